@@ -1,0 +1,1 @@
+"""aiogen: an asyncio SDK for AI image generation."""
