@@ -1,0 +1,245 @@
+"""What one account allows: creates per sliding window, active jobs by weight, requests per minute.  Pure.
+
+Every method is told `now` (seconds on any steady clock); nothing here sleeps.  "When" answers are moments on that
+clock; `math.inf` means "not before something else happens", such as the end of one of our own jobs.
+
+A create counts in the window from the moment it is sent until one period after its *answer* came: the vendor stamped
+it somewhere in between, so a slot is never used again before the vendor has freed it, and no 429 is earned by latency.
+
+After a refusal the account slows down (halved once per cut, however many requests were in flight) and recovers by
+one step per success.  `Retry-After` is obeyed to the full.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from aiogen.errors import Throttle
+
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 120.0
+# A limit learned from a concurrency refusal is probed again after this long, doubling with each failed probe.
+_FIRST_PROBE = 120.0
+_LONGEST_PROBE = 3600.0
+
+
+def _earliest(low: float, high: float) -> float:
+    return low
+
+
+@attrs.define
+class Rate:
+    """An allowance per minute that is cut by refusals and grows back; GCRA with a small burst."""
+
+    per_minute: float
+    """The configured ceiling."""
+    burst: float
+    current: float = attrs.field(default=attrs.Factory(lambda self: self.per_minute, takes_self=True))
+    _due: float = attrs.field(init=False, default=-math.inf)
+    """Theoretical arrival time of the next request, were they evenly spaced."""
+
+    def at(self, now: float) -> float:
+        """When one more request fits."""
+        return max(now, self._due - (self.burst - 1.0) * 60.0 / self.current)
+
+    def spend(self, now: float) -> None:
+        """One request is sent now."""
+        self._due = max(self._due, now) + 60.0 / self.current
+
+    def cut(self) -> None:
+        """Halve, down to a thirty-second of the ceiling."""
+        self.current = max(self.current / 2.0, self.per_minute / 32.0)
+
+    def grow(self, step: float) -> None:
+        """One step back towards the ceiling."""
+        self.current = min(self.per_minute, self.current + step)
+
+
+class Window:
+    """The window of one account, shared by all of its jobs."""
+
+    def __init__(
+        self,
+        *,
+        creates_per_minute: float,
+        max_active: int,
+        requests_per_minute: float,
+        period: float = 60.0,
+        draw: Callable[[float, float], float] = _earliest,
+    ) -> None:
+        """`draw(low, high)` is the chance used to spread what waits for the same moment; never below `low`."""
+        self._limit = creates_per_minute
+        self._period = period
+        self._creates = Rate(per_minute=creates_per_minute, burst=1.0)
+        self._recent: deque[tuple[float, int]] = deque()  # (when it leaves the window, weight), oldest first
+        self._recent_weight = 0
+        self._unanswered = 0  # weight of creates in flight
+        self.max_active = max_active
+        self._active = 0
+        self._cap = max_active  # learned from refusals, at most max_active
+        self._probe_at = math.inf
+        self._probe_after = _FIRST_PROBE
+        self._refused_for_capacity = False  # until one of our own jobs ends
+        self._capacity_retry_at = -math.inf
+        self._requests = Rate(per_minute=requests_per_minute, burst=max(10.0, requests_per_minute / 30.0))
+        self._creates_held_until = -math.inf
+        self._all_held_until = -math.inf
+        self._cut_at = -math.inf
+        self._streak = 0  # refusals without Retry-After in a row
+        self._draw = draw
+
+    # --- requests of any kind
+
+    def request_at(self, now: float) -> float:
+        """When the next request of any kind may be sent."""
+        return max(self._requests.at(now), self._all_held_until)
+
+    def request_sent(self, now: float) -> None:
+        """A request of any kind is sent now."""
+        self._requests.spend(now)
+
+    def request_served(self) -> None:
+        """A request was answered with something else than a refusal."""
+        self._requests.grow(self._requests.per_minute / 200.0)
+
+    # --- creates
+
+    def create_at(self, now: float, weight: int) -> float:
+        """When a create of this weight may be sent; `math.inf` if only the end of a job or an answer can tell."""
+        if self._refused_for_capacity:
+            # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
+            return math.inf if self.active else max(now, self._capacity_retry_at)
+        if self._cap < self.max_active and now >= self._probe_at:
+            self._cap += 1
+            self._probe_at = now + self._probe_after
+        if self.active and self.active + weight > self._cap:
+            return self._probe_at
+        return max(self._slot_at(now, weight), self._creates_held_until, self.request_at(now))
+
+    def _slot_at(self, now: float, weight: int) -> float:
+        while self._recent and self._recent[0][0] <= now:
+            self._recent_weight -= self._recent.popleft()[1]
+        # When slowed down, creates also keep their distance; at full rate a burst is what the vendor allows.
+        when = self._creates.at(now) if self._creates.current < self._limit else now
+        over = self._recent_weight + self._unanswered + min(weight, self._limit) - self._limit
+        if over <= 0:
+            return when
+        for leaves_at, freed in self._recent:
+            over -= freed
+            if over <= 0:
+                return max(when, leaves_at)
+        return math.inf  # all of it is in flight: the answers will tell
+
+    def create_sent(self, now: float, weight: int) -> None:
+        """A create is sent now."""
+        self._refused_for_capacity = False
+        self._unanswered += weight
+        self._creates.spend(now)
+        self.request_sent(now)
+
+    def create_accepted(self, now: float, weight: int) -> None:
+        """The vendor took it; it is active until `ended`."""
+        self._answered(now, weight)
+        self._active += weight
+        if self._active > self._cap:
+            self._cap = min(self._active, self.max_active)
+        self._streak = 0
+        self._creates.grow(1.0)
+
+    def create_lost(self, now: float, weight: int) -> None:
+        """No answer came.  It may be active; whoever counts it as such calls `ended` later."""
+        self._answered(now, weight)
+        self._active += weight
+
+    def create_refused(self, now: float, weight: int, *, counted: bool) -> None:
+        """Refused.  `counted` unless the vendor surely did not count it in its window of creates."""
+        if counted:
+            self._answered(now, weight)
+        else:
+            self._unanswered -= weight
+
+    def _answered(self, now: float, weight: int) -> None:
+        self._unanswered -= weight
+        self._recent.append((now + self._period, weight))
+        self._recent_weight += weight
+
+    # --- active jobs
+
+    def follow(self, weight: int) -> None:
+        """A job that was accepted elsewhere, or before, takes part of the account."""
+        self._active += weight
+
+    def ended(self, weight: int) -> None:
+        """A job of this weight is over."""
+        self._active -= weight
+        self._refused_for_capacity = False
+
+    # --- what the vendor tells
+
+    def throttled(
+        self, now: float, throttle: Throttle, retry_after: float | None, *, sent_at: float, read: bool = False
+    ) -> None:
+        """A 429 (or its like) came for a request that was sent at `sent_at`."""
+        if throttle is Throttle.CONCURRENCY and not read:
+            self._at_capacity(now, retry_after)
+            return
+        pause = self._pause(retry_after)
+        until = now + pause + self._draw(0.0, min(1.0, 0.1 * pause))
+        if throttle is Throttle.CREATES and not read:
+            self._creates_held_until = max(self._creates_held_until, until)
+        else:
+            self._all_held_until = max(self._all_held_until, until)
+        if sent_at >= self._cut_at:
+            # One cut for all that was in flight together: they all met the same limit.
+            self._cut_at = now
+            self._creates.cut()
+            if throttle is Throttle.ACCOUNT or read:
+                self._requests.cut()
+
+    def _pause(self, retry_after: float | None) -> float:
+        if retry_after is not None:
+            return retry_after
+        self._streak += 1
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (self._streak - 1))
+
+    def _at_capacity(self, now: float, retry_after: float | None) -> None:
+        failed_probe = self._cap < self.max_active
+        self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
+        self._probe_at = now + self._probe_after
+        self._cap = max(1, min(self._cap, self.active))
+        self._refused_for_capacity = True
+        self._capacity_retry_at = now + self._pause(retry_after)
+
+    def unreachable(self, now: float, pause: float) -> None:
+        """The provider cannot be reached: nothing is sent for a while."""
+        self._creates_held_until = max(self._creates_held_until, now + pause)
+
+    def learn_limit(self, creates_per_minute: int) -> None:
+        """The vendor's own figure for creates per window, when it is lower than what was configured."""
+        if 0 < creates_per_minute < self._limit:
+            self._limit = creates_per_minute
+            self._creates.per_minute = creates_per_minute
+            self._creates.current = min(self._creates.current, creates_per_minute)
+
+    # --- for people
+
+    @property
+    def active(self) -> int:
+        """Units that run now, creates in flight included."""
+        return self._active + self._unanswered
+
+    def figures(self, now: float) -> dict[str, float]:
+        """The window as plain numbers."""
+        self._slot_at(now, 1)
+        return {
+            "creates_used": self._recent_weight + self._unanswered,
+            "creates_per_minute": self._limit,
+            "active": self.active,
+            "max_active": self._cap,
+            "requests_per_minute": round(self._requests.current, 1),
+            "held_seconds": round(max(0.0, max(self._creates_held_until, self._all_held_until) - now), 1),
+        }

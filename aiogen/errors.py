@@ -1,0 +1,256 @@
+"""The errors that callers meet.
+
+    AiogenError
+    ├── InputError (ValueError)              refused here, before anything was sent
+    │   └── ConfigurationError               key, base url, connection name
+    ├── APIError                             the provider answered: no
+    │   ├── AuthenticationError              401, 403 of a suspended client, Leonardo's "authorization hook"
+    │   ├── InsufficientFunds                402, "not enough api tokens"
+    │   ├── InvalidRequest                   400, 413, 422 and other 4xx
+    │   ├── NotFound                         404, `null`, `[]`
+    │   ├── RateLimited                      429
+    │   └── ProviderError                    5xx
+    ├── ProtocolError                        the provider answered something that cannot be read
+    ├── NetworkError (ConnectionError)       no answer; `sent` tells whether the request may have arrived
+    ├── GenerationError                      how one job ended for whoever waits for it
+    │   ├── GenerationFailed                 failed at the provider
+    │   │   └── GenerationRefused (+ APIError)   the create was refused; nothing runs, nothing was charged
+    │   ├── GenerationTimeout (TimeoutError) its deadline passed; it may still finish
+    │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
+    │   └── SessionClosed                    the session was left before the job ended
+    ├── DownloadError                        an output's bytes could not be had
+    └── StoreError                           the ledger could not be written
+
+Every error carries what is known of `provider`, `connection`, `job_id`, `provider_id`, `request_id`, `code`,
+`action`, `retryable` and `retry_after`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from aiogen.models import ACTIONS, Action, FailureCode, Generation
+
+
+class AiogenError(Exception):
+    """The root of all errors raised on purpose by aiogen."""
+
+    provider: str | None = None
+    connection: str | None = None
+    job_id: str | None = None
+    """Ours."""
+    provider_id: str | None = None
+    """The vendor's id of the generation."""
+    request_id: str | None = None
+    """What to quote to the provider's support."""
+    code: FailureCode | None = None
+    action: Action | None = None
+    retryable: bool = False
+    """True if the very same call may succeed later."""
+    retry_after: float | None = None
+    """Seconds that the provider asked to wait, if it did."""
+    generation: Generation | None = None
+
+    def __init__(self, message: str, **context: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        for name, value in context.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
+            setattr(self, name, value)
+        if self.action is None and self.code is not None:
+            self.action = ACTIONS[self.code]
+
+    def about(self, **context: Any) -> AiogenError:
+        """Add what only the caller of a pure function knew (ids, connection), and return self."""
+        for name, value in context.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+        return self
+
+
+class InputError(AiogenError, ValueError):
+    """Refused here, before anything was sent; the message says what would be right."""
+
+    code = FailureCode.INVALID_REQUEST
+    action = Action.CHANGE_INPUT
+
+
+class ConfigurationError(InputError):
+    """A key, a base url or the name of a connection is missing or cannot be right."""
+
+    code = FailureCode.AUTH
+    action = Action.FIX_KEY
+
+
+class Unsupported(InputError):
+    """The provider has no such call."""
+
+    action = Action.GIVE_UP
+
+
+class APIError(AiogenError):
+    """The provider answered, and the answer was no.
+
+    `str()` reads `Failed to <verb> generation. API error {status}: {details}`.
+    """
+
+    status: int = 0
+    """The HTTP status, or the status named inside a body that came with HTTP 200."""
+    details: str = ""
+    """The vendor's own words."""
+
+
+class AuthenticationError(APIError):
+    """The key is wrong, revoked or expired, or the account is suspended."""
+
+    code = FailureCode.AUTH
+    action = Action.FIX_KEY
+
+
+class InsufficientFunds(APIError):
+    """The balance does not allow it.  Nothing was queued and nothing charged."""
+
+    code = FailureCode.BUDGET_EXHAUSTED
+    action = Action.ADD_FUNDS
+
+
+class InvalidRequest(APIError):
+    """The provider refuses the input; the same request will be refused again."""
+
+    code = FailureCode.INVALID_REQUEST
+    action = Action.CHANGE_INPUT
+
+
+class NotFound(APIError):
+    """The provider knows no such generation (any more), or it belongs to another account."""
+
+    code = FailureCode.NOT_FOUND
+    action = Action.GIVE_UP
+
+
+class Throttle(StrEnum):
+    """Which limit a 429 speaks of."""
+
+    CREATES = "creates"
+    """Too many creates per time: the next create waits, reads go on."""
+    CONCURRENCY = "concurrency"
+    """Too many jobs running: the next create waits for one of ours to end."""
+    ACCOUNT = "account"
+    """Too many requests of any kind, or nobody says: everything waits."""
+
+
+class RateLimited(APIError):
+    """429.  Inside a session it never ends a job: the account slows down and the job waits its turn."""
+
+    code = FailureCode.RATE_LIMITED
+    action = Action.WAIT
+    retryable = True
+    throttle: Throttle = Throttle.ACCOUNT
+
+
+class ProviderError(APIError):
+    """5xx: the provider failed.  For a read this passes; for a create it leaves the outcome open."""
+
+    code = FailureCode.PROVIDER_ERROR
+    action = Action.WAIT
+    retryable = True
+
+
+class ProtocolError(AiogenError):
+    """The provider's answer cannot be read: HTML, half a JSON, wrong types, something missing."""
+
+    code = FailureCode.PROVIDER_ERROR
+    action = Action.WAIT
+    retryable = True
+    status: int = 0
+    path: str = ""
+    """Where in the answer, as a JSON path such as `$.output[0].url`."""
+
+
+class NetworkError(AiogenError, ConnectionError):
+    """No answer came: connection refused or lost, name not found, timeout."""
+
+    code = FailureCode.PROVIDER_ERROR
+    action = Action.WAIT
+    retryable = True
+    sent: bool = True
+    """False if surely no byte of the request reached the provider."""
+
+
+class GenerationError(AiogenError):
+    """How one job ended for whoever waits for it."""
+
+
+class GenerationFailed(GenerationError):
+    """The generation failed; `code` says why, `reason` in the vendor's words, `action` what helps."""
+
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, generation: Generation, **context: Any) -> GenerationFailed:
+        """The error that tells of a failed generation."""
+        code = generation.failure_code or FailureCode.UNKNOWN
+        action = generation.action or ACTIONS[code]
+        vendor = f" ({generation.vendor_code})" if code is FailureCode.UNKNOWN and generation.vendor_code else ""
+        said = f": {generation.failure_reason}" if generation.failure_reason else ""
+        return cls(
+            f"Generation {generation.provider_id} at {generation.connection} failed, {code}{vendor}{said}. "
+            f"{action.help_text}",
+            provider=generation.provider,
+            connection=generation.connection,
+            job_id=generation.id,
+            provider_id=generation.provider_id,
+            code=code,
+            action=action,
+            reason=generation.failure_reason,
+            generation=generation,
+            **context,
+        )
+
+
+class GenerationRefused(GenerationFailed, APIError):
+    """The create was refused for good: nothing runs and nothing was charged."""
+
+
+class GenerationTimeout(GenerationError, TimeoutError):
+    """The job's deadline passed.  It may still finish: `session.attach(connection, provider_id)` follows it again."""
+
+    code = FailureCode.UNKNOWN
+    action = Action.WAIT
+    timeout: float = 0.0
+    """Seconds that were allowed."""
+
+
+class SubmissionUnknown(GenerationError):
+    """The create was sent and its answer never came or said nothing: the job may be running and may be charged.
+
+    It is never sent again by itself.
+    """
+
+    code = FailureCode.UNKNOWN
+    action = Action.GIVE_UP
+    submitted_at: datetime | None = None
+    fingerprint: str = ""
+    """SHA-256 of the request, to tell equal submissions from different ones."""
+
+
+class SessionClosed(GenerationError):
+    """The session was left before the job ended; the message says how to take it up again."""
+
+    action = Action.RETRY
+
+
+class DownloadError(AiogenError):
+    """The bytes of an output could not be had, or are not what was promised."""
+
+    action = Action.RETRY
+    status: int | None = None
+
+
+class StoreError(AiogenError):
+    """The ledger of jobs could not be read or written."""
+
+    action = Action.GIVE_UP

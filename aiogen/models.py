@@ -1,0 +1,206 @@
+"""What callers hold: states, failure codes, and frozen snapshots of generations.
+
+Nothing here knows a vendor, a clock or a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+
+class State(StrEnum):
+    """Where a job stands.  It only ever moves forward; `aiogen._states` has the table."""
+
+    PENDING = "pending"
+    """Ours: nothing has been sent."""
+    SUBMITTING = "submitting"
+    """The create is on its way."""
+    UNKNOWN = "unknown"
+    """The create was sent and its answer never came: it may be running, and may be charged."""
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when nothing more will happen: completed, failed or cancelled."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+
+
+class FailureCode(StrEnum):
+    """Why a generation failed, in one vocabulary for all vendors.
+
+    The first nine are Luma's own words (error handling guide); the rest are ours.
+    """
+
+    CONTENT_MODERATED = "content_moderated"
+    GENERATION_FAILED = "generation_failed"
+    OUTPUT_NOT_FOUND = "output_not_found"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    IMAGE_TOO_LARGE = "image_too_large"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    CORRUPT_INPUT = "corrupt_input"
+    INVALID_REQUEST = "invalid_request"
+    RATE_LIMITED = "rate_limited"
+
+    AUTH = "auth"
+    NOT_FOUND = "not_found"
+    PROVIDER_ERROR = "provider_error"
+    UNKNOWN = "unknown"
+    """The vendor gave no code, or one that this version does not know; see `Generation.vendor_code`."""
+
+
+class Action(StrEnum):
+    """What helps after a failure.  `help_text` says it in a sentence."""
+
+    RETRY = "retry"
+    CHANGE_INPUT = "change_input"
+    ADD_FUNDS = "add_funds"
+    FIX_KEY = "fix_key"
+    WAIT = "wait"
+    GIVE_UP = "give_up"
+
+    @property
+    def help_text(self) -> str:
+        """One sentence for people."""
+        return _HELP[self]
+
+
+_HELP = {
+    Action.RETRY: "Submitting it again may work; a new submission is a new charge.",
+    Action.CHANGE_INPUT: "Change the prompt, the parameters or the references; the same input fails again.",
+    Action.ADD_FUNDS: "Add funds at the provider, then submit again.",
+    Action.FIX_KEY: "Check the API key and the state of the account at the provider.",
+    Action.WAIT: "Wait, then try again.",
+    Action.GIVE_UP: "Nothing is known to help; the provider's support may know more.",
+}
+
+ACTIONS = {
+    FailureCode.CONTENT_MODERATED: Action.CHANGE_INPUT,
+    FailureCode.GENERATION_FAILED: Action.RETRY,
+    FailureCode.OUTPUT_NOT_FOUND: Action.RETRY,
+    FailureCode.BUDGET_EXHAUSTED: Action.ADD_FUNDS,
+    FailureCode.IMAGE_TOO_LARGE: Action.CHANGE_INPUT,
+    FailureCode.UNSUPPORTED_FORMAT: Action.CHANGE_INPUT,
+    FailureCode.CORRUPT_INPUT: Action.CHANGE_INPUT,
+    FailureCode.INVALID_REQUEST: Action.CHANGE_INPUT,
+    FailureCode.RATE_LIMITED: Action.WAIT,
+    FailureCode.AUTH: Action.FIX_KEY,
+    FailureCode.NOT_FOUND: Action.GIVE_UP,
+    FailureCode.PROVIDER_ERROR: Action.WAIT,
+    FailureCode.UNKNOWN: Action.GIVE_UP,
+}
+"""What helps for each code, unless the provider file knows better."""
+
+
+def _without_query(url: str) -> str:
+    """A presigned url is a key of sorts: what signs it stays out of logs and tracebacks."""
+    parts = urlsplit(url)
+    return repr(f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else ""))
+
+
+@attrs.frozen(kw_only=True)
+class Output:
+    """One result of a generation.
+
+    A presigned `url` dies at `expires_at`; `Session.download` asks for a fresh one by itself.
+    """
+
+    kind: str
+    """"image", "video", or the vendor's word for something newer."""
+    url: str = attrs.field(repr=_without_query)
+    expires_at: datetime | None = None
+    """When the url stops working; None if it does not, or if nobody says."""
+    provider_id: str | None = None
+    """The vendor's id of this one output, where it has one."""
+    nsfw: bool | None = None
+    """The vendor's flag; None if it gives none."""
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Cost:
+    """What the vendor said a generation costs when it accepted it."""
+
+    amount: Decimal
+    unit: str
+    """"DOLLARS" or "CREDITS"; never add the two."""
+
+
+@attrs.frozen(kw_only=True)
+class Generation:
+    """A snapshot of one generation.  It never changes; ask again for a newer one."""
+
+    id: str | None
+    """Ours: a UUID made before anything was sent.  None for a generation only looked up."""
+    provider_id: str | None
+    """The vendor's; None until the vendor accepted the job."""
+    provider: str
+    connection: str
+    model: str | None
+    kind: str = "image"
+    state: State
+    prompt: str | None = attrs.field(default=None, repr=False)
+    outputs: tuple[Output, ...] = ()
+    partial: bool = False
+    """True when fewer outputs came than were asked for."""
+    failure_code: FailureCode | None = None
+    failure_reason: str | None = None
+    action: Action | None = None
+    """What helps, when it failed."""
+    vendor_code: str | None = None
+    """The failure code as the vendor wrote it."""
+    cost: Cost | None = None
+    """As quoted at acceptance.  Whether a failure is refunded is not known here."""
+    created_at: datetime | None = None
+    """The vendor's time of creation."""
+    accepted_at: datetime | None = None
+    finished_at: datetime | None = None
+    """When this program saw the end."""
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The vendor's whole last answer."""
+
+    @property
+    def url(self) -> str | None:
+        """The first output's url, or None."""
+        return self.outputs[0].url if self.outputs else None
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What is known about a connection's account."""
+
+    provider: str
+    connection: str
+    user_id: str | None = None
+    username: str | None = None
+    balances: Mapping[str, Any] = attrs.field(factory=dict)
+    """The vendor's own names and numbers; empty where it publishes none."""
+    concurrency_slots: int | None = None
+    """How many jobs the vendor says it runs at once for this account."""
+    window: Mapping[str, Any] = attrs.field(factory=dict)
+    """What this session allows itself now: creates, active jobs and requests, used and allowed."""
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Event:
+    """One change of a job's state, as `Job.events()` gives it."""
+
+    job_id: str
+    state: State
+    previous: State | None
+    """None for the first event, which tells where the job stands."""
+    at: datetime

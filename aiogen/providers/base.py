@@ -1,0 +1,382 @@
+"""What every provider is, and what all of them share: the checks of a configuration and the table of statuses.  Pure.
+
+A provider file says how one vendor is asked and how its answers are read, as exchanges.  It never sends.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, ClassVar, Self
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from aiogen._wire import (
+    Accepted,
+    Deleted,
+    Exchange,
+    Page,
+    Request,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
+    Typical,
+    retry_after,
+    shorten,
+)
+from aiogen.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    InputError,
+    InsufficientFunds,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Unsupported,
+)
+from aiogen.models import Account, FailureCode
+
+MAX_ID_LENGTH = 256
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a provider can do beyond creating and reading one generation."""
+
+    list: bool = False
+    delete: bool = False
+    account: bool = False
+    list_page: int = 0
+    """Most generations per page of a list."""
+
+
+@attrs.frozen(kw_only=True)
+class Provider:
+    """A vendor's API with a key, a base url and limits: a connection.
+
+    Raises:
+        ConfigurationError: the key is missing or cannot be a key; the base url is none, or plain http to another
+            machine; a limit is not a positive number.
+    """
+
+    vendor: ClassVar[str]
+    """The vendor's name as people write it."""
+    default_name: ClassVar[str]
+    key_variable: ClassVar[str]
+    url_variable: ClassVar[str]
+    default_url: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    resend_statuses: ClassVar[frozenset[int]] = frozenset()
+    """5xx after which the vendor documents that a create was not carried out."""
+    poll_floor: ClassVar[float] = 1.0
+    """Fewest seconds between two questions about one generation."""
+    poll_ceiling: ClassVar[float] = 30.0
+    not_found_grace: ClassVar[float] = 10.0
+    """For so many seconds after a create of ours, "not found" means "not yet"."""
+
+    api_key: str = attrs.field(default="", repr=False)
+    """By default from the environment variable `key_variable`."""
+    base_url: str = ""
+    """By default from the environment variable `url_variable`, else the vendor's."""
+    name: str = ""
+    """What model strings begin with; by default the provider's own name."""
+    max_active: int = 10
+    """Units of work running at once; more wait here."""
+    creates_per_minute: int = 30
+    """In any 60 seconds."""
+    requests_per_minute: int = 600
+    """Requests of any kind."""
+    allow_insecure: bool = False
+    """Allow plain http to another machine: the key then travels in the clear."""
+    typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
+    """Model to the seconds it usually takes, where you know better than the table in the provider file."""
+
+    def __attrs_post_init__(self) -> None:
+        cls = type(self)
+        fill = object.__setattr__  # frozen for users; the environment is read once, here
+        fill(self, "name", check_name(self.name or cls.default_name))
+        fill(self, "api_key", check_key(self.api_key or os.environ.get(cls.key_variable, ""), cls))
+        url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
+        fill(self, "base_url", check_url(url, self.allow_insecure))
+        for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
+            check_number(getattr(self, limit), limit, 1, 1_000_000)
+        for model, seconds in self.typical_seconds.items():
+            check_number(seconds, f"typical_seconds[{model!r}]", 0.01, 86_400.0)
+
+    @classmethod
+    def from_environment(cls, *, allow_insecure: bool = False) -> Self | None:
+        """The provider whose key is in the environment, or None if it is not."""
+        if not os.environ.get(cls.key_variable, "").strip():
+            return None
+        return cls(allow_insecure=allow_insecure)
+
+    @property
+    def account(self) -> str:
+        """Names what the vendor counts limits by, without telling the key."""
+        return hmac.new(self.api_key.encode(), cls_name(self).encode(), "sha256").hexdigest()[:24]
+
+    def headers(self) -> dict[str, str]:
+        """The headers of every request; they hold the key."""
+        return {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
+
+    def request(self, verb: str, method: str, path: str, **more: Any) -> Request:
+        """A request to this provider's API."""
+        return Request(verb=verb, method=method, url=self.base_url + path, headers=self.headers(), **more)
+
+    # --- what each provider file writes
+
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> Any:
+        """The typed request for keywords: checked, not yet encoded."""
+        raise NotImplementedError
+
+    def encode(self, request: Any) -> Submission:
+        """What a create will say.  May be slow when it holds image bytes."""
+        raise NotImplementedError
+
+    def create(self, submission: Submission) -> Exchange[Accepted]:
+        """Submit one job."""
+        raise NotImplementedError
+
+    def get(self, ticket: Ticket) -> Exchange[Snapshot]:
+        """Read one generation."""
+        raise NotImplementedError
+
+    def list(self, user_id: str | None, offset: int, limit: int) -> Exchange[Page]:
+        """One page of the user's generations."""
+        raise Unsupported(f"{self.vendor} has no call that lists generations.", provider=self.default_name)
+
+    def delete(self, provider_id: str) -> Exchange[Deleted]:
+        """Delete one generation."""
+        raise Unsupported(f"{self.vendor} has no call that deletes a generation.", provider=self.default_name)
+
+    def read_account(self) -> Exchange[Account]:
+        """Who this key belongs to; also the cheapest way to see that it works."""
+        raise Unsupported(f"{self.vendor} has no call that describes the account.", provider=self.default_name)
+
+    # --- what they share
+
+    def typical(self, model: str, fallback: Typical) -> Typical:
+        """What is believed of this model's durations: the user's word before the table's."""
+        seconds = self.typical_seconds.get(model)
+        return fallback if seconds is None else Typical(median=seconds, spread=0.4)
+
+    def refusal(
+        self,
+        response: Response,
+        verb: str,
+        details: str,
+        *,
+        status: int | None = None,
+        code: FailureCode | None = None,
+        **context: Any,
+    ) -> APIError:
+        """The error for an answer that says no: by `code` where the vendor's words tell it, else by status."""
+        status = response.status if status is None else status
+        cls = _BY_CODE.get(code) if code is not None else None
+        if cls is None:
+            cls = _by_status(status)
+        if code is not None:
+            context["code"] = code
+        plural = "generations" if verb == "list" else "generation"
+        error = cls(
+            f"Failed to {verb} {plural}. API error {status}: {details}",
+            status=status,
+            details=details,
+            provider=self.default_name,
+            connection=self.name,
+            request_id=response.request_id,
+            retry_after=retry_after(response),
+            **context,
+        )
+        if error.action is not None:
+            error.add_note(error.action.help_text)
+        return error
+
+
+_BY_CODE: Mapping[FailureCode | None, type[APIError]] = {
+    FailureCode.AUTH: AuthenticationError,
+    FailureCode.BUDGET_EXHAUSTED: InsufficientFunds,
+    FailureCode.CONTENT_MODERATED: InvalidRequest,
+    FailureCode.INVALID_REQUEST: InvalidRequest,
+    FailureCode.IMAGE_TOO_LARGE: InvalidRequest,
+    FailureCode.NOT_FOUND: NotFound,
+    FailureCode.RATE_LIMITED: RateLimited,
+}
+
+
+def _by_status(status: int) -> type[APIError]:
+    if status in (401, 403):
+        return AuthenticationError
+    if status == 402:
+        return InsufficientFunds
+    if status == 404:
+        return NotFound
+    if status == 429:
+        return RateLimited
+    if status >= 500 or status == 408:
+        return ProviderError
+    return InvalidRequest
+
+
+def cls_name(provider: Provider) -> str:
+    """The provider's own name, whatever the connection is called."""
+    return type(provider).default_name
+
+
+def plain_details(response: Response) -> str:
+    """What a body that is no JSON says, short enough for a message."""
+    text = response.body[:2000].decode("utf-8", "replace").strip()
+    if not text:
+        return "(empty body)"
+    return ("HTML page: " if text.startswith("<") else "") + shorten(text, 200)
+
+
+def check_name(name: str) -> str:
+    """The name of a connection: it begins model strings, so it has no slash and no spaces."""
+    if not isinstance(name, str) or not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
+        raise ConfigurationError(
+            f"The connection name {name!r} cannot be used: take 1-64 letters, digits, '-', '_' or '.'.", action=None
+        )
+    return name
+
+
+def check_key(key: object, cls: type[Provider]) -> str:
+    """The key, stripped of nothing: a key with blanks or line ends around it was copied wrongly.
+
+    Raises:
+        ConfigurationError: it is empty, or has characters that no header can carry.
+    """
+    if not isinstance(key, str) or not key.strip():
+        error = ConfigurationError(
+            f"API Key cannot be empty. Please provide your {cls.vendor} API key in the credentials.",
+            provider=cls.default_name,
+        )
+        error.add_note(f"Set the environment variable {cls.key_variable}, or pass {cls.__name__}(api_key=…).")
+        raise error
+    if any(not "!" <= c <= "~" for c in key):
+        raise ConfigurationError(
+            f"The {cls.vendor} API key has a line end, a blank or a character outside ASCII in it; "
+            f"copy it again, without anything around it (from {cls.key_variable} or api_key=).",
+            provider=cls.default_name,
+        )
+    return key
+
+
+def check_url(url: str, allow_insecure: bool) -> str:
+    """A base url without its trailing slash.
+
+    Raises:
+        ConfigurationError: it is no http(s) url, carries a user name or a query, or is plain http to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except (ValueError, AttributeError):
+        raise ConfigurationError(f"The base url {url!r} is no url.") from None
+    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
+        raise ConfigurationError(f"The base url {url!r} cannot be used: it has to begin with https:// and name a host.")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ConfigurationError("The base url must not carry a query, a fragment or a user name.")
+    if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
+        raise ConfigurationError(
+            f"The base url {url!r} is plain http to another machine, so anyone on the way could read the key: "
+            "use https, or pass allow_insecure=True if you must."
+        )
+    return url.rstrip("/")
+
+
+def is_this_machine(host: str) -> bool:
+    """True for loopback addresses and names that mean them."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_number(value: object, name: str, low: float, high: float) -> float:
+    """A finite number from `low` to `high`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{name} has to be a number from {low:g} to {high:g}, not {value!r}.")
+    if not low <= value <= high:
+        raise InputError(f"{name} has to be from {low:g} to {high:g}, not {value!r}.")
+    return value
+
+
+def check_id(value: object, what: str = "Generation") -> str:
+    """An id as a vendor gives it: opaque, but fit for a path.
+
+    Raises:
+        InputError: it is empty, too long, or has a slash or a control character in it.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{what} ID cannot be empty. Please provide a valid {what.lower()} ID.")
+    value = value.strip()
+    if len(value) > MAX_ID_LENGTH:
+        raise InputError(f"{what} ID is {len(value)} characters long; at most {MAX_ID_LENGTH} can be an id.")
+    if value in (".", "..") or any(c in "/\\" or not c.isprintable() for c in value):
+        raise InputError(
+            f"{what} ID {shorten(repr(value), 60)} cannot be an id: no slashes and no control characters. "
+            "Pass the id alone, not a path or an address."
+        )
+    return value
+
+
+def path_of(value: str) -> str:
+    """An id as one segment of a path."""
+    return quote(value, safe="")
+
+
+def check_prompt(prompt: object) -> str:
+    """A prompt with something in it.
+
+    Raises:
+        InputError: it is not text, or blank, or cannot be encoded.
+    """
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise InputError("The prompt cannot be empty. Say in words what the image should show.")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise InputError("The prompt holds half a surrogate pair, which no JSON can carry.") from None
+    return prompt
+
+
+def check_json(value: Any, where: str = "options") -> None:
+    """Everything in it can be said in JSON.
+
+    Raises:
+        InputError: a number is not finite, or something is no JSON at all; says where.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise InputError(f"{where} holds half a surrogate pair, which no JSON can carry.") from None
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InputError(f"{where} is {value!r}; JSON has only finite numbers.")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InputError(f"{where} has the key {key!r}; JSON keys are text.")
+            check_json(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            check_json(item, f"{where}[{i}]")
+    else:
+        raise InputError(f"{where} is a {type(value).__name__}, which JSON cannot carry.")
