@@ -1,1 +1,81 @@
-"""aiogen: an asyncio SDK for AI image generation."""
+"""aiogen: an asyncio SDK for AI image generation.
+
+async with aiogen.Session() as session:
+    generation = await session.generate("luma/uni-1", "a lighthouse at dawn")
+    await session.download(generation, "out/")
+"""
+
+from aiogen._job import Job
+from aiogen._references import Reference
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    DownloadError,
+    GenerationError,
+    GenerationFailed,
+    GenerationRefused,
+    GenerationTimeout,
+    InputError,
+    InsufficientFunds,
+    InvalidRequest,
+    NetworkError,
+    NotFound,
+    ProtocolError,
+    ProviderError,
+    RateLimited,
+    SessionClosed,
+    StoreError,
+    SubmissionUnknown,
+    Throttle,
+    Unsupported,
+)
+from aiogen.models import Account, Action, Cost, Event, FailureCode, Generation, Output, State
+from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.session import Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APIError",
+    "Account",
+    "Action",
+    "AiogenError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "Cost",
+    "DownloadError",
+    "Event",
+    "FailureCode",
+    "Generation",
+    "GenerationError",
+    "GenerationFailed",
+    "GenerationRefused",
+    "GenerationTimeout",
+    "InputError",
+    "InsufficientFunds",
+    "InvalidRequest",
+    "Job",
+    "Leonardo",
+    "LeonardoImage",
+    "Luma",
+    "LumaImage",
+    "LumaImageEdit",
+    "NetworkError",
+    "NotFound",
+    "Output",
+    "ProtocolError",
+    "Provider",
+    "ProviderError",
+    "RateLimited",
+    "Reference",
+    "Session",
+    "SessionClosed",
+    "State",
+    "StoreError",
+    "SubmissionUnknown",
+    "Throttle",
+    "Unsupported",
+    "__version__",
+]

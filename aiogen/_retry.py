@@ -34,7 +34,10 @@ def judge_create(error: AiogenError, resend_statuses: Collection[int]) -> Verdic
     if isinstance(error, NetworkError):
         return Verdict.UNKNOWN if error.sent else Verdict.UNREACHABLE
     if isinstance(error, ProviderError):
-        return Verdict.UNREACHABLE if error.status in resend_statuses else Verdict.UNKNOWN
+        if error.status in resend_statuses:
+            return Verdict.UNREACHABLE
+        # A page of the network's edge (403) never reached the API.
+        return Verdict.UNKNOWN if error.status >= 500 or error.status == 408 else Verdict.REFUSED
     if isinstance(error, APIError | InputError):
         return Verdict.REFUSED
     return Verdict.UNKNOWN

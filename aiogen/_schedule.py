@@ -1,17 +1,17 @@
 """When to ask about which job.  Pure: told the time, never asks for it.
 
-One heap holds the next moment of every job; an event costs O(log n), and nothing ever looks at all jobs.  A job that
-is being asked about is not in the heap, so it has one stream of questions whoever waits for it.
+One agenda holds the next moment of every job; an event costs O(log n), and nothing ever looks at all jobs.  A job
+that is being asked about is not on the agenda, so it has one stream of questions whoever waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 import attrs
 
+from aiogen._agenda import Agenda
 from aiogen._durations import Durations
 
 K = TypeVar("K", bound=Hashable)
@@ -23,9 +23,6 @@ class _Question:
     started_at: float
     floor: float
     ceiling: float
-    due: float | None
-    """None while the question is being asked."""
-    version: int = 0
 
 
 class Schedule(Generic[K]):
@@ -37,8 +34,7 @@ class Schedule(Generic[K]):
         self.pressure = 1.0
         """How many jobs a second of lag delays: 1 for the job itself, more when others wait for its place."""
         self._questions: dict[K, _Question] = {}
-        self._heap: list[tuple[float, int, K]] = []
-        self._version = 0
+        self._agenda: Agenda[K] = Agenda()
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -53,23 +49,16 @@ class Schedule(Generic[K]):
 
         `floor` and `ceiling` bound the seconds between two questions about it.
         """
-        question = _Question(durations, started_at, floor, ceiling, due=None)
-        self._questions[key] = question
+        question = self._questions[key] = _Question(durations, started_at, floor, ceiling)
         self._plan(key, question, now, asked=started_at)
 
     def wake_at(self) -> float | None:
         """The moment of the next question, or None if there is none."""
-        self._skip_stale()
-        return self._heap[0][0] if self._heap else None
+        return self._agenda.wake_at()
 
     def take(self, now: float) -> K | None:
-        """The job to ask about now, or None if none is due.  It is due again only after `answered`."""
-        self._skip_stale()
-        if not self._heap or self._heap[0][0] > now:
-            return None
-        key = heappop(self._heap)[2]
-        self._questions[key].due = None
-        return key
+        """The job to ask about now, or None if none is due.  It is due again only after `answered` or `failed`."""
+        return self._agenda.pop(now)
 
     def answered(self, key: K, now: float) -> None:
         """It was asked about, and is still running."""
@@ -81,13 +70,12 @@ class Schedule(Generic[K]):
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
         question = self._questions.get(key)
         if question is not None:
-            self._put(key, question, now + max(delay, question.floor))
+            self._agenda.put(key, now + max(delay, question.floor))
 
     def ask_now(self, key: K, now: float) -> None:
         """Somebody knows more (a webhook, a user): ask at once, unless it is being asked already."""
-        question = self._questions.get(key)
-        if question is not None and question.due is not None:
-            self._put(key, question, now)
+        if key in self._agenda:
+            self._agenda.put(key, now)
 
     def slow_down(self, key: K, floor: float) -> None:
         """Nobody waits for it any more: from the next question on, keep at least `floor` seconds between two."""
@@ -106,26 +94,11 @@ class Schedule(Generic[K]):
     def drop(self, key: K) -> None:
         """Never ask about it again."""
         self._questions.pop(key, None)
+        self._agenda.drop(key)
 
     def _plan(self, key: K, question: _Question, now: float, asked: float) -> None:
         age = question.durations.next_age(
             max(0.0, asked - question.started_at), self.poll_cost / max(1.0, self.pressure)
         )
         due = min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
-        self._put(key, question, max(now, due))
-
-    def _put(self, key: K, question: _Question, due: float) -> None:
-        self._version += 1
-        question.due, question.version = due, self._version
-        heappush(self._heap, (due, self._version, key))
-        if len(self._heap) > 64 and len(self._heap) > 2 * len(self._questions):
-            self._heap = [e for e in self._heap if self._is_current(e)]
-            heapify(self._heap)
-
-    def _is_current(self, entry: tuple[float, int, K]) -> bool:
-        question = self._questions.get(entry[2])
-        return question is not None and question.due is not None and question.version == entry[1]
-
-    def _skip_stale(self) -> None:
-        while self._heap and not self._is_current(self._heap[0]):
-            heappop(self._heap)
+        self._agenda.put(key, max(now, due))

@@ -72,9 +72,15 @@ class Provider:
     key_variable: ClassVar[str]
     url_variable: ClassVar[str]
     default_url: ClassVar[str]
+    request_type: ClassVar[type]
+    """The class of this provider's typed requests."""
     capabilities: ClassVar[Capabilities]
+    max_reference_bytes: ClassVar[int] = 50 * 1024 * 1024
+    """The largest local file that a request may refer to."""
     resend_statuses: ClassVar[frozenset[int]] = frozenset()
     """5xx after which the vendor documents that a create was not carried out."""
+    sends_request_id: ClassVar[bool] = False
+    """Whether the vendor documents `X-Request-Id` on requests."""
     poll_floor: ClassVar[float] = 1.0
     """Fewest seconds between two questions about one generation."""
     poll_ceiling: ClassVar[float] = 30.0
@@ -200,7 +206,7 @@ class Provider:
         return error
 
 
-_BY_CODE: Mapping[FailureCode | None, type[APIError]] = {
+_BY_CODE: Mapping[FailureCode, type[APIError]] = {
     FailureCode.AUTH: AuthenticationError,
     FailureCode.BUDGET_EXHAUSTED: InsufficientFunds,
     FailureCode.CONTENT_MODERATED: InvalidRequest,
@@ -208,6 +214,7 @@ _BY_CODE: Mapping[FailureCode | None, type[APIError]] = {
     FailureCode.IMAGE_TOO_LARGE: InvalidRequest,
     FailureCode.NOT_FOUND: NotFound,
     FailureCode.RATE_LIMITED: RateLimited,
+    FailureCode.PROVIDER_ERROR: ProviderError,
 }
 
 

@@ -1,0 +1,129 @@
+"""What one session keeps for one account: its window, its waiting creates, its questions."""
+
+from __future__ import annotations
+
+import heapq
+import random
+
+import attrs
+
+from aiogen._durations import Durations
+from aiogen._job import Job
+from aiogen._retry import delay
+from aiogen._schedule import Schedule
+from aiogen._window import Window
+from aiogen._wire import Ticket, Typical
+from aiogen.models import State
+from aiogen.providers.base import Provider
+
+
+@attrs.define(eq=False)
+class Track:
+    """One generation at the vendor, and everyone here who waits for it."""
+
+    provider: Provider
+    ticket: Ticket
+    state: State
+    accepted_at: float
+    """On the session's steady clock."""
+    weight: int
+    is_ours: bool
+    """Created by this session: "not found" may then mean "not yet"."""
+    jobs: list[Job] = attrs.field(factory=list)
+    """Every handle to it, also those whose deadline has passed."""
+    was_read: bool = False
+    """The vendor has told about it at least once."""
+    failures: int = 0
+    not_found: int = 0
+    hollow: int = 0
+    auth_refusals: int = 0
+    last_error: Exception | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """True while somebody may still get its result."""
+        return any(not job.done for job in self.jobs)
+
+
+class AccountDesk:
+    """One account.  Several connections with the same key share it, as the vendor counts them together."""
+
+    def __init__(self, provider: Provider, *, poll_cost: float) -> None:
+        self.key = provider.account
+        self.window = Window(
+            creates_per_minute=provider.creates_per_minute,
+            max_active=provider.max_active,
+            requests_per_minute=provider.requests_per_minute,
+            draw=random.uniform,
+        )
+        self.schedule: Schedule[str] = Schedule(poll_cost=poll_cost)
+        self.tracks: dict[str, Track] = {}
+        self.in_flight = 0
+        self.creates_in_flight = 0
+        self.works = False
+        """The key has been accepted at least once."""
+        self.unreachable_since: float | None = None
+        """Since when creates have found nobody; None while they do."""
+        self._unreachable_at = 0.0
+        self._unreachable_streak = 0
+        self._queue: list[tuple[int, Job]] = []  # a heap; numbers are unique, so jobs are never compared
+        self._durations: dict[tuple[str | None, Typical], Durations] = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"<AccountDesk {self.key[:6]}… {len(self._queue)} waiting, {self.creates_in_flight} being submitted, "
+            f"{len(self.tracks)} running>"
+        )
+
+    # --- creates that wait for their turn, first come first served
+
+    def enqueue(self, number: int, job: Job) -> None:
+        """`number` is the job's place in line; one that was put back keeps it."""
+        heapq.heappush(self._queue, (number, job))
+
+    def first(self) -> tuple[int, Job] | None:
+        """The next to be sent, skipping those that ended while they waited."""
+        while self._queue and self._queue[0][1].done:
+            heapq.heappop(self._queue)
+        return self._queue[0] if self._queue else None
+
+    def pop(self) -> tuple[int, Job]:
+        """Take the first out of the line."""
+        return heapq.heappop(self._queue)
+
+    def drain(self) -> list[Job]:
+        """Everyone in line, who are then no longer in it."""
+        jobs = [job for _, job in sorted(self._queue, key=lambda entry: entry[0]) if not job.done]
+        self._queue.clear()
+        return jobs
+
+    @property
+    def waiting(self) -> int:
+        """How many creates wait, give or take those that ended meanwhile."""
+        return len(self._queue)
+
+    def reached(self) -> None:
+        """The provider has answered a create."""
+        self.unreachable_since, self._unreachable_streak = None, 0
+
+    def unreachable_pause(self, now: float, sent_at: float) -> float:
+        """Seconds to wait before the next create; creates that failed together count once."""
+        if sent_at >= self._unreachable_at or self._unreachable_streak == 0:
+            self._unreachable_streak += 1
+            self._unreachable_at = now
+        return delay(self._unreachable_streak, base=1.0, cap=10.0, draw=random.uniform)
+
+    # --- questions
+
+    def durations(self, model: str | None, typical: Typical) -> Durations:
+        """The belief about a model, shared by all of its jobs."""
+        key = (model, typical)
+        found = self._durations.get(key)
+        if found is None:
+            found = self._durations[key] = Durations(typical)
+        return found
+
+    def set_pressure(self) -> None:
+        """A second of lag delays a job, and through the place it holds every job that waits behind it."""
+        active = max(1, len(self.tracks))
+        self.schedule.pressure = 1.0 + len(self._queue) / active

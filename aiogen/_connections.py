@@ -1,0 +1,115 @@
+"""From what users write to a provider and a checked request: connection names, model strings, typed requests.
+
+The one place that knows that "luma/uni-1" has two halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiogen.errors import ConfigurationError, InputError
+from aiogen.providers import PROVIDERS, LeonardoImage, LumaImage, Provider
+
+TypedRequest = LumaImage | LeonardoImage
+"""Every provider's own class of requests."""
+
+
+class Connections(Mapping[str, Provider]):
+    """The configured providers by name."""
+
+    def __init__(self, providers: Sequence[Provider] | None, *, allow_insecure: bool) -> None:
+        """By default each provider whose key is in the environment.
+
+        Raises:
+            ConfigurationError: two have one name, or one cannot be configured.
+        """
+        if providers is None:
+            found = (cls.from_environment(allow_insecure=allow_insecure) for cls in PROVIDERS)
+            providers = [provider for provider in found if provider is not None]
+        self._by_name: dict[str, Provider] = {}
+        for provider in providers:
+            if not isinstance(provider, Provider):
+                raise ConfigurationError(
+                    f"A provider is an instance such as aiogen.Luma(api_key=…), not {type(provider).__name__}."
+                )
+            if provider.name in self._by_name:
+                raise ConfigurationError(
+                    f"Two connections are called {provider.name!r}; give one of them another name=.", action=None
+                )
+            self._by_name[provider.name] = provider
+
+    def __getitem__(self, name: str) -> Provider:
+        return self._by_name[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def find(self, name: object) -> Provider:
+        """The connection of that name.
+
+        Raises:
+            ConfigurationError: there is none; says which there are, and what is missing for this one.
+        """
+        found = self._by_name.get(name) if isinstance(name, str) else None
+        if found is not None:
+            return found
+        there = ", ".join(repr(n) for n in self._by_name) or "none"
+        text = f"There is no connection {name!r} (there is: {there})."
+        cls = next((cls for cls in PROVIDERS if cls.default_name == name), None)
+        if cls is not None:
+            text += (
+                f" Set the environment variable {cls.key_variable} to your {cls.vendor} API key, "
+                f"or pass Session(providers=[aiogen.{cls.__name__}(api_key=…)])."
+            )
+        else:
+            known = ", ".join(repr(cls.default_name) for cls in PROVIDERS)
+            text += f" aiogen knows the providers {known}; a connection of your own is named with name=."
+        raise ConfigurationError(text)
+
+    def request(
+        self, model: object, prompt: object, connection: str | None, options: Mapping[str, Any]
+    ) -> tuple[Provider, TypedRequest]:
+        """Who shall make what.
+
+        Raises:
+            InputError: the model string has not the form "connection/model", or the rest cannot be right.
+            ConfigurationError: there is no such connection.
+        """
+        for candidate in (model, prompt):
+            if isinstance(candidate, TypedRequest):
+                name = model.partition("/")[0] if isinstance(model, str) else None
+                return self._typed(candidate, connection or name, options)
+        name, rest = self._split(model)
+        provider = self.find(connection or name)
+        if prompt is not None and not isinstance(prompt, str):
+            raise InputError(f"The prompt has to be text, not {type(prompt).__name__}.")
+        request: TypedRequest = provider.prepare(rest, prompt, options)
+        return provider, request
+
+    def _split(self, model: object) -> tuple[str, str]:
+        text = model if isinstance(model, str) else ""
+        name, slash, rest = text.partition("/")
+        if not slash or not name.strip() or not rest.strip():
+            raise InputError(
+                f"The model {model!r} cannot be read; write 'connection/model', such as 'luma/uni-1' or "
+                f"'leonardo/gemini-image-2'. Connections here: {', '.join(self._by_name) or 'none'}."
+            )
+        return name.strip(), rest.strip()
+
+    def _typed(
+        self, request: TypedRequest, connection: str | None, options: Mapping[str, Any]
+    ) -> tuple[Provider, TypedRequest]:
+        if options:
+            raise InputError(f"With a typed request, options go inside it: {', '.join(options)}.")
+        cls = next(cls for cls in PROVIDERS if isinstance(request, cls.request_type))
+        provider = self.find(connection or cls.default_name)
+        if not isinstance(provider, cls):
+            raise InputError(
+                f"A {type(request).__name__} is for {cls.vendor}; "
+                f"the connection {provider.name!r} is {provider.vendor}."
+            )
+        return provider, request

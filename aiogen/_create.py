@@ -1,0 +1,168 @@
+"""One create, from the intent in the ledger to whatever became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aiogen import _outcomes as outcomes
+from aiogen._account import AccountDesk
+from aiogen._job import Job
+from aiogen._retry import Verdict, judge_create
+from aiogen._wire import Accepted, Submission, Ticket
+from aiogen.errors import AiogenError, APIError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
+from aiogen.models import State
+
+if TYPE_CHECKING:
+    from aiogen._coordinator import Coordinator
+
+logger = logging.getLogger("aiogen")
+
+
+async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
+    """Send the create of a job whose turn has come; its place in the window is already taken."""
+    submission = job.submission
+    assert submission is not None
+    sent_at = hub.clock.now()
+    try:
+        try:
+            # Durable before the first byte: after a crash this job is "unknown", not "never sent".
+            await hub.store.intend(job.id)
+        except StoreError as error:
+            desk.window.create_refused(hub.clock.now(), submission.weight, counted=False)
+            await _refuse(hub, job, error)
+            return
+        _move(hub, job, State.SUBMITTING)
+        submitted_at = hub.clock.datetime()
+        try:
+            accepted = await hub.transport.perform(job._provider, job._provider.create(submission))
+        except AiogenError as error:
+            verdict = judge_create(error, job._provider.resend_statuses)
+            logger.debug("create of job %s: %s, %s", job.id, verdict, error)
+            if verdict is Verdict.UNKNOWN:
+                await _lose(hub, desk, job, error, submission, submitted_at)
+            elif verdict is Verdict.REFUSED:
+                desk.window.create_refused(hub.clock.now(), submission.weight, counted=True)
+                await _refuse(hub, job, error)
+                if isinstance(error, AuthenticationError | InsufficientFunds):
+                    await _refuse_all(hub, desk, error)
+            else:
+                await _put_back(hub, desk, number, job, error, sent_at)
+        except asyncio.CancelledError:
+            # The session was torn down without waiting: the answer is nowhere.
+            torn = AiogenError("The session was torn down before the answer came.")
+            await _lose(hub, desk, job, torn, submission, submitted_at)
+            raise
+        else:
+            await _accept(hub, desk, job, accepted, submission)
+    finally:
+        desk.creates_in_flight -= 1
+
+
+async def _accept(hub: Coordinator, desk: AccountDesk, job: Job, accepted: Accepted, submission: Submission) -> None:
+    snapshot = accepted.snapshot
+    now, at = hub.clock.now(), hub.clock.datetime()
+    desk.window.create_accepted(now, submission.weight)
+    desk.window.request_served()
+    desk.works = True
+    desk.reached()
+    if accepted.quota is not None and accepted.quota.limit is not None:
+        desk.window.learn_limit(accepted.quota.limit)
+    state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
+    try:
+        await hub.store.confirm(job.id, snapshot.provider_id, state, at)
+    except StoreError as error:
+        logger.error("Job %s runs as %s, but the ledger did not take it: %s", job.id, snapshot.provider_id, error)
+    generation = outcomes.advanced(job.generation, snapshot, state, at)
+    job._update(attrs.evolve(generation, accepted_at=at), at)
+    ticket = Ticket(
+        provider_id=snapshot.provider_id,
+        model=submission.model,
+        kind=submission.kind,
+        outputs=submission.outputs,
+    )
+    track = hub.follow(desk, job, ticket, submission.typical, weight=submission.weight, is_ours=True)
+    track.state = state
+    if snapshot.state.is_terminal:
+        # Done at once.  The next reading says so in the form that every end has.
+        desk.schedule.ask_now(snapshot.provider_id, now)
+
+
+async def _lose(
+    hub: Coordinator,
+    desk: AccountDesk,
+    job: Job,
+    error: AiogenError,
+    submission: Submission,
+    submitted_at: datetime,
+) -> None:
+    desk.window.create_lost(hub.clock.now(), submission.weight)
+    hub.hold_place(desk, submission.weight, job.timeout)
+    await _note(hub.store.lose(job.id))
+    _move(hub, job, State.UNKNOWN)
+    hub.end(job, outcomes.lost(job, error, submitted_at))
+
+
+async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
+    generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
+    await _note(hub.store.settle([generation]))
+    job._update(generation, hub.clock.datetime())
+    hub.end(job, refusal)
+
+
+async def _refuse_all(hub: Coordinator, desk: AccountDesk, error: AiogenError) -> None:
+    """The account itself is refused: those in line would only be refused one by one."""
+    for job in desk.drain():
+        await _refuse(hub, job, _same(error))
+
+
+async def _put_back(
+    hub: Coordinator, desk: AccountDesk, number: int, job: Job, error: AiogenError, sent_at: float
+) -> None:
+    """Surely not carried out: back into line, at its old place.  Not an attempt."""
+    now = hub.clock.now()
+    submission = job.submission
+    assert submission is not None
+    desk.window.create_refused(now, submission.weight, counted=False)
+    if isinstance(error, RateLimited):
+        desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
+    else:
+        if desk.unreachable_since is None:
+            desk.unreachable_since = now
+        if now - desk.unreachable_since >= hub.limits.unreachable_timeout:
+            desk.reached()
+            await _refuse(hub, job, error)
+            await _refuse_all(hub, desk, error)
+            return
+        desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
+    await _note(hub.store.retreat(job.id))
+    _move(hub, job, State.PENDING)
+    if hub.closed:
+        hub.end(job, outcomes.closed(job))
+    else:
+        desk.enqueue(number, job)
+
+
+def _same(error: AiogenError) -> AiogenError:
+    """The same refusal for another job, without the first job's ids."""
+    context: dict[str, Any] = {"code": error.code, "action": error.action, "provider": error.provider}
+    if isinstance(error, APIError):
+        context |= {"status": error.status, "details": error.details}
+    return type(error)(error.message, **context)
+
+
+def _move(hub: Coordinator, job: Job, state: State) -> None:
+    job._update(attrs.evolve(job.generation, state=state), hub.clock.datetime())
+
+
+async def _note(writing: Awaitable[None]) -> None:
+    """Write to the ledger after the fact; trouble there must not hide what happened at the provider."""
+    try:
+        await writing
+    except StoreError as error:
+        logger.error("The ledger could not be written: %s", error)

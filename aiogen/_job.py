@@ -1,0 +1,199 @@
+"""The live handle of one generation."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable, Generator
+from datetime import datetime
+from typing import Any
+
+from aiogen._states import may_follow
+from aiogen._wire import Submission, shorten
+from aiogen.errors import AiogenError
+from aiogen.models import Event, Generation, State
+from aiogen.providers.base import Provider
+
+
+class Job:
+    """One generation that a session follows.  Await it to get the finished `Generation`.
+
+    Any number of tasks may await the same job; cancelling one of them, or letting it time out, takes nothing with it.
+    Jobs are made by `Session.submit` and `Session.attach`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_accepted",
+        "_callbacks",
+        "_done",
+        "_error",
+        "_loop",
+        "_provider",
+        "_queues",
+        "connection",
+        "generation",
+        "id",
+        "provider",
+        "submission",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        generation: Generation,
+        provider: Provider,
+        *,
+        submission: Submission | None,
+        timeout: float,
+    ) -> None:
+        self.id: str = generation.id or ""
+        """Ours: a UUID made before anything is sent."""
+        self.connection = generation.connection
+        self.provider = generation.provider
+        self.generation = generation
+        """The latest snapshot."""
+        self.submission = submission
+        self.timeout = timeout
+        """Seconds from acceptance to the deadline."""
+        self._provider = provider
+        loop = self._loop = asyncio.get_running_loop()
+        self._error: AiogenError | None = None
+        self._done: asyncio.Future[None] = loop.create_future()
+        # The rest is made only when somebody asks: most jobs are only awaited.
+        self._accepted: asyncio.Future[None] | None = None
+        self._queues: list[asyncio.Queue[Event | None]] | None = None
+        self._callbacks: list[Callable[[Job], None]] | None = None
+
+    # --- what users read
+
+    @property
+    def provider_id(self) -> str | None:
+        """The vendor's id; None until the vendor accepted the job."""
+        return self.generation.provider_id
+
+    @property
+    def state(self) -> State:
+        """Where the job stands, as far as is known."""
+        return self.generation.state
+
+    @property
+    def model(self) -> str | None:
+        """The model as it was asked for."""
+        return self.generation.model
+
+    @property
+    def done(self) -> bool:
+        """True once awaiting it returns or raises at once."""
+        return self._done.done()
+
+    @property
+    def error(self) -> AiogenError | None:
+        """What awaiting it raises; None while it runs and when it completed."""
+        return self._error
+
+    def __await__(self) -> Generator[Any, None, Generation]:
+        return self.result().__await__()
+
+    async def result(self) -> Generation:
+        """Wait for the end; the same as awaiting the job.
+
+        Raises:
+            GenerationFailed: it failed at the provider, or was refused (`GenerationRefused`).
+            GenerationTimeout: its deadline passed; it may still finish.
+            SubmissionUnknown: whether it runs cannot be known.
+            SessionClosed: the session was left first.
+            AuthenticationError, InsufficientFunds: the account cannot create or read.
+            NotFound: the provider does not know it (any more).
+        """
+        if not self._done.done():
+            await asyncio.shield(self._done)
+        self._raise()
+        return self.generation
+
+    async def accepted(self) -> str:
+        """Wait until the provider has accepted the job, and return the provider's id of it.
+
+        Raises: the same as awaiting the job, if it ends before it is accepted.
+        """
+        while self.provider_id is None:
+            if self._done.done():
+                self._raise()
+                break
+            if self._accepted is None:
+                self._accepted = self._loop.create_future()
+            await asyncio.shield(self._accepted)
+        return self.provider_id or ""
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed."""
+        yield Event(self.id, self.state, None, datetime.now().astimezone())
+        if self._done.done():
+            return
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        queues = self._queues = self._queues or []
+        queues.append(queue)
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            queues.remove(queue)
+
+    def __repr__(self) -> str:
+        known = f" {self.provider_id}" if self.provider_id else ""
+        ended = f" {type(self._error).__name__}" if self._error is not None else ""
+        prompt = f" {shorten(self.generation.prompt, 40)!r}" if self.generation.prompt else ""
+        return f"<Job {self.id} {self.connection}/{self.model}{known} {self.state}{ended}{prompt}>"
+
+    # --- what the coordinator does
+
+    def _raise(self) -> None:
+        if self._error is None:
+            return
+        # Each waiter gets its own copy: tracebacks of different tasks do not pile up on one object.
+        error = copy.copy(self._error)
+        error.__cause__ = self._error.__cause__
+        raise error
+
+    def _update(self, generation: Generation, at: datetime) -> None:
+        """A newer snapshot.  States that lead backwards were filtered before; this is the last line."""
+        previous = self.generation.state
+        if generation.state is not previous and not may_follow(previous, generation.state):
+            return
+        self.generation = generation
+        if generation.provider_id is not None and self._accepted is not None:
+            _wake(self._accepted)
+        if generation.state is not previous:
+            for queue in self._queues or ():
+                queue.put_nowait(Event(self.id, generation.state, previous, at))
+
+    def _finish(self, error: AiogenError | None) -> None:
+        """Resolve every waiter, once."""
+        if self._done.done():
+            return
+        if error is not None:
+            error.generation = error.generation or self.generation
+            self._error = error
+        self._done.set_result(None)
+        if self._accepted is not None:
+            _wake(self._accepted)
+        for queue in self._queues or ():
+            queue.put_nowait(None)
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback(self)
+
+    def _when_done(self, callback: Callable[[Job], None]) -> None:
+        if self._done.done():
+            callback(self)
+        else:
+            self._callbacks = [*(self._callbacks or ()), callback]
+
+    def _forget(self, callback: Callable[[Job], None]) -> None:
+        if self._callbacks:
+            self._callbacks = [c for c in self._callbacks if c is not callback]
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,158 @@
+"""What an end means in words: snapshots to generations, ends to errors.  Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from aiogen._job import Job
+from aiogen._wire import Failure, Snapshot
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    AuthenticationError,
+    GenerationFailed,
+    GenerationRefused,
+    GenerationTimeout,
+    InsufficientFunds,
+    SessionClosed,
+    SubmissionUnknown,
+)
+from aiogen.models import ACTIONS, FailureCode, Generation, State
+from aiogen.providers.base import Provider
+
+
+def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
+    """A generation as the vendor tells it, with nothing of ours but perhaps the id."""
+    bare = Generation(
+        id=job_id,
+        provider_id=snapshot.provider_id,
+        provider=provider.default_name,
+        connection=provider.name,
+        model=snapshot.model,
+        state=snapshot.state,
+    )
+    return advanced(bare, snapshot, snapshot.state, at)
+
+
+def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) -> Generation:
+    """What is known, brought up to date by a snapshot; `state` has been checked to lead forward."""
+    failure = snapshot.failure if state is State.FAILED else None
+    return attrs.evolve(
+        known,
+        provider_id=known.provider_id or snapshot.provider_id,
+        model=known.model or snapshot.model,
+        kind=snapshot.kind or known.kind,
+        prompt=known.prompt or snapshot.prompt,
+        state=state,
+        outputs=snapshot.outputs,
+        partial=snapshot.partial,
+        cost=snapshot.cost or known.cost,
+        created_at=snapshot.created_at or known.created_at,
+        finished_at=at if state.is_terminal else None,
+        raw=snapshot.raw,
+        **_failure_fields(failure),
+    )
+
+
+def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
+    """What is known, ended by a failure that no snapshot tells."""
+    return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
+
+
+def _failure_fields(failure: Failure | None) -> dict[str, Any]:
+    if failure is None:
+        return {}
+    return {
+        "failure_code": failure.code,
+        "failure_reason": failure.reason,
+        "vendor_code": failure.vendor_code,
+        "action": failure.action or ACTIONS[failure.code],
+    }
+
+
+def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Generation, AiogenError]:
+    """A create that was refused for good: the ended generation, and what its waiters get.
+
+    Trouble of the account keeps its own type; trouble of the input is also a `GenerationFailed`, so that a loop over
+    many jobs catches it where it catches the others.
+    """
+    details = error.details if isinstance(error, APIError) else error.message
+    generation = failed(known, Failure(code=error.code or FailureCode.UNKNOWN, reason=details, action=error.action), at)
+    if isinstance(error, AuthenticationError | InsufficientFunds) or not isinstance(error, APIError):
+        return generation, error
+    refusal = GenerationRefused(
+        error.message,
+        status=error.status,
+        details=error.details,
+        reason=error.details,
+        code=error.code,
+        action=error.action,
+        request_id=error.request_id,
+        provider=error.provider,
+        generation=generation,
+    )
+    for note in getattr(error, "__notes__", ()):
+        refusal.add_note(note)
+    refusal.__cause__ = error
+    return generation, refusal
+
+
+def ended(generation: Generation) -> AiogenError | None:
+    """What waiters of a generation in a terminal state get: an error, or nothing but the generation."""
+    return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
+
+
+def about(job: Job, error: AiogenError) -> AiogenError:
+    """The error with the job's ids."""
+    return error.about(provider=job.provider, connection=job.connection, job_id=job.id, provider_id=job.provider_id)
+
+
+def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenError:
+    """The deadline has passed."""
+    if job.provider_id is None:
+        text = (
+            f"Job {job.id} waited {seconds:g} s for its turn at {job.connection} and was not sent; "
+            "nothing was charged. Submit it again, or allow more with Session(queue_timeout=…)."
+        )
+    else:
+        last = f" The last question was answered with: {last_error}." if last_error is not None else ""
+        text = (
+            f"Generation {job.provider_id} (job {job.id}) was not finished {seconds:g} s after {job.connection} "
+            f"accepted it; it may still finish.{last} "
+            f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
+        )
+    return about(job, GenerationTimeout(text, timeout=seconds))
+
+
+def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
+    """The create's answer never came."""
+    fingerprint = job.submission.fingerprint() if job.submission is not None else ""
+    unknown = SubmissionUnknown(
+        f"Whether {job.connection} accepted job {job.id} cannot be known: {error.message} "
+        f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again by "
+        f"itself. Look at the provider before you submit it anew (fingerprint {fingerprint[:12]}).",
+        submitted_at=at,
+        fingerprint=fingerprint,
+        request_id=error.request_id,
+    )
+    unknown.__cause__ = error
+    return about(job, unknown)
+
+
+def closed(job: Job) -> AiogenError:
+    """The session was left."""
+    if job.provider_id is not None:
+        text = (
+            f"The session was left while generation {job.provider_id} (job {job.id}) was running at "
+            f"{job.connection}, where it goes on. "
+            f"session.attach({job.connection!r}, {job.provider_id!r}) takes it up again."
+        )
+    else:
+        text = (
+            f"The session was left before job {job.id} was sent to {job.connection}; "
+            "nothing was charged. Submit it again."
+        )
+    return about(job, SessionClosed(text))

@@ -1,0 +1,131 @@
+"""One question about one generation, and what its answer means for everyone who waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from aiogen import _outcomes as outcomes
+from aiogen._account import AccountDesk, Track
+from aiogen._retry import delay
+from aiogen._states import observed
+from aiogen._wire import Failure, Snapshot
+from aiogen.errors import (
+    AiogenError,
+    AuthenticationError,
+    InvalidRequest,
+    NotFound,
+    ProtocolError,
+    RateLimited,
+)
+from aiogen.models import FailureCode
+
+if TYPE_CHECKING:
+    from aiogen._coordinator import Coordinator
+
+logger = logging.getLogger("aiogen")
+
+_NOT_FOUND_POLLS = 3
+_HOLLOW_POLLS = 4
+_AUTH_REFUSALS = 3
+_HOLLOW_PAUSE = 2.0
+
+
+async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
+    """Ask the vendor once; the schedule has already taken the question out."""
+    key = track.ticket.provider_id
+    sent_at = hub.clock.now()
+    try:
+        snapshot = await hub.transport.perform(track.provider, track.provider.get(track.ticket))
+        if snapshot.provider_id.lower() != key.lower():
+            raise ProtocolError(
+                f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id"
+            )
+    except AiogenError as error:
+        await _unanswered(hub, desk, track, error, sent_at)
+    else:
+        desk.works = True
+        desk.window.request_served()
+        await observe(hub, desk, track, snapshot)
+
+
+async def observe(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot) -> None:
+    """A reading of a generation that is followed, wherever it comes from."""
+    key = track.ticket.provider_id
+    track.was_read = True
+    track.failures = track.not_found = track.auth_refusals = 0
+    track.last_error = None
+    if snapshot.strange is not None:
+        _note_strange(hub, track, snapshot.strange)
+    now, at = hub.clock.now(), hub.clock.datetime()
+    if snapshot.hollow:
+        track.hollow += 1
+        if track.hollow < _HOLLOW_POLLS:
+            desk.schedule.failed(key, now, _HOLLOW_PAUSE)
+            return
+        failure = Failure(
+            code=FailureCode.OUTPUT_NOT_FOUND,
+            reason=f"completed, but {track.hollow} readings had no output url",
+        )
+        await hub.settle(
+            desk,
+            track,
+            lambda known: outcomes.failed(outcomes.advanced(known, snapshot, known.state, at), failure, at),
+        )
+        return
+    state = observed(track.state, snapshot.state)
+    track.state = state
+    if state.is_terminal:
+        await hub.settle(desk, track, lambda known: outcomes.advanced(known, snapshot, state, at))
+        return
+    for job in track.jobs:
+        job._update(outcomes.advanced(job.generation, snapshot, observed(job.state, state), at), at)
+    if not hub.drained(desk, track):
+        desk.schedule.answered(key, now)
+
+
+async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: AiogenError, sent_at: float) -> None:
+    """No reading came.  Nearly always that passes, and it never ends a paid job by itself."""
+    key = track.ticket.provider_id
+    now = hub.clock.now()
+    track.last_error = error
+    track.failures += 1
+    error.about(provider_id=key)
+    if isinstance(error, RateLimited):
+        track.failures = 0
+        desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
+        desk.schedule.failed(key, now, 0.0)
+        return
+    if isinstance(error, NotFound):
+        track.not_found += 1
+        grace = track.provider.not_found_grace if track.is_ours else 0.0
+        if now < track.accepted_at + grace or (track.is_ours and track.not_found < _NOT_FOUND_POLLS):
+            desk.schedule.failed(key, now, track.provider.poll_floor)
+            return
+        failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
+        at = hub.clock.datetime()
+        await hub.settle(desk, track, lambda known: outcomes.failed(known, failure, at), error)
+        return
+    if isinstance(error, AuthenticationError):
+        track.auth_refusals += 1
+        if not desk.works or track.auth_refusals >= _AUTH_REFUSALS:
+            hub.abandon(desk, track, error)
+            return
+    if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
+        hub.abandon(desk, track, error)  # attached by an id that this vendor cannot even read
+        return
+    if not hub.drained(desk, track):
+        wait = delay(track.failures, base=1.0, cap=track.provider.poll_ceiling, draw=random.uniform)
+        desk.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
+
+
+def _note_strange(hub: Coordinator, track: Track, word: str) -> None:
+    known = hub.strange_words
+    if (track.provider.default_name, word) not in known:
+        known.add((track.provider.default_name, word))
+        logger.warning(
+            "%s tells of a state %r that this version does not know; such generations count as running.",
+            track.provider.default_name,
+            word,
+        )

@@ -1,0 +1,247 @@
+"""The only file that sends.  It performs an `Exchange` and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import uuid4
+
+import aiohttp
+import attrs
+import backoff
+
+from aiogen._clock import Clock
+from aiogen._retry import waits, worth_repeating
+from aiogen._wire import Exchange, Request, Response
+from aiogen.errors import AiogenError, ConfigurationError, NetworkError, ProtocolError
+from aiogen.providers.base import Provider
+
+T = TypeVar("T")
+logger = logging.getLogger("aiogen")
+
+USER_AGENT = "aiogen-sdk"
+_LARGE_BODY = 128 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Timeouts:
+    """Seconds; every request ends."""
+
+    connect: float = 10.0
+    """Name lookup, TCP and TLS together."""
+    read: float = 30.0
+    """A whole read, from sending to the last byte."""
+    submit: float = 120.0
+    """A whole create.  Luma fetches reference urls while it waits, up to 18 s each."""
+
+
+class Transport:
+    """Sends requests for one session, over its own connections or over the caller's `aiohttp.ClientSession`.
+
+    Creates go over connections of their own that are not kept alive: a connection that died while idle would make
+    the outcome of a paid POST unknown.  With a caller's session its connections serve for everything.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        timeouts: Timeouts,
+        max_answer_bytes: int,
+        max_connections: int,
+        read_attempts: int,
+        client_session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self.clock = clock
+        self._timeouts = timeouts
+        self._max_answer_bytes = max_answer_bytes
+        self._max_connections = max_connections
+        self._read_attempts = read_attempts
+        self._given = client_session
+        self._reads: aiohttp.ClientSession | None = client_session
+        self._creates: aiohttp.ClientSession | None = client_session
+        self.sent = 0
+        """Requests sent so far."""
+
+    async def perform(
+        self, provider: Provider, exchange: Exchange[T], *, gate: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
+        """Drive the exchange to its result; `gate` is awaited before each request.
+
+        Raises:
+            APIError, ProtocolError: from the exchange.
+            NetworkError: no answer came.
+        """
+        try:
+            request = next(exchange)
+            while True:
+                if gate is not None:
+                    await gate()
+                response = await self._send(request, provider)
+                request = exchange.send(response)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        except AiogenError as error:
+            error.about(provider=provider.default_name, connection=provider.name)
+            raise
+        except Exception as error:
+            # A shape that the provider file did not foresee.  It must not leave a waiter waiting, nor end a paid job.
+            logger.exception("The answer of %s could not be read", provider.default_name)
+            raise ProtocolError(
+                f"The answer of {provider.default_name} could not be read: {type(error).__name__}: {error}",
+                provider=provider.default_name,
+                connection=provider.name,
+            ) from error
+        finally:
+            exchange.close()
+
+    async def repeat(
+        self,
+        provider: Provider,
+        make: Callable[[], Exchange[T]],
+        *,
+        gate: Callable[[], Awaitable[None]] | None = None,
+        noted: Callable[[AiogenError], None] | None = None,
+    ) -> T:
+        """Perform an exchange of reads, again from its start while that may help: `read_attempts` times at most."""
+
+        async def once() -> T:
+            try:
+                return await self.perform(provider, make(), gate=gate)
+            except AiogenError as error:
+                if noted is not None:
+                    noted(error)
+                raise
+
+        # jitter=None: ours is inside `waits`, and backoff's would undercut Retry-After.
+        again = backoff.on_exception(
+            lambda: waits(draw=random.uniform),
+            AiogenError,
+            max_tries=self._read_attempts,
+            giveup=lambda error: not worth_repeating(error),
+            jitter=None,
+            logger=None,
+        )
+        return await again(once)()
+
+    async def _send(self, request: Request, provider: Provider) -> Response:
+        is_create = request.verb == "create"
+        total = self._timeouts.submit if is_create else self._timeouts.read
+        session = self._session(is_create)
+        request_id = str(uuid4()) if provider.sends_request_id else None
+        headers = {"User-Agent": USER_AGENT, **request.headers}
+        if request_id is not None:
+            headers["X-Request-Id"] = request_id
+        data = None
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+            data = await _encoded(request.body)
+        self.sent += 1
+        context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
+        try:
+            async with (
+                asyncio.timeout(total),
+                session.request(
+                    request.method,
+                    request.url,
+                    params=request.query or None,
+                    data=data,
+                    headers=headers,
+                    allow_redirects=False,  # a key never follows a redirect
+                    raise_for_status=False,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
+                ) as answer,
+            ):
+                body = await self._read(answer, request, context)
+                status, got = answer.status, answer.headers
+        except aiohttp.InvalidURL as error:
+            raise ConfigurationError(f"The address {request.url!r} cannot be requested: {error}", **context) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = _network_error(error, request, total, context)
+            logger.debug("%s %s: %s", request.method, request.url, failure)
+            raise failure from error
+        logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
+        return Response(
+            status=status,
+            headers={name.lower(): value for name, value in got.items()},
+            body=body,
+            received_at=self.clock.wall(),
+            request_id=got.get("X-Request-Id") or request_id,
+        )
+
+    async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > self._max_answer_bytes:
+                answer.close()
+                raise ProtocolError(
+                    f"The answer to {request.verb!r} (HTTP {answer.status}) is larger than "
+                    f"{self._max_answer_bytes:,} bytes; it was not read further.",
+                    status=answer.status,
+                    path="$",
+                    **context,
+                )
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _session(self, is_create: bool) -> aiohttp.ClientSession:
+        if is_create:
+            if self._creates is None:
+                self._creates = self._open(aiohttp.TCPConnector(limit=0, force_close=True))
+            return self._creates
+        return self.reads
+
+    @property
+    def reads(self) -> aiohttp.ClientSession:
+        """The connections for everything but creates; made when first used."""
+        if self._reads is None:
+            self._reads = self._open(aiohttp.TCPConnector(limit=self._max_connections))
+        return self._reads
+
+    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def close(self) -> None:
+        """Close what was opened here, and only that."""
+        for session in (self._reads, self._creates):
+            if session is not None and session is not self._given:
+                await session.close()
+        self._reads = self._creates = self._given
+
+
+async def _encoded(body: object) -> bytes:
+    if _size(body) > _LARGE_BODY:  # references in base64: encoding megabytes would hold up the loop
+        return await asyncio.to_thread(lambda: json.dumps(body).encode())
+    return json.dumps(body).encode()
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return 8
+
+
+def _network_error(error: Exception, request: Request, total: float, context: dict[str, str | None]) -> NetworkError:
+    # Only a failure to connect is a proof that nothing was sent.
+    unsent = isinstance(
+        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
+    )
+    host = request.url.split("/")[2]
+    if unsent:
+        what = f"{host} cannot be reached: {error or type(error).__name__}"
+    elif isinstance(error, TimeoutError):
+        what = f"{host} did not answer within {total:g} s"
+    else:
+        what = f"The connection to {host} was lost before the answer was complete: {error or type(error).__name__}"
+    return NetworkError(f"{what} (while trying to {request.verb}).", sent=not unsent, **context)

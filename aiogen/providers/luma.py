@@ -1,0 +1,398 @@
+"""Luma Agents API: our words here, theirs there.  Pure.
+
+Sources, as named in the comments: the guides at docs.agents.lumalabs.ai (rate limits, error handling, FAQ, images),
+the API reference, and the types of the official SDK `luma-agents` 0.5.0.  Not documented and so treated with care:
+the current numeric limits, weights of most requests, whether a slot is freed by the end of a job or by the poll that
+sees it, how long a finished generation can be read.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+
+from aiogen._convert import read
+from aiogen._references import Reference
+from aiogen._wire import (
+    Accepted,
+    Exchange,
+    Failure,
+    Quota,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
+    Typical,
+    parse_json,
+    parse_object,
+    parse_time,
+    retry_after,
+    shorten,
+    unreadable,
+    whole_number,
+)
+from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
+from aiogen.models import Account, FailureCode, Output, State
+from aiogen.providers.base import Capabilities, Provider, check_id, check_json, check_prompt, path_of, plain_details
+
+MAX_REFERENCE_BYTES = 52_428_800
+"""50 MB, counted after base64 is decoded (FAQ)."""
+
+STATES = {
+    "queued": State.QUEUED,
+    "processing": State.PROCESSING,
+    "completed": State.COMPLETED,
+    "failed": State.FAILED,
+}
+
+# Guide "error handling"; the last two codes are known from third parties that quote it.
+FAILURE_CODES = {
+    code.value: code
+    for code in (
+        FailureCode.CONTENT_MODERATED,
+        FailureCode.GENERATION_FAILED,
+        FailureCode.OUTPUT_NOT_FOUND,
+        FailureCode.BUDGET_EXHAUSTED,
+        FailureCode.IMAGE_TOO_LARGE,
+        FailureCode.UNSUPPORTED_FORMAT,
+        FailureCode.CORRUPT_INPUT,
+        FailureCode.INVALID_REQUEST,
+        FailureCode.RATE_LIMITED,
+    )
+}
+
+# FAQ: uni-1 typically 15-60 s; ray-3.2 well under two minutes at 5 s and 720p.  The spreads are ours.
+_TYPICAL = {
+    "uni-1": Typical(median=30.0, spread=0.45),
+    "uni-1-max": Typical(median=60.0, spread=0.6),
+    "ray-3.2": Typical(median=90.0, spread=0.6),
+}
+_TYPICAL_OTHER = Typical(median=40.0, spread=0.8)
+
+# The docs' sample waits 120 s for a standard image; the others are ours.
+_TIMEOUTS = {"image": 120.0, "image_edit": 120.0, "layering": 300.0}
+_TIMEOUT_SLOW_MODEL = 300.0
+_TIMEOUT_OTHER = 900.0
+
+# Seen live in September 2026: an edit on uni-1-max took 3 units of both limits.  Other weights are not known.
+_WEIGHTS = {("uni-1-max", "image_edit"): 3}
+
+
+def _as_references(value: Any) -> tuple[Reference, ...]:
+    """One reference or several, in any of the forms that `Reference.of` takes."""
+    return tuple(Reference.of(item) for item in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _as_reference(value: Any) -> Reference | None:
+    return None if value is None else Reference.of(value)
+
+
+@attrs.frozen(kw_only=True)
+class LumaImage:
+    """A picture from words: `POST /generations` with type `image`.
+
+    Lengths, aspect ratios and counts are checked by Luma, whose answer is shown; its limits change.
+    """
+
+    prompt: str = attrs.field(repr=False)
+    model: str = "uni-1"
+    aspect_ratio: str | None = None
+    """3:1 2:1 16:9 3:2 1:1 2:3 9:16 1:2 1:3 for the uni models; None lets the model decide."""
+    style: str | None = None
+    """auto or manga (portrait only)."""
+    output_format: str | None = None
+    """png or jpeg."""
+    web_search: bool | None = None
+    """Adds a few seconds."""
+    user_id: str | None = None
+    """Your end user's opaque tag."""
+    image_ref: tuple[Reference, ...] = attrs.field(default=(), converter=_as_references)
+    """Up to 9 references (8 for an edit)."""
+    source: Reference | None = attrs.field(default=None, converter=_as_reference)
+    """What an edit begins with; required for every type but `image` and `video`."""
+    type: str = "image"
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    """Further fields of the body, passed on as they are (`layering`, `video`, what is new)."""
+
+    def __attrs_post_init__(self) -> None:
+        check_prompt(self.prompt)
+        for name in ("model", "type"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
+                raise InputError(f"{name} has to be a Luma word such as 'uni-1' or 'image', not an empty one.")
+        check_json([self.aspect_ratio, self.style, self.output_format, self.web_search, self.user_id], "options")
+        for reference in self.references():
+            if reference.data is not None and len(reference.data) > MAX_REFERENCE_BYTES:
+                raise InputError(
+                    f"A reference has {len(reference.data):,} bytes; Luma takes at most {MAX_REFERENCE_BYTES:,} "
+                    "(50 MB). Make it smaller."
+                )
+
+    def references(self) -> Iterator[Reference]:
+        """Every image it refers to."""
+        yield from self.image_ref
+        if self.source is not None:
+            yield self.source
+        yield from _references_in(self.extra)
+
+    def with_files(self, files: Mapping[Path, Reference]) -> LumaImage:
+        """The same request with local files replaced by their bytes."""
+
+        def loaded(reference: Reference) -> Reference:
+            return files[reference.path] if reference.path is not None else reference
+
+        return attrs.evolve(
+            self,
+            image_ref=tuple(loaded(r) for r in self.image_ref),
+            source=loaded(self.source) if self.source is not None else None,
+            extra=_replaced(self.extra, loaded),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class LumaImageEdit(LumaImage):
+    """A picture from a picture and words: type `image_edit`; needs `source`."""
+
+    type: str = "image_edit"
+
+
+def _references_in(value: Any) -> Iterator[Reference]:
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _references_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _references_in(item)
+
+
+def _replaced(value: Any, replace: Any) -> Any:
+    """The same structure with every reference replaced; bytes and paths become references on the way."""
+    if isinstance(value, bytes | Path):
+        value = Reference.of(value)
+    if isinstance(value, Reference):
+        return replace(value)
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, replace) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(item, replace) for item in value]
+    return value
+
+
+def _say(reference: Reference) -> dict[str, str]:
+    if reference.data is not None:
+        return {"data": base64.b64encode(reference.data).decode(), "media_type": str(reference.media_type)}
+    if reference.url is not None:
+        return {"url": reference.url}
+    if reference.generation_id is not None:
+        return {"generation_id": reference.generation_id}
+    if reference.file_id is not None:
+        return {"file_id": reference.file_id}
+    raise InputError(f"The file {str(reference.path)!r} has not been read.")
+
+
+@attrs.frozen
+class _Output:
+    type: str | None = None
+    url: str | None = None
+
+
+@attrs.frozen
+class _Generation:
+    """What is needed of their Generation; `output` and `failure_*` may be null or absent (SDK types)."""
+
+    id: str
+    state: str
+    type: str | None = None
+    model: str | None = None
+    created_at: str | None = None
+    output: list[_Output] | None = None
+    failure_code: str | None = None
+    failure_reason: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Luma(Provider):
+    """Luma's Agents API (`https://agents.lumalabs.ai/v1`)."""
+
+    vendor: ClassVar[str] = "Luma"
+    default_name: ClassVar[str] = "luma"
+    key_variable: ClassVar[str] = "LUMA_AGENTS_API_KEY"
+    url_variable: ClassVar[str] = "LUMA_BASE_URL"
+    default_url: ClassVar[str] = "https://agents.lumalabs.ai/v1"
+    request_type: ClassVar[type] = LumaImage
+    max_reference_bytes: ClassVar[int] = MAX_REFERENCE_BYTES
+    # "Not there": list, delete, cancel, balance (API reference, FAQ).
+    capabilities: ClassVar[Capabilities] = Capabilities(account=True)
+    # Documented as safe to retry: the fetch proxy or the ingestion is down, nothing was queued.
+    resend_statuses: ClassVar[frozenset[int]] = frozenset({502, 503})
+    sends_request_id: ClassVar[bool] = True  # echoed for tracing; it is no idempotency key
+    poll_floor: ClassVar[float] = 1.0  # FAQ: every 1-5 s is fine, 2-5 s recommended
+    poll_ceiling: ClassVar[float] = 30.0
+    not_found_grace: ClassVar[float] = 10.0  # nothing is documented about read-after-write
+
+    # Rate limits guide: 30 creates in a sliding minute, 10 active jobs.  Reads are outside; their ceiling is
+    # "thousands per minute", so 600 stays well below.
+    max_active: int = 10
+    creates_per_minute: int = 30
+    requests_per_minute: int = 600
+
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LumaImage:
+        """The typed request for keywords; fields that this version does not know are passed on."""
+        known = {a.name for a in attrs.fields(LumaImage)} - {"prompt", "model", "extra"}
+        given = {name: value for name, value in options.items() if name in known and value is not None}
+        extra = {name: value for name, value in options.items() if name not in known | {"extra"}}
+        extra.update(options.get("extra") or {})
+        # `source` is refused for type image (API reference), so whoever gives one means an edit.
+        given.setdefault("type", "image_edit" if "source" in given else "image")
+        return LumaImage(prompt=check_prompt(prompt), model=model, extra=_replaced(extra, lambda r: r), **given)
+
+    def encode(self, request: LumaImage) -> Submission:
+        """The body of the create, with references as Luma writes them."""
+        optional: dict[str, Any] = {
+            "aspect_ratio": request.aspect_ratio,
+            "style": request.style,
+            "output_format": request.output_format,
+            "web_search": request.web_search,
+            "user_id": request.user_id,
+            "image_ref": [_say(r) for r in request.image_ref] or None,
+            "source": _say(request.source) if request.source is not None else None,
+        }
+        body: dict[str, Any] = {"prompt": request.prompt, "type": request.type, "model": request.model}
+        body |= {name: value for name, value in optional.items() if value is not None}
+        body |= _replaced(request.extra, _say)
+        check_json(body)
+        slow = request.model != "uni-1" or request.type not in _TIMEOUTS
+        timeout = _TIMEOUTS.get(request.type, _TIMEOUT_OTHER)
+        return Submission(
+            model=request.model,
+            kind=request.type,
+            prompt=request.prompt,
+            endpoint="generations",
+            body=body,
+            weight=_WEIGHTS.get((request.model, request.type), 1),
+            timeout=max(timeout, _TIMEOUT_SLOW_MODEL) if slow else timeout,
+            typical=self.typical(request.model, _TYPICAL.get(request.model, _TYPICAL_OTHER)),
+        )
+
+    def create(self, submission: Submission) -> Exchange[Accepted]:
+        """`POST /generations`."""
+        response = yield self.request("create", "POST", "/generations", body=submission.body)
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, "create")
+        snapshot = self._snapshot(response, "create")
+        headers = response.headers
+        return Accepted(
+            snapshot=snapshot,
+            quota=Quota(
+                limit=whole_number(headers.get("x-ratelimit-limit")),
+                remaining=whole_number(headers.get("x-ratelimit-remaining")),
+            ),
+        )
+
+    def get(self, ticket: Ticket) -> Exchange[Snapshot]:
+        """`GET /generations/{id}`; each read of a finished one brings fresh urls."""
+        response = yield self.request("retrieve", "GET", f"/generations/{path_of(check_id(ticket.provider_id))}")
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, "retrieve")
+        return self._snapshot(response, "retrieve")
+
+    def read_account(self) -> Exchange[Account]:
+        """There is no account call; listing one file is the cheapest read that needs the key."""
+        response = yield self.request("retrieve", "GET", "/files", query={"limit": "1"})
+        if not 200 <= response.status < 300:
+            error = self._refusal(response, "retrieve")
+            # The files API may not be granted to every client; that says nothing about the key.
+            tolerable = isinstance(error, NotFound) or (error.status == 403 and "client is" not in error.details)
+            if not tolerable:
+                raise error
+        return Account(provider=self.default_name, connection=self.name)
+
+    def _snapshot(self, response: Response, verb: str) -> Snapshot:
+        document = parse_object(response, verb)
+        answer = read(_Generation, document, response, verb)
+        if not answer.id.strip():
+            raise unreadable(response, verb, "an empty id", "$.id")
+        state = STATES.get(answer.state)
+        outputs = _outputs(document.get("output") or [], response.received_at)
+        return Snapshot(
+            provider_id=answer.id,
+            state=state or State.QUEUED,
+            strange=None if state else answer.state,
+            model=answer.model,
+            kind=answer.type,
+            outputs=outputs,
+            hollow=state is State.COMPLETED and not outputs,
+            failure=_failure(answer) if state is State.FAILED else None,
+            created_at=parse_time(answer.created_at),
+            raw=document,
+        )
+
+    def _refusal(self, response: Response, verb: str) -> APIError:
+        details, is_api = _details(response, verb)
+        if response.status == 429:
+            return self.refusal(response, verb, details, throttle=_throttle(response, details, verb))
+        if 300 <= response.status < 400:
+            raise unreadable(response, verb, "a redirect, which is not followed with a key")
+        if response.status == 403 and not is_api:
+            # A page of the network's edge, not of the API: it says nothing about the key.
+            return self.refusal(response, verb, details, code=FailureCode.PROVIDER_ERROR)
+        code = FailureCode.IMAGE_TOO_LARGE if response.status == 413 else None
+        return self.refusal(response, verb, details, code=code)
+
+
+def _outputs(items: list[dict[str, Any]], received_at: float) -> tuple[Output, ...]:
+    # FAQ: presigned for one hour, and every read mints a new one.
+    expires_at = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
+    return tuple(
+        Output(kind=item.get("type") or "image", url=item["url"], expires_at=expires_at, raw=item)
+        for item in items
+        if item.get("url")
+    )
+
+
+def _failure(answer: _Generation) -> Failure:
+    code = FAILURE_CODES.get(answer.failure_code or "", FailureCode.UNKNOWN)
+    return Failure(code=code, reason=answer.failure_reason, vendor_code=answer.failure_code)
+
+
+def _details(response: Response, verb: str) -> tuple[str, bool]:
+    """The vendor's words, and whether they came as the API's own JSON."""
+    try:
+        document = parse_json(response, verb)
+    except ProtocolError:
+        return plain_details(response), False
+    detail = document.get("detail") if isinstance(document, dict) else document
+    if isinstance(detail, str):
+        return shorten(detail, 500), True
+    if isinstance(detail, list):  # the usual shape of such frameworks' validation errors
+        parts = [
+            f"{'.'.join(str(p) for p in item.get('loc', []))}: {item.get('msg')}"
+            if isinstance(item, dict)
+            else str(item)
+            for item in detail
+        ]
+        return shorten("; ".join(parts), 500), True
+    return shorten(str(detail if detail is not None else document), 500), True
+
+
+def _throttle(response: Response, details: str, verb: str) -> Throttle:
+    """Which of the three 429s it is.  Reads are outside the rate of creates, so theirs is the abuse ceiling."""
+    if verb != "create":
+        return Throttle.ACCOUNT
+    text = details.lower()
+    if "concurren" in text:
+        return Throttle.CONCURRENCY
+    if "rate limit" in text or "x-ratelimit-remaining" in response.headers:
+        return Throttle.CREATES
+    if (retry_after(response) or 0.0) >= 60.0:
+        return Throttle.CONCURRENCY
+    return Throttle.ACCOUNT
+
+
+__all__ = ["Luma", "LumaImage", "LumaImageEdit"]

@@ -1,0 +1,530 @@
+"""The session: where a program begins.  It joins the parts and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+import aiohttp
+import attrs
+
+from aiogen import _outcomes as outcomes
+from aiogen._clock import Clock
+from aiogen._connections import Connections, TypedRequest
+from aiogen._coordinator import Coordinator, Limits
+from aiogen._download import Downloader
+from aiogen._files import encode
+from aiogen._job import Job
+from aiogen._poll import observe
+from aiogen._transport import Timeouts, Transport
+from aiogen._wire import Exchange, Ticket, Typical
+from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited
+from aiogen.models import Account, Generation, State
+from aiogen.providers.base import Provider, check_id, check_number
+from aiogen.stores.base import Store
+from aiogen.stores.memory import MemoryStore
+
+T = TypeVar("T")
+
+_ATTACHED = Typical(median=20.0, spread=0.8)
+_ATTACHED_TIMEOUT = 600.0
+_LONGEST = 30 * 86_400.0
+
+
+@attrs.frozen
+class _Parts:
+    """What exists only inside a running loop."""
+
+    clock: Clock
+    transport: Transport
+    coordinator: Coordinator
+    downloader: Downloader
+
+
+class Session:
+    """Talks to every configured provider, and follows all of its jobs together.
+
+    Use it with `async with`.  One session serves a whole program, however many jobs it runs.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider] | None = None,
+        *,
+        client_session: aiohttp.ClientSession | None = None,
+        store: Store | Literal[":memory:"] | None = None,
+        allow_insecure: bool = False,
+        poll_cost: float = 0.15,
+        max_in_flight: int = 32,
+        read_attempts: int = 5,
+        queue_timeout: float = 86_400.0,
+        unreachable_timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 30.0,
+        submit_timeout: float = 120.0,
+        max_answer_bytes: int = 16 * 1024 * 1024,
+        max_download_bytes: int = 512 * 1024 * 1024,
+        max_downloads: int = 8,
+        download_timeout: float = 3600.0,
+    ) -> None:
+        """Nothing is opened and nothing is sent yet.
+
+        Args:
+            providers: the connections; by default each provider whose key is in the environment.
+            client_session: yours, used for everything and not closed; by default the session opens its own.
+            store: the ledger of jobs; by default in memory.
+            allow_insecure: allow plain http to other machines, for providers taken from the environment.
+            poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often.
+            max_in_flight: requests under way at once per account, 1 to 1000.
+            read_attempts: how often a read is tried in all, 1 to 20.  Creates are never repeated unless they surely
+                were not carried out.
+            queue_timeout: seconds that a job may wait here for its turn.
+            unreachable_timeout: seconds after which waiting creates give up on a provider that cannot be reached.
+            connect_timeout: seconds for one connection: name lookup, TCP and TLS.
+            read_timeout: seconds for one read, to its last byte.
+            submit_timeout: seconds for one create.
+            max_answer_bytes: an API answer larger than this is not read.
+            max_download_bytes: an output larger than this is not downloaded.
+            max_downloads: downloads under way at once, 1 to 100.
+            download_timeout: seconds for one output, all attempts together.
+
+        Raises:
+            ConfigurationError: two connections have one name, or a provider cannot be configured.
+            InputError: a number is out of its range.
+        """
+        check_number(poll_cost, "poll_cost", 0.001, 60.0)
+        check_number(max_in_flight, "max_in_flight", 1, 1000)
+        check_number(read_attempts, "read_attempts", 1, 20)
+        check_number(max_downloads, "max_downloads", 1, 100)
+        check_number(max_answer_bytes, "max_answer_bytes", 1024, 1 << 40)
+        check_number(max_download_bytes, "max_download_bytes", 1, 1 << 50)
+        check_number(queue_timeout, "queue_timeout", 0.001, _LONGEST)
+        check_number(unreachable_timeout, "unreachable_timeout", 0.001, _LONGEST)
+        check_number(connect_timeout, "connect_timeout", 0.001, _LONGEST)
+        check_number(read_timeout, "read_timeout", 0.001, _LONGEST)
+        check_number(submit_timeout, "submit_timeout", 0.001, _LONGEST)
+        check_number(download_timeout, "download_timeout", 0.001, _LONGEST)
+        self.connections = Connections(providers, allow_insecure=allow_insecure)
+        """The configured providers by connection name."""
+        self._limits = Limits(
+            max_in_flight=max_in_flight,
+            poll_cost=poll_cost,
+            queue_timeout=queue_timeout,
+            unreachable_timeout=unreachable_timeout,
+        )
+        self._timeouts = Timeouts(connect=connect_timeout, read=read_timeout, submit=submit_timeout)
+        self._read_attempts = read_attempts
+        self._max_answer_bytes = max_answer_bytes
+        self._max_download_bytes = max_download_bytes
+        self._max_downloads = max_downloads
+        self._download_timeout = download_timeout
+        self._client_session = client_session
+        self._store = _store(store)
+        self._parts: _Parts | None = None
+        self._closed = False
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+        self._user_ids: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait for creates in flight to be answered, then stop following; `async with` does it by itself.
+
+        Every job that is still awaited ends in `SessionClosed`, which says how to take it up again.
+        """
+        self._closed = True
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        try:
+            await parts.coordinator.close()
+        finally:
+            await parts.transport.close()
+            await self._store.close()
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.connections)
+        if self._parts is None:
+            return f"<Session [{names}] {'closed' if self._closed else 'not open'}>"
+        counts: dict[State, int] = {}
+        for job in self.jobs():
+            counts[job.state] = counts.get(job.state, 0) + 1
+        jobs = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
+        return f"<Session [{names}] {jobs}>"
+
+    # --- submitting
+
+    async def submit(
+        self,
+        model: str | TypedRequest,
+        prompt: str | TypedRequest | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Job:
+        """Take one job in and return at once; it is sent when the account's window gives it a turn.
+
+        Args:
+            model: "connection/model", such as "luma/uni-1"; or a typed request, such as `LumaImage(prompt=…)`.
+            prompt: what the image should show.
+            connection: the connection for a typed request; by default the one with the provider's own name.
+            timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
+            options: the provider's own parameters; those that aiogen does not know are passed on.
+
+        Raises:
+            InputError: the input cannot be right, or a local file cannot be read; nothing was sent.
+            ConfigurationError: there is no such connection.
+            StoreError: the ledger could not be written; nothing was sent.
+        """
+        parts = self._open()
+        provider, request = self.connections.request(model, prompt, connection, options)
+        if timeout is not None:
+            check_number(timeout, "timeout", 0.001, _LONGEST)
+        submission = await encode(provider, request)
+        generation = Generation(
+            id=str(uuid4()),
+            provider_id=None,
+            provider=provider.default_name,
+            connection=provider.name,
+            model=submission.model,
+            kind=submission.kind,
+            state=State.PENDING,
+            prompt=submission.prompt,
+        )
+        job = Job(generation, provider, submission=submission, timeout=timeout or submission.timeout)
+        await parts.coordinator.submit(job)
+        self._jobs[job.id] = job
+        return job
+
+    async def generate(
+        self,
+        model: str | TypedRequest,
+        prompt: str | TypedRequest | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Generation:
+        """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
+
+        If the caller is cancelled meanwhile, the job goes on and is followed until the session is left.
+        """
+        return await (await self.submit(model, prompt, connection=connection, timeout=timeout, **options))
+
+    # --- following
+
+    async def attach(self, connection: str, provider_id: str, *, timeout: float | None = None) -> Job:
+        """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
+
+        Attaching twice to a running generation gives the same job, and one stream of questions.
+
+        Raises:
+            InputError: the id is empty or cannot be an id.
+            ConfigurationError: there is no such connection.
+        """
+        provider = self.connections.find(connection)
+        provider_id = check_id(provider_id)
+        if timeout is not None:
+            check_number(timeout, "timeout", 0.001, _LONGEST)
+        parts = self._open()
+        track = parts.coordinator.tracked(provider, provider_id)
+        running = next((job for job in track.jobs if not job.done), None) if track is not None else None
+        if running is not None:
+            if timeout is not None:
+                parts.coordinator.extend(running, timeout)
+            return running
+        generation = (
+            track.jobs[0].generation
+            if track is not None and track.jobs
+            else Generation(
+                id=str(uuid4()),
+                provider_id=provider_id,
+                provider=provider.default_name,
+                connection=provider.name,
+                model=None,
+                state=State.QUEUED,
+            )
+        )
+        job = Job(generation, provider, submission=None, timeout=timeout or _ATTACHED_TIMEOUT)
+        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        await parts.coordinator.attach(job, ticket, _ATTACHED)
+        self._jobs[job.id] = job
+        return job
+
+    def job(self, job_id: str) -> Job | None:
+        """The job with our id, while it runs or somebody holds it; else None."""
+        return self._jobs.get(job_id)
+
+    def jobs(self) -> builtins.list[Job]:
+        """Every job that has not ended yet."""
+        return self._parts.coordinator.jobs() if self._parts is not None else []
+
+    @overload
+    async def wait_many(
+        self,
+        connection: str,
+        ids: Iterable[str],
+        *,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> builtins.list[Generation]: ...
+    @overload
+    async def wait_many(
+        self, connection: str, ids: Iterable[str], *, timeout: float | None = None, return_exceptions: bool
+    ) -> builtins.list[Generation | AiogenError]: ...
+    async def wait_many(
+        self,
+        connection: str,
+        ids: Iterable[str],
+        *,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> builtins.list[Generation] | builtins.list[Generation | AiogenError]:
+        """Wait for generations made elsewhere; the results stand in the order of the ids.
+
+        Args:
+            connection: whose ids they are.
+            ids: the vendor's ids; every one is checked before the first request.
+            timeout: seconds from now for each, 600 by default.
+            return_exceptions: put errors among the results instead of raising the first.
+        """
+        checked = [check_id(i) for i in ([ids] if isinstance(ids, str) else ids)]
+        self.connections.find(connection)
+        jobs = [await self.attach(connection, i, timeout=timeout) for i in checked]
+        if return_exceptions:
+            results = await asyncio.gather(*(job.result() for job in jobs), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException) and not isinstance(result, AiogenError):
+                    raise result
+            return results  # type: ignore[return-value]
+        return list(await asyncio.gather(*(job.result() for job in jobs)))
+
+    async def as_completed(self, jobs: Iterable[Job]) -> AsyncIterator[Job]:
+        """The jobs in the order in which they end, each ready to be awaited at once."""
+        ended: asyncio.Queue[Job] = asyncio.Queue()
+        put = ended.put_nowait
+        waiting = list(dict.fromkeys(jobs))
+        for job in waiting:
+            job._when_done(put)
+        try:
+            for _ in waiting:
+                yield await ended.get()
+        finally:
+            for job in waiting:
+                job._forget(put)
+
+    # --- single calls
+
+    async def get(self, connection: str, provider_id: str) -> Generation:
+        """Read a generation once, as it stands now; a failed one is returned, not raised.
+
+        Raises:
+            NotFound: the provider does not know it.
+            InputError: the id is empty or cannot be an id.
+        """
+        provider = self.connections.find(connection)
+        provider_id = check_id(provider_id)
+        hub = self._open().coordinator
+        track = hub.tracked(provider, provider_id)
+        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        try:
+            snapshot = await self._read(provider, lambda: provider.get(ticket))
+        except AiogenError as error:
+            raise error.about(provider_id=provider_id) from error.__cause__
+        if track is not None and hub.tracked(provider, provider_id) is track:
+            await observe(hub, hub.desk(provider), track, snapshot)
+        known = track.jobs[0].generation if track is not None and track.jobs else None
+        at = hub.clock.datetime()
+        if known is not None:
+            return outcomes.advanced(known, snapshot, snapshot.state, at)
+        return outcomes.looked_up(provider, snapshot, at=at)
+
+    async def list(
+        self, connection: str, *, user_id: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[Generation]:
+        """The user's generations, page by page, in the provider's order (Leonardo: newest first, undocumented).
+
+        Args:
+            connection: one whose provider can list (Leonardo; Luma has no such call).
+            user_id: whose; by default the owner of the key, who is looked up once.
+            limit: stop after so many; by default after the last.
+
+        Raises:
+            Unsupported: the provider has no such call.
+        """
+        provider = self.connections.find(connection)
+        if user_id is not None:
+            user_id = check_id(user_id, "User")
+        if limit is not None:
+            check_number(limit, "limit", 1, 1_000_000)
+        clock = self._open().clock
+        if user_id is None and provider.capabilities.list:
+            user_id = await self._user_id(provider)
+        offset = 0
+        given: set[str] = set()
+        while limit is None or len(given) < limit:
+            page = await self._read(provider, partial(provider.list, user_id, offset, provider.capabilities.list_page))
+            # The list moves while it is read: what slid onto the next page is not given twice.
+            fresh = [s for s in page.snapshots if s.provider_id not in given]
+            for snapshot in fresh[: None if limit is None else limit - len(given)]:
+                given.add(snapshot.provider_id)
+                yield outcomes.looked_up(provider, snapshot, at=clock.datetime())
+            offset += len(page.snapshots)
+            if not fresh:
+                return
+
+    async def delete(self, connection: str, provider_id: str, *, missing_ok: bool = False) -> bool:
+        """Delete a generation at the provider, with its images; True if it was there.
+
+        This is no cancel: whether it stops a running generation is not documented.
+
+        Raises:
+            NotFound: it is not there (any more), unless `missing_ok`.
+            Unsupported: the provider has no such call (Luma).
+        """
+        provider = self.connections.find(connection)
+        provider_id = check_id(provider_id)
+        self._open()
+        deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        if not deleted.found and not missing_ok:
+            raise NotFound(
+                "Failed to delete generation. API error 404: Generation not found",
+                status=404,
+                details="Generation not found",
+                provider=provider.default_name,
+                connection=provider.name,
+                provider_id=provider_id,
+            )
+        return deleted.found
+
+    async def account(self, connection: str) -> Account:
+        """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.
+
+        Raises:
+            AuthenticationError: the key does not work.
+        """
+        provider = self.connections.find(connection)
+        parts = self._open()
+        account = await self._read(provider, provider.read_account)
+        figures = parts.coordinator.desk(provider).window.figures(parts.clock.now())
+        return attrs.evolve(account, window=figures)
+
+    async def download(
+        self,
+        generation: Generation | Job,
+        directory: str | os.PathLike[str] = ".",
+        *,
+        overwrite: bool = False,
+    ) -> builtins.list[Path]:
+        """Save every output of a generation as a file; returns the paths, in the order of the outputs.
+
+        Names are `<connection>-<provider id>-<index>.<extension>`.  A file that is already there is kept, and
+        nothing is fetched for it, unless `overwrite`.
+
+        Raises:
+            InputError: the generation is not completed.
+            DownloadError: the bytes could not be had, or are not what they should be.
+        """
+        parts = self._open()
+        if isinstance(generation, Job):
+            generation = await generation
+        provider = self.connections.get(generation.connection)
+        return await parts.downloader.save(
+            generation,
+            Path(directory),
+            overwrite=overwrite,
+            refresh=self._refreshed,
+            allow_insecure=provider is not None and provider.allow_insecure,
+        )
+
+    # --- inside
+
+    def _open(self) -> _Parts:
+        if self._closed:
+            raise InputError("This session is closed. Open another one: async with aiogen.Session() as session: …")
+        if self._parts is None:
+            clock = Clock()
+            transport = Transport(
+                clock,
+                timeouts=self._timeouts,
+                max_answer_bytes=self._max_answer_bytes,
+                max_connections=2 * self._limits.max_in_flight,
+                read_attempts=self._read_attempts,
+                client_session=self._client_session,
+            )
+            self._parts = _Parts(
+                clock,
+                transport,
+                Coordinator(transport, self._store, clock, self._limits),
+                Downloader(
+                    transport,
+                    attempts=self._read_attempts,
+                    max_bytes=self._max_download_bytes,
+                    at_once=self._max_downloads,
+                    timeout=self._download_timeout,
+                ),
+            )
+        return self._parts
+
+    async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
+        """A single read, within the account's budget, repeated while that may help."""
+        parts = self._open()
+        desk = parts.coordinator.desk(provider)
+        clock = parts.clock
+        sent_at = clock.now()
+
+        async def turn() -> None:
+            nonlocal sent_at
+            # Others may take the place meanwhile, or a 429 move it: look again after each wait.
+            while (wait := desk.window.request_at(clock.now()) - clock.now()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(wait)
+            sent_at = clock.now()
+            desk.window.request_sent(sent_at)
+
+        def noted(error: AiogenError) -> None:
+            if isinstance(error, RateLimited):
+                desk.window.throttled(clock.now(), error.throttle, error.retry_after, sent_at=sent_at, read=True)
+
+        result = await parts.transport.repeat(provider, make, gate=turn, noted=noted)
+        desk.works = True
+        desk.window.request_served()
+        return result
+
+    async def _user_id(self, provider: Provider) -> str | None:
+        found = self._user_ids.get(provider.account)
+        if found is None:
+            found = (await self._read(provider, provider.read_account)).user_id
+            if found is not None:
+                self._user_ids[provider.account] = found
+        return found
+
+    async def _refreshed(self, generation: Generation) -> Generation:
+        return await self.get(generation.connection, generation.provider_id or "")
+
+
+def _store(store: object) -> Store:
+    if store is None or store == ":memory:":
+        return MemoryStore()
+    if isinstance(store, str | os.PathLike):
+        raise ConfigurationError(
+            f"The store {str(store)!r} cannot be opened: this version keeps its ledger in memory only "
+            "(store=None or ':memory:').",
+            action=None,
+        )
+    return store  # type: ignore[return-value]
