@@ -17,7 +17,7 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk, Track
 from aiogen._agenda import Agenda
-from aiogen._clock import Clock
+from aiogen._clock import TICK, Clock
 from aiogen._create import send
 from aiogen._job import Job
 from aiogen._poll import ask
@@ -309,7 +309,7 @@ class Coordinator:
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._pump) if when < math.inf else None
+        self._timer = self._loop.call_at(when + TICK, self._pump) if when < math.inf else None
 
     # --- deadlines
 

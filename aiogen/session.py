@@ -17,7 +17,7 @@ import aiohttp
 import attrs
 
 from aiogen import _outcomes as outcomes
-from aiogen._clock import Clock
+from aiogen._clock import TICK, Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
 from aiogen._download import Downloader
@@ -493,7 +493,7 @@ class Session:
             nonlocal sent_at
             # Others may take the place meanwhile, or a 429 move it: look again after each wait.
             while (wait := desk.window.request_at(clock.now()) - clock.now()) > 0:  # noqa: ASYNC110
-                await asyncio.sleep(wait)
+                await asyncio.sleep(wait + TICK)
             sent_at = clock.now()
             desk.window.request_sent(sent_at)
 

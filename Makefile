@@ -1,0 +1,54 @@
+# One short command for each chore.  Needs only Python >= 3.11 with pip; everything goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test official lint types clean
+
+help:  ## show these lines
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo  ## set up, then watch sixty generations at two imitated providers
+	$(BIN)/aiogen demo
+
+test: $(VENV)/.test  ## set up, then run every test but the official clients', with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not official"
+	$(BIN)/python tests/coverage_gate.py
+
+official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
+	$(BIN)/python -m pytest -q -m official
+
+lint: $(VENV)/.lint  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint $(VENV)/.test  ## mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python aiogen
+	$(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes aiogen
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.pip:
+	$(PYTHON) -c 'import sys; sys.exit("aiogen needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi]" --group test
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.lint: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.official: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group official
+	touch $@

@@ -1,0 +1,99 @@
+"""The sandbox's own pages: what it is, what it has seen, and what shall happen next.
+
+GET  /                       what this is, and the environment that points clients here
+GET  /sandbox/jobs           all jobs, in order of acceptance
+GET  /sandbox/requests       the last 1000 requests; ?limit=N for another number
+POST /sandbox/script         takes a script (JSON, see `script`); ?extend=1 adds it to the running one
+POST /sandbox/reset          forgets jobs, files, requests, limits in use and what the script has counted
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from aiohttp import web
+
+from .answering import as_json
+from .jobs import SandboxJob
+from .script import Script, ScriptError
+
+if TYPE_CHECKING:
+    from .app import Sandbox
+
+
+def control_routes(sandbox: Sandbox) -> list[web.RouteDef]:
+    """Routes of the control API."""
+    control = _Control(sandbox)
+    return [
+        web.get("/", control.welcome),
+        web.get("/sandbox/jobs", control.jobs),
+        web.get("/sandbox/requests", control.requests),
+        web.post("/sandbox/script", control.script),
+        web.post("/sandbox/reset", control.reset),
+    ]
+
+
+@attrs.frozen
+class _Control:
+    sandbox: Sandbox
+
+    async def welcome(self, request: web.Request) -> web.Response:
+        lines = [
+            "This is the aiogen sandbox: Luma and Leonardo.Ai, imitated on this machine. Nothing here costs money.",
+            "",
+            *(f"export {name}={value}" for name, value in self.sandbox.environment.items()),
+            "",
+            __doc__ or "",
+        ]
+        return web.Response(text="\n".join(lines))
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        now = self.sandbox.clock.now()
+        return as_json({"jobs": [_shown(job, now) for job in self.sandbox.jobs]})
+
+    async def requests(self, request: web.Request) -> web.Response:
+        limit = request.query.get("limit", "1000")
+        if not limit.isdecimal():
+            return as_json({"error": f"limit: expected a number, not {limit!r}"}, 400)
+        requests = self.sandbox.requests
+        return as_json({"requests": [attrs.asdict(seen) for seen in requests[max(0, len(requests) - int(limit)) :]]})
+
+    async def script(self, request: web.Request) -> web.Response:
+        try:
+            script = Script.read(json.loads(await request.read()))
+        except ScriptError as error:
+            return as_json({"error": str(error)}, 400)
+        except ValueError as error:
+            return as_json({"error": f"not JSON: {error}"}, 400)
+        if request.query.get("extend", "") not in ("", "0"):
+            self.sandbox.script.extend(script)
+        else:
+            self.sandbox.script = script
+        running = self.sandbox.script
+        return as_json({"rules": len(running.rules), "storms": len(running.storms)})
+
+    async def reset(self, request: web.Request) -> web.Response:
+        self.sandbox.reset()
+        return as_json({})
+
+
+def _shown(job: SandboxJob, now: float) -> dict[str, Any]:
+    return {
+        "provider": job.provider,
+        "id": job.id,
+        "kind": job.kind,
+        "model": job.model,
+        "prompt": job.prompt,
+        "body": job.body,
+        "state": job.state(now),
+        "outputs": job.outputs,
+        "weight": job.weight,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ends_at": job.ends_at,
+        "polls": job.polls,
+        "seen_end_at": job.seen_end_at,
+        "deleted_at": job.deleted_at,
+    }

@@ -1,0 +1,258 @@
+"""The Leonardo.Ai Production API: creates of v1 and v2, read, list, delete, and the account."""
+
+from __future__ import annotations
+
+import math
+import random
+import uuid
+from typing import Any
+
+from aiohttp import web
+
+from .answering import HTML_PAGE, Visit, answer
+from .clock import Clock
+from .directives import read_prompt
+from .director import Director
+from .jobs import Jobs, SandboxJob, Telling
+from .leonardo_bodies import DEFAULT_MODEL, account, generation, receipt
+from .leonardo_checks import UUID, Refusal, check_account, check_v1, check_v2, kind_of
+from .leonardo_errors import AUTH_HOOK, LeonardoVoice, error_object, reply, usual_error
+from .leonardo_uploads import Uploads
+from .limits import SlidingWindow, WaitingLine
+from .script import Fate, ScriptError
+from .settings import LeonardoSettings
+from .storage import Storage
+
+API = "/leonardo/api/rest/"
+
+FIRST_TICK = 0x1F1_8000_0000_0000
+"""Where the 60-bit timestamps of v2's ids begin, in units of 100 ns since 1582: some day in 2026."""
+
+
+class Leonardo:
+    """One account of the vendor's, whatever key is used."""
+
+    def __init__(
+        self,
+        settings: LeonardoSettings,
+        clock: Clock,
+        director: Director,
+        jobs: Jobs,
+        storage: Storage,
+        uploads: Uploads,
+        *,
+        seed: int,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._director = director
+        self._jobs = jobs
+        self._storage = storage
+        self._uploads = uploads
+        self._seed = seed
+        self._accepted = 0
+        self._requests = SlidingWindow(settings.requests_per_window, settings.window_seconds)
+        # Each create endpoint has a window of its own.
+        self._creates = {
+            version: SlidingWindow(settings.creates_per_window, settings.window_seconds) for version in (1, 2)
+        }
+        self._line = WaitingLine(settings.max_running, settings.max_pending)
+        self._voices = {version: LeonardoVoice(settings, version) for version in (1, 2)}
+
+    # --- at the door ---
+
+    @property
+    def latency(self) -> float:
+        return self.settings.latency
+
+    def headers(self, visit: Visit) -> dict[str, str]:
+        """The live API sends X-Request-ID sometimes; here always."""
+        return {"X-Content-Type-Options": "nosniff", "X-Request-ID": visit.seen.request_id}
+
+    def voice(self, visit: Visit) -> LeonardoVoice:
+        return self._voices[2 if visit.request.path.startswith(f"{API}v2/") else 1]
+
+    def unknown(self, visit: Visit) -> web.Response:
+        if not visit.request.path.startswith(API):
+            # Without /rest one never reaches the API (reported).
+            return web.Response(text=HTML_PAGE, status=403, content_type="text/html")
+        return error_object(404, "Endpoint not found", "not-found")  # inferred
+
+    def turned_away(self, visit: Visit) -> web.Response | None:
+        """By key, or by the limit for all requests."""
+        if not visit.request.path.startswith(API):
+            return None  # left to `unknown`
+        given = visit.request.headers.get("Authorization")
+        if given is None:
+            return usual_error(401)
+        scheme, _, key = given.partition(" ")
+        if scheme.lower() != "bearer" or not UUID.fullmatch(key.strip()):
+            return error_object(500, AUTH_HOOK, "unexpected")  # the text is documented, the status inferred
+        if self.settings.api_keys.get(key.strip()) != "valid":
+            return usual_error(401)
+        return self._limited(self._requests, visit)
+
+    def _limited(self, window: SlidingWindow, visit: Visit) -> web.Response | None:
+        if not window.fits(visit.now):
+            told = self.settings.retry_after_on_429
+            return self.voice(visit).limited("rpm", window.retry_after(visit.now) if told else None)
+        window.take(visit.now)
+        return None
+
+    # --- creates ---
+
+    async def create_v1(self, visit: Visit) -> web.StreamResponse:
+        return await self._create(visit, version=1)
+
+    async def create_v2(self, visit: Visit) -> web.StreamResponse:
+        return await self._create(visit, version=2)
+
+    async def _create(self, visit: Visit, *, version: int) -> web.StreamResponse:
+        voice = self._voices[version]
+        raw = await visit.body()
+        try:
+            body = check_v1(raw, uploaded=self._uploads.has) if version == 1 else check_v2(raw)
+            prompt = str(body.get("parameters", body).get("prompt") or "")
+            directives = read_prompt(prompt)
+            check_account(self.settings, prompt, version=version)
+        except Refusal as refusal:
+            return voice.say(refusal)
+        except ScriptError as error:
+            return error_object(400, str(error), "bad-request")
+        visit.seen.weight = 1
+        if not self._line.fits(visit.now):
+            return voice.limited("pending", None)
+        if refused := self._limited(self._creates[version], visit):
+            return refused
+        model = str(body.get("model") or body.get("modelId") or DEFAULT_MODEL)
+        fate = self._director.fate("leonardo", model, prompt, directives)
+
+        def accept() -> web.Response:
+            job = self._accept(visit.now, version, body, model, directives.prompt, fate)
+            visit.seen.job_id = job.id
+            return reply(receipt(self.settings, job, version=version))
+
+        response = await answer(visit, fate.create_fault, accept, voice)
+        await visit.pause(fate.latency or 0)
+        return response
+
+    def _accept(
+        self, now: float, version: int, body: dict[str, Any], model: str, prompt: str, fate: Fate
+    ) -> SandboxJob:
+        serial, self._accepted = self._accepted, self._accepted + 1
+        dice = random.Random(f"{self._seed}/leonardo/{serial}")
+        job_id = str(uuid.UUID(int=dice.getrandbits(128), version=4)) if version == 1 else _uuid6(serial, dice)
+        kind = kind_of(model) if version == 2 else "image"
+        started_at, ends_at = self._times(now, kind, fate, dice)
+        wishes = body.get("parameters", body)
+        usual_outputs = wishes.get("num_images", 4) if version == 1 else wishes.get("quantity", 1)
+        width = wishes.get("width") or 1024
+        height = wishes.get("height") or (768 if version == 1 else 1024)  # v2's differs by model
+        job = SandboxJob(
+            provider="leonardo",
+            id=job_id,
+            kind=kind,
+            model=model,
+            body=body,
+            prompt=prompt,
+            fate=fate,
+            outputs=usual_outputs if fate.outputs is None else fate.outputs,
+            size=(width, height),
+            format="mp4" if kind == "video" else "jpeg",
+            seed=dice.randrange(9_999_999_998),
+            created_at=now,
+            started_at=started_at,
+            ends_at=ends_at,
+        )
+        self._jobs.add(job)
+        return job
+
+    def _times(self, now: float, kind: str, fate: Fate, dice: random.Random) -> tuple[float, float]:
+        """When it will start and end, in loop seconds."""
+        median, sigma = self.settings.durations.get(kind, (8.0, 0.4))
+        usual = dice.lognormvariate(math.log(median), sigma)
+        running = self._clock.shortened(usual if fate.processing is None else fate.processing)
+        earliest = now + self._clock.shortened(fate.queued or 0)
+        started_at = self._line.enter(now, running, not_before=earliest)
+        return started_at, started_at + running
+
+    # --- reading ---
+
+    async def read(self, visit: Visit) -> web.StreamResponse:
+        job_id, now = visit.request.match_info["id"], visit.now
+        if malformed := _malformed(job_id):
+            return malformed
+        job = self._jobs.get("leonardo", job_id)
+        if job is None:
+            return self._not_found("generations_by_pk")
+        visit.seen.job_id = job.id
+        telling = job.asked(now)
+
+        def tell() -> web.Response:
+            if not telling.known or now < job.created_at + self.settings.status_lag:
+                return self._not_found("generations_by_pk")
+            return reply({"generations_by_pk": self._generation(job, telling)})
+
+        response = await answer(visit, telling.fault, tell, self._voices[1])
+        await visit.pause(job.fate.latency or 0)
+        return response
+
+    async def list(self, visit: Visit) -> web.StreamResponse:
+        """Newest first (reported). Somebody else's list is empty; what the vendor does is not known."""
+        query = visit.request.query
+        try:
+            offset, limit = max(0, int(query.get("offset", 0))), max(0, int(query.get("limit", 10)))
+        except ValueError:
+            return error_object(400, "expected an integer", "validation-failed")
+        if visit.request.match_info["user"] != self.settings.user_id:
+            return reply({"generations": []})
+        then = visit.now - self.settings.list_lag
+        page = self._jobs.page("leonardo", before=then, offset=offset, limit=min(limit, self.settings.list_max))
+        return reply({"generations": [self._generation(job, job.glance(then)) for job in page]})
+
+    async def delete(self, visit: Visit) -> web.StreamResponse:
+        """Whether deleting stops or refunds a running job is not known; here its place stays taken."""
+        job_id = visit.request.match_info["id"]
+        if malformed := _malformed(job_id):
+            return malformed
+        job = self._jobs.get("leonardo", job_id)
+        if job is None:
+            return self._not_found("delete_generations_by_pk")
+        visit.seen.job_id = job.id
+
+        def remove() -> web.Response:
+            self._jobs.delete(job, visit.now)
+            return reply({"delete_generations_by_pk": {"id": job.id}})
+
+        response = await answer(visit, job.delete_fault(), remove, self._voices[1])
+        await visit.pause(job.fate.latency or 0)
+        return response
+
+    async def me(self, visit: Visit) -> web.StreamResponse:
+        return reply(account(self.settings))
+
+    def _generation(self, job: SandboxJob, telling: Telling) -> dict[str, Any]:
+        created = self._clock.wall(job.created_at)
+        return generation(job, telling, created, lambda index, suffix: self._storage.public(job, index, suffix))
+
+    def _not_found(self, root: str) -> web.Response:
+        match self.settings.not_found:
+            case "404":
+                return usual_error(404)
+            case "empty":
+                return reply([])
+        return reply({root: None})
+
+
+def _malformed(job_id: str) -> web.Response | None:
+    """Inferred from what the API is built on; not recorded."""
+    if UUID.fullmatch(job_id):
+        return None
+    return error_object(400, f'invalid input syntax for type uuid: "{job_id}"', "data-exception")
+
+
+def _uuid6(serial: int, dice: random.Random) -> str:
+    """Like v2's ids: version 6, in order of creation. Counted, not timed, so that a seed repeats them."""
+    ticks = FIRST_TICK + serial * 10_000
+    high, low = ticks >> 12, ticks & 0xFFF
+    return str(uuid.UUID(int=high << 80 | 0x6 << 76 | low << 64 | 0b10 << 62 | dice.getrandbits(62)))

@@ -1,0 +1,115 @@
+"""Leonardo's uploads: an image that one puts into a form of S3's, and then refers to by its id.
+
+The bytes are counted and thrown away; the CDN's URL of an upload answers 404.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import uuid
+
+import attrs
+from aiohttp import web
+
+from .answering import Visit
+from .clock import Clock
+from .leonardo_bodies import stamp
+from .leonardo_errors import error_object, reply
+from .storage import Signer, xml_error
+
+EXTENSIONS = ("png", "jpg", "jpeg", "webp")
+UPLOAD_SECONDS = 120.0
+"""Within which the form must be sent. Shortened by `speed`."""
+
+
+@attrs.define(kw_only=True)
+class Upload:
+    id: str
+    key: str
+    created_at: float
+    """Loop seconds."""
+    size: int | None = None
+    """Bytes, once they are there."""
+
+
+class Uploads:
+    """All uploads of the account."""
+
+    def __init__(self, url: str, clock: Clock, signer: Signer, *, user_id: str, seed: int) -> None:
+        self._url = url
+        self._clock = clock
+        self._signer = signer
+        self._user_id = user_id
+        self._dice = random.Random(f"{seed}/uploads")
+        self._uploads: dict[str, Upload] = {}
+
+    def has(self, upload_id: str) -> bool:
+        """Whether it was really sent."""
+        upload = self._uploads.get(upload_id)
+        return upload is not None and upload.size is not None
+
+    async def create(self, visit: Visit) -> web.Response:
+        """Presigns a form. Its `fields` are a JSON text inside the JSON."""
+        body = await visit.body()
+        extension = body.get("extension") if isinstance(body, dict) else None
+        if extension not in EXTENSIONS:
+            return error_object(400, "invalid file extension", "unexpected")
+        upload_id = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
+        key = f"users/{self._user_id}/initImages/{upload_id}.{extension}"
+        upload = self._uploads[upload_id] = Upload(id=upload_id, key=key, created_at=visit.now)
+        until = visit.now + self._clock.shortened(UPLOAD_SECONDS)
+        policy = base64.b64encode(json.dumps({"key": key, "until": until}).encode()).decode()
+        fields = {
+            "Content-Type": f"image/{extension}",
+            "bucket": "sandbox",
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": "SANDBOX",
+            "X-Amz-Date": self._clock.wall(visit.now).strftime("%Y%m%dT%H%M%SZ"),
+            "X-Amz-Security-Token": "SANDBOX",
+            "key": key,
+            "Policy": policy,
+            "X-Amz-Signature": self._signer.sign(policy),
+        }
+        shown = {
+            "id": upload.id,
+            "fields": json.dumps(fields),
+            "key": key,
+            "url": f"{self._url}/storage/leonardo/uploads/",
+        }
+        return reply({"uploadInitImage": shown})
+
+    async def post(self, visit: Visit) -> web.Response:
+        """The form itself, at the storage: all fields first, the file last."""
+        form = await visit.request.post()
+        policy, last = str(form.get("Policy", "")), list(form)[-1:]
+        if self._signer.sign(policy) != form.get("X-Amz-Signature"):
+            return xml_error(403, "SignatureDoesNotMatch", "The signature does not match.")
+        terms = json.loads(base64.b64decode(policy))
+        if visit.now >= terms["until"]:
+            return xml_error(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
+        file = form.get("file")
+        if last != ["file"] or not isinstance(file, web.FileField) or form.get("key") != terms["key"]:
+            return xml_error(
+                400, "InvalidArgument", "POST requires exactly one file upload per request, as last field."
+            )
+        for upload in self._uploads.values():
+            if upload.key == terms["key"]:
+                upload.size = len(file.file.read())
+        return web.Response(status=204)
+
+    async def read(self, visit: Visit) -> web.Response:
+        upload = self._uploads.get(visit.request.match_info["id"])
+        if upload is None:
+            return reply({"init_images_by_pk": None})
+        shown = {
+            "createdAt": stamp(self._clock.wall(upload.created_at)),
+            "id": upload.id,
+            "url": f"{self._url}/storage/leonardo/{upload.key}",
+        }
+        return reply({"init_images_by_pk": shown})
+
+    async def delete(self, visit: Visit) -> web.Response:
+        upload = self._uploads.pop(visit.request.match_info["id"], None)
+        return reply({"delete_init_images_by_pk": None if upload is None else {"id": upload.id}})

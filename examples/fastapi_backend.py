@@ -1,0 +1,101 @@
+"""A web backend: one session for the whole application, requests that wait, and requests that come back later.
+
+    python -m uvicorn fastapi_backend:app --app-dir examples
+
+    curl -X POST localhost:8000/images      -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
+    curl -X POST localhost:8000/images/jobs -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
+    curl localhost:8000/images/jobs/<job_id>
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from _vendor import vendor
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from pydantic import BaseModel
+
+import aiogen
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The session lives as long as the application: it shares limits and connections among all requests."""
+    async with vendor(), aiogen.Session() as session:
+        app.state.aiogen = session
+        app.state.jobs = {}  # a job is kept for as long as somebody may ask for it
+        yield
+
+
+app = FastAPI(title="aiogen example", lifespan=lifespan)
+
+
+def get_session(request: Request) -> aiogen.Session:
+    """The application's session."""
+    session: aiogen.Session = request.app.state.aiogen
+    return session
+
+
+SessionDep = Annotated[aiogen.Session, Depends(get_session)]
+
+
+class Wanted(BaseModel):
+    """What shall be made."""
+
+    prompt: str
+    model: str = "luma/uni-1"
+
+
+def as_json(job: aiogen.Job) -> dict[str, Any]:
+    """A job as the outside sees it."""
+    generation = job.generation
+    return {
+        "job_id": job.id,
+        "provider_id": job.provider_id,
+        "state": job.state,
+        "urls": [output.url for output in generation.outputs],
+        "failure_code": generation.failure_code,
+        "action": generation.action,
+    }
+
+
+async def submitted(session: aiogen.Session, wanted: Wanted) -> aiogen.Job:
+    """Take a job in, or say what is wrong with it."""
+    try:
+        return await session.submit(wanted.model, wanted.prompt)
+    except aiogen.InputError as error:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from None
+
+
+@app.post("/images")
+async def make_and_wait(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
+    """Answer when the image is there.  If the client goes away, the job goes on and is not lost."""
+    job = await submitted(session, wanted)
+    try:
+        await job
+    except aiogen.GenerationFailed as failure:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, as_json(job)) from failure
+    except aiogen.GenerationTimeout as late:
+        raise HTTPException(status.HTTP_504_GATEWAY_TIMEOUT, as_json(job)) from late
+    except aiogen.AiogenError as error:
+        raise HTTPException(status.HTTP_502_BAD_GATEWAY, str(error)) from error
+    return as_json(job)
+
+
+@app.post("/images/jobs", status_code=status.HTTP_202_ACCEPTED)
+async def make(wanted: Wanted, session: SessionDep, request: Request) -> dict[str, Any]:
+    """Answer at once with our id of the job, which is known before anything is sent."""
+    job = await submitted(session, wanted)
+    request.app.state.jobs[job.id] = job
+    return as_json(job)
+
+
+@app.get("/images/jobs/{job_id}")
+async def look(job_id: str, session: SessionDep) -> dict[str, Any]:
+    """How the job stands.  This asks nobody: the session already knows."""
+    job = session.job(job_id)
+    if job is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "no such job")
+    return as_json(job)
