@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 
 import attrs
@@ -62,9 +63,9 @@ class AccountDesk:
         self.creates_in_flight = 0
         self.works = False
         """The key has been accepted at least once."""
-        self.unreachable_since: float | None = None
-        """Since when creates have found nobody; None while they do."""
-        self._unreachable_at = 0.0
+        self._unreachable_since: float | None = None
+        self._unreachable_at = -math.inf
+        self._gave_up_at = -math.inf
         self._unreachable_streak = 0
         self._queue: list[tuple[int, Job]] = []  # a heap; numbers are unique, so jobs are never compared
         self._durations: dict[tuple[str | None, Typical], Durations] = {}
@@ -104,7 +105,19 @@ class AccountDesk:
 
     def reached(self) -> None:
         """The provider has answered a create."""
-        self.unreachable_since, self._unreachable_streak = None, 0
+        self._unreachable_since, self._unreachable_streak = None, 0
+
+    def gives_up(self, now: float, sent_at: float, timeout: float) -> bool:
+        """A create that was sent at `sent_at` found nobody: True if that has gone on for `timeout` seconds."""
+        if sent_at <= self._gave_up_at:
+            return True  # it was under way together with the one that gave up
+        if self._unreachable_since is None:
+            self._unreachable_since = now
+        if now - self._unreachable_since < timeout:
+            return False
+        self._gave_up_at = now
+        self.reached()
+        return True
 
     def unreachable_pause(self, now: float, sent_at: float) -> float:
         """Seconds to wait before the next create; creates that failed together count once."""

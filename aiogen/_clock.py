@@ -6,7 +6,6 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-
 TICK = 1e-5
 """Seconds added to a wait: a timer may fire a hair before its moment, and would then be set again for no time at all."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import Awaitable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -15,7 +16,7 @@ from aiogen._account import AccountDesk
 from aiogen._job import Job
 from aiogen._retry import Verdict, judge_create
 from aiogen._wire import Accepted, Submission, Ticket
-from aiogen.errors import AiogenError, APIError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
+from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.models import State
 
 if TYPE_CHECKING:
@@ -132,10 +133,7 @@ async def _put_back(
     if isinstance(error, RateLimited):
         desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
     else:
-        if desk.unreachable_since is None:
-            desk.unreachable_since = now
-        if now - desk.unreachable_since >= hub.limits.unreachable_timeout:
-            desk.reached()
+        if desk.gives_up(now, sent_at, hub.limits.unreachable_timeout):
             await _refuse(hub, job, error)
             await _refuse_all(hub, desk, error)
             return
@@ -149,11 +147,10 @@ async def _put_back(
 
 
 def _same(error: AiogenError) -> AiogenError:
-    """The same refusal for another job, without the first job's ids."""
-    context: dict[str, Any] = {"code": error.code, "action": error.action, "provider": error.provider}
-    if isinstance(error, APIError):
-        context |= {"status": error.status, "details": error.details}
-    return type(error)(error.message, **context)
+    """The same refusal for another job: without the first job's ids."""
+    other = copy.copy(error)
+    other.job_id = other.provider_id = other.generation = None
+    return other
 
 
 def _move(hub: Coordinator, job: Job, state: State) -> None:

@@ -1,10 +1,10 @@
 """A web backend: one session for the whole application, requests that wait, and requests that come back later.
 
-    python -m uvicorn fastapi_backend:app --app-dir examples
+python -m uvicorn fastapi_backend:app --app-dir examples
 
-    curl -X POST localhost:8000/images      -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
-    curl -X POST localhost:8000/images/jobs -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
-    curl localhost:8000/images/jobs/<job_id>
+curl -X POST localhost:8000/images      -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
+curl -X POST localhost:8000/images/jobs -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
+curl localhost:8000/images/jobs/<job_id>
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -60,12 +60,12 @@ class Vendor:
         self._creates = list(creates) or [(201, body())]
         self._reads = list(reads) or [(200, done())]
         self.seen: list[tuple[float, str, str]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
         self.bodies: list[Any] = []
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.seen.append((asyncio.get_running_loop().time(), request.method, request.path))
-        self.headers.append(dict(request.headers))
+        self.headers.append(request.headers)
         answers = self._creates if request.method == "POST" else self._reads
         if request.method == "POST":
             self.bodies.append(await request.json())

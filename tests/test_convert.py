@@ -120,8 +120,10 @@ def test_the_path_begins_where_the_document_was_found() -> None:
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["id", "leaf", "leaves", "url", "size", "flag", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "leaf", "leaves", "url", "size", "flag", "x"]), inner, max_size=5)
+    ),
     max_leaves=8,
 )
 

@@ -66,9 +66,7 @@ OUTCOMES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("error", "verdict"), OUTCOMES, ids=lambda v: f"{type(v).__name__}-{getattr(v, 'status', '')}"
-)
+@pytest.mark.parametrize(("error", "verdict"), OUTCOMES, ids=lambda v: f"{type(v).__name__}-{getattr(v, 'status', '')}")
 def test_what_became_of_a_create(error: AiogenError, verdict: Verdict) -> None:
     """Only what surely was not carried out may be sent again; what nobody knows is never sent again."""
     assert judge_create(error, RESEND) is verdict

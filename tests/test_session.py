@@ -191,12 +191,11 @@ async def test_a_given_client_session_is_used_and_left_open() -> None:
 
 async def test_own_connections_are_closed() -> None:
     """A session that was left holds no socket."""
-    async with serving(Vendor()) as url:
-        async with aiogen.Session([luma(url)]) as session:
-            await session.generate("luma/uni-1", "a boat")
-            parts = session._parts
-            assert parts is not None
-            opened = [parts.transport._reads, parts.transport._creates]
+    async with serving(Vendor()) as url, aiogen.Session([luma(url)]) as session:
+        await session.generate("luma/uni-1", "a boat")
+        parts = session._parts
+        assert parts is not None
+        opened = [parts.transport._reads, parts.transport._creates]
     assert all(client is not None and client.closed for client in opened)
 
 

@@ -26,7 +26,7 @@ LIFE = {
 }
 
 
-@pytest.mark.parametrize(("current", "new"), product(State, State))
+@pytest.mark.parametrize(("current", "new"), [*product(State, State)])
 def test_the_life_of_a_job(current: State, new: State) -> None:
     """Of all pairs of states, exactly these may follow each other; no state follows itself."""
     assert may_follow(current, new) is (new in LIFE[current])

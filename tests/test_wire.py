@@ -144,7 +144,9 @@ def test_an_object_is_given_back() -> None:
 def test_an_unreadable_answer_is_quoted_shortly() -> None:
     """The error quotes how the answer begins, on one line and not at length."""
     text = str(unreadable(answer(b"\xff one\n two" + b"x" * 10_000, status=502), "delete", "nonsense", "$.id"))
-    assert text.startswith("Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins '\ufffd one two")
+    assert text.startswith(
+        "Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins '\ufffd one two"
+    )
     assert len(text) < 250
 
 

@@ -1,0 +1,179 @@
+"""The progress of many jobs: a row per connection that is drawn over and over, or plain lines where that cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import attrs
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from aiogen import Job
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import SubmissionUnknown
+from aiogen.models import State
+
+_FRAME = 0.125
+_SUMMARY = 1.0
+_EVENTS = 8
+
+
+@attrs.frozen
+class _Stage:
+    """One group of states in a bar: its word, its colour, and its sign where there are no colours."""
+
+    word: str
+    style: str
+    sign: str
+
+
+DONE = _Stage("done", "green", "#")
+FAILED = _Stage("failed", "red", "x")
+LOST = _Stage("unknown", "bold magenta", "?")
+LEFT = _Stage("given up", "magenta", "/")
+PROCESSING = _Stage("processing", "yellow", "=")
+QUEUED = _Stage("queued", "cyan", "-")
+WAITING = _Stage("waiting", "bright_black", ".")
+_STAGES = (DONE, FAILED, LOST, LEFT, PROCESSING, QUEUED, WAITING)
+_ALWAYS = (WAITING, QUEUED, PROCESSING, DONE, FAILED)
+_BY_STATE = {State.PROCESSING: PROCESSING, State.QUEUED: QUEUED}
+
+
+def stage(job: Job) -> _Stage:
+    """Where a job stands, in the words of the board."""
+    if not job.done:
+        return _BY_STATE.get(job.state, WAITING)
+    if job.error is None:
+        return DONE
+    if isinstance(job.error, SubmissionUnknown):
+        return LOST
+    return FAILED if job.state.is_terminal else LEFT
+
+
+class Board:
+    """Shows jobs while they run; use it with `async with`.
+
+    On a terminal the rows and the last events are drawn in place and vanish at the end.  Elsewhere each event is a
+    line, and with `summaries` a line with the counts comes every second.
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        jobs: Sequence[Job],
+        *,
+        title: str = "",
+        summaries: bool = False,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`look` is called before each drawing: a place to notice what no job tells."""
+        self._terminal = terminal
+        self._jobs = jobs
+        self._title = title
+        self._summaries = summaries
+        self._look = look
+        self._began = time.monotonic()
+        self._events: deque[tuple[float, Text]] = deque(maxlen=_EVENTS)
+        self._live: Live | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
+    def note(self, text: str, style: str = "") -> None:
+        """Something happened."""
+        self._events.append((self.seconds, Text(self._terminal.clean(text), style, no_wrap=True, overflow="ellipsis")))
+        if self._live is None:
+            self._terminal.say(f"{self.seconds:6.1f} s  {text}")
+
+    async def __aenter__(self) -> Self:
+        if self._terminal.is_live:
+            # Drawn by a task of ours, not by rich's thread: nothing changes while it is looked at.
+            self._live = Live(
+                get_renderable=self.draw,
+                console=self._terminal.err,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            # A board that could not be drawn is no reason to lose sight of the jobs.
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        self._look()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_FRAME if self._live is not None else _SUMMARY)
+            self._look()
+            if self._live is not None:
+                self._live.refresh()
+            elif self._summaries:
+                self._terminal.say(f"{self.seconds:6.1f} s  {'; '.join(self._lines())}")
+
+    # --- what it looks like
+
+    def draw(self) -> RenderableType:
+        """The whole board."""
+        rows = Table.grid(padding=(0, 2, 0, 0))
+        # What is left of the line goes to the bar; the counts are worth more than its length.
+        length = max(10, min(48, self._terminal.err.width - 76))
+        for name, stages in self._by_connection():
+            total, over = stages.total(), sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
+            rows.add_row(Text(name, "bold"), self._bar(stages, length), f"{over}/{total}", self._counts(stages))
+        parts: list[RenderableType] = []
+        if self._title:
+            parts.append(Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")))
+        parts.append(rows)
+        if self._title:
+            parts.append(Text())
+        parts += [Text.assemble((f"{at:6.1f} s  ", "bright_black"), text) for at, text in self._events]
+        return Group(*parts)
+
+    def _by_connection(self) -> Iterator[tuple[str, Counter[_Stage]]]:
+        for name in dict.fromkeys(job.connection for job in self._jobs):
+            yield name, Counter(stage(job) for job in self._jobs if job.connection == name)
+
+    def _bar(self, stages: Counter[_Stage], length: int) -> Text:
+        console = self._terminal.err
+        is_plain = console.no_color or console.options.ascii_only
+        bar, total, drawn, past = Text(), stages.total(), 0, 0
+        for s in _STAGES:
+            # Rounded at the running total, so that the parts always add up to the whole length.
+            past += stages[s]
+            end = round(length * past / total)
+            bar.append((s.sign if is_plain else "━") * (end - drawn), s.style)
+            drawn = end
+        return bar
+
+    def _counts(self, stages: Counter[_Stage]) -> Text:
+        text = Text(no_wrap=True)
+        for s in _ALWAYS + (LOST, LEFT):
+            if s in _ALWAYS or stages[s]:
+                text.append(f"{stages[s]:>3} {s.word}", s.style if stages[s] else "bright_black").append("  ")
+        return text
+
+    def _lines(self) -> Iterator[str]:
+        for name, stages in self._by_connection():
+            counts = ", ".join(f"{stages[s]} {s.word}" for s in _STAGES if stages[s])
+            yield f"{name} {counts}"

@@ -1,0 +1,103 @@
+"""What an error means to whoever called the program: an exit code, and a sentence.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    GenerationFailed,
+    GenerationRefused,
+    GenerationTimeout,
+    InputError,
+    InsufficientFunds,
+    InvalidRequest,
+    StoreError,
+    SubmissionUnknown,
+)
+
+
+class Exit(IntEnum):
+    """The exit codes; `MEANINGS` says each in words."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    DEADLINE = 4
+    PROVIDER = 5
+    UNKNOWN = 6
+    BUG = 70
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.OK: "all completed",
+    Exit.FAILED: "a generation failed, or was refused for its input or for lack of funds",
+    Exit.USAGE: "the command cannot be right as it was written; nothing was sent",
+    Exit.CONFIGURATION: "a key, an address or the store is missing or wrong",
+    Exit.DEADLINE: "the deadline passed; the generation may still finish",
+    Exit.PROVIDER: "the provider or the network failed, or does not know the id",
+    Exit.UNKNOWN: "whether a submission was accepted cannot be known; it may be running and charged",
+    Exit.BUG: "a bug in aiogen; AIOGEN_DEBUG=1 shows where",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
+}
+
+# A submission nobody knows about may cost money twice, so it outweighs everything that is certain.  What the user
+# has to put right outweighs what time may put right, and a failed generation is the most ordinary of all ends.
+_BY_GRAVITY = (
+    Exit.OK,
+    Exit.FAILED,
+    Exit.DEADLINE,
+    Exit.PROVIDER,
+    Exit.USAGE,
+    Exit.CONFIGURATION,
+    Exit.UNKNOWN,
+    Exit.BUG,
+    Exit.INTERRUPTED,
+)
+
+# The first that fits: narrower kinds stand before wider ones.
+_BY_ERROR: tuple[tuple[type[AiogenError], Exit], ...] = (
+    (SubmissionUnknown, Exit.UNKNOWN),
+    (ConfigurationError, Exit.CONFIGURATION),
+    (AuthenticationError, Exit.CONFIGURATION),
+    (StoreError, Exit.CONFIGURATION),
+    (InputError, Exit.USAGE),
+    (GenerationTimeout, Exit.DEADLINE),
+    (GenerationFailed, Exit.FAILED),
+    (InsufficientFunds, Exit.FAILED),
+    (InvalidRequest, Exit.FAILED),
+)
+
+
+def gravest(exits: Iterable[Exit]) -> Exit:
+    """The one code for several ends."""
+    return max(exits, key=_BY_GRAVITY.index, default=Exit.OK)
+
+
+def exit_of(error: AiogenError) -> Exit:
+    """The exit code for one error."""
+    if isinstance(error, GenerationRefused) and isinstance(error.__cause__, APIError):
+        # A refusal wraps what the provider said; a 503 that never went away is not the input's fault.
+        return exit_of(error.__cause__)
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.PROVIDER)
+
+
+def explain(error: AiogenError) -> str:
+    """The error's message, and what helps, on one line."""
+    parts = [error.message, *getattr(error, "__notes__", ())]
+    # What was refused here says itself what would be right; of an unknown submission nothing general is true.
+    if error.action is not None and not isinstance(error, InputError | SubmissionUnknown):
+        parts.append(error.action.help_text)
+    if isinstance(error, GenerationTimeout) and error.provider_id is not None:
+        parts.append(f"On the command line: aiogen wait {error.connection} {error.provider_id}")
+    text = ""
+    for part in (" ".join(part.split()) for part in parts):
+        if part and part not in text:
+            text += ("" if not text else " " if text.endswith((".", "!", "?")) else ". ") + part
+    return text

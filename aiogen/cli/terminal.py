@@ -1,0 +1,114 @@
+"""Where words go: results to stdout, everything else to stderr; no key in either."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from aiogen.providers import PROVIDERS
+
+_SHORTEST_SECRET = 8
+"""A shorter value cannot be a key, and hiding it would spoil ordinary words."""
+
+
+class Terminal:
+    """The two streams of one run.  A stream that is no terminal gets plain lines: no colours, no live display."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
+        values = (os.environ.get(cls.key_variable, "") for cls in PROVIDERS)
+        self._secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may be drawn over and over on stderr.
+
+        Not when JSON lines come out on the same terminal meanwhile: they would be drawn over.
+        """
+        return self.err.is_terminal and not self.err.is_dumb_terminal and not (self.as_json and self.out.is_terminal)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A message: one line on stderr."""
+        self.err.print(Text(self.clean(text), style), soft_wrap=True)
+
+    def complain(self, text: str) -> None:
+        """What went wrong: one sentence on stderr."""
+        line = Text.assemble(("aiogen: ", "bold red"), self.clean(text))
+        self.err.print(line, soft_wrap=True)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """One JSON object on one line of stdout.
+
+        In ASCII, which every pipe can carry.
+        """
+        print(self._without_secrets(json.dumps(record, default=str)), file=self.out.file, flush=True)
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line of a result on stdout, never broken in two."""
+        self.out.print(Text(self.clean(text), style), soft_wrap=True)
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
+        """Results on stdout: a table on a terminal, else lines with tabs, without headings.
+
+        Columns named in `whole` are never shortened on a terminal; in lines nothing is.
+        """
+        if not self.out.is_terminal:
+            for row in rows:
+                self.line("\t".join(row))
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        for heading in headings:
+            table.add_column(heading, no_wrap=True, overflow="fold" if heading in whole else "ellipsis")
+            if heading in whole:
+                table.columns[-1].min_width = max(len(heading), *(len(row[len(table.columns) - 1]) for row in rows), 0)
+        for row in rows:
+            table.add_row(*(Text(self.clean(cell)) for cell in row))
+        self.out.print(table)
+
+    def report(self, renderable: RenderableType) -> None:
+        """Something that is laid out already: on stdout, or on stderr if stdout is for JSON."""
+        (self.err if self.as_json else self.out).print(renderable)
+
+    def clean(self, text: str) -> str:
+        """The text as it may be shown: vendors' words may hold control characters, and an error may quote a key."""
+        return self._without_secrets("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            for form in (secret, json.dumps(secret)[1:-1]):
+                text = text.replace(form, masked(secret))
+        return text
+
+
+class Notes(logging.Handler):
+    """What the package logs as a warning, told as a message; without it such lines would tear a live display."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it."""
+        self._tell(record.getMessage())
+
+
+def masked(key: str) -> str:
+    """A key by which its owner can tell it from others: the last four characters, fewer of a short one."""
+    shown = min(4, len(key) // 4)
+    return "…" + key[len(key) - shown :]
+
+
+def _console(stream: TextIO) -> Console:
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")  # a picture of a bar must not end a paid job
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
