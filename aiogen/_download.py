@@ -85,9 +85,15 @@ class Downloader:
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; "
                 "download it when it is completed."
             )
-        if not await asyncio.to_thread(_is_folder, directory):
-            raise InputError(f"{str(directory)!r} is a file; a download needs a folder.")
         source = _Source(generation, refresh, allow_insecure)
+        try:
+            is_folder = await asyncio.to_thread(_is_folder, directory)
+        except OSError as error:
+            raise DownloadError(
+                f"The folder {str(directory)!r} cannot be made: {error.strerror or error}.", **source.context()
+            ) from error
+        if not is_folder:
+            raise InputError(f"{str(directory)!r} is, or lies below, a file; a download needs a folder.")
         saved = [self._save_one(source, index, directory, overwrite) for index in range(len(generation.outputs))]
         results = await asyncio.gather(*saved, return_exceptions=True)
         for result in results:
@@ -307,7 +313,7 @@ def file_stem(generation: Generation, index: int) -> str:
 def _is_folder(directory: Path) -> bool:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
+    except (FileExistsError, NotADirectoryError):
         return False
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import random
@@ -216,9 +217,10 @@ class Transport:
         self._reads = self._creates = self._given
 
 
-async def _encoded(body: object) -> bytes:
-    if _size(body) > _LARGE_BODY:  # references in base64: encoding megabytes would hold up the loop
-        return await asyncio.to_thread(lambda: json.dumps(body).encode())
+async def _encoded(body: object) -> bytes | io.BytesIO:
+    if _size(body) > _LARGE_BODY:
+        # References in base64: encoding and sending megabytes in one piece would hold up the loop.
+        return io.BytesIO(await asyncio.to_thread(lambda: json.dumps(body).encode()))
     return json.dumps(body).encode()
 
 

@@ -106,7 +106,7 @@ async def _examine(cls: type[Provider]) -> _Finding:
     """One cheap read, with little patience: somebody sits and waits."""
     key = os.environ.get(cls.key_variable, "")
     about = {"connection": cls.default_name, "vendor": cls.vendor, "key_variable": cls.key_variable}
-    about["base_url"] = os.environ.get(cls.url_variable) or cls.default_url
+    about["base_url"] = _address(os.environ.get(cls.url_variable) or cls.default_url)
     if not key.strip():
         return _Finding(**about, key=None, works=None)
     began = asyncio.get_running_loop().time()
@@ -118,6 +118,12 @@ async def _examine(cls: type[Provider]) -> _Finding:
         return _Finding(**about, key=masked(key), works=False, error=explain(error), exit=exit_of(error))
     seconds = round(asyncio.get_running_loop().time() - began, 3)
     return _Finding(**about, key=masked(key), works=True, seconds=seconds)
+
+
+def _address(url: str) -> str:
+    """A base url without what must not be in it, a user name and a password."""
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def _version(package: str) -> str:

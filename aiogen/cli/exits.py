@@ -33,6 +33,7 @@ class Exit(IntEnum):
     UNKNOWN = 6
     BUG = 70
     INTERRUPTED = 130
+    PIPE = 141
 
 
 MEANINGS = {
@@ -45,6 +46,7 @@ MEANINGS = {
     Exit.UNKNOWN: "whether a submission was accepted cannot be known; it may be running and charged",
     Exit.BUG: "a bug in aiogen; AIOGEN_DEBUG=1 shows where",
     Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
+    Exit.PIPE: "whoever read the output has gone",
 }
 
 # A submission nobody knows about may cost money twice, so it outweighs everything that is certain.  What the user
@@ -59,6 +61,7 @@ _BY_GRAVITY = (
     Exit.UNKNOWN,
     Exit.BUG,
     Exit.INTERRUPTED,
+    Exit.PIPE,
 )
 
 # The first that fits: narrower kinds stand before wider ones.

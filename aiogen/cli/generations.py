@@ -16,7 +16,7 @@ from aiogen.cli.results import Ending, conclude, looked_up, show
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed
 from aiogen.models import State
-from aiogen.providers.base import check_number
+from aiogen.providers.base import check_id, check_number
 
 
 async def generate(
@@ -44,7 +44,7 @@ async def wait(
 ) -> Exit:
     """Follow generations that were made before, or elsewhere."""
     async with open_until_left(terminal, session) as jobs:
-        for provider_id in dict.fromkeys(ids):
+        for provider_id in dict.fromkeys([check_id(i) for i in ids]):
             jobs.append(await session.attach(connection, provider_id, timeout=timeout))
         endings = await follow(session, jobs, Board(terminal, jobs), ended=_teller(terminal))
     return _shown(terminal, endings)

@@ -1,0 +1,72 @@
+"""The command that runs the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from pathlib import Path
+
+from aiogen.cli.exits import Exit
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import ConfigurationError, InputError
+from aiogen.sandbox import Sandbox, Script, ScriptError
+
+
+def read_script(path: Path | None) -> Script | None:
+    """The script in a file.
+
+    Raises:
+        InputError: it cannot be read, or says something that the sandbox does not understand.
+    """
+    if path is None:
+        return None
+    try:
+        return Script.load(path)
+    except OSError as error:
+        raise InputError(f"The script {str(path)!r} cannot be read: {error.strerror or error}.") from None
+    except ScriptError as error:
+        raise InputError(f"The script cannot be used: {error}") from None
+
+
+def need_pillow() -> None:
+    """Without Pillow the sandbox would only fail when the first image is fetched.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        raise ConfigurationError(
+            'The sandbox paints its images with Pillow: pip install "aiogen-sdk[cli,sandbox]"', action=None
+        ) from None
+
+
+async def serve(terminal: Terminal, *, port: int, speed: float, seed: int, script: Script | None) -> Exit:
+    """Run until a signal comes; that is its ordinary end, so the code is 0."""
+    need_pillow()
+    try:
+        sandbox = Sandbox(seed=seed, speed=speed, script=script, port=port)
+        await sandbox.start()
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"The sandbox cannot be set up so: {error}") from None
+    except OSError as error:
+        raise InputError(f"The sandbox cannot listen on port {port}: {error.strerror or error}.") from None
+    try:
+        # Printed past the terminal, which hides keys: these open nothing but the sandbox.
+        for line in _lines(sandbox, as_json=terminal.as_json):
+            print(line, file=terminal.out.file, flush=True)
+        terminal.say("Nothing here costs money.  Ctrl-C ends it.")
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return Exit.OK
+    finally:
+        await sandbox.stop()
+
+
+def _lines(sandbox: Sandbox, *, as_json: bool) -> list[str]:
+    if as_json:
+        return [json.dumps({"url": sandbox.url, "environment": sandbox.environment})]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment.items()]
+    return [*exports, f"# The sandbox is at {sandbox.url}"]

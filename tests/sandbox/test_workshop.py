@@ -1,0 +1,65 @@
+"""The thread and the shelf."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from aiogen.sandbox import workshop as module
+from aiogen.sandbox.painter import Picture
+from aiogen.sandbox.workshop import Workshop
+
+
+def picture(prompt: str, form: str = "png") -> Picture:
+    return Picture(prompt=prompt, model="uni-1", index=0, size=(32, 32), format=form, seed=0)
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Prompts in order of painting; each picture has 10 bytes."""
+    prompts: list[str] = []
+
+    def paint(one: Picture) -> bytes:
+        prompts.append(one.prompt)
+        return b"0123456789"
+
+    monkeypatch.setattr(module, "paint", paint)
+    yield prompts
+
+
+async def test_works_in_a_thread_of_its_own() -> None:
+    workshop = Workshop()
+    assert await workshop.run(threading.get_ident) != threading.get_ident()
+    workshop.close()
+
+
+async def test_paints_once_and_keeps_it(painted: list[str]) -> None:
+    workshop = Workshop()
+    for _ in range(3):
+        assert await workshop.picture(picture("a")) == b"0123456789"
+    assert painted == ["a"]
+    workshop.close()
+
+
+async def test_shelf_is_bounded_and_the_least_used_goes(painted: list[str]) -> None:
+    workshop = Workshop(kept_bytes=20)
+    for prompt in "abacab":
+        await workshop.picture(picture(prompt))
+    assert painted == ["a", "b", "c", "b"]
+    workshop.close()
+
+
+async def test_a_film_is_not_painted(painted: list[str]) -> None:
+    workshop = Workshop()
+    assert (await workshop.picture(picture("a", "mp4")))[4:8] == b"ftyp"
+    assert painted == []
+    workshop.close()
+
+
+async def test_leaves_no_thread_behind() -> None:
+    workshop = Workshop()
+    await workshop.run(len, "abc")
+    workshop.close()
+    assert not any(thread.name.startswith("aiogen-sandbox") for thread in threading.enumerate())

@@ -1,0 +1,81 @@
+"""The ledger in a dict keeps what it is told, and no more than it should."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiogen import Generation, State
+from aiogen.stores.base import Record
+from aiogen.stores.memory import MemoryStore
+
+NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
+
+
+def record(job_id: str) -> Record:
+    return Record(id=job_id, connection="luma", provider="luma", account="a", state=State.PENDING, created_at=NOW)
+
+
+def ended(job_id: str, state: State = State.COMPLETED) -> Generation:
+    return Generation(id=job_id, provider_id="v", provider="luma", connection="luma", model="uni-1", state=state)
+
+
+async def state_of(store: MemoryStore, job_id: str) -> State | None:
+    found = await store.get(job_id)
+    return found.state if found is not None else None
+
+
+async def test_the_life_of_a_record() -> None:
+    """Each verb moves it one step."""
+    store = MemoryStore()
+    await store.add(record("a"))
+    await store.intend("a")
+    assert await state_of(store, "a") is State.SUBMITTING
+    await store.retreat("a")
+    assert await state_of(store, "a") is State.PENDING
+    await store.confirm("a", "v", State.QUEUED, NOW)
+    found = await store.get("a")
+    assert found is not None
+    assert (found.state, found.provider_id, found.accepted_at) == (State.QUEUED, "v", NOW)
+    await store.settle([ended("a")])
+    found = await store.get("a")
+    assert found is not None
+    assert (found.state, found.generation) == (State.COMPLETED, ended("a"))
+    await store.close()
+
+
+async def test_a_lost_create_is_unknown() -> None:
+    """And stays in the ledger."""
+    store = MemoryStore()
+    await store.add(record("a"))
+    await store.lose("a")
+    assert await state_of(store, "a") is State.UNKNOWN
+
+
+async def test_settling_twice_changes_nothing() -> None:
+    """The first end counts."""
+    store = MemoryStore()
+    await store.add(record("a"))
+    await store.settle([ended("a", State.FAILED), ended("a", State.COMPLETED), ended("unheard of")])
+    assert await state_of(store, "a") is State.FAILED
+    assert await state_of(store, "unheard of") is None
+
+
+async def test_finished_jobs_are_forgotten_in_time() -> None:
+    """The unfinished never are."""
+    store = MemoryStore(keep_finished=2)
+    for job_id in "abcd":
+        await store.add(record(job_id))
+    await store.settle([ended(job_id) for job_id in "abc"])
+    assert [await state_of(store, job_id) for job_id in "abcd"] == [
+        None,
+        State.COMPLETED,
+        State.COMPLETED,
+        State.PENDING,
+    ]
+
+
+async def test_what_is_not_there_cannot_change() -> None:
+    """A verb for an unknown job does nothing."""
+    store = MemoryStore()
+    await store.intend("a")
+    assert await store.get("a") is None

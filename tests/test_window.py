@@ -1,0 +1,749 @@
+"""`aiogen._window`: what one account allows."""
+
+from __future__ import annotations
+
+import math
+from heapq import heappop, heappush
+from itertools import count
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from aiogen._window import Rate, Window
+from aiogen.errors import Throttle
+
+quick = settings(deadline=None, derandomize=True, max_examples=100)
+
+
+def window_of(creates: int = 30, active: int = 1_000, requests: int = 60_000) -> Window:
+    return Window(creates_per_minute=creates, max_active=active, requests_per_minute=requests)
+
+
+def accept(window: Window, now: float, times: int = 1, weight: int = 1) -> None:
+    """So many creates are sent and answered at this moment."""
+    for _ in range(times):
+        window.create_sent(now, weight)
+        window.create_accepted(now, weight)
+
+
+def refuse(window: Window, sent_at: float, now: float, throttle: Throttle, retry_after: float | None = None) -> None:
+    """A create meets a 429."""
+    window.create_sent(sent_at, 1)
+    window.create_refused(now, 1, counted=False)
+    window.throttled(now, throttle, retry_after, sent_at=sent_at)
+
+
+def recover(window: Window, now: float) -> float:
+    """Create one after the other, each ending at once, until the account is at its full rate; when that is."""
+    for _ in range(200):
+        now = window.create_at(now, 1)
+        accept(window, now)
+        window.ended(1)
+    return now + 60.0
+
+
+def sent_together(window: Window, now: float, most: int = 10_000) -> int:
+    """How many creates may be sent at one moment, when each is accepted at once."""
+    sent = 0
+    while sent < most and window.create_at(now, 1) <= now:
+        accept(window, now)
+        sent += 1
+    return sent
+
+
+# --- creates per sliding period
+
+
+def test_a_burst_is_what_the_vendor_allows() -> None:
+    """An account at rest sends its whole minute at once, and then waits until the first has left the window."""
+    window = window_of(creates=30)
+    assert sent_together(window, 100.0) == 30
+    assert window.create_at(100.0, 1) == 160.0
+    assert sent_together(window, 159.99) == 0
+    assert sent_together(window, 160.0) == 30
+
+
+def test_the_first_that_leaves_makes_room() -> None:
+    """Room comes back piece by piece, as each create leaves the window."""
+    window = window_of(creates=3)
+    for now in (0.0, 10.0, 20.0):
+        accept(window, now)
+    assert [window.create_at(20.0, weight) for weight in (1, 2, 3)] == [60.0, 70.0, 80.0]
+
+
+def test_a_create_counts_until_a_period_after_its_answer() -> None:
+    """The vendor may have stamped it as late as it answered, so that is when the period begins."""
+    window = window_of(creates=1)
+    window.create_sent(0.0, 1)
+    assert window.create_at(30.0, 1) == math.inf  # only its answer can tell
+    window.create_accepted(30.0, 1)
+    assert window.create_at(60.0, 1) == 90.0
+
+
+@pytest.mark.parametrize(("counted", "when"), [(True, 62.0), (False, 2.0)])
+def test_a_refusal_counts_unless_surely_not(counted: bool, when: float) -> None:
+    """A create that was refused keeps its slot, unless the vendor surely did not count it."""
+    window = window_of(creates=1)
+    window.create_sent(0.0, 1)
+    window.create_refused(2.0, 1, counted=counted)
+    assert window.create_at(2.0, 1) == when
+
+
+def test_a_lost_create_counts_as_sent_and_as_active() -> None:
+    """A create without an answer keeps its slot in the window, and its place until somebody gives it up."""
+    window = window_of(creates=2, active=1)
+    window.create_sent(0.0, 1)
+    window.create_lost(5.0, 1)
+    assert (window.active, window.create_at(5.0, 1)) == (1, math.inf)
+    window.ended(1)
+    assert (window.create_at(5.0, 1), window.create_at(5.0, 2)) == (5.0, 65.0)
+
+
+def test_heavier_than_the_window_goes_alone() -> None:
+    """A create that weighs more than the whole window gets through when nothing else is in it, and fills it."""
+    window = window_of(creates=2)
+    accept(window, 0.0)
+    assert window.create_at(0.0, 5) == 60.0
+    accept(window, 60.0, weight=5)
+    assert window.create_at(60.0, 1) == 120.0
+
+
+@pytest.mark.parametrize("told", [5, 29])
+def test_a_lower_limit_is_learned(told: int) -> None:
+    """The vendor's own figure, when it is lower than what was configured, is kept to."""
+    window = window_of(creates=30)
+    window.learn_limit(told)
+    assert sent_together(window, 0.0) == told
+    assert window.figures(0.0)["creates_per_minute"] == told
+
+
+@pytest.mark.parametrize("told", [0, -1, 30, 1_000])
+def test_no_other_limit_is_learned(told: int) -> None:
+    """The user's figure is a ceiling, and nonsense is not learned."""
+    window = window_of(creates=30)
+    window.learn_limit(told)
+    assert sent_together(window, 0.0) == 30
+
+
+def test_after_learning_a_limit_a_burst_is_still_allowed() -> None:
+    """A lower limit is not a refusal: creates need not keep a distance because of it."""
+    window = window_of(creates=30)
+    window.learn_limit(10)
+    assert sent_together(window, 0.0) == 10
+    assert window.create_at(60.0, 10) == 60.0
+
+
+# --- active jobs
+
+
+def test_active_jobs_fill_their_places() -> None:
+    """No more jobs run than allowed, those in flight included; only the end of one makes room."""
+    window = window_of(active=3)
+    accept(window, 0.0, times=2)
+    window.create_sent(0.0, 1)
+    assert (window.active, window.create_at(1_000.0, 1)) == (3, math.inf)
+    window.ended(1)
+    assert window.create_at(1_000.0, 1) == 1_000.0
+
+
+def test_weights_share_the_places() -> None:
+    """Three units leave one of four: a light job fits, a heavy one waits."""
+    window = window_of(active=4)
+    accept(window, 0.0, weight=3)
+    assert (window.create_at(0.0, 1), window.create_at(0.0, 2)) == (0.0, math.inf)
+
+
+def test_heavier_than_all_places_goes_alone() -> None:
+    """A job that weighs more than all places gets through when nothing runs, and nothing runs beside it."""
+    window = window_of(active=2)
+    assert window.create_at(0.0, 3) == 0.0
+    accept(window, 0.0, weight=3)
+    assert window.create_at(0.0, 1) == math.inf
+
+
+def test_jobs_from_elsewhere_take_places() -> None:
+    """A job that was accepted elsewhere counts as active until it ends."""
+    window = window_of(active=2)
+    window.follow(2)
+    assert window.create_at(0.0, 1) == math.inf
+    window.ended(2)
+    assert window.create_at(0.0, 1) == 0.0
+
+
+# --- refused for capacity
+
+
+def test_at_capacity_the_next_create_waits_for_an_end() -> None:
+    """After a concurrency refusal no create is sent until one of our own jobs has ended, then at once."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    assert window.create_at(10_000.0, 1) == math.inf
+    window.ended(1)
+    assert window.create_at(2.0, 1) == 2.0
+
+
+def test_a_refusal_for_capacity_is_no_speeding() -> None:
+    """A concurrency refusal slows neither reads nor, once there is room, creates."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(3)
+    assert (window.request_at(1.0), sent_together(window, 1.0)) == (1.0, 3)
+
+
+def test_capacity_is_learned_from_what_ran() -> None:
+    """As many jobs as ran when the vendor refused are sent from then on."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    assert sent_together(window, 2.0) == 1
+    assert window.figures(2.0)["max_active"] == 3
+
+
+def test_learned_capacity_is_probed() -> None:
+    """Two minutes after the refusal one more place is tried, and again two minutes later, if nobody refuses."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    accept(window, 2.0)
+    assert window.create_at(3.0, 1) == 121.0
+    assert sent_together(window, 121.0) == 1
+    assert window.create_at(122.0, 1) == 241.0
+    assert sent_together(window, 241.0) == 1
+
+
+def test_each_failed_probe_waits_twice_as_long() -> None:
+    """A probe that is refused doubles the time to the next one, up to an hour."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=2)
+    now, waits = 0.0, []
+    for _ in range(7):
+        refuse(window, now, now, Throttle.CONCURRENCY, 60.0)
+        window.ended(1)
+        accept(window, now)
+        waits.append(window.create_at(now, 1) - now)
+        now += waits[-1]
+        assert window.create_at(now, 1) == now
+    assert waits == [120.0, 240.0, 480.0, 960.0, 1920.0, 3600.0, 3600.0]
+
+
+def test_one_batch_of_refusals_is_one_refusal() -> None:
+    """However many creates in flight meet the full account together, the first probe comes after two minutes."""
+    window = window_of(active=10)
+    for _ in range(10):
+        window.create_sent(0.0, 1)
+    for _ in range(3):
+        window.create_accepted(1.0, 1)
+    for _ in range(7):
+        window.create_refused(1.0, 1, counted=False)
+        window.throttled(1.0, Throttle.CONCURRENCY, 60.0, sent_at=0.0)
+    window.ended(1)
+    assert sent_together(window, 1.0) == 1
+    assert window.create_at(1.0, 1) == 121.0
+
+
+def test_probing_ends_at_what_was_configured() -> None:
+    """Once every place was given back, no later moment allows more than the places there are."""
+    window = window_of(active=2)
+    accept(window, 0.0)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    accept(window, 2.0)
+    assert sent_together(window, 121.0) == 1
+    assert [now for now in range(121, 5_000) if window.create_at(now, 1) <= now] == []
+
+
+def test_what_runs_fits() -> None:
+    """If more run than was thought to fit, then as many fit, but never more than configured."""
+    window = window_of(active=4)
+    accept(window, 0.0)
+    for _ in range(2):
+        window.create_sent(0.0, 1)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    for _ in range(2):
+        window.create_accepted(2.0, 1)
+    window.follow(9)
+    accept(window, 2.0)
+    assert window.figures(2.0)["max_active"] == 4
+
+
+@pytest.mark.parametrize(("retry_after", "when"), [(60.0, 61.0), (None, 6.0)])
+def test_with_nothing_of_ours_running_time_has_to_help(retry_after: float | None, when: float) -> None:
+    """If others fill the account, no end of ours will come: one create is tried after the pause."""
+    window = window_of(active=10)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, retry_after)
+    assert window.create_at(1.0, 1) == when
+    window.create_sent(when, 1)
+    assert window.create_at(when, 1) > when  # one at a time
+
+
+def test_time_does_not_lift_another_hold() -> None:
+    """A create that waits for capacity still keeps to a pause that the whole account was given."""
+    window = window_of()
+    refuse(window, 0.0, 1.0, Throttle.ACCOUNT, 100.0)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 1.0)
+    assert window.create_at(2.0, 1) == 101.0
+
+
+def test_time_does_not_empty_the_window() -> None:
+    """A create that waits for capacity still keeps to the sliding window."""
+    window = window_of(creates=2)
+    accept(window, 0.0)
+    window.ended(1)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 1.0)
+    assert window.create_at(2.0, 2) == 60.0
+
+
+def test_capacity_may_go_down_to_one() -> None:
+    """Refused with nothing running, one job at a time is still tried."""
+    window = window_of(active=10)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    accept(window, 61.0)
+    assert (window.figures(61.0)["max_active"], window.create_at(62.0, 1)) == (1, 121.0)
+
+
+# --- refused for speed
+
+
+@pytest.mark.parametrize(
+    ("throttle", "read", "create_at", "request_at"),
+    [
+        (Throttle.CREATES, False, 13.0, 1.0),
+        (Throttle.ACCOUNT, False, 13.0, 13.0),
+        (Throttle.CREATES, True, 13.0, 13.0),
+        (Throttle.ACCOUNT, True, 13.0, 13.0),
+        (Throttle.CONCURRENCY, True, 13.0, 13.0),
+    ],
+)
+def test_who_waits_after_a_refusal(throttle: Throttle, read: bool, create_at: float, request_at: float) -> None:
+    """Too many creates hold creates alone; too many requests, or a refused read, hold everything."""
+    window = window_of()
+    window.throttled(1.0, throttle, 12.0, sent_at=0.5, read=read)
+    assert (window.create_at(1.0, 1), window.request_at(1.0)) == (create_at, request_at)
+
+
+@pytest.mark.parametrize("throttle", [Throttle.CREATES, Throttle.ACCOUNT])
+def test_a_shorter_wait_does_not_shorten_a_longer_one(throttle: Throttle) -> None:
+    """Of several `Retry-After` the latest moment counts."""
+    window = window_of()
+    for retry_after in (5.0, 30.0, 1.0):
+        window.throttled(0.0, throttle, retry_after, sent_at=0.0)
+    assert window.create_at(0.0, 1) == 30.0
+
+
+def test_a_refusal_halves_the_rate() -> None:
+    """After a refusal creates keep a distance: at half of thirty a minute, four seconds."""
+    window = window_of(creates=30)
+    refuse(window, 0.0, 1.0, Throttle.CREATES, 9.0)
+    assert window.create_at(1.0, 1) == 10.0
+    window.create_sent(10.0, 1)
+    assert window.create_at(10.0, 1) == 14.0
+
+
+def test_one_cut_for_all_that_was_in_flight() -> None:
+    """Refusals of what was sent before the cut cut nothing more; a later one does."""
+    window = window_of(requests=600)
+    for answered_at in (1.0, 1.1, 1.2):
+        window.throttled(answered_at, Throttle.ACCOUNT, 1.0, sent_at=0.0)
+    assert window.figures(2.0)["requests_per_minute"] == 300.0
+    window.throttled(4.0, Throttle.ACCOUNT, 1.0, sent_at=3.0)
+    assert window.figures(5.0)["requests_per_minute"] == 150.0
+
+
+def test_the_rate_is_never_cut_to_nothing() -> None:
+    """However often it is refused, an account keeps a thirty-second of its rate."""
+    window = window_of(creates=32, requests=3_200)
+    for now in range(100):
+        window.throttled(float(now), Throttle.ACCOUNT, 0.0, sent_at=float(now))
+    assert window.figures(0.0)["requests_per_minute"] == 100.0
+    window.create_sent(200.0, 1)
+    assert window.create_at(200.0, 1) == 260.0
+
+
+def test_too_many_creates_leave_reads_alone() -> None:
+    """A limit on creates does not slow down reads."""
+    window = window_of(requests=600)
+    window.throttled(1.0, Throttle.CREATES, 12.0, sent_at=0.5)
+    assert window.figures(1.0)["requests_per_minute"] == 600.0
+
+
+def test_each_success_gives_one_step_back() -> None:
+    """Accepted creates give the rate back one by one, until the account may burst again."""
+    window = window_of(creates=30)
+    refuse(window, 0.0, 1.0, Throttle.CREATES, 9.0)
+    distances = []
+    now = 10.0
+    for _ in range(3):
+        accept(window, now)
+        distances.append(window.create_at(now, 1) - now)
+        now += distances[-1]
+    assert distances == pytest.approx([4.0, 60.0 / 16.0, 60.0 / 17.0])
+    assert sent_together(window, recover(window, now)) == 30
+
+
+def test_reads_give_the_rate_of_requests_back() -> None:
+    """A hundred answers after a cut, requests flow as before, and never faster."""
+    window = window_of(requests=600)
+    window.throttled(1.0, Throttle.ACCOUNT, 1.0, sent_at=0.0)
+    rates = []
+    for _ in range(120):
+        window.request_served()
+        rates.append(window.figures(1.0)["requests_per_minute"])
+    assert (rates[0], rates[98], rates[99], rates[-1]) == (303.0, 597.0, 600.0, 600.0)
+
+
+def test_without_retry_after_the_pause_doubles() -> None:
+    """A vendor that does not say how long is given five seconds, then twice as many, up to two minutes."""
+    window, now, pauses = window_of(), 0.0, []
+    for _ in range(7):
+        window.throttled(now, Throttle.ACCOUNT, None, sent_at=now)
+        pauses.append(window.request_at(now) - now)
+        now += pauses[-1]
+    assert pauses == [5.0, 10.0, 20.0, 40.0, 80.0, 120.0, 120.0]
+
+
+def test_a_success_ends_the_doubling() -> None:
+    """After an accepted create the next pause is the first again."""
+    window = window_of()
+    for now in (0.0, 100.0):
+        window.throttled(now, Throttle.CREATES, None, sent_at=now)
+    accept(window, 200.0)
+    window.throttled(300.0, Throttle.CREATES, None, sent_at=300.0)
+    assert window.create_at(300.0, 1) == 305.0
+
+
+def test_an_answered_read_ends_the_doubling() -> None:
+    """Refusals with answers between them are not in a row: a session that only reads does not slow down for ever."""
+    window = window_of()
+    for now in (0.0, 1_000.0, 2_000.0):
+        window.throttled(now, Throttle.ACCOUNT, None, sent_at=now, read=True)
+        assert window.request_at(now) == now + 5.0
+        window.request_served()
+
+
+def test_refused_together_is_paused_once() -> None:
+    """Reads in flight that meet the same limit together make one pause, not one twice as long for each."""
+    window = window_of()
+    for _ in range(5):
+        window.throttled(1.0, Throttle.ACCOUNT, None, sent_at=0.0, read=True)
+    assert window.request_at(1.0) == 6.0
+
+
+@given(retry_after=st.floats(0.0, 600.0), chance=st.floats(0.0, 1.0), throttle=st.sampled_from(["creates", "account"]))
+@quick
+def test_chance_only_adds(retry_after: float, chance: float, throttle: str) -> None:
+    """What waits for one moment is spread over a tenth of the wait, at most a second, and never before it."""
+    window = Window(
+        creates_per_minute=30,
+        max_active=10,
+        requests_per_minute=600,
+        draw=lambda low, high: low + chance * (high - low),
+    )
+    window.throttled(0.0, Throttle(throttle), retry_after, sent_at=0.0)
+    assert retry_after <= window.create_at(0.0, 1) <= retry_after + min(1.0, 0.1 * retry_after)
+
+
+def test_an_unreachable_provider_gets_no_creates() -> None:
+    """While the provider cannot be reached creates wait, and a shorter pause shortens nothing."""
+    window = window_of()
+    window.unreachable(0.0, 8.0)
+    window.unreachable(1.0, 2.0)
+    assert window.create_at(1.0, 1) == 8.0
+
+
+# --- requests of any kind
+
+
+def test_a_create_is_a_request() -> None:
+    """Creates wait for the budget of requests, and spend it."""
+    window = window_of(requests=300)
+    for _ in range(9):
+        window.request_sent(0.0)
+    assert (window.create_at(0.0, 1), window.request_at(0.0)) == (0.0, 0.0)
+    window.create_sent(0.0, 1)
+    assert window.create_at(0.0, 1) == window.request_at(0.0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("per_minute", "burst"), [(60, 10), (600, 20), (3_000, 100)])
+def test_requests_flow_evenly_after_a_small_burst(per_minute: int, burst: int) -> None:
+    """A few requests go at once, at least ten or two seconds' worth; the rest at the rate."""
+    window, now, sent = window_of(requests=per_minute), 0.0, []
+    for _ in range(3 * burst):
+        now = window.request_at(now)
+        window.request_sent(now)
+        sent.append(now)
+    assert len([moment for moment in sent if moment < 1e-9]) == burst
+    assert sent[-1] == pytest.approx(2 * burst * 60.0 / per_minute)
+
+
+@given(
+    per_minute=st.floats(1.0, 6_000.0),
+    burst=st.floats(1.0, 100.0),
+    pauses=st.lists(st.floats(0.0, 20.0), min_size=1, max_size=60),
+)
+@quick
+def test_no_span_holds_more_than_the_rate(per_minute: float, burst: float, pauses: list[float]) -> None:
+    """In any span of time no more requests are sent than the burst and what the rate gives for the span."""
+    rate, now, sent = Rate(per_minute=per_minute, burst=burst), 0.0, []
+    for pause in pauses:
+        now = rate.at(now + pause)
+        rate.spend(now)
+        sent.append(now)
+    for i, first in enumerate(sent):
+        for j, last in enumerate(sent[i:], 1):
+            assert j <= burst + (last - first) * per_minute / 60.0 + 1e-6
+
+
+def test_a_rate_says_where_it_stands() -> None:
+    """A cut halves the present rate, growth is by the step, and the ceiling stays."""
+    rate = Rate(per_minute=64.0, burst=1.0)
+    rate.cut()
+    assert rate.current == 32.0
+    rate.grow(3.0)
+    assert rate.current == 35.0
+    rate.grow(1_000.0)
+    assert rate.current == 64.0
+    for _ in range(20):
+        rate.cut()
+    assert rate.current == 2.0
+
+
+# --- for people
+
+
+def test_the_figures() -> None:
+    """The window tells in plain numbers what is used, what is allowed, and how long it is held."""
+    window = window_of(creates=30, active=10, requests=600)
+    accept(window, 0.0, times=2, weight=3)
+    accept(window, 50.0)
+    window.ended(3)
+    window.create_sent(50.0, 1)
+    window.throttled(50.0, Throttle.CREATES, 12.34, sent_at=50.0)
+    assert window.figures(50.0) == {
+        "creates_used": 8,
+        "creates_per_minute": 30,
+        "active": 5,
+        "max_active": 10,
+        "requests_per_minute": 600,
+        "held_seconds": 12.3,
+    }
+    later = window.figures(65.0)
+    assert (later["creates_used"], later["held_seconds"]) == (2, 0.0)
+
+
+# --- a vendor that counts exactly
+
+
+@given(
+    limit=st.integers(1, 6),
+    trips=st.lists(
+        st.tuples(st.integers(1, 3), st.floats(0.0, 40.0), st.floats(0.0, 40.0)), min_size=1, max_size=40
+    ),
+)
+@quick
+def test_latency_earns_no_refusal(limit: int, trips: list[tuple[int, float, float]]) -> None:
+    """A vendor whose sliding window stamps each create whenever it arrives never has to refuse one, and all get through."""
+    window = window_of(creates=limit)
+    number, waiting = count(), list(trips)
+    events: list[tuple[float, int, str, tuple[int, float, float]]] = []
+    stamps: list[tuple[float, int]] = []
+    now = 0.0
+    while waiting or events:
+        while waiting and (when := window.create_at(now, waiting[0][0])) <= now:
+            trip = waiting.pop(0)
+            window.create_sent(now, trip[0])
+            heappush(events, (now + trip[1], next(number), "arrives", trip))
+        if waiting and when < (events[0][0] if events else math.inf):
+            now = when
+            continue
+        now, _, what, trip = heappop(events)
+        if what == "arrives":
+            held = sum(weight for stamp, weight in stamps if stamp > now - 60.0)
+            assert held == 0 or held + trip[0] <= limit
+            stamps.append((now, trip[0]))
+            heappush(events, (now + trip[2], next(number), "answer", trip))
+        else:
+            window.create_accepted(now, trip[0])
+    assert now <= (len(trips) * 3 / limit + 1) * (60.0 + 80.0) + 80.0
+
+
+# --- any order of events
+
+weights = st.integers(1, 4)
+retry_afters = st.sampled_from([None, 0.0, 1.0, 12.0, 60.0, 600.0])
+throttles = st.sampled_from(list(Throttle))
+
+
+@attrs.frozen
+class Flight:
+    """A create on its way."""
+
+    sent_at: float
+    weight: int
+
+
+class WindowMachine(RuleBasedStateMachine):
+    """Sends, answers, refuses, ends and waits in any order, beside a plain account of what the vendor was promised."""
+
+    @initialize(
+        limit=st.sampled_from([1, 2, 3, 5, 30]), active=st.sampled_from([1, 2, 4, 10]), chance=st.sampled_from([0.0, 0.7])
+    )
+    def begin(self, limit: int, active: int, chance: float) -> None:
+        self.limit, self.max_active = limit, active
+        self.window = Window(
+            creates_per_minute=limit,
+            max_active=active,
+            requests_per_minute=60_000,
+            draw=lambda low, high: low + chance * (high - low),
+        )
+        self.now = 1_000.0
+        self.flying: list[Flight] = []
+        self.counted: list[tuple[float, int]] = []  # (answered at, weight)
+        self.running: list[int] = []
+        self.creates_held_until = self.all_held_until = -math.inf
+        self.capacity_retry_at: float | None = None  # while no end of ours has come
+
+    def active(self) -> int:
+        return sum(self.running) + sum(flight.weight for flight in self.flying)
+
+    def used(self) -> int:
+        """Everything that the vendor may have stamped within the last period."""
+        answered = sum(weight for at, weight in self.counted if at + 60.0 > self.now)
+        return answered + sum(flight.weight for flight in self.flying)
+
+    @rule(by=st.sampled_from([0.25, 1.0, 5.0, 20.0, 60.0, 120.0, 250.0]))
+    def time_passes(self, by: float) -> None:
+        self.now += by
+
+    @rule(weight=weights)
+    def sleep_until_allowed(self, weight: int) -> None:
+        when = self.window.create_at(self.now, weight)
+        if when < math.inf:
+            self.now = when
+            self.create(weight)
+
+    @rule(weight=weights, times=st.integers(1, 4))
+    def create_several(self, weight: int, times: int) -> None:
+        for _ in range(times):
+            self.create(weight)
+
+    def create(self, weight: int) -> None:
+        when = self.window.create_at(self.now, weight)
+        assert when >= self.now
+        assert self.window.create_at(self.now, weight) == when, "asking twice changes the answer"
+        if when > self.now:
+            return
+        assert self.used() == 0 or self.used() + weight <= self.limit
+        assert self.active() == 0 or self.active() + weight <= self.max_active
+        assert self.now >= max(self.creates_held_until, self.all_held_until)
+        if self.capacity_retry_at is not None:
+            assert self.active() == 0
+            assert self.now >= self.capacity_retry_at
+            self.capacity_retry_at = None
+        self.window.create_sent(self.now, weight)
+        self.flying.append(Flight(self.now, weight))
+
+    def land(self, which: int) -> Flight:
+        return self.flying.pop(which % len(self.flying))
+
+    @precondition(lambda self: self.flying)
+    @rule(which=st.integers(0, 9), how=st.sampled_from(["accepted", "lost", "refused"]))
+    def answered(self, which: int, how: str) -> None:
+        flight = self.land(which)
+        self.counted.append((self.now, flight.weight))
+        if how == "refused":
+            self.window.create_refused(self.now, flight.weight, counted=True)
+        else:
+            (self.window.create_accepted if how == "accepted" else self.window.create_lost)(self.now, flight.weight)
+            self.running.append(flight.weight)
+
+    @precondition(lambda self: self.flying)
+    @rule(which=st.integers(0, 9), throttle=throttles, retry_after=retry_afters, also=st.integers(0, 2))
+    def throttled(self, which: int, throttle: Throttle, retry_after: float | None, also: int) -> None:
+        for _ in range(min(1 + also, len(self.flying))):
+            flight = self.land(which)
+            self.window.create_refused(self.now, flight.weight, counted=False)
+            self.window.throttled(self.now, throttle, retry_after, sent_at=flight.sent_at)
+            until = self.now + (5.0 if retry_after is None else retry_after)
+            if throttle is Throttle.CONCURRENCY:
+                self.capacity_retry_at = until
+            elif throttle is Throttle.CREATES:
+                self.creates_held_until = max(self.creates_held_until, until)
+            else:
+                self.all_held_until = max(self.all_held_until, until)
+
+    @rule(throttle=throttles, retry_after=retry_afters, age=st.sampled_from([0.0, 5.0]))
+    def read_throttled(self, throttle: Throttle, retry_after: float | None, age: float) -> None:
+        self.window.throttled(self.now, throttle, retry_after, sent_at=self.now - age, read=True)
+        self.all_held_until = max(self.all_held_until, self.now + (5.0 if retry_after is None else retry_after))
+
+    @rule()
+    def read(self) -> None:
+        when = self.window.request_at(self.now)
+        assert when >= max(self.now, self.all_held_until)
+        if when <= self.now:
+            self.window.request_sent(self.now)
+            self.window.request_served()
+
+    @precondition(lambda self: self.running)
+    @rule(which=st.integers(0, 9))
+    def ended(self, which: int) -> None:
+        self.window.ended(self.running.pop(which % len(self.running)))
+        self.capacity_retry_at = None
+
+    @rule(weight=weights)
+    def follow(self, weight: int) -> None:
+        self.window.follow(weight)
+        self.running.append(weight)
+
+    @rule(told=st.sampled_from([-1, 0, 1, 2, 4, 100]))
+    def learn_limit(self, told: int) -> None:
+        self.window.learn_limit(told)
+        self.limit = min(self.limit, told) if told > 0 else self.limit
+
+    @rule(pause=st.sampled_from([1.0, 30.0]))
+    def unreachable(self, pause: float) -> None:
+        self.window.unreachable(self.now, pause)
+        self.creates_held_until = max(self.creates_held_until, self.now + pause)
+
+    @invariant()
+    def figures_are_true(self) -> None:
+        figures = self.window.figures(self.now)
+        assert (figures["creates_used"], figures["creates_per_minute"]) == (self.used(), self.limit)
+        assert figures["active"] == self.window.active == self.active()
+        assert 1 <= figures["max_active"] <= self.max_active
+        assert figures["held_seconds"] >= round(max(0.0, self.all_held_until - self.now), 1)
+
+    def teardown(self) -> None:
+        """Once everything has ended, a create gets through, however heavy, and in the end the account is as at first."""
+        if not hasattr(self, "window"):
+            return
+        while self.flying:
+            self.answered(0, "accepted")
+        while self.running:
+            self.ended(0)
+        for weight in (1, 4, 50):
+            for _ in range(20):
+                when = self.window.create_at(self.now, weight)
+                assert when < math.inf
+                self.now = when
+            self.create(weight)
+            assert self.flying
+            self.answered(0, "accepted")
+            self.ended(0)
+        self.now = recover(self.window, self.now) + 10.0 * 3_600.0
+        for _ in range(self.max_active):
+            self.now += 3_600.0
+            self.window.create_at(self.now, 1)
+        assert sent_together(self.window, self.now) == min(self.limit, self.max_active)
+
+
+TestWindow = WindowMachine.TestCase
+TestWindow.settings = settings(deadline=None, derandomize=True, max_examples=150, stateful_step_count=40)
