@@ -106,9 +106,7 @@ def get(connection: str, ids: _Ids, /, *, common: Connected = _NO_STORE) -> Exit
 
 
 @app.command
-def wait(
-    connection: str, ids: _Ids, /, *, timeout: float | None = None, common: Connected = _NO_STORE
-) -> Exit:
+def wait(connection: str, ids: _Ids, /, *, timeout: float | None = None, common: Connected = _NO_STORE) -> Exit:
     """Follow generations that were made before, or elsewhere, to their ends.
 
     Parameters
@@ -120,15 +118,11 @@ def wait(
     timeout
         Seconds from now to the deadline of each; 600 by default.
     """
-    return run_until_signalled(
-        generations.wait(common.terminal(), common.session(), connection, ids, timeout=timeout)
-    )
+    return run_until_signalled(generations.wait(common.terminal(), common.session(), connection, ids, timeout=timeout))
 
 
 @app.command(name="list")
-def list_(
-    connection: str, /, *, limit: int = 50, user: str | None = None, common: Connected = _NO_STORE
-) -> Exit:
+def list_(connection: str, /, *, limit: int = 50, user: str | None = None, common: Connected = _NO_STORE) -> Exit:
     """List the account's generations, where the provider can (Leonardo).
 
     Parameters
@@ -200,9 +194,7 @@ def download(
     """
     session = common.session()
     return run_until_signalled(
-        generations.download(
-            common.terminal(), session, connection, ids, out=checked_folder(out), overwrite=overwrite
-        )
+        generations.download(common.terminal(), session, connection, ids, out=checked_folder(out), overwrite=overwrite)
     )
 
 

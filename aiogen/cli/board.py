@@ -89,10 +89,10 @@ class Board:
         """Since it was made."""
         return time.monotonic() - self._began
 
-    def note(self, text: str, style: str = "") -> None:
-        """Something happened."""
+    def note(self, text: str, style: str = "", *, minor: bool = False) -> None:
+        """Something happened; what is `minor` needs no line of its own where summaries count it."""
         self._events.append((self.seconds, Text(self._terminal.clean(text), style, no_wrap=True, overflow="ellipsis")))
-        if self._live is None:
+        if self._live is None and not (minor and self._summaries):
             self._terminal.say(f"{self.seconds:6.1f} s  {text}")
 
     async def __aenter__(self) -> Self:

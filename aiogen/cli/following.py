@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aiogen import Generation, Job, Session
+from aiogen._wire import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.results import STYLES, Ending
 from aiogen.cli.terminal import Notes, Terminal
@@ -63,9 +64,7 @@ async def saved(session: Session, generation: Generation, out: Path, *, overwrit
     return _completed(generation, files=tuple(files))
 
 
-def _completed(
-    generation: Generation, *, error: AiogenError | None = None, files: tuple[Path, ...] = ()
-) -> Ending:
+def _completed(generation: Generation, *, error: AiogenError | None = None, files: tuple[Path, ...] = ()) -> Ending:
     return Ending(
         connection=generation.connection,
         provider_id=generation.provider_id,
@@ -78,12 +77,15 @@ def _completed(
 def _tell(board: Board, job: Job, event: Event) -> None:
     if event.previous is None:
         return  # where it stood when the watching began: nothing happened
-    text = f"{job.connection}/{job.model or '?'}  {event.state:<10}  {job.provider_id or ''}"
+    known = job.generation
+    words = [f"{job.connection}/{job.model or '?'}", f"{event.state:<10}"]
     if event.state is State.FAILED:
-        text += f"  {job.generation.failure_code}"
+        words.append(f"{known.failure_code}")
     if event.state is State.PENDING:
-        text += "  not accepted just now; it waits for another turn"
-    board.note(text, STYLES.get(event.state, ""))
+        words.append("not accepted just now, it waits for another turn")
+    words += [shorten(known.prompt or "", 60), job.provider_id or ""]
+    minor = not event.state.is_terminal and event.state is not State.UNKNOWN
+    board.note("  ".join(filter(None, words)), STYLES.get(event.state, ""), minor=minor)
 
 
 @contextmanager

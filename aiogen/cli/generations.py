@@ -78,9 +78,7 @@ async def download(
     return await _each(terminal, session, connection, ids, save)
 
 
-async def list_(
-    terminal: Terminal, session: Session, connection: str, *, limit: int, user_id: str | None
-) -> Exit:
+async def list_(terminal: Terminal, session: Session, connection: str, *, limit: int, user_id: str | None) -> Exit:
     """The user's generations at a provider."""
     found: list[Generation] = []
     async with session:

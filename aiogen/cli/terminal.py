@@ -17,6 +17,8 @@ from aiogen.providers import PROVIDERS
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
+_PIPE_WIDTH = 110
+"""Of what is laid out in columns, where there is no terminal to say how wide it is."""
 
 
 class Terminal:
@@ -77,11 +79,14 @@ class Terminal:
 
     def report(self, renderable: RenderableType) -> None:
         """Something that is laid out already: on stdout, or on stderr if stdout is for JSON."""
-        (self.err if self.as_json else self.out).print(renderable)
+        console = self.err if self.as_json else self.out
+        console.print(renderable, width=None if console.is_terminal else _PIPE_WIDTH)
 
     def clean(self, text: str) -> str:
         """The text as it may be shown: vendors' words may hold control characters, and an error may quote a key."""
-        return self._without_secrets("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
+        return self._without_secrets(
+            "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+        )
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:

@@ -34,38 +34,55 @@ class Part:
 
 def report(parts: Sequence[Part], survived: Sequence[tuple[str, Incident]], images: int, overview: Path) -> Group:
     """All of it."""
-    lines: list[RenderableType] = [Text(), _table(parts), Text()]
-    if survived:
-        lines.append(Text("Came through all the same:", "bold"))
-        lines += [Text.assemble(("  ✓ ", "green"), (f"{name:<9} ", "bold"), i.what) for name, i in survived]
-        lines.append(Text())
-    lines.append(Text.assemble(f"{images} images are in {overview.parent}, all of them in one picture: ", (str(overview), "bold")))
-    lines.append(
+    picture = Text(str(overview), "bold")
+    return Group(
+        Text(),
+        _table(parts),
+        *_section("Failed, as generations do, and what helps:", _failures(parts)),
+        *_section("Went wrong on the way, and came through all the same:", _survived(survived)),
+        Text(),
+        Text.assemble(f"{images} images are in {overview.parent}, and all of them in one picture: ", picture),
         Text.assemble(
             "Next, with a key of your own: ",
-            ("export LUMA_AGENTS_API_KEY=… ", "cyan"),
-            "(or LEONARDO_API_KEY), then ",
+            ("export LUMA_AGENTS_API_KEY=…", "cyan"),
+            " (or LEONARDO_API_KEY), then: ",
             ('aiogen generate luma/uni-1 "a lighthouse at dawn"', "cyan"),
-        )
+        ),
     )
-    return Group(*lines)
+
+
+def _section(heading: str, rows: Table) -> list[RenderableType]:
+    return [Text(), Text(heading, "bold"), rows] if rows.row_count else []
 
 
 def _table(parts: Sequence[Part]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for heading in ("provider", "completed", "failed", "what helps", "seconds", "requests"):
-        is_number = heading in ("seconds", "requests")
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading != "what helps")
+    for heading in ("provider", "completed", "failed", "seconds", "requests"):
+        table.add_column(heading, justify="left" if heading == "provider" else "right", no_wrap=True)
     for part in parts:
-        failures = part.failures()
-        completed = len(part.endings) - sum(n for n, _, _ in failures)
+        failed = sum(count for count, _, _ in part.failures())
         table.add_row(
             Text(part.name, "bold"),
-            Text(f"{completed} of {len(part.endings)}", "green"),
-            Text("\n".join(f"{n} × {code}" for n, code, _ in failures), "red"),
-            # The first half of the sentence is the advice, the second half the reason.
-            "\n".join(action.help_text.partition(";")[0].rstrip(".") for _, _, action in failures),
+            Text(f"{len(part.endings) - failed} of {len(part.endings)}", "green"),
+            Text(str(failed), "red" if failed else ""),
             f"{part.seconds:.1f}",
             str(part.requests),
         )
     return table
+
+
+def _failures(parts: Sequence[Part]) -> Table:
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    for part in parts:
+        for count, code, action in part.failures():
+            # The first half of the sentence is the advice, the second half the reason for it.
+            advice = action.help_text.partition(";")[0].rstrip(".")
+            rows.add_row(Text(f"  {part.name}"), Text(f"{count} × {code}", "red", no_wrap=True), advice)
+    return rows
+
+
+def _survived(survived: Sequence[tuple[str, Incident]]) -> Table:
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    for name, incident in survived:
+        rows.add_row(Text(f"  {name}"), incident.what)
+    return rows
