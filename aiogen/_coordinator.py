@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -21,12 +21,14 @@ from aiogen._clock import TICK, Clock
 from aiogen._create import send
 from aiogen._job import Job
 from aiogen._poll import ask
-from aiogen._transport import Transport
 from aiogen._wire import Ticket, Typical
 from aiogen.errors import AiogenError, StoreError
 from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record, Store
+
+if TYPE_CHECKING:
+    from aiogen._transport import Transport
 
 logger = logging.getLogger("aiogen")
 

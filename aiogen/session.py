@@ -9,28 +9,31 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-import aiohttp
 import attrs
 
 from aiogen import _outcomes as outcomes
 from aiogen._clock import TICK, Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
-from aiogen._download import Downloader
 from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
-from aiogen._transport import Timeouts, Transport
 from aiogen._wire import Exchange, Ticket, Typical
 from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Store
 from aiogen.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from aiogen._download import Downloader
+    from aiogen._transport import Transport
 
 T = TypeVar("T")
 
@@ -112,6 +115,9 @@ class Session:
         check_number(read_timeout, "read_timeout", 0.001, _LONGEST)
         check_number(submit_timeout, "submit_timeout", 0.001, _LONGEST)
         check_number(download_timeout, "download_timeout", 0.001, _LONGEST)
+        # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
+        from aiogen._transport import Timeouts
+
         self.connections = Connections(providers, allow_insecure=allow_insecure)
         """The configured providers by connection name."""
         self._limits = Limits(
@@ -459,6 +465,9 @@ class Session:
         if self._closed:
             raise InputError("This session is closed. Open another one: async with aiogen.Session() as session: …")
         if self._parts is None:
+            from aiogen._download import Downloader
+            from aiogen._transport import Transport
+
             clock = Clock()
             transport = Transport(
                 clock,

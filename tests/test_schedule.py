@@ -368,4 +368,6 @@ class ScheduleMachine(RuleBasedStateMachine):
 
 
 TestSchedule = ScheduleMachine.TestCase
-TestSchedule.settings = settings(deadline=None, derandomize=True, max_examples=100, stateful_step_count=40)
+TestSchedule.settings = settings(
+    deadline=None, derandomize=True, max_examples=100, stateful_step_count=40, report_multiple_bugs=False
+)

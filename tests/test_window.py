@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from heapq import heappop, heappush
 from itertools import count
 
@@ -723,8 +724,8 @@ class WindowMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once everything has ended, a create gets through, however heavy, and in the end the account is as at first."""
-        if not hasattr(self, "window"):
-            return
+        if sys.exc_info()[0] is not None:
+            return  # it has already failed
         while self.flying:
             self.answered(0, "accepted")
         while self.running:
@@ -746,4 +747,6 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindow = WindowMachine.TestCase
-TestWindow.settings = settings(deadline=None, derandomize=True, max_examples=150, stateful_step_count=40)
+TestWindow.settings = settings(
+    deadline=None, derandomize=True, max_examples=150, stateful_step_count=40, report_multiple_bugs=False
+)

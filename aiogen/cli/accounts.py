@@ -69,11 +69,11 @@ class _Finding:
     key: str | None
     key_variable: str
     base_url: str
-    works: bool | None
+    works: bool | None = None
     """None: no key, so it was not tried."""
     seconds: float | None = None
     error: str | None = None
-    exit: Exit = attrs.field(default=Exit.OK)
+    exit: Exit = Exit.OK
 
     def row(self) -> tuple[str, str, str, str]:
         if self.works is None:
@@ -105,19 +105,23 @@ async def doctor(terminal: Terminal) -> Exit:
 async def _examine(cls: type[Provider]) -> _Finding:
     """One cheap read, with little patience: somebody sits and waits."""
     key = os.environ.get(cls.key_variable, "")
-    about = {"connection": cls.default_name, "vendor": cls.vendor, "key_variable": cls.key_variable}
-    about["base_url"] = _address(os.environ.get(cls.url_variable) or cls.default_url)
-    if not key.strip():
-        return _Finding(**about, key=None, works=None)
+    finding = _Finding(
+        connection=cls.default_name,
+        vendor=cls.vendor,
+        key=masked(key) if key.strip() else None,
+        key_variable=cls.key_variable,
+        base_url=_address(os.environ.get(cls.url_variable) or cls.default_url),
+    )
+    if finding.key is None:
+        return finding
     began = asyncio.get_running_loop().time()
     try:
         session = Session(providers=[cls()], read_attempts=2, connect_timeout=5.0, read_timeout=10.0)
         async with session:
             await session.account(cls.default_name)
     except AiogenError as error:
-        return _Finding(**about, key=masked(key), works=False, error=explain(error), exit=exit_of(error))
-    seconds = round(asyncio.get_running_loop().time() - began, 3)
-    return _Finding(**about, key=masked(key), works=True, seconds=seconds)
+        return attrs.evolve(finding, works=False, error=explain(error), exit=exit_of(error))
+    return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
 
 
 def _address(url: str) -> str:

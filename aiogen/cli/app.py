@@ -32,7 +32,7 @@ Exit codes; of several generations the gravest counts (6, 3, 2, 5, 4, 1 in this 
 app = App(
     name="aiogen",
     version=f"aiogen {aiogen.__version__}",
-    help=_HELP + "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items()),
+    help=_HELP + "\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items()),
     help_format="plaintext",
 )
 
@@ -249,7 +249,7 @@ def demo(
     out: Path = Path("demo-images"),
     count: int = 60,
     seed: int = 0,
-    speed: float = 12.0,
+    speed: float = 14.0,
     common: Common = _NO_JSON,
 ) -> Exit:
     """Watch some sixty generations at two imitated providers: no key, no bill, a quarter of a minute.

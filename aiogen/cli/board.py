@@ -91,8 +91,10 @@ class Board:
 
     def note(self, text: str, style: str = "", *, minor: bool = False) -> None:
         """Something happened; what is `minor` needs no line of its own where summaries count it."""
-        self._events.append((self.seconds, Text(self._terminal.clean(text), style, no_wrap=True, overflow="ellipsis")))
-        if self._live is None and not (minor and self._summaries):
+        if minor and self._summaries:
+            return
+        self._events.append((self.seconds, Text(self._terminal.clean(text), style)))
+        if self._live is None:
             self._terminal.say(f"{self.seconds:6.1f} s  {text}")
 
     async def __aenter__(self) -> Self:
@@ -135,20 +137,31 @@ class Board:
 
     def draw(self) -> RenderableType:
         """The whole board."""
-        rows = Table.grid(padding=(0, 2, 0, 0))
-        # What is left of the line goes to the bar; the counts are worth more than its length.
-        length = max(10, min(48, self._terminal.err.width - 76))
-        for name, stages in self._by_connection():
-            total, over = stages.total(), sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
-            rows.add_row(Text(name, "bold"), self._bar(stages, length), f"{over}/{total}", self._counts(stages))
+        connections = list(self._by_connection())
+        rare = [s for s in (LOST, LEFT) if any(stages[s] for _, stages in connections)]
+        columns = (*_ALWAYS, *rare)
+        # What is left of the line goes to the bar: the counts are worth more than its length.
+        taken = 20 + max(len(name) for name, _ in connections) + sum(2 + len(s.word) for s in columns)
+        length = max(8, min(48, self._terminal.err.width - taken))
+        rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
+        for heading in ("", "", "", *(s.word for s in columns)):
+            rows.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        for name, stages in connections:
+            over = sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
+            counts = (Text(str(stages[s]), s.style if stages[s] else "bright_black") for s in columns)
+            rows.add_row(Text(name, "bold"), self._bar(stages, length), f"{over} of {stages.total()}", *counts)
         parts: list[RenderableType] = []
         if self._title:
-            parts.append(Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")))
-        parts.append(rows)
-        if self._title:
-            parts.append(Text())
-        parts += [Text.assemble((f"{at:6.1f} s  ", "bright_black"), text) for at, text in self._events]
+            parts += [Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")), Text()]
+        parts += [rows, Text()]
+        parts += [self._event(at, text) for at, text in self._events]
         return Group(*parts)
+
+    @staticmethod
+    def _event(at: float, text: Text) -> Text:
+        line = Text.assemble((f"{at:6.1f} s  ", "bright_black"), text)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
 
     def _by_connection(self) -> Iterator[tuple[str, Counter[_Stage]]]:
         for name in dict.fromkeys(job.connection for job in self._jobs):
@@ -165,13 +178,6 @@ class Board:
             bar.append((s.sign if is_plain else "━") * (end - drawn), s.style)
             drawn = end
         return bar
-
-    def _counts(self, stages: Counter[_Stage]) -> Text:
-        text = Text(no_wrap=True)
-        for s in _ALWAYS + (LOST, LEFT):
-            if s in _ALWAYS or stages[s]:
-                text.append(f"{stages[s]:>3} {s.word}", s.style if stages[s] else "bright_black").append("  ")
-        return text
 
     def _lines(self) -> Iterator[str]:
         for name, stages in self._by_connection():

@@ -78,7 +78,7 @@ def _tell(board: Board, job: Job, event: Event) -> None:
     if event.previous is None:
         return  # where it stood when the watching began: nothing happened
     known = job.generation
-    words = [f"{job.connection}/{job.model or '?'}", f"{event.state:<10}"]
+    words = [f"{event.state:<10}", f"{job.connection}/{job.model or '?'}"]
     if event.state is State.FAILED:
         words.append(f"{known.failure_code}")
     if event.state is State.PENDING:

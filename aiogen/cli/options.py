@@ -24,8 +24,10 @@ _TAKEN = {"model": "MODEL", "prompt": "PROMPT", "timeout": "--timeout", "connect
 class Common:
     """What every command takes."""
 
-    json: Annotated[bool, Parameter(negative="", group=_SHARED)] = False
-    """One JSON object per line on stdout; messages still go to stderr."""
+    json: Annotated[
+        bool,
+        Parameter(negative="", group=_SHARED, help="One JSON object per line on stdout; messages still go to stderr."),
+    ] = False
 
     def terminal(self) -> Terminal:
         """The two streams, as asked for."""
@@ -37,8 +39,10 @@ class Common:
 class Connected(Common):
     """What every command takes that talks to providers."""
 
-    store: Annotated[str | None, Parameter(env_var="AIOGEN_STORE", group=_SHARED)] = None
-    """The ledger of jobs; ":memory:" for none."""
+    store: Annotated[
+        str | None,
+        Parameter(env_var="AIOGEN_STORE", group=_SHARED, help='The ledger of jobs; ":memory:" for none.'),
+    ] = None
 
     def session(self) -> Session:
         """A session over the connections in the environment."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from aiogen.cli.exits import Exit
@@ -58,8 +59,8 @@ async def serve(terminal: Terminal, *, port: int, speed: float, seed: int, scrip
         for line in _lines(sandbox, as_json=terminal.as_json):
             print(line, file=terminal.out.file, flush=True)
         terminal.say("Nothing here costs money.  Ctrl-C ends it.")
-        await asyncio.Event().wait()
-    except asyncio.CancelledError:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
         return Exit.OK
     finally:
         await sandbox.stop()

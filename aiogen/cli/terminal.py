@@ -79,8 +79,7 @@ class Terminal:
 
     def report(self, renderable: RenderableType) -> None:
         """Something that is laid out already: on stdout, or on stderr if stdout is for JSON."""
-        console = self.err if self.as_json else self.out
-        console.print(renderable, width=None if console.is_terminal else _PIPE_WIDTH)
+        (self.err if self.as_json else self.out).print(renderable)
 
     def clean(self, text: str) -> str:
         """The text as it may be shown: vendors' words may hold control characters, and an error may quote a key."""
@@ -116,4 +115,7 @@ def masked(key: str) -> str:
 def _console(stream: TextIO) -> Console:
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")  # a picture of a bar must not end a paid job
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console

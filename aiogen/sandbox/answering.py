@@ -78,11 +78,12 @@ class Visit:
                 async with asyncio.timeout(seconds):
                     await self.closing.wait()
 
-    def cut(self) -> web.Response:
-        """Closes the connection. What is returned is for the server's machinery only; the client never sees it."""
+    def cut(self, *, at_once: bool = True) -> web.Response:
+        """Closes the connection; if not at once, then after what was written has left. The answer that is returned is
+        for the server's machinery only, the client never sees it."""
         self.is_cut = True
-        if self.request.transport is not None:
-            self.request.transport.abort()
+        if transport := self.request.transport:  # else the client was faster
+            (transport.abort if at_once else transport.close)()
         return web.Response(status=500)
 
 

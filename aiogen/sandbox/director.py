@@ -25,14 +25,14 @@ class Director:
         self._dice = random.Random(f"{self._seed}/script")
         self._fitted: Counter[Rule | Storm] = Counter()
         self._given: Counter[Rule | Storm] = Counter()
-        self._created: Counter[str] = Counter()
+        self._created: Counter[tuple[str, str]] = Counter()
 
     def fate(self, provider: str, model: str, prompt: str, directives: Directives) -> Fate:
         """The fate of one create; asking counts as the create."""
         fate = directives.fate.over(self._by_rule(provider, model, prompt))
         if directives.create_faults:
-            fault = fault_at(directives.create_faults, self._created[prompt])
-            self._created[prompt] += 1
+            fault = fault_at(directives.create_faults, self._created[provider, prompt])
+            self._created[provider, prompt] += 1
             fate = attrs.evolve(fate, create_fault=fault)
         return fate
 

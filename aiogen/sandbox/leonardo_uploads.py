@@ -32,6 +32,7 @@ class Upload:
     """Loop seconds."""
     size: int | None = None
     """Bytes, once they are there."""
+    deleted: bool = False
 
 
 class Uploads:
@@ -48,7 +49,7 @@ class Uploads:
     def has(self, upload_id: str) -> bool:
         """Whether it was really sent."""
         upload = self._uploads.get(upload_id)
-        return upload is not None and upload.size is not None
+        return upload is not None and upload.size is not None and not upload.deleted
 
     async def create(self, visit: Visit) -> web.Response:
         """Presigns a form. Its `fields` are a JSON text inside the JSON."""
@@ -60,7 +61,7 @@ class Uploads:
         key = f"users/{self._user_id}/initImages/{upload_id}.{extension}"
         upload = self._uploads[upload_id] = Upload(id=upload_id, key=key, created_at=visit.now)
         until = visit.now + self._clock.shortened(UPLOAD_SECONDS)
-        policy = base64.b64encode(json.dumps({"key": key, "until": until}).encode()).decode()
+        policy = base64.b64encode(json.dumps({"id": upload.id, "until": until}).encode()).decode()
         fields = {
             "Content-Type": f"image/{extension}",
             "bucket": "sandbox",
@@ -89,19 +90,15 @@ class Uploads:
         terms = json.loads(base64.b64decode(policy))
         if visit.now >= terms["until"]:
             return xml_error(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
-        file = form.get("file")
-        if last != ["file"] or not isinstance(file, web.FileField) or form.get("key") != terms["key"]:
-            return xml_error(
-                400, "InvalidArgument", "POST requires exactly one file upload per request, as last field."
-            )
-        for upload in self._uploads.values():
-            if upload.key == terms["key"]:
-                upload.size = len(file.file.read())
+        upload, file = self._uploads[terms["id"]], form.get("file")
+        if last != ["file"] or not isinstance(file, web.FileField) or form.get("key") != upload.key:
+            return xml_error(400, "InvalidArgument", "All fields first, and exactly one file as the last.")
+        upload.size = len(file.file.read())
         return web.Response(status=204)
 
     async def read(self, visit: Visit) -> web.Response:
         upload = self._uploads.get(visit.request.match_info["id"])
-        if upload is None:
+        if upload is None or upload.deleted:
             return reply({"init_images_by_pk": None})
         shown = {
             "createdAt": stamp(self._clock.wall(upload.created_at)),
@@ -111,5 +108,8 @@ class Uploads:
         return reply({"init_images_by_pk": shown})
 
     async def delete(self, visit: Visit) -> web.Response:
-        upload = self._uploads.pop(visit.request.match_info["id"], None)
-        return reply({"delete_init_images_by_pk": None if upload is None else {"id": upload.id}})
+        upload = self._uploads.get(visit.request.match_info["id"])
+        if upload is None or upload.deleted:
+            return reply({"delete_init_images_by_pk": None})
+        upload.deleted = True
+        return reply({"delete_init_images_by_pk": {"id": upload.id}})

@@ -146,6 +146,8 @@ class Storage:
 
     async def serve_leonardo(self, visit: Visit) -> web.StreamResponse:
         """GET or HEAD of a public output."""
+        if visit.request.match_info["user"] != self._user_id:
+            return self.unknown(visit)
         return await self._serve(visit, "leonardo")
 
     async def _serve(self, visit: Visit, provider: str) -> web.StreamResponse:
@@ -153,7 +155,7 @@ class Storage:
         found = _output_in(visit.request.match_info["name"], job) if job is not None else None
         # Deleting removes the images too (reported); what the CDN answers then is not known.
         if job is None or found is None or not job.over(visit.now):
-            return xml_error(404, "NoSuchKey", "The specified key does not exist.")
+            return self.unknown(visit)
         visit.seen.job_id = job.id
         index, form = found
         fault = job.download_fault(index) if visit.request.method == "GET" else None
@@ -224,9 +226,7 @@ async def _send(
         return response
     if cut_after is not None and cut_after < stop - start:
         await response.write(file.content[start : start + cut_after])
-        visit.is_cut = True
-        if request.transport is not None:
-            request.transport.close()  # not abort(): what was written shall still arrive
+        visit.cut(at_once=False)
         return response
     await response.write(file.content[start:stop])
     return response

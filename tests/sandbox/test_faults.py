@@ -76,7 +76,7 @@ def test_one_may_write_them_in_many_ways() -> None:
 
 
 def test_what_is_no_fault_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a fault: 1.5"):
+    with pytest.raises(ValueError, match=r"not a fault: 1\.5"):
         read_fault(1.5)  # type: ignore[arg-type]
 
 

@@ -15,12 +15,11 @@ from .conftest import MODEL, Visiting
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
-RECORDED_KEYS = set(
-    "generated_images modelId motion motionModel motionStrength prompt negativePrompt imageHeight imageToVideo "
-    "imageWidth inferenceSteps seed public scheduler sdVersion status presetStyle initStrength guidanceScale id "
-    "createdAt promptMagic promptMagicVersion promptMagicStrength photoReal photoRealStrength fantasyAvatar "
-    "generation_elements".split(" ")
-)
+_RECORDED = """generated_images modelId motion motionModel motionStrength prompt negativePrompt imageHeight
+    imageToVideo imageWidth inferenceSteps seed public scheduler sdVersion status presetStyle initStrength
+    guidanceScale id createdAt promptMagic promptMagicVersion promptMagicStrength photoReal photoRealStrength
+    fantasyAvatar generation_elements"""
+RECORDED_KEYS = set(_RECORDED.split())
 RECORDED_IMAGE_KEYS = {"url", "nsfw", "id", "likeCount", "motionMP4URL", "generated_image_variation_generics"}
 
 
@@ -236,7 +235,8 @@ class TestRead:
 
     async def test_unknown_state(self, visiting: Visiting) -> None:
         async with visiting() as caller:
-            assert (await caller.generation(await caller.created_v2("a [[state=IN_PROGRESS]]")))["status"] == "IN_PROGRESS"
+            generation = await caller.generation(await caller.created_v2("a [[state=IN_PROGRESS]]"))
+            assert generation["status"] == "IN_PROGRESS"
 
     @pytest.mark.parametrize(
         ("way", "status", "read", "deleted"),

@@ -9,6 +9,7 @@ import pytest
 from aiogen.sandbox import LeonardoSettings
 from aiogen.sandbox.leonardo_checks import UNSUPPORTED_MODEL, Refusal, check_account, check_v1, check_v2, kind_of
 
+UNSUPPORTED = "{} is not supported within the Production API. Please try again with a different model ID."
 PROMPTLESS = 'expecting a value for non-nullable variable: "prompt"'
 
 
@@ -47,16 +48,20 @@ def test_taken_by_v1(body: dict[str, Any]) -> None:
         ({"prompt": "a", "height": 1544}, "invalid dimensions", "unexpected"),
         ({"prompt": "a", "height": "512"}, "invalid dimensions", "unexpected"),
         ({"prompt": "a", "num_images": 5}, "num_images must be between 1 and 4", "unexpected"),
-        ({"prompt": "a", "num_images": 9, "width": 512, "height": 512}, "num_images must be between 1 and 8", "unexpected"),
+        (
+            {"prompt": "a", "num_images": 9, "width": 512, "height": 512},
+            "num_images must be between 1 and 8",
+            "unexpected",
+        ),
         ({"prompt": "a", "num_images": 0}, "num_images must be between 1 and 4", "unexpected"),
         (
             {"prompt": "a", "modelId": UNSUPPORTED_MODEL},
-            f"{UNSUPPORTED_MODEL} is not supported within the Production API. Please try again with a different model ID.",
+            UNSUPPORTED.format(UNSUPPORTED_MODEL),
             "unexpected",
         ),
         (
             {"prompt": "a", "modelId": "flux"},
-            "flux is not supported within the Production API. Please try again with a different model ID.",
+            UNSUPPORTED.format("flux"),
             "unexpected",
         ),
         ({"prompt": "a", "init_image_id": "stranger"}, "invalid init image id", "unexpected"),

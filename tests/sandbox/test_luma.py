@@ -493,5 +493,3 @@ async def test_a_rule_gives_a_fate(visiting: Visiting) -> None:
     async with visiting(script=script) as caller:
         assert len((await caller.poll(await caller.created("a boat"))).json["output"]) == 2
         assert (await caller.poll(await caller.created("a train"))).json["state"] == "queued"
-
-

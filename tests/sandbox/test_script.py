@@ -131,7 +131,10 @@ class TestJson:
             ({"rules": {}}, "rules: expected a list"),
             ({"rules": [7]}, r"rules\[0\]: expected an object, not 7"),
             ({"rules": [{}, {"modell": "x"}]}, r"rules\[1\]: unknown key 'modell'; known are fate, provider, model"),
-            ({"rules": [{"fate": {"fail": "x"}}]}, r"rules\[0\].fate: unknown key 'fail'; known are queued, processing"),
+            (
+                {"rules": [{"fate": {"fail": "x"}}]},
+                r"rules\[0\].fate: unknown key 'fail'; known are queued, processing",
+            ),
             ({"rules": [{"fate": {"queued": -1}}]}, r"rules\[0\].fate: queued: expected seconds"),
             ({"rules": [{"fate": 3}]}, r"rules\[0\].fate: expected an object"),
             ({"rules": [{"provider": "bfl"}]}, r"rules\[0\]: provider: expected luma or leonardo, not 'bfl'"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +17,7 @@ def picture(prompt: str, form: str = "png") -> Picture:
 
 
 @pytest.fixture
-def painted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def painted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Prompts in order of painting; each picture has 10 bytes."""
     prompts: list[str] = []
 
@@ -26,7 +26,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return b"0123456789"
 
     monkeypatch.setattr(module, "paint", paint)
-    yield prompts
+    return prompts
 
 
 async def test_works_in_a_thread_of_its_own() -> None:
@@ -40,6 +40,16 @@ async def test_paints_once_and_keeps_it(painted: list[str]) -> None:
     for _ in range(3):
         assert await workshop.picture(picture("a")) == b"0123456789"
     assert painted == ["a"]
+    workshop.close()
+
+
+async def test_wanted_twice_at_once_it_is_kept_once(painted: list[str]) -> None:
+    workshop = Workshop(kept_bytes=20)
+    await asyncio.gather(*(workshop.picture(picture("a")) for _ in range(3)))
+    await workshop.picture(picture("b"))
+    painted.clear()
+    await workshop.picture(picture("a"))
+    assert painted == []
     workshop.close()
 
 

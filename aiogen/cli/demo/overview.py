@@ -20,17 +20,19 @@ def draw_overview(files: Sequence[Path], target: Path, title: str) -> None:
     pictures = [picture for path in files if (picture := _opened(path)) is not None]
     rows = _rows([picture.width / picture.height for picture in pictures])
     heights = [_height(row) for row in rows]
-    sheet = Image.new("RGB", (_WIDTH, _HEAD + sum(heights) + _GAP * len(rows)), _GROUND)
+    sheet = Image.new("RGB", (_WIDTH, _HEAD + sum(map(round, heights)) + _GAP * len(rows)), _GROUND)
     ImageDraw.Draw(sheet).text((_GAP * 2, _HEAD // 2), title, "white", ImageFont.load_default(34), anchor="lm")
     remaining = iter(pictures)
     y = _HEAD
     for row, height in zip(rows, heights, strict=True):
-        x = _GAP
+        left = _GAP
         for shape in row:
-            size = round(shape * height), height
-            sheet.paste(next(remaining).resize(size, Image.Resampling.LANCZOS), (x, y))
-            x += size[0] + _GAP
-        y += height + _GAP
+            # Edges are rounded, not widths, so that all rows end at the same place.
+            right = left + shape * height
+            size = round(right) - round(left), round(height)
+            sheet.paste(next(remaining).resize(size, Image.Resampling.LANCZOS), (round(left), y))
+            left = right + _GAP
+        y += round(height) + _GAP
     sheet.save(target)
 
 
@@ -56,6 +58,6 @@ def _rows(shapes: Sequence[float]) -> list[list[float]]:
     return [row for row in rows if row]
 
 
-def _height(row: Sequence[float]) -> int:
-    # A short last row would blow its few pictures up; half of the width is enough for one.
-    return min(_WIDTH // 2, int((_WIDTH - _GAP * (len(row) + 1)) / sum(row)))
+def _height(row: Sequence[float]) -> float:
+    # A single picture would be blown up to the whole width; half of it is enough.
+    return min(_WIDTH / 2, (_WIDTH - _GAP * (len(row) + 1)) / sum(row))

@@ -43,7 +43,7 @@ class Incident:
 
     what: str
     """A sentence for the board and the report."""
-    fate: Fate = Fate()
+    fate: Fate = attrs.field(factory=Fate)
     ends: FailureCode | None = None
     """The failure that it ends in; None if the generation completes all the same."""
     sign: tuple[str, int] = ("poll", 200)

@@ -41,11 +41,11 @@ def report(parts: Sequence[Part], survived: Sequence[tuple[str, Incident]], imag
         *_section("Failed, as generations do, and what helps:", _failures(parts)),
         *_section("Went wrong on the way, and came through all the same:", _survived(survived)),
         Text(),
-        Text.assemble(f"{images} images are in {overview.parent}, and all of them in one picture: ", picture),
+        Text.assemble(f"{images} images are in {overview.parent}; all of them in one picture: ", picture),
         Text.assemble(
-            "Next, with a key of your own: ",
+            "Next: ",
             ("export LUMA_AGENTS_API_KEY=…", "cyan"),
-            " (or LEONARDO_API_KEY), then: ",
+            " and ",
             ('aiogen generate luma/uni-1 "a lighthouse at dawn"', "cyan"),
         ),
     )

@@ -30,7 +30,7 @@ class Witness:
             self._awaited.remove(awaited)
             connection, incident, _ = awaited
             self.seen.append((connection, incident))
-            self._tell(f"{connection}  {incident.what}")
+            self._tell(f"{'survived':<10}  {connection}: {incident.what}")
 
     def _happened(self, connection: str, incident: Incident, job: Job | None) -> bool:
         return any(

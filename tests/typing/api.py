@@ -1,0 +1,43 @@
+"""Never run, only checked: what users write has the types they expect.  See `make types`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import aiogen
+
+
+async def a_session() -> None:
+    async with aiogen.Session([aiogen.Luma(api_key="k"), aiogen.Leonardo(api_key="k", nsfw="drop")]) as session:
+        assert_type(session, aiogen.Session)
+        job = await session.submit("luma/uni-1", "a boat", aspect_ratio="16:9", timeout=60.0)
+        assert_type(job, aiogen.Job)
+        assert_type(await job, aiogen.Generation)
+        assert_type(await job.accepted(), str)
+        assert_type(job.state, aiogen.State)
+        async for event in job.events():
+            assert_type(event, aiogen.Event)
+        assert_type(await session.generate(aiogen.LumaImage(prompt="a boat")), aiogen.Generation)
+        async for ended in session.as_completed([job]):
+            assert_type(ended, aiogen.Job)
+        assert_type(await session.wait_many("luma", ["a"]), list[aiogen.Generation])
+        assert_type(
+            await session.wait_many("luma", ["a"], return_exceptions=True),
+            list[aiogen.Generation | aiogen.AiogenError],
+        )
+        async for generation in session.list("leonardo", limit=3):
+            assert_type(generation, aiogen.Generation)
+            assert_type(generation.outputs[0].url, str)
+        assert_type(await session.delete("leonardo", "a", missing_ok=True), bool)
+        assert_type(await session.account("leonardo"), aiogen.Account)
+        assert_type(await session.download(job, "out"), list[Path])
+
+
+async def failures(session: aiogen.Session) -> None:
+    try:
+        await session.generate("luma/uni-1", "a boat")
+    except aiogen.GenerationFailed as failure:
+        assert_type(failure.code, aiogen.FailureCode | None)
+        assert_type(failure.action, aiogen.Action | None)
+        assert_type(failure.generation, aiogen.Generation | None)
