@@ -49,12 +49,12 @@ class Job:
     ) -> None:
         self.id: str = generation.id or ""
         """Ours: a UUID made before anything is sent."""
-        self.connection = generation.connection
-        self.provider = generation.provider
-        self.generation = generation
+        self.connection: str = generation.connection
+        self.provider: str = generation.provider
+        self.generation: Generation = generation
         """The latest snapshot."""
-        self.submission = submission
-        self.timeout = timeout
+        self.submission: Submission | None = submission
+        self.timeout: float = timeout
         """Seconds from acceptance to the deadline."""
         self._provider = provider
         loop = self._loop = asyncio.get_running_loop()

@@ -66,6 +66,6 @@ def waits(
         error = yield asked + delay(attempt, base=base, cap=cap, draw=draw)
 
 
-def worth_repeating(error: Exception) -> bool:
-    """True if the same read may succeed when repeated."""
-    return isinstance(error, AiogenError) and error.retryable
+def worth_repeating(error: Exception, patience: float) -> bool:
+    """True if the same read may succeed when repeated, and need not wait longer than `patience` seconds for it."""
+    return isinstance(error, AiogenError) and error.retryable and (error.retry_after or 0.0) <= patience

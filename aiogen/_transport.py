@@ -106,15 +106,22 @@ class Transport:
         provider: Provider,
         make: Callable[[], Exchange[T]],
         *,
+        patience: float,
         gate: Callable[[], Awaitable[None]] | None = None,
         noted: Callable[[AiogenError], None] | None = None,
     ) -> T:
-        """Perform an exchange of reads, again from its start while that may help: `read_attempts` times at most."""
+        """Perform an exchange of reads, again from its start while that may help: `read_attempts` times at most.
+
+        It ends within `patience` seconds, and does not begin to wait for what would take longer.
+        """
+        last: AiogenError | None = None
 
         async def once() -> T:
             try:
                 return await self.perform(provider, make(), gate=gate)
             except AiogenError as error:
+                nonlocal last
+                last = error
                 if noted is not None:
                     noted(error)
                 raise
@@ -124,11 +131,22 @@ class Transport:
             lambda: waits(draw=random.uniform),
             AiogenError,
             max_tries=self._read_attempts,
-            giveup=lambda error: not worth_repeating(error),
+            giveup=lambda error: not worth_repeating(error, patience),
             jitter=None,
             logger=None,
         )
-        return await again(once)()
+        try:
+            async with asyncio.timeout(patience):
+                return await again(once)()
+        except TimeoutError:
+            if last is not None:
+                raise last from None
+            raise NetworkError(
+                f"{provider.name} could not be asked within {patience:g} s: this account has to wait.",
+                sent=False,
+                provider=provider.default_name,
+                connection=provider.name,
+            ) from None
 
     async def _send(self, request: Request, provider: Provider) -> Response:
         is_create = request.verb == "create"

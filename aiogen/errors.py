@@ -74,21 +74,21 @@ class AiogenError(Exception):
 class InputError(AiogenError, ValueError):
     """Refused here, before anything was sent; the message says what would be right."""
 
-    code = FailureCode.INVALID_REQUEST
-    action = Action.CHANGE_INPUT
+    code: FailureCode | None = FailureCode.INVALID_REQUEST
+    action: Action | None = Action.CHANGE_INPUT
 
 
 class ConfigurationError(InputError):
     """A key, a base url or the name of a connection is missing or cannot be right."""
 
-    code = FailureCode.AUTH
-    action = Action.FIX_KEY
+    code: FailureCode | None = FailureCode.AUTH
+    action: Action | None = Action.FIX_KEY
 
 
 class Unsupported(InputError):
     """The provider has no such call."""
 
-    action = Action.GIVE_UP
+    action: Action | None = Action.GIVE_UP
 
 
 class APIError(AiogenError):
@@ -106,29 +106,29 @@ class APIError(AiogenError):
 class AuthenticationError(APIError):
     """The key is wrong, revoked or expired, or the account is suspended."""
 
-    code = FailureCode.AUTH
-    action = Action.FIX_KEY
+    code: FailureCode | None = FailureCode.AUTH
+    action: Action | None = Action.FIX_KEY
 
 
 class InsufficientFunds(APIError):
     """The balance does not allow it.  Nothing was queued and nothing charged."""
 
-    code = FailureCode.BUDGET_EXHAUSTED
-    action = Action.ADD_FUNDS
+    code: FailureCode | None = FailureCode.BUDGET_EXHAUSTED
+    action: Action | None = Action.ADD_FUNDS
 
 
 class InvalidRequest(APIError):
     """The provider refuses the input; the same request will be refused again."""
 
-    code = FailureCode.INVALID_REQUEST
-    action = Action.CHANGE_INPUT
+    code: FailureCode | None = FailureCode.INVALID_REQUEST
+    action: Action | None = Action.CHANGE_INPUT
 
 
 class NotFound(APIError):
     """The provider knows no such generation (any more), or it belongs to another account."""
 
-    code = FailureCode.NOT_FOUND
-    action = Action.GIVE_UP
+    code: FailureCode | None = FailureCode.NOT_FOUND
+    action: Action | None = Action.GIVE_UP
 
 
 class Throttle(StrEnum):
@@ -145,26 +145,26 @@ class Throttle(StrEnum):
 class RateLimited(APIError):
     """429.  Inside a session it never ends a job: the account slows down and the job waits its turn."""
 
-    code = FailureCode.RATE_LIMITED
-    action = Action.WAIT
-    retryable = True
+    code: FailureCode | None = FailureCode.RATE_LIMITED
+    action: Action | None = Action.WAIT
+    retryable: bool = True
     throttle: Throttle = Throttle.ACCOUNT
 
 
 class ProviderError(APIError):
     """5xx: the provider failed.  For a read this passes; for a create it leaves the outcome open."""
 
-    code = FailureCode.PROVIDER_ERROR
-    action = Action.WAIT
-    retryable = True
+    code: FailureCode | None = FailureCode.PROVIDER_ERROR
+    action: Action | None = Action.WAIT
+    retryable: bool = True
 
 
 class ProtocolError(AiogenError):
     """The provider's answer cannot be read: HTML, half a JSON, wrong types, something missing."""
 
-    code = FailureCode.PROVIDER_ERROR
-    action = Action.WAIT
-    retryable = True
+    code: FailureCode | None = FailureCode.PROVIDER_ERROR
+    action: Action | None = Action.WAIT
+    retryable: bool = True
     status: int = 0
     path: str = ""
     """Where in the answer, as a JSON path such as `$.output[0].url`."""
@@ -173,9 +173,9 @@ class ProtocolError(AiogenError):
 class NetworkError(AiogenError, ConnectionError):
     """No answer came: connection refused or lost, name not found, timeout."""
 
-    code = FailureCode.PROVIDER_ERROR
-    action = Action.WAIT
-    retryable = True
+    code: FailureCode | None = FailureCode.PROVIDER_ERROR
+    action: Action | None = Action.WAIT
+    retryable: bool = True
     sent: bool = True
     """False if surely no byte of the request reached the provider."""
 
@@ -218,8 +218,8 @@ class GenerationRefused(GenerationFailed, APIError):
 class GenerationTimeout(GenerationError, TimeoutError):
     """The job's deadline passed.  It may still finish: `session.attach(connection, provider_id)` follows it again."""
 
-    code = FailureCode.UNKNOWN
-    action = Action.WAIT
+    code: FailureCode | None = FailureCode.UNKNOWN
+    action: Action | None = Action.WAIT
     timeout: float = 0.0
     """Seconds that were allowed."""
 
@@ -230,8 +230,8 @@ class SubmissionUnknown(GenerationError):
     It is never sent again by itself.
     """
 
-    code = FailureCode.UNKNOWN
-    action = Action.GIVE_UP
+    code: FailureCode | None = FailureCode.UNKNOWN
+    action: Action | None = Action.GIVE_UP
     submitted_at: datetime | None = None
     fingerprint: str = ""
     """SHA-256 of the request, to tell equal submissions from different ones."""
@@ -240,17 +240,17 @@ class SubmissionUnknown(GenerationError):
 class SessionClosed(GenerationError):
     """The session was left before the job ended; the message says how to take it up again."""
 
-    action = Action.RETRY
+    action: Action | None = Action.RETRY
 
 
 class DownloadError(AiogenError):
     """The bytes of an output could not be had, or are not what was promised."""
 
-    action = Action.RETRY
+    action: Action | None = Action.RETRY
     status: int | None = None
 
 
 class StoreError(AiogenError):
     """The ledger of jobs could not be read or written."""
 
-    action = Action.GIVE_UP
+    action: Action | None = Action.GIVE_UP

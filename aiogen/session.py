@@ -77,6 +77,7 @@ class Session:
         max_download_bytes: int = 512 * 1024 * 1024,
         max_downloads: int = 8,
         download_timeout: float = 3600.0,
+        call_timeout: float = 300.0,
     ) -> None:
         """Nothing is opened and nothing is sent yet.
 
@@ -98,6 +99,7 @@ class Session:
             max_download_bytes: an output larger than this is not downloaded.
             max_downloads: downloads under way at once, 1 to 100.
             download_timeout: seconds for one output, all attempts together.
+            call_timeout: seconds for `get`, a page of `list`, `delete` or `account`, all attempts together.
 
         Raises:
             ConfigurationError: two connections have one name, or a provider cannot be configured.
@@ -115,10 +117,11 @@ class Session:
         check_number(read_timeout, "read_timeout", 0.001, _LONGEST)
         check_number(submit_timeout, "submit_timeout", 0.001, _LONGEST)
         check_number(download_timeout, "download_timeout", 0.001, _LONGEST)
+        check_number(call_timeout, "call_timeout", 0.001, _LONGEST)
         # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
         from aiogen._transport import Timeouts
 
-        self.connections = Connections(providers, allow_insecure=allow_insecure)
+        self.connections: Connections = Connections(providers, allow_insecure=allow_insecure)
         """The configured providers by connection name."""
         self._limits = Limits(
             max_in_flight=max_in_flight,
@@ -132,6 +135,7 @@ class Session:
         self._max_download_bytes = max_download_bytes
         self._max_downloads = max_downloads
         self._download_timeout = download_timeout
+        self._call_timeout = call_timeout
         self._client_session = client_session
         self._store = _store(store)
         self._parts: _Parts | None = None
@@ -510,7 +514,9 @@ class Session:
             if isinstance(error, RateLimited):
                 desk.window.throttled(clock.now(), error.throttle, error.retry_after, sent_at=sent_at, read=True)
 
-        result = await parts.transport.repeat(provider, make, gate=turn, noted=noted)
+        result = await parts.transport.repeat(
+            provider, make, patience=self._call_timeout, gate=turn, noted=noted
+        )
         desk.works = True
         desk.window.request_served()
         return result

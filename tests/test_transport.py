@@ -83,6 +83,21 @@ async def test_reads_obey_retry_after(kind: str) -> None:
     assert second - first >= 19.9
 
 
+async def test_a_call_does_not_wait_for_ever() -> None:
+    """A `Retry-After` beyond `call_timeout` is not waited for, and the account stays held for the next call."""
+    loop = asyncio.get_running_loop()
+    vendor = Vendor(reads=[(429, {"detail": "slow down"}, {"Retry-After": "99999"})])
+    async with serving(vendor) as url, aiogen.Session([luma(url)], call_timeout=50.0) as session:
+        with pytest.raises(aiogen.RateLimited) as caught:
+            await session.get("luma", ID)
+        assert loop.time() < 1.0
+        assert caught.value.retry_after == 99999.0
+        with pytest.raises(aiogen.NetworkError, match="has to wait"):
+            await session.get("luma", ID)
+    assert vendor.reads == 1
+    assert loop.time() == pytest.approx(51.0, abs=1.0)
+
+
 async def test_a_server_that_accepts_and_never_answers() -> None:
     """Bounded by `read_timeout` per attempt."""
     vendor = Vendor(reads=["hang"])

@@ -86,13 +86,12 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
             found.append(generation)
             if terminal.as_json:
                 terminal.record(looked_up(generation).record())
-    if not terminal.as_json:
-        terminal.table(
-            ("id", "state", "model", "created", "prompt"), [_row(generation) for generation in found], whole=("id",)
-        )
     if not found:
         terminal.say("There are no generations.")
-    elif len(found) == limit:
+    elif not terminal.as_json:
+        rows = [_row(generation) for generation in found]
+        terminal.table(("id", "state", "created", "model", "prompt"), rows, whole=("id", "state", "created"))
+    if len(found) == limit:
         terminal.say(f"These are the first {limit}; --limit gives more.")
     return Exit.OK
 
@@ -100,7 +99,7 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
 def _row(generation: Generation) -> tuple[str, ...]:
     created = f"{generation.created_at:%Y-%m-%d %H:%M}" if generation.created_at is not None else "-"
     prompt = " ".join((generation.prompt or "").split())
-    return generation.provider_id or "-", generation.state, generation.model or "-", created, prompt
+    return generation.provider_id or "-", generation.state, created, generation.model or "-", prompt
 
 
 async def delete(

@@ -57,7 +57,10 @@ class Terminal:
 
     def line(self, text: str, style: str = "") -> None:
         """One line of a result on stdout, never broken in two."""
-        self.out.print(Text(self.clean(text), style), soft_wrap=True)
+        if self.out.is_terminal:
+            self.out.print(Text(self.clean(text), style), soft_wrap=True)
+        else:
+            print(self.clean(text), file=self.out.file)  # rich would make blanks of the tabs
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
         """Results on stdout: a table on a terminal, else lines with tabs, without headings.
@@ -69,10 +72,9 @@ class Terminal:
                 self.line("\t".join(row))
             return
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        for heading in headings:
-            table.add_column(heading, no_wrap=True, overflow="fold" if heading in whole else "ellipsis")
-            if heading in whole:
-                table.columns[-1].min_width = max(len(heading), *(len(row[len(table.columns) - 1]) for row in rows), 0)
+        for heading, cells in zip(headings, zip(*rows, strict=True), strict=True):
+            longest = max(map(len, (heading, *cells)))
+            table.add_column(heading, no_wrap=True, min_width=longest if heading in whole else None)
         for row in rows:
             table.add_row(*(Text(self.clean(cell)) for cell in row))
         self.out.print(table)

@@ -243,7 +243,6 @@ async def _send_wrong(visit: Visit, fault: Fault, file: File) -> web.StreamRespo
             return visit.cut()
         case "slow":
             await visit.pause(fault.amount)
-            return await _send(visit, file)
         case "wrong-type":
             return await _send(visit, file, content_type="text/plain")
         case "html":
@@ -252,4 +251,6 @@ async def _send_wrong(visit: Visit, fault: Fault, file: File) -> web.StreamRespo
             return web.Response(body=b"", content_type=file.content_type)
         case "huge":
             return await pour(visit, fault.amount)
-    return StorageVoice().refuse(fault.status or 500, retry_after(visit, fault))
+        case _:
+            return StorageVoice().refuse(fault.status or 500, retry_after(visit, fault))
+    return await _send(visit, file)

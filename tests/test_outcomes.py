@@ -1,0 +1,327 @@
+"""`aiogen._outcomes`: what an end means in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from aiogen import _outcomes as outcomes
+from aiogen._job import Job
+from aiogen._wire import Failure, Snapshot, Submission, Typical
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    AuthenticationError,
+    GenerationFailed,
+    GenerationRefused,
+    GenerationTimeout,
+    InputError,
+    InsufficientFunds,
+    InvalidRequest,
+    NetworkError,
+    NotFound,
+    SessionClosed,
+    StoreError,
+    SubmissionUnknown,
+)
+from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
+from aiogen.providers import Luma
+
+LUMA = Luma(api_key="k", name="luma-eu")
+NOON = datetime(2026, 10, 21, 12, 0, 0, 123_456, tzinfo=UTC)
+MORNING = datetime(2026, 10, 21, 8, tzinfo=UTC)
+IMAGE = Output(kind="image", url="https://cdn.example.com/a.png")
+CREATE = Submission(
+    model="uni-1",
+    kind="image",
+    endpoint="generations",
+    body={"prompt": "a boat"},
+    timeout=120.0,
+    typical=Typical(median=30.0),
+)
+
+
+def known(**changes: Any) -> Generation:
+    """What is known of a job that runs."""
+    generation = Generation(
+        id="j1",
+        provider_id="p1",
+        provider="luma",
+        connection="luma-eu",
+        model="uni-1",
+        state=State.QUEUED,
+        prompt="a boat",
+        cost=Cost(Decimal("0.04"), "DOLLARS"),
+        created_at=MORNING,
+    )
+    return attrs.evolve(generation, **changes)
+
+
+def read(state: State = State.COMPLETED, **changes: Any) -> Snapshot:
+    return Snapshot(provider_id="p1", state=state, **changes)
+
+
+def job(**changes: Any) -> Job:
+    return Job(known(**changes), LUMA, submission=CREATE, timeout=120.0)
+
+
+# --- snapshots to generations
+
+
+def test_progress_changes_the_state_alone() -> None:
+    """A reading that only says "processing" changes the state and the raw answer, and forgets nothing."""
+    after = outcomes.advanced(known(), read(State.PROCESSING, raw={"state": "processing"}), State.PROCESSING, NOON)
+    assert after == known(state=State.PROCESSING, raw={"state": "processing"})
+
+
+def test_an_end_brings_the_outputs() -> None:
+    """A completed reading brings outputs, cost and kind, and the moment of the end."""
+    snapshot = read(
+        outputs=(IMAGE,), partial=True, kind="video", cost=Cost(Decimal(9), "CREDITS"), created_at=NOON, raw={"k": 1}
+    )
+    after = outcomes.advanced(known(), snapshot, State.COMPLETED, NOON)
+    assert after == known(
+        state=State.COMPLETED,
+        outputs=(IMAGE,),
+        partial=True,
+        kind="video",
+        cost=Cost(Decimal(9), "CREDITS"),
+        created_at=NOON,
+        finished_at=NOON,
+        raw={"k": 1},
+    )
+
+
+def test_what_we_knew_stays() -> None:
+    """The id, model and prompt that we asked with are not replaced by the vendor's wording of them."""
+    snapshot = Snapshot(provider_id="P1", state=State.QUEUED, model="uni-1-2026", prompt="A boat, rewritten")
+    after = outcomes.advanced(known(), snapshot, State.QUEUED, NOON)
+    assert (after.provider_id, after.model, after.prompt) == ("p1", "uni-1", "a boat")
+
+
+def test_what_we_did_not_know_is_filled_in() -> None:
+    """Of a generation made elsewhere the vendor's words are all there is."""
+    snapshot = read(State.QUEUED, model="uni-1-2026", prompt="theirs")
+    after = outcomes.advanced(known(provider_id=None, model=None, prompt=None), snapshot, State.QUEUED, NOON)
+    assert (after.provider_id, after.model, after.prompt, after.finished_at) == ("p1", "uni-1-2026", "theirs", None)
+
+
+def test_a_failure_brings_its_code_and_what_helps() -> None:
+    """A failed reading tells code, reason, the vendor's spelling, and the action of the table."""
+    failure = Failure(code=FailureCode.RATE_LIMITED, reason="upstream", vendor_code="rate_limited")
+    after = outcomes.advanced(known(), read(State.FAILED, failure=failure), State.FAILED, NOON)
+    assert (after.failure_code, after.failure_reason, after.vendor_code, after.action, after.finished_at) == (
+        "rate_limited", "upstream", "rate_limited", Action.WAIT, NOON,
+    )  # fmt: skip
+
+
+def test_a_failure_that_was_overtaken_is_not_told() -> None:
+    """If the state that counts is no failure, the reading's failure does not show."""
+    snapshot = read(State.FAILED, failure=Failure(code=FailureCode.GENERATION_FAILED))
+    after = outcomes.advanced(known(), snapshot, State.COMPLETED, NOON)
+    assert (after.state, after.failure_code, after.action) == (State.COMPLETED, None, None)
+
+
+def test_the_provider_may_know_what_helps() -> None:
+    """An action that the provider file gave wins over the table's."""
+    failure = Failure(code=FailureCode.OUTPUT_NOT_FOUND, action=Action.CHANGE_INPUT)
+    assert outcomes.failed(known(), failure, NOON).action is Action.CHANGE_INPUT
+
+
+def test_a_failure_without_a_reading() -> None:
+    """An end that no reading tells keeps what was known, and says when and why."""
+    after = outcomes.failed(known(), Failure(code=FailureCode.NOT_FOUND, reason="gone"), NOON)
+    assert after == known(
+        state=State.FAILED,
+        finished_at=NOON,
+        failure_code=FailureCode.NOT_FOUND,
+        failure_reason="gone",
+        action=Action.GIVE_UP,
+    )
+
+
+@pytest.mark.parametrize("job_id", [None, "j9"])
+def test_a_generation_that_was_looked_up(job_id: str | None) -> None:
+    """A reading of a generation that is not ours is a generation with the vendor's words, and our id if there is one."""
+    snapshot = read(model="uni-1", kind="image_edit", outputs=(IMAGE,), created_at=MORNING, raw={"k": 1})
+    assert outcomes.looked_up(LUMA, snapshot, job_id=job_id, at=NOON) == Generation(
+        id=job_id,
+        provider_id="p1",
+        provider="luma",
+        connection="luma-eu",
+        model="uni-1",
+        kind="image_edit",
+        state=State.COMPLETED,
+        outputs=(IMAGE,),
+        created_at=MORNING,
+        finished_at=NOON,
+        raw={"k": 1},
+    )
+
+
+# --- refusals
+
+
+def refusal(cls: type[APIError], **context: Any) -> APIError:
+    return cls(
+        "Failed to create generation. API error 400: no such model",
+        status=400,
+        details="no such model",
+        request_id="r1",
+        provider="luma",
+        **context,
+    )
+
+
+@pytest.mark.parametrize("cls", [InvalidRequest, NotFound])
+def test_a_refused_input_is_a_failure_and_an_answer(cls: type[APIError]) -> None:
+    """Waiters get one error that is caught both as a failed generation and as the provider's refusal."""
+    error = refusal(cls)
+    error.add_note("a note")
+    generation, told = outcomes.refused(known(provider_id=None), error, NOON)
+    assert isinstance(told, GenerationRefused)
+    assert isinstance(told, GenerationFailed)
+    assert isinstance(told, APIError)
+    assert str(told) == "Failed to create generation. API error 400: no such model"
+    assert (told.status, told.details, told.reason, told.request_id) == (400, "no such model", "no such model", "r1")
+    assert (told.code, told.action, told.provider) == (error.code, error.action, "luma")
+    assert told.generation is generation
+    assert told.__cause__ is error
+    assert told.__notes__ == ["a note"]
+
+
+def test_a_refused_create_ends_its_generation() -> None:
+    """The ledger hears that the job failed, in the vendor's words."""
+    generation, _ = outcomes.refused(known(provider_id=None), refusal(InvalidRequest), NOON)
+    assert (generation.state, generation.finished_at) == (State.FAILED, NOON)
+    assert (generation.failure_code, generation.failure_reason) == ("invalid_request", "no such model")
+    assert generation.action is Action.CHANGE_INPUT
+
+
+@pytest.mark.parametrize("cls", [AuthenticationError, InsufficientFunds])
+def test_trouble_of_the_account_keeps_its_type(cls: type[APIError]) -> None:
+    """A wrong key or an empty account is told as what it is, and not as a failed generation."""
+    error = refusal(cls)
+    generation, told = outcomes.refused(known(), error, NOON)
+    assert told is error
+    assert (generation.state, generation.failure_code, generation.action) == (State.FAILED, cls.code, cls.action)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("no prompt"), FailureCode.INVALID_REQUEST),
+        (NetworkError("cannot be reached", sent=False), FailureCode.PROVIDER_ERROR),
+        (StoreError("disk full"), FailureCode.UNKNOWN),
+    ],
+)
+def test_what_no_provider_said_keeps_its_type(error: AiogenError, code: FailureCode) -> None:
+    """An error that is no answer is told as it is; its message is the reason, its action what helps."""
+    generation, told = outcomes.refused(known(), error, NOON)
+    assert told is error
+    assert (generation.failure_code, generation.failure_reason, generation.action) == (code, error.message, error.action)
+
+
+# --- ends
+
+
+def test_a_completed_generation_is_no_error() -> None:
+    """Waiters of a completed generation get the generation."""
+    assert outcomes.ended(known(state=State.COMPLETED)) is None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_any_other_end_is_an_error(state: State) -> None:
+    """Waiters of a generation that failed or was cancelled get an error that holds it."""
+    generation = known(state=state, failure_code=FailureCode.CONTENT_MODERATED)
+    error = outcomes.ended(generation)
+    assert isinstance(error, GenerationFailed)
+    assert error.generation is generation
+
+
+async def test_an_error_is_told_with_the_ids_of_its_job() -> None:
+    """Whatever waiters get names provider, connection, and both ids."""
+    error = outcomes.about(job(), StoreError("disk full"))
+    assert (error.provider, error.connection, error.job_id, error.provider_id) == ("luma", "luma-eu", "j1", "p1")
+
+
+async def test_a_deadline_says_that_it_may_still_finish() -> None:
+    """A timeout names the generation, the seconds, the last trouble, and the call that follows it again."""
+    error = outcomes.timed_out(job(), 120.0, NetworkError("connection lost"))
+    assert isinstance(error, GenerationTimeout)
+    assert isinstance(error, TimeoutError)
+    assert str(error) == (
+        "Generation p1 (job j1) was not finished 120 s after luma-eu accepted it; it may still finish. "
+        "The last question was answered with: connection lost. "
+        "session.attach('luma-eu', 'p1') follows it again."
+    )
+    assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
+
+
+async def test_a_deadline_without_trouble_speaks_of_none() -> None:
+    """If the last question was answered well, nothing is said about it."""
+    assert "last question" not in str(outcomes.timed_out(job(), 0.5, None))
+    assert "not finished 0.5 s after" in str(outcomes.timed_out(job(), 0.5, None))
+
+
+async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
+    """A job that was never sent can be submitted again, and the error says so."""
+    error = outcomes.timed_out(job(provider_id=None, state=State.PENDING), 3600.0, None)
+    assert str(error) == (
+        "Job j1 waited 3600 s for its turn at luma-eu and was not sent; nothing was charged. "
+        "Submit it again, or allow more with Session(queue_timeout=…)."
+    )
+    assert error.provider_id is None
+
+
+async def test_a_lost_create_is_said_to_be_unknown() -> None:
+    """Nobody claims to know: the error says when it was sent, that it may be charged, and how to tell it from others."""
+    cause = NetworkError("The connection was lost.", request_id="r1")
+    error = outcomes.lost(job(provider_id=None), cause, NOON)
+    assert isinstance(error, SubmissionUnknown)
+    assert str(error) == (
+        "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
+        "It was sent at 2026-10-21T12:00:00+00:00 and may be running and charged; it is not sent again by itself. "
+        f"Look at the provider before you submit it anew (fingerprint {CREATE.fingerprint()[:12]})."
+    )
+    assert (error.submitted_at, error.fingerprint, error.request_id) == (NOON, CREATE.fingerprint(), "r1")
+    assert (error.job_id, error.connection, error.__cause__) == ("j1", "luma-eu", cause)
+
+
+async def test_a_lost_create_without_its_words() -> None:
+    """A job whose submission is not known any more has no fingerprint, and its loss is still told."""
+    bare = Job(known(provider_id=None), LUMA, submission=None, timeout=120.0)
+    error = outcomes.lost(bare, NetworkError("gone"), NOON)
+    assert isinstance(error, SubmissionUnknown)
+    assert error.fingerprint == ""
+
+
+async def test_a_session_that_was_left_says_how_to_go_on() -> None:
+    """A generation that runs goes on at the provider, and the error has the call that takes it up."""
+    error = outcomes.closed(job())
+    assert isinstance(error, SessionClosed)
+    assert str(error) == (
+        "The session was left while generation p1 (job j1) was running at luma-eu, where it goes on. "
+        "session.attach('luma-eu', 'p1') takes it up again."
+    )
+    assert (error.job_id, error.provider_id) == ("j1", "p1")
+
+
+async def test_a_session_that_was_left_before_anything_was_sent() -> None:
+    """A job in line was not charged, and the error says so."""
+    error = outcomes.closed(job(provider_id=None, state=State.PENDING))
+    assert str(error) == (
+        "The session was left before job j1 was sent to luma-eu; nothing was charged. Submit it again."
+    )
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.UNKNOWN])
+async def test_a_session_that_was_left_while_a_create_was_on_its_way(state: State) -> None:
+    """Of a create that was sent nobody says that nothing was charged, or that it should be submitted again."""
+    error = outcomes.closed(job(provider_id=None, state=state))
+    assert "nothing was charged" not in str(error)
+    assert "Submit it again" not in str(error)
