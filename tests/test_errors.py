@@ -162,6 +162,11 @@ def test_an_action_that_is_given_stays() -> None:
     assert APIError("no", code=FailureCode.OUTPUT_NOT_FOUND, action=Action.CHANGE_INPUT).action is Action.CHANGE_INPUT
 
 
+def test_an_action_that_is_ruled_out_stays_away() -> None:
+    """Where a class's own action does not help, `action=None` says that none is known."""
+    assert ConfigurationError("two of one name", action=None).action is None
+
+
 def test_about_adds_only_what_is_missing() -> None:
     """`about` adds ids that were not known, overwrites none, and returns the same error."""
     error = NotFound("gone", provider="luma")

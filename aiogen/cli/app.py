@@ -265,6 +265,9 @@ def demo(
     speed
         How much faster than the real providers.
     """
+    from aiogen.cli.sandboxes import need_pillow
+
+    need_pillow()
     from aiogen.cli import demo as demonstration
 
     plan = demonstration.plan(count, seed)

@@ -14,7 +14,7 @@ from aiogen._wire import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.results import STYLES, Ending
 from aiogen.cli.terminal import Notes, Terminal
-from aiogen.errors import AiogenError, SessionClosed, SubmissionUnknown
+from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
 
 logger = logging.getLogger("aiogen")
@@ -128,8 +128,10 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
 def farewell(jobs: Sequence[Job]) -> Iterator[str]:
     """What goes on without us, and how to take it up again."""
     left = [job for job in jobs if isinstance(job.error, SessionClosed)]
+    # A create that was not waited for may have arrived, whatever its job was told in the hurry.
+    unknown = [job for job in jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
     running = [job for job in left if job.provider_id is not None]
-    unknown = [job for job in jobs if isinstance(job.error, SubmissionUnknown)]
+    unsent = [job for job in left if job.provider_id is None and job not in unknown]
     if running:
         yield "Still running at the provider:"
         for job in running:
@@ -139,6 +141,9 @@ def farewell(jobs: Sequence[Job]) -> Iterator[str]:
             ids = [job.provider_id or "" for job in running if job.connection == connection]
             yield "  " + shlex.join(["aiogen", "wait", connection, *ids])
     for job in unknown:
-        yield f"Unknown: {job.error}"
-    if len(left) > len(running):
-        yield f"Not sent, and not charged: {len(left) - len(running)}."
+        yield (
+            f"Whether {job.connection} accepted job {job.id} cannot be known: it may be running and charged. "
+            "Look at the provider before you submit it anew."
+        )
+    if unsent:
+        yield f"Not sent, and not charged: {len(unsent)}."

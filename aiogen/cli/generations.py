@@ -90,7 +90,7 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
         terminal.say("There are no generations.")
     elif not terminal.as_json:
         rows = [_row(generation) for generation in found]
-        terminal.table(("id", "state", "created", "model", "prompt"), rows, whole=("id", "state", "created"))
+        terminal.table(("id", "state", "created", "model", "prompt"), rows, whole=("id", "state"))
     if len(found) == limit:
         terminal.say(f"These are the first {limit}; --limit gives more.")
     return Exit.OK

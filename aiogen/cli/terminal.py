@@ -72,11 +72,11 @@ class Terminal:
                 self.line("\t".join(row))
             return
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        for heading, cells in zip(headings, zip(*rows, strict=True), strict=True):
-            longest = max(map(len, (heading, *cells)))
-            table.add_column(heading, no_wrap=True, min_width=longest if heading in whole else None)
+        for heading in headings:
+            # To rich, a column that may not wrap may not be narrowed either; cells of the others are cut, not wrapped.
+            table.add_column(heading, no_wrap=heading in whole)
         for row in rows:
-            table.add_row(*(Text(self.clean(cell)) for cell in row))
+            table.add_row(*(Text(self.clean(cell), no_wrap=True, overflow="ellipsis") for cell in row))
         self.out.print(table)
 
     def report(self, renderable: RenderableType) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from .workshop import Workshop
 
 MEGABYTE = 1024 * 1024
 LARGE_BODY = MEGABYTE
-"""From here on, reading a body takes long enough (5 ms) to be done elsewhere."""
+"""Bytes; from here on, reading a body takes some milliseconds and is done elsewhere."""
 
 HTML_PAGE = "<!DOCTYPE html>\n<html><head><title>One moment</title></head><body><h1>Back soon</h1></body></html>\n"
 
@@ -51,8 +50,8 @@ class Visit:
     request: web.Request
     seen: Seen
     clock: Clock
-    closing: asyncio.Event
-    """Set when the sandbox stops: nobody waits any longer."""
+    closing: asyncio.Future[None]
+    """Done when the sandbox stops: nobody waits any longer."""
     workshop: Workshop
     size: int = 0
     """Bytes of the body, once it was read."""
@@ -74,9 +73,12 @@ class Visit:
     async def pause(self, seconds: float) -> None:
         """Waits, but not beyond the end of the sandbox. A client that goes away ends it as well."""
         if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self.closing.wait()
+            await asyncio.wait([self.closing], timeout=seconds)
+
+    async def hang(self) -> web.Response:
+        """Never answers: waits until the sandbox stops or the client goes away."""
+        await asyncio.wait([self.closing])
+        return self.cut()
 
     def cut(self, *, at_once: bool = True) -> web.Response:
         """Closes the connection; if not at once, then after what was written has left. The answer that is returned is
@@ -141,8 +143,7 @@ async def _spoil(visit: Visit, fault: Fault, good: web.Response, voice: Voice) -
         case "cut-after":
             return visit.cut()
         case "hang":
-            await visit.closing.wait()
-            return visit.cut()
+            return await visit.hang()
         case "slow":
             await visit.pause(fault.amount)
             return good
@@ -178,7 +179,7 @@ async def pour(visit: Visit, megabytes: float) -> web.StreamResponse:
     await response.write(b'{"detail": "')
     block = b"x" * MEGABYTE
     for _ in range(math.ceil(megabytes)):
-        if visit.closing.is_set():
+        if visit.closing.done():
             visit.cut()
             break
         await response.write(block)

@@ -54,7 +54,7 @@ class Sandbox:
         self._script = script if script is not None else Script()
         self._director = Director(self._script, seed)
         self._runner: web.AppRunner | None = None
-        self._running: tuple[Clock, Workshop, asyncio.Event] | None = None
+        self._running: tuple[Clock, Workshop, asyncio.Future[None]] | None = None
         self._world: World | None = None
 
     # --- what one may ask it ---
@@ -111,7 +111,7 @@ class Sandbox:
         return self._world
 
     @property
-    def _parts(self) -> tuple[Clock, Workshop, asyncio.Event]:
+    def _parts(self) -> tuple[Clock, Workshop, asyncio.Future[None]]:
         if self._running is None:
             raise RuntimeError("the sandbox has not been started: use it with `async with`")
         return self._running
@@ -145,7 +145,8 @@ class Sandbox:
             self._runner = None
             raise
         self._port = self._runner.addresses[0][1]
-        self._running = Clock(asyncio.get_running_loop(), speed=self.speed), Workshop(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._running = Clock(loop, speed=self.speed), Workshop(), loop.create_future()
         self.reset()
 
     async def stop(self) -> None:
@@ -154,9 +155,11 @@ class Sandbox:
         if runner is None:
             return
         _, workshop, closing = self._parts
-        closing.set()
-        await runner.cleanup()
-        workshop.close()
+        closing.set_result(None)
+        try:
+            await runner.cleanup()
+        finally:
+            workshop.close()
 
     def reset(self) -> None:
         """Forgets jobs, files, requests, limits in use, and what the script has counted."""

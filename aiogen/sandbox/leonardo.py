@@ -15,7 +15,7 @@ from .directives import read_prompt
 from .director import Director
 from .jobs import Jobs, SandboxJob, Telling
 from .leonardo_bodies import DEFAULT_MODEL, account, generation, receipt
-from .leonardo_checks import UUID, Refusal, check_account, check_v1, check_v2, kind_of
+from .leonardo_checks import UUID, Refusal, check_account, check_v1, check_v2, kind_of, size_v1, size_v2
 from .leonardo_errors import AUTH_HOOK, LeonardoVoice, error_object, reply, usual_error
 from .leonardo_uploads import Uploads
 from .limits import SlidingWindow, WaitingLine
@@ -144,10 +144,7 @@ class Leonardo:
         job_id = str(uuid.UUID(int=dice.getrandbits(128), version=4)) if version == 1 else _uuid6(serial, dice)
         kind = kind_of(model) if version == 2 else "image"
         started_at, ends_at = self._times(now, kind, fate, dice)
-        wishes = body.get("parameters", body)
-        usual_outputs = wishes.get("num_images", 4) if version == 1 else wishes.get("quantity", 1)
-        width = wishes.get("width") or 1024
-        height = wishes.get("height") or (768 if version == 1 else 1024)  # v2's differs by model
+        width, height, images = size_v1(body) if version == 1 else size_v2(body["parameters"])
         job = SandboxJob(
             provider="leonardo",
             id=job_id,
@@ -156,7 +153,7 @@ class Leonardo:
             body=body,
             prompt=prompt,
             fate=fate,
-            outputs=usual_outputs if fate.outputs is None else fate.outputs,
+            outputs=images if fate.outputs is None else fate.outputs,
             size=(width, height),
             format="mp4" if kind == "video" else "jpeg",
             seed=dice.randrange(9_999_999_998),

@@ -105,12 +105,26 @@ def check_account(settings: LeonardoSettings, prompt: str, *, version: int) -> N
         raise Refusal("Insufficient tokens", status=402)
 
 
+def size_v1(body: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Width, height and number of images of a v1 create; the number is 4 unless one says otherwise."""
+    return _or(body.get("width"), 1024), _or(body.get("height"), 768), _or(body.get("num_images"), 4)
+
+
+def size_v2(parameters: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of a v2 create. What size a model chooses by itself differs, and is taken to be a square here."""
+    return _or(parameters.get("width"), 1024), _or(parameters.get("height"), 1024), _or(parameters.get("quantity"), 1)
+
+
+def _or(value: Any, usual: int) -> Any:
+    """Most fields are nullable."""
+    return usual if value is None else value
+
+
 def _check_size(body: Mapping[str, Any]) -> None:
-    width, height = body.get("width", 1024), body.get("height", 768)
-    if width not in SIDES or height not in SIDES:
+    width, height, images = size_v1(body)
+    if not isinstance(width, int) or not isinstance(height, int) or width not in SIDES or height not in SIDES:
         raise Refusal("invalid dimensions")
     most = MOST_LARGE_IMAGES if max(width, height) > LARGE else MOST_IMAGES
-    images = body.get("num_images", 4)
     if not isinstance(images, int) or not 1 <= images <= most:
         raise Refusal(f"num_images must be between 1 and {most}")  # 400 is documented, the text is not
 
@@ -131,10 +145,9 @@ def check_v2(body: object) -> dict[str, Any]:
     prompt = parameters.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
         raise Refusal("parameters.prompt must be a string")
-    for key in ("width", "height", "quantity"):
-        value = parameters.get(key)
-        if value is not None and (not isinstance(value, int) or value < 1):
+    for key, value in zip(("width", "height", "quantity"), size_v2(parameters), strict=True):
+        if not isinstance(value, int) or value < 1:
             raise Refusal(f"parameters.{key} must be a positive integer")
-    if parameters.get("quantity", 1) > MOST_IMAGES:
+    if size_v2(parameters)[2] > MOST_IMAGES:
         raise Refusal(f"parameters.quantity must not be greater than {MOST_IMAGES}")
     return dict(body)

@@ -284,6 +284,6 @@ def _size(aspect_ratio: object) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in str(aspect_ratio or "1:1").split(":"))
     except ValueError:  # lenient
-        width, height = 1, 1
-    scale = LONGEST_SIDE / max(width, height)
+        return LONGEST_SIDE, LONGEST_SIDE
+    scale = LONGEST_SIDE / max(width, height, 1)
     return round(width * scale), round(height * scale)

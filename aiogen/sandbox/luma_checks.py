@@ -51,7 +51,7 @@ Usable = Callable[[str, str], bool]
 def check_create(body: Mapping[str, Any], usable: Usable) -> None:
     """Raises Refusal for what the vendor would not accept."""
     model, kind = body.get("model", "uni-1"), body.get("type", "image")
-    if model not in TYPES:
+    if not isinstance(model, str) or model not in TYPES:
         raise Refusal(400, f"Unknown model: {model}")
     if kind not in TYPES[model]:
         raise Refusal(400, f"Type '{kind}' is not supported for model '{model}'")
@@ -151,5 +151,6 @@ def _check_data(data: str, media_type: object, where: str) -> None:
 
 def fetched_urls(body: Mapping[str, Any]) -> int:
     """How many references the vendor would fetch while the create waits."""
-    references = [body.get("source"), *(body.get("image_ref") or [])]
+    listed = body.get("image_ref")
+    references = [body.get("source"), *(listed if isinstance(listed, list) else [])]
     return sum(isinstance(one, Mapping) and one.get("url") is not None for one in references)

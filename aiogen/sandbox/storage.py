@@ -113,7 +113,7 @@ class Storage:
     latency = 0.0
 
     def headers(self, visit: Visit) -> dict[str, str]:
-        return {"x-amz-request-id": visit.seen.request_id or ""}
+        return {"x-amz-request-id": visit.seen.request_id}
 
     def turned_away(self, visit: Visit) -> web.Response | None:
         """Whoever brings a key along. S3 refuses that; of the CDN it is not known, but it shows the leak."""
@@ -239,8 +239,7 @@ async def _send_wrong(visit: Visit, fault: Fault, file: File) -> web.StreamRespo
         case "cut-before":
             return visit.cut()
         case "hang":
-            await visit.closing.wait()
-            return visit.cut()
+            return await visit.hang()
         case "slow":
             await visit.pause(fault.amount)
         case "wrong-type":

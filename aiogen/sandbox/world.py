@@ -62,7 +62,7 @@ class World:
         clock: Clock,
         director: Director,
         workshop: Workshop,
-        closing: asyncio.Event,
+        closing: asyncio.Future[None],
         max_requests: int,
     ) -> None:
         self.jobs = Jobs()
@@ -114,7 +114,7 @@ class World:
         if storm is not None and not storm.carried_out:
             return await answer(visit, storm, web.Response, vendor.voice(visit))
         response = vendor.turned_away(visit) or await route.handler(self, visit)
-        if storm is not None and isinstance(response, web.Response) and not visit.is_cut:
+        if storm is not None and isinstance(response, web.Response):
             return await answer(visit, storm, lambda: response, vendor.voice(visit))
         return response
 

@@ -311,8 +311,8 @@ async def test_nothing_is_logged_when_connections_break(visiting: Visiting, capl
 
 async def test_cutting_where_nobody_is_left_does_no_harm() -> None:
     seen = Seen(at=0, provider="luma", action="poll", method="GET", path="/", request_id="")
-    request, clock = Mock(transport=None), Clock(asyncio.get_running_loop())
-    visit = Visit(request=request, seen=seen, clock=clock, closing=asyncio.Event(), workshop=Mock())
+    loop, request = asyncio.get_running_loop(), Mock(transport=None)
+    visit = Visit(request=request, seen=seen, clock=Clock(loop), closing=loop.create_future(), workshop=Mock())
     visit.cut()
     assert visit.is_cut
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aiogen.sandbox import LeonardoSettings
 from aiogen.sandbox.leonardo_checks import UNSUPPORTED_MODEL, Refusal, check_account, check_v1, check_v2, kind_of
@@ -144,3 +147,22 @@ def test_banned_words() -> None:
     check_account(settings, "a boat", version=1)
     with pytest.raises(Refusal, match="content moderation filter: rude"):
         check_account(settings, "a RUDE boat", version=1)
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just([1])
+FIELDS = st.sampled_from(
+    ["prompt", "width", "height", "num_images", "quantity", "modelId", "photoReal", "init_image_id"]
+)
+
+
+@given(st.dictionaries(FIELDS, JSON), st.sampled_from(["model", "public"]), JSON)
+def test_no_body_is_too_strange(fields: dict[str, Any], key: str, value: Any) -> None:
+    with contextlib.suppress(Refusal):
+        check_v1(fields, uploaded=uploaded)
+    with contextlib.suppress(Refusal):
+        check_v2({"model": "x", "parameters": fields, key: value})
+
+
+def test_null_means_the_usual() -> None:
+    check_v1({"prompt": "a", "width": None, "height": None, "num_images": None}, uploaded=uploaded)
+    check_v2({"model": "x", "parameters": {"width": None, "quantity": None}})

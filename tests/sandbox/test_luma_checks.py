@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aiogen.sandbox import luma_checks
-from aiogen.sandbox.luma_checks import Refusal, check_create, fetched_urls
+from aiogen.sandbox.luma_checks import REFERENCE_KEYS, Refusal, check_create, fetched_urls
 
 URL = {"url": "https://example.com/a.jpg"}
 DATA = {"data": "iVBORw0KGgo=", "media_type": "image/png"}
@@ -117,3 +120,18 @@ def test_too_large_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_counts_what_is_to_be_fetched() -> None:
     assert fetched_urls({"prompt": "x"}) == 0
     assert fetched_urls({"source": URL, "image_ref": [URL, DATA, "nonsense", {"file_id": "f"}]}) == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(REFERENCE_KEYS), inner, max_size=2),
+    max_leaves=4,
+)
+FIELDS = ("prompt", "type", "model", "aspect_ratio", "style", "output_format", "image_ref", "source", "video")
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_no_body_is_too_strange(body: dict[str, Any]) -> None:
+    with contextlib.suppress(Refusal):
+        check_create(body, usable)
+    assert fetched_urls(body) >= 0

@@ -74,7 +74,7 @@ class TestStorms:
             await caller.created()
             assert len(caller.sandbox.jobs) == 3
 
-    async def test_do_not_touch_what_a_fate_has_cut(self, visiting: Visiting) -> None:
+    async def test_do_not_hold_up_what_a_fate_has_cut(self, visiting: Visiting) -> None:
         async with visiting(script=Script(storms=[Storm("slow@5")])) as caller:
             start = caller.sandbox.clock.now()
             with pytest.raises(aiohttp.ClientConnectionError):

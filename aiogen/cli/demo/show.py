@@ -15,14 +15,12 @@ from aiogen.cli.demo.witness import Witness
 from aiogen.cli.exits import Exit, explain, gravest
 from aiogen.cli.following import follow
 from aiogen.cli.results import Ending
-from aiogen.cli.sandboxes import need_pillow
 from aiogen.cli.terminal import Terminal
 from aiogen.providers.base import check_number
 
 
 async def show(terminal: Terminal, plan: Plan, folder: Path, *, speed: float) -> Exit:
     """All of it: the code is 0 if everything ended as planned, failures by design included."""
-    need_pillow()
     check_number(speed, "--speed", 0.1, 1000.0)
     try:
         return await _show(terminal, plan, folder, speed)

@@ -1,0 +1,112 @@
+"""What the board says of jobs in every state; drawn without a terminal, from jobs that nobody runs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from aiogen import Job, State
+from aiogen.cli.board import Board
+from aiogen.cli.following import farewell
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import AiogenError, GenerationFailed, GenerationTimeout, SessionClosed, SubmissionUnknown
+
+
+def job(state: State, error: AiogenError | None = None, *, connection: str = "luma", **more: Any) -> Job:
+    done = error is not None or state is State.COMPLETED
+    return cast(
+        Job, SimpleNamespace(connection=connection, state=state, error=error, done=done, provider_id=None, **more)
+    )
+
+
+JOBS = [
+    job(State.PENDING),
+    job(State.SUBMITTING),
+    job(State.QUEUED),
+    job(State.PROCESSING),
+    job(State.PROCESSING),
+    job(State.COMPLETED),
+    job(State.FAILED, GenerationFailed("no")),
+]
+LOST = [job(State.UNKNOWN, SubmissionUnknown("no")), job(State.PROCESSING, GenerationTimeout("no"))]
+
+
+def drawn(jobs: Sequence[Job], *, width: int = 100, **options: Any) -> str:
+    terminal = Terminal()
+    terminal.err = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, **options)
+    board = Board(terminal, jobs, title="Many jobs")
+    board.note("completed   luma/uni-1  " + "a very long prompt " * 9)
+    noted = terminal.err.file.tell()
+    terminal.err.print(board.draw())
+    return cast(io.StringIO, terminal.err.file).getvalue()[noted:]
+
+
+def test_each_state_is_counted_where_it_belongs() -> None:
+    heading, counts = drawn(JOBS).splitlines()[2:4]
+    assert heading.split() == ["waiting", "queued", "processing", "done", "failed"]
+    assert counts.replace("━", "").split() == ["luma", "2", "of", "7", "2", "1", "2", "1", "1"]
+
+
+def test_rare_ends_have_columns_only_when_there_are_some() -> None:
+    heading, counts = drawn([*JOBS, *LOST]).splitlines()[2:4]
+    assert heading.split()[-3:] == ["unknown", "given", "up"]
+    assert counts.split()[-2:] == ["1", "1"]
+
+
+def test_each_connection_has_a_row() -> None:
+    rows = drawn([*JOBS, job(State.COMPLETED, connection="leonardo")]).splitlines()[3:5]
+    assert [row.split()[0] for row in rows] == ["luma", "leonardo"]
+
+
+@pytest.mark.parametrize("width", [70, 80, 100, 200])
+def test_it_fits_the_terminal(width: int) -> None:
+    lines = drawn(JOBS, width=width).splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert lines[3].split()[-5:] == ["2", "1", "2", "1", "1"]
+
+
+def test_without_colours_the_bar_has_signs() -> None:
+    row = drawn(JOBS, no_color=True).splitlines()[3]
+    bar = row.split()[1]
+    assert set(bar) == set("#x=-.")
+    assert list(dict.fromkeys(bar)) == ["#", "x", "=", "-", "."]
+
+
+# --- taking leave
+
+
+def test_whoever_leaves_is_told_what_goes_on() -> None:
+    jobs = [
+        job(State.PROCESSING, SessionClosed("left")),
+        job(State.QUEUED, SessionClosed("left"), connection="leonardo"),
+        job(State.QUEUED, SessionClosed("left")),
+        job(State.PENDING, SessionClosed("left")),
+        job(State.UNKNOWN, SubmissionUnknown("no"), id="ours-1"),
+        job(State.SUBMITTING, SessionClosed("left"), id="ours-2"),
+        job(State.COMPLETED),
+    ]
+    for number, running in enumerate(jobs[:3]):
+        running.provider_id = f"id-{number}"  # type: ignore[misc]
+    assert list(farewell(jobs)) == [
+        "Still running at the provider:",
+        "  luma  id-0  processing",
+        "  leonardo  id-1  queued",
+        "  luma  id-2  queued",
+        "Take them up again with:",
+        "  aiogen wait luma id-0 id-2",
+        "  aiogen wait leonardo id-1",
+        "Whether luma accepted job ours-1 cannot be known: it may be running and charged. "
+        "Look at the provider before you submit it anew.",
+        "Whether luma accepted job ours-2 cannot be known: it may be running and charged. "
+        "Look at the provider before you submit it anew.",
+        "Not sent, and not charged: 1.",
+    ]
+
+
+def test_there_is_nothing_to_say_when_all_is_over() -> None:
+    assert list(farewell([job(State.COMPLETED)])) == []

@@ -1,0 +1,95 @@
+"""Ctrl-C and SIGTERM: nothing that is paid for is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from aiogen.cli import main
+from aiogen.cli.terminal import Terminal
+
+FOREVER = "[[processing=100000]]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_names_what_still_runs_and_how_to_take_it_up_again(aiogen, vendors, number: signal.Signals) -> None:
+    # The fate of a job that has been asked about twice: it is followed, not only accepted.
+    vendors.interrupt_once(lambda: len(vendors.jobs) == 2 and all(job.polls for job in vendors.jobs), number)
+    said = aiogen("generate", "luma/uni-1", f"a boat {FOREVER}", "--count", 2, "--no-download")
+    first, second = (job.id for job in vendors.jobs)
+    assert said.code == 130
+    assert f"  luma  {first}  " in said.err
+    assert f"  aiogen wait luma {first} {second}\n" in said.err or f"  aiogen wait luma {second} {first}\n" in said.err
+    assert said.out == ""
+    assert "Traceback" not in said.err
+
+
+def test_a_create_in_flight_is_waited_for(aiogen, vendors) -> None:
+    vendors.interrupt_once(lambda: vendors.jobs)
+    said = aiogen("generate", "luma/uni-1", "a boat [[latency=0.3 processing=100000]]", "--no-download")
+    assert said.code == 130
+    assert "Waiting for 1 submission in flight" in said.err
+    assert f"aiogen wait luma {vendors.jobs[0].id}" in said.err
+
+
+def test_a_second_signal_does_not_wait_and_says_that_nobody_knows(aiogen, vendors, monkeypatch) -> None:
+    say = Terminal.say
+
+    def say_and_interrupt_again(self: Terminal, text: str, style: str = "") -> None:
+        say(self, text, style)
+        if "Ctrl-C again does not wait" in text:
+            vendors.once(lambda: True, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    monkeypatch.setattr(Terminal, "say", say_and_interrupt_again)
+    vendors.interrupt_once(lambda: vendors.jobs)
+    said = aiogen("generate", "luma/uni-1", "a boat [[create=hang]]", "--no-download")
+    assert said.code == 130
+    assert "Whether luma accepted job" in said.err
+    assert "Not sent" not in said.err
+
+
+def test_what_was_not_sent_is_counted(aiogen, vendors) -> None:
+    vendors.interrupt_once(lambda: len(vendors.jobs) == 10 and all(job.polls for job in vendors.jobs))
+    said = aiogen("generate", "luma/uni-1", f"a boat {FOREVER}", "--count", 12, "--no-download")
+    assert said.code == 130
+    assert "Not sent, and not charged: 2." in said.err
+    assert len(vendors.jobs) == 10
+
+
+def test_on_a_terminal_the_display_is_gone_before_the_words(aiogen, vendors, terminal: None) -> None:
+    vendors.interrupt_once(lambda: vendors.jobs and vendors.jobs[0].polls)
+    said = aiogen("generate", "luma/uni-1", f"a boat {FOREVER}", "--no-download")
+    assert said.code == 130
+    assert said.err.index("\x1b[?25h") < said.err.index("Still running")
+
+
+def test_in_another_thread_signals_are_left_alone(vendors) -> None:
+    codes: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=lambda: codes.append(main(["account", "luma"])))
+    thread.start()
+    thread.join(10)
+    assert codes == [0]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_handlers_are_put_back(aiogen, vendors) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    aiogen("account", "luma")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_ctrl_c_at_the_question_is_130(aiogen, vendors, monkeypatch) -> None:
+    class Keyboard:
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    assert aiogen("delete", "leonardo", "x").code == 130

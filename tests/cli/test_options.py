@@ -1,0 +1,52 @@
+"""How --param and the shared options are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiogen import InputError
+from aiogen.cli.options import parse_params, shared_last
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1024", 1024),
+        ("-0.5", -0.5),
+        ("true", True),
+        ("null", None),
+        ('["a", 1]', ["a", 1]),
+        ('{"a": {"b": 2}}', {"a": {"b": 2}}),
+        ('"1024"', "1024"),
+        ("16:9", "16:9"),
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("[1, 2", "[1, 2"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_a_value_is_json_or_else_text(text: str, value: object) -> None:
+    assert parse_params([f"name={text}"]) == {"name": value}
+
+
+@pytest.mark.parametrize("pair", ["width", "=1", " =1", "connection=luma", "model=x"])
+def test_a_pair_that_cannot_be_meant_is_refused(pair: str) -> None:
+    with pytest.raises(InputError):
+        parse_params([pair])
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("", ""),
+        ("get luma x --json", "get luma x --json"),
+        ("--json get luma x", "get --json luma x"),
+        ("--store :memory: --json get luma x", "get --store :memory: --json luma x"),
+        ("--store=:memory: get luma x", "get --store=:memory: luma x"),
+        ("--store", "--store"),
+        ("--version", "--version"),
+    ],
+)
+def test_shared_options_may_stand_before_the_command(typed: str, read: str) -> None:
+    assert shared_last(typed.split()) == read.split()

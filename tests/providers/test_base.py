@@ -1,0 +1,511 @@
+"""`aiogen.providers.base`: the checks of a configuration, of ids and of input, and the table of statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from providers.drive import answer
+
+from aiogen._wire import Typical
+from aiogen.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    InputError,
+    InsufficientFunds,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Unsupported,
+)
+from aiogen.models import Action, FailureCode
+from aiogen.providers import PROVIDERS, Capabilities, Leonardo, Luma, Provider
+from aiogen.providers.base import (
+    MAX_ID_LENGTH,
+    check_id,
+    check_json,
+    check_number,
+    check_prompt,
+    is_this_machine,
+    path_of,
+    plain_details,
+)
+
+KEY = "luma-api-0123456789"
+LUMA = Luma(api_key=KEY)
+
+every_provider = pytest.mark.parametrize("cls", PROVIDERS, ids=lambda cls: cls.__name__)
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cls in PROVIDERS:
+        monkeypatch.delenv(cls.key_variable, raising=False)
+        monkeypatch.delenv(cls.url_variable, raising=False)
+
+
+# --- the key
+
+NO_KEY = {
+    Luma: "API Key cannot be empty. Please provide your Luma API key in the credentials.",
+    Leonardo: "API Key cannot be empty. Please provide your Leonardo AI API key in the credentials.",
+}
+
+
+@every_provider
+@pytest.mark.parametrize("key", ["", "   ", "\n", None])
+def test_an_empty_key_is_refused(cls: type[Provider], key: Any) -> None:
+    """Without a key the error has the known text, and a note on how to give one."""
+    with pytest.raises(ConfigurationError) as caught:
+        cls(api_key=key)
+    assert str(caught.value) == NO_KEY[cls]
+    assert caught.value.__notes__ == [
+        f"Set the environment variable {cls.key_variable}, or pass {cls.__name__}(api_key=…)."
+    ]
+    assert (caught.value.provider, caught.value.action) == (cls.default_name, Action.FIX_KEY)
+
+
+@every_provider
+@pytest.mark.parametrize("key", ["secret\n", " secret", "sec ret", "secret\r\nX-Evil: 1", "secret\0", "sécret", "secret\x7f"])
+def test_a_key_that_was_copied_wrongly_is_refused(cls: type[Provider], key: str) -> None:
+    """A key with a line end, a blank or a foreign character is refused, and is not in the error."""
+    with pytest.raises(ConfigurationError, match=f"copy it again.*{cls.key_variable}") as caught:
+        cls(api_key=key)
+    assert not [part for part in ("secret", "sécret", "Evil") if part in str(caught.value)]
+
+
+@every_provider
+def test_the_key_comes_from_the_environment(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an argument the key is the environment's; an argument wins."""
+    monkeypatch.setenv(cls.key_variable, "from-outside")
+    assert cls().headers()["Authorization"] == "Bearer from-outside"
+    assert cls(api_key="given").headers()["Authorization"] == "Bearer given"
+
+
+@every_provider
+def test_from_the_environment_or_not_at_all(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider without a key in the environment is not there, which is no error."""
+    assert cls.from_environment() is None
+    monkeypatch.setenv(cls.key_variable, " ")
+    assert cls.from_environment() is None
+    monkeypatch.setenv(cls.key_variable, KEY)
+    assert cls.from_environment() == cls(api_key=KEY)
+
+
+def test_a_wrong_key_in_the_environment_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key with a line end is not silently left out."""
+    monkeypatch.setenv("LUMA_AGENTS_API_KEY", f"{KEY}\n")
+    with pytest.raises(ConfigurationError, match="copy it again"):
+        Luma.from_environment()
+
+
+@every_provider
+def test_the_key_is_never_shown(cls: type[Provider]) -> None:
+    """Neither a provider, nor its requests, nor the name of its account tell the key."""
+    provider = cls(api_key=KEY)
+    request = provider.request("create", "POST", "/generations", body={"prompt": "x"})
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert not [shown for shown in (repr(provider), str(provider), repr(request), provider.account) if KEY in shown]
+
+
+def test_an_account_is_provider_and_key() -> None:
+    """Limits are shared by connections with one key, whatever they are called, and by no others."""
+    assert Luma(api_key=KEY, name="other", max_active=3).account == LUMA.account
+    assert len({LUMA.account, Luma(api_key="another").account, Leonardo(api_key=KEY).account}) == 3
+    assert len(bytes.fromhex(LUMA.account)) == 12
+
+
+# --- the base url
+
+
+@every_provider
+def test_the_vendors_address_is_the_default(cls: type[Provider]) -> None:
+    """Without argument and variable the vendor's own address is used, over https."""
+    assert cls(api_key=KEY).base_url == cls.default_url
+    assert cls.default_url.startswith("https://")
+
+
+@every_provider
+def test_the_address_may_come_from_the_environment(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable of the vendor's own SDK is obeyed; an argument wins."""
+    monkeypatch.setenv(cls.url_variable, "https://proxy.example.com/x/")
+    assert cls(api_key=KEY).base_url == "https://proxy.example.com/x"
+    assert cls(api_key=KEY, base_url="https://other.example.com").base_url == "https://other.example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://h.example.com", "https://h.example.com"),
+        ("https://h.example.com:8443/a/b/", "https://h.example.com:8443/a/b"),
+        ("https://h.example.com//", "https://h.example.com"),
+        ("http://localhost:8000/v1", "http://localhost:8000/v1"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("http://sandbox.localhost", "http://sandbox.localhost"),
+    ],
+)
+def test_addresses_that_can_be_used(url: str, kept: str) -> None:
+    """https anywhere, plain http on this machine; trailing slashes are dropped."""
+    assert Luma(api_key=KEY, base_url=url).base_url == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("agents.lumalabs.ai/v1", "has to begin with https://"),
+        ("ftp://h.example.com", "has to begin with https://"),
+        ("https://", "name a host"),
+        ("https:///v1", "name a host"),
+        ("https://h.example.com/a b", "has to begin with"),
+        ("https://h.example.com/v1\n", "has to begin with"),
+        ("https://[h.example.com", "is no url"),
+        ("https://h.example.com:99999", "is no url"),
+        ("https://h.example.com:http", "is no url"),
+        (5, "is no url"),
+        ("https://user:secret@h.example.com", "must not carry"),
+        ("https://h.example.com?key=secret", "must not carry"),
+        ("https://h.example.com/v1#secret", "must not carry"),
+        ("https://h.example.com/v1?", "must not carry"),
+        ("https://h.example.com/v1#", "must not carry"),
+        ("http://h.example.com", "plain http to another machine"),
+        ("http://10.0.0.1", "plain http to another machine"),
+        ("http://localhost.example.com", "plain http to another machine"),
+    ],
+)
+def test_addresses_that_cannot(url: Any, why: str) -> None:
+    """What is no address, hides a secret, or would show the key to others is refused with the reason."""
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        Luma(api_key=KEY, base_url=url)
+    assert "secret" not in str(caught.value)
+
+
+def test_plain_http_may_be_allowed() -> None:
+    """Whoever insists may use plain http to another machine."""
+    assert Luma(api_key=KEY, base_url="http://10.0.0.1/v1", allow_insecure=True).base_url == "http://10.0.0.1/v1"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("example.com", False),
+        ("notlocalhost", False),
+    ],
+)
+def test_what_is_this_machine(host: str, is_ours: bool) -> None:
+    """Loopback addresses and the names that mean them, and no others."""
+    assert is_this_machine(host) is is_ours
+
+
+# --- names and limits
+
+
+@pytest.mark.parametrize("name", ["luma", "luma-eu", "l_2.x", "Küche", "x" * 64])
+def test_names_that_can_begin_a_model_string(name: str) -> None:
+    """Letters, digits and a few signs make a name."""
+    assert Luma(api_key=KEY, name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", " ", "x" * 65, "a\n", 5])
+def test_names_that_cannot(name: Any) -> None:
+    """A slash, a blank or too much of it cannot begin a model string."""
+    with pytest.raises(ConfigurationError, match="The connection name .* cannot be used"):
+        Luma(api_key=KEY, name=name)
+
+
+def test_no_key_is_blamed_for_a_name() -> None:
+    """A name that cannot be used is not mended by another key."""
+    with pytest.raises(ConfigurationError) as caught:
+        Luma(api_key=KEY, name="a/b")
+    assert caught.value.action is None
+
+
+@pytest.mark.parametrize("limit", ["max_active", "creates_per_minute", "requests_per_minute"])
+@pytest.mark.parametrize("value", [0, -1, 1_000_001, True, "10", None, float("nan"), float("inf")])
+def test_a_limit_is_a_positive_number(limit: str, value: Any) -> None:
+    """A limit that could never let anything through, or is no number, is refused by name."""
+    with pytest.raises(InputError, match=f"{limit} has to be"):
+        Luma(api_key=KEY, **{limit: value})
+
+
+@every_provider
+@pytest.mark.parametrize("limit", ["max_active", "creates_per_minute", "requests_per_minute"])
+def test_limits_may_be_chosen(cls: type[Provider], limit: str) -> None:
+    """Each limit is an argument of every provider."""
+    assert getattr(cls(api_key=KEY, **{limit: 1}), limit) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 100_000.0, "30", True])
+def test_typical_seconds_are_seconds(seconds: Any) -> None:
+    """A typical duration that is none is refused with the model it was given for."""
+    with pytest.raises(InputError, match=r"typical_seconds\['uni-1'\] has to be"):
+        Luma(api_key=KEY, typical_seconds={"uni-1": seconds})
+
+
+def test_the_users_word_on_durations_counts() -> None:
+    """A typical duration that the user gives replaces the table's, for that model only."""
+    luma, table = Luma(api_key=KEY, typical_seconds={"uni-1": 5.0}), Typical(median=30.0, spread=0.9)
+    assert luma.typical("uni-1", table) == Typical(median=5.0, spread=0.4)
+    assert luma.typical("uni-1-max", table) is table
+
+
+@pytest.mark.parametrize(("value", "fits"), [(1, True), (2.5, True), (3, True), (0.99, False), (3.01, False)])
+def test_bounds_are_inclusive(value: float, fits: bool) -> None:
+    """A number may be either bound, and nothing beyond."""
+    if fits:
+        assert check_number(value, "n", 1, 3) == value
+    else:
+        with pytest.raises(InputError, match=f"n has to be from 1 to 3, not {value}"):
+            check_number(value, "n", 1, 3)
+
+
+# --- requests, and what a bare provider cannot do
+
+
+def test_a_request_goes_below_the_base_url() -> None:
+    """Method, address, headers and the rest are as given."""
+    request = LUMA.request("list", "GET", "/files", query={"limit": "1"})
+    assert (request.verb, request.method, request.url) == ("list", "GET", "https://agents.lumalabs.ai/v1/files")
+    assert request.headers == {"Authorization": f"Bearer {KEY}", "Accept": "application/json"}
+    assert (request.query, request.body) == ({"limit": "1"}, None)
+
+
+@attrs.frozen(kw_only=True)
+class Bare(Provider):
+    """A provider file that nobody has written yet."""
+
+    vendor = "Bare"
+    default_name = "bare"
+    key_variable = "BARE_KEY"
+    url_variable = "BARE_URL"
+    default_url = "https://bare.example.com"
+    capabilities = Capabilities()
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"), [("prepare", ("m", "p", {})), ("encode", (None,)), ("create", (None,)), ("get", (None,))]
+)
+def test_a_provider_has_to_write_four_calls(call: str, arguments: tuple[Any, ...]) -> None:
+    """What every provider must be able to do has no default."""
+    with pytest.raises(NotImplementedError):
+        getattr(Bare(api_key=KEY), call)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "what"),
+    [
+        ("list", (None, 0, 10), "lists generations"),
+        ("delete", ("g1",), "deletes a generation"),
+        ("read_account", (), "describes the account"),
+    ],
+)
+def test_what_a_vendor_does_not_offer(call: str, arguments: tuple[Any, ...], what: str) -> None:
+    """A call that the vendor does not have says so, in its name."""
+    with pytest.raises(Unsupported, match=f"Bare has no call that {what}") as caught:
+        getattr(Bare(api_key=KEY), call)(*arguments)
+    assert (caught.value.provider, caught.value.action) == ("bare", Action.GIVE_UP)
+
+
+# --- the table of statuses
+
+BY_STATUS = [
+    (400, InvalidRequest, FailureCode.INVALID_REQUEST, Action.CHANGE_INPUT),
+    (401, AuthenticationError, FailureCode.AUTH, Action.FIX_KEY),
+    (402, InsufficientFunds, FailureCode.BUDGET_EXHAUSTED, Action.ADD_FUNDS),
+    (403, AuthenticationError, FailureCode.AUTH, Action.FIX_KEY),
+    (404, NotFound, FailureCode.NOT_FOUND, Action.GIVE_UP),
+    (405, InvalidRequest, FailureCode.INVALID_REQUEST, Action.CHANGE_INPUT),
+    (408, ProviderError, FailureCode.PROVIDER_ERROR, Action.WAIT),
+    (413, InvalidRequest, FailureCode.INVALID_REQUEST, Action.CHANGE_INPUT),
+    (422, InvalidRequest, FailureCode.INVALID_REQUEST, Action.CHANGE_INPUT),
+    (429, RateLimited, FailureCode.RATE_LIMITED, Action.WAIT),
+    (499, InvalidRequest, FailureCode.INVALID_REQUEST, Action.CHANGE_INPUT),
+    (500, ProviderError, FailureCode.PROVIDER_ERROR, Action.WAIT),
+    (503, ProviderError, FailureCode.PROVIDER_ERROR, Action.WAIT),
+    (599, ProviderError, FailureCode.PROVIDER_ERROR, Action.WAIT),
+]
+
+
+@pytest.mark.parametrize(("status", "cls", "code", "action"), BY_STATUS)
+def test_a_status_becomes_an_error(status: int, cls: type[APIError], code: FailureCode, action: Action) -> None:
+    """Each status has one kind of error, with its code, its action, and the known text."""
+    error = LUMA.refusal(answer(status=status), "create", "no")
+    assert type(error) is cls
+    assert (error.code, error.action, error.status, error.details) == (code, action, status, "no")
+    assert str(error) == f"Failed to create generation. API error {status}: no"
+    assert error.__notes__ == [action.help_text]
+
+
+BY_CODE = [
+    (FailureCode.AUTH, AuthenticationError, Action.FIX_KEY),
+    (FailureCode.BUDGET_EXHAUSTED, InsufficientFunds, Action.ADD_FUNDS),
+    (FailureCode.CONTENT_MODERATED, InvalidRequest, Action.CHANGE_INPUT),
+    (FailureCode.INVALID_REQUEST, InvalidRequest, Action.CHANGE_INPUT),
+    (FailureCode.IMAGE_TOO_LARGE, InvalidRequest, Action.CHANGE_INPUT),
+    (FailureCode.NOT_FOUND, NotFound, Action.GIVE_UP),
+    (FailureCode.RATE_LIMITED, RateLimited, Action.WAIT),
+    (FailureCode.PROVIDER_ERROR, ProviderError, Action.WAIT),
+]
+
+
+@pytest.mark.parametrize(("code", "cls", "action"), BY_CODE)
+def test_a_code_tells_more_than_a_status(code: FailureCode, cls: type[APIError], action: Action) -> None:
+    """Where the vendor's words name the trouble, they decide the kind of error, whatever the status."""
+    error = LUMA.refusal(answer(status=418), "create", "no", code=code)
+    assert type(error) is cls
+    assert (error.code, error.action, error.status) == (code, action, 418)
+
+
+def test_a_code_without_a_class_of_its_own() -> None:
+    """Any other code goes with the kind of error that the status means."""
+    error = LUMA.refusal(answer(status=400), "create", "no", code=FailureCode.CORRUPT_INPUT)
+    assert type(error) is InvalidRequest
+    assert error.code is FailureCode.CORRUPT_INPUT
+
+
+def test_the_status_inside_a_body_counts() -> None:
+    """A status named inside an answer with HTTP 200 is the error's status, and chooses its kind."""
+    error = LUMA.refusal(answer(status=200), "delete", "gone", status=404)
+    assert type(error) is NotFound
+    assert str(error) == "Failed to delete generation. API error 404: gone"
+
+
+def test_a_list_is_of_many() -> None:
+    """The text for a failed list speaks of generations."""
+    assert str(LUMA.refusal(answer(status=500), "list", "no")) == "Failed to list generations. API error 500: no"
+
+
+def test_an_error_names_where_it_comes_from() -> None:
+    """Provider, connection, request id and the wait that was asked for are on the error."""
+    response = answer(status=503, headers={"X-Request-Id": "r1", "Retry-After": "7"})
+    error = Luma(api_key=KEY, name="luma-eu").refusal(response, "create", "no")
+    assert (error.provider, error.connection, error.request_id, error.retry_after) == ("luma", "luma-eu", "r1", 7.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        (b"", "(empty body)"),
+        (b" \n", "(empty body)"),
+        (b"upstream\n  connect error", "upstream connect error"),
+        (b"\n<html><body>502</body></html>", "HTML page: <html><body>502</body></html>"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_a_body_that_is_no_json_is_quoted(body: bytes, details: str) -> None:
+    """What a page of the network's edge says is shown on one line."""
+    assert plain_details(answer(body)) == details
+
+
+def test_a_long_page_is_not_quoted_whole() -> None:
+    """A page of a megabyte makes an error of a line."""
+    assert len(plain_details(answer(b"<" + b"x" * 1_000_000))) < 250
+
+
+# --- ids
+
+
+@pytest.mark.parametrize("what", ["Generation", "User"])
+@pytest.mark.parametrize("value", ["", "   ", "\n\t", None, 5, b"id"])
+def test_an_empty_id_is_refused(what: str, value: Any) -> None:
+    """An id that is empty or no text is refused with the known text."""
+    with pytest.raises(InputError) as caught:
+        check_id(value, what)
+    assert str(caught.value) == f"{what} ID cannot be empty. Please provide a valid {what.lower()} ID."
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["d290f1ee-6c54-4b01-90e6-d701748f0851", "1f0bba44-923a-69b0-b519-62a6710d46a9", "j9k0", "ид", "a b", "..a", "x" * 256],
+)
+def test_ids_are_opaque(value: str) -> None:
+    """Any text fit for a path is an id, UUID of whatever version or not; blanks around it are dropped."""
+    assert check_id(f"  {value}\n") == value
+
+
+@pytest.mark.parametrize(
+    "value", ["a/b", "a\\b", "https://x", ".", "..", "a\nb", "a\0", "a\x7f", "a\u2028b", "a\u200eb", "\ud800", "x" * 257]
+)
+def test_what_cannot_be_an_id(value: str) -> None:
+    """Slashes, control characters, dots alone and endless text are refused before anything is sent."""
+    with pytest.raises(InputError, match="^Generation ID ") as caught:
+        check_id(value)
+    assert len(str(caught.value)) < 250
+    str(caught.value).encode()
+
+
+def test_the_longest_id() -> None:
+    """The error for a long id says how long it may be."""
+    with pytest.raises(InputError, match=f"is 999 characters long; at most {MAX_ID_LENGTH}"):
+        check_id("x" * 999)
+
+
+@given(value=st.text(max_size=40))
+@settings(deadline=None, derandomize=True)
+def test_an_id_is_one_segment_of_a_path(value: str) -> None:
+    """Whatever passes as an id becomes one segment, which means the same id again."""
+    try:
+        segment = path_of(check_id(value))
+    except InputError:
+        return
+    assert segment not in ("", ".", "..")
+    assert not set(segment) & set("/?#\\ &")
+    assert segment.isascii()
+
+
+# --- prompts and JSON
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n", None, 5, b"a boat"])
+def test_a_prompt_has_something_in_it(prompt: Any) -> None:
+    """A blank prompt, or none, is refused."""
+    with pytest.raises(InputError, match="^The prompt cannot be empty"):
+        check_prompt(prompt)
+
+
+def test_a_prompt_can_be_encoded() -> None:
+    """Half a surrogate pair cannot be sent, and any other text is left as it is."""
+    assert check_prompt("  ein Boot 🚤 ") == "  ein Boot 🚤 "
+    with pytest.raises(InputError, match="surrogate"):
+        check_prompt("boat \ud83d")
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, {"a": [1, {"b": (None, "c")}]}])
+def test_json_can_be_said(value: Any) -> None:
+    """Everything that JSON has a word for passes."""
+    check_json(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"a": float("nan")}, r"options\.a is nan"),
+        ({"a": [0, float("inf")]}, r"options\.a\[1\] is inf"),
+        ({"a": (object(),)}, r"options\.a\[0\] is a object"),
+        ({"a": {"b": b"x"}}, r"options\.a\.b is a bytes"),
+        ({"a": {5: "x"}}, r"options\.a has the key 5"),
+        (["\ud800"], r"options\[0\] holds half a surrogate"),
+        ({1, 2}, "options is a set"),
+    ],
+)
+def test_what_json_cannot_say_is_said_with_its_place(value: Any, where: str) -> None:
+    """What JSON has no word for is refused here, and the error says where it is."""
+    with pytest.raises(InputError, match=where):
+        check_json(value)
+
+
+def test_the_place_can_be_named() -> None:
+    """The path begins with the word that the caller gives."""
+    with pytest.raises(InputError, match=r"^extra\.a is a bytes"):
+        check_json({"a": b""}, "extra")
