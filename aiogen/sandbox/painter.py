@@ -209,7 +209,7 @@ def _inscribe(pil: _Pillow, canvas: Image.Image, picture: Picture) -> None:
     large, small = (_font(max(9, round(min(max(width, height * 0.8), 640) / part))) for part in (30, 42))
     margin = max(4, round(min(width, height) * 0.035))
     lines = _wrapped(picture.prompt, large, width - 4 * margin, 3)
-    note = f"{picture.model}  ·  {picture.index + 1}" + (f" of {picture.layer_of} layers" if picture.layer_of else "")
+    what = f"layer {picture.index + 1} of {picture.layer_of}" if picture.layer_of else f"image {picture.index + 1}"
     leading = round(large.size * 1.25)
     tall = leading * len(lines) + round(small.size * 1.3) + margin
     strip = pil.image.new("RGBA", (width - 2 * margin, tall + margin // 2))
@@ -219,10 +219,12 @@ def _inscribe(pil: _Pillow, canvas: Image.Image, picture: Picture) -> None:
     for line in lines:
         draw.text((margin, y), line, font=large, fill=(250, 250, 252, 255))
         y += leading
-    draw.text((margin, y + 1), note, font=small, fill=(205, 212, 226, 255))
-    canvas.paste(
-        strip.convert("RGB") if canvas.mode == "RGB" else strip, (margin, height - strip.height - margin), strip
-    )
+    draw.text((margin, y + 1), f"{picture.model}  ·  {what}", font=small, fill=(205, 212, 226, 255))
+    at = margin, max(0, height - strip.height - margin)
+    if canvas.mode == "RGBA":
+        canvas.alpha_composite(strip, at)
+    else:
+        canvas.paste(strip.convert("RGB"), at, strip)
 
 
 @functools.cache

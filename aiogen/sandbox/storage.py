@@ -56,6 +56,7 @@ class Signer:
         """Why this request to a presigned URL is not served, in S3's words."""
         query = dict(request.query)
         signature = query.pop("X-Amz-Signature", "")
+        # S3 would have a HEAD signed as such. Here the URL of a GET serves, for who wants to look before he fetches.
         method = "GET" if request.method == "HEAD" else request.method
         if not hmac.compare_digest(signature, self._sign(method, request.path, query)):
             return xml_error(403, "SignatureDoesNotMatch", "The signature does not match.")

@@ -172,6 +172,12 @@ def test_a_warning_of_the_package_is_a_line_of_the_progress(aiogen, vendors) -> 
     assert "'dreaming'" in said.err
 
 
+def test_a_create_that_was_put_back_is_told_as_such(aiogen, vendors) -> None:
+    said = aiogen("generate", "luma/uni-1", "a boat [[create=503]]", "--no-download")
+    assert said.code == 0
+    assert "it waits for another turn" in said.err
+
+
 # --- wait
 
 
@@ -359,6 +365,8 @@ def test_delete_of_what_is_not_there(aiogen, vendors) -> None:
     said = aiogen("delete", "leonardo", missing, "--yes", "--json")
     assert said.code == 5
     assert said.records == [{"connection": "leonardo", "provider_id": missing, "deleted": False}]
+    said = aiogen("delete", "leonardo", missing, "--yes", "--missing-ok", "--json")
+    assert (said.code, said.records[0]["deleted"]) == (0, False)
     said = aiogen("delete", "leonardo", missing, "--yes", "--missing-ok")
     assert said.code == 0
     assert said.out.startswith("was not there")

@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from aiogen.cli import main
+from aiogen.cli.demo.witness import Witness
 from aiogen.cli.terminal import Terminal
 
 FOREVER = "[[processing=100000]]"
@@ -65,6 +67,26 @@ def test_on_a_terminal_the_display_is_gone_before_the_words(aiogen, vendors, ter
     said = aiogen("generate", "luma/uni-1", f"a boat {FOREVER}", "--no-download")
     assert said.code == 130
     assert said.err.index("\x1b[?25h") < said.err.index("Still running")
+
+
+def test_when_the_reader_of_the_records_goes_the_others_are_named(aiogen, vendors, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Terminal, "record", broken)
+    [short, long] = vendors.make("a boat", f"a lake {FOREVER}")
+    said = aiogen("wait", "leonardo", short, long, "--json")
+    assert said.code == 141
+    assert said.err.endswith(f"Take them up again with:\n  aiogen wait leonardo {long}\n")
+
+
+def test_the_demo_may_be_stopped(aiogen, tmp_path: Path, monkeypatch) -> None:
+    # It looks at the sandbox once a second; the first look is soon enough.
+    monkeypatch.setattr(Witness, "look", lambda self: os.kill(os.getpid(), signal.SIGINT))
+    said = aiogen("demo", "--count", 4, "--out", tmp_path)
+    assert said.code == 130
+    assert "imitations" in said.err
+    assert "aiogen wait" not in said.err
 
 
 def test_in_another_thread_signals_are_left_alone(vendors) -> None:

@@ -85,6 +85,10 @@ def test_layers_in_front_are_transparent_and_the_last_is_not() -> None:
     assert opened(paint(picture(index=2, layer_of=3))).mode == "RGB"
 
 
+def test_layers_may_be_tiny() -> None:
+    assert opened(paint(picture(index=0, layer_of=2, size=(16, 16)))).size == (16, 16)
+
+
 def test_every_light_can_be_painted() -> None:
     for seed in range(12):
         paint(picture(seed=seed, size=(64, 64)))

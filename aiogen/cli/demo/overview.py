@@ -25,7 +25,7 @@ def draw_overview(files: Sequence[Path], target: Path, title: str) -> None:
     remaining = iter(pictures)
     y = _HEAD
     for row, height in zip(rows, heights, strict=True):
-        left = _GAP
+        left = float(_GAP)
         for shape in row:
             # Edges are rounded, not widths, so that all rows end at the same place.
             right = left + shape * height

@@ -1,0 +1,71 @@
+"""What is public: the names of the package, and a docstring for each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import aiogen
+import aiogen.providers
+
+PACKAGE = Path(aiogen.__file__).parent
+TOLD = [
+    "__init__.py",
+    "session.py",
+    "models.py",
+    "errors.py",
+    *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
+]
+
+
+def public_names(module: ModuleType) -> set[str]:
+    return {n for n, o in vars(module).items() if not n.startswith("_") and not isinstance(o, ModuleType)}
+
+
+def public_parts(node: ast.AST, path: str = "") -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every public class, function and method below a node, but for overloads, which have no words of their own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not child.name.startswith("_"):
+            if not any("overload" in ast.unparse(decorator) for decorator in child.decorator_list):
+                yield f"{path}{child.name}", child
+            if isinstance(child, ast.ClassDef):
+                yield from public_parts(child, f"{path}{child.name}.")
+
+
+def test_the_list_of_names_is_the_truth() -> None:
+    """`__all__` is sorted and has every public name of the package, and no other."""
+    assert set(aiogen.__all__) == public_names(aiogen) | {"__version__"}
+    assert sorted(aiogen.__all__) == list(aiogen.__all__)
+
+
+def test_the_list_of_providers_is_the_truth() -> None:
+    """`aiogen.providers` lists what it has, and every provider there is exported by the package too."""
+    assert set(aiogen.providers.__all__) == public_names(aiogen.providers)
+    assert all(getattr(aiogen, cls.__name__) is cls for cls in aiogen.providers.PROVIDERS)
+
+
+@pytest.mark.parametrize("name", [name for name in aiogen.__all__ if name != "__version__"])
+def test_every_name_is_explained(name: str) -> None:
+    """Each public name has a docstring of its own, in whole sentences."""
+    told = vars(getattr(aiogen, name)).get("__doc__") or ""
+    assert told.strip()
+    assert not told.startswith(f"{name}(")  # the signature that attrs or enum would put there
+
+
+def test_every_error_is_exported() -> None:
+    """Whatever is raised can be caught by a name of the package."""
+    raised = {n for n in public_names(aiogen.errors) if isinstance(getattr(aiogen.errors, n), type)}
+    errors = {n for n in raised if issubclass(getattr(aiogen.errors, n), aiogen.AiogenError)}
+    assert errors <= set(aiogen.__all__)
+
+
+@pytest.mark.parametrize("file", TOLD)
+def test_every_public_thing_is_explained(file: str) -> None:
+    """In the files that users read, each module, public class, function and method has a docstring."""
+    tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert [path for path, part in public_parts(tree) if not ast.get_docstring(part)] == []
