@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def questions(durations: Durations, price: float = PRICE, until: float = 3_600.0
 
 def gaps(ages: list[float], low: float, high: float) -> list[float]:
     """Seconds between questions whose earlier one falls between two ages."""
-    return [b - a for a, b in zip(ages, ages[1:], strict=False) if low <= a < high]
+    return [b - a for a, b in pairwise(ages) if low <= a < high]
 
 
 @given(typical=typicals, age=st.floats(0.0, 86_000.0), price=st.floats(0.001, 10.0))

@@ -26,7 +26,9 @@ def public_names(module: ModuleType) -> set[str]:
     return {n for n, o in vars(module).items() if not n.startswith("_") and not isinstance(o, ModuleType)}
 
 
-def public_parts(node: ast.AST, path: str = "") -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+def public_parts(
+    node: ast.AST, path: str = ""
+) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
     """Every public class, function and method below a node, but for overloads, which have no words of their own."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not child.name.startswith("_"):

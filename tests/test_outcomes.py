@@ -223,7 +223,11 @@ def test_what_no_provider_said_keeps_its_type(error: AiogenError, code: FailureC
     """An error that is no answer is told as it is; its message is the reason, its action what helps."""
     generation, told = outcomes.refused(known(), error, NOON)
     assert told is error
-    assert (generation.failure_code, generation.failure_reason, generation.action) == (code, error.message, error.action)
+    assert (generation.failure_code, generation.failure_reason, generation.action) == (
+        code,
+        error.message,
+        error.action,
+    )
 
 
 # --- ends

@@ -45,7 +45,9 @@ def test_two_sources_are_one_too_many() -> None:
         Reference(url="https://example.com/a.png", generation_id="g1")
 
 
-@pytest.mark.parametrize("url", ["http://example.com/a.png", "ftp://example.com/a.png", "file:///a.png", "example.com", ""])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/a.png", "ftp://example.com/a.png", "file:///a.png", "example.com", ""]
+)
 def test_only_https_is_fetched(url: str) -> None:
     """An address that the vendor would not fetch is refused here, with what to pass instead."""
     with pytest.raises(InputError, match="is not https; .* pass a path or the bytes"):

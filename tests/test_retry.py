@@ -153,4 +153,10 @@ def test_retry_after_is_never_undercut(errors: list[Exception | None], chance: f
 )
 def test_which_reads_are_worth_repeating(error: Exception, again: bool) -> None:
     """A read is repeated when the vendor or the network failed, and never when the answer would be the same."""
-    assert worth_repeating(error) is again
+    assert worth_repeating(error, 60.0) is again
+
+
+@pytest.mark.parametrize(("asked", "again"), [(None, True), (0.0, True), (9.9, True), (10.0, True), (10.1, False)])
+def test_patience_has_an_end(asked: float | None, again: bool) -> None:
+    """A read is not repeated if the vendor asks to wait longer than the caller is willing to."""
+    assert worth_repeating(RateLimited("slow", retry_after=asked), 10.0) is again

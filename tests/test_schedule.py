@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -88,14 +89,14 @@ def test_a_question_in_flight_is_not_asked_again() -> None:
 def test_the_floor_keeps_questions_apart(floor: float) -> None:
     """No two questions are closer than the floor, the first included."""
     moments = [100.0, *asked_at(schedule_of("a", floor=floor), 30)]
-    assert min(b - a for a, b in zip(moments, moments[1:], strict=False)) >= floor
+    assert min(b - a for a, b in pairwise(moments)) >= floor
 
 
 @pytest.mark.parametrize("ceiling", [2.0, 5.0, 10.0])
 def test_the_ceiling_keeps_questions_coming(ceiling: float) -> None:
     """No two questions are further apart than the ceiling, even after a day."""
     moments = [100.0, *asked_at(schedule_of("a", ceiling=ceiling), 30)]
-    assert max(b - a for a, b in zip(moments, moments[1:], strict=False)) <= ceiling * 1.000001
+    assert max(b - a for a, b in pairwise(moments)) <= ceiling * 1.000001
     schedule: Schedule[str] = Schedule(poll_cost=0.15)
     schedule.track("old", 200_000.0, durations=UNI, started_at=0.0, floor=1.0, ceiling=ceiling)
     next_question(schedule)
@@ -145,7 +146,7 @@ def test_nobody_waits_any_more() -> None:
     schedule.slow_down("a", 60.0)
     assert schedule.wake_at() == planned
     moments = asked_at(schedule, 3)
-    assert [b - a for a, b in zip(moments, moments[1:], strict=False)] == pytest.approx([60.0, 60.0])
+    assert [b - a for a, b in pairwise(moments)] == pytest.approx([60.0, 60.0])
 
 
 def test_slowing_down_never_hurries() -> None:
@@ -153,7 +154,7 @@ def test_slowing_down_never_hurries() -> None:
     schedule = schedule_of("a", floor=20.0, ceiling=25.0)
     schedule.slow_down("a", 5.0)
     moments = asked_at(schedule, 4)
-    assert all(20.0 <= b - a <= 25.0 for a, b in zip(moments, moments[1:], strict=False))
+    assert all(20.0 <= b - a <= 25.0 for a, b in pairwise(moments))
 
 
 def test_somebody_waits_again() -> None:
@@ -163,7 +164,7 @@ def test_somebody_waits_again() -> None:
     schedule.hasten("a", 1.0, 3.0, 100.5)
     moments = asked_at(schedule, 4)
     assert moments[0] == 100.5
-    assert all(1.0 <= b - a <= 3.000001 for a, b in zip(moments, moments[1:], strict=False))
+    assert all(1.0 <= b - a <= 3.000001 for a, b in pairwise(moments))
 
 
 def test_a_hurry_reaches_a_question_in_flight() -> None:

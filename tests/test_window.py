@@ -137,6 +137,17 @@ def test_after_learning_a_limit_a_burst_is_still_allowed() -> None:
     assert window.create_at(60.0, 10) == 60.0
 
 
+@pytest.mark.parametrize("accepted", [0, 10])
+def test_a_learned_limit_is_what_a_refusal_halves(accepted: int) -> None:
+    """After a refusal creates keep the distance of half the learned rate, not of half the configured one."""
+    window = window_of(creates=30)
+    window.learn_limit(10)
+    accept(window, 0.0, times=accepted)
+    refuse(window, 60.0, 61.0, Throttle.CREATES, 9.0)
+    window.create_sent(70.0, 1)
+    assert window.create_at(70.0, 1) == 82.0
+
+
 # --- active jobs
 
 
@@ -348,6 +359,14 @@ def test_a_refusal_halves_the_rate() -> None:
     assert window.create_at(10.0, 1) == 14.0
 
 
+def test_a_distance_is_kept_beside_the_window() -> None:
+    """After a refusal the next create waits for room in the window and for its distance, whichever is later."""
+    window = window_of(creates=4)
+    accept(window, 0.0, times=4)
+    refuse(window, 0.0, 1.0, Throttle.CREATES, 1.0)
+    assert window.create_at(2.0, 1) == 75.0  # five creates at four a minute; the window has room at 60
+
+
 def test_one_cut_for_all_that_was_in_flight() -> None:
     """Refusals of what was sent before the cut cut nothing more; a later one does."""
     window = window_of(requests=600)
@@ -544,13 +563,11 @@ def test_the_figures() -> None:
 
 @given(
     limit=st.integers(1, 6),
-    trips=st.lists(
-        st.tuples(st.integers(1, 3), st.floats(0.0, 40.0), st.floats(0.0, 40.0)), min_size=1, max_size=40
-    ),
+    trips=st.lists(st.tuples(st.integers(1, 3), st.floats(0.0, 40.0), st.floats(0.0, 40.0)), min_size=1, max_size=40),
 )
 @quick
 def test_latency_earns_no_refusal(limit: int, trips: list[tuple[int, float, float]]) -> None:
-    """A vendor whose sliding window stamps each create whenever it arrives never has to refuse one, and all get through."""
+    """A vendor that stamps each create whenever it arrives never has to refuse one, and all get through."""
     window = window_of(creates=limit)
     number, waiting = count(), list(trips)
     events: list[tuple[float, int, str, tuple[int, float, float]]] = []
@@ -594,7 +611,9 @@ class WindowMachine(RuleBasedStateMachine):
     """Sends, answers, refuses, ends and waits in any order, beside a plain account of what the vendor was promised."""
 
     @initialize(
-        limit=st.sampled_from([1, 2, 3, 5, 30]), active=st.sampled_from([1, 2, 4, 10]), chance=st.sampled_from([0.0, 0.7])
+        limit=st.sampled_from([1, 2, 3, 5, 30]),
+        active=st.sampled_from([1, 2, 4, 10]),
+        chance=st.sampled_from([0.0, 0.7]),
     )
     def begin(self, limit: int, active: int, chance: float) -> None:
         self.limit, self.max_active = limit, active
@@ -723,7 +742,7 @@ class WindowMachine(RuleBasedStateMachine):
         assert figures["held_seconds"] >= round(max(0.0, self.all_held_until - self.now), 1)
 
     def teardown(self) -> None:
-        """Once everything has ended, a create gets through, however heavy, and in the end the account is as at first."""
+        """Once everything has ended any create gets through, and in the end the account is as at first."""
         if sys.exc_info()[0] is not None:
             return  # it has already failed
         while self.flying:

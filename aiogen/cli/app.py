@@ -37,9 +37,8 @@ app = App(
     help_format="plaintext",
 )
 
-# Each command stands on its own in the help, so "name" options are kept to what a flag has to say.
-_Ids = Annotated[list[str], Parameter(negative="")]
-_Flag = Parameter(negative="")
+_Flag = Parameter(negative="")  # no --no-… and no --empty-… beside it
+_Ids = Annotated[list[str], _Flag]
 _NO_STORE = Connected()
 _NO_JSON = Common()
 
@@ -76,19 +75,10 @@ def generate(
     timeout
         Seconds from the provider's acceptance to the deadline; by default by provider and kind.
     """
-    params = parse_params(param or [])
-    session = common.session()
+    params, terminal, session = parse_params(param or []), common.terminal(), common.session()
+    folder = None if no_download else checked_folder(out)
     return run_until_signalled(
-        generations.generate(
-            common.terminal(),
-            session,
-            model,
-            prompt,
-            params,
-            count=count,
-            out=None if no_download else checked_folder(out),
-            timeout=timeout,
-        )
+        generations.generate(terminal, session, model, prompt, params, count=count, out=folder, timeout=timeout)
     )
 
 

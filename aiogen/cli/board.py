@@ -115,10 +115,10 @@ class Board:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            # A board that could not be drawn is no reason to lose sight of the jobs.
-            await asyncio.gather(self._ticker, return_exceptions=True)
+        assert self._ticker is not None
+        self._ticker.cancel()
+        # A board that could not be drawn is no reason to lose sight of the jobs.
+        await asyncio.gather(self._ticker, return_exceptions=True)
         self._look()
         if self._live is not None:
             self._live.stop()

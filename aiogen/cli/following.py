@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import attrs
+
 from aiogen import Generation, Job, Session
 from aiogen._wire import shorten
 from aiogen.cli.board import Board
-from aiogen.cli.results import STYLES, Ending
+from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.terminal import Notes, Terminal
 from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
@@ -20,25 +22,45 @@ from aiogen.models import Event, State
 logger = logging.getLogger("aiogen")
 
 
+@attrs.define
+class Batch:
+    """The jobs of one command, and how those ended that have ended."""
+
+    jobs: list[Job] = attrs.field(factory=list)
+    endings: list[Ending] = attrs.field(factory=list)
+    """As they came."""
+
+    def in_order(self) -> list[Ending]:
+        """The endings in the order of the jobs."""
+        place = {job.id: i for i, job in enumerate(self.jobs)}
+        return sorted(self.endings, key=lambda ending: place[ending.generation.id or ""] if ending.generation else -1)
+
+    def unfinished(self) -> list[Job]:
+        """Those that completed, but whose images were not yet saved."""
+        told = {ending.generation.id for ending in self.endings if ending.generation is not None}
+        return [job for job in self.jobs if job.state is State.COMPLETED and job.id not in told]
+
+
 async def follow(
     session: Session,
-    jobs: Sequence[Job],
+    batch: Batch,
     board: Board,
     *,
     out: Path | None = None,
     ended: Callable[[Ending], None] = lambda ending: None,
-) -> list[Ending]:
-    """The endings, in the order of the jobs; `ended` is called with each as it comes.
+) -> None:
+    """Follow all of a batch to their endings; `ended` is called with each as it comes.
 
     Outputs are saved to `out`, if there is one, as soon as they are there.
     """
-    tasks = [asyncio.create_task(_end(session, job, board, out)) for job in jobs]
+    tasks = [asyncio.create_task(_end(session, job, board, out)) for job in batch.jobs]
     try:
         with notes_to(board):
             async with board:
                 for task in asyncio.as_completed(tasks):
-                    ended(await task)
-        return [task.result() for task in tasks]
+                    ending = await task
+                    batch.endings.append(ending)
+                    ended(ending)
     finally:
         for task in tasks:
             task.cancel()
@@ -100,19 +122,19 @@ def notes_to(board: Board) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator[list[Job]]:
-    """The session, open, and a list for its jobs.
+async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator[Batch]:
+    """The session, open, and a batch for its jobs.
 
-    Whatever cuts it short: creates in flight are waited for, and then every job that goes on without us is named,
-    with the command that takes it up again.
+    Whatever cuts it short: creates in flight are waited for, what has ended is shown, and every job that goes on
+    without us is named, with the command that takes it up again.
     """
-    jobs: list[Job] = []
+    batch = Batch()
     try:
         async with session:
             try:
-                yield jobs
+                yield batch
             except asyncio.CancelledError:
-                in_flight = sum(job.state is State.SUBMITTING for job in jobs)
+                in_flight = sum(job.state is State.SUBMITTING for job in batch.jobs)
                 if in_flight:
                     terminal.say(
                         f"Interrupted. Waiting for {in_flight} submission{'s' * (in_flight > 1)} in flight to be "
@@ -120,26 +142,32 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
                     )
                 raise
     except BaseException:
-        for line in farewell(jobs):
-            terminal.say(line)
+        try:
+            if not terminal.as_json:
+                show(terminal, batch.in_order())
+        finally:
+            for line in farewell(batch):
+                terminal.say(line)
         raise
 
 
-def farewell(jobs: Sequence[Job]) -> Iterator[str]:
-    """What goes on without us, and how to take it up again."""
-    left = [job for job in jobs if isinstance(job.error, SessionClosed)]
+def farewell(batch: Batch) -> Iterator[str]:
+    """What goes on without us, what was not finished, and how to take both up again."""
+    left = [job for job in batch.jobs if isinstance(job.error, SessionClosed)]
     # A create that was not waited for may have arrived, whatever its job was told in the hurry.
-    unknown = [job for job in jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
+    unknown = [job for job in batch.jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
     running = [job for job in left if job.provider_id is not None]
     unsent = [job for job in left if job.provider_id is None and job not in unknown]
+    unfinished = batch.unfinished()
     if running:
         yield "Still running at the provider:"
         for job in running:
             yield f"  {job.connection}  {job.provider_id}  {job.state}"
         yield "Take them up again with:"
-        for connection in dict.fromkeys(job.connection for job in running):
-            ids = [job.provider_id or "" for job in running if job.connection == connection]
-            yield "  " + shlex.join(["aiogen", "wait", connection, *ids])
+        yield from _commands("wait", running)
+    if unfinished:
+        yield "Completed, but not yet saved; save them with:"
+        yield from _commands("download", unfinished)
     for job in unknown:
         yield (
             f"Whether {job.connection} accepted job {job.id} cannot be known: it may be running and charged. "
@@ -147,3 +175,9 @@ def farewell(jobs: Sequence[Job]) -> Iterator[str]:
         )
     if unsent:
         yield f"Not sent, and not charged: {len(unsent)}."
+
+
+def _commands(verb: str, jobs: Sequence[Job]) -> Iterator[str]:
+    for connection in dict.fromkeys(job.connection for job in jobs):
+        ids = [job.provider_id or "" for job in jobs if job.connection == connection]
+        yield "  " + shlex.join(["aiogen", verb, connection, *ids])

@@ -32,22 +32,22 @@ async def generate(
 ) -> Exit:
     """Submit, follow, save."""
     check_number(count, "--count", 1, 1000)
-    async with open_until_left(terminal, session) as jobs:
+    async with open_until_left(terminal, session) as batch:
         for _ in range(count):
-            jobs.append(await session.submit(model, prompt, timeout=timeout, **params))
-        endings = await follow(session, jobs, Board(terminal, jobs), out=out, ended=_teller(terminal))
-    return _shown(terminal, endings)
+            batch.jobs.append(await session.submit(model, prompt, timeout=timeout, **params))
+        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=_teller(terminal))
+    return _shown(terminal, batch.in_order())
 
 
 async def wait(
     terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, timeout: float | None
 ) -> Exit:
     """Follow generations that were made before, or elsewhere."""
-    async with open_until_left(terminal, session) as jobs:
+    async with open_until_left(terminal, session) as batch:
         for provider_id in dict.fromkeys([check_id(i) for i in ids]):
-            jobs.append(await session.attach(connection, provider_id, timeout=timeout))
-        endings = await follow(session, jobs, Board(terminal, jobs), ended=_teller(terminal))
-    return _shown(terminal, endings)
+            batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=_teller(terminal))
+    return _shown(terminal, batch.in_order())
 
 
 async def get(terminal: Terminal, session: Session, connection: str, ids: Sequence[str]) -> Exit:

@@ -12,9 +12,8 @@ from rich.console import Console
 
 from aiogen import Job, State
 from aiogen.cli.board import Board
-from aiogen.cli.following import farewell
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import AiogenError, GenerationFailed, GenerationTimeout, SessionClosed, SubmissionUnknown
+from aiogen.errors import AiogenError, GenerationFailed, GenerationTimeout, SubmissionUnknown
 
 
 def job(state: State, error: AiogenError | None = None, *, connection: str = "luma", **more: Any) -> Job:
@@ -75,38 +74,3 @@ def test_without_colours_the_bar_has_signs() -> None:
     bar = row.split()[1]
     assert set(bar) == set("#x=-.")
     assert list(dict.fromkeys(bar)) == ["#", "x", "=", "-", "."]
-
-
-# --- taking leave
-
-
-def test_whoever_leaves_is_told_what_goes_on() -> None:
-    jobs = [
-        job(State.PROCESSING, SessionClosed("left")),
-        job(State.QUEUED, SessionClosed("left"), connection="leonardo"),
-        job(State.QUEUED, SessionClosed("left")),
-        job(State.PENDING, SessionClosed("left")),
-        job(State.UNKNOWN, SubmissionUnknown("no"), id="ours-1"),
-        job(State.SUBMITTING, SessionClosed("left"), id="ours-2"),
-        job(State.COMPLETED),
-    ]
-    for number, running in enumerate(jobs[:3]):
-        running.provider_id = f"id-{number}"  # type: ignore[misc]
-    assert list(farewell(jobs)) == [
-        "Still running at the provider:",
-        "  luma  id-0  processing",
-        "  leonardo  id-1  queued",
-        "  luma  id-2  queued",
-        "Take them up again with:",
-        "  aiogen wait luma id-0 id-2",
-        "  aiogen wait leonardo id-1",
-        "Whether luma accepted job ours-1 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it anew.",
-        "Whether luma accepted job ours-2 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it anew.",
-        "Not sent, and not charged: 1.",
-    ]
-
-
-def test_there_is_nothing_to_say_when_all_is_over() -> None:
-    assert list(farewell([job(State.COMPLETED)])) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 from aiogen.cli import main
 from aiogen.cli.demo.witness import Witness
+from aiogen.cli.exits import Exit
+from aiogen.cli.running import run
 from aiogen.cli.terminal import Terminal
 
 FOREVER = "[[processing=100000]]"
@@ -60,6 +63,25 @@ def test_what_was_not_sent_is_counted(aiogen, vendors) -> None:
     assert said.code == 130
     assert "Not sent, and not charged: 2." in said.err
     assert len(vendors.jobs) == 10
+
+
+def test_an_image_that_was_not_saved_is_named(aiogen, vendors, tmp_path: Path) -> None:
+    prompt = "a boat [[download=hang]]"
+    vendors.interrupt_once(lambda: any(request.action == "download" for request in vendors.sandbox.requests))
+    said = aiogen("generate", "luma/uni-1", prompt, "--out", tmp_path)
+    assert said.code == 130
+    assert said.err.endswith(f"save them with:\n  aiogen download luma {vendors.jobs[0].id}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_ended_is_shown(aiogen, vendors) -> None:
+    short, long = vendors.make("a boat", f"a lake {FOREVER}")
+    vendors.interrupt_once(lambda: vendors.jobs[0].seen_end_at is not None and len(vendors.jobs[1].polls) > 3)
+    said = aiogen("wait", "leonardo", short, long)
+    assert said.code == 130
+    assert said.out.startswith("completed\t")
+    assert short in said.out
+    assert f"aiogen wait leonardo {long}" in said.err
 
 
 def test_on_a_terminal_the_display_is_gone_before_the_words(aiogen, vendors, terminal: None) -> None:
@@ -115,3 +137,11 @@ def test_ctrl_c_at_the_question_is_130(aiogen, vendors, monkeypatch) -> None:
 
     monkeypatch.setattr(sys, "stdin", Keyboard())
     assert aiogen("delete", "leonardo", "x").code == 130
+
+
+def test_a_cancellation_that_no_signal_asked_for_is_not_taken_for_one() -> None:
+    async def work() -> Exit:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        run(work())

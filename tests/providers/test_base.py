@@ -71,7 +71,9 @@ def test_an_empty_key_is_refused(cls: type[Provider], key: Any) -> None:
 
 
 @every_provider
-@pytest.mark.parametrize("key", ["secret\n", " secret", "sec ret", "secret\r\nX-Evil: 1", "secret\0", "sécret", "secret\x7f"])
+@pytest.mark.parametrize(
+    "key", ["secret\n", " secret", "sec ret", "secret\r\nX-Evil: 1", "secret\0", "sécret", "secret\x7f"]
+)
 def test_a_key_that_was_copied_wrongly_is_refused(cls: type[Provider], key: str) -> None:
     """A key with a line end, a blank or a foreign character is refused, and is not in the error."""
     with pytest.raises(ConfigurationError, match=f"copy it again.*{cls.key_variable}") as caught:
@@ -427,7 +429,15 @@ def test_an_empty_id_is_refused(what: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["d290f1ee-6c54-4b01-90e6-d701748f0851", "1f0bba44-923a-69b0-b519-62a6710d46a9", "j9k0", "ид", "a b", "..a", "x" * 256],
+    [
+        "d290f1ee-6c54-4b01-90e6-d701748f0851",
+        "1f0bba44-923a-69b0-b519-62a6710d46a9",
+        "j9k0",
+        "ид",
+        "a b",
+        "..a",
+        "x" * 256,
+    ],
 )
 def test_ids_are_opaque(value: str) -> None:
     """Any text fit for a path is an id, UUID of whatever version or not; blanks around it are dropped."""
@@ -435,7 +445,8 @@ def test_ids_are_opaque(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a/b", "a\\b", "https://x", ".", "..", "a\nb", "a\0", "a\x7f", "a\u2028b", "a\u200eb", "\ud800", "x" * 257]
+    "value",
+    ["a/b", "a\\b", "https://x", ".", "..", "a\nb", "a\0", "a\x7f", "a\u2028b", "a\u200eb", "\ud800", "x" * 257],
 )
 def test_what_cannot_be_an_id(value: str) -> None:
     """Slashes, control characters, dots alone and endless text are refused before anything is sent."""

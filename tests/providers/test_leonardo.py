@@ -493,9 +493,7 @@ def test_pending_without_a_list_of_pictures() -> None:
     assert reading_of("pending", generated_images=None).outputs == ()
 
 
-@pytest.mark.parametrize(
-    ("asked", "came", "partial"), [(2, 2, False), (3, 2, True), (1, 2, False), (None, 2, False)]
-)
+@pytest.mark.parametrize(("asked", "came", "partial"), [(2, 2, False), (3, 2, True), (1, 2, False), (None, 2, False)])
 def test_fewer_pictures_than_asked_for(asked: int | None, came: int, partial: bool) -> None:
     """Fewer pictures than asked for is a success that says so."""
     ticket = Ticket(provider_id=ID, outputs=asked)
@@ -557,9 +555,7 @@ def test_nothing_left_after_dropping() -> None:
     """If every picture was dropped, the generation was moderated."""
     snapshot = reading(sample("leonardo/complete_nsfw"), nsfw="drop")
     assert snapshot.state is State.FAILED
-    assert snapshot.failure == Failure(
-        code=FailureCode.CONTENT_MODERATED, reason="all images were withheld as nsfw"
-    )
+    assert snapshot.failure == Failure(code=FailureCode.CONTENT_MODERATED, reason="all images were withheld as nsfw")
 
 
 @pytest.mark.parametrize("policy", ["keep", "drop", "fail"])
@@ -576,9 +572,7 @@ def test_complete_but_moderated() -> None:
     """Complete without pictures and with a classification is a moderated failure, told in the vendor's words."""
     snapshot = reading(sample("leonardo/complete_empty_moderated"))
     assert snapshot.state is State.FAILED
-    assert snapshot.failure == Failure(
-        code=FailureCode.CONTENT_MODERATED, reason="moderated: NSFW", vendor_code="NSFW"
-    )
+    assert snapshot.failure == Failure(code=FailureCode.CONTENT_MODERATED, reason="moderated: NSFW", vendor_code="NSFW")
 
 
 def test_complete_but_empty() -> None:
@@ -798,9 +792,7 @@ GRAPHQL = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "cls", "status", "code", "details"), GRAPHQL, ids=[name for name, *_ in GRAPHQL]
-)
+@pytest.mark.parametrize(("name", "cls", "status", "code", "details"), GRAPHQL, ids=[name for name, *_ in GRAPHQL])
 def test_each_error_inside_a_200(name: str, cls: type[APIError], status: int, code: str, details: str) -> None:
     """HTTP 200 does not mean success: an error inside it has the status, the code and the words of the body."""
     error = complaint(sample(f"leonardo/error_graphql_{name}"))
@@ -919,7 +911,13 @@ def test_a_page_of_the_networks_edge() -> None:
 
 @pytest.mark.parametrize(
     ("status", "cls"),
-    [(401, AuthenticationError), (402, InsufficientFunds), (429, RateLimited), (500, ProviderError), (400, InvalidRequest)],
+    [
+        (401, AuthenticationError),
+        (402, InsufficientFunds),
+        (429, RateLimited),
+        (500, ProviderError),
+        (400, InvalidRequest),
+    ],
 )
 @pytest.mark.parametrize("body", ["<html>no</html>", "", '{"error": "ha'])
 def test_other_pages_count_by_their_status(status: int, cls: type[APIError], body: str) -> None:

@@ -202,9 +202,7 @@ REQUESTS = [
     ),
     (
         "request_edit_url",
-        LumaImageEdit(
-            prompt="Change the sky to a dramatic sunset", source="https://example.com/landscape.jpg"
-        ),
+        LumaImageEdit(prompt="Change the sky to a dramatic sunset", source="https://example.com/landscape.jpg"),
         {"model": "uni-1"},
     ),
     (
@@ -620,7 +618,10 @@ def test_a_page_of_the_networks_edge() -> None:
 
 
 DETAILS = [
-    ({"detail": [{"loc": ["body", 0], "msg": "bad"}, {"loc": [], "msg": "worse"}, "text"]}, "body.0: bad; : worse; text"),
+    (
+        {"detail": [{"loc": ["body", 0], "msg": "bad"}, {"loc": [], "msg": "worse"}, "text"]},
+        "body.0: bad; : worse; text",
+    ),
     ({"detail": [{"msg": "bad"}]}, ": bad"),
     ({"detail": []}, ""),
     ({"detail": {"a": 1}}, "{'a': 1}"),

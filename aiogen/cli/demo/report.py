@@ -43,9 +43,9 @@ def report(parts: Sequence[Part], survived: Sequence[tuple[str, Incident]], imag
         Text(),
         Text.assemble(f"{images} images are in {overview.parent}; all of them in one picture: ", picture),
         Text.assemble(
-            "Next: ",
+            "Next:  ",
             ("export LUMA_AGENTS_API_KEY=…", "cyan"),
-            " and ",
+            "  then  ",
             ('aiogen generate luma/uni-1 "a lighthouse at dawn"', "cyan"),
         ),
     )

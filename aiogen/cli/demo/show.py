@@ -13,7 +13,7 @@ from aiogen.cli.demo.plan import Plan
 from aiogen.cli.demo.report import Part, report
 from aiogen.cli.demo.witness import Witness
 from aiogen.cli.exits import Exit, explain, gravest
-from aiogen.cli.following import follow
+from aiogen.cli.following import Batch, follow
 from aiogen.cli.results import Ending
 from aiogen.cli.terminal import Terminal
 from aiogen.providers.base import check_number
@@ -44,9 +44,11 @@ async def _show(terminal: Terminal, plan: Plan, folder: Path, speed: float) -> E
             if terminal.as_json:
                 terminal.record(ending.record())
 
-        endings = await follow(session, jobs, board, out=folder, ended=ended)
+        batch = Batch(jobs)
+        await follow(session, batch, board, out=folder, ended=ended)
         asked = [request.provider for request in sandbox.requests]
 
+    endings = batch.in_order()
     parts = [
         Part(
             name=name,
