@@ -6,10 +6,12 @@ that must be seen.  Reading is done twice only when it fails: the fast converter
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import attrs
 import cattrs
+from cattrs.cols import list_structure_factory
+from cattrs.gen import make_dict_structure_fn
 
 from aiogen._wire import Response, unreadable
 
@@ -30,6 +32,20 @@ def _converter(detailed: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _strictly(kind))
+
+    # cattrs looks for fields in whatever it gets: a text would be an object all of whose fields are absent.
+    def of_object(cls: type[attrs.AttrsInstance]) -> Any:
+        fill = make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=detailed)
+        check = _strictly(dict)
+        return lambda value, kind: fill(check(value, kind), kind)
+
+    def of_list(kind: Any) -> Any:
+        fill = list_structure_factory(kind, converter)
+        check = _strictly(list)
+        return lambda value, kind: fill(check(value, kind), kind)
+
+    converter.register_structure_hook_factory(attrs.has, of_object)
+    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is list, of_list)
     return converter
 
 

@@ -162,8 +162,10 @@ class Coordinator:
             while self._creates or self._polls:
                 await asyncio.wait(self._creates | self._polls)
         finally:
-            for task in self._creates | self._polls:
+            # Here only if the leaving itself was cancelled: creates without an answer then end as unknown.
+            for task in (left := self._creates | self._polls):
                 task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
             for handle in (self._timer, self._kicked):
                 if handle is not None:
                     handle.cancel()

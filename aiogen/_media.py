@@ -10,6 +10,8 @@ EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/webp": "webp",
     "image/gif": "gif",
+    "image/avif": "avif",
+    "image/heic": "heic",
     "image/x-exr": "exr",
     "video/mp4": "mp4",
     "video/quicktime": "mov",
@@ -35,7 +37,13 @@ def sniff(head: bytes) -> str | None:
     if head.startswith(b"\x76\x2f\x31\x01"):
         return "image/x-exr"
     if head[4:8] == b"ftyp":
-        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
+        # One container for films and pictures; the brand tells (ISO/IEC 14496-12, 23000-22).
+        brand = head[8:12]
+        if brand in (b"avif", b"avis"):
+            return "image/avif"
+        if brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
+            return "image/heic"
+        return "video/quicktime" if brand == b"qt  " else "video/mp4"
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "video/webm"
     return None

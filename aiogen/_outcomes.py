@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aiogen._job import Job
 from aiogen._wire import Failure, Snapshot
 from aiogen.errors import (
     AiogenError,
@@ -20,8 +19,11 @@ from aiogen.errors import (
     SessionClosed,
     SubmissionUnknown,
 )
-from aiogen.models import ACTIONS, FailureCode, Generation, State
+from aiogen.models import ACTIONS, Action, FailureCode, Generation, State
 from aiogen.providers.base import Provider
+
+if TYPE_CHECKING:
+    from aiogen._job import Job
 
 
 def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
@@ -150,6 +152,12 @@ def closed(job: Job) -> AiogenError:
             f"{job.connection}, where it goes on. "
             f"session.attach({job.connection!r}, {job.provider_id!r}) takes it up again."
         )
+    elif job.state is State.SUBMITTING:
+        text = (
+            f"The session was left while the create of job {job.id} was on its way to {job.connection}: it may be "
+            "running and may be charged. Look at the provider before you submit it anew."
+        )
+        return about(job, SessionClosed(text, action=Action.GIVE_UP))
     else:
         text = (
             f"The session was left before job {job.id} was sent to {job.connection}; "

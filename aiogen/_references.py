@@ -17,6 +17,8 @@ from aiogen._media import sniff
 from aiogen.errors import InputError
 
 _SOURCES = ("url", "data", "path", "generation_id", "file_id")
+_KINDS: dict[str, type] = dict.fromkeys(("url", "generation_id", "file_id", "media_type"), str)
+_KINDS |= {"data": bytes, "path": Path}
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +42,10 @@ class Reference:
     """Such as image/png; found out from the bytes when not given."""
 
     def __attrs_post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise InputError(f"The {name} of a reference is {kind.__name__}, not {type(value).__name__}.")
         given = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise InputError(
@@ -93,4 +99,5 @@ class Reference:
                 data = base64.b64decode(data, validate=True)
             except ValueError:
                 raise InputError("The reference's data is not valid base64; pass the bytes themselves.") from None
-        return cls(**{**value, "data": data})
+        path = value.get("path")
+        return cls(**{**value, "data": data, "path": Path(path) if isinstance(path, str) else path})

@@ -50,9 +50,10 @@ class Rate:
         """One request is sent now."""
         self._due = max(self._due, now) + 60.0 / self.current
 
-    def cut(self) -> None:
-        """Halve, down to a thirty-second of the ceiling."""
+    def cut(self, now: float) -> None:
+        """Halve, down to a thirty-second of the ceiling.  What was spent in a burst before is not held against it."""
         self.current = max(self.current / 2.0, self.per_minute / 32.0)
+        self._due = min(self._due, now + 60.0 / self.current)
 
     def grow(self, step: float) -> None:
         """One step back towards the ceiling."""
@@ -85,11 +86,12 @@ class Window:
         self._probe_after = _FIRST_PROBE
         self._refused_for_capacity = False  # until one of our own jobs ends
         self._capacity_retry_at = -math.inf
+        self._refused_at = -math.inf
         self._requests = Rate(per_minute=requests_per_minute, burst=max(10.0, requests_per_minute / 30.0))
         self._creates_held_until = -math.inf
         self._all_held_until = -math.inf
         self._cut_at = -math.inf
-        self._streak = 0  # refusals without Retry-After in a row
+        self._streak = 0  # refusals in a row; those that met the same limit together are one
         self._draw = draw
 
     # --- requests of any kind
@@ -104,27 +106,32 @@ class Window:
 
     def request_served(self) -> None:
         """A request was answered with something else than a refusal."""
+        self._streak = 0
         self._requests.grow(self._requests.per_minute / 200.0)
 
     # --- creates
 
     def create_at(self, now: float, weight: int) -> float:
         """When a create of this weight may be sent; `math.inf` if only the end of a job or an answer can tell."""
+        free = now
         if self._refused_for_capacity:
+            if self.active:
+                return math.inf
             # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
-            return math.inf if self.active else max(now, self._capacity_retry_at)
-        if self._cap < self.max_active and now >= self._probe_at:
+            free = self._capacity_retry_at
+        if now >= self._probe_at:
             self._cap += 1
-            self._probe_at = now + self._probe_after
+            self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
         if self.active and self.active + weight > self._cap:
             return self._probe_at
-        return max(self._slot_at(now, weight), self._creates_held_until, self.request_at(now))
+        return max(free, self._slot_at(now, weight), self._creates_held_until, self.request_at(now))
 
     def _slot_at(self, now: float, weight: int) -> float:
         while self._recent and self._recent[0][0] <= now:
             self._recent_weight -= self._recent.popleft()[1]
         # When slowed down, creates also keep their distance; at full rate a burst is what the vendor allows.
-        when = self._creates.at(now) if self._creates.current < self._limit else now
+        is_slowed = self._creates.current < self._limit
+        when = self._creates.at(now) if is_slowed else now
         over = self._recent_weight + self._unanswered + min(weight, self._limit) - self._limit
         if over <= 0:
             return when
@@ -185,8 +192,10 @@ class Window:
     ) -> None:
         """A 429 (or its like) came for a request that was sent at `sent_at`."""
         if throttle is Throttle.CONCURRENCY and not read:
-            self._at_capacity(now, retry_after)
+            self._at_capacity(now, retry_after, sent_at)
             return
+        if sent_at >= self._cut_at:
+            self._streak += 1
         pause = self._pause(retry_after)
         until = now + pause + self._draw(0.0, min(1.0, 0.1 * pause))
         if throttle is Throttle.CREATES and not read:
@@ -196,21 +205,23 @@ class Window:
         if sent_at >= self._cut_at:
             # One cut for all that was in flight together: they all met the same limit.
             self._cut_at = now
-            self._creates.cut()
+            self._creates.cut(now)
             if throttle is Throttle.ACCOUNT or read:
-                self._requests.cut()
+                self._requests.cut(now)
 
     def _pause(self, retry_after: float | None) -> float:
         if retry_after is not None:
             return retry_after
-        self._streak += 1
-        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (self._streak - 1))
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._streak - 1, 10))
 
-    def _at_capacity(self, now: float, retry_after: float | None) -> None:
-        failed_probe = self._cap < self.max_active
-        self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
-        self._probe_at = now + self._probe_after
+    def _at_capacity(self, now: float, retry_after: float | None, sent_at: float) -> None:
+        if sent_at >= self._refused_at:
+            self._refused_at = now
+            self._streak += 1
+            failed_probe = self._cap < self.max_active
+            self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
         self._cap = max(1, min(self._cap, self.active))
+        self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
         self._refused_for_capacity = True
         self._capacity_retry_at = now + self._pause(retry_after)
 

@@ -2,7 +2,8 @@
 
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
-    │   └── ConfigurationError               key, base url, connection name
+    │   ├── ConfigurationError               key, base url, connection name
+    │   └── Unsupported                      the provider has no such call
     ├── APIError                             the provider answered: no
     │   ├── AuthenticationError              401, 403 of a suspended client, Leonardo's "authorization hook"
     │   ├── InsufficientFunds                402, "not enough api tokens"
@@ -60,7 +61,7 @@ class AiogenError(Exception):
             if not hasattr(type(self), name):
                 raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
             setattr(self, name, value)
-        if self.action is None and self.code is not None:
+        if self.action is None and self.code is not None and "action" not in context:
             self.action = ACTIONS[self.code]
 
     def about(self, **context: Any) -> AiogenError:

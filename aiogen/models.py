@@ -107,7 +107,10 @@ ACTIONS = {
 
 def _without_query(url: str) -> str:
     """A presigned url is a key of sorts: what signs it stays out of logs and tracebacks."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "'(no url)'"
     return repr(f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else ""))
 
 

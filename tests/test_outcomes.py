@@ -146,7 +146,7 @@ def test_a_failure_without_a_reading() -> None:
 
 @pytest.mark.parametrize("job_id", [None, "j9"])
 def test_a_generation_that_was_looked_up(job_id: str | None) -> None:
-    """A reading of a generation that is not ours is a generation with the vendor's words, and our id if there is one."""
+    """A reading of any generation becomes one with the vendor's words, and with our id if there is one."""
     snapshot = read(model="uni-1", kind="image_edit", outputs=(IMAGE,), created_at=MORNING, raw={"k": 1})
     assert outcomes.looked_up(LUMA, snapshot, job_id=job_id, at=NOON) == Generation(
         id=job_id,
@@ -283,7 +283,7 @@ async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
 
 
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
-    """Nobody claims to know: the error says when it was sent, that it may be charged, and how to tell it from others."""
+    """Nobody claims to know: the error says when it was sent, that it may be charged, and its fingerprint."""
     cause = NetworkError("The connection was lost.", request_id="r1")
     error = outcomes.lost(job(provider_id=None), cause, NOON)
     assert isinstance(error, SubmissionUnknown)

@@ -163,7 +163,7 @@ def test_the_schedule_knows_no_provider() -> None:
 
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_only_the_command_line_knows_the_sandbox(name: str) -> None:
-    """What imitates the providers is imported by the command line and itself, and by nothing that speaks to real ones."""
+    """What imitates the providers is imported by the command line and by itself, and by nothing else."""
     if not name.startswith(("aiogen.sandbox", "aiogen.cli")):
         assert not [found for found in imported(name) if found.startswith("aiogen.sandbox")]
 

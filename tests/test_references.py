@@ -50,7 +50,7 @@ def test_two_sources_are_one_too_many() -> None:
 )
 def test_only_https_is_fetched(url: str) -> None:
     """An address that the vendor would not fetch is refused here, with what to pass instead."""
-    with pytest.raises(InputError, match="is not https; .* pass a path or the bytes"):
+    with pytest.raises(InputError, match=r"is not https; .* pass a path or the bytes"):
         Reference(url=url)
 
 

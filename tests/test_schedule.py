@@ -114,7 +114,7 @@ def test_a_slow_answer_counts_from_its_end() -> None:
 
 @pytest.mark.parametrize(("delay", "wait"), [(0.0, 2.0), (1.0, 2.0), (2.5, 2.5), (600.0, 600.0)])
 def test_a_failed_question_waits_as_told(delay: float, wait: float) -> None:
-    """After a failure the next question waits as long as asked, beyond the ceiling if need be, never below the floor."""
+    """After a failure the next question waits as asked, beyond the ceiling if need be, never below the floor."""
     schedule = schedule_of("a", floor=2.0)
     now, key = next_question(schedule)
     schedule.failed(key, now, delay)

@@ -289,7 +289,7 @@ def check_url(url: str, allow_insecure: bool) -> str:
         raise ConfigurationError(f"The base url {url!r} is no url.") from None
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
         raise ConfigurationError(f"The base url {url!r} cannot be used: it has to begin with https:// and name a host.")
-    if parts.query or parts.fragment or parts.username is not None:
+    if any(c in url for c in "?#@"):
         raise ConfigurationError("The base url must not carry a query, a fragment or a user name.")
     if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
         raise ConfigurationError(

@@ -197,7 +197,7 @@ class Leonardo(Provider):
         known = {a.name for a in attrs.fields(LeonardoImage)} - {"prompt", "model", "extra"}
         given = {name: options.pop(name) for name in known & options.keys()}
         given = {name: value for name, value in given.items() if value is not None}
-        extra = {**options.pop("extra", {}), **options}
+        extra = {**(options.pop("extra", None) or {}), **options}
         return LeonardoImage(prompt=check_prompt(prompt), model=model, extra=extra, **given)
 
     def encode(self, request: LeonardoImage) -> Submission:
@@ -292,8 +292,8 @@ class Leonardo(Provider):
         try:
             details = document["user_details"][0]
             user = details["user"]
-            user_id, username = str(user["id"]), user.get("username")
-        except (KeyError, IndexError, TypeError, AttributeError):
+            user_id, username = check_id(user["id"], "User"), user.get("username")
+        except (KeyError, IndexError, TypeError, AttributeError, InputError):
             raise unreadable(response, "retrieve", "no user", "$.user_details[0].user") from None
         slots = details.get("apiConcurrencySlots")
         return Account(
@@ -329,6 +329,9 @@ class Leonardo(Provider):
         code = next((code for words, code in _WORDS if words.search(text)), None)
         if status == 429:
             code = FailureCode.RATE_LIMITED
+        elif status >= 500 and code is not FailureCode.AUTH:
+            # Whatever it says, nobody knows whether a create was carried out; "authorization hook" comes before.
+            code = None
         elif code is None and status == 403:
             # 403 is also how a blocked prompt is refused; without those words it is about rights.
             code = FailureCode.AUTH
@@ -406,10 +409,8 @@ class _Error:
 def _error_in(document: Any) -> _Error | None:
     """The error in an answer, if it is one: v1's object, a GraphQL array, the same inside `errors`."""
     if isinstance(document, dict):
-        if document.get("error") and "code" in document:
-            return _Error(message=str(document["error"]), code=str(document["code"]))
-        if isinstance(document.get("error"), str):
-            return _Error(message=document["error"])
+        if document.get("error"):
+            return _Error(message=str(document["error"]), code=str(document.get("code") or ""))
         errors = document.get("errors")
         return _graphql(errors[0]) if isinstance(errors, list) and errors else None
     if isinstance(document, list) and document and isinstance(document[0], dict):

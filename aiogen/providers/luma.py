@@ -311,6 +311,8 @@ class Luma(Provider):
             tolerable = isinstance(error, NotFound) or (error.status == 403 and "client is" not in error.details)
             if not tolerable:
                 raise error
+        else:
+            parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
         return Account(provider=self.default_name, connection=self.name)
 
     def _snapshot(self, response: Response, verb: str) -> Snapshot:
@@ -372,13 +374,17 @@ def _details(response: Response, verb: str) -> tuple[str, bool]:
         return shorten(detail, 500), True
     if isinstance(detail, list):  # the usual shape of such frameworks' validation errors
         parts = [
-            f"{'.'.join(str(p) for p in item.get('loc', []))}: {item.get('msg')}"
+            f"{_place(item.get('loc'))}: {item.get('msg')}"
             if isinstance(item, dict)
             else str(item)
             for item in detail
         ]
         return shorten("; ".join(parts), 500), True
     return shorten(str(detail if detail is not None else document), 500), True
+
+
+def _place(loc: object) -> str:
+    return ".".join(map(str, loc)) if isinstance(loc, list) else str(loc or "")
 
 
 def _throttle(response: Response, details: str, verb: str) -> Throttle:

@@ -222,7 +222,7 @@ def test_names_that_can_begin_a_model_string(name: str) -> None:
 @pytest.mark.parametrize("name", ["a/b", "a b", " ", "x" * 65, "a\n", 5])
 def test_names_that_cannot(name: Any) -> None:
     """A slash, a blank or too much of it cannot begin a model string."""
-    with pytest.raises(ConfigurationError, match="The connection name .* cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"The connection name .* cannot be used"):
         Luma(api_key=KEY, name=name)
 
 
@@ -450,7 +450,7 @@ def test_ids_are_opaque(value: str) -> None:
 )
 def test_what_cannot_be_an_id(value: str) -> None:
     """Slashes, control characters, dots alone and endless text are refused before anything is sent."""
-    with pytest.raises(InputError, match="^Generation ID ") as caught:
+    with pytest.raises(InputError, match=r"^Generation ID ") as caught:
         check_id(value)
     assert len(str(caught.value)) < 250
     str(caught.value).encode()
@@ -481,7 +481,7 @@ def test_an_id_is_one_segment_of_a_path(value: str) -> None:
 @pytest.mark.parametrize("prompt", ["", "  \n", None, 5, b"a boat"])
 def test_a_prompt_has_something_in_it(prompt: Any) -> None:
     """A blank prompt, or none, is refused."""
-    with pytest.raises(InputError, match="^The prompt cannot be empty"):
+    with pytest.raises(InputError, match=r"^The prompt cannot be empty"):
         check_prompt(prompt)
 
 

@@ -185,7 +185,7 @@ def test_the_version_is_not_part_of_the_address(given: str, kept: str) -> None:
 
 
 def test_what_leonardo_offers() -> None:
-    """Lists of fifty, deletes and an account; limits a little below the published ones; no 5xx allows another create."""
+    """Lists of fifty, deletes, an account; limits a little below the published; no 5xx allows another create."""
     leonardo = Leonardo(api_key=KEY)
     assert Leonardo.capabilities == Capabilities(list=True, delete=True, account=True, list_page=50)
     assert (leonardo.max_active, leonardo.creates_per_minute, leonardo.requests_per_minute) == (180, 90, 1500)

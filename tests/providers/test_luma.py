@@ -585,7 +585,7 @@ REFUSALS = [
 @pytest.mark.parametrize("verb", ["create", "retrieve"])
 @pytest.mark.parametrize(("name", "cls", "code", "action"), REFUSALS, ids=[name for name, *_ in REFUSALS])
 def test_each_refusal(name: str, cls: type[APIError], code: str, action: str, verb: str) -> None:
-    """Each documented refusal is its kind of error, with status, code, action and the vendor's words in the known text."""
+    """Each documented refusal is its kind of error, with status, code, action and the vendor's words."""
     response, detail = sample(f"luma/error_{name}"), sample_body(f"luma/error_{name}")["detail"]
     error = complaint(response, verb)
     assert type(error) is cls
