@@ -196,7 +196,7 @@ class GenerationFailed(GenerationError):
         code = generation.failure_code or FailureCode.UNKNOWN
         action = generation.action or ACTIONS[code]
         vendor = f" ({generation.vendor_code})" if code is FailureCode.UNKNOWN and generation.vendor_code else ""
-        said = f": {generation.failure_reason}" if generation.failure_reason else ""
+        said = f": {generation.failure_reason.rstrip('.')}" if generation.failure_reason else ""
         return cls(
             f"Generation {generation.provider_id} at {generation.connection} failed, {code}{vendor}{said}. "
             f"{action.help_text}",

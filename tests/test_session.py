@@ -416,3 +416,17 @@ async def test_default_limits_earn_no_refusal() -> None:
     assert not [seen for seen in box.requests if seen.status == 429]
     allowed = sum(job.ends_at - job.created_at for job in box.jobs) / 10
     assert allowed < took < 1.05 * allowed
+
+
+async def test_leaving_that_is_itself_cancelled_does_not_call_a_create_unsent() -> None:
+    """Whoever does not wait for the answer is told that the job may be running and charged."""
+    async with Sandbox() as box, aiogen.Session(both(box)) as session:
+        sent = await session.submit("luma/uni-1", "a boat [[create=hang]]")
+        while not box.jobs:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await session.close()
+        assert sent.state is State.UNKNOWN
+        with pytest.raises(aiogen.SubmissionUnknown, match="may be running and charged"):
+            await sent

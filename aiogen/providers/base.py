@@ -41,7 +41,7 @@ from aiogen.errors import (
     RateLimited,
     Unsupported,
 )
-from aiogen.models import Account, FailureCode
+from aiogen.models import Account, Action, FailureCode
 
 MAX_ID_LENGTH = 256
 
@@ -201,8 +201,7 @@ class Provider:
             retry_after=retry_after(response),
             **context,
         )
-        if error.action is not None:
-            error.add_note(error.action.help_text)
+        error.add_note((error.action or Action.GIVE_UP).help_text)
         return error
 
 

@@ -108,6 +108,8 @@ class Luma:
         if refused := self._limited(visit.now, weight):
             return refused
         fate = self._director.fate("luma", model, str(body.get("prompt", "")), directives)
+        if fate.create_fault is None or fate.create_fault.word != "concurrency":
+            self._window.take(visit.now, weight)  # scripted or not, a refusal for capacity takes no place in it
         fetching = self.settings.reference_latency * fetched_urls(body)
 
         def accept() -> web.Response:
@@ -151,7 +153,6 @@ class Luma:
             return self._voice.rate_exceeded(now, retry_after, remaining=self._window.remaining(now))
         if not self._slots.fits(now, weight):
             return self._voice.too_many_jobs(weight)
-        self._window.take(now, weight)
         return None
 
     def _accept(
