@@ -26,7 +26,7 @@ lint: $(VENV)/.lint  ## ruff
 types: $(VENV)/.lint $(VENV)/.test  ## mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python aiogen
-	$(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes aiogen
+	PYTHONPATH=. $(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes aiogen
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 TICK = 1e-5
-"""Seconds added to a wait: a timer may fire a hair before its moment, and would then be set again for no time at all."""
+"""Seconds added to a wait: a timer may fire a hair early, and would then be set again for no time at all."""
 
 
 class Clock:

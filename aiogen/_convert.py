@@ -28,6 +28,10 @@ def _strictly(kind: type) -> Any:
     return structure
 
 
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
+
+
 def _converter(detailed: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed)
     for kind in (str, int, bool):
@@ -45,7 +49,7 @@ def _converter(detailed: bool) -> cattrs.Converter:
         return lambda value, kind: fill(check(value, kind), kind)
 
     converter.register_structure_hook_factory(attrs.has, of_object)
-    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is list, of_list)
+    converter.register_structure_hook_factory(_is_list, of_list)
     return converter
 
 

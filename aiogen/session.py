@@ -514,9 +514,7 @@ class Session:
             if isinstance(error, RateLimited):
                 desk.window.throttled(clock.now(), error.throttle, error.retry_after, sent_at=sent_at, read=True)
 
-        result = await parts.transport.repeat(
-            provider, make, patience=self._call_timeout, gate=turn, noted=noted
-        )
+        result = await parts.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
         desk.works = True
         desk.window.request_served()
         return result

@@ -84,18 +84,31 @@ def test_no_job_is_forgotten() -> None:
     assert len(gaps(ages, 3_600.0, 40_000.0)) >= 2
 
 
-def test_questions_follow_the_hazard() -> None:
-    """The density between two questions is sqrt(hazard / 2c) of the mixture that is believed."""
-
-    def survival(t: float) -> float:
-        lognormal = 0.5 * math.erfc(math.log(t / 30.0) / (0.45 * math.sqrt(2.0)))
+def survival(t: float) -> float:
+    """The mixture that is believed of a model with a median of 30 s and a spread of 0.45."""
+    lognormal = 0.5 * math.erfc(math.log(t / 30.0) / (0.45 * math.sqrt(2.0)))
+    if t <= 0.5:
+        anything = 1.0
+    elif t <= 3_600.0:
         anything = 1.0 - 0.98 * math.log(t / 0.5) / math.log(3_600.0 / 0.5)
-        return 0.65 * lognormal + 0.35 * anything
+    else:
+        anything = 0.02 * 3_600.0 / t
+    return 0.65 * lognormal + 0.35 * anything
 
-    step = 1e-3
-    hazard = (math.log(survival(30.0 - step)) - math.log(survival(30.0 + step))) / (2 * step)
-    gap = UNI.next_age(30.0, 1e-4) - 30.0
-    assert 1.0 / gap == pytest.approx(math.sqrt(hazard / 2e-4), rel=0.05)
+
+@pytest.mark.parametrize("age", [0.7, 3.0, 15.0, 30.0, 60.0, 300.0, 2_000.0, 5_000.0, 40_000.0])
+def test_questions_follow_the_hazard(age: float) -> None:
+    """At any age the density of questions is sqrt(hazard / 2c) of the mixture that is believed."""
+    step, price = 1e-3 * age, 1e-4
+    hazard = (math.log(survival(age - step)) - math.log(survival(age + step))) / (2.0 * step)
+    gap = UNI.next_age(age, price) - age
+    assert 1.0 / gap == pytest.approx(math.sqrt(hazard / (2.0 * price)), rel=0.06)
+
+
+def test_nothing_is_asked_before_anything_can_have_ended() -> None:
+    """In the first half second nothing is believed to end, so even the cheapest question waits for it."""
+    assert UNI.next_age(0.0, 1e-6) > 0.5
+    assert UNI.next_age(0.0, 1e-3) == pytest.approx(0.5, abs=0.15)
 
 
 def test_beyond_all_belief_there_is_no_next_age() -> None:

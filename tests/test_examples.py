@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,36 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in keys}
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[subprocess.Popen[str], Path]]]:
+    """All of them at once: they mostly wait."""
+    running = {}
+    for name in PROGRAMS:
+        folder = tmp_path_factory.mktemp(name.removesuffix(".py"))
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", EXAMPLES / name],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running[name] = process, folder
+    yield running
+    for process, _ in running.values():
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_an_example_runs(name: str, tmp_path: Path) -> None:
+def test_an_example_runs(name: str, started: dict[str, tuple[subprocess.Popen[str], Path]]) -> None:
     """With no key it starts the sandbox by itself, and ends well."""
-    result = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / name],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    assert "sandbox" in result.stdout
-    if "out/" in result.stdout:
-        assert list((tmp_path / "out").iterdir())
+    process, folder = started[name]
+    output, errors = process.communicate(timeout=50)
+    assert (process.returncode, errors) == (0, "")
+    assert "sandbox" in output
+    if "out/" in output:
+        assert list((folder / "out").iterdir())
 
 
 @pytest.mark.looptime(False)
@@ -69,7 +84,9 @@ async def speak(client: httpx.AsyncClient) -> None:
     """What a browser or another service would ask."""
     waited, quick, failed, refused = await asyncio.gather(
         client.post("/images", json={"prompt": "a paper boat [[processing=5]]"}),
-        client.post("/images/jobs", json={"prompt": "a paper boat [[processing=5]]", "model": "leonardo/gemini-image-2"}),
+        client.post(
+            "/images/jobs", json={"prompt": "a paper boat [[processing=5]]", "model": "leonardo/gemini-image-2"}
+        ),
         client.post("/images", json={"prompt": "a bad boat [[processing=5 fail=content_moderated]]"}),
         client.post("/images", json={"prompt": " "}),
     )

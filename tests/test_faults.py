@@ -59,7 +59,9 @@ async def test_a_create_whose_outcome_is_open_is_never_repeated(model: str, faul
     """There is at most one job at the vendor, and the caller is told."""
     result, jobs = await outcome(model, f"create={fault}")
     assert isinstance(result, aiogen.SubmissionUnknown), result
-    assert len(jobs) == (fault.endswith("after") or fault in ("hang", "half-json", "empty", "list", "null", "wrong-types"))
+    assert len(jobs) == (
+        fault.endswith("after") or fault in ("hang", "half-json", "empty", "list", "null", "wrong-types")
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,8 @@ async def test_leonardos_ways_to_say_not_found(shape: Any) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "faults",
-    ["500*3", "502,503,504", "429@5*2", "abuse", "html*2", "half-json", "empty*3", "list", "null", "wrong-types", "huge@20",
-     "cut-before", "cut-after", "hang", "slow@20", "error-200@500", "500@date"],
+    ["500*3", "502,503,504", "429@5*2", "abuse", "html*2", "half-json", "empty*3", "list", "null", "wrong-types",
+     "huge@20", "cut-before", "cut-after", "hang", "slow@20", "error-200@500", "500@date"],
 )  # fmt: skip
 async def test_polls_that_fail_do_not_end_a_job(model: str, faults: str) -> None:
     """Each in turn, and the job still completes."""
@@ -139,7 +141,7 @@ async def test_oddities_that_pass(model: str, directive: str) -> None:
     assert isinstance(result, aiogen.Generation), result
 
 
-@pytest.mark.parametrize("code", [code.value for code in FailureCode][:9] + ["null", "gremlins"])
+@pytest.mark.parametrize("code", [*[code.value for code in FailureCode][:9], "null", "gremlins"])
 async def test_lumas_failure_codes(code: str) -> None:
     """Nine known ones, none, and a new one."""
     result, _ = await outcome("luma/uni-1", f"fail={code}")

@@ -107,7 +107,7 @@ def test_waits_grow_with_each_failure() -> None:
     """As `backoff` drives it: an empty first step, then one wait per failure."""
     steps = waits(draw=highest)
     assert next(steps) == 0.0
-    assert [steps.send(NetworkError("lost")) for _ in range(4)] == [0.5, 1.0, 2.0, 4.0]
+    assert [steps.send(NetworkError("lost")) for _ in range(8)] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
 def test_waits_have_their_own_bounds() -> None:
@@ -160,3 +160,8 @@ def test_which_reads_are_worth_repeating(error: Exception, again: bool) -> None:
 def test_patience_has_an_end(asked: float | None, again: bool) -> None:
     """A read is not repeated if the vendor asks to wait longer than the caller is willing to."""
     assert worth_repeating(RateLimited("slow", retry_after=asked), 10.0) is again
+
+
+def test_who_has_no_patience_may_still_repeat() -> None:
+    """Where the vendor asks for no wait, none is too long."""
+    assert worth_repeating(NetworkError("lost"), 0.0)

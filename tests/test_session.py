@@ -422,7 +422,7 @@ async def test_leaving_that_is_itself_cancelled_does_not_call_a_create_unsent() 
     """Whoever does not wait for the answer is told that the job may be running and charged."""
     async with Sandbox() as box, aiogen.Session(both(box)) as session:
         sent = await session.submit("luma/uni-1", "a boat [[create=hang]]")
-        while not box.jobs:  # noqa: ASYNC110
+        while not box.jobs:
             await asyncio.sleep(0.01)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.0):

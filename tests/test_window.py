@@ -271,6 +271,15 @@ def test_probing_ends_at_what_was_configured() -> None:
     assert [now for now in range(121, 5_000) if window.create_at(now, 1) <= now] == []
 
 
+def test_probing_ends_when_everything_ran() -> None:
+    """If as much ran as was configured there is nothing left to try, now or later."""
+    window = window_of(active=2)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    accept(window, 61.0, weight=2)
+    assert window.figures(61.0)["max_active"] == 2
+    assert [now for now in range(61, 5_000) if window.create_at(now, 1) <= now] == []
+
+
 def test_what_runs_fits() -> None:
     """If more run than was thought to fit, then as many fit, but never more than configured."""
     window = window_of(active=4)
@@ -458,6 +467,15 @@ def test_an_answered_read_ends_the_doubling() -> None:
         window.request_served()
 
 
+def test_a_late_refusal_of_an_old_batch_pauses_as_long() -> None:
+    """A refusal that comes late, after others were served, pauses no shorter than the first did."""
+    window = window_of()
+    window.throttled(1.0, Throttle.ACCOUNT, None, sent_at=0.0, read=True)
+    window.request_served()
+    window.throttled(30.0, Throttle.ACCOUNT, None, sent_at=0.0, read=True)
+    assert window.request_at(30.0) == 35.0
+
+
 def test_refused_together_is_paused_once() -> None:
     """Reads in flight that meet the same limit together make one pause, not one twice as long for each."""
     window = window_of()
@@ -564,6 +582,11 @@ def test_the_figures() -> None:
         "requests_per_minute": 600,
         "held_seconds": 12.3,
     }
+    window.throttled(51.0, Throttle.ACCOUNT, 0.0, sent_at=51.0)
+    window.request_served()
+    for _ in range(3):
+        window.throttled(51.0, Throttle.ACCOUNT, 0.0, sent_at=51.0)
+    assert window.figures(51.0)["requests_per_minute"] == 37.9
     later = window.figures(65.0)
     assert (later["creates_used"], later["held_seconds"]) == (2, 0.0)
 

@@ -30,7 +30,7 @@ Exit codes; of several generations the gravest counts (6, 3, 2, 5, 4, 1 in this 
 
 """
 
-app = App(
+app: App = App(
     name="aiogen",
     version=f"aiogen {aiogen.__version__}",
     help=_HELP + "\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items()),

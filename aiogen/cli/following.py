@@ -19,7 +19,7 @@ from aiogen.cli.terminal import Notes, Terminal
 from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
 
-logger = logging.getLogger("aiogen")
+logger: logging.Logger = logging.getLogger("aiogen")
 
 
 @attrs.define

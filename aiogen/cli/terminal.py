@@ -27,8 +27,8 @@ class Terminal:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.out = _console(sys.stdout)
-        self.err = _console(sys.stderr)
+        self.out: Console = _console(sys.stdout)
+        self.err: Console = _console(sys.stderr)
         values = (os.environ.get(cls.key_variable, "") for cls in PROVIDERS)
         self._secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
 

@@ -374,10 +374,7 @@ def _details(response: Response, verb: str) -> tuple[str, bool]:
         return shorten(detail, 500), True
     if isinstance(detail, list):  # the usual shape of such frameworks' validation errors
         parts = [
-            f"{_place(item.get('loc'))}: {item.get('msg')}"
-            if isinstance(item, dict)
-            else str(item)
-            for item in detail
+            f"{_place(item.get('loc'))}: {item.get('msg')}" if isinstance(item, dict) else str(item) for item in detail
         ]
         return shorten("; ".join(parts), 500), True
     return shorten(str(detail if detail is not None else document), 500), True

@@ -46,8 +46,8 @@ class Sandbox:
             raise ValueError(f"speed must be greater than 0, not {speed}")
         self.seed = seed
         self.speed = speed
-        self.luma = luma or LumaSettings()
-        self.leonardo = leonardo or LeonardoSettings()
+        self.luma: LumaSettings = luma or LumaSettings()
+        self.leonardo: LeonardoSettings = leonardo or LeonardoSettings()
         self.max_requests = max_requests
         self._host = host
         self._port = port

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-TYPES = {
+TYPES: dict[str, tuple[str, ...]] = {
     "uni-1": ("image", "image_edit", "layering"),
     "uni-1-max": ("image", "image_edit"),
     "ray-3.2": ("video", "video_edit", "video_reframe"),

@@ -111,7 +111,7 @@ class Storage:
         self._user_id = user_id
         self._workshop = workshop
 
-    latency = 0.0
+    latency: float = 0.0
 
     def headers(self, visit: Visit) -> dict[str, str]:
         return {"x-amz-request-id": visit.seen.request_id}

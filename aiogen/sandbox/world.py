@@ -65,7 +65,7 @@ class World:
         closing: asyncio.Future[None],
         max_requests: int,
     ) -> None:
-        self.jobs = Jobs()
+        self.jobs: Jobs = Jobs()
         self.requests: list[Seen] = []
         self._max_requests = max_requests
         self._clock = clock
@@ -74,11 +74,11 @@ class World:
         self._closing = closing
         self._names = random.Random(f"{seed}/requests")
         signer = Signer(clock, f"{seed}/signature".encode())
-        self.files = Files(url, clock, signer, seed=seed, lenient=luma.lenient)
-        self.storage = Storage(url, self.jobs, signer, workshop, user_id=leonardo.user_id)
-        self.luma = Luma(luma, clock, director, self.jobs, self.storage, self.files, seed=seed)
-        self.uploads = Uploads(url, clock, signer, user_id=leonardo.user_id, seed=seed)
-        self.leonardo = Leonardo(leonardo, clock, director, self.jobs, self.storage, self.uploads, seed=seed)
+        self.files: Files = Files(url, clock, signer, seed=seed, lenient=luma.lenient)
+        self.storage: Storage = Storage(url, self.jobs, signer, workshop, user_id=leonardo.user_id)
+        self.luma: Luma = Luma(luma, clock, director, self.jobs, self.storage, self.files, seed=seed)
+        self.uploads: Uploads = Uploads(url, clock, signer, user_id=leonardo.user_id, seed=seed)
+        self.leonardo: Leonardo = Leonardo(leonardo, clock, director, self.jobs, self.storage, self.uploads, seed=seed)
 
     async def receive(self, route: Route, request: web.Request) -> web.StreamResponse:
         """One request, from the record of its arrival to the answer."""

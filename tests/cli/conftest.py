@@ -54,7 +54,7 @@ class Vendors:
         """Do something as soon as a condition holds."""
 
         async def watch() -> None:
-            while not holds():  # noqa: ASYNC110 - what it looks at belongs to another thread
+            while not holds():
                 await asyncio.sleep(0.005)
             do()
 

@@ -16,9 +16,10 @@ PHOENIX = "de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3"
 async def test_the_life_of_a_generation() -> None:
     """With every answer parsed by the vendor's own models."""
     sdk = pytest.importorskip("leonardo_ai_sdk")
-    async with Sandbox(speed=20) as box, sdk.LeonardoAiSDK(
-        bearer_auth=LEONARDO_KEY, server_url=f"{box.leonardo_url}/v1"
-    ) as client:
+    async with (
+        Sandbox(speed=20) as box,
+        sdk.LeonardoAiSDK(bearer_auth=LEONARDO_KEY, server_url=f"{box.leonardo_url}/v1") as client,
+    ):
         me = await client.user.get_user_self_async()
         user_id = me.object.user_details[0].user.id
 
