@@ -120,8 +120,7 @@ class Window:
             # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
             free = self._capacity_retry_at
         if now >= self._probe_at:
-            self._cap += 1
-            self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
+            self._set_cap(self._cap + 1, now)
         if self.active and self.active + weight > self._cap:
             return self._probe_at
         return max(free, self._slot_at(now, weight), self._creates_held_until, self.request_at(now))
@@ -153,7 +152,7 @@ class Window:
         self._answered(now, weight)
         self._active += weight
         if self._active > self._cap:
-            self._cap = min(self._active, self.max_active)
+            self._set_cap(self._active, now)
         self._streak = 0
         self._creates.grow(1.0)
 
@@ -212,7 +211,7 @@ class Window:
     def _pause(self, retry_after: float | None) -> float:
         if retry_after is not None:
             return retry_after
-        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._streak - 1, 10))
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** max(0, min(self._streak - 1, 10)))
 
     def _at_capacity(self, now: float, retry_after: float | None, sent_at: float) -> None:
         if sent_at >= self._refused_at:
@@ -220,10 +219,14 @@ class Window:
             self._streak += 1
             failed_probe = self._cap < self.max_active
             self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
-        self._cap = max(1, min(self._cap, self.active))
-        self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
+        self._set_cap(min(self._cap, self.active), now)
         self._refused_for_capacity = True
         self._capacity_retry_at = now + self._pause(retry_after)
+
+    def _set_cap(self, cap: int, now: float) -> None:
+        """So many units fit, as far as is known; below what is configured, one more is tried after a while."""
+        self._cap = max(1, min(cap, self.max_active))
+        self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
 
     def unreachable(self, now: float, pause: float) -> None:
         """The provider cannot be reached: nothing is sent for a while."""

@@ -107,8 +107,7 @@ def test_questions_follow_the_hazard(age: float) -> None:
 
 def test_nothing_is_asked_before_anything_can_have_ended() -> None:
     """In the first half second nothing is believed to end, so even the cheapest question waits for it."""
-    assert UNI.next_age(0.0, 1e-6) > 0.5
-    assert UNI.next_age(0.0, 1e-3) == pytest.approx(0.5, abs=0.15)
+    assert 0.5 < UNI.next_age(0.0, 1e-6) < 0.6
 
 
 def test_beyond_all_belief_there_is_no_next_age() -> None:

@@ -74,6 +74,13 @@ def test_the_signature_of_a_url_is_not_shown() -> None:
     assert "secret" not in shown
 
 
+def test_no_raw_answer_is_shown() -> None:
+    """What the vendor wrote besides, which may hold anything, is in no repr."""
+    output = Output(kind="image", url="https://a", raw={"k": "the raw"})
+    account = Account(provider="luma", connection="luma", raw={"k": "the raw"})
+    assert "the raw" not in repr(output) + repr(account)
+
+
 def test_a_plain_url_is_shown_whole() -> None:
     """Without a query there is nothing to hide."""
     assert "'https://cdn.example.com/a.png'" in repr(Output(kind="image", url="https://cdn.example.com/a.png"))

@@ -131,7 +131,7 @@ def test_a_mapping_in_the_vendors_form(mapping: dict[str, Any], reference: Refer
     assert Reference.of(mapping) == reference
 
 
-@pytest.mark.parametrize("data", ["not base64!", "data:image/png;base64,AAAA", "AAA"])
+@pytest.mark.parametrize("data", ["not base64!", "data:image/png;base64,AAAA", "AAA", "iVBOR!w0KGgo="])
 def test_data_that_is_no_base64(data: str) -> None:
     """Text that is no base64 is refused, and not sent on to be refused later."""
     with pytest.raises(InputError, match="not valid base64"):

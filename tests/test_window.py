@@ -800,5 +800,5 @@ class WindowMachine(RuleBasedStateMachine):
 
 TestWindow = WindowMachine.TestCase
 TestWindow.settings = settings(
-    deadline=None, derandomize=True, max_examples=150, stateful_step_count=40, report_multiple_bugs=False
+    deadline=None, derandomize=True, max_examples=300, stateful_step_count=40, report_multiple_bugs=False
 )

@@ -15,6 +15,7 @@ from providers.drive import answer
 from aiogen._wire import (
     Request,
     Response,
+    Snapshot,
     Submission,
     Typical,
     parse_amount,
@@ -27,6 +28,7 @@ from aiogen._wire import (
     whole_number,
 )
 from aiogen.errors import ProtocolError
+from aiogen.models import State
 
 quick = settings(deadline=None, derandomize=True)
 
@@ -70,6 +72,14 @@ def test_an_answer_and_a_submission_show_no_content() -> None:
     """Neither what was answered nor what will be sent is in a repr."""
     shown = repr(answer({"k": "private"})) + repr(submission(prompt="a private matter"))
     assert "private" not in shown
+
+
+def test_what_is_usual_need_not_be_said() -> None:
+    """A submission weighs one unit, and a reading is neither partial nor hollow, unless somebody says so."""
+    snapshot = Snapshot(provider_id="p1", state=State.QUEUED)
+    assert submission().weight == 1
+    assert (snapshot.partial, snapshot.hollow, snapshot.strange, snapshot.outputs) == (False, False, None, ())
+    assert "private" not in repr(Snapshot(provider_id="p1", state=State.QUEUED, raw={"k": "private"}))
 
 
 # --- fingerprints
