@@ -255,6 +255,12 @@ def test_typical_seconds_are_seconds(seconds: Any) -> None:
         Luma(api_key=KEY, typical_seconds={"uni-1": seconds})
 
 
+@pytest.mark.parametrize("seconds", [0.01, 1, 86_400.0])
+def test_a_typical_duration_may_be_short_or_long(seconds: float) -> None:
+    """From a hundredth of a second to a day, any duration can be typical."""
+    assert Luma(api_key=KEY, typical_seconds={"uni-1": seconds}).typical_seconds == {"uni-1": seconds}
+
+
 def test_the_users_word_on_durations_counts() -> None:
     """A typical duration that the user gives replaces the table's, for that model only."""
     luma, table = Luma(api_key=KEY, typical_seconds={"uni-1": 5.0}), Typical(median=30.0, spread=0.9)

@@ -190,6 +190,12 @@ def test_what_leonardo_offers() -> None:
     assert Leonardo.capabilities == Capabilities(list=True, delete=True, account=True, list_page=50)
     assert (leonardo.max_active, leonardo.creates_per_minute, leonardo.requests_per_minute) == (180, 90, 1500)
     assert (leonardo.name, leonardo.nsfw, Leonardo.resend_statuses) == ("leonardo", "keep", frozenset())
+    assert not Leonardo.sends_request_id  # nothing documents it
+
+
+def test_how_often_leonardo_is_asked() -> None:
+    """At most every second, at least every half minute; what was just created may be missing for a quarter."""
+    assert (Leonardo.poll_floor, Leonardo.poll_ceiling, Leonardo.not_found_grace) == (1.0, 30.0, 15.0)
 
 
 @pytest.mark.parametrize("nsfw", ["", "KEEP", None, True])

@@ -153,6 +153,11 @@ def test_the_documented_limits() -> None:
     assert Luma.max_reference_bytes == 50 * 1024 * 1024
 
 
+def test_how_often_luma_is_asked() -> None:
+    """At most every second, at least every half minute; what was just created may be missing for ten seconds."""
+    assert (Luma.poll_floor, Luma.poll_ceiling, Luma.not_found_grace) == (1.0, 30.0, 10.0)
+
+
 # --- the body of a create
 
 
