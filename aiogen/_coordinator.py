@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,7 +23,7 @@ from aiogen._create import send
 from aiogen._job import Job
 from aiogen._poll import ask
 from aiogen._wire import Ticket, Typical
-from aiogen.errors import AiogenError, StoreError
+from aiogen.errors import AiogenError
 from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record, Store
@@ -219,15 +220,19 @@ class Coordinator:
         """
         self._leave(desk, track)
         ended = [end(job.generation) for job in track.jobs]
-        try:
-            await self.store.settle(ended)
-        except StoreError as trouble:
-            logger.error("The ledger could not be written, and the result is only in memory: %s", trouble)
+        await self.written(self.store.settle(ended))
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):
             job._update(generation, at)
             self.end(job, error or outcomes.ended(generation))
         self.kick()
+
+    async def written(self, writing: Awaitable[None]) -> None:
+        """Write to the ledger what has happened at the provider; trouble there, of any kind, must not hide it."""
+        try:
+            await writing
+        except Exception as trouble:
+            logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
 
     def abandon(self, desk: AccountDesk, track: Track, error: AiogenError) -> None:
         """Nothing more can be learned about a generation; it may go on at the vendor."""
@@ -279,7 +284,7 @@ class Coordinator:
             number, job = desk.pop()
             desk.window.create_sent(now, submission.weight)
             desk.creates_in_flight += 1
-            self._start(desk, self._creates, send(self, desk, number, job))
+            self._start(desk, self._creates, send(self, desk, number, job), partial(self._broken_create, job))
         return math.inf
 
     def _start_polls(self, desk: AccountDesk, now: float) -> float:
@@ -293,10 +298,16 @@ class Coordinator:
             key = desk.schedule.take(now)
             assert key is not None
             desk.window.request_sent(now)
-            self._start(desk, self._polls, ask(self, desk, desk.tracks[key]))
+            self._start(desk, self._polls, ask(self, desk, desk.tracks[key]), partial(self._broken_poll, desk, key))
         return math.inf
 
-    def _start(self, desk: AccountDesk, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    def _start(
+        self,
+        desk: AccountDesk,
+        tasks: set[asyncio.Task[None]],
+        work: Coroutine[Any, Any, None],
+        broken: Callable[[BaseException], None],
+    ) -> None:
         desk.in_flight += 1
         task = self._loop.create_task(work)
         tasks.add(task)
@@ -306,9 +317,18 @@ class Coordinator:
             desk.in_flight -= 1
             self.kick()
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.error("aiogen has a bug: a request ended in %r", error, exc_info=error)
+                logger.error("This is a bug in aiogen, or in a store of yours: %r", error, exc_info=error)
+                broken(error)
 
         task.add_done_callback(finished)
+
+    def _broken_create(self, job: Job, error: BaseException) -> None:
+        """Even a bug leaves no waiter waiting, nor has a create repeated."""
+        trouble = AiogenError(f"it was interrupted by {type(error).__name__}: {error}.")
+        self.end(job, outcomes.lost(job, trouble, self.clock.datetime()))
+
+    def _broken_poll(self, desk: AccountDesk, key: str, _: BaseException) -> None:
+        desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -34,9 +33,10 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> No
         try:
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
             await hub.store.intend(job.id)
-        except StoreError as error:
+        except Exception as error:
             desk.window.create_refused(hub.clock.now(), submission.weight, counted=False)
-            await _refuse(hub, job, error)
+            trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
+            await _refuse(hub, job, trouble)
             return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()
@@ -75,10 +75,7 @@ async def _accept(hub: Coordinator, desk: AccountDesk, job: Job, accepted: Accep
     if accepted.quota is not None and accepted.quota.limit is not None:
         desk.window.learn_limit(accepted.quota.limit)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    try:
-        await hub.store.confirm(job.id, snapshot.provider_id, state, at)
-    except StoreError as error:
-        logger.error("Job %s runs as %s, but the ledger did not take it: %s", job.id, snapshot.provider_id, error)
+    await hub.written(hub.store.confirm(job.id, snapshot.provider_id, state, at))
     generation = outcomes.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
     ticket = Ticket(
@@ -104,14 +101,14 @@ async def _lose(
 ) -> None:
     desk.window.create_lost(hub.clock.now(), submission.weight)
     hub.hold_place(desk, submission.weight, job.timeout)
-    await _note(hub.store.lose(job.id))
+    await hub.written(hub.store.lose(job.id))
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job, error, submitted_at))
 
 
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
-    await _note(hub.store.settle([generation]))
+    await hub.written(hub.store.settle([generation]))
     job._update(generation, hub.clock.datetime())
     hub.end(job, refusal)
 
@@ -138,7 +135,7 @@ async def _put_back(
             await _refuse_all(hub, desk, error)
             return
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
-    await _note(hub.store.retreat(job.id))
+    await hub.written(hub.store.retreat(job.id))
     _move(hub, job, State.PENDING)
     if hub.closed:
         hub.end(job, outcomes.closed(job))
@@ -155,11 +152,3 @@ def _same(error: AiogenError) -> AiogenError:
 
 def _move(hub: Coordinator, job: Job, state: State) -> None:
     job._update(attrs.evolve(job.generation, state=state), hub.clock.datetime())
-
-
-async def _note(writing: Awaitable[None]) -> None:
-    """Write to the ledger after the fact; trouble there must not hide what happened at the provider."""
-    try:
-        await writing
-    except StoreError as error:
-        logger.error("The ledger could not be written: %s", error)

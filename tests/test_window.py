@@ -378,6 +378,15 @@ def test_a_distance_is_kept_beside_the_window() -> None:
     assert window.create_at(60.0, 1) == 90.0  # the distance comes later than the room, which is there at once
 
 
+def test_a_distance_is_kept_in_a_full_window() -> None:
+    """If the window has room before the distance is over, the distance decides."""
+    window = window_of(creates=2)
+    accept(window, 0.0)
+    accept(window, 50.0)
+    refuse(window, 55.0, 55.0, Throttle.CREATES, 0.0)
+    assert window.create_at(56.0, 1) == 115.0  # one create a minute, from the refusal; there is room at 60
+
+
 def test_a_burst_before_a_refusal_is_not_held_against_it() -> None:
     """Thirty creates at once are allowed; a refusal of one does not make the next wait for the time of all."""
     window = window_of(creates=60)

@@ -289,6 +289,16 @@ def test_what_a_create_takes(model: str, endpoint: str, kind: str, timeout: floa
     assert (submission.model, submission.prompt) == (model, "p")
 
 
+@pytest.mark.parametrize(
+    "model",
+    ["motion_2.0", "text-to-video", "kling-2.5", "veo-3.1", "sora-2", "seedance-1.0", "hailuo-2_3", "wan-2.5", "ltx-2",
+     "ray-3", "runway-gen4", "pika-2"],
+)  # fmt: skip
+def test_families_of_films(model: str) -> None:
+    """A model of a family that makes films is given the time that films take."""
+    assert (encoded(LeonardoImage(prompt="p", model=model)).kind, body_of(model)["model"]) == ("video", model)
+
+
 def test_the_users_durations_are_used() -> None:
     """A typical duration given with the connection is what its creates go by."""
     leonardo = Leonardo(api_key=KEY, typical_seconds={"gemini-image-2": 7.0})
@@ -894,6 +904,29 @@ def test_words_tell_more_than_a_status(status: int, words: str, vendors: str, cl
     assert (type(error), error.code, error.status) == (cls, code, status)
 
 
+@pytest.mark.parametrize(
+    ("extensions", "cls"),
+    [
+        ({"code": "access-denied"}, AuthenticationError),
+        ({"code": "BadRequestException"}, InvalidRequest),
+        ({"code": "BAD_REQUEST"}, InvalidRequest),
+        ({"code": "NOT_FOUND"}, NotFound),
+        ({"details": {"code": "VALIDATION_ERROR"}}, InvalidRequest),
+        ({"code": "NOT", "details": {"code": "FOUND"}}, ProviderError),
+        ({"code": "HttpException", "details": {"code": "NOT_FOUND"}}, NotFound),
+    ],
+    ids=repr,
+)
+def test_the_codes_inside_an_error_tell_too(extensions: dict[str, Any], cls: type[APIError]) -> None:
+    """Where the words say nothing, either code in an error may."""
+    assert type(complaint(answer(graphql("x", **extensions)))) is cls
+
+
+def test_a_delete_that_cannot_be_read() -> None:
+    """An answer to a delete that does not say what became of it says where it should."""
+    assert complaint(answer({"ok": True}), "delete").path == "$.delete_generations_by_pk"
+
+
 def test_a_refused_request_slows_the_account() -> None:
     """Which limit was met is not documented, so the whole account slows down, as long as it was asked to."""
     error = complaint(answer({"error": "Too many requests"}, status=429, headers={"Retry-After": "9"}))
@@ -971,7 +1004,8 @@ def test_an_answer_that_cannot_be_read(body: str, what: str, call: str) -> None:
     assert type(error) is ProtocolError
     assert error.status == 203
     assert error.path.startswith("$")
-    assert f"HTTP 203 with {what}" in str(error)
+    verb = "retrieve" if call == "account" else call
+    assert f"Cannot read the answer to {verb!r}: HTTP 203 with {what}" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -674,6 +674,12 @@ def test_a_403_of_the_edge_blames_no_key(body: str) -> None:
     assert (type(error), error.code, error.status) == (ProviderError, FailureCode.PROVIDER_ERROR, 403)
 
 
+@pytest.mark.parametrize("detail", ["no", ["no"], {"why": "no"}, None])
+def test_a_403_of_the_api_is_about_the_key(detail: Any) -> None:
+    """A 403 in the API's own JSON is about the key, whatever shape its words have."""
+    assert type(complaint(answer({"detail": detail}, status=403), "retrieve")) is AuthenticationError
+
+
 @pytest.mark.parametrize(
     ("status", "cls"), [(401, AuthenticationError), (404, NotFound), (500, ProviderError), (504, ProviderError)]
 )
