@@ -79,10 +79,15 @@ class Connections(Mapping[str, Provider]):
             InputError: the model string has not the form "connection/model", or the rest cannot be right.
             ConfigurationError: there is no such connection.
         """
-        for candidate in (model, prompt):
-            if isinstance(candidate, TypedRequest):
-                name = model.partition("/")[0] if isinstance(model, str) else None
-                return self._typed(candidate, connection or name, options)
+        if isinstance(model, TypedRequest):
+            if prompt is not None:
+                raise InputError("With a typed request, the prompt goes inside it.")
+            return self._typed(model, connection, options)
+        if isinstance(prompt, TypedRequest):
+            name, _, rest = model.partition("/") if isinstance(model, str) else ("", "", "")
+            if rest.strip() and rest.strip() != prompt.model:
+                raise InputError(f"Which model, {rest.strip()!r} or the request's {prompt.model!r}? Give only one.")
+            return self._typed(prompt, connection or name.strip() or None, options)
         name, rest = self._split(model)
         provider = self.find(connection or name)
         if prompt is not None and not isinstance(prompt, str):

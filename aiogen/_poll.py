@@ -43,11 +43,13 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
                 f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id"
             )
     except AiogenError as error:
-        await _unanswered(hub, desk, track, error, sent_at)
+        if desk.tracks.get(key) is track:  # else it ended meanwhile, by another reading
+            await _unanswered(hub, desk, track, error, sent_at)
     else:
         desk.works = True
         desk.window.request_served()
-        await observe(hub, desk, track, snapshot)
+        if desk.tracks.get(key) is track:
+            await observe(hub, desk, track, snapshot)
 
 
 async def observe(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot) -> None:

@@ -36,8 +36,8 @@ def judge_create(error: AiogenError, resend_statuses: Collection[int]) -> Verdic
     if isinstance(error, ProviderError):
         if error.status in resend_statuses:
             return Verdict.UNREACHABLE
-        # A page of the network's edge (403) never reached the API.
-        return Verdict.UNKNOWN if error.status >= 500 or error.status == 408 else Verdict.REFUSED
+        # A page of the network's edge (403) never reached the API; a 5xx, or an error inside HTTP 200, may have.
+        return Verdict.REFUSED if 400 <= error.status < 500 and error.status != 408 else Verdict.UNKNOWN
     if isinstance(error, APIError | InputError):
         return Verdict.REFUSED
     return Verdict.UNKNOWN

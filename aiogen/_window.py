@@ -221,7 +221,7 @@ class Window:
             self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
         self._set_cap(min(self._cap, self.active), now)
         self._refused_for_capacity = True
-        self._capacity_retry_at = now + self._pause(retry_after)
+        self._capacity_retry_at = now + max(1.0, self._pause(retry_after))
 
     def _set_cap(self, cap: int, now: float) -> None:
         """So many units fit, as far as is known; below what is configured, one more is tried after a while."""
@@ -229,7 +229,7 @@ class Window:
         self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
 
     def unreachable(self, now: float, pause: float) -> None:
-        """The provider cannot be reached: nothing is sent for a while."""
+        """The provider cannot be reached: no create is sent for a while."""
         self._creates_held_until = max(self._creates_held_until, now + pause)
 
     def learn_limit(self, creates_per_minute: int) -> None:

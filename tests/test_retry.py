@@ -52,6 +52,7 @@ OUTCOMES = [
     (ProviderError("late", status=408), Verdict.UNKNOWN),
     (ProviderError("odd", status=599), Verdict.UNKNOWN),
     (ProviderError("edge", status=403), Verdict.REFUSED),
+    (ProviderError("an error inside a success", status=200), Verdict.UNKNOWN),
     (InvalidRequest("no", status=400), Verdict.REFUSED),
     (AuthenticationError("no", status=401), Verdict.REFUSED),
     (InsufficientFunds("no", status=402), Verdict.REFUSED),

@@ -305,7 +305,9 @@ async def test_a_blank_id_is_refused_before_anything_is_sent(call: object) -> No
         ("leonardo/gemini-image-2", "a boat", {"num_images": 10**12}, "num_images has to be"),
         ("leonardo/gemini-image-2", "a boat", {"thing": object()}, "JSON"),
         (aiogen.LumaImage(prompt="a boat"), None, {"style": "manga"}, "options go inside"),
-        ("leonardo/x", aiogen.LumaImage(prompt="a boat"), {}, "is for Luma"),
+        ("leonardo/uni-1", aiogen.LumaImage(prompt="a boat"), {}, "is for Luma"),
+        ("luma/uni-1-max", aiogen.LumaImage(prompt="a boat"), {}, "Which model"),
+        (aiogen.LumaImage(prompt="a boat"), "a ship", {}, "the prompt goes inside"),
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(

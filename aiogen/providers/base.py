@@ -112,6 +112,8 @@ class Provider:
         url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
         fill(self, "base_url", check_url(url, self.allow_insecure))
         for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
+            if not isinstance(getattr(self, limit), int):
+                raise InputError(f"{limit} has to be a whole number, not {getattr(self, limit)!r}.")
             check_number(getattr(self, limit), limit, 1, 1_000_000)
         for model, seconds in self.typical_seconds.items():
             check_number(seconds, f"typical_seconds[{model!r}]", 0.01, 86_400.0)
@@ -358,6 +360,17 @@ def check_prompt(prompt: object) -> str:
     except UnicodeEncodeError:
         raise InputError("The prompt holds half a surrogate pair, which no JSON can carry.") from None
     return prompt
+
+
+def check_extra(extra: object) -> None:
+    """Further fields of a body, by name.
+
+    Raises:
+        InputError: it is no mapping, or holds something that JSON cannot carry.
+    """
+    if not isinstance(extra, Mapping):
+        raise InputError(f"extra= holds further fields by name, {{'name': value}}; not {type(extra).__name__}.")
+    check_json(extra, "extra")
 
 
 def check_json(value: Any, where: str = "options") -> None:

@@ -41,6 +41,7 @@ from aiogen.models import Account, Action, Cost, FailureCode, Output, State
 from aiogen.providers.base import (
     Capabilities,
     Provider,
+    check_extra,
     check_id,
     check_json,
     check_number,
@@ -130,7 +131,7 @@ class LeonardoImage:
                     raise InputError(f"{name} has to be a whole number, not {value!r}.")
                 check_number(value, name, 1, 100_000)
         check_json([self.seed, self.negative_prompt, self.public], "options")
-        check_json(self.extra, "extra")
+        check_extra(self.extra)
 
     def references(self) -> tuple[()]:
         """Images are named by id in `extra`; there is nothing to read from this machine."""
@@ -217,8 +218,9 @@ class Leonardo(Provider):
             body = {"modelId": request.model, "public": request.public, **fields, **request.extra}
         else:
             extra = dict(request.extra)
-            fields |= extra.pop("parameters", {}) | extra
+            fields |= {**(extra.pop("parameters", None) or {}), **extra}
             body = {"model": request.model, "public": request.public, "parameters": fields}
+        outputs = body.get("num_images") if is_v1 else fields.get("quantity")
         is_video = any(word in request.model.lower() for word in _VIDEO_WORDS)
         return Submission(
             model=request.model,
@@ -226,7 +228,7 @@ class Leonardo(Provider):
             prompt=request.prompt,
             endpoint="v1" if is_v1 else "v2",
             body=body,
-            outputs=request.num_images,
+            outputs=outputs if isinstance(outputs, int) else None,
             timeout=_TIMEOUT_VIDEO if is_video else _TIMEOUT_IMAGE,
             typical=self.typical(request.model, _TYPICAL_VIDEO if is_video else _TYPICAL_IMAGE),
         )
@@ -234,8 +236,9 @@ class Leonardo(Provider):
     def create(self, submission: Submission) -> Exchange[Accepted]:
         """`POST /v1/generations` or `/v2/generations`."""
         response = yield self.request("create", "POST", f"/{submission.endpoint}/generations", body=submission.body)
-        document = self._answer(response, "create")
-        job = _created(document)
+        job = _accepted(response)
+        if job is None:
+            job = _created(self._answer(response, "create"))
         if job is None:
             raise unreadable(response, "create", "no generationId", "$")
         snapshot = Snapshot(
@@ -441,6 +444,14 @@ def _graphql(error: Any) -> _Error:
         code=f"{extensions.get('code') or ''} {inner.get('code') or ''}".strip(),
         status=status if isinstance(status, int) and not isinstance(status, bool) else None,
     )
+
+
+def _accepted(response: Response) -> dict[str, Any] | None:
+    """The job of an answer that has an id: whatever else is in it, that job runs and is paid for."""
+    try:
+        return _created(parse_json(response, "create")) if response.status < 300 else None
+    except ProtocolError:
+        return None
 
 
 def _created(document: Any) -> dict[str, Any] | None:

@@ -88,6 +88,11 @@ def _as_references(value: Any) -> tuple[Reference, ...]:
     return tuple(Reference.of(item) for item in (value if isinstance(value, list | tuple) else [value]))
 
 
+def _with_references(extra: Any) -> Any:
+    """Bytes and paths anywhere in it become references, so that they are read and sent like the others."""
+    return _replaced(extra, lambda reference: reference)
+
+
 def _as_reference(value: Any) -> Reference | None:
     return None if value is None else Reference.of(value)
 
@@ -116,7 +121,7 @@ class LumaImage:
     source: Reference | None = attrs.field(default=None, converter=_as_reference)
     """What an edit begins with; required for every type but `image` and `video`."""
     type: str = "image"
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=_with_references)
     """Further fields of the body, passed on as they are (`layering`, `video`, what is new)."""
 
     def __attrs_post_init__(self) -> None:
@@ -125,6 +130,10 @@ class LumaImage:
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise InputError(f"{name} has to be a Luma word such as 'uni-1' or 'image', not an empty one.")
         check_json([self.aspect_ratio, self.style, self.output_format, self.web_search, self.user_id], "options")
+        if not isinstance(self.extra, Mapping):
+            raise InputError(
+                f"extra= holds further fields by name, {{'name': value}}; not {type(self.extra).__name__}."
+            )
         for reference in self.references():
             if reference.data is not None and len(reference.data) > MAX_REFERENCE_BYTES:
                 raise InputError(
@@ -250,7 +259,7 @@ class Luma(Provider):
         extra.update(options.get("extra") or {})
         # `source` is refused for type image (API reference), so whoever gives one means an edit.
         given.setdefault("type", "image_edit" if "source" in given else "image")
-        return LumaImage(prompt=check_prompt(prompt), model=model, extra=_replaced(extra, lambda r: r), **given)
+        return LumaImage(prompt=check_prompt(prompt), model=model, extra=extra, **given)
 
     def encode(self, request: LumaImage) -> Submission:
         """The body of the create, with references as Luma writes them."""
@@ -309,7 +318,7 @@ class Luma(Provider):
             error = self._refusal(response, "retrieve")
             # The files API may not be granted to every client; that says nothing about the key.
             tolerable = isinstance(error, NotFound) or (error.status == 403 and "client is" not in error.details)
-            if not tolerable:
+            if not tolerable or not _details(response, "retrieve")[1]:
                 raise error
         else:
             parse_object(response, "retrieve")  # a page of some network in between is no proof of a key

@@ -526,3 +526,9 @@ def test_the_place_can_be_named() -> None:
     """The path begins with the word that the caller gives."""
     with pytest.raises(InputError, match=r"^extra\.a is a bytes"):
         check_json({"a": b""}, "extra")
+
+
+def test_a_limit_is_a_whole_number() -> None:
+    """Two and a half jobs cannot run at once."""
+    with pytest.raises(InputError, match="max_active has to be a whole number"):
+        Luma(api_key="k", max_active=2.5)  # type: ignore[arg-type]

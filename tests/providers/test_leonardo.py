@@ -262,6 +262,19 @@ def test_parameters_in_the_vendors_own_form() -> None:
     }  # fmt: skip
 
 
+def test_no_parameters_are_none() -> None:
+    """`parameters=None` says nothing, as everywhere."""
+    assert body_of("gemini-image-2", parameters=None)["parameters"] == {"prompt": "a boat", "quantity": 1}
+
+
+@pytest.mark.parametrize(("quantity", "outputs"), [(None, 1), (4, 4)])
+def test_how_many_were_asked_for(quantity: int | None, outputs: int) -> None:
+    """What is missing later is counted from what was really asked for, however it was said."""
+    parameters = {} if quantity is None else {"quantity": quantity}
+    submission = encoded(LEONARDO.prepare("gemini-image-2", "a boat", {"parameters": parameters}))
+    assert submission.outputs == submission.body["parameters"]["quantity"] == outputs
+
+
 def test_what_was_given_is_not_changed() -> None:
     """Preparing and encoding leave the user's dictionaries alone."""
     options = {"n": 2, "extra": {"parameters": {"mode": "FAST"}}}
@@ -321,6 +334,8 @@ def test_the_users_durations_are_used() -> None:
         ({"seed": float("nan")}, r"options\[0\] is nan"),
         ({"negative_prompt": b"x"}, r"options\[1\] is a bytes"),
         ({"extra": {"a": [object()]}}, r"extra\.a\[0\] is a object"),
+        ({"extra": "alchemy"}, "extra"),
+        ({"extra": ["alchemy"]}, "extra"),
     ],
     ids=lambda value: repr(value) if isinstance(value, dict) else "",
 )
@@ -379,6 +394,19 @@ def test_every_sample_of_an_acceptance_is_tried() -> None:
 )
 def test_other_shapes_of_an_acceptance(document: Any) -> None:
     """The first id that is one is taken, in a list of one as well."""
+    assert created(answer(document)).provider_id == V6
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"generate": {"generationId": V6}, "errors": [{"message": "the cost is not available"}]},
+        {"sdGenerationJob": {"generationId": V6}, "error": "the cost is not available", "code": "unexpected"},
+    ],
+    ids=repr,
+)
+def test_an_id_is_an_acceptance_whatever_stands_beside_it(document: Any) -> None:
+    """A generation whose id is known runs and is charged, so a complaint beside the id does not lose it."""
     assert created(answer(document)).provider_id == V6
 
 

@@ -319,6 +319,15 @@ def test_every_reference_is_found() -> None:
     assert [reference.file_id for reference in request.references()] == ["1", "2", "3", "4", "5"]
 
 
+def test_a_path_in_a_new_field_is_found() -> None:
+    """A path inside the extra fields of a typed request is a reference too, and is read like any other."""
+    request = LumaImage(prompt="a boat", extra={"video": {"start_frame": Path("a.png")}})
+    assert [reference.path for reference in request.references()] == [Path("a.png")]
+    assert encoded(request.with_files({Path("a.png"): Reference(data=PNG)})).body["video"] == {
+        "start_frame": {"data": "iVBORw0KGgo=", "media_type": "image/png"}
+    }
+
+
 def test_a_reference_may_be_as_large_as_luma_takes() -> None:
     """Fifty megabytes pass, one byte more is refused, wherever it stands."""
     largest = Reference(data=bytes(MAX_REFERENCE_BYTES), media_type="image/png")
@@ -340,6 +349,8 @@ def test_a_reference_may_be_as_large_as_luma_takes() -> None:
         ({"type": 5}, "type has to be a Luma word"),
         ({"aspect_ratio": b"16:9"}, r"options\[0\] is a bytes"),
         ({"user_id": float("nan")}, r"options\[4\] is nan"),
+        ({"extra": "layering"}, "extra"),
+        ({"extra": ["layering"]}, "extra"),
         ({"image_ref": 5}, "A reference is an https url"),
         ({"source": "http://e.com/a.png"}, "is not https"),
     ],
