@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import math
 import random
@@ -49,8 +50,10 @@ class Track:
 class AccountDesk:
     """One account.  Several connections with the same key share it, as the vendor counts them together."""
 
-    def __init__(self, provider: Provider, *, poll_cost: float) -> None:
+    def __init__(self, provider: Provider, *, poll_cost: float, max_in_flight: int) -> None:
         self.key = provider.account
+        self.places = asyncio.Semaphore(max_in_flight)
+        """For single calls; creates and questions are counted by `in_flight`."""
         self.window = Window(
             creates_per_minute=provider.creates_per_minute,
             max_active=provider.max_active,

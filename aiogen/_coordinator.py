@@ -57,6 +57,13 @@ class _Lost:
     weight: int
 
 
+@attrs.frozen
+class _LastLook:
+    """Shortly before a job's deadline it is asked about once more: what is done in time is not called late."""
+
+    job: Job
+
+
 class Coordinator:
     """One per session.  `_create.send` and `_poll.ask` carry out what it starts."""
 
@@ -67,7 +74,7 @@ class Coordinator:
         self.limits = limits
         self._loop = asyncio.get_running_loop()
         self._desks: dict[str, AccountDesk] = {}
-        self._deadlines: Agenda[Job | _Lost] = Agenda()
+        self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
         self._kicked: asyncio.Handle | None = None
@@ -83,7 +90,9 @@ class Coordinator:
         """The account that a connection belongs to."""
         desk = self._desks.get(provider.account)
         if desk is None:
-            desk = self._desks[provider.account] = AccountDesk(provider, poll_cost=self.limits.poll_cost)
+            desk = self._desks[provider.account] = AccountDesk(
+                provider, poll_cost=self.limits.poll_cost, max_in_flight=self.limits.max_in_flight
+            )
         return desk
 
     def jobs(self) -> list[Job]:
@@ -148,7 +157,7 @@ class Coordinator:
     def extend(self, job: Job, timeout: float) -> None:
         """The job's deadline is `timeout` seconds from now."""
         job.timeout = timeout
-        self._deadlines.put(job, self.clock.now() + timeout)
+        self._set_deadline(job)
         self.kick()
 
     async def close(self) -> None:
@@ -203,9 +212,16 @@ class Coordinator:
         else:
             desk.schedule.hasten(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, now)
         track.jobs.append(job)
-        self._deadlines.put(job, now + job.timeout)
+        self._set_deadline(job)
         self.kick()
         return track
+
+    def _set_deadline(self, job: Job) -> None:
+        now = self.clock.now()
+        self._deadlines.put(job, now + job.timeout)
+        self._deadlines.put(
+            _LastLook(job), now + job.timeout - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0)
+        )
 
     async def settle(
         self,
@@ -244,6 +260,7 @@ class Coordinator:
     def end(self, job: Job, error: AiogenError | None) -> None:
         """Resolve everyone who waits for this job."""
         self._deadlines.drop(job)
+        self._deadlines.drop(_LastLook(job))
         job._finish(outcomes.about(job, error) if error is not None else None)
 
     def hold_place(self, desk: AccountDesk, weight: int, seconds: float) -> None:
@@ -337,9 +354,12 @@ class Coordinator:
 
     # --- deadlines
 
-    def _expire(self, due: Job | _Lost) -> None:
+    def _expire(self, due: Job | _Lost | _LastLook) -> None:
         if isinstance(due, _Lost):
             due.desk.window.ended(due.weight)
+            return
+        if isinstance(due, _LastLook):
+            self._desks[due.job._provider.account].schedule.ask_now(due.job.provider_id or "", self.clock.now())
             return
         job = due
         desk = self._desks[job._provider.account]

@@ -176,7 +176,7 @@ class Downloader:
         self._refuse_strange(url, source)
         timeout = aiohttp.ClientTimeout(total=None, connect=30.0, sock_read=_STALL)
         try:
-            async with self._transport.reads.get(
+            async with self._transport.storage.get(
                 url, headers=headers, timeout=timeout, max_redirects=5, raise_for_status=False
             ) as answer:
                 self._begin(part, answer, source)

@@ -16,6 +16,9 @@ from aiogen._durations import Durations
 
 K = TypeVar("K", bound=Hashable)
 
+_FIRST_LOOKS = (1.0, 2.5)
+"""Ages at which every job is asked about: two cheap requests, for the model that is quicker than anyone believed."""
+
 
 @attrs.define
 class _Question:
@@ -100,5 +103,7 @@ class Schedule(Generic[K]):
         age = question.durations.next_age(
             max(0.0, asked - question.started_at), self.poll_cost / max(1.0, self.pressure)
         )
-        due = min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
+        early = next((look for look in _FIRST_LOOKS if look > asked - question.started_at), age)
+        due = question.started_at + min(age, early)
+        due = min(max(due, asked + question.floor), asked + question.ceiling)
         self._agenda.put(key, max(now, due))

@@ -53,18 +53,17 @@ class Transport:
         *,
         timeouts: Timeouts,
         max_answer_bytes: int,
-        max_connections: int,
         read_attempts: int,
         client_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self.clock = clock
         self._timeouts = timeouts
         self._max_answer_bytes = max_answer_bytes
-        self._max_connections = max_connections
         self._read_attempts = read_attempts
         self._given = client_session
         self._reads: aiohttp.ClientSession | None = client_session
         self._creates: aiohttp.ClientSession | None = client_session
+        self._storage: aiohttp.ClientSession | None = None
         self.sent = 0
         """Requests sent so far."""
 
@@ -176,7 +175,7 @@ class Transport:
                     timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
                 ) as answer,
             ):
-                body = await self._read(answer, request, context)
+                body = _without_key(await self._read(answer, request, context), provider)
                 status, got = answer.status, answer.headers
         except aiohttp.InvalidURL as error:
             raise ConfigurationError(f"The address {request.url!r} cannot be requested: {error}", **context) from None
@@ -221,18 +220,32 @@ class Transport:
     def reads(self) -> aiohttp.ClientSession:
         """The connections for everything but creates; made when first used."""
         if self._reads is None:
-            self._reads = self._open(aiohttp.TCPConnector(limit=self._max_connections))
+            self._reads = self._open(aiohttp.TCPConnector(limit=0))
         return self._reads
+
+    @property
+    def storage(self) -> aiohttp.ClientSession:
+        """The connections to whoever keeps the files: always our own, for a caller's may carry a key."""
+        if self._storage is None:
+            self._storage = self._open(aiohttp.TCPConnector(limit=0))
+        return self._storage
 
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
-        for session in (self._reads, self._creates):
+        for session in (self._reads, self._creates, self._storage):
             if session is not None and session is not self._given:
                 await session.close()
         self._reads = self._creates = self._given
+        self._storage = None
+
+
+def _without_key(body: bytes, provider: Provider) -> bytes:
+    """A vendor that quotes the key in an answer does not bring it into errors, records or logs."""
+    key = provider.api_key.encode()
+    return body.replace(key, b"[the key]") if key in body else body
 
 
 async def _encoded(body: object) -> bytes | io.BytesIO:

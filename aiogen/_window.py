@@ -87,6 +87,7 @@ class Window:
         self._refused_for_capacity = False  # until one of our own jobs ends
         self._capacity_retry_at = -math.inf
         self._refused_at = -math.inf
+        self._others_fill = False
         self._requests = Rate(per_minute=requests_per_minute, burst=max(10.0, requests_per_minute / 30.0))
         self._creates_held_until = -math.inf
         self._all_held_until = -math.inf
@@ -151,8 +152,8 @@ class Window:
         """The vendor took it; it is active until `ended`."""
         self._answered(now, weight)
         self._active += weight
-        if self._active > self._cap:
-            self._set_cap(self._active, now)
+        if self._active > self._cap or self._others_fill:
+            self._set_cap(max(self._active, self._cap + self._others_fill), now)
         self._streak = 0
         self._creates.grow(1.0)
 
@@ -219,6 +220,8 @@ class Window:
             self._streak += 1
             failed_probe = self._cap < self.max_active
             self._probe_after = min(_LONGEST_PROBE, self._probe_after * 2.0) if failed_probe else _FIRST_PROBE
+        # With nothing of ours running others fill the account, which teaches nothing: begin with one, grow with each.
+        self._others_fill = not self.active
         self._set_cap(min(self._cap, self.active), now)
         self._refused_for_capacity = True
         self._capacity_retry_at = now + max(1.0, self._pause(retry_after))

@@ -220,10 +220,18 @@ def retry_after(response: Response) -> float | None:
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        seconds = when.timestamp() - response.received_at
+        seconds = when.timestamp() - _sent_at(response)
     if seconds != seconds or seconds == float("inf"):
         return None
     return max(0.0, seconds)
+
+
+def _sent_at(response: Response) -> float:
+    """When the answer was sent by the clock that also wrote `Retry-After`; ours, if it does not say."""
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return response.received_at
 
 
 def whole_number(value: str | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
 from aiogen._wire import Exchange, Ticket, Typical
-from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited
+from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Store
@@ -142,6 +142,7 @@ class Session:
         self._closed = False
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._user_ids: dict[str, str] = {}
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -161,8 +162,12 @@ class Session:
         parts, self._parts = self._parts, None
         if parts is None:
             return
+        calls = list(self._calls)
+        for call in calls:
+            call.cancel()
         try:
             await parts.coordinator.close()
+            await asyncio.gather(*calls, return_exceptions=True)
         finally:
             await parts.transport.close()
             await self._store.close()
@@ -317,13 +322,10 @@ class Session:
         checked = [check_id(i) for i in ([ids] if isinstance(ids, str) else ids)]
         self.connections.find(connection)
         jobs = [await self.attach(connection, i, timeout=timeout) for i in checked]
-        if return_exceptions:
-            results = await asyncio.gather(*(job.result() for job in jobs), return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException) and not isinstance(result, AiogenError):
-                    raise result
-            return results  # type: ignore[return-value]
-        return list(await asyncio.gather(*(job.result() for job in jobs)))
+        async for job in self.as_completed(jobs):
+            if job.error is not None and not return_exceptions:
+                await job
+        return [job.error or job.generation for job in jobs]
 
     async def as_completed(self, jobs: Iterable[Job]) -> AsyncIterator[Job]:
         """The jobs in the order in which they end, each ready to be awaited at once."""
@@ -455,12 +457,14 @@ class Session:
         if isinstance(generation, Job):
             generation = await generation
         provider = self.connections.get(generation.connection)
-        return await parts.downloader.save(
-            generation,
-            Path(directory),
-            overwrite=overwrite,
-            refresh=self._refreshed,
-            allow_insecure=provider is not None and provider.allow_insecure,
+        return await self._until_closed(
+            parts.downloader.save(
+                generation,
+                Path(directory),
+                overwrite=overwrite,
+                refresh=self._refreshed,
+                allow_insecure=provider is not None and provider.allow_insecure,
+            )
         )
 
     # --- inside
@@ -477,7 +481,6 @@ class Session:
                 clock,
                 timeouts=self._timeouts,
                 max_answer_bytes=self._max_answer_bytes,
-                max_connections=2 * self._limits.max_in_flight,
                 read_attempts=self._read_attempts,
                 client_session=self._client_session,
             )
@@ -514,10 +517,26 @@ class Session:
             if isinstance(error, RateLimited):
                 desk.window.throttled(clock.now(), error.throttle, error.retry_after, sent_at=sent_at, read=True)
 
-        result = await parts.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
+        async with desk.places:
+            result = await self._until_closed(
+                parts.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
+            )
         desk.works = True
         desk.window.request_served()
         return result
+
+    async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it, unless the session is left meanwhile."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._calls.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task.cancelled() and self._closed:
+                raise SessionClosed("The session was left while this call was under way.") from None
+            raise
+        finally:
+            self._calls.discard(task)
 
     async def _user_id(self, provider: Provider) -> str | None:
         found = self._user_ids.get(provider.account)

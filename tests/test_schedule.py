@@ -54,7 +54,11 @@ def test_nothing_to_ask() -> None:
 def test_a_job_is_asked_about_when_it_may_have_ended() -> None:
     """The first question comes when the belief says, not at once, and not before its moment."""
     schedule = schedule_of("a")
-    due = 100.0 + UNI.next_age(0.0, 0.15)
+    for look in (101.0, 102.5):  # two early looks, for a model quicker than anyone believed
+        assert schedule.wake_at() == pytest.approx(look)
+        assert schedule.take(look) == "a"
+        schedule.answered("a", look)
+    due = 100.0 + UNI.next_age(2.5, 0.15)
     assert schedule.wake_at() == pytest.approx(due)
     assert schedule.take(due - 0.01) is None
     assert schedule.take(due + 0.01) == "a"
@@ -63,8 +67,8 @@ def test_a_job_is_asked_about_when_it_may_have_ended() -> None:
 def test_questions_follow_the_belief() -> None:
     """Each question comes where the belief places it after the one before."""
     moments = asked_at(schedule_of("a", floor=0.01), 6)
-    ages = [0.0]
-    for _ in range(6):
+    ages = [0.0, 1.0, 2.5]
+    for _ in range(4):
         ages.append(UNI.next_age(ages[-1], 0.15))
     assert moments == pytest.approx([100.0 + age for age in ages[1:]])
 
@@ -208,8 +212,10 @@ def test_lag_that_delays_others_is_dearer() -> None:
     wakes = []
     for schedule in (calm, pressed, relieved):
         schedule.track("a", 0.0, durations=UNI, started_at=0.0, floor=0.0, ceiling=30.0)
+        assert schedule.take(10.0) == "a"
+        schedule.answered("a", 10.0)
         wakes.append(schedule.wake_at())
-    assert wakes == pytest.approx([UNI.next_age(0.0, price) for price in (0.15, 0.15 / 9.0, 0.15)])
+    assert wakes == pytest.approx([UNI.next_age(10.0, price) for price in (0.15, 0.15 / 9.0, 0.15)])
 
 
 def test_dearer_requests_are_rarer() -> None:

@@ -432,3 +432,96 @@ async def test_leaving_that_is_itself_cancelled_does_not_call_a_create_unsent() 
         assert sent.state is State.UNKNOWN
         with pytest.raises(aiogen.SubmissionUnknown, match="may be running and charged"):
             await sent
+
+
+@pytest.mark.parametrize("timeout", [0.5, 1.0, 2.0, 4.0, 30.0])
+async def test_what_is_done_in_time_is_not_called_late(timeout: float) -> None:
+    """However short the deadline, the vendor is asked shortly before it."""
+    vendor = Vendor(reads=[(200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        assert (await session.generate("luma/uni-1", "a boat", timeout=timeout)).state is State.COMPLETED
+
+
+async def test_a_quick_model_is_seen_quickly() -> None:
+    """A job of a second or two is known about at the early looks."""
+    vendor = Vendor(reads=[(200, body("processing")), (200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        await session.generate("luma/uni-1", "a boat")
+    assert [round(at, 1) for at in vendor.times("GET")] == [1.0, 2.5]
+
+
+async def test_leaving_ends_single_calls_and_downloads(tmp_path: Path) -> None:
+    """Nothing goes on after the session: no call, no file half written, no connection opened anew."""
+
+    async def silent(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        if request.path.startswith("/v1"):
+            await asyncio.sleep(20.0)
+        response = aiohttp.web.StreamResponse(headers={"Content-Length": "99999"})
+        await response.prepare(request)
+        await response.write(b"\x89PNG")
+        await asyncio.sleep(500.0)
+        return response
+
+    async with serving(silent) as url, aiogen.Session([luma(url)]) as session:
+        finished = aiogen.Generation(
+            id=None,
+            provider_id=ID,
+            provider="luma",
+            connection="luma",
+            model=None,
+            state=State.COMPLETED,
+            outputs=(aiogen.Output(kind="image", url=f"{url}/a.png"),),
+        )
+        calls = [
+            asyncio.create_task(session.get("luma", ID)),
+            asyncio.create_task(session.download(finished, tmp_path)),
+        ]
+        await asyncio.sleep(5.0)
+        await session.close()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert asyncio.get_running_loop().time() < 6.0
+    assert [type(result) for result in results] == [aiogen.SessionClosed] * 2
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_waiting_for_many_ids_makes_no_tasks() -> None:
+    """Three hundred ids are three hundred entries, and after the first failure nothing is left behind."""
+
+    async def missing(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        name = request.path.rsplit("/", 1)[1]
+        if name == "id-7":
+            return aiohttp.web.json_response({"detail": "Generation not found"}, status=404)
+        return aiohttp.web.json_response({**body("processing"), "id": name})
+
+    async with serving(missing) as url, aiogen.Session([luma(url, requests_per_minute=100_000)]) as session:
+        with pytest.raises(aiogen.NotFound):
+            await session.wait_many("luma", [f"id-{i}" for i in range(300)])
+        ours = [task for task in asyncio.all_tasks() if "result" in repr(task.get_coro())]
+        assert not ours
+
+
+async def test_a_key_that_a_vendor_quotes_is_not_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    """Not in the error, not in the generation, not in the log."""
+    caplog.set_level("DEBUG")
+    vendor = Vendor(creates=[(401, {"detail": f"Invalid API key: Bearer {KEY}"})])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        with pytest.raises(aiogen.AuthenticationError, match="Invalid API key") as caught:
+            await job
+    assert KEY not in caplog.text + str(caught.value) + repr(vars(caught.value)) + repr(job.generation)
+
+
+async def test_a_callers_key_does_not_go_to_the_storage(tmp_path: Path) -> None:
+    """Headers of the caller's session are for the API; files are fetched without them."""
+    seen = []
+
+    async def storage(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        seen.append(dict(request.headers))
+        return aiohttp.web.Response(body=b"\x89PNG\r\n\x1a\n" + bytes(50), content_type="image/png")
+
+    async with serving(storage) as files, serving(Vendor(reads=[(200, done(f"{files}/a.png"))])) as url:
+        async with aiohttp.ClientSession(headers={"Authorization": "Bearer mine"}) as mine:
+            async with aiogen.Session([luma(url)], client_session=mine) as session:
+                await session.download(await session.submit("luma/uni-1", "a boat"), tmp_path)
+    assert len(seen) == 1
+    assert "Authorization" not in seen[0]

@@ -323,11 +323,25 @@ def test_time_does_not_empty_the_window() -> None:
 
 
 def test_capacity_may_go_down_to_one() -> None:
-    """Refused with nothing running, one job at a time is still tried."""
+    """Refused with one running, one job at a time is still tried."""
     window = window_of(active=10)
+    accept(window, 0.0)
     refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
     accept(window, 61.0)
     assert (window.figures(61.0)["max_active"], window.create_at(62.0, 1)) == (1, 121.0)
+
+
+def test_what_others_fill_is_not_held_against_the_account() -> None:
+    """Refused with nothing running, the next is tried alone, and each that is accepted makes room for one more."""
+    window = window_of(active=4)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    assert sent_together(window, 60.9) == 0
+    for running in range(1, 5):
+        assert window.create_at(61.0, 1) == 61.0
+        accept(window, 61.0)
+        assert window.figures(61.0)["active"] == running
+    assert window.create_at(61.0, 1) == math.inf
 
 
 # --- refused for speed

@@ -309,3 +309,9 @@ def test_what_travels_never_changes() -> None:
     response = Response(status=200)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         response.status = 500  # type: ignore[misc]
+
+
+def test_a_date_counts_from_the_clock_that_wrote_it() -> None:
+    """With the answer's own `Date`, a vendor whose clock is late is not undercut."""
+    headers = {"date": "Wed, 21 Oct 2026 12:00:00 GMT", "retry-after": "Wed, 21 Oct 2026 12:00:06 GMT"}
+    assert retry_after(Response(status=429, headers=headers, received_at=4e9)) == 6.0

@@ -89,10 +89,12 @@ _WORDS: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
         (r"authorization hook|authentication hook|access-denied", FailureCode.AUTH),
         (r"content moderation|inappropriate content|moderation_blocked", FailureCode.CONTENT_MODERATED),
         (r"not enough api tokens|insufficient (tokens|credit|balance|funds)", FailureCode.BUDGET_EXHAUSTED),
-        (r"rate limit|too many (concurrent|pending|requests|generations|jobs)|queue (is )?full|concurren",
+        (r"rate.?limit|too.?many.?(requests|concurrent|pending|generations|jobs)|throttl|queue (is )?full",
          FailureCode.RATE_LIMITED),
         (r"validation-failed|bad-request|unexpected variable|badrequestexception|validation_error|bad_request|"
          r"invalid dimensions|not supported within the production api", FailureCode.INVALID_REQUEST),
+        # The full queue's words are not documented; after the parameter that may be called so.
+        (r"concurren", FailureCode.RATE_LIMITED),
         (r"\bnot_found\b", FailureCode.NOT_FOUND),
     )
 )  # fmt: skip
@@ -335,9 +337,9 @@ class Leonardo(Provider):
         elif status >= 500 and code is not FailureCode.AUTH:
             # Whatever it says, nobody knows whether a create was carried out; "authorization hook" comes before.
             code = None
-        elif code is None and status == 403:
-            # 403 is also how a blocked prompt is refused; without those words it is about rights.
-            code = FailureCode.AUTH
+        elif code is None and status == 403 and verb == "create":
+            # The documented 403s of a create are blocked prompts, in words that change: it concerns this job alone.
+            code = FailureCode.INVALID_REQUEST
         elif code is None and status < 300:
             # An error inside HTTP 200 of which nothing says that the request was at fault.
             code = FailureCode.PROVIDER_ERROR
@@ -415,11 +417,17 @@ def _error_in(document: Any) -> _Error | None:
         if document.get("error"):
             return _Error(message=str(document["error"]), code=str(document.get("code") or ""))
         errors = document.get("errors")
-        return _graphql(errors[0]) if isinstance(errors, list) and errors else None
+        return _worst(errors) if isinstance(errors, list) and errors else None
     if isinstance(document, list) and document and isinstance(document[0], dict):
         first = document[0]
-        return _graphql(first) if "message" in first or "extensions" in first else None
+        return _worst(document) if "message" in first or "extensions" in first else None
     return None
+
+
+def _worst(errors: list[Any]) -> _Error:
+    """The first of several errors, unless another of them is a 429: that one says to wait."""
+    read = [_graphql(error) for error in errors]
+    return next((error for error in read if error.status == 429), read[0])
 
 
 def _graphql(error: Any) -> _Error:
@@ -438,7 +446,9 @@ def _graphql(error: Any) -> _Error:
         message = inner["message"]
     elif isinstance(details, str) and not details.startswith("An error occurred"):
         message = details
-    status = extensions.get("statusCode") or inner.get("statusCode")
+    status = extensions.get("statusCode") or inner.get("statusCode") or error.get("statusCode")
+    if isinstance(status, str) and status.isdecimal():
+        status = int(status)
     return _Error(
         message=str(message),
         code=f"{extensions.get('code') or ''} {inner.get('code') or ''}".strip(),
