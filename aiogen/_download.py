@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import random
@@ -307,7 +308,11 @@ class _Source:
 
 def file_stem(generation: Generation, index: int) -> str:
     """The name of an output's file without its extension: connection, the vendor's id, index."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{generation.connection}-{generation.provider_id}-{index}")
+    name = f"{generation.connection}-{generation.provider_id}"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    # Two ids that differ only in what a file name cannot hold must not share a file.
+    mark = "" if safe == name else "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{safe}{mark}-{index}"
 
 
 def _is_folder(directory: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from aiohttp import web
 from serving import ID, KEY, body, luma, serving
@@ -324,3 +325,14 @@ async def test_a_job_may_be_downloaded_and_its_late_urls_too(tmp_path: Path) -> 
         asked = len(box.jobs[0].polls)
         assert len(await session.download(job, tmp_path / "later")) == 3
         assert len(box.jobs[0].polls) == asked + 1  # one question for all three
+
+
+async def test_two_ids_never_share_a_file(tmp_path: Path) -> None:
+    """Ids are opaque; what a file name cannot hold is replaced, and told apart all the same."""
+    storage = Storage()
+    async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
+        paths = []
+        for provider_id in ("a:b", "a_b", "a?b"):
+            one = attrs.evolve(generation(f"{url}/{len(paths)}.png"), provider_id=provider_id)
+            paths += await session.download(one, tmp_path)
+    assert len(set(paths)) == len(storage.seen) == 3
