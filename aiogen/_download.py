@@ -121,8 +121,8 @@ class Downloader:
                 ) from error
 
     async def _fetch(self, source: _Source, index: int, directory: Path, stem: str) -> Path:
-        descriptor, name = await asyncio.to_thread(tempfile.mkstemp, ".part", f".{stem}-", directory)
-        part = _Part(os.fdopen(descriptor, "w+b"))
+        file, name = await _open_part(directory, stem)
+        part = _Part(file)
         try:
             await self._fill(part, source, index)
             extension = self._checked(part, source.output(index), source, stem)
@@ -313,6 +313,27 @@ def file_stem(generation: Generation, index: int) -> str:
     # Two ids that differ only in what a file name cannot hold must not share a file.
     mark = "" if safe == name else "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{safe}{mark}-{index}"
+
+
+async def _open_part(directory: Path, stem: str) -> tuple[BinaryIO, str]:
+    """A temporary file beside the one it will become.  Whoever is cancelled meanwhile leaves none behind."""
+
+    def make() -> tuple[BinaryIO, str]:
+        descriptor, name = tempfile.mkstemp(".part", f".{stem}-", directory)
+        return os.fdopen(descriptor, "w+b"), name
+
+    def drop(made: asyncio.Future[tuple[BinaryIO, str]]) -> None:
+        if not made.cancelled() and made.exception() is None:
+            file, name = made.result()
+            file.close()
+            os.unlink(name)
+
+    making = asyncio.ensure_future(asyncio.to_thread(make))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        making.add_done_callback(drop)
+        raise
 
 
 def _is_folder(directory: Path) -> bool:

@@ -336,3 +336,18 @@ async def test_two_ids_never_share_a_file(tmp_path: Path) -> None:
             one = attrs.evolve(generation(f"{url}/{len(paths)}.png"), provider_id=provider_id)
             paths += await session.download(one, tmp_path)
     assert len(set(paths)) == len(storage.seen) == 3
+
+
+async def test_cancelled_downloads_leave_nothing(tmp_path: Path) -> None:
+    """At whatever moment: no half file stays."""
+    storage = Storage()
+    async with serving(storage) as url, aiogen.Session([luma(url)], max_downloads=50) as session:
+        for i in range(60):
+            one = attrs.evolve(generation(f"{url}/{i}.png"), provider_id=f"id-{i}")
+            task = asyncio.create_task(session.download(one, tmp_path))
+            for _ in range(i):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(5.0)
+        assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
