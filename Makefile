@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test official lint types clean
+.PHONY: help demo test official backoff lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,10 @@ test: $(VENV)/.test  ## set up, then run every test but the official clients', w
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
 	$(BIN)/python -m pytest -q -m official
+
+backoff: $(VENV)/.test  ## the same retries with backoff's maintained continuation
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/python-backoff "python-backoff>=3"
+	PYTHONPATH=$(VENV)/python-backoff $(BIN)/python -m pytest -q tests/test_transport.py
 
 lint: $(VENV)/.lint  ## ruff
 	$(BIN)/ruff check .
