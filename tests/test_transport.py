@@ -181,3 +181,21 @@ async def test_a_large_create_does_not_hold_up_the_loop() -> None:
     async with serving(big) as url, aiogen.Session([luma(url)]) as session:
         await session.generate("luma/uni-1", "warmer", image_ref=[picture, picture])
     assert [len(ref["data"]) for ref in vendor.bodies[0]["image_ref"]] == [4_000_012, 4_000_012]
+
+
+async def test_single_calls_are_bounded_too() -> None:
+    """Sixty reads at once take turns, `max_in_flight` at a time, and waiting for a turn is no network trouble."""
+    running = most = 0
+
+    async def slow(request: web.Request) -> web.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(5.0)
+        running -= 1
+        return web.json_response(done())
+
+    async with serving(slow) as url, aiogen.Session([luma(url)], max_in_flight=4, call_timeout=60.0) as session:
+        results = await asyncio.gather(*(session.get("luma", ID) for _ in range(60)))
+    assert len(results) == 60
+    assert most == 4

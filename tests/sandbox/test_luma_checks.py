@@ -42,6 +42,7 @@ def check(**body: Any) -> None:
     ],
 )
 def test_taken(body: dict[str, Any]) -> None:
+    """What the documents allow raises no refusal."""
     check(**body)
 
 

@@ -90,8 +90,9 @@ def test_layers_may_be_tiny() -> None:
 
 
 def test_every_light_can_be_painted() -> None:
-    for seed in range(12):
-        paint(picture(seed=seed, size=(64, 64)))
+    pictures = [paint(picture(seed=seed, size=(64, 64))) for seed in range(12)]
+    assert {opened(one).size for one in pictures} == {(64, 64)}
+    assert len(set(pictures)) == 12
 
 
 def test_film_begins_like_an_mp4() -> None:
