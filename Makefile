@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test official backoff lint types clean
+.PHONY: help demo test official backoff bench lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
 backoff: $(VENV)/.test  ## the same retries with backoff's maintained continuation
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/python-backoff "python-backoff>=3"
 	PYTHONPATH=$(VENV)/python-backoff $(BIN)/python -m pytest -q tests/test_transport.py
+
+bench: $(VENV)/.bench  ## every figure, picture and sentence of docs/benchmarks.md, measured on this machine
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.lint  ## ruff
 	$(BIN)/ruff check .
@@ -55,4 +58,8 @@ $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.official: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --group official
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group bench
 	touch $@

@@ -9,12 +9,14 @@ import random
 
 import attrs
 
-from aiogen._durations import Durations
+from aiogen._agenda import Agenda
 from aiogen._job import Job
+from aiogen._line import Line
+from aiogen._listing import Listing
 from aiogen._retry import delay
 from aiogen._schedule import Schedule
 from aiogen._window import Window
-from aiogen._wire import Ticket, Typical
+from aiogen._wire import Ticket
 from aiogen.models import State
 from aiogen.providers.base import Provider
 
@@ -33,6 +35,8 @@ class Track:
     """Created by this session: "not found" may then mean "not yet"."""
     jobs: list[Job] = attrs.field(factory=list)
     """Every handle to it, also those whose deadline has passed."""
+    last_answer: int | None = None
+    """Stands for the last answer that said it runs, to know the same one again."""
     was_read: bool = False
     """The vendor has told about it at least once."""
     failures: int = 0
@@ -40,6 +44,11 @@ class Track:
     hollow: int = 0
     auth_refusals: int = 0
     last_error: Exception | None = None
+
+    def forget_failures(self) -> None:
+        """It was read."""
+        self.failures = self.not_found = self.auth_refusals = 0
+        self.last_error = None
 
     @property
     def is_awaited(self) -> bool:
@@ -50,8 +59,9 @@ class Track:
 class AccountDesk:
     """One account.  Several connections with the same key share it, as the vendor counts them together."""
 
-    def __init__(self, provider: Provider, *, poll_cost: float, max_in_flight: int) -> None:
+    def __init__(self, provider: Provider, *, max_in_flight: int) -> None:
         self.key = provider.account
+        self.name = provider.name
         self.places = asyncio.Semaphore(max_in_flight)
         """For single calls; creates and questions are counted by `in_flight`."""
         self.window = Window(
@@ -60,7 +70,15 @@ class AccountDesk:
             requests_per_minute=provider.requests_per_minute,
             draw=random.uniform,
         )
-        self.schedule: Schedule[str] = Schedule(poll_cost=poll_cost)
+        self.schedule: Schedule[str] = Schedule()
+        self.line: Line[str] = Line(provider.slots)
+        can = provider.capabilities
+        self.listing = Listing(can.list_page if can.list else 0)
+        self.user_id: str | None = None
+        """Whose list it is; looked up once, under `looking_up`."""
+        self.looking_up = asyncio.Lock()
+        self.calls: Agenda[asyncio.Future[None]] = Agenda()
+        """Single calls and downloads that wait for their turn."""
         self.tracks: dict[str, Track] = {}
         self.in_flight = 0
         self.creates_in_flight = 0
@@ -71,7 +89,6 @@ class AccountDesk:
         self._gave_up_at = -math.inf
         self._unreachable_streak = 0
         self._queue: list[tuple[int, Job]] = []  # a heap; numbers are unique, so jobs are never compared
-        self._durations: dict[tuple[str | None, Typical], Durations] = {}
 
     def __repr__(self) -> str:
         return (
@@ -131,15 +148,16 @@ class AccountDesk:
 
     # --- questions
 
-    def durations(self, model: str | None, typical: Typical) -> Durations:
-        """The belief about a model, shared by all of its jobs."""
-        key = (model, typical)
-        found = self._durations.get(key)
-        if found is None:
-            found = self._durations[key] = Durations(typical)
-        return found
-
     def set_pressure(self) -> None:
-        """A second of lag delays a job, and through the place it holds every job that waits behind it."""
+        """A second of lag delays a job, and through the place it holds every job that waits behind it.
+
+        Unless the vendor has a line of its own: that is never empty while jobs wait here.
+        """
         active = max(1, len(self.tracks))
-        self.schedule.pressure = 1.0 + len(self._queue) / active
+        is_behind = self.line.slots is not None and active > self.line.slots
+        self.schedule.pressure = 1.0 if is_behind else 1.0 + len(self._queue) / active
+
+    def ahead_of(self, job: Job) -> int:
+        """How many jobs are sent before this one."""
+        ordered = sorted(entry for entry in self._queue if not entry[1].done)
+        return next((i for i, (_, other) in enumerate(ordered) if other is job), 0)

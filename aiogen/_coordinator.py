@@ -18,13 +18,17 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk, Track
 from aiogen._agenda import Agenda
+from aiogen._beliefs import Beliefs
 from aiogen._clock import TICK, Clock
 from aiogen._create import send
+from aiogen._forecast import forecast
 from aiogen._job import Job
 from aiogen._poll import ask
+from aiogen._schedule import Lesson
+from aiogen._sweep import sweep
 from aiogen._wire import Ticket, Typical
 from aiogen.errors import AiogenError
-from aiogen.models import Generation, State
+from aiogen.models import Eta, Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record, Store
 
@@ -35,6 +39,8 @@ logger = logging.getLogger("aiogen")
 
 _DRAIN_SECONDS = 30.0
 """Between two questions about a job that nobody waits for: its place at the vendor is still taken."""
+_UNSEEN = 3.0
+"""A generation behind others began at most so long before the end of the one before was seen."""
 _DRAIN_FOR = 3600.0
 """Luma forgets an active job after an hour."""
 
@@ -44,7 +50,6 @@ class Limits:
     """What bounds a coordinator; `Session` says what each is."""
 
     max_in_flight: int
-    poll_cost: float
     queue_timeout: float
     unreachable_timeout: float
 
@@ -74,6 +79,7 @@ class Coordinator:
         self.limits = limits
         self._loop = asyncio.get_running_loop()
         self._desks: dict[str, AccountDesk] = {}
+        self.beliefs = Beliefs(store)
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -90,10 +96,12 @@ class Coordinator:
         """The account that a connection belongs to."""
         desk = self._desks.get(provider.account)
         if desk is None:
-            desk = self._desks[provider.account] = AccountDesk(
-                provider, poll_cost=self.limits.poll_cost, max_in_flight=self.limits.max_in_flight
-            )
+            desk = self._desks[provider.account] = AccountDesk(provider, max_in_flight=self.limits.max_in_flight)
         return desk
+
+    def desks(self) -> list[AccountDesk]:
+        """Every account that was used."""
+        return list(self._desks.values())
 
     def jobs(self) -> list[Job]:
         """Every job that somebody may still wait for."""
@@ -106,6 +114,8 @@ class Coordinator:
             StoreError: the ledger did not take it, so it will not be sent.
         """
         provider = job._provider
+        if job.submission is not None:
+            await self.beliefs.recall(provider, job.submission.model, job.submission.typical)
         await self.store.add(
             Record(
                 id=job.id,
@@ -160,6 +170,24 @@ class Coordinator:
         self._set_deadline(job)
         self.kick()
 
+    async def turn(self, desk: AccountDesk, *, behind: float = 0.0) -> None:
+        """Wait until the account's budget has room for one more request, which is then taken.
+
+        `behind`: seconds that questions about jobs may come before it, though they were due later.
+        """
+        turn: asyncio.Future[None] = self._loop.create_future()
+        desk.calls.put(turn, self.clock.now() + behind)
+        self.kick()
+        try:
+            await turn
+        finally:
+            desk.calls.drop(turn)
+
+    def eta(self, job: Job) -> Eta | None:
+        """How long a job may still take."""
+        desk = self._desks.get(job._provider.account)
+        return forecast(self, desk, job) if desk is not None else None
+
     async def close(self) -> None:
         """Send nothing new, let creates in flight be answered, then tell every waiter."""
         self.closed = True
@@ -181,6 +209,7 @@ class Coordinator:
                     handle.cancel()
             for job in self.jobs():
                 self.end(job, outcomes.closed(job))
+        await self.beliefs.save(every=1)
 
     # --- what carries out requests reports back
 
@@ -198,23 +227,45 @@ class Coordinator:
         track = desk.tracks.get(ticket.provider_id)
         if track is None:
             track = desk.tracks[ticket.provider_id] = Track(provider, ticket, State.QUEUED, now, weight, is_ours)
-            desk.set_pressure()
-            desk.schedule.track(
-                ticket.provider_id,
-                now,
-                durations=desk.durations(ticket.model, typical),
-                started_at=now,
-                floor=provider.poll_floor,
-                ceiling=provider.poll_ceiling,
-            )
-            if not is_ours:
-                desk.schedule.ask_now(ticket.provider_id, now)  # nobody knows how far it is
+            self._schedule(desk, job, ticket, typical, is_ours, now)
         else:
-            desk.schedule.hasten(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, now)
+            price = min([job.poll_cost, *(other.poll_cost for other in track.jobs if not other.done)])
+            desk.schedule.hasten(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
         track.jobs.append(job)
         self._set_deadline(job)
         self.kick()
         return track
+
+    def _schedule(
+        self, desk: AccountDesk, job: Job, ticket: Ticket, typical: Typical, is_ours: bool, now: float
+    ) -> None:
+        key, provider = ticket.provider_id, job._provider
+        runs = True
+        if is_ours:
+            runs = desk.line.add(key)
+            desk.listing.made(key)
+        company = min(provider.capabilities.list_page, desk.line.running) if desk.listing.usable(now) else 1
+        desk.set_pressure()
+        desk.schedule.track(
+            key,
+            now,
+            phases=self.beliefs.of(provider, ticket.model, typical),
+            started_at=now,
+            floor=provider.poll_floor,
+            ceiling=provider.poll_ceiling,
+            price=job.poll_cost,
+            learns=is_ours,
+            held=not runs,
+            share=1.0 / max(1, company),
+        )
+        if not is_ours:
+            desk.schedule.ask_now(key, now)  # nobody knows how far it is
+
+    def begin(self, desk: AccountDesk, keys: list[str], at: float, *, always: bool = False) -> None:
+        """These generations were behind others at the vendor, and run now; or, as it turns out, `always` did."""
+        now = self.clock.now()
+        for key in keys:
+            desk.schedule.begins(key, now, desk.tracks[key].accepted_at if always else at)
 
     def _set_deadline(self, job: Job) -> None:
         now = self.clock.now()
@@ -234,7 +285,8 @@ class Coordinator:
 
         `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it.
         """
-        self._leave(desk, track)
+        now = self.clock.now()
+        lesson = self._leave(desk, track)
         ended = [end(job.generation) for job in track.jobs]
         await self.written(self.store.settle(ended))
         at = self.clock.datetime()
@@ -242,6 +294,10 @@ class Coordinator:
             job._update(generation, at)
             self.end(job, error or outcomes.ended(generation))
         self.kick()
+        if lesson is not None and error is None:
+            # Last: whatever may be wrong with what is learned, nobody waits longer for it.
+            desk.schedule.learn(lesson, now)
+            await self.beliefs.save()
 
     async def written(self, writing: Awaitable[None]) -> None:
         """Write to the ledger what has happened at the provider; trouble there, of any kind, must not hide it."""
@@ -284,8 +340,8 @@ class Coordinator:
     def _pump_desk(self, desk: AccountDesk, now: float) -> float:
         """Start what this account may start now; the moment at which to look again."""
         create_at = self._start_creates(desk, now)
-        poll_at = self._start_polls(desk, now)
-        return min(create_at, poll_at)
+        read_at = self._start_reads(desk, now)
+        return min(create_at, read_at)
 
     def _start_creates(self, desk: AccountDesk, now: float) -> float:
         # A quarter of the places stays free for questions: a create may take many seconds.
@@ -295,28 +351,50 @@ class Coordinator:
                 return math.inf  # the next answer looks again
             submission = entry[1].submission
             assert submission is not None
-            when = desk.window.create_at(now, submission.weight)
+            weight = desk.window.weight(submission.tariff, submission.weight)
+            when = desk.window.create_at(now, weight)
             if when > now:
                 return when
             number, job = desk.pop()
-            desk.window.create_sent(now, submission.weight)
+            desk.window.create_sent(now, weight)
             desk.creates_in_flight += 1
-            self._start(desk, self._creates, send(self, desk, number, job), partial(self._broken_create, job))
+            self._start(desk, self._creates, send(self, desk, number, job, weight), partial(self._broken_create, job))
         return math.inf
 
-    def _start_polls(self, desk: AccountDesk, now: float) -> float:
+    def _start_reads(self, desk: AccountDesk, now: float) -> float:
+        """Questions and single calls share what creates leave of the budget: first come, first served."""
         desk.set_pressure()
-        while (due := desk.schedule.wake_at()) is not None:
-            if desk.in_flight >= self.limits.max_in_flight:
-                return math.inf  # the next answer looks again
+        while True:
+            question = desk.schedule.wake_at() if desk.in_flight < self.limits.max_in_flight else None
+            call = desk.calls.wake_at()
+            due = min(math.inf if question is None else question, math.inf if call is None else call)
             when = max(due, desk.window.request_at(now))
             if when > now:
-                return when
-            key = desk.schedule.take(now)
-            assert key is not None
-            desk.window.request_sent(now)
-            self._start(desk, self._polls, ask(self, desk, desk.tracks[key]), partial(self._broken_poll, desk, key))
-        return math.inf
+                return when  # without a place for questions, the next answer looks again
+            if call == due:
+                turn = desk.calls.pop(now)
+                if turn is not None and not turn.done():  # done: its caller was cancelled just now
+                    desk.window.request_sent(now)
+                    turn.set_result(None)
+            elif (key := desk.schedule.take(now)) is not None:
+                desk.window.request_sent(now)
+                self._start_question(desk, key, now)
+
+    def _start_question(self, desk: AccountDesk, key: str, now: float) -> None:
+        """About this job alone, or with one page of the vendor's list about all that stand near it."""
+        track, schedule = desk.tracks[key], desk.schedule
+
+        def gain(name: str) -> float:
+            return schedule.gain(name, now) if name == key or schedule.is_free(name) else 0.0
+
+        page = desk.listing.page_for(key, gain) if desk.listing.usable(now) else None
+        if page is None:
+            self._start(desk, self._polls, ask(self, desk, track), partial(self._broken_poll, desk, [key]))
+            return
+        offset, names = page
+        keys = [key, *(name for name in names if name != key and schedule.take_also(name))]
+        work = sweep(self, desk, track.provider, offset, keys)
+        self._start(desk, self._polls, work, partial(self._broken_poll, desk, keys))
 
     def _start(
         self,
@@ -344,8 +422,10 @@ class Coordinator:
         trouble = AiogenError(f"it was interrupted by {type(error).__name__}: {error}.")
         self.end(job, outcomes.lost(job, trouble, self.clock.datetime()))
 
-    def _broken_poll(self, desk: AccountDesk, key: str, _: BaseException) -> None:
-        desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
+    def _broken_poll(self, desk: AccountDesk, keys: list[str], _: BaseException) -> None:
+        for key in keys:
+            if key in desk.tracks:
+                desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
@@ -382,9 +462,22 @@ class Coordinator:
         self._leave(desk, track)
         return True
 
-    def _leave(self, desk: AccountDesk, track: Track) -> None:
+    def _leave(self, desk: AccountDesk, track: Track) -> Lesson[str] | None:
+        """It is no longer followed; what its end teaches, if that is why."""
         key = track.ticket.provider_id
-        if desk.tracks.get(key) is track:
-            del desk.tracks[key]
-            desk.schedule.drop(key)
-            desk.window.ended(track.weight)
+        if desk.tracks.get(key) is not track:
+            return None
+        del desk.tracks[key]
+        lesson = desk.schedule.drop(key)
+        desk.window.ended(track.weight)
+        desk.listing.gone(key)
+        now = self.clock.now()
+        hasty = lesson is not None and lesson.is_hasty(now)
+        begun, always = desk.line.ended(key, hasty=hasty)
+        if always:
+            desk.schedule.ran_all_along(now)
+        if begun:
+            # The one before ended between its last two answers.
+            since = lesson.asked_at if lesson is not None else now
+            self.begin(desk, begun, max((since + now) / 2.0, now - _UNSEEN), always=always)
+        return None if hasty else lesson

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
 from aiogen._retry import Verdict, judge_create
-from aiogen._wire import Accepted, Submission, Ticket
+from aiogen._wire import Accepted, Quota, Submission, Ticket
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.models import State
 
@@ -24,17 +25,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aiogen")
 
 
-async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
+async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weight: int) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
     submission = job.submission
     assert submission is not None
     sent_at = hub.clock.now()
+    was_alone = desk.creates_in_flight == 1
     try:
         try:
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
             await hub.store.intend(job.id)
         except Exception as error:
-            desk.window.create_refused(hub.clock.now(), submission.weight, counted=False)
+            desk.window.create_refused(hub.clock.now(), weight, counted=False)
             trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
             await _refuse(hub, job, trouble)
             return
@@ -46,34 +48,43 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> No
             verdict = judge_create(error, job._provider.resend_statuses)
             logger.debug("create of job %s: %s, %s", job.id, verdict, error)
             if verdict is Verdict.UNKNOWN:
-                await _lose(hub, desk, job, error, submission, submitted_at)
+                await _lose(hub, desk, job, error, weight, submitted_at)
             elif verdict is Verdict.REFUSED:
-                desk.window.create_refused(hub.clock.now(), submission.weight, counted=True)
+                desk.window.create_refused(hub.clock.now(), weight, counted=True)
                 await _refuse(hub, job, error)
                 if isinstance(error, AuthenticationError | InsufficientFunds):
                     await _refuse_all(hub, desk, error)
             else:
-                await _put_back(hub, desk, number, job, error, sent_at)
+                await _put_back(hub, desk, number, job, error, sent_at, weight)
         except asyncio.CancelledError:
             # The session was torn down without waiting: the answer is nowhere.
             torn = AiogenError("The session was torn down before the answer came.")
-            await _lose(hub, desk, job, torn, submission, submitted_at)
+            await _lose(hub, desk, job, torn, weight, submitted_at)
             raise
         else:
-            await _accept(hub, desk, job, accepted, submission)
+            await _accept(hub, desk, job, accepted, submission, weight, alone=desk.creates_in_flight == 1 and was_alone)
     finally:
         desk.creates_in_flight -= 1
 
 
-async def _accept(hub: Coordinator, desk: AccountDesk, job: Job, accepted: Accepted, submission: Submission) -> None:
+async def _accept(
+    hub: Coordinator,
+    desk: AccountDesk,
+    job: Job,
+    accepted: Accepted,
+    submission: Submission,
+    weight: int,
+    *,
+    alone: bool,
+) -> None:
     snapshot = accepted.snapshot
     now, at = hub.clock.now(), hub.clock.datetime()
-    desk.window.create_accepted(now, submission.weight)
+    desk.window.create_accepted(now, weight)
     desk.window.request_served()
     desk.works = True
     desk.reached()
-    if accepted.quota is not None and accepted.quota.limit is not None:
-        desk.window.learn_limit(accepted.quota.limit)
+    if accepted.quota is not None:
+        _learn(desk, job, accepted.quota, submission.tariff, alone=alone)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     await hub.written(hub.store.confirm(job.id, snapshot.provider_id, state, at))
     generation = outcomes.advanced(job.generation, snapshot, state, at)
@@ -84,11 +95,22 @@ async def _accept(hub: Coordinator, desk: AccountDesk, job: Job, accepted: Accep
         kind=submission.kind,
         outputs=submission.outputs,
     )
-    track = hub.follow(desk, job, ticket, submission.typical, weight=submission.weight, is_ours=True)
+    track = hub.follow(desk, job, ticket, submission.typical, weight=weight, is_ours=True)
     track.state = state
     if snapshot.state.is_terminal:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)
+
+
+def _learn(desk: AccountDesk, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
+    """What the answer's headers say about the window.  A limit that was left at its default may also grow."""
+    provider = job._provider
+    default = attrs.fields_dict(type(provider))["creates_per_minute"].default
+    is_own = provider.creates_per_minute != default
+    if quota.limit is not None:
+        desk.window.learn_limit(quota.limit, ceiling=provider.creates_per_minute if is_own else math.inf)
+    if quota.remaining is not None:
+        desk.window.learn_remaining(quota.remaining, tariff, alone=alone)
 
 
 async def _lose(
@@ -96,11 +118,11 @@ async def _lose(
     desk: AccountDesk,
     job: Job,
     error: AiogenError,
-    submission: Submission,
+    weight: int,
     submitted_at: datetime,
 ) -> None:
-    desk.window.create_lost(hub.clock.now(), submission.weight)
-    hub.hold_place(desk, submission.weight, job.timeout)
+    desk.window.create_lost(hub.clock.now(), weight)
+    hub.hold_place(desk, weight, job.timeout)
     await hub.written(hub.store.lose(job.id))
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job, error, submitted_at))
@@ -120,13 +142,11 @@ async def _refuse_all(hub: Coordinator, desk: AccountDesk, error: AiogenError) -
 
 
 async def _put_back(
-    hub: Coordinator, desk: AccountDesk, number: int, job: Job, error: AiogenError, sent_at: float
+    hub: Coordinator, desk: AccountDesk, number: int, job: Job, error: AiogenError, sent_at: float, weight: int
 ) -> None:
     """Surely not carried out: back into line, at its old place.  Not an attempt."""
     now = hub.clock.now()
-    submission = job.submission
-    assert submission is not None
-    desk.window.create_refused(now, submission.weight, counted=False)
+    desk.window.create_refused(now, weight, counted=False)
     if isinstance(error, RateLimited):
         desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
     else:

@@ -1,74 +1,309 @@
-"""What is believed of how long generations take, and how densely to ask because of it.  Pure.
+"""What is believed of how long one model's generations take, learned from every answer.  Pure.
 
-For durations with hazard h, the density of questions that minimises (mean lag + c × requests) is n(t) = sqrt(h(t)/2c)
-(Keller, "Optimum checking schedules for systems subject to random failure", 1974).  `Durations` keeps the integral
-of sqrt(h/2) on a grid; the price c only scales it, so one table serves every price: the next question after one at
-age t is due where the integral has grown by sqrt(c).
-
-The belief is a mixture: mostly the lognormal that the provider file calls typical, a part that any duration between
-half a second and an hour is as likely on a log scale (a new model, a quiet day, a small image), so that no duration
-is a surprise and no job is ever forgotten.
+An answer tells an interval, never a moment: "not at the last look, done at this one".  What runs still counts too:
+in a batch the short ones end first, and a belief that looked only at ends would be too short for a long time.  So the
+life table is kept (ends and exposure per bin of age), and several shapes are fitted to it.  Each shape is scored by
+how likely it called every duration before it was told, and the belief is their mixture by score.  Old scores and old
+ends fade, so that a model that became faster is believed to be.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from collections import deque
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any
 
+from aiogen import _curves as curves
+from aiogen import _shapes as shapes
+from aiogen._plan import Plan
+from aiogen._shapes import BINS, EDGES, WIDTHS, Shape
 from aiogen._wire import Typical
 
-_FROM, _TO, _RATIO = 0.1, 86_400.0, 1.05
-_ANY_FROM, _ANY_TO = 0.5, 3_600.0
-_TRUST = 0.65
-"""Weight of the typical durations against "anything goes", while nothing has been learned."""
+_FADE = 0.99
+"""What an end still counts after the next one: about a hundred ends are remembered."""
+_SCORE_FADE = 0.96
+"""What a score still counts after the next end."""
+_NEWCOMER = 1.0
+"""A shape that is new begins so far behind the best."""
+_DOUBT = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
+"""How much better (in the logarithm) a shape has to foretell than the first, to weigh as much."""
+_ALARM, _ALARM_DRIFT = 8.0, 2.0
+"""Of the test for a change (Page's cumulative sum): one false alarm in about a thousand ends."""
+_REFIT = 0.25
+"""The shapes are fitted anew when so much more has been seen."""
+_REFIT_AT_MOST = 25.0
+"""Or after so many ends."""
+_LATEST = 60
+"""So many ends are spread over their intervals again as the belief improves."""
+_HEAVY = 1e9
+"""When one end counts so much, everything is divided by it."""
+_PRICE, _PRICE_STEP = 0.15, 0.2
+"""Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
 
 
-def _lognormal_survival(t: float, typical: Typical) -> float:
-    return 0.5 * math.erfc(math.log(t / typical.median) / (typical.spread * math.sqrt(2.0)))
+_Parts = list[tuple[int, float, float]]
+"""An end spread over bins: (bin, share of it, part of the bin in question)."""
 
 
-def _any_survival(t: float) -> float:
-    if t <= _ANY_FROM:
-        return 1.0
-    # Beyond the last decade a Pareto tail takes over: survival falls, but never to nothing.
-    floor = 0.02
-    if t >= _ANY_TO:
-        return floor * _ANY_TO / t
-    return 1.0 - (1.0 - floor) * math.log(t / _ANY_FROM) / math.log(_ANY_TO / _ANY_FROM)
+class _Table:
+    """Ends and exposure per bin of age.  Instead of old ends becoming lighter, new ones become heavier."""
+
+    def __init__(self) -> None:
+        self.weight = 0.0
+        """How many ends are remembered."""
+        self._clear()
+
+    def _clear(self) -> None:
+        self._ends = [0.0] * BINS
+        self._partly = [0.0] * BINS
+        """Exposure of jobs that ran through part of a bin."""
+        self._wholly = [0.0] * (BINS + 1)
+        """How many more jobs ran through this whole bin than through the one before."""
+        self._unit = 1.0
+        """What one end counts now."""
+        self._latest: deque[tuple[float, float, float, _Parts]] = deque(maxlen=_LATEST)
+
+    def running(self, since: float, until: float) -> None:
+        self._expose(since, until, self._unit)
+
+    def ended(self, since: float, until: float, belief: Shape) -> None:
+        """One end, spread over its interval as the present belief has it."""
+        self._unit /= _FADE
+        self.weight = self.weight * _FADE + 1.0
+        parts = _spread(since, until, belief)
+        self._count(since, parts, self._unit)
+        self._latest.append((since, until, self._unit, parts))
+
+    def spread_again(self, belief: Shape) -> None:
+        """The latest ends anew, as a better belief has them (expectation maximisation)."""
+        for _ in range(len(self._latest)):
+            since, until, unit, parts = self._latest.popleft()
+            self._count(since, parts, -unit)
+            parts = _spread(since, until, belief)
+            self._count(since, parts, unit)
+            self._latest.append((since, until, unit, parts))
+
+    def restart(self, count: int, belief: Shape) -> None:
+        """Forget all but the latest ends; each of those jobs ran from its beginning."""
+        kept = list(self._latest)[-count:]
+        self.weight = 0.0
+        self._clear()
+        for since, until, _, _ in kept:
+            self.running(0.0, since)
+            self.ended(since, until, belief)
+
+    def _count(self, since: float, parts: _Parts, unit: float) -> None:
+        first = parts[0][0]
+        if EDGES[first] > since:
+            self._expose(since, EDGES[first], unit)
+        left = 1.0
+        for i, share, length in parts:
+            self._ends[i] += share * unit
+            self._partly[i] += (left - share / 2.0) * length * unit
+            left -= share
+
+    def _expose(self, since: float, until: float, unit: float) -> None:
+        i, j = shapes.bin_of(since), shapes.bin_of(until)
+        if i == j:
+            self._partly[i] += (until - since) / WIDTHS[i] * unit
+            return
+        self._partly[i] += (EDGES[i + 1] - since) / WIDTHS[i] * unit
+        self._partly[j] += (until - EDGES[j]) / WIDTHS[j] * unit
+        self._wholly[i + 1] += unit
+        self._wholly[j] -= unit
+
+    def seen(self) -> tuple[list[float], list[float]]:
+        """Ends, and exposure in bins, so that the newest end counts 1."""
+        ends = [max(0.0, value / self._unit) for value in self._ends]
+        exposure = [
+            max(0.0, (partly + wholly) / self._unit)
+            for partly, wholly in zip(self._partly, accumulate(self._wholly), strict=False)
+        ]
+        if self._unit > _HEAVY:
+            self._load(ends, exposure)
+        return ends, exposure
+
+    def _load(self, ends: list[float], exposure: list[float]) -> None:
+        unit, latest = self._unit, self._latest
+        self._clear()
+        self._ends, self._partly = list(ends), list(exposure)
+        self._latest.extend((since, until, u / unit, parts) for since, until, u, parts in latest)
+
+    def survival(self, prior: Shape) -> Shape:
+        """By ends and exposure, with a touch of the prior where little has been seen."""
+        ends, exposure = self.seen()
+        shape = [1.0]
+        for i in range(BINS):
+            hazard = math.log(prior[i] / prior[i + 1])
+            touch = 0.25 * prior[i]
+            shape.append(shape[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
+        return shape
+
+    def to_json(self) -> dict[str, Any]:
+        ends, exposure = self.seen()
+        return {"ends": ends, "exposure": exposure, "weight": self.weight}
+
+    def load(self, data: Any) -> bool:
+        """What was stored; False, and nothing changed, if it cannot be that."""
+        if not isinstance(data, dict):
+            return False
+        ends, exposure, weight = (
+            _amounts(data.get("ends")),
+            _amounts(data.get("exposure")),
+            _amounts([data.get("weight")]),
+        )
+        if ends is None or exposure is None or weight is None or not len(ends) == len(exposure) == BINS:
+            return False
+        self._clear()
+        self._load(ends, exposure)
+        self.weight = weight[0]
+        return True
+
+
+def _amounts(values: object) -> list[float] | None:
+    """Numbers as they were stored, or None if they are not all finite and at least 0."""
+    if not isinstance(values, list):
+        return None
+    amounts = [float(v) for v in values if isinstance(v, int | float) and 0.0 <= v < math.inf]
+    return amounts if len(amounts) == len(values) else None
+
+
+def _spread(since: float, until: float, belief: Shape) -> _Parts:
+    """An end somewhere in an interval; what is hardly likely is left out, which is most of a long interval."""
+    first, last = shapes.bin_of(since), shapes.bin_of(until)
+    if last > first and EDGES[last] >= until:
+        last -= 1
+    masses = [a - b for a, b in pairwise(belief[first : last + 2])]
+    lengths = [1.0] * len(masses)
+    lengths[0] = (min(until, EDGES[first + 1]) - since) / WIDTHS[first]
+    if last > first:
+        lengths[-1] = (min(until, EDGES[last + 1]) - EDGES[last]) / WIDTHS[last]
+    masses = [max(mass * length, 1e-12 * length) for mass, length in zip(masses, lengths, strict=True)]
+    least = 1e-3 * max(masses)
+    parts = [(i, m, n) for i, m, n in zip(range(first, last + 1), masses, lengths, strict=True) if m >= least]
+    total = sum(mass for _, mass, _ in parts)
+    return [(i, mass / total, length) for i, mass, length in parts]
+
+
+@lru_cache(maxsize=64)
+def _prior(typical: Typical) -> Shape:
+    return shapes.with_tail(curves.belief(typical, [0.0] * BINS, [0.0] * BINS))
 
 
 class Durations:
     """The belief about one model's durations."""
 
-    def __init__(self, typical: Typical, trust: float = _TRUST) -> None:
+    def __init__(self, typical: Typical) -> None:
         self.typical = typical
-        self._ages = [0.0]
-        self._sums = [0.0]
-        age, survival = 0.0, 1.0
-        edge = _FROM
-        while edge < _TO:
-            left = trust * _lognormal_survival(edge, typical) + (1.0 - trust) * _any_survival(edge)
-            hazard = max(0.0, math.log(survival / left)) / (edge - age)
-            self._sums.append(self._sums[-1] + math.sqrt(hazard / 2.0) * (edge - age))
-            self._ages.append(edge)
-            age, survival = edge, left
-            edge *= _RATIO
+        self._table = _Table()
+        self._prior = _prior(typical)
+        self._shapes: dict[str, Shape] = {"curves": self._prior}
+        self._scores: dict[str, float] = {"curves": 0.0}
+        self._odd, self._odd_run = [0.0, 0.0], [0, 0]
+        self._unfitted = 0.0
+        self._evidence = 0.0
+        self._plans: dict[int, Plan] = {}
+        self.seen = 0
+        """How many ends have been seen in all."""
+        self.shape: Shape = self._prior
+        """The belief: the probability to last longer than each of `_shapes.EDGES`."""
+        self.version = 0
+        """Grows whenever the belief changes."""
 
-    def next_age(self, age: float, price: float) -> float:
-        """The age at which to ask next, after having asked at `age` (both in seconds since acceptance).
+    def running(self, since: float, until: float) -> None:
+        """A job of age `until` still runs, and did at age `since`."""
+        until = min(until, EDGES[-1])
+        if since >= until:
+            return
+        self._table.running(since, until)
+        # How many ends were expected and did not come.
+        self._learned(math.log(max(1e-9, self.left(since)) / max(1e-9, self.left(until))))
 
-        `price` is what one request is worth, in seconds of waiting.
-        """
-        return self._age_at(self._sum_at(age) + math.sqrt(price))
+    def ended(self, since: float, until: float) -> None:
+        """A job ended at some age after `since`, and not after `until`."""
+        until = max(until, since + 1e-3)
+        for name, shape in self._shapes.items():
+            likely = shapes.survival(shape, since) - shapes.survival(shape, until)
+            self._scores[name] = self._scores[name] * _SCORE_FADE + math.log(max(likely, 1e-6))
+        self._table.ended(since, until, self.shape)
+        self.seen += 1
+        self._watch((self.left(since) + self.left(until)) / 2.0)
+        self._learned(1.0)
 
-    def _sum_at(self, age: float) -> float:
-        i = min(bisect_right(self._ages, age), len(self._ages) - 1)
-        a, b = self._ages[i - 1], self._ages[i]
-        return self._sums[i - 1] + (self._sums[i] - self._sums[i - 1]) * (age - a) / (b - a)
+    def _watch(self, outlasted: float) -> None:
+        """Page's test on the share of jobs that were believed to last longer: uniform, unless the model has changed."""
+        for i, share in enumerate((outlasted, 1.0 - outlasted)):
+            self._odd[i] = max(0.0, self._odd[i] - math.log(max(share, 1e-3)) - _ALARM_DRIFT)
+            self._odd_run[i] = self._odd_run[i] + 1 if self._odd[i] > 0.0 else 0
+            if self._odd[i] > _ALARM:
+                self._table.restart(self._odd_run[i], self._prior)
+                self._scores = dict.fromkeys(self._scores, 0.0)
+                self._evidence = self._unfitted = 0.0
+                self._odd, self._odd_run = [0.0, 0.0], [0, 0]
+                return
 
-    def _age_at(self, total: float) -> float:
-        i = bisect_right(self._sums, total)
-        if i >= len(self._sums):
-            return math.inf
-        low, high = self._sums[i - 1], self._sums[i]
-        return self._ages[i - 1] + (self._ages[i] - self._ages[i - 1]) * (total - low) / (high - low)
+    def left(self, age: float) -> float:
+        """The probability to last longer than `age`."""
+        return shapes.survival(self.shape, age)
+
+    def quantile(self, share: float) -> float:
+        """The age that a `share` of all jobs outlasts."""
+        return shapes.quantile(self.shape, share)
+
+    def plan(self, price: float) -> Plan:
+        """When to ask, where a request is worth `price` seconds of waiting."""
+        step = round(math.log(price / _PRICE) / _PRICE_STEP)
+        plan = self._plans.get(step)
+        if plan is None:
+            plan = self._plans[step] = Plan(self.shape, _PRICE * math.exp(step * _PRICE_STEP))
+        return plan
+
+    def _learned(self, amount: float) -> None:
+        self._unfitted += amount
+        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._evidence)):
+            self._evidence += self._unfitted
+            self._unfitted = 0.0
+            self._fit()
+
+    def _fit(self) -> None:
+        self._table.spread_again(self.shape)
+        best = max(self._scores.values())
+        self._shapes = {name: shapes.with_tail(shape) for name, shape in self._fits().items() if shape is not None}
+        self._scores = {name: self._scores.get(name, best - _NEWCOMER) for name in self._shapes}
+        best = max(self._scores.values())
+        odds = {name: math.exp(score - best - _DOUBT[name]) for name, score in self._scores.items()}
+        total = sum(odds.values())
+        self.shape = shapes.mixed([(odds[name] / total, self._shapes[name]) for name in odds if odds[name] > 1e-4])
+        self.version += 1
+        self._plans.clear()
+
+    def _fits(self) -> dict[str, Shape | None]:
+        table = self._table
+        seen, count = table.survival(self._prior), table.weight
+        median = shapes.quantile(seen, 0.5) if count >= 3.0 else None
+        fits: dict[str, Shape | None] = {"curves": curves.belief(self.typical, *table.seen(), median)}
+        if count >= 4.0:
+            spread, narrowing = shapes.spread_of(seen), count**-0.2
+            fits["flat"] = shapes.flat(seen, count)
+            fits["wide"] = shapes.smoothed(seen, max(0.02, 0.9 * spread * narrowing))
+            fits["narrow"] = shapes.smoothed(seen, max(0.05, 0.3 * spread * narrowing))
+            fits["two humps"] = shapes.two_humps(seen, count)
+        return fits
+
+    def to_json(self) -> dict[str, Any]:
+        """All that was learned, for the store."""
+        return {"table": self._table.to_json(), "scores": dict(self._scores), "seen": self.seen}
+
+    @classmethod
+    def from_json(cls, typical: Typical, data: Any) -> Durations:
+        """What was learned before; starts over where the data are of another grid."""
+        learned = cls(typical)
+        if isinstance(data, dict) and data.get("seen") and learned._table.load(data.get("table")):
+            learned.seen = int(data["seen"])
+            learned._evidence = learned._table.weight
+            scores = data.get("scores", {})
+            learned._scores |= {str(name): float(score) for name, score in scores.items() if name in _DOUBT}
+            learned._fit()
+        return learned

@@ -11,7 +11,7 @@ from typing import Any
 from aiogen._states import may_follow
 from aiogen._wire import Submission, shorten
 from aiogen.errors import AiogenError
-from aiogen.models import Event, Generation, State
+from aiogen.models import Eta, Event, Generation, State
 from aiogen.providers.base import Provider
 
 
@@ -28,12 +28,14 @@ class Job:
         "_callbacks",
         "_done",
         "_error",
+        "_forecast",
         "_loop",
         "_provider",
         "_queues",
         "connection",
         "generation",
         "id",
+        "poll_cost",
         "provider",
         "submission",
         "timeout",
@@ -46,6 +48,8 @@ class Job:
         *,
         submission: Submission | None,
         timeout: float,
+        poll_cost: float,
+        forecast: Callable[[Job], Eta | None],
     ) -> None:
         self.id: str = generation.id or ""
         """Ours: a UUID made before anything is sent."""
@@ -56,7 +60,10 @@ class Job:
         self.submission: Submission | None = submission
         self.timeout: float = timeout
         """Seconds from acceptance to the deadline."""
+        self.poll_cost: float = poll_cost
+        """Seconds of waiting that one request is worth."""
         self._provider = provider
+        self._forecast = forecast
         loop = self._loop = asyncio.get_running_loop()
         self._error: AiogenError | None = None
         self._done: asyncio.Future[None] = loop.create_future()
@@ -111,6 +118,13 @@ class Job:
         self._raise()
         return self.generation
 
+    def eta(self) -> Eta | None:
+        """How long it may still take, learned from the generations before; None when it is over or nobody can say.
+
+        While it waits for its turn here or behind others at the vendor, that is counted in.
+        """
+        return None if self._done.done() else self._forecast(self)
+
     async def accepted(self) -> str:
         """Wait until the provider has accepted the job, and return the provider's id of it.
 
@@ -127,7 +141,7 @@ class Job:
 
     async def events(self) -> AsyncIterator[Event]:
         """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed."""
-        yield Event(self.id, self.state, None, datetime.now().astimezone())
+        yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())
         if self._done.done():
             return
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -163,9 +177,10 @@ class Job:
         self.generation = generation
         if generation.provider_id is not None and self._accepted is not None:
             _wake(self._accepted)
-        if generation.state is not previous:
-            for queue in self._queues or ():
-                queue.put_nowait(Event(self.id, generation.state, previous, at))
+        if generation.state is not previous and self._queues:
+            eta = None if generation.state.is_terminal else self.eta()
+            for queue in self._queues:
+                queue.put_nowait(Event(self.id, generation.state, previous, at, eta))
 
     def _finish(self, error: AiogenError | None) -> None:
         """Resolve every waiter, once."""

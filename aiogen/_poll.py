@@ -13,13 +13,14 @@ from aiogen._states import observed
 from aiogen._wire import Failure, Snapshot
 from aiogen.errors import (
     AiogenError,
+    APIError,
     AuthenticationError,
     InvalidRequest,
     NotFound,
     ProtocolError,
     RateLimited,
 )
-from aiogen.models import FailureCode
+from aiogen.models import FailureCode, State
 
 if TYPE_CHECKING:
     from aiogen._coordinator import Coordinator
@@ -37,8 +38,8 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
     key = track.ticket.provider_id
     sent_at = hub.clock.now()
     try:
-        snapshot = await hub.transport.perform(track.provider, track.provider.get(track.ticket))
-        if snapshot.provider_id.lower() != key.lower():
+        snapshot, number = await hub.transport.look(track.provider, track.provider.get(track.ticket), track.last_answer)
+        if snapshot is not None and snapshot.provider_id.lower() != key.lower():
             raise ProtocolError(
                 f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id"
             )
@@ -48,16 +49,34 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
     else:
         desk.works = True
         desk.window.request_served()
-        if desk.tracks.get(key) is track:
-            await observe(hub, desk, track, snapshot)
+        if desk.tracks.get(key) is not track:
+            return
+        if snapshot is None:
+            track.forget_failures()
+            _goes_on(hub, desk, track, sent_at, 1.0)
+            return
+        if not snapshot.state.is_terminal:
+            track.last_answer = number
+        await observe(hub, desk, track, snapshot, sent_at=sent_at)
 
 
-async def observe(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot) -> None:
-    """A reading of a generation that is followed, wherever it comes from."""
+async def observe(
+    hub: Coordinator,
+    desk: AccountDesk,
+    track: Track,
+    snapshot: Snapshot,
+    *,
+    sent_at: float | None = None,
+    share: float = 1.0,
+) -> None:
+    """A reading of a generation that is followed, wherever it comes from.
+
+    `sent_at`: when the schedule's own question was sent; None for a reading of somebody else's.
+    `share`: the part of that question that was about this generation.
+    """
     key = track.ticket.provider_id
     track.was_read = True
-    track.failures = track.not_found = track.auth_refusals = 0
-    track.last_error = None
+    track.forget_failures()
     if snapshot.strange is not None:
         _note_strange(hub, track, snapshot.strange)
     now, at = hub.clock.now(), hub.clock.datetime()
@@ -77,14 +96,26 @@ async def observe(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: S
         )
         return
     state = observed(track.state, snapshot.state)
+    if state is State.PROCESSING and track.state is State.QUEUED:
+        desk.schedule.turned(key, now if sent_at is None else sent_at)
     track.state = state
     if state.is_terminal:
         await hub.settle(desk, track, lambda known: outcomes.advanced(known, snapshot, state, at))
         return
     for job in track.jobs:
         job._update(outcomes.advanced(job.generation, snapshot, observed(job.state, state), at), at)
-    if not hub.drained(desk, track):
-        desk.schedule.answered(key, now)
+    _goes_on(hub, desk, track, sent_at, share)
+
+
+def _goes_on(hub: Coordinator, desk: AccountDesk, track: Track, sent_at: float | None, share: float) -> None:
+    """It runs: when to ask next?"""
+    key, now = track.ticket.provider_id, hub.clock.now()
+    if hub.drained(desk, track):
+        return
+    if sent_at is None:
+        desk.schedule.known_to_run(key, now)
+    else:
+        desk.schedule.answered(key, now, sent_at=sent_at, share=share)
 
 
 async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: AiogenError, sent_at: float) -> None:
@@ -99,6 +130,8 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
         desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
         desk.schedule.failed(key, now, 0.0)
         return
+    if isinstance(error, APIError) and error.status == 503:
+        desk.window.slowed(now, error.retry_after, sent_at=sent_at)
     if isinstance(error, NotFound):
         track.not_found += 1
         grace = track.provider.not_found_grace if track.is_ours else 0.0

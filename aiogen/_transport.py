@@ -6,8 +6,10 @@ import asyncio
 import io
 import json
 import logging
+import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from uuid import uuid4
 
@@ -57,7 +59,11 @@ class Transport:
         client_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self.clock = clock
-        self._timeouts = timeouts
+        self._submit_timeout, self._read_timeout = (
+            # Exact: aiohttp would round anything above five seconds up to whole ones.
+            aiohttp.ClientTimeout(total=total, connect=timeouts.connect, ceil_threshold=math.inf)
+            for total in (timeouts.submit, timeouts.read)
+        )
         self._max_answer_bytes = max_answer_bytes
         self._read_attempts = read_attempts
         self._given = client_session
@@ -76,16 +82,41 @@ class Transport:
             APIError, ProtocolError: from the exchange.
             NetworkError: no answer came.
         """
-        try:
+        with self._reading(provider, exchange):
             request = next(exchange)
             while True:
                 if gate is not None:
                     await gate()
                 response = await self._send(request, provider)
-                request = exchange.send(response)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+                try:
+                    request = exchange.send(response)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+
+    async def look(self, provider: Provider, exchange: Exchange[T], last: int | None) -> tuple[T | None, int]:
+        """Perform an exchange of one request, unless its answer is the same as the last one.
+
+        `last` is the number that came with that one.  Most answers say "not yet" in the same bytes, so they need not
+        be read again: the result is then None.
+
+        Raises: the same as `perform`.
+        """
+        with self._reading(provider, exchange):
+            response = await self._send(next(exchange), provider)
+            number = hash((response.status, response.body))
+            if number == last:
+                return None, number
+            try:
+                exchange.send(response)
+            except StopIteration as stop:
+                return stop.value, number
+        raise ProtocolError(f"Looking at one generation of {provider.default_name} takes one request.")
+
+    @contextmanager
+    def _reading(self, provider: Provider, exchange: Exchange[T]) -> Iterator[None]:
+        try:
+            yield
         except AiogenError as error:
             error.about(provider=provider.default_name, connection=provider.name)
             raise
@@ -149,7 +180,7 @@ class Transport:
 
     async def _send(self, request: Request, provider: Provider) -> Response:
         is_create = request.verb == "create"
-        total = self._timeouts.submit if is_create else self._timeouts.read
+        timeout = self._submit_timeout if is_create else self._read_timeout
         session = self._session(is_create)
         request_id = str(uuid4()) if provider.sends_request_id else None
         headers = {"User-Agent": USER_AGENT, **request.headers}
@@ -162,37 +193,37 @@ class Transport:
         self.sent += 1
         context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
         try:
-            async with (
-                asyncio.timeout(total),
-                session.request(
-                    request.method,
-                    request.url,
-                    params=request.query or None,
-                    data=data,
-                    headers=headers,
-                    allow_redirects=False,  # a key never follows a redirect
-                    raise_for_status=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
-                ) as answer,
-            ):
+            async with session.request(
+                request.method,
+                request.url,
+                params=request.query or None,
+                data=data,
+                headers=headers,
+                allow_redirects=False,  # a key never follows a redirect
+                raise_for_status=False,
+                timeout=timeout,
+            ) as answer:
                 body = _without_key(await self._read(answer, request, context), provider)
                 status, got = answer.status, answer.headers
         except aiohttp.InvalidURL as error:
             raise ConfigurationError(f"The address {request.url!r} cannot be requested: {error}", **context) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _network_error(error, request, total, context)
+            failure = _network_error(error, request, timeout.total or 0.0, context)
             logger.debug("%s %s: %s", request.method, request.url, failure)
             raise failure from error
         logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
         return Response(
             status=status,
-            headers={name.lower(): value for name, value in got.items()},
+            headers=got,
             body=body,
             received_at=self.clock.wall(),
             request_id=got.get("X-Request-Id") or request_id,
         )
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
+        length = answer.content_length
+        if length is not None and length <= self._max_answer_bytes and "Content-Encoding" not in answer.headers:
+            return await answer.read()  # compressed bytes are counted as they are unpacked
         chunks: list[bytes] = []
         size = 0
         async for chunk in answer.content.iter_any():

@@ -25,6 +25,18 @@ _LONGEST_PAUSE = 120.0
 # A limit learned from a concurrency refusal is probed again after this long, doubling with each failed probe.
 _FIRST_PROBE = 120.0
 _LONGEST_PROBE = 3600.0
+# Requests keep an even distance, a little below the limit: the vendor counts when they arrive, not when they leave.
+_MARGIN = 0.96
+# A weight is believed when so many creates in a row cost the same.
+_SAME_DROPS = 2
+
+
+def _burst(per_minute: float) -> float:
+    """How many requests may go at once: some where their distance would be felt, hardly any at thousands a minute.
+
+    A vendor with a limit that high may count by the second.
+    """
+    return min(10.0, max(2.0, 6000.0 / per_minute))
 
 
 def _earliest(low: float, high: float) -> float:
@@ -88,12 +100,15 @@ class Window:
         self._capacity_retry_at = -math.inf
         self._refused_at = -math.inf
         self._others_fill = False
-        self._requests = Rate(per_minute=requests_per_minute, burst=max(10.0, requests_per_minute / 30.0))
+        self._requests = Rate(per_minute=requests_per_minute * _MARGIN, burst=_burst(requests_per_minute))
         self._creates_held_until = -math.inf
         self._all_held_until = -math.inf
         self._cut_at = -math.inf
         self._streak = 0  # refusals in a row; those that met the same limit together are one
         self._draw = draw
+        self._remaining: int | None = None
+        self._drops: dict[str, tuple[int, int]] = {}
+        self._weights: dict[str, int] = {}
 
     # --- requests of any kind
 
@@ -235,19 +250,73 @@ class Window:
         """The provider cannot be reached: no create is sent for a while."""
         self._creates_held_until = max(self._creates_held_until, now + pause)
 
-    def learn_limit(self, creates_per_minute: int) -> None:
-        """The vendor's own figure for creates per window, when it is lower than what was configured."""
-        if 0 < creates_per_minute < self._limit:
-            self._limit = creates_per_minute
-            self._creates.per_minute = creates_per_minute
-            self._creates.current = min(self._creates.current, creates_per_minute)
+    def slowed(self, now: float, retry_after: float | None, *, sent_at: float) -> None:
+        """The vendor is overloaded (503): half as fast, and nothing before it says so."""
+        if retry_after is not None:
+            self._all_held_until = max(self._all_held_until, now + retry_after)
+        if sent_at >= self._cut_at:
+            self._cut_at = now
+            self._requests.cut(now)
 
-    # --- for people
+    def learn_limit(self, creates_per_minute: int, *, ceiling: float) -> None:
+        """The vendor's own figure for creates per window; `ceiling` is what the user allows."""
+        limit = min(creates_per_minute, ceiling)
+        if limit <= 0 or limit == self._limit:
+            return
+        # At full speed it stays at full speed; while slowed down it goes on growing to the new limit.
+        was_full = self._creates.current >= self._limit
+        self._limit = self._creates.per_minute = limit
+        self._creates.current = limit if was_full else min(self._creates.current, limit)
+
+    def learn_remaining(self, remaining: int, kind: str, *, alone: bool) -> None:
+        """How much of the window an accepted create left.
+
+        `alone`: no other create was under way since the answer before, so the drop is what this one cost.  Slots that
+        became free meanwhile make the drop too small, creates of others too large: two in a row have to agree.
+        """
+        drop = None if self._remaining is None or not alone else self._remaining - remaining
+        self._remaining = remaining
+        if drop is None or not 1 <= drop <= self._limit:
+            return
+        last, count = self._drops.get(kind, (0, 0))
+        self._drops[kind] = (drop, count + 1 if drop == last else 1)
+        if self._drops[kind][1] >= _SAME_DROPS:
+            self._weights[kind] = drop
+
+    def weight(self, kind: str, told: int) -> int:
+        """Units that a create of this kind takes: as learned, else as the provider file says."""
+        return self._weights.get(kind, told)
+
+    # --- for forecasts and for people
+
+    @property
+    def free_places(self) -> int:
+        """Units that could begin now."""
+        return self._cap - self.active
+
+    @property
+    def creates_per_minute(self) -> float:
+        """As it is allowed now."""
+        return self._creates.current
+
+    @property
+    def creates_left(self) -> float:
+        """Units of the present window that are not used."""
+        return max(0.0, self._limit - self._recent_weight - self._unanswered)
 
     @property
     def active(self) -> int:
         """Units that run now, creates in flight included."""
         return self._active + self._unanswered
+
+    def told(self, now: float) -> str:
+        """The window in a few words."""
+        f = self.figures(now)
+        held = f", held for {f['held_seconds']:g} s" if f["held_seconds"] else ""
+        return (
+            f"{f['active']:g}/{f['max_active']:g} active, {f['creates_used']:g}/{f['creates_per_minute']:g} creates, "
+            f"{f['requests_per_minute']:g} requests/min{held}"
+        )
 
     def figures(self, now: float) -> dict[str, float]:
         """The window as plain numbers."""

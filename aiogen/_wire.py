@@ -43,7 +43,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Names in lower case."""
+    """Asked for by names in lower case."""
     body: bytes = attrs.field(default=b"", repr=False)
     received_at: float = 0.0
     """Wall-clock time of the answer, seconds since the epoch."""
@@ -77,7 +77,9 @@ class Submission:
     outputs: int | None = None
     """How many outputs are asked for, where the request says."""
     weight: int = 1
-    """Units of the account's window that it takes."""
+    """Units of the account's window that it takes, as far as the provider file knows."""
+    tariff: str = ""
+    """What the weight depends on, in the vendor's words; submissions with the same tariff weigh the same."""
     timeout: float
     """Default deadline, seconds after acceptance."""
     typical: Typical

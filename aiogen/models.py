@@ -199,6 +199,21 @@ class Account:
 
 
 @attrs.frozen
+class Eta:
+    """How long a job may still take, in seconds from now, as far as its model is known."""
+
+    seconds: float
+    """Half of such jobs have ended by then."""
+    low: float
+    """One in ten."""
+    high: float
+    """Nine in ten."""
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} s ({self.low:.0f}-{self.high:.0f})"
+
+
+@attrs.frozen
 class Event:
     """One change of a job's state, as `Job.events()` gives it."""
 
@@ -207,3 +222,5 @@ class Event:
     previous: State | None
     """None for the first event, which tells where the job stands."""
     at: datetime
+    eta: Eta | None = None
+    """How long it may still take; None when it is over, or nobody can say."""

@@ -16,13 +16,13 @@ from weakref import WeakValueDictionary
 import attrs
 
 from aiogen import _outcomes as outcomes
-from aiogen._clock import TICK, Clock
+from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
 from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
-from aiogen._wire import Exchange, Ticket, Typical
+from aiogen._wire import Exchange, Submission, Ticket, Typical
 from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
@@ -40,6 +40,7 @@ T = TypeVar("T")
 _ATTACHED = Typical(median=20.0, spread=0.8)
 _ATTACHED_TIMEOUT = 600.0
 _LONGEST = 30 * 86_400.0
+_POLL_COSTS = (0.001, 60.0)
 
 
 @attrs.frozen
@@ -66,7 +67,7 @@ class Session:
         store: Store | Literal[":memory:"] | None = None,
         allow_insecure: bool = False,
         poll_cost: float = 0.15,
-        max_in_flight: int = 32,
+        max_in_flight: int = 48,
         read_attempts: int = 5,
         queue_timeout: float = 86_400.0,
         unreachable_timeout: float = 60.0,
@@ -86,7 +87,8 @@ class Session:
             client_session: yours, used for everything and not closed; by default the session opens its own.
             store: the ledger of jobs; by default in memory.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
-            poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often.
+            poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often; `submit`,
+                `generate`, `attach` and `wait_many` take one of their own.
             max_in_flight: requests under way at once per account, 1 to 1000.
             read_attempts: how often a read is tried in all, 1 to 20.  Creates are never repeated unless they surely
                 were not carried out.
@@ -105,7 +107,7 @@ class Session:
             ConfigurationError: two connections have one name, or a provider cannot be configured.
             InputError: a number is out of its range.
         """
-        check_number(poll_cost, "poll_cost", 0.001, 60.0)
+        check_number(poll_cost, "poll_cost", *_POLL_COSTS)
         check_number(max_in_flight, "max_in_flight", 1, 1000)
         check_number(read_attempts, "read_attempts", 1, 20)
         check_number(max_downloads, "max_downloads", 1, 100)
@@ -125,10 +127,10 @@ class Session:
         """The configured providers by connection name."""
         self._limits = Limits(
             max_in_flight=max_in_flight,
-            poll_cost=poll_cost,
             queue_timeout=queue_timeout,
             unreachable_timeout=unreachable_timeout,
         )
+        self._poll_cost = poll_cost
         self._timeouts = Timeouts(connect=connect_timeout, read=read_timeout, submit=submit_timeout)
         self._read_attempts = read_attempts
         self._max_answer_bytes = max_answer_bytes
@@ -141,7 +143,6 @@ class Session:
         self._parts: _Parts | None = None
         self._closed = False
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
-        self._user_ids: dict[str, str] = {}
         self._calls: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
@@ -180,7 +181,9 @@ class Session:
         for job in self.jobs():
             counts[job.state] = counts.get(job.state, 0) + 1
         jobs = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
-        return f"<Session [{names}] {jobs}>"
+        hub, now = self._parts.coordinator, self._parts.clock.now()
+        windows = [f"{desk.name}: {desk.window.told(now)}" for desk in hub.desks()]
+        return f"<Session [{names}] {'; '.join([jobs, *windows])}>"
 
     # --- submitting
 
@@ -191,6 +194,7 @@ class Session:
         *,
         connection: str | None = None,
         timeout: float | None = None,
+        poll_cost: float | None = None,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -200,6 +204,7 @@ class Session:
             prompt: what the image should show.
             connection: the connection for a typed request; by default the one with the provider's own name.
             timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
+            poll_cost: seconds of waiting that one request about this job is worth; by default the session's.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
@@ -211,6 +216,8 @@ class Session:
         provider, request = self.connections.request(model, prompt, connection, options)
         if timeout is not None:
             check_number(timeout, "timeout", 0.001, _LONGEST)
+        if poll_cost is not None:
+            check_number(poll_cost, "poll_cost", *_POLL_COSTS)
         submission = await encode(provider, request)
         generation = Generation(
             id=str(uuid4()),
@@ -222,7 +229,7 @@ class Session:
             state=State.PENDING,
             prompt=submission.prompt,
         )
-        job = Job(generation, provider, submission=submission, timeout=timeout or submission.timeout)
+        job = self._job(generation, provider, submission, timeout or submission.timeout, poll_cost)
         await parts.coordinator.submit(job)
         self._jobs[job.id] = job
         return job
@@ -234,17 +241,21 @@ class Session:
         *,
         connection: str | None = None,
         timeout: float | None = None,
+        poll_cost: float | None = None,
         **options: Any,
     ) -> Generation:
         """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
 
         If the caller is cancelled meanwhile, the job goes on and is followed until the session is left.
         """
-        return await (await self.submit(model, prompt, connection=connection, timeout=timeout, **options))
+        job = await self.submit(model, prompt, connection=connection, timeout=timeout, poll_cost=poll_cost, **options)
+        return await job
 
     # --- following
 
-    async def attach(self, connection: str, provider_id: str, *, timeout: float | None = None) -> Job:
+    async def attach(
+        self, connection: str, provider_id: str, *, timeout: float | None = None, poll_cost: float | None = None
+    ) -> Job:
         """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
 
         Attaching twice to a running generation gives the same job, and one stream of questions.
@@ -257,6 +268,8 @@ class Session:
         provider_id = check_id(provider_id)
         if timeout is not None:
             check_number(timeout, "timeout", 0.001, _LONGEST)
+        if poll_cost is not None:
+            check_number(poll_cost, "poll_cost", *_POLL_COSTS)
         parts = self._open()
         track = parts.coordinator.tracked(provider, provider_id)
         running = next((job for job in track.jobs if not job.done), None) if track is not None else None
@@ -276,7 +289,7 @@ class Session:
                 state=State.QUEUED,
             )
         )
-        job = Job(generation, provider, submission=None, timeout=timeout or _ATTACHED_TIMEOUT)
+        job = self._job(generation, provider, None, timeout or _ATTACHED_TIMEOUT, poll_cost)
         ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
         await parts.coordinator.attach(job, ticket, _ATTACHED)
         self._jobs[job.id] = job
@@ -297,11 +310,18 @@ class Session:
         ids: Iterable[str],
         *,
         timeout: float | None = None,
+        poll_cost: float | None = None,
         return_exceptions: Literal[False] = False,
     ) -> builtins.list[Generation]: ...
     @overload
     async def wait_many(
-        self, connection: str, ids: Iterable[str], *, timeout: float | None = None, return_exceptions: bool
+        self,
+        connection: str,
+        ids: Iterable[str],
+        *,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        return_exceptions: bool,
     ) -> builtins.list[Generation | AiogenError]: ...
     async def wait_many(
         self,
@@ -309,6 +329,7 @@ class Session:
         ids: Iterable[str],
         *,
         timeout: float | None = None,
+        poll_cost: float | None = None,
         return_exceptions: bool = False,
     ) -> builtins.list[Generation] | builtins.list[Generation | AiogenError]:
         """Wait for generations made elsewhere; the results stand in the order of the ids.
@@ -317,11 +338,12 @@ class Session:
             connection: whose ids they are.
             ids: the vendor's ids; every one is checked before the first request.
             timeout: seconds from now for each, 600 by default.
+            poll_cost: seconds of waiting that one request about one of them is worth; by default the session's.
             return_exceptions: put errors among the results instead of raising the first.
         """
         checked = [check_id(i) for i in ([ids] if isinstance(ids, str) else ids)]
         self.connections.find(connection)
-        jobs = [await self.attach(connection, i, timeout=timeout) for i in checked]
+        jobs = [await self.attach(connection, i, timeout=timeout, poll_cost=poll_cost) for i in checked]
         async for job in self.as_completed(jobs):
             if job.error is not None and not return_exceptions:
                 await job
@@ -469,6 +491,23 @@ class Session:
 
     # --- inside
 
+    def _job(
+        self,
+        generation: Generation,
+        provider: Provider,
+        submission: Submission | None,
+        timeout: float,
+        poll_cost: float | None,
+    ) -> Job:
+        return Job(
+            generation,
+            provider,
+            submission=submission,
+            timeout=timeout,
+            poll_cost=poll_cost or self._poll_cost,
+            forecast=self._open().coordinator.eta,
+        )
+
     def _open(self) -> _Parts:
         if self._closed:
             raise InputError("This session is closed. Open another one: async with aiogen.Session() as session: …")
@@ -507,11 +546,8 @@ class Session:
 
         async def turn() -> None:
             nonlocal sent_at
-            # Others may take the place meanwhile, or a 429 move it: look again after each wait.
-            while (wait := desk.window.request_at(clock.now()) - clock.now()) > 0:  # noqa: ASYNC110
-                await asyncio.sleep(wait + TICK)
+            await parts.coordinator.turn(desk)
             sent_at = clock.now()
-            desk.window.request_sent(sent_at)
 
         def noted(error: AiogenError) -> None:
             if isinstance(error, RateLimited):
@@ -539,12 +575,11 @@ class Session:
             self._calls.discard(task)
 
     async def _user_id(self, provider: Provider) -> str | None:
-        found = self._user_ids.get(provider.account)
-        if found is None:
-            found = (await self._read(provider, provider.read_account)).user_id
-            if found is not None:
-                self._user_ids[provider.account] = found
-        return found
+        desk = self._open().coordinator.desk(provider)
+        async with desk.looking_up:
+            if desk.user_id is None:
+                desk.user_id = (await self._read(provider, provider.read_account)).user_id
+            return desk.user_id
 
     async def _refreshed(self, generation: Generation) -> Generation:
         return await self.get(generation.connection, generation.provider_id or "")

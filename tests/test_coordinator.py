@@ -106,7 +106,7 @@ async def test_a_store_that_breaks_its_promise(verb: str, caplog: pytest.LogCapt
 async def test_a_bug_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """If aiogen itself breaks after a create, the outcome is called unknown, and nothing is sent twice."""
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("aiogen._create._accept", broken)
@@ -122,7 +122,7 @@ async def test_a_bug_while_asking_is_survived(monkeypatch: pytest.MonkeyPatch) -
     """The question is asked again, and the deadline holds."""
     times = 0
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         nonlocal times
         times += 1
         raise RuntimeError("a bug")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import math
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
@@ -44,6 +45,7 @@ from aiogen.errors import (
 from aiogen.models import Account, Action, FailureCode
 
 MAX_ID_LENGTH = 256
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +131,11 @@ class Provider:
     def account(self) -> str:
         """Names what the vendor counts limits by, without telling the key."""
         return hmac.new(self.api_key.encode(), cls_name(self).encode(), "sha256").hexdigest()[:24]
+
+    @property
+    def slots(self) -> int | None:
+        """How many accepted generations the vendor runs at once, the others waiting behind them; None if all run."""
+        return None
 
     def headers(self) -> dict[str, str]:
         """The headers of every request; they hold the key."""
@@ -329,6 +336,8 @@ def check_id(value: object, what: str = "Generation") -> str:
     Raises:
         InputError: it is empty, too long, or has a slash or a control character in it.
     """
+    if isinstance(value, str) and _PLAIN_ID.fullmatch(value):
+        return value
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{what} ID cannot be empty. Please provide a valid {what.lower()} ID.")
     value = value.strip()
@@ -344,7 +353,7 @@ def check_id(value: object, what: str = "Generation") -> str:
 
 def path_of(value: str) -> str:
     """An id as one segment of a path."""
-    return quote(value, safe="")
+    return value if _PLAIN_ID.fullmatch(value) else quote(value, safe="")
 
 
 def check_prompt(prompt: object) -> str:

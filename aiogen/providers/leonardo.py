@@ -181,15 +181,24 @@ class Leonardo(Provider):
     max_active: int = 180
     creates_per_minute: int = 90
     requests_per_minute: int = 1500
+    running_at_once: int = 10
+    """How many images the vendor runs at once (limits page; more on custom plans).  It tells queued and running jobs
+    apart from each other nowhere, so this says which ones can end next.  More is learned from what ends."""
     nsfw: NsfwPolicy = attrs.field(default="keep")
     """What to do with pictures flagged nsfw: keep them (flagged), drop them, or call the generation failed."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        check_number(self.running_at_once, "running_at_once", 1, 1_000_000)
         if self.nsfw not in ("keep", "drop", "fail"):
             raise ConfigurationError(f"nsfw= is 'keep', 'drop' or 'fail', not {self.nsfw!r}.", action=None)
         # The vendor's own SDK takes the v1 address as its base; the versions are added here.
         object.__setattr__(self, "base_url", re.sub(r"/v[12]$", "", self.base_url))
+
+    @property
+    def slots(self) -> int | None:
+        """See `Provider.slots`."""
+        return self.running_at_once
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LeonardoImage:
         """The typed request for keywords; `n` and `quantity` mean `num_images`, the rest is passed on."""

@@ -241,7 +241,7 @@ class Luma(Provider):
     # Documented as safe to retry: the fetch proxy or the ingestion is down, nothing was queued.
     resend_statuses: ClassVar[frozenset[int]] = frozenset({502, 503})
     sends_request_id: ClassVar[bool] = True  # echoed for tracing; it is no idempotency key
-    poll_floor: ClassVar[float] = 1.0  # FAQ: every 1-5 s is fine, 2-5 s recommended
+    poll_floor: ClassVar[float] = 0.5  # FAQ: every 1-5 s is fine, 2-5 s recommended
     poll_ceiling: ClassVar[float] = 30.0
     not_found_grace: ClassVar[float] = 10.0  # nothing is documented about read-after-write
 
@@ -285,6 +285,7 @@ class Luma(Provider):
             endpoint="generations",
             body=body,
             weight=_WEIGHTS.get((request.model, request.type), 1),
+            tariff=f"{request.model}/{request.type}",
             timeout=max(timeout, _TIMEOUT_SLOW_MODEL) if slow else timeout,
             typical=self.typical(request.model, _TYPICAL.get(request.model, _TYPICAL_OTHER)),
         )
@@ -358,6 +359,8 @@ class Luma(Provider):
 
 
 def _outputs(items: list[dict[str, Any]], received_at: float) -> tuple[Output, ...]:
+    if not items:
+        return ()
     # FAQ: presigned for one hour, and every read mints a new one.
     expires_at = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
     return tuple(

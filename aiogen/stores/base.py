@@ -7,9 +7,9 @@ create is sent), then `confirm`, `retreat` or `lose`, and at last `settle`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -62,6 +62,12 @@ class Store(Protocol):
 
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
+
+    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep something that was learned, as JSON, in place of what was kept under that name."""
+
+    async def recall(self, name: str) -> Mapping[str, Any] | None:
+        """What was kept under a name, or None."""
 
     async def close(self) -> None:
         """Let go of files and threads."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -19,6 +20,7 @@ class MemoryStore:
         self._records: dict[str, Record] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished
+        self._learned: dict[str, Mapping[str, Any]] = {}
 
     async def add(self, record: Record) -> None:
         """See `Store.add`."""
@@ -55,6 +57,14 @@ class MemoryStore:
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
         return self._records.get(job_id)
+
+    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+        """See `Store.remember`."""
+        self._learned[name] = value
+
+    async def recall(self, name: str) -> Mapping[str, Any] | None:
+        """See `Store.recall`."""
+        return self._learned.get(name)
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -154,8 +154,8 @@ def test_the_documented_limits() -> None:
 
 
 def test_how_often_luma_is_asked() -> None:
-    """At most every second, at least every half minute; what was just created may be missing for ten seconds."""
-    assert (Luma.poll_floor, Luma.poll_ceiling, Luma.not_found_grace) == (1.0, 30.0, 10.0)
+    """At most every half second, at least every half minute; what was just created may be missing for ten seconds."""
+    assert (Luma.poll_floor, Luma.poll_ceiling, Luma.not_found_grace) == (0.5, 30.0, 10.0)
 
 
 # --- the body of a create

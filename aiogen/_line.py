@@ -1,0 +1,78 @@
+"""Which of an account's accepted generations run, and which wait behind them at the vendor.  Pure.
+
+Leonardo accepts two hundred images and runs ten; both are PENDING.  Generations begin in the order of submission, one
+whenever one ends.  So only the oldest `slots` are believed to run, and the clock of the next one starts when one of
+them ends.  One that ends while it should have been waiting proves that there are more slots than was thought.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_HASTY = 3
+"""So many in a row that ended too soon after they began prove that they had begun before."""
+
+
+class Line(Generic[K]):
+    """The generations of one account in order of submission."""
+
+    def __init__(self, slots: int | None) -> None:
+        """`slots`: how many run at once; None if every accepted one runs."""
+        self.slots = slots
+        self._hasty = 0
+        self._running: set[K] = set()
+        self._waiting: OrderedDict[K, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._running) + len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """How many are believed to run."""
+        return len(self._running)
+
+    def add(self, key: K) -> bool:
+        """It was accepted; True if it runs at once."""
+        if self.slots is None or len(self._running) < self.slots:
+            self._running.add(key)
+            return True
+        self._waiting[key] = None
+        return False
+
+    def ended(self, key: K, *, hasty: bool = False) -> tuple[list[K], bool]:
+        """It is over: which ones begin now, and whether they have been running all the time, as it has.
+
+        `hasty`: it ended sooner after it was thought to begin than any could.
+        """
+        self._hasty = self._hasty + 1 if hasty else 0
+        proof = key in self._waiting
+        if proof:
+            rank = len(self._running) + list(self._waiting).index(key) + 1
+            self.slots = 2 * rank
+            del self._waiting[key]
+        self._running.discard(key)
+        if self.slots is not None and self._hasty >= _HASTY:
+            self.slots, self._hasty, proof = 2 * self.slots, 0, True
+        return self._begin(), proof
+
+    def learn(self, slots: int) -> list[K]:
+        """The vendor says how many run at once; which ones therefore begin."""
+        if self.slots is not None and slots > self.slots:
+            self.slots = slots
+        return self._begin()
+
+    def place(self, key: K) -> int:
+        """How many wait before it; 0 if it runs."""
+        return list(self._waiting).index(key) + 1 if key in self._waiting else 0
+
+    def _begin(self) -> list[K]:
+        begun = []
+        while self._waiting and (self.slots is None or len(self._running) < self.slots):
+            key = self._waiting.popitem(last=False)[0]
+            self._running.add(key)
+            begun.append(key)
+        return begun

@@ -1,0 +1,110 @@
+"""One page of the vendor's list, as one question about all the jobs that stand on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiogen._account import AccountDesk, Track
+from aiogen._poll import observe
+from aiogen._wire import Page, Snapshot
+from aiogen.errors import AiogenError, RateLimited
+from aiogen.models import State
+from aiogen.providers.base import Provider
+
+if TYPE_CHECKING:
+    from aiogen._coordinator import Coordinator
+
+logger = logging.getLogger("aiogen")
+
+
+async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset: int, keys: Sequence[str]) -> None:
+    """Read one page; the schedule has already taken out the questions about the jobs that should be on it."""
+    sent_at = hub.clock.now()
+    try:
+        async with desk.looking_up:
+            if desk.user_id is None:
+                await _look_up(hub, desk, provider)
+                sent_at = hub.clock.now()
+        limit = provider.capabilities.list_page
+        page = await hub.transport.perform(provider, provider.list(desk.user_id, offset, limit))
+    except AiogenError as error:
+        now = hub.clock.now()
+        logger.debug("the list of %s: %s", provider.name, error)
+        if isinstance(error, RateLimited):
+            desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
+        else:
+            desk.listing.refused(now)
+        put_back(hub, desk, keys)
+    else:
+        desk.works = True
+        desk.window.request_served()
+        await _read(hub, desk, page, offset, keys, sent_at)
+
+
+def put_back(hub: Coordinator, desk: AccountDesk, keys: Sequence[str]) -> None:
+    """The page told nothing about these jobs."""
+    now = hub.clock.now()
+    for key in keys:
+        desk.schedule.put_back(key, now)
+
+
+async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> None:
+    """Whose list it is, once; the same answer tells how many jobs run at once."""
+    account = await hub.transport.perform(provider, provider.read_account())
+    desk.user_id = account.user_id
+    if account.concurrency_slots is not None:
+        hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now())
+    desk.window.request_sent(hub.clock.now())
+
+
+async def _read(
+    hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: Sequence[str], sent_at: float
+) -> None:
+    now = hub.clock.now()
+    listing, schedule = desk.listing, desk.schedule
+    on_page = {snapshot.provider_id: (i, snapshot) for i, snapshot in enumerate(page.snapshots)}
+    is_behind = any(listing.is_behind(key) and not s.state.is_terminal for key, (_, s) in on_page.items())
+    missing = listing.read(now, offset, list(on_page), [key for key in keys if key in desk.tracks])
+    taken = set(keys)
+    running: list[tuple[Track, Snapshot]] = []
+    ended: list[tuple[Track, Snapshot]] = []
+    for key, (i, snapshot) in on_page.items():
+        track = desk.tracks.get(key)
+        if track is None:
+            continue
+        listing.seen(key, offset, i)
+        if key not in taken and not schedule.take_also(key):
+            continue  # it is being asked about singly, which says more
+        taken.add(key)
+        (ended if snapshot.state.is_terminal else running).append((track, snapshot))
+    hazards = {t.ticket.provider_id: schedule.hazard(t.ticket.provider_id, now) for t, _ in running}
+    total = sum(hazards.values())
+    for track, snapshot in running:
+        share = hazards[track.ticket.provider_id] / total if total > 0.0 else 1.0
+        await observe(hub, desk, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
+    for track, snapshot in ended:
+        await _end(hub, desk, track, snapshot, sent_at)
+    for key in missing:
+        schedule.put_back(key, now)
+    if is_behind:
+        logger.info("The list of %s is behind the generations themselves; it is not used for a while.", desk.name)
+        listing.refused(now)
+    elif hazards and listing.wants_check():
+        schedule.ask_now(max(hazards, key=hazards.__getitem__), now)
+
+
+async def _end(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot, sent_at: float) -> None:
+    asked = track.ticket.outputs
+    snapshot = attrs.evolve(snapshot, partial=asked is not None and len(snapshot.outputs) < asked)
+    if snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.hollow:
+        await observe(hub, desk, track, snapshot, sent_at=sent_at)
+        return
+    # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.
+    key = track.ticket.provider_id
+    now = hub.clock.now()
+    desk.schedule.put_back(key, now)
+    desk.schedule.ask_now(key, now)

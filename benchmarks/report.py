@@ -1,0 +1,101 @@
+"""Writes docs/benchmarks.md from what the benchmarks left in their JSON; no figure stands in it that is not there."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from benchmarks import goals, results
+from benchmarks.goals import Verdict
+from benchmarks.sections import SECTIONS, table
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PACKAGES = (
+    *("aiohttp", "attrs", "luma-agents", "leonardo-ai-sdk", "fal-client", "replicate", "google-api-core"),
+    *("numpy", "looptime"),
+)
+PICTURES = {
+    "requests-and-lag": "requests per job against lag: aiogen lies at the limit, fixed intervals and others above it",
+    "learning": "cost above the optimum against generations that have ended, one line per distribution",
+    "timeline": "five hundred jobs as lines, questions as dots, the time that nobody knew of an end in red",
+    "cpu": "CPU per question against questions in flight, for aiogen, bare aiohttp and two SDKs",
+}
+
+_HEAD = """# Benchmarks
+
+`make bench` measures everything on this page, draws its pictures and writes it; every figure is of the machine below.
+
+A job's *lag* is the time from its end at the provider until the client knows.
+A schedule's *cost* is 0.15 × requests + lag, in seconds: 0.15 s is the default `poll_cost`.
+"""
+
+
+def write(page: Path = PAGE) -> Path:
+    """Write the page; its pictures are looked for beside it, in a folder of its name."""
+    verdicts: list[Verdict] = []
+    texts: list[str] = []
+    for source, section in SECTIONS.items():
+        try:
+            rows, series = results.read(source)
+        except FileNotFoundError:
+            texts.append(f"## {source}\n\nNot measured here.\n")
+            continue
+        texts.append(section(rows, series))
+        if source in goals.JUDGES:
+            verdicts += goals.JUDGES[source](rows)
+    text = "\n".join([_HEAD, _machine(), _goals(verdicts), *texts])
+    page.write_text(_with_pictures(text, page))
+    return page
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    system = f"{platform.system()} {platform.release()}"
+    rows = [
+        ["processor", f"{_processor()}, {os.cpu_count()} cores"],
+        ["memory", f"{memory:.0f} GiB"],
+        ["system", f"{system}, {platform.python_implementation()} {platform.python_version()}"],
+        ["packages", ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))],
+        ["date", f"{datetime.now(UTC):%Y-%m-%d}"],
+    ]
+    return table(["", "measured on"], rows)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _goals(verdicts: Iterable[Verdict]) -> str:
+    rows = [[v.what, v.goal, v.measured, "met" if v.met else "**missed**", v.peer, v.ratio] for v in verdicts]
+    text = "The last two columns name the best of the others in the same test, and aiogen's figure over theirs."
+    return f"## Goals\n\n{text}\n\n" + table(["", "goal", "measured", "", "best peer", "aiogen / peer"], rows)
+
+
+def _with_pictures(text: str, page: Path) -> str:
+    """Places for pictures become links; a picture that was not drawn is left out."""
+    for name, words in PICTURES.items():
+        path = page.with_suffix("") / f"{name}.png"
+        link = f"![{words}]({path.relative_to(page.parent).as_posix()})" if path.exists() else ""
+        text = text.replace(f"![]({name})", link)
+    return text
+
+
+if __name__ == "__main__":
+    print(write())

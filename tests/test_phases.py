@@ -1,0 +1,113 @@
+"""`aiogen._phases`: since the acceptance, or since the beginning."""
+
+from __future__ import annotations
+
+import json
+import math
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiogen._phases import Phases
+from aiogen._wire import Typical
+
+quick = settings(deadline=None, derandomize=True, max_examples=30)
+
+TYPICAL = Typical(median=30.0, spread=0.45)
+
+
+def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, float]) -> Phases:
+    """What is believed after jobs that waited and ran between so many seconds, each looked at every second."""
+    chance, phases = Random(1), Phases(TYPICAL)
+    for _ in range(jobs):
+        begins = chance.uniform(*wait)
+        ends = begins + chance.uniform(*run)
+        known, since, until = math.ceil(begins), math.floor(ends), math.ceil(ends + 1e-9)
+        start = known - 0.5
+        phases.compare((known, since, until), (0.5, since - start, until - start))
+        phases.queued.running(0.0, since)
+        phases.queued.ended(since, until)
+        phases.processing.running(0.5, since - start)
+        phases.processing.ended(since - start, until - start)
+    return phases
+
+
+def test_at_first_the_whole_is_asked() -> None:
+    """Before anything was seen the time since the acceptance counts."""
+    phases = Phases(TYPICAL)
+    assert not phases.by_beginning
+    assert (phases.seen, phases.typical) == (0, TYPICAL)
+
+
+def test_a_queue_that_varies_makes_the_beginning_tell_more() -> None:
+    """Where jobs wait for ten to ninety seconds and then run for ten, the beginning is soon asked about."""
+    assert phases_after(12, wait=(10.0, 90.0), run=(9.5, 10.5)).by_beginning
+
+
+def test_without_a_queue_the_beginning_tells_nothing() -> None:
+    """Where jobs begin at once, looking for their beginning gains nothing, so it is not done."""
+    assert not phases_after(20, wait=(0.1, 0.4), run=(20.0, 40.0)).by_beginning
+
+
+def test_what_no_longer_holds_is_forgotten() -> None:
+    """If the beginning stops telling more, the acceptance is asked again after some jobs."""
+    phases = phases_after(12, wait=(10.0, 90.0), run=(9.5, 10.5))
+    for _ in range(40):
+        phases.compare((5.0, 20.0, 21.0), (5.0, 20.0, 21.0))
+        phases.compare((1.0, 20.0, 100.0), (1.0, 90.0, 90.1))
+    assert not phases.by_beginning
+
+
+def test_one_job_proves_nothing() -> None:
+    """However wrong one of the two was, both have to be compared more than once or twice by luck."""
+    phases = Phases(TYPICAL)
+    phases.compare((5.0, 29.0, 30.0), (5.0, 29.0, 30.0))
+    assert not phases.by_beginning
+
+
+@pytest.mark.parametrize(("interval", "is_vague"), [(0.0, False), (6.0, False), (9.0, True), (60.0, True)])
+def test_a_beginning_has_to_be_known(interval: float, is_vague: bool) -> None:
+    """A beginning known only to a quarter of the usual duration, or worse, says nothing."""
+    assert Phases(TYPICAL).is_vague(interval) is is_vague
+
+
+def test_impossible_ends_are_compared_all_the_same() -> None:
+    """Ends that neither thought possible are no division by zero, and no verdict."""
+    phases = Phases(TYPICAL)
+    phases.compare((9e9, 9e9, 9e9), (9e9, 9e9, 9e9))
+    assert not phases.by_beginning
+
+
+def test_what_was_learned_survives_the_store() -> None:
+    """Written as JSON and read again, as much is known, and the same of the two is asked."""
+    phases = phases_after(30, wait=(10.0, 90.0), run=(9.5, 10.5))
+    again = Phases.from_json(TYPICAL, json.loads(json.dumps(phases.to_json(), allow_nan=False)))
+    assert (again.seen, again.by_beginning) == (30, True)
+    for before, after in ((phases.queued, again.queued), (phases.processing, again.processing)):
+        assert after.quantile(0.5) == pytest.approx(before.quantile(0.5), rel=0.1)
+    assert again.processing.quantile(0.5) < 15.0 < again.queued.quantile(0.5)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(queued=anything, processing=anything, lead=anything)
+@quick
+def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead: Any) -> None:
+    """Whatever the store brings, something is believed, and a verdict can still change."""
+    phases = Phases.from_json(TYPICAL, {"queued": queued, "processing": processing, "lead": lead})
+    assert phases.queued.quantile(0.5) == pytest.approx(30.0, rel=0.15)
+    assert math.isfinite(phases._lead)
+
+
+def test_nothing_in_the_store() -> None:
+    """Empty data mean beginning anew."""
+    phases = Phases.from_json(TYPICAL, {})
+    assert (phases.seen, phases.by_beginning) == (0, False)
