@@ -29,6 +29,7 @@ logger = logging.getLogger("aiogen")
 _BLOCK = 256 * 1024
 _STALL = 60.0
 Refresh = Callable[[Generation], Awaitable[Generation]]
+Turn = Callable[[], Awaitable[None]]
 
 
 class _Expired(Exception):
@@ -78,6 +79,7 @@ class Downloader:
         *,
         overwrite: bool,
         refresh: Refresh,
+        turn: Turn | None = None,
         allow_insecure: bool = False,
     ) -> list[Path]:
         """Save every output; see `Session.download`."""
@@ -86,7 +88,7 @@ class Downloader:
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; "
                 "download it when it is completed."
             )
-        source = _Source(generation, refresh, allow_insecure)
+        source = _Source(generation, refresh, turn, allow_insecure)
         try:
             is_folder = await asyncio.to_thread(_is_folder, directory)
         except OSError as error:
@@ -175,6 +177,8 @@ class Downloader:
         else:
             part.restart()
         self._refuse_strange(url, source)
+        if source.turn is not None:
+            await source.turn()
         timeout = aiohttp.ClientTimeout(total=None, connect=30.0, sock_read=_STALL)
         try:
             async with self._transport.storage.get(
@@ -273,9 +277,11 @@ class Downloader:
 class _Source:
     """The outputs of one generation; expired urls are asked for anew once, for all of its outputs together."""
 
-    def __init__(self, generation: Generation, refresh: Refresh, allow_insecure: bool) -> None:
+    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, allow_insecure: bool) -> None:
         self.generation = generation
         self.allow_insecure = allow_insecure
+        self.turn = turn
+        """Waits for room in the account's budget: vendors do not say whether their storage counts, so it does."""
         self._refresh = refresh
         self._lock = asyncio.Lock()
 

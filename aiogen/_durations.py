@@ -29,11 +29,13 @@ _NEWCOMER = 1.0
 """A shape that is new begins so far behind the best."""
 _DOUBT = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
 """How much better (in the logarithm) a shape has to foretell than the first, to weigh as much."""
-_ALARM, _ALARM_DRIFT = 8.0, 2.0
-"""Of the test for a change (Page's cumulative sum): one false alarm in about a thousand ends."""
-_REFIT = 0.25
+_CHANGES = (0.5, 0.7, 1.5, 2.0)
+"""So many times as long a model's generations may suddenly take."""
+_ALARM = 9.0
+"""Of the test for a change: one false alarm in some thousand ends (e to this power), as far as the belief is right."""
+_REFIT = 0.4
 """The shapes are fitted anew when so much more has been seen."""
-_REFIT_AT_MOST = 25.0
+_REFIT_AT_MOST = 40.0
 """Or after so many ends."""
 _LATEST = 60
 """So many ends are spread over their intervals again as the belief improves."""
@@ -201,7 +203,8 @@ class Durations:
         self._prior = _prior(typical)
         self._shapes: dict[str, Shape] = {"curves": self._prior}
         self._scores: dict[str, float] = {"curves": 0.0}
-        self._odd, self._odd_run = [0.0, 0.0], [0, 0]
+        self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
+        """For each change how much better it would explain the latest ends, and how many those are."""
         self._unfitted = 0.0
         self._evidence = 0.0
         self._plans: dict[int, Plan] = {}
@@ -229,20 +232,32 @@ class Durations:
             self._scores[name] = self._scores[name] * _SCORE_FADE + math.log(max(likely, 1e-6))
         self._table.ended(since, until, self.shape)
         self.seen += 1
-        self._watch((self.left(since) + self.left(until)) / 2.0)
+        self._watch(since, until)
         self._learned(1.0)
 
-    def _watch(self, outlasted: float) -> None:
-        """Page's test on the share of jobs that were believed to last longer: uniform, unless the model has changed."""
-        for i, share in enumerate((outlasted, 1.0 - outlasted)):
-            self._odd[i] = max(0.0, self._odd[i] - math.log(max(share, 1e-3)) - _ALARM_DRIFT)
-            self._odd_run[i] = self._odd_run[i] + 1 if self._odd[i] > 0.0 else 0
-            if self._odd[i] > _ALARM:
-                self._table.restart(self._odd_run[i], self._prior)
-                self._scores = dict.fromkeys(self._scores, 0.0)
-                self._evidence = self._unfitted = 0.0
-                self._odd, self._odd_run = [0.0, 0.0], [0, 0]
-                return
+    def _watch(self, since: float, until: float) -> None:
+        """Page's cumulative sum: do the latest ends speak for the same model, but faster or slower?
+
+        Without it a narrow belief would not see that a model became faster: every job has ended at the first look,
+        and a job that ended somewhere before the first look tells little by itself.  Being too early is soon seen,
+        being too late is not; so of two changes that explain the same, the faster is believed.
+        """
+        likely = math.log(max(1e-6, self.left(since) - self.left(until)))
+        for change, (odd, run) in self._odd.items():
+            other = math.log(max(1e-6, self.left(since / change) - self.left(until / change)))
+            odd = odd + other - likely
+            self._odd[change] = (odd, run + 1) if odd > 0.0 else (0.0, 0)
+        change, (odd, run) = max(self._odd.items(), key=lambda item: item[1][0])
+        if odd > _ALARM:
+            self._restart(run, change)
+
+    def _restart(self, run: int, change: float) -> None:
+        """Forget all but the latest ends, and spread those as a model would that has changed so."""
+        self.shape = [self.left(edge / change) for edge in EDGES]
+        self._table.restart(run, self.shape)
+        self._scores = dict.fromkeys(self._scores, 0.0)
+        self._evidence = self._unfitted = 0.0
+        self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
 
     def left(self, age: float) -> float:
         """The probability to last longer than `age`."""

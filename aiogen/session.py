@@ -479,12 +479,15 @@ class Session:
         if isinstance(generation, Job):
             generation = await generation
         provider = self.connections.get(generation.connection)
+        hub = parts.coordinator
         return await self._until_closed(
             parts.downloader.save(
                 generation,
                 Path(directory),
                 overwrite=overwrite,
                 refresh=self._refreshed,
+                # A result that is there can wait a moment; questions about others come first.
+                turn=partial(hub.turn, hub.desk(provider), behind=1.0) if provider is not None else None,
                 allow_insecure=provider is not None and provider.allow_insecure,
             )
         )
