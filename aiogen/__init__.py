@@ -31,7 +31,7 @@ from aiogen.errors import (
     Throttle,
     Unsupported,
 )
-from aiogen.models import Account, Action, Cost, Event, FailureCode, Generation, Output, State
+from aiogen.models import Account, Action, Cost, Eta, Event, FailureCode, Generation, Output, State
 from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
 from aiogen.session import Session
 
@@ -46,6 +46,7 @@ __all__ = [
     "ConfigurationError",
     "Cost",
     "DownloadError",
+    "Eta",
     "Event",
     "FailureCode",
     "Generation",

@@ -17,6 +17,7 @@ from aiogen._retry import delay
 from aiogen._schedule import Schedule
 from aiogen._window import Window
 from aiogen._wire import Ticket
+from aiogen.errors import AiogenError, APIError, RateLimited
 from aiogen.models import State
 from aiogen.providers.base import Provider
 
@@ -147,6 +148,16 @@ class AccountDesk:
         return delay(self._unreachable_streak, base=1.0, cap=10.0, draw=random.uniform)
 
     # --- questions
+
+    def refused(self, error: AiogenError, now: float, *, sent_at: float) -> bool:
+        """A read was refused: True if that was for the account's rate, or the vendor is overloaded."""
+        if isinstance(error, RateLimited):
+            self.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
+            return True
+        if isinstance(error, APIError) and error.status == 503:
+            self.window.slowed(now, error.retry_after, sent_at=sent_at)
+            return True
+        return False
 
     def set_pressure(self) -> None:
         """A second of lag delays a job, and through the place it holds every job that waits behind it.

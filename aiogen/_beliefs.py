@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import Any
 
 from aiogen._phases import Phases
 from aiogen._wire import Typical
@@ -32,14 +31,15 @@ class Beliefs:
         key = _key(provider, model, typical)
         if key in self._known:
             return
-        data: Any = None
+        phases = Phases(typical)
         try:
             data = await self._store.recall(_name(key))
+            if data is not None:
+                phases = Phases.from_json(typical, data)
         except Exception as trouble:
             logger.warning("What was learned of %s before could not be read: %r", model, trouble)
         if key not in self._known:
-            phases = self._known[key] = Phases.from_json(typical, data if isinstance(data, dict) else {})
-            self._saved[key] = phases.seen
+            self._known[key], self._saved[key] = phases, phases.seen
 
     def of(self, provider: Provider, model: str | None, typical: Typical) -> Phases:
         """The belief about a model."""

@@ -387,7 +387,8 @@ class Coordinator:
         def gain(name: str) -> float:
             return schedule.gain(name, now) if name == key or schedule.is_free(name) else 0.0
 
-        page = desk.listing.page_for(key, gain) if desk.listing.usable(now) else None
+        by_list = desk.listing.usable(now) and not schedule.is_urgent(key)
+        page = desk.listing.page_for(key, gain) if by_list else None
         if page is None:
             self._start(desk, self._polls, ask(self, desk, track), partial(self._broken_poll, desk, [key]))
             return
@@ -424,7 +425,7 @@ class Coordinator:
 
     def _broken_poll(self, desk: AccountDesk, keys: list[str], _: BaseException) -> None:
         for key in keys:
-            if key in desk.tracks:
+            if key in desk.tracks and not desk.schedule.is_free(key):
                 desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
 
     def _set_timer(self, when: float) -> None:

@@ -87,8 +87,6 @@ async def _accept(
         _learn(desk, job, accepted.quota, submission.tariff, alone=alone)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     await hub.written(hub.store.confirm(job.id, snapshot.provider_id, state, at))
-    generation = outcomes.advanced(job.generation, snapshot, state, at)
-    job._update(attrs.evolve(generation, accepted_at=at), at)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -97,6 +95,9 @@ async def _accept(
     )
     track = hub.follow(desk, job, ticket, submission.typical, weight=weight, is_ours=True)
     track.state = state
+    # Last: whoever hears of it can ask how long it will take.
+    generation = outcomes.advanced(job.generation, snapshot, state, at)
+    job._update(attrs.evolve(generation, accepted_at=at), at)
     if snapshot.state.is_terminal:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
@@ -29,8 +30,10 @@ _NEWCOMER = 1.0
 """A shape that is new begins so far behind the best."""
 _DOUBT = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
 """How much better (in the logarithm) a shape has to foretell than the first, to weigh as much."""
-_CHANGES = (0.5, 0.7, 1.5, 2.0)
-"""So many times as long a model's generations may suddenly take."""
+_CHANGES = (0.5, 0.7)
+"""So many times as long a model's generations may suddenly take.  That they take longer is seen without a test."""
+_SETTLED = 10.0
+"""Before so many ends there is nothing that could have changed."""
 _ALARM = 9.0
 """Of the test for a change: one false alarm in some thousand ends (e to this power), as far as the belief is right."""
 _REFIT = 0.4
@@ -189,6 +192,16 @@ def _spread(since: float, until: float, belief: Shape) -> _Parts:
     return [(i, mass / total, length) for i, mass, length in parts]
 
 
+def _outlasts(left: float, later: float) -> float:
+    """The logarithm of the probability to be still there later."""
+    return math.log(max(1e-9, later) / max(1e-9, left))
+
+
+def _ends(left: float, later: float) -> float:
+    """The logarithm of the probability to be over by then."""
+    return math.log(max(1e-6, left - later) / max(1e-6, left))
+
+
 @lru_cache(maxsize=64)
 def _prior(typical: Typical) -> Shape:
     return shapes.with_tail(curves.belief(typical, [0.0] * BINS, [0.0] * BINS))
@@ -222,37 +235,46 @@ class Durations:
             return
         self._table.running(since, until)
         # How many ends were expected and did not come.
-        self._learned(math.log(max(1e-9, self.left(since)) / max(1e-9, self.left(until))))
+        self._learned(-self._judge(since, until, _outlasts))
 
     def ended(self, since: float, until: float) -> None:
         """A job ended at some age after `since`, and not after `until`."""
         until = max(until, since + 1e-3)
-        for name, shape in self._shapes.items():
-            likely = shapes.survival(shape, since) - shapes.survival(shape, until)
-            self._scores[name] = self._scores[name] * _SCORE_FADE + math.log(max(likely, 1e-6))
+        self._scores = {name: score * _SCORE_FADE for name, score in self._scores.items()}
+        self._judge(since, until, _ends)
         self._table.ended(since, until, self.shape)
         self.seen += 1
-        self._watch(since, until)
+        self._odd = {change: (odd, run + 1 if odd > 0.0 else 0) for change, (odd, run) in self._odd.items()}
+        change, (odd, run) = max(self._odd.items(), key=lambda item: item[1][0])
+        if self._table.weight < _SETTLED:
+            self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
+        elif odd > _ALARM:
+            self._restart(run, change)
         self._learned(1.0)
 
-    def _watch(self, since: float, until: float) -> None:
-        """Page's cumulative sum: do the latest ends speak for the same model, but faster or slower?
+    def _judge(self, since: float, until: float, likely: Callable[[float, float], float]) -> float:
+        """How likely was this answer, to each shape, and if the model had changed?  Returns the belief's own word.
 
-        Without it a narrow belief would not see that a model became faster: every job has ended at the first look,
-        and a job that ended somewhere before the first look tells little by itself.  Being too early is soon seen,
-        being too late is not; so of two changes that explain the same, the faster is believed.
+        The questions of all jobs in the order of their answers, each given what was known before it: so it does not
+        matter that the short ones of a batch end first.
         """
-        likely = math.log(max(1e-6, self.left(since) - self.left(until)))
+        for name, shape in self._shapes.items():
+            self._scores[name] += likely(shapes.survival(shape, since), shapes.survival(shape, until))
+        own = likely(self.left(since), self.left(until))
         for change, (odd, run) in self._odd.items():
-            other = math.log(max(1e-6, self.left(since / change) - self.left(until / change)))
-            odd = odd + other - likely
-            self._odd[change] = (odd, run + 1) if odd > 0.0 else (0.0, 0)
-        change, (odd, run) = max(self._odd.items(), key=lambda item: item[1][0])
-        if odd > _ALARM:
-            self._restart(run, change)
+            # Page's cumulative sum.  Without it a narrow belief would not see that a model became faster: every job
+            # has ended at the first look, and an end somewhere before the first look tells little by itself.
+            step = likely(self.left(since / change), self.left(until / change)) - own
+            # That a job has not ended speaks for no faster model, whatever the tail of the belief is like.
+            odd += step if likely is _ends else min(0.0, step)
+            self._odd[change] = (odd, run) if odd > 0.0 else (0.0, 0)
+        return own
 
     def _restart(self, run: int, change: float) -> None:
-        """Forget all but the latest ends, and spread those as a model would that has changed so."""
+        """Forget all but the latest ends, and spread those as a model would that has changed so.
+
+        Being too early is soon seen, being too late is not; so of two changes that explain the same the faster counts.
+        """
         self.shape = [self.left(edge / change) for edge in EDGES]
         self._table.restart(run, self.shape)
         self._scores = dict.fromkeys(self._scores, 0.0)
@@ -312,13 +334,18 @@ class Durations:
         return {"table": self._table.to_json(), "scores": dict(self._scores), "seen": self.seen}
 
     @classmethod
-    def from_json(cls, typical: Typical, data: Any) -> Durations:
-        """What was learned before; starts over where the data are of another grid."""
+    def from_json(cls, typical: Typical, data: object) -> Durations:
+        """What was learned before; starts over where the data are none, or of another grid."""
         learned = cls(typical)
-        if isinstance(data, dict) and data.get("seen") and learned._table.load(data.get("table")):
-            learned.seen = int(data["seen"])
-            learned._evidence = learned._table.weight
-            scores = data.get("scores", {})
-            learned._scores |= {str(name): float(score) for name, score in scores.items() if name in _DOUBT}
-            learned._fit()
+        if not isinstance(data, dict):
+            return learned
+        seen, scores = _amounts([data.get("seen")]), data.get("scores")
+        if not seen or not learned._table.load(data.get("table")):
+            return learned
+        learned.seen = int(seen[0])
+        learned._evidence = learned._table.weight
+        if isinstance(scores, dict):
+            known = {name: score for name, score in scores.items() if name in _DOUBT and isinstance(score, int | float)}
+            learned._scores |= {name: float(score) for name, score in known.items() if math.isfinite(score)}
+        learned._fit()
         return learned

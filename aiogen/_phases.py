@@ -61,9 +61,11 @@ class Phases:
         return {"queued": self.queued.to_json(), "processing": self.processing.to_json(), "lead": self._lead}
 
     @classmethod
-    def from_json(cls, typical: Typical, data: dict[str, Any]) -> Phases:
+    def from_json(cls, typical: Typical, data: object) -> Phases:
         """What was learned before; starts over where the data cannot be read."""
         phases = cls(typical)
+        if not isinstance(data, dict):
+            return phases
         phases.queued = Durations.from_json(typical, data.get("queued"))
         phases.processing = Durations.from_json(typical, data.get("processing"))
         lead = data.get("lead")

@@ -13,7 +13,6 @@ from aiogen._states import observed
 from aiogen._wire import Failure, Snapshot
 from aiogen.errors import (
     AiogenError,
-    APIError,
     AuthenticationError,
     InvalidRequest,
     NotFound,
@@ -125,13 +124,11 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
     track.last_error = error
     track.failures += 1
     error.about(provider_id=key)
+    desk.refused(error, now, sent_at=sent_at)
     if isinstance(error, RateLimited):
         track.failures = 0
-        desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
         desk.schedule.failed(key, now, 0.0)
         return
-    if isinstance(error, APIError) and error.status == 503:
-        desk.window.slowed(now, error.retry_after, sent_at=sent_at)
     if isinstance(error, NotFound):
         track.not_found += 1
         grace = track.provider.not_found_grace if track.is_ours else 0.0

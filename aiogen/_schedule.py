@@ -37,8 +37,14 @@ _OUTLOOK = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _HASTY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
 _STRETCH_MAX = 100.0
-_RELAX = 0.2
-"""Per second: how fast the price falls back when nothing waits."""
+_BUSY = 0.05
+"""So late (seconds) a question may be because the program was busy for a moment: that is no shortage."""
+_GAIN = 0.5
+"""How fast the common price follows, in the time that is planned from this question to the next about the same job."""
+_LATE = 0.1
+"""Questions that come so late, as a part of that time, are too many."""
+_RELAX = 0.25
+"""As if so early, where they do not."""
 
 
 @attrs.define(eq=False)
@@ -77,9 +83,13 @@ class _Question(Generic[K]):
     share: float = 1.0
     """Its part of a question that answers for several jobs."""
     due: float = 0.0
+    ready_at: float = 0.0
+    """When it could be asked: due, and known to be."""
     version: int = -1
     """Of the belief it was planned with; -1 if its moment does not come from a belief."""
     asking: bool = False
+    urgent: bool = False
+    """The question under way is about this job and no other."""
     turned: tuple[float, float] | None = None
     """When it began: after the first, before the second."""
     begun: bool = False
@@ -189,6 +199,7 @@ class Schedule(Generic[K]):
             key = self._urgent.pop(now)
             if key is not None:
                 self._ask(self._questions[key])
+                self._questions[key].urgent = True
                 return key
             group = self._first(now)
             key = group.agenda.pop(now) if group is not None else None
@@ -196,10 +207,12 @@ class Schedule(Generic[K]):
                 return None
             question = self._questions[key]
             if question.version not in (-1, question.group.durations.version):
+                ready_at = question.ready_at
                 self._plan(key, question, now)
                 if question.due > now:
                     continue
                 question.group.agenda.drop(key)
+                question.ready_at = ready_at
             if question.group.durations.seen >= _SCOUTED:
                 self._press(question, now)
             self._ask(question)
@@ -250,7 +263,7 @@ class Schedule(Generic[K]):
         question = self._questions.get(key)
         if question is not None and question.asking:
             self._done(question)
-            question.group.agenda.put(key, max(now, question.due))
+            self._put(key, question, now)
 
     def failed(self, key: K, now: float, delay: float) -> None:
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
@@ -258,7 +271,7 @@ class Schedule(Generic[K]):
         if question is not None:
             self._done(question)
             question.due, question.version = now + max(delay, question.floor), -1
-            question.group.agenda.put(key, question.due)
+            self._put(key, question, now)
 
     def turned(self, key: K, sent_at: float) -> None:
         """It was asked about at `sent_at`, and has begun to be processed since the question before."""
@@ -317,6 +330,10 @@ class Schedule(Generic[K]):
         """True if no question about it is under way."""
         return not self._questions[key].asking
 
+    def is_urgent(self, key: K) -> bool:
+        """True if the question under way came from `ask_now`: somebody wants to know of this very job."""
+        return self._questions[key].urgent
+
     def gain(self, key: K, now: float) -> float:
         """The probability that it has ended since it was last asked about."""
         question = self._questions[key]
@@ -369,13 +386,17 @@ class Schedule(Generic[K]):
 
     def _done(self, question: _Question[K]) -> None:
         question.group.asking -= question.asking
-        question.asking = False
+        question.asking = question.urgent = False
 
     def _plan(self, key: K, question: _Question[K], now: float) -> None:
         question.due = self._due(question)
         question.version = -1 if question.held else question.group.durations.version
         self._look_early(question)
-        question.group.agenda.put(key, max(now, question.due))
+        self._put(key, question, now)
+
+    def _put(self, key: K, question: _Question[K], now: float) -> None:
+        question.ready_at = max(now, question.due)
+        question.group.agenda.put(key, question.ready_at)
 
     def _due(self, question: _Question[K]) -> float:
         asked = question.asked_at
@@ -400,12 +421,12 @@ class Schedule(Generic[K]):
 
     def _press(self, question: _Question[K], now: float) -> None:
         """The common price: it rises while questions come late, and falls back when they do not."""
-        elapsed = now - self._taken_at
-        self._taken_at = now
-        late = (now - question.asked_at) / max(0.1, question.due - question.asked_at) - 1.0
-        rise = min(elapsed, 1.0) * min(max(0.0, late), 2.0)
-        fall = math.exp(-_RELAX * min(elapsed, 100.0))
-        self.stretch = min(_STRETCH_MAX, 1.0 + (self.stretch * math.exp(rise) - 1.0) * fall)
+        elapsed, self._taken_at = now - self._taken_at, now
+        age = max(0.0, question.due - question.started_at)
+        pace = max(0.1, question.floor, question.group.durations.plan(self._price(question)).next_age(age) - age)
+        late = (now - question.ready_at - _BUSY) / pace
+        step = min(late, 1.0) if late > _LATE else -_RELAX
+        self.stretch = min(_STRETCH_MAX, max(1.0, self.stretch * math.exp(_GAIN * min(1.0, elapsed / pace) * step)))
 
     def _teach_running(self, question: _Question[K], asked: float) -> None:
         begun = question.accepted_at if question.turned is not None else question.started_at
@@ -425,7 +446,7 @@ class Schedule(Generic[K]):
         if any(new < (1.0 - _EARLIER) * old for old, new in zip(before, group.outlook, strict=False)):
             for key in group.agenda.all():
                 waiting = self._questions[key]
-                if waiting.version != -1 and self._due(waiting) < waiting.due:
+                if waiting.version != -1 and waiting.due > now and self._due(waiting) < waiting.due:
                     self._plan(key, waiting, now)
 
 

@@ -11,7 +11,7 @@ import attrs
 from aiogen._account import AccountDesk, Track
 from aiogen._poll import observe
 from aiogen._wire import Page, Snapshot
-from aiogen.errors import AiogenError, RateLimited
+from aiogen.errors import AiogenError
 from aiogen.models import State
 from aiogen.providers.base import Provider
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aiogen")
 
 
-async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset: int, keys: Sequence[str]) -> None:
-    """Read one page; the schedule has already taken out the questions about the jobs that should be on it."""
+async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset: int, keys: list[str]) -> None:
+    """Read one page; the schedule has already taken out the questions about the jobs that should be on it.
+
+    `keys` are these, and grows by those that are on it all the same.
+    """
     sent_at = hub.clock.now()
     try:
         async with desk.looking_up:
@@ -34,9 +37,7 @@ async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset:
     except AiogenError as error:
         now = hub.clock.now()
         logger.debug("the list of %s: %s", provider.name, error)
-        if isinstance(error, RateLimited):
-            desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
-        else:
+        if not desk.refused(error, now, sent_at=sent_at):
             desk.listing.refused(now)
         put_back(hub, desk, keys)
     else:
@@ -57,13 +58,12 @@ async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> N
     account = await hub.transport.perform(provider, provider.read_account())
     desk.user_id = account.user_id
     if account.concurrency_slots is not None:
-        hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now())
+        # More slots than was thought were there before, too.
+        hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now(), always=True)
     desk.window.request_sent(hub.clock.now())
 
 
-async def _read(
-    hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: Sequence[str], sent_at: float
-) -> None:
+async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
     now = hub.clock.now()
     listing, schedule = desk.listing, desk.schedule
     on_page = {snapshot.provider_id: (i, snapshot) for i, snapshot in enumerate(page.snapshots)}
@@ -77,9 +77,10 @@ async def _read(
         if track is None:
             continue
         listing.seen(key, offset, i)
-        if key not in taken and not schedule.take_also(key):
-            continue  # it is being asked about singly, which says more
-        taken.add(key)
+        if key not in taken:
+            if not schedule.take_also(key):
+                continue  # it is being asked about singly, which says more
+            keys.append(key)
         (ended if snapshot.state.is_terminal else running).append((track, snapshot))
     hazards = {t.ticket.provider_id: schedule.hazard(t.ticket.provider_id, now) for t, _ in running}
     total = sum(hazards.values())

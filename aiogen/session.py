@@ -23,7 +23,7 @@ from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
 from aiogen._wire import Exchange, Submission, Ticket, Typical
-from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, RateLimited, SessionClosed
+from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Store
@@ -553,8 +553,7 @@ class Session:
             sent_at = clock.now()
 
         def noted(error: AiogenError) -> None:
-            if isinstance(error, RateLimited):
-                desk.window.throttled(clock.now(), error.throttle, error.retry_after, sent_at=sent_at, read=True)
+            desk.refused(error, clock.now(), sent_at=sent_at)
 
         async with desk.places:
             result = await self._until_closed(

@@ -98,7 +98,7 @@ class Vendors(web.Server):
                 job.questions += 1
                 return as_json(tell(job_id, job) if is_luma else {"generations_by_pk": tell(job_id, job)})
             case "GET", ["me"]:
-                user = {"user": {"id": USER, "username": "bench"}, "apiConcurrencySlots": world.config.slots or 10}
+                user = {"user": {"id": USER, "username": "bench"}, "apiConcurrencySlots": world.config.slots or 100_000}
                 return as_json({"user_details": [user]})
         return as_json({"detail": "Not Found"}, 404)
 

@@ -150,6 +150,14 @@ def test_one_that_hung_does_not_outweigh_the_rest() -> None:
     assert width_of(hung) < 1.25 * width_of(calm)
 
 
+def test_three_that_hung_do_not_either() -> None:
+    """Of sixty: the middle stays, and the rest looks as narrow as it is."""
+    sample = drawn(lognormal(30.0, 0.1)[0], 60)
+    calm, hung = (belief(HALF_A_MINUTE, *table([*sample, *extra])) for extra in ([], [600.0] * 3))
+    assert median_of(hung) == pytest.approx(median_of(calm), rel=0.03)
+    assert width_of(hung) < 1.5 * width_of(calm)
+
+
 @pytest.mark.parametrize("age", [0.1, 0.5, 3_600.0, 7_200.0, 7_320.0])
 @pytest.mark.parametrize("count", [3, 100, 10_000])
 def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:

@@ -28,7 +28,7 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
 )
-from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
+from aiogen.models import Action, Cost, Eta, FailureCode, Generation, Output, State
 from aiogen.providers import Luma
 
 LUMA = Luma(api_key="k", name="luma-eu")
@@ -66,7 +66,13 @@ def read(state: State = State.COMPLETED, **changes: Any) -> Snapshot:
 
 
 def job(**changes: Any) -> Job:
-    return Job(known(**changes), LUMA, submission=CREATE, timeout=120.0)
+    return job_of(known(**changes), CREATE)
+
+
+def job_of(generation: Generation, submission: Submission | None) -> Job:
+    return Job(
+        generation, LUMA, submission=submission, timeout=120.0, poll_cost=0.15, forecast=lambda _: Eta(9.0, 5.0, 14.0)
+    )
 
 
 # --- snapshots to generations
@@ -298,7 +304,7 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
 
 async def test_a_lost_create_without_its_words() -> None:
     """A job whose submission is not known any more has no fingerprint, and its loss is still told."""
-    bare = Job(known(provider_id=None), LUMA, submission=None, timeout=120.0)
+    bare = job_of(known(provider_id=None), None)
     error = outcomes.lost(bare, NetworkError("gone"), NOON)
     assert isinstance(error, SubmissionUnknown)
     assert error.fingerprint == ""

@@ -61,6 +61,17 @@ def test_what_no_longer_holds_is_forgotten() -> None:
     assert not phases.by_beginning
 
 
+def test_an_old_verdict_fades() -> None:
+    """Where both foretell the same, a lead lasts for some jobs, and not for ever."""
+    phases = Phases.from_json(TYPICAL, {"lead": 5.0})
+    verdicts = []
+    for _ in range(60):
+        phases.compare((5.0, 29.0, 30.0), (5.0, 29.0, 30.0))
+        verdicts.append(phases.by_beginning)
+    assert verdicts[10]
+    assert not verdicts[40]
+
+
 def test_one_job_proves_nothing() -> None:
     """However wrong one of the two was, both have to be compared more than once or twice by luck."""
     phases = Phases(TYPICAL)

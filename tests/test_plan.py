@@ -100,9 +100,7 @@ def test_the_next_question_is_always_later(name: str, price: float, age: float, 
     assert plan.next_age(age + later) >= plan.next_age(age)
 
 
-@given(
-    falls=st.lists(st.tuples(st.integers(1, BINS), st.floats(0.0, 1.0)), max_size=8), price=st.floats(1e-6, 1e6)
-)
+@given(falls=st.lists(st.tuples(st.integers(1, BINS), st.floats(0.0, 1.0)), max_size=8), price=st.floats(1e-6, 1e6))
 @quick
 def test_any_shape_has_a_plan(falls: list[tuple[int, float]], price: float) -> None:
     """A shape of a few steps, or none at all, is asked about at ever later ages, for any price."""
@@ -154,6 +152,15 @@ def test_without_memory_questions_keep_their_distance() -> None:
     gaps = [b - a for a, b in pairwise(ages)]
     assert max(gaps) < 1.35 * min(gaps)
     assert sum(gaps) / len(gaps) == pytest.approx(math.sqrt(2.0 * 0.15 * 20.0), rel=0.05)
+
+
+@pytest.mark.parametrize("price", [0.15, 1.0])
+def test_ages_that_hardly_differ_are_asked_about_at_ages_that_hardly_differ(price: float) -> None:
+    """Between two ages of the plan the next one lies between theirs: jobs that come one after another stay apart."""
+    plan = PLANS["usual", price]
+    found = [plan.next_age(20.0 + n / 50.0) for n in range(1_000)]
+    assert max(b - a for a, b in pairwise(found)) < 0.5
+    assert len(set(found)) > 700
 
 
 @every_shape

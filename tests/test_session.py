@@ -78,10 +78,10 @@ async def test_repr_tells_where_it_stands() -> None:
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         job = await session.submit("luma/uni-1", "a boat")
         assert repr(job) == f"<Job {job.id} luma/uni-1 pending 'a boat'>"
-        assert repr(session) == ("<Session [luma] 1 pending; luma: 0/10 active, 0/30 creates, 576 requests/min>")
+        assert repr(session) == "<Session [luma] 1 pending; luma: 0/10 active, 0/30 creates, 576 requests/min>"
         await job
         assert repr(job) == f"<Job {job.id} luma/uni-1 {ID} completed 'a boat'>"
-        assert repr(session) == "<Session [luma] no jobs>"
+        assert repr(session) == "<Session [luma] no jobs; luma: 0/10 active, 1/30 creates, 576 requests/min>"
         assert KEY not in repr((job, session, session.connections, job.generation))
     assert repr(session) == "<Session [luma] closed>"
 

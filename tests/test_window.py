@@ -19,7 +19,8 @@ from aiogen.errors import Throttle
 quick = settings(deadline=None, derandomize=True, max_examples=100)
 
 
-def window_of(creates: int = 30, active: int = 1_000, requests: int = 60_000) -> Window:
+def window_of(creates: int = 30, active: int = 1_000, requests: float = math.inf) -> Window:
+    """Unless it is said how many requests are allowed, so many that they are not felt."""
     return Window(creates_per_minute=creates, max_active=active, requests_per_minute=requests)
 
 
@@ -116,7 +117,7 @@ def test_heavier_than_the_window_goes_alone() -> None:
 def test_a_lower_limit_is_learned(told: int) -> None:
     """The vendor's own figure, when it is lower than what was configured, is kept to."""
     window = window_of(creates=30)
-    window.learn_limit(told)
+    window.learn_limit(told, ceiling=30)
     assert sent_together(window, 0.0) == told
     assert window.figures(0.0)["creates_per_minute"] == told
 
@@ -125,14 +126,36 @@ def test_a_lower_limit_is_learned(told: int) -> None:
 def test_no_other_limit_is_learned(told: int) -> None:
     """The user's figure is a ceiling, and nonsense is not learned."""
     window = window_of(creates=30)
-    window.learn_limit(told)
+    window.learn_limit(told, ceiling=30)
     assert sent_together(window, 0.0) == 30
+
+
+@pytest.mark.parametrize(("ceiling", "limit"), [(math.inf, 100), (50, 50)])
+def test_a_higher_limit_is_learned_where_the_user_set_none(ceiling: float, limit: int) -> None:
+    """An account that is allowed more than our default uses it, as far as the user lets it."""
+    window = window_of(creates=30)
+    accept(window, 0.0, times=30)
+    window.learn_limit(100, ceiling=ceiling)
+    assert (window.creates_per_minute, window.creates_left) == (limit, limit - 30)
+    assert sent_together(window, 0.0) == limit - 30
+
+
+def test_a_higher_limit_does_not_end_a_slowdown() -> None:
+    """An account that was refused keeps its distance, and goes on growing, now to the new limit."""
+    window = window_of(creates=30)
+    refuse(window, 0.0, 1.0, Throttle.CREATES, 9.0)
+    window.learn_limit(60, ceiling=math.inf)
+    assert window.creates_per_minute == 15.0
+    window.create_sent(10.0, 1)
+    assert window.create_at(10.0, 1) == 14.0
+    window.create_accepted(10.0, 1)
+    assert sent_together(window, recover(window, 14.0)) == 60
 
 
 def test_after_learning_a_limit_a_burst_is_still_allowed() -> None:
     """A lower limit is not a refusal: creates need not keep a distance because of it."""
     window = window_of(creates=30)
-    window.learn_limit(10)
+    window.learn_limit(10, ceiling=30)
     assert sent_together(window, 0.0) == 10
     assert window.create_at(60.0, 10) == 60.0
 
@@ -141,7 +164,7 @@ def test_after_learning_a_limit_a_burst_is_still_allowed() -> None:
 def test_a_learned_limit_is_what_a_refusal_halves(accepted: int) -> None:
     """After a refusal creates keep the distance of half the learned rate, not of half the configured one."""
     window = window_of(creates=30)
-    window.learn_limit(10)
+    window.learn_limit(10, ceiling=30)
     accept(window, 0.0, times=accepted)
     refuse(window, 60.0, 61.0, Throttle.CREATES, 9.0)
     window.create_sent(70.0, 1)
@@ -414,9 +437,9 @@ def test_one_cut_for_all_that_was_in_flight() -> None:
     window = window_of(requests=600)
     for answered_at in (1.0, 1.1, 1.2):
         window.throttled(answered_at, Throttle.ACCOUNT, 1.0, sent_at=0.0)
-    assert window.figures(2.0)["requests_per_minute"] == 300.0
+    assert window.figures(2.0)["requests_per_minute"] == 288.0
     window.throttled(4.0, Throttle.ACCOUNT, 1.0, sent_at=3.0)
-    assert window.figures(5.0)["requests_per_minute"] == 150.0
+    assert window.figures(5.0)["requests_per_minute"] == 144.0
 
 
 def test_the_rate_is_never_cut_to_nothing() -> None:
@@ -424,7 +447,7 @@ def test_the_rate_is_never_cut_to_nothing() -> None:
     window = window_of(creates=32, requests=3_200)
     for now in range(100):
         window.throttled(float(now), Throttle.ACCOUNT, 0.0, sent_at=float(now))
-    assert window.figures(0.0)["requests_per_minute"] == 100.0
+    assert window.figures(0.0)["requests_per_minute"] == 96.0
     window.create_sent(200.0, 1)
     assert window.create_at(200.0, 1) == 260.0
 
@@ -433,7 +456,7 @@ def test_too_many_creates_leave_reads_alone() -> None:
     """A limit on creates does not slow down reads."""
     window = window_of(requests=600)
     window.throttled(1.0, Throttle.CREATES, 12.0, sent_at=0.5)
-    assert window.figures(1.0)["requests_per_minute"] == 600.0
+    assert window.figures(1.0)["requests_per_minute"] == 576.0
 
 
 def test_each_success_gives_one_step_back() -> None:
@@ -451,14 +474,14 @@ def test_each_success_gives_one_step_back() -> None:
 
 
 def test_reads_give_the_rate_of_requests_back() -> None:
-    """A hundred answers after a cut, requests flow as before, and never faster."""
+    """A hundred answers after a cut, requests flow as before, a little below the limit, and never faster."""
     window = window_of(requests=600)
     window.throttled(1.0, Throttle.ACCOUNT, 1.0, sent_at=0.0)
     rates = []
     for _ in range(120):
         window.request_served()
         rates.append(window.figures(1.0)["requests_per_minute"])
-    assert (rates[0], rates[98], rates[99], rates[-1]) == (303.0, 597.0, 600.0, 600.0)
+    assert (rates[0], rates[98], rates[99], rates[-1]) == (290.9, 573.1, 576.0, 576.0)
 
 
 def test_without_retry_after_the_pause_doubles() -> None:
@@ -521,6 +544,31 @@ def test_chance_only_adds(retry_after: float, chance: float, throttle: str) -> N
     assert retry_after <= window.create_at(0.0, 1) <= retry_after + min(1.0, 0.1 * retry_after)
 
 
+# --- overloaded
+
+
+@pytest.mark.parametrize("retry_after", [None, 20.0])
+def test_an_overloaded_vendor_is_asked_half_as_often(retry_after: float | None) -> None:
+    """A 503 halves the rate of requests, and holds everything for as long as it says."""
+    window = window_of(requests=600)
+    window.slowed(1.0, retry_after, sent_at=0.5)
+    at = 1.0 + (retry_after or 0.0)
+    assert (window.request_at(1.0), window.create_at(1.0, 1)) == (at, at)
+    assert window.figures(1.0)["requests_per_minute"] == 288.0
+    assert window.creates_per_minute == 30  # it said nothing about these
+
+
+def test_overloaded_together_is_slowed_once() -> None:
+    """Several 503s for what was in flight together are one, also beside a 429; the longest wait counts."""
+    window = window_of(requests=600)
+    window.slowed(1.0, 30.0, sent_at=0.0)
+    window.slowed(1.1, 5.0, sent_at=0.9)
+    window.throttled(1.2, Throttle.ACCOUNT, 1.0, sent_at=0.5, read=True)
+    assert (window.request_at(1.2), window.figures(1.2)["requests_per_minute"]) == (31.0, 288.0)
+    window.slowed(40.0, None, sent_at=39.0)
+    assert window.figures(40.0)["requests_per_minute"] == 144.0
+
+
 def test_an_unreachable_provider_gets_no_creates() -> None:
     """While the provider cannot be reached creates wait, and a shorter pause shortens nothing."""
     window = window_of()
@@ -534,24 +582,35 @@ def test_an_unreachable_provider_gets_no_creates() -> None:
 
 def test_a_create_is_a_request() -> None:
     """Creates wait for the budget of requests, and spend it."""
-    window = window_of(requests=300)
+    window = window_of(requests=600)
     for _ in range(9):
         window.request_sent(0.0)
     assert (window.create_at(0.0, 1), window.request_at(0.0)) == (0.0, 0.0)
     window.create_sent(0.0, 1)
-    assert window.create_at(0.0, 1) == window.request_at(0.0) == pytest.approx(0.2)
+    assert window.create_at(0.0, 1) == window.request_at(0.0) == pytest.approx(60.0 / 576)
 
 
-@pytest.mark.parametrize(("per_minute", "burst"), [(60, 10), (600, 20), (3_000, 100)])
+@pytest.mark.parametrize(("per_minute", "burst"), [(60, 10), (600, 10), (1_500, 4), (3_000, 2), (60_000, 2)])
 def test_requests_flow_evenly_after_a_small_burst(per_minute: int, burst: int) -> None:
-    """A few requests go at once, at least ten or two seconds' worth; the rest at the rate."""
+    """A few requests go at once, fewer the more are allowed; the rest evenly, a little below the limit."""
     window, now, sent = window_of(requests=per_minute), 0.0, []
     for _ in range(3 * burst):
         now = window.request_at(now)
         window.request_sent(now)
         sent.append(now)
     assert len([moment for moment in sent if moment < 1e-9]) == burst
-    assert sent[-1] == pytest.approx(2 * burst * 60.0 / per_minute)
+    assert sent[-1] == pytest.approx(2 * burst * 60.0 / (0.96 * per_minute))
+
+
+@pytest.mark.parametrize("per_minute", [300, 1_500, 6_000])
+def test_a_vendor_that_counts_by_the_minute_never_refuses(per_minute: int) -> None:
+    """Whoever sends whatever he may stays below the limit in every sliding minute, the burst included."""
+    window, now, sent = window_of(requests=per_minute), 0.0, []
+    while now < 120.0:
+        now = window.request_at(now)
+        window.request_sent(now)
+        sent.append(now)
+    assert all(later >= first + 60.0 for first, later in zip(sent, sent[per_minute:], strict=False))
 
 
 @given(
@@ -586,7 +645,87 @@ def test_a_rate_says_where_it_stands() -> None:
     assert rate.current == 2.0
 
 
-# --- for people
+# --- what a create weighs
+
+
+def answers(window: Window, kind: str, *remaining: int, alone: bool = True) -> None:
+    for left in remaining:
+        window.learn_remaining(left, kind, alone=alone)
+
+
+def test_a_weight_is_learned_from_what_is_left() -> None:
+    """Two creates in a row that cost the same tell their weight; until then it is what the provider file says."""
+    window = window_of(creates=30)
+    answers(window, "edit", 27, 24)
+    assert window.weight("edit", 1) == 1
+    answers(window, "edit", 21)
+    assert (window.weight("edit", 1), window.weight("image", 1)) == (3, 1)
+
+
+def test_one_drop_alone_tells_nothing() -> None:
+    """Others use the account, and slots become free: what does not repeat itself is not believed."""
+    window = window_of(creates=30)
+    answers(window, "edit", 29, 26, 24, 21, 19)
+    assert window.weight("edit", 1) == 1
+
+
+def test_a_weight_may_change() -> None:
+    """The vendor may change its mind, and so do we, once it has said so twice."""
+    window = window_of(creates=30)
+    answers(window, "edit", 30, 27, 24, 22)
+    assert window.weight("edit", 1) == 3
+    answers(window, "edit", 20)
+    assert window.weight("edit", 1) == 2
+
+
+@pytest.mark.parametrize(
+    ("remaining", "alone"),
+    [((9, 9, 9, 9), True), ((1, 2, 3, 4), True), ((90, 50, 10), True), ((29, 26, 23, 20), False)],
+)
+def test_a_drop_that_cannot_be_a_weight(remaining: tuple[int, ...], alone: bool) -> None:
+    """Nothing, less than nothing, more than the window, or what other creates took a part in."""
+    window = window_of(creates=30)
+    answers(window, "edit", *remaining, alone=alone)
+    assert window.weight("edit", 1) == 1
+
+
+def test_company_does_not_hide_the_next_drop() -> None:
+    """What is left is remembered from every answer, also from one that taught nothing."""
+    window = window_of(creates=30)
+    answers(window, "edit", 29)
+    answers(window, "edit", 20, alone=False)
+    answers(window, "edit", 17, 14)
+    assert window.weight("edit", 1) == 3
+
+
+# --- for forecasts and for people
+
+
+def test_what_could_begin_now() -> None:
+    """Places and creates that are left, those in flight not counted as free."""
+    window = window_of(creates=30, active=10)
+    assert (window.free_places, window.creates_left, window.creates_per_minute) == (10, 30.0, 30)
+    accept(window, 0.0, times=2, weight=3)
+    window.create_sent(0.0, 1)
+    assert (window.free_places, window.creates_left) == (3, 23.0)
+    refuse(window, 0.0, 1.0, Throttle.CREATES, 9.0)
+    assert (window.creates_per_minute, window.creates_left) == (15.0, 23.0)
+
+
+def test_never_less_than_no_create_is_left() -> None:
+    """One that is heavier than the whole window leaves nothing, not less."""
+    window = window_of(creates=2)
+    accept(window, 0.0, weight=5)
+    assert window.creates_left == 0.0
+
+
+def test_a_window_in_a_few_words() -> None:
+    """What is used and allowed, and how long it is held, if it is."""
+    window = window_of(creates=30, active=10, requests=600)
+    accept(window, 0.0, weight=3)
+    assert window.told(0.0) == "3/10 active, 3/30 creates, 576 requests/min"
+    window.throttled(1.0, Throttle.ACCOUNT, 12.5, sent_at=0.5)
+    assert window.told(1.0) == "3/10 active, 3/30 creates, 288 requests/min, held for 12.5 s"
 
 
 def test_the_figures() -> None:
@@ -602,14 +741,14 @@ def test_the_figures() -> None:
         "creates_per_minute": 30,
         "active": 5,
         "max_active": 10,
-        "requests_per_minute": 600,
+        "requests_per_minute": 576,
         "held_seconds": 12.3,
     }
     window.throttled(51.0, Throttle.ACCOUNT, 0.0, sent_at=51.0)
     window.request_served()
     for _ in range(3):
         window.throttled(51.0, Throttle.ACCOUNT, 0.0, sent_at=51.0)
-    assert window.figures(51.0)["requests_per_minute"] == 37.9
+    assert window.figures(51.0)["requests_per_minute"] == 36.4
     later = window.figures(65.0)
     assert (later["creates_used"], later["held_seconds"]) == (2, 0.0)
 
@@ -670,13 +809,15 @@ class WindowMachine(RuleBasedStateMachine):
         limit=st.sampled_from([1, 2, 3, 5, 30]),
         active=st.sampled_from([1, 2, 4, 10]),
         chance=st.sampled_from([0.0, 0.7]),
+        is_own=st.booleans(),
     )
-    def begin(self, limit: int, active: int, chance: float) -> None:
+    def begin(self, limit: int, active: int, chance: float, is_own: bool) -> None:
         self.limit, self.max_active = limit, active
+        self.ceiling = limit if is_own else math.inf  # what the user set, if it was the user
         self.window = Window(
             creates_per_minute=limit,
             max_active=active,
-            requests_per_minute=60_000,
+            requests_per_minute=math.inf,
             draw=lambda low, high: low + chance * (high - low),
         )
         self.now = 1_000.0
@@ -781,8 +922,18 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(told=st.sampled_from([-1, 0, 1, 2, 4, 100]))
     def learn_limit(self, told: int) -> None:
-        self.window.learn_limit(told)
-        self.limit = min(self.limit, told) if told > 0 else self.limit
+        self.window.learn_limit(told, ceiling=self.ceiling)
+        self.limit = min(self.ceiling, told) if told > 0 else self.limit
+
+    @rule(told=st.integers(0, 30), alone=st.booleans())
+    def learn_remaining(self, told: int, alone: bool) -> None:
+        self.window.learn_remaining(told, "image", alone=alone)
+        assert 1 <= self.window.weight("image", 1) <= 30
+
+    @rule(retry_after=retry_afters, age=st.sampled_from([0.0, 5.0]))
+    def slowed(self, retry_after: float | None, age: float) -> None:
+        self.window.slowed(self.now, retry_after, sent_at=self.now - age)
+        self.all_held_until = max(self.all_held_until, self.now + (retry_after or 0.0))
 
     @rule(pause=st.sampled_from([1.0, 30.0]))
     def unreachable(self, pause: float) -> None:
@@ -795,6 +946,9 @@ class WindowMachine(RuleBasedStateMachine):
         assert (figures["creates_used"], figures["creates_per_minute"]) == (self.used(), self.limit)
         assert figures["active"] == self.window.active == self.active()
         assert 1 <= figures["max_active"] <= self.max_active
+        assert self.window.creates_left == max(0, self.limit - self.used())
+        assert self.window.free_places == figures["max_active"] - self.active()
+        assert 0.0 < self.window.creates_per_minute <= self.limit
         assert figures["held_seconds"] >= round(max(0.0, self.all_held_until - self.now), 1)
 
     def teardown(self) -> None:
