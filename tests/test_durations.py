@@ -162,6 +162,8 @@ def test_between_two_humps_nothing_ends() -> None:
     durations = taught(drawn(LAWS["two humps"][0], 120, seed=2), 2.0)
     assert durations.left(13.0) - durations.left(26.0) < 0.04
     assert durations.left(20.0) == pytest.approx(0.4, abs=0.1)
+    scores = stored(durations)["scores"]
+    assert scores["two humps"] > scores["curves"]
 
 
 def test_coarse_looks_leave_more_doubt() -> None:
@@ -304,13 +306,18 @@ def test_one_end_counts_once(since: float, length: float) -> None:
 def test_an_end_is_where_it_is_likely() -> None:
     """Of an end between nothing and an hour the belief says where; what it calls hardly possible gets nothing."""
     durations = taught([20.0] * 30)
-    before = remembered(durations)[0]
+    before, ran = remembered(durations)[:2]
     durations.ended(0.0, 3_600.0)
-    new = [after - 0.99 * old for old, after in zip(before, remembered(durations)[0], strict=True)]
+    new, time = (
+        [b - 0.99 * a for a, b in zip(*tables, strict=True)]
+        for tables in zip((before, ran), remembered(durations)[:2], strict=True)
+    )
     near = sum(new[bin_of(17.0) : bin_of(23.0) + 1])
     assert sum(new) == pytest.approx(1.0)
     assert near > 0.9
     assert new[bin_of(1_000.0)] == 0.0
+    assert time[: bin_of(10.0)] == pytest.approx([1.0] * bin_of(10.0))
+    assert time[bin_of(1_000.0)] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_old_ends_are_spread_anew() -> None:
@@ -351,6 +358,8 @@ def test_after_thousands_of_ends_nothing_is_lost() -> None:
     assert sum(ends) == pytest.approx(weight)
     assert exposure[bin_of(5.0)] == pytest.approx(99.0)
     teach(durations, sample[:30])
+    ends, _, weight = remembered(durations)
+    assert sum(ends) == pytest.approx(weight)
     assert median_of(durations) == pytest.approx(20.0, rel=0.1)
     check(durations)
 
@@ -518,6 +527,20 @@ def test_what_was_learned_survives_the_store(name: str) -> None:
     assert [remembered(again)[i] for i in (0, 1)] == [pytest.approx(remembered(durations)[i]) for i in (0, 1)]
     assert remembered(again)[2] == remembered(durations)[2]
     assert Durations.from_json(TYPICAL, stored(again)).shape == pytest.approx(again.shape, abs=1e-6)
+
+
+def test_an_unknown_shape_says_nothing_about_the_others() -> None:
+    """What a later version found best does not make what this one tries anew any likelier."""
+    one, other = (Durations.from_json(TYPICAL, damaged(scores={"curves": -3.0} | more)) for more in ({}, {"new": 99.0}))
+    assert one.shape == other.shape
+
+
+def test_what_was_read_is_fitted_rarely() -> None:
+    """A belief of forty ends is no beginner's: the next ten do not change it one by one."""
+    again = Durations.from_json(TYPICAL, stored(taught(HISTORIES["uniform"])))
+    version = again.version
+    teach(again, drawn(LAWS["uniform"][0], 10, seed=3))
+    assert again.version - version <= 2
 
 
 def test_writing_changes_nothing() -> None:
