@@ -286,7 +286,7 @@ class Coordinator:
         `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it.
         """
         now = self.clock.now()
-        lesson = self._leave(desk, track)
+        lesson = self._leave(desk, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
         await self.written(self.store.settle(ended))
         at = self.clock.datetime()
@@ -463,7 +463,7 @@ class Coordinator:
         self._leave(desk, track)
         return True
 
-    def _leave(self, desk: AccountDesk, track: Track) -> Lesson[str] | None:
+    def _leave(self, desk: AccountDesk, track: Track, *, over: bool = False) -> Lesson[str] | None:
         """It is no longer followed; what its end teaches, if that is why."""
         key = track.ticket.provider_id
         if desk.tracks.get(key) is not track:
@@ -471,7 +471,7 @@ class Coordinator:
         del desk.tracks[key]
         lesson = desk.schedule.drop(key)
         desk.window.ended(track.weight)
-        desk.listing.gone(key)
+        desk.listing.gone(key, over=over)
         now = self.clock.now()
         hasty = lesson is not None and lesson.is_hasty(now)
         begun, always = desk.line.ended(key, hasty=hasty)

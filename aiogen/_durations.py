@@ -31,7 +31,8 @@ _NEWCOMER = 1.0
 _DOUBT = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
 """How much better (in the logarithm) a shape has to foretell than the first, to weigh as much."""
 _CHANGES = (0.5, 0.7)
-"""So many times as long a model's generations may suddenly take.  That they take longer is seen without a test."""
+"""So many times as long a model's generations may suddenly take.  If they take longer, questions that
+find them running teach it soon enough: that costs some of these, and no time."""
 _SETTLED = 10.0
 """Before so many ends there is nothing that could have changed."""
 _ALARM = 9.0
@@ -42,6 +43,8 @@ _REFIT_AT_MOST = 40.0
 """Or after so many ends."""
 _LATEST = 60
 """So many ends are spread over their intervals again as the belief improves."""
+_HUGE = 1e300
+"""Nothing that was stored is so large."""
 _HEAVY = 1e9
 """When one end counts so much, everything is divided by it."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
@@ -171,7 +174,7 @@ def _amounts(values: object) -> list[float] | None:
     """Numbers as they were stored, or None if they are not all finite and at least 0."""
     if not isinstance(values, list):
         return None
-    amounts = [float(v) for v in values if isinstance(v, int | float) and 0.0 <= v < math.inf]
+    amounts = [float(v) for v in values if isinstance(v, int | float) and 0.0 <= v < _HUGE]
     return amounts if len(amounts) == len(values) else None
 
 
@@ -239,8 +242,11 @@ class Durations:
 
     def ended(self, since: float, until: float) -> None:
         """A job ended at some age after `since`, and not after `until`."""
-        until = max(until, since + 1e-3)
-        self._scores = {name: score * _SCORE_FADE for name, score in self._scores.items()}
+        until = min(max(until, since + 1e-3), EDGES[-1])
+        since = min(since, until - 1e-3)
+        for name, shape in self._shapes.items():
+            likely = shapes.survival(shape, since) - shapes.survival(shape, until)
+            self._scores[name] = self._scores[name] * _SCORE_FADE + math.log(max(likely, 1e-6))
         self._judge(since, until, _ends)
         self._table.ended(since, until, self.shape)
         self.seen += 1
@@ -253,13 +259,11 @@ class Durations:
         self._learned(1.0)
 
     def _judge(self, since: float, until: float, likely: Callable[[float, float], float]) -> float:
-        """How likely was this answer, to each shape, and if the model had changed?  Returns the belief's own word.
+        """How likely was this answer, and how likely if the model had changed?  Returns the former (in the logarithm).
 
-        The questions of all jobs in the order of their answers, each given what was known before it: so it does not
-        matter that the short ones of a batch end first.
+        Each answer counts given what was known of its job before: so it does not matter that the short ones of a
+        batch end first.
         """
-        for name, shape in self._shapes.items():
-            self._scores[name] += likely(shapes.survival(shape, since), shapes.survival(shape, until))
         own = likely(self.left(since), self.left(until))
         for change, (odd, run) in self._odd.items():
             # Page's cumulative sum.  Without it a narrow belief would not see that a model became faster: every job
@@ -346,6 +350,6 @@ class Durations:
         learned._evidence = learned._table.weight
         if isinstance(scores, dict):
             known = {name: score for name, score in scores.items() if name in _DOUBT and isinstance(score, int | float)}
-            learned._scores |= {name: float(score) for name, score in known.items() if math.isfinite(score)}
+            learned._scores |= {name: float(score) for name, score in known.items() if -_HUGE < score < _HUGE}
         learned._fit()
         return learned

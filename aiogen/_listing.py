@@ -48,9 +48,11 @@ class Listing:
         self._made += 1
         self._put(key, self._made)
 
-    def gone(self, key: str) -> None:
-        """It is over, or no longer followed."""
+    def gone(self, key: str, *, over: bool = True) -> None:
+        """It is over, or, if not `over`, only no longer followed."""
         self.unplace(key)
+        if not over:
+            return
         self._over.pop(key, None)
         self._over[key] = None
         while len(self._over) > 4 * self._page:
@@ -95,7 +97,7 @@ class Listing:
             self._rest = max(_FIRST_REST, 0.9 * self._rest)
         elif not drifts:
             self.refused(now)  # whatever its order is, it is not the one we count by
-        if abs(drift) < self._page // 4:
+        if abs(drift) < max(1, self._page // 4):
             for key in missing:
                 self.unplace(key)
         # Else many came at once: now that this is known, the next page will be the right one.

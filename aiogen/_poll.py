@@ -82,7 +82,8 @@ async def observe(
     if snapshot.hollow:
         track.hollow += 1
         if track.hollow < _HOLLOW_POLLS:
-            desk.schedule.failed(key, now, _HOLLOW_PAUSE)
+            again = desk.schedule.postpone if sent_at is None else desk.schedule.failed
+            again(key, now, _HOLLOW_PAUSE)
             return
         failure = Failure(
             code=FailureCode.OUTPUT_NOT_FOUND,

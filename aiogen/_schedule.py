@@ -36,6 +36,8 @@ _OUTLOOK = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
 _HASTY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
+_FIXED, _STALE = -1, -2
+"""Instead of a belief's version: the moment does not come from a belief; it has to be planned anew."""
 _STRETCH_MAX = 100.0
 _BUSY = 0.05
 """So late (seconds) a question may be because the program was busy for a moment: that is no shortage."""
@@ -55,8 +57,8 @@ class _Group(Generic[K]):
     learns: bool
     agenda: Agenda[K] = attrs.field(factory=Agenda)
     asking: int = 0
-    early: int = _SCOUTS * len(_FIRST_LOOKS)
-    """How many early looks are left."""
+    scouts: int = _SCOUTS
+    """So many more of its jobs may be looked at early."""
     version: int = 0
     outlook: tuple[float, ...] = ()
 
@@ -73,6 +75,8 @@ class _Question(Generic[K]):
     started_at: float
     """When the clock began that its belief counts by."""
     accepted_at: float
+    learned_from: float
+    """When the clock began that its whole duration counts by: accepted, or begun behind others."""
     asked_at: float
     """The last moment at which it is known to have run."""
     floor: float
@@ -85,8 +89,12 @@ class _Question(Generic[K]):
     due: float = 0.0
     ready_at: float = 0.0
     """When it could be asked: due, and known to be."""
-    version: int = -1
-    """Of the belief it was planned with; -1 if its moment does not come from a belief."""
+    not_before: float = -math.inf
+    """Somebody said to wait so long."""
+    version: int = _FIXED
+    """Of the belief it was planned with."""
+    scout: bool = False
+    """To be looked at early: nobody has seen one of its model end."""
     asking: bool = False
     urgent: bool = False
     """The question under way is about this job and no other."""
@@ -155,8 +163,11 @@ class Schedule(Generic[K]):
         """
         group = self._group(phases.queued, learns)
         question = self._questions[key] = _Question(
-            group, phases, started_at, started_at, started_at, floor, ceiling, price, held, share
+            group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
+        if learns and not held and not group.durations.seen and group.scouts:
+            group.scouts -= 1
+            question.scout = True
         self._plan(key, question, now)
 
     def drop(self, key: K) -> Lesson[K] | None:
@@ -181,6 +192,7 @@ class Schedule(Generic[K]):
         question = self._questions.get(key)
         if question is not None:
             question.floor, question.ceiling, question.price = floor, ceiling, price
+            question.version = _STALE
             self.ask_now(key, now)
 
     # --- which question
@@ -206,7 +218,7 @@ class Schedule(Generic[K]):
             if key is None:
                 return None
             question = self._questions[key]
-            if question.version not in (-1, question.group.durations.version):
+            if question.version not in (_FIXED, question.group.durations.version):
                 ready_at = question.ready_at
                 self._plan(key, question, now)
                 if question.due > now:
@@ -242,36 +254,40 @@ class Schedule(Generic[K]):
         question = self._questions.get(key)
         if question is not None:
             self._done(question)
-            self.known_to_run(key, now, sent_at=sent_at, share=share)
+            # A vendor that takes long to answer is not asked again at once.
+            took = 0.0 if sent_at is None else now - sent_at
+            self._runs(key, question, now, sent_at, share, now + min(question.floor, took))
 
     def known_to_run(self, key: K, now: float, *, sent_at: float | None = None, share: float = 1.0) -> None:
         """It ran at `sent_at`, whoever asked.  If our own question is under way, it goes on."""
         question = self._questions.get(key)
-        if question is None:
-            return
-        asked = now if sent_at is None else max(sent_at, question.asked_at)
-        if question.group.learns and not question.held:
-            self._teach_running(question, asked)
-        question.asked_at, question.share = asked, share
-        if not question.asking:
-            self._urgent.drop(key)
-            self._plan(key, question, now)
-        self._refresh(question, now)
+        if question is not None:
+            self._runs(key, question, now, sent_at, share, now)
 
     def put_back(self, key: K, now: float) -> None:
         """The question did not tell about it after all: its moment is what it was."""
         question = self._questions.get(key)
         if question is not None and question.asking:
             self._done(question)
-            self._put(key, question, now)
+            if question.version == _STALE:
+                self._plan(key, question, now)
+            else:
+                self._put(key, question, now)
 
     def failed(self, key: K, now: float, delay: float) -> None:
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
         question = self._questions.get(key)
         if question is not None:
             self._done(question)
-            question.due, question.version = now + max(delay, question.floor), -1
+            self._urgent.drop(key)
+            question.due = question.not_before = now + max(delay, question.floor)
+            question.version = _FIXED
             self._put(key, question, now)
+
+    def postpone(self, key: K, now: float, delay: float) -> None:
+        """The same by somebody else's reading: a question of our own that is under way goes on."""
+        if key in self._questions and self.is_free(key):
+            self.failed(key, now, delay)
 
     def turned(self, key: K, sent_at: float) -> None:
         """It was asked about at `sent_at`, and has begun to be processed since the question before."""
@@ -282,6 +298,9 @@ class Schedule(Generic[K]):
         if question.phases.is_vague(interval[1] - interval[0]):
             return
         question.turned = interval
+        if question.held:  # whatever was thought of the line, the vendor runs it
+            question.held = False
+            question.started_at = question.learned_from = _middle(interval)
         if question.phases.by_beginning:
             asking = question.asking
             self._done(question)
@@ -297,13 +316,15 @@ class Schedule(Generic[K]):
         if question is None or not question.held:
             return
         question.held, question.begun = False, True
-        question.started_at, question.asked_at = at, max(at, question.asked_at)
+        question.started_at = question.learned_from = at
+        question.asked_at = max(at, question.asked_at)
+        question.version = _STALE
         if not question.asking:
             self._plan(key, question, now)
 
     def learn(self, question: Lesson[K], now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
-        since, begun = question.asked_at, question.started_at if question.turned is None else question.accepted_at
+        since, begun = question.asked_at, question.learned_from
         phases = question.phases
         whole = (since - begun, max(since, now) - begun)
         if question.turned is not None:
@@ -320,7 +341,8 @@ class Schedule(Generic[K]):
         for key, question in self._questions.items():
             if question.begun:
                 question.begun = False
-                question.started_at = question.accepted_at
+                question.started_at = question.learned_from = question.accepted_at
+                question.version = _STALE
                 if not question.asking:
                     self._plan(key, question, now)
 
@@ -390,31 +412,48 @@ class Schedule(Generic[K]):
 
     def _plan(self, key: K, question: _Question[K], now: float) -> None:
         question.due = self._due(question)
-        question.version = -1 if question.held else question.group.durations.version
+        question.version = _FIXED if question.held else question.group.durations.version
         self._look_early(question)
         self._put(key, question, now)
 
+    def _runs(
+        self, key: K, question: _Question[K], now: float, sent_at: float | None, share: float, not_before: float
+    ) -> None:
+        asked = now if sent_at is None else max(sent_at, question.asked_at)
+        if question.group.learns and not question.held:
+            self._teach_running(question, asked)
+        question.asked_at, question.share = asked, share
+        if not question.asking:
+            self._urgent.drop(key)
+            question.not_before = not_before
+            self._plan(key, question, now)
+        self._refresh(question, now)
+
     def _put(self, key: K, question: _Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
+        if key in self._urgent:
+            return  # asked about before that anyway
         question.group.agenda.put(key, question.ready_at)
 
     def _due(self, question: _Question[K]) -> float:
         asked = question.asked_at
         if question.held:
-            return asked + question.ceiling
-        plan = question.group.durations.plan(self._price(question))
+            return max(asked + question.ceiling, question.not_before)
+        group = question.group
+        if not group.outlook:  # what a change of the belief will be compared with
+            group.outlook, group.version = self._outlook(question), group.durations.version
+        plan = group.durations.plan(self._price(question))
         age = plan.next_age(max(0.0, asked - question.started_at))
-        return min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
+        due = min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
+        return max(due, question.not_before)
 
     def _look_early(self, question: _Question[K]) -> None:
-        group = question.group
-        if question.held or not group.learns or group.durations.seen or not group.early:
+        if not question.scout or question.group.durations.seen:
             return
         early = next((look for look in _FIRST_LOOKS if question.started_at + look > question.asked_at), None)
         if early is not None and question.started_at + early < question.due:
-            group.early -= 1
-            question.due = max(question.started_at + early, question.asked_at + question.floor)
-            question.version = -1
+            question.due = max(question.started_at + early, question.asked_at + question.floor, question.not_before)
+            question.version = _FIXED
 
     def _price(self, question: _Question[K]) -> float:
         return question.price * question.share * self.stretch**2 / max(1.0, self.pressure)
@@ -429,7 +468,7 @@ class Schedule(Generic[K]):
         self.stretch = min(_STRETCH_MAX, max(1.0, self.stretch * math.exp(_GAIN * min(1.0, elapsed / pace) * step)))
 
     def _teach_running(self, question: _Question[K], asked: float) -> None:
-        begun = question.accepted_at if question.turned is not None else question.started_at
+        begun = question.learned_from
         question.phases.queued.running(max(0.0, question.asked_at - begun), asked - begun)
         if question.turned is not None:
             start = _middle(question.turned)
@@ -440,14 +479,17 @@ class Schedule(Generic[K]):
         group = question.group
         if group.version == group.durations.version:
             return
-        plan = group.durations.plan(self._price(question))
-        before, group.outlook = group.outlook, tuple(plan.next_age(age) for age in _OUTLOOK)
+        before, group.outlook = group.outlook, self._outlook(question)
         group.version = group.durations.version
         if any(new < (1.0 - _EARLIER) * old for old, new in zip(before, group.outlook, strict=False)):
             for key in group.agenda.all():
                 waiting = self._questions[key]
-                if waiting.version != -1 and waiting.due > now and self._due(waiting) < waiting.due:
+                if waiting.version != _FIXED and waiting.due > now and self._due(waiting) < waiting.due:
                     self._plan(key, waiting, now)
+
+    def _outlook(self, question: _Question[K]) -> tuple[float, ...]:
+        plan = question.group.durations.plan(self._price(question))
+        return tuple(plan.next_age(age) for age in _OUTLOOK)
 
 
 def _middle(interval: tuple[float, float]) -> float:

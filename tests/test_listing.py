@@ -244,7 +244,6 @@ def test_many_are_a_quarter_of_a_page(others: int, is_kept: bool) -> None:
     assert "g19" in listing
 
 
-@pytest.mark.xfail(strict=True, reason="_listing.read: a quarter of a page of two or three is 0")
 @pytest.mark.parametrize("page", [2, 3])
 def test_also_on_a_small_page_who_is_missing_is_asked_about_singly(page: int) -> None:
     """One that should be on the page and is not has no place until it is seen again."""

@@ -118,7 +118,8 @@ def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead:
     assert math.isfinite(phases._lead)
 
 
-def test_nothing_in_the_store() -> None:
-    """Empty data mean beginning anew."""
-    phases = Phases.from_json(TYPICAL, {})
+@pytest.mark.parametrize("data", [{}, None, [], "phases", 3.5], ids=repr)
+def test_nothing_in_the_store(data: Any) -> None:
+    """Empty data, or none at all, mean beginning anew."""
+    phases = Phases.from_json(TYPICAL, data)
     assert (phases.seen, phases.by_beginning) == (0, False)

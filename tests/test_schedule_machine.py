@@ -197,6 +197,9 @@ class ScheduleMachine(RuleBasedStateMachine):
         if job is not None:
             job.in_flight = False
             job.runs(self.now, self.now if sent_at is None else sent_at)
+            if sent_at is not None:  # as long as the answer took, if it was slow
+                until = self.now + min(job.floor, self.now - sent_at)
+                job.not_after = max(job.not_after, until)
 
     @rule(key=keys)
     def known_to_run(self, key: str) -> None:
@@ -211,6 +214,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         if key in self.jobs:
             group = self.schedule._questions[key].group
             self.jobs[key].group = (group.durations, group.learns)
+            self.jobs[key].held = self.schedule._questions[key].held
         if ours:
             self.answered(key, is_told=True, share=1.0)
         else:
@@ -219,11 +223,9 @@ class ScheduleMachine(RuleBasedStateMachine):
     @rule(key=keys, delay=seconds)
     def failed(self, key: str, delay: float) -> None:
         job = self.jobs.get(key)
-        if job is not None and not job.in_flight:
-            return  # see test_a_hint_and_a_failure_are_one_question
         self.schedule.failed(key, self.now, delay)
         if job is not None:
-            job.in_flight, job.told_to_wait = False, True
+            job.in_flight, job.hinted, job.told_to_wait = False, False, True
             job.not_before = job.not_after = self.now + max(delay, job.floor)
 
     @rule(key=keys)
@@ -261,8 +263,6 @@ class ScheduleMachine(RuleBasedStateMachine):
     @rule(key=keys, ago=st.sampled_from([0.0, 1.0, 30.0]))
     def begins(self, key: str, ago: float) -> None:
         job = self.jobs.get(key)
-        if job is not None and job.hinted:
-            return  # see test_a_hint_and_a_beginning_are_one_question
         self.schedule.begins(key, self.now, self.now - ago)
         if job is not None and job.held:
             job.held, job.begun = False, True
@@ -270,8 +270,6 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule()
     def ran_all_along(self) -> None:
-        if any(job.begun and job.hinted for job in self.jobs.values()):
-            return  # see test_a_hint_and_a_beginning_are_one_question
         self.schedule.ran_all_along(self.now)
         for job in self.jobs.values():
             if job.begun:
