@@ -170,13 +170,10 @@ class Coordinator:
         self._set_deadline(job)
         self.kick()
 
-    async def turn(self, desk: AccountDesk, *, behind: float = 0.0) -> None:
-        """Wait until the account's budget has room for one more request, which is then taken.
-
-        `behind`: seconds that questions about jobs may come before it, though they were due later.
-        """
+    async def turn(self, desk: AccountDesk) -> None:
+        """Wait until the account's budget has room for one more request, which is then taken."""
         turn: asyncio.Future[None] = self._loop.create_future()
-        desk.calls.put(turn, self.clock.now() + behind)
+        desk.calls.put(turn, self.clock.now())
         self.kick()
         try:
             await turn

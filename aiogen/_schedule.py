@@ -292,15 +292,17 @@ class Schedule(Generic[K]):
     def turned(self, key: K, sent_at: float) -> None:
         """It was asked about at `sent_at`, and has begun to be processed since the question before."""
         question = self._questions.get(key)
-        if question is None or question.turned is not None or not question.group.learns:
+        if question is None:
             return
         interval = (question.asked_at, max(question.asked_at, sent_at))
-        if question.phases.is_vague(interval[1] - interval[0]):
-            return
-        question.turned = interval
         if question.held:  # whatever was thought of the line, the vendor runs it
             question.held = False
             question.started_at = question.learned_from = _middle(interval)
+        if question.turned is not None or not question.group.learns:
+            return
+        if question.phases.is_vague(interval[1] - interval[0]):
+            return
+        question.turned = interval
         if question.phases.by_beginning:
             asking = question.asking
             self._done(question)

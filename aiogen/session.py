@@ -486,8 +486,7 @@ class Session:
                 Path(directory),
                 overwrite=overwrite,
                 refresh=self._refreshed,
-                # A result that is there can wait a moment; questions about others come first.
-                turn=partial(hub.turn, hub.desk(provider), behind=1.0) if provider is not None else None,
+                turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
                 allow_insecure=provider is not None and provider.allow_insecure,
             )
         )

@@ -265,6 +265,25 @@ def test_somebody_elses_failure_leaves_the_question_in_flight() -> None:
     assert schedule.take(now + 60.0) is None
 
 
+def test_somebody_elses_failure_puts_a_free_job_off() -> None:
+    """A webhook's reading came to nothing: the same would come of asking now."""
+    schedule = schedule_of("a")
+    schedule.postpone("a", 101.0, 50.0)
+    schedule.postpone("nobody", 101.0, 50.0)
+    assert schedule.wake_at() == 151.0
+
+
+def test_a_job_behind_others_that_is_processed_runs() -> None:
+    """Whatever was thought of the vendor's line: its own word counts."""
+    schedule = schedule_of("a", held=True)
+    schedule.known_to_run("a", 140.0)
+    assert schedule.remaining("a", 140.0, (0.5,)) is None
+    schedule.turned("a", 142.0)
+    schedule.known_to_run("a", 142.0, sent_at=142.0)
+    assert schedule.remaining("a", 142.0, (0.5,)) is not None
+    assert schedule.wake_at() == pytest.approx(141.0 + next_age(1.0))
+
+
 @pytest.mark.parametrize("always", [False, True])
 def test_a_hint_and_a_beginning_are_one_question(always: bool) -> None:
     """A job behind others is hinted at, and begins before the hint is taken up."""

@@ -977,5 +977,5 @@ class WindowMachine(RuleBasedStateMachine):
 
 TestWindow = WindowMachine.TestCase
 TestWindow.settings = settings(
-    deadline=None, derandomize=True, max_examples=300, stateful_step_count=40, report_multiple_bugs=False
+    deadline=None, derandomize=True, max_examples=100, stateful_step_count=40, report_multiple_bugs=False
 )

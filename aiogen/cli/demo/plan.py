@@ -89,9 +89,9 @@ _AT_LEONARDO = (
         ends=FailureCode.OUTPUT_NOT_FOUND,
     ),
     Incident(
-        what="a status question was answered with HTTP 503: asked again",
-        fate=Fate(poll_faults="503"),
-        sign=("poll", 503),
+        what="the storage answered HTTP 503: fetched again",
+        fate=Fate(download_faults="503"),
+        sign=("download", 503),
     ),
     Incident(
         what="a prompt was moderated",
