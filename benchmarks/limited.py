@@ -51,7 +51,7 @@ def run(*, quick: bool = False) -> list[Row]:
     calls = [(peer, 200, line) for peer in in_line.values()] + [(peer, n, limited) for peer in subjects.values()]
     names = [(f"{SLOTS} slots", name) for name in in_line]
     names += [(f"{per_second} requests a second", name) for name in subjects]
-    found: list[Followed] = together(follow, calls, at_once=4 if quick else 3)
+    found: list[Followed] = together(follow, calls, at_once=4 if quick else 2)
 
     rows, lags = [], {}
     for (bench, subject), measured in zip(names, found, strict=True):
