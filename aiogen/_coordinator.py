@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from aiogen._clock import TICK, Clock
 from aiogen._create import send
 from aiogen._forecast import forecast
 from aiogen._job import Job
+from aiogen._ledger import Ledger
 from aiogen._poll import ask
 from aiogen._schedule import Lesson
 from aiogen._sweep import sweep
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiogen")
 
+_AT_LEAST = 60.0
+"""Seconds for which a job that was left behind is followed, however long ago its deadline was."""
+UNTOLD = Typical(median=20.0, spread=0.8)
+"""For a generation that was made elsewhere: its model may be anything."""
 _DRAIN_SECONDS = 30.0
 """Between two questions about a job that nobody waits for: its place at the vendor is still taken."""
 _UNSEEN = 3.0
@@ -72,7 +77,9 @@ class _LastLook:
 class Coordinator:
     """One per session.  `_create.send` and `_poll.ask` carry out what it starts."""
 
-    def __init__(self, transport: Transport, store: Store, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, transport: Transport, store: Store, clock: Clock, limits: Limits, accounts: Callable[[], Collection[str]]
+    ) -> None:
         self.transport = transport
         self.store = store
         self.clock = clock
@@ -80,6 +87,7 @@ class Coordinator:
         self._loop = asyncio.get_running_loop()
         self._desks: dict[str, AccountDesk] = {}
         self.beliefs = Beliefs(store)
+        self.ledger = Ledger(store, clock, accounts)
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -114,6 +122,7 @@ class Coordinator:
             StoreError: the ledger did not take it, so it will not be sent.
         """
         provider = job._provider
+        await self.ledger.ready()
         if job.submission is not None:
             await self.beliefs.recall(provider, job.submission.model, job.submission.typical)
         await self.store.add(
@@ -124,11 +133,13 @@ class Coordinator:
                 account=provider.account,
                 state=State.PENDING,
                 submission=job.submission,
+                timeout=job.timeout,
+                batch=job.batch,
                 created_at=self.clock.datetime(),
             )
         )
         if self.closed:
-            job._finish(outcomes.closed(job))
+            job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
             return
         self._numbers += 1
         self.desk(provider).enqueue(self._numbers, job)
@@ -138,6 +149,7 @@ class Coordinator:
     async def attach(self, job: Job, ticket: Ticket, typical: Typical) -> None:
         """Follow a generation that was created elsewhere, or before, or whose deadline has passed."""
         desk = self.desk(job._provider)
+        await self.ledger.ready()
         if ticket.provider_id not in desk.tracks:
             now = self.clock.datetime()
             await self.store.add(
@@ -148,16 +160,62 @@ class Coordinator:
                     account=job._provider.account,
                     state=State.QUEUED,
                     provider_id=ticket.provider_id,
+                    timeout=job.timeout,
                     created_at=now,
                     accepted_at=now,
                 )
             )
         if self.closed:
-            job._finish(outcomes.closed(job))
+            job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
             return
         if ticket.provider_id not in desk.tracks:
             desk.window.follow(1)
         self.follow(desk, job, ticket, typical, weight=1, is_ours=False)
+
+    def take_up(self, job: Job, record: Record) -> None:
+        """Go on with a job that a session before this one, or another process, has left behind."""
+        desk, submission = self.desk(job._provider), record.submission
+        now, at = self.clock.now(), self.clock.datetime()
+        if record.state is State.UNKNOWN:
+            self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
+        elif record.provider_id is not None:
+            weight = submission.weight if submission is not None else 1
+            desk.window.follow(weight)
+            ticket = Ticket(provider_id=record.provider_id)
+            if submission is not None:
+                ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
+            age = max(0.0, (at - (record.accepted_at or record.created_at)).total_seconds())
+            job.timeout = max(_AT_LEAST, job.timeout - age)
+            typical = submission.typical if submission is not None else UNTOLD
+            self.follow(desk, job, ticket, typical, weight=weight, is_ours=False)
+        elif submission is not None and submission.body:
+            self._numbers += 1
+            desk.enqueue(self._numbers, job)
+            self._deadlines.put(job, now + self.limits.queue_timeout)
+            self.kick()
+        else:
+            self._spawn(self.withdraw(job, outcomes.not_kept(job)))
+
+    async def withdrawn(self, job: Job) -> bool:
+        """Withdraw it for its user, if it still waits here."""
+        if job.done or job.state is not State.PENDING:
+            return False
+        await self.withdraw(job, outcomes.withdrawn(job))
+        return True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Writing that the session waits for when it is left."""
+        task = self._loop.create_task(work)
+        self._creates.add(task)
+        task.add_done_callback(self._creates.discard)
+
+    async def withdraw(self, job: Job, error: AiogenError) -> None:
+        """A job that was not sent will not be sent: not by this session, and by no other."""
+        at = self.clock.datetime()
+        ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
+        job._update(ended, at)
+        self.end(job, error)
+        await self.ledger.note(partial(self.store.settle, [ended]))
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
         """What is followed under the vendor's id."""
@@ -190,7 +248,7 @@ class Coordinator:
         self.closed = True
         for desk in self._desks.values():
             for job in desk.drain():
-                self.end(job, outcomes.closed(job))
+                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
         for poll in self._polls:
             poll.cancel()
         try:
@@ -205,8 +263,9 @@ class Coordinator:
                 if handle is not None:
                     handle.cancel()
             for job in self.jobs():
-                self.end(job, outcomes.closed(job))
+                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
         await self.beliefs.save(every=1)
+        await self.ledger.close()
 
     # --- what carries out requests reports back
 
@@ -285,7 +344,7 @@ class Coordinator:
         now = self.clock.now()
         lesson = self._leave(desk, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
-        await self.written(self.store.settle(ended))
+        await self.ledger.note(partial(self.store.settle, ended))
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):
             job._update(generation, at)
@@ -295,13 +354,6 @@ class Coordinator:
             # Last: whatever may be wrong with what is learned, nobody waits longer for it.
             desk.schedule.learn(lesson, now)
             await self.beliefs.save()
-
-    async def written(self, writing: Awaitable[None]) -> None:
-        """Write to the ledger what has happened at the provider; trouble there, of any kind, must not hide it."""
-        try:
-            await writing
-        except Exception as trouble:
-            logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
 
     def abandon(self, desk: AccountDesk, track: Track, error: AiogenError) -> None:
         """Nothing more can be learned about a generation; it may go on at the vendor."""
@@ -324,9 +376,8 @@ class Coordinator:
 
     def _pump(self) -> None:
         self._kicked = None
-        if self.closed:
-            return
-        now = self.clock.now()
+        if self.closed or self.ledger.is_fenced(now := self.clock.now()):
+            return  # fenced: the lease's renewal looks again
         while (due := self._deadlines.pop(now)) is not None:
             self._expire(due)
         wake = self._deadlines.wake_at()
@@ -341,8 +392,8 @@ class Coordinator:
         return min(create_at, read_at)
 
     def _start_creates(self, desk: AccountDesk, now: float) -> float:
-        # A quarter of the places stays free for questions: a create may take many seconds.
-        places = max(1, self.limits.max_in_flight * 3 // 4)
+        # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
+        places = max(1, self.limits.max_in_flight // 3)
         while (entry := desk.first()) is not None:
             if desk.creates_in_flight >= places or desk.in_flight >= self.limits.max_in_flight:
                 return math.inf  # the next answer looks again
@@ -444,7 +495,8 @@ class Coordinator:
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
         if track is None:
             if job.state is State.PENDING:
-                self.end(job, outcomes.timed_out(job, self.limits.queue_timeout, None))
+                # Out of the ledger, too: the next session must not send what somebody may submit again.
+                self._spawn(self.withdraw(job, outcomes.timed_out(job, self.limits.queue_timeout, None)))
             else:
                 # A create in flight ends by its own timeout, and then says how.
                 self._deadlines.put(job, self.clock.now() + 1.0)

@@ -7,6 +7,7 @@ import copy
 import logging
 import math
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -86,7 +87,7 @@ async def _accept(
     if accepted.quota is not None:
         _learn(desk, job, accepted.quota, submission.tariff, alone=alone)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    await hub.written(hub.store.confirm(job.id, snapshot.provider_id, state, at))
+    await hub.ledger.note(partial(hub.store.confirm, job.id, snapshot.provider_id, state, at))
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -124,14 +125,14 @@ async def _lose(
 ) -> None:
     desk.window.create_lost(hub.clock.now(), weight)
     hub.hold_place(desk, weight, job.timeout)
-    await hub.written(hub.store.lose(job.id))
+    await hub.ledger.note(partial(hub.store.lose, job.id))
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job, error, submitted_at))
 
 
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
-    await hub.written(hub.store.settle([generation]))
+    await hub.ledger.note(partial(hub.store.settle, [generation]))
     job._update(generation, hub.clock.datetime())
     hub.end(job, refusal)
 
@@ -156,10 +157,10 @@ async def _put_back(
             await _refuse_all(hub, desk, error)
             return
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
-    await hub.written(hub.store.retreat(job.id))
+    await hub.ledger.note(partial(hub.store.retreat, job.id))
     _move(hub, job, State.PENDING)
     if hub.closed:
-        hub.end(job, outcomes.closed(job))
+        hub.end(job, outcomes.closed(job, kept=hub.ledger.is_shared))
     else:
         desk.enqueue(number, job)
 

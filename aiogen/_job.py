@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,8 @@ class Job:
         "_loop",
         "_provider",
         "_queues",
+        "_withdraw",
+        "batch",
         "connection",
         "generation",
         "id",
@@ -50,6 +52,8 @@ class Job:
         timeout: float,
         poll_cost: float,
         forecast: Callable[[Job], Eta | None],
+        withdraw: Callable[[Job], Awaitable[bool]],
+        batch: str | None = None,
     ) -> None:
         self.id: str = generation.id or ""
         """Ours: a UUID made before anything is sent."""
@@ -62,8 +66,11 @@ class Job:
         """Seconds from acceptance to the deadline."""
         self.poll_cost: float = poll_cost
         """Seconds of waiting that one request is worth."""
+        self.batch: str | None = batch
+        """The user's word for jobs that belong together."""
         self._provider = provider
         self._forecast = forecast
+        self._withdraw = withdraw
         loop = self._loop = asyncio.get_running_loop()
         self._error: AiogenError | None = None
         self._done: asyncio.Future[None] = loop.create_future()
@@ -124,6 +131,13 @@ class Job:
         While it waits for its turn here or behind others at the vendor, that is counted in.
         """
         return None if self._done.done() else self._forecast(self)
+
+    async def withdraw(self) -> bool:
+        """Take it back if it was not sent yet: nothing is charged, and whoever awaits it gets `GenerationFailed`.
+
+        False if it is too late: it is on its way, runs, or is over.  No provider here can cancel what runs.
+        """
+        return await self._withdraw(self)
 
     async def accepted(self) -> str:
         """Wait until the provider has accepted the job, and return the provider's id of it.

@@ -144,8 +144,46 @@ def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
     return about(job, unknown)
 
 
-def closed(job: Job) -> AiogenError:
-    """The session was left."""
+def _kept(job: Job) -> str:
+    if job.state is State.PENDING:
+        return (
+            f"The session was left before job {job.id} was sent to {job.connection}. It is in the ledger: the next "
+            "session on the same store sends it, so do not submit it again."
+        )
+    return (
+        f"The session was left while job {job.id} was {job.state} at {job.connection}. It is in the ledger: the next "
+        "session on the same store takes it up (session.resume())."
+    )
+
+
+def left_behind(job: Job, at: datetime) -> AiogenError:
+    """The program that sent its create ended before the answer came."""
+    ended = AiogenError("the program that sent it ended before the answer came.")
+    return lost(job, ended, at)
+
+
+def not_kept(job: Job) -> AiogenError:
+    """It was not sent, and what it would have said was not kept."""
+    return about(
+        job,
+        GenerationFailed(
+            f"Job {job.id} was not sent before its program ended, and its request was not kept "
+            "(keep_requests=False); nothing was charged. Submit it again.",
+            generation=job.generation,
+        ),
+    )
+
+
+def withdrawn(job: Job) -> AiogenError:
+    """Its user took it back."""
+    text = f"Job {job.id} was withdrawn before it was sent to {job.connection}; nothing was charged."
+    return about(job, GenerationFailed(text, generation=job.generation))
+
+
+def closed(job: Job, *, kept: bool = False) -> AiogenError:
+    """The session was left; `kept`: in a ledger that the next session goes on with."""
+    if kept:
+        return about(job, SessionClosed(_kept(job)))
     if job.provider_id is not None:
         text = (
             f"The session was left while generation {job.provider_id} (job {job.id}) was running at "

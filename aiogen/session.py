@@ -18,16 +18,17 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
-from aiogen._coordinator import Coordinator, Limits
+from aiogen._coordinator import UNTOLD, Coordinator, Limits
 from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
-from aiogen._wire import Exchange, Submission, Ticket, Typical
-from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, SessionClosed
+from aiogen._wire import Exchange, Submission, Ticket
+from aiogen.errors import AiogenError, InputError, NotFound, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
-from aiogen.stores.base import Store
+from aiogen.stores.base import Record, Store
 from aiogen.stores.memory import MemoryStore
+from aiogen.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     import aiohttp
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ATTACHED = Typical(median=20.0, spread=0.8)
 _ATTACHED_TIMEOUT = 600.0
 _LONGEST = 30 * 86_400.0
 _POLL_COSTS = (0.001, 60.0)
@@ -85,7 +85,7 @@ class Session:
         Args:
             providers: the connections; by default each provider whose key is in the environment.
             client_session: yours, used for everything and not closed; by default the session opens its own.
-            store: the ledger of jobs; by default in memory.
+            store: the ledger of jobs: a path for a file that survives crashes, or a store; by default in memory.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
             poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often; `submit`,
                 `generate`, `attach` and `wait_many` take one of their own.
@@ -144,9 +144,14 @@ class Session:
         self._closed = False
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._calls: set[asyncio.Task[Any]] = set()
+        self._taken_up: dict[str, Job] = {}
 
     async def __aenter__(self) -> Self:
-        self._open()
+        try:
+            await self._open().coordinator.ledger.ready()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -195,6 +200,7 @@ class Session:
         connection: str | None = None,
         timeout: float | None = None,
         poll_cost: float | None = None,
+        batch: str | None = None,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -205,6 +211,7 @@ class Session:
             connection: the connection for a typed request; by default the one with the provider's own name.
             timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
             poll_cost: seconds of waiting that one request about this job is worth; by default the session's.
+            batch: your word for jobs that belong together; the ledger can be searched for it.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
@@ -229,7 +236,7 @@ class Session:
             state=State.PENDING,
             prompt=submission.prompt,
         )
-        job = self._job(generation, provider, submission, timeout or submission.timeout, poll_cost)
+        job = self._job(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
         await parts.coordinator.submit(job)
         self._jobs[job.id] = job
         return job
@@ -291,9 +298,23 @@ class Session:
         )
         job = self._job(generation, provider, None, timeout or _ATTACHED_TIMEOUT, poll_cost)
         ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
-        await parts.coordinator.attach(job, ticket, _ATTACHED)
+        await parts.coordinator.attach(job, ticket, UNTOLD)
         self._jobs[job.id] = job
         return job
+
+    async def resume(self) -> builtins.list[Job]:
+        """The jobs that this session has taken up from its store, each once; await them like any others.
+
+        They were left behind by a session before this one, or by another process that died.  What was waiting is
+        sent, what runs is followed; a job whose create was on its way ends in `SubmissionUnknown`.
+
+        Raises:
+            StoreError: the ledger cannot be opened.
+        """
+        await self._open().coordinator.ledger.ready()
+        jobs = list(self._taken_up.values())
+        self._taken_up.clear()
+        return jobs
 
     def job(self, job_id: str) -> Job | None:
         """The job with our id, while it runs or somebody holds it; else None."""
@@ -500,15 +521,49 @@ class Session:
         submission: Submission | None,
         timeout: float,
         poll_cost: float | None,
+        batch: str | None = None,
     ) -> Job:
+        hub = self._open().coordinator
         return Job(
             generation,
             provider,
             submission=submission,
             timeout=timeout,
             poll_cost=poll_cost or self._poll_cost,
-            forecast=self._open().coordinator.eta,
+            forecast=hub.eta,
+            withdraw=hub.withdrawn,
+            batch=batch,
         )
+
+    def _take_up(self, record: Record) -> None:
+        """A job that was left behind, by a session before this one or by another process that died."""
+        found = next((c for c in map(self.connections.find, self.connections) if c.account == record.account), None)
+        if found is None:
+            return  # the account was left out since it was asked for
+        provider = self.connections.get(record.connection) or found
+        job = self._jobs.get(record.id)
+        if job is None or job.done:
+            submission = record.submission
+            generation = Generation(
+                id=record.id,
+                provider_id=record.provider_id,
+                provider=record.provider,
+                connection=provider.name,
+                model=submission.model if submission is not None else None,
+                kind=submission.kind if submission is not None else "image",
+                state=record.state,
+                prompt=submission.prompt if submission is not None else None,
+                accepted_at=record.accepted_at,
+            )
+            job = self._job(
+                generation, provider, submission, record.timeout or _ATTACHED_TIMEOUT, None, batch=record.batch
+            )
+            self._jobs[job.id] = job
+        self._taken_up[job.id] = job
+        self._open().coordinator.take_up(job, record)
+
+    def _accounts(self) -> set[str]:
+        return {self.connections.find(name).account for name in self.connections}
 
     def _open(self) -> _Parts:
         if self._closed:
@@ -528,7 +583,7 @@ class Session:
             self._parts = _Parts(
                 clock,
                 transport,
-                Coordinator(transport, self._store, clock, self._limits),
+                Coordinator(transport, self._store, clock, self._limits, self._accounts),
                 Downloader(
                     transport,
                     attempts=self._read_attempts,
@@ -537,6 +592,7 @@ class Session:
                     timeout=self._download_timeout,
                 ),
             )
+            self._parts.coordinator.ledger.adopted = self._take_up
         return self._parts
 
     async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
@@ -590,9 +646,5 @@ def _store(store: object) -> Store:
     if store is None or store == ":memory:":
         return MemoryStore()
     if isinstance(store, str | os.PathLike):
-        raise ConfigurationError(
-            f"The store {str(store)!r} cannot be opened: this version keeps its ledger in memory only "
-            "(store=None or ':memory:').",
-            action=None,
-        )
+        return SqliteStore(store)
     return store  # type: ignore[return-value]

@@ -3,11 +3,14 @@
 A store is told facts and keeps them; it decides nothing.  Each call is one whole transaction: when it returns, the
 fact is as durable as the store makes anything.  The order of calls is the life of a job: `add`, `intend` (before the
 create is sent), then `confirm`, `retreat` or `lose`, and at last `settle`.
+
+Several processes may share a store.  Each is a worker with a lease that it renews by `beat`; it owns the jobs that it
+added or adopted.  A worker whose lease has run out owns nothing any more, and others `adopt` its jobs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,6 +18,9 @@ import attrs
 
 from aiogen._wire import Submission
 from aiogen.models import Generation, State
+
+ADOPTED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
+"""The states in which somebody has to look after a job."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,26 +33,72 @@ class Record:
     account: str
     state: State
     submission: Submission | None = None
-    """What was or will be sent; None for a job that was made elsewhere."""
+    """What was or will be sent; None for a job that was made elsewhere, and once it is over."""
     provider_id: str | None = None
+    timeout: float | None = None
+    """Seconds from acceptance to the deadline."""
+    batch: str | None = None
+    """The user's word for jobs that belong together."""
+    fingerprint: str | None = None
+    """Of what was or will be sent."""
+    owner: str | None = None
+    """The worker that sends and follows it; None if nobody does."""
     created_at: datetime
+    submitted_at: datetime | None = None
+    """When the create was about to be sent, last."""
     accepted_at: datetime | None = None
+    finished_at: datetime | None = None
     generation: Generation | None = None
     """The result, once settled."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which records; what is None does not matter."""
+
+    states: Collection[State] | None = None
+    connection: str | None = None
+    batch: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    ids: Collection[str] | None = None
+    limit: int = 1000
+    """At most so many, the newest first."""
 
 
 class Store(Protocol):
     """The ledger.
 
     Raises:
-        StoreError: the fact could not be written; from any method.
+        StoreError: the fact could not be written, or the ledger not be read; from any method.
     """
 
+    @property
+    def lease(self) -> float | None:
+        """Seconds that a worker's lease lasts; None if no other process can see this ledger."""
+
+    async def open(self) -> None:
+        """Begin as a new worker: before the first job, and again after the lease was lost."""
+
+    async def beat(self) -> bool:
+        """Renew the lease, and end those of the dead; False if ours was ended meanwhile."""
+
+    async def adopt(self, accounts: Collection[str]) -> list[Record]:
+        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first.
+
+        One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
+        are not adopted, for there is nothing to do about them but what the user decides.
+        """
+
     async def add(self, record: Record) -> None:
-        """A new job, pending or (attached) already running."""
+        """A new job of ours, pending or (attached) already running."""
 
     async def intend(self, job_id: str) -> None:
-        """Its create is about to be sent."""
+        """Its create is about to be sent.
+
+        Raises:
+            StoreError: it could not be written, or the job is no longer ours.
+        """
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
         """The vendor accepted it."""
@@ -63,6 +115,15 @@ class Store(Protocol):
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
 
+    async def find(self, wanted: Wanted) -> list[Record]:
+        """The records that are wanted, the newest first."""
+
+    async def changed(self) -> bool:
+        """True if another process may have written since this was last asked.  Cheap."""
+
+    async def forget(self, job_ids: Collection[str]) -> int:
+        """Remove these jobs, if they are over or unknown; how many were."""
+
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep something that was learned, as JSON, in place of what was kept under that name."""
 
@@ -70,4 +131,4 @@ class Store(Protocol):
         """What was kept under a name, or None."""
 
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Give up the lease, so that others can take over at once; let go of files and threads."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import Record
+from aiogen.stores.base import ADOPTED, Record, Wanted
+
+_ME = "memory"
 
 
 class MemoryStore:
@@ -22,9 +24,32 @@ class MemoryStore:
         self._keep_finished = keep_finished
         self._learned: dict[str, Mapping[str, Any]] = {}
 
+    @property
+    def lease(self) -> float | None:
+        """See `Store.lease`."""
+        return None
+
+    async def open(self) -> None:
+        """See `Store.open`."""
+
+    async def beat(self) -> bool:
+        """See `Store.beat`."""
+        return True
+
+    async def adopt(self, accounts: Collection[str]) -> list[Record]:
+        """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
+        adopted = []
+        for record in list(self._records.values()):
+            if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
+                continue
+            lost = record.state is State.SUBMITTING
+            changes = {"state": State.UNKNOWN, "owner": None} if lost else {"owner": _ME}
+            adopted.append(self._change(record.id, **changes))
+        return [record for record in adopted if record is not None]
+
     async def add(self, record: Record) -> None:
         """See `Store.add`."""
-        self._records[record.id] = record
+        self._records[record.id] = attrs.evolve(record, owner=_ME)
 
     async def intend(self, job_id: str) -> None:
         """See `Store.intend`."""
@@ -40,7 +65,7 @@ class MemoryStore:
 
     async def lose(self, job_id: str) -> None:
         """See `Store.lose`."""
-        self._change(job_id, state=State.UNKNOWN)
+        self._change(job_id, state=State.UNKNOWN, owner=None)
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
@@ -49,7 +74,14 @@ class MemoryStore:
             if record is None or record.state.is_terminal:
                 continue
             # What was sent is not needed any more, and may hold megabytes of references.
-            self._change(record.id, state=generation.state, generation=generation, submission=None)
+            self._change(
+                record.id,
+                state=generation.state,
+                generation=generation,
+                submission=None,
+                owner=None,
+                finished_at=generation.finished_at,
+            )
             self._finished[record.id] = None
             if len(self._finished) > self._keep_finished:
                 self._records.pop(self._finished.popitem(last=False)[0], None)
@@ -57,6 +89,27 @@ class MemoryStore:
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
         return self._records.get(job_id)
+
+    async def find(self, wanted: Wanted) -> list[Record]:
+        """See `Store.find`."""
+        found = [record for record in reversed(self._records.values()) if _is_wanted(record, wanted)]
+        found.sort(key=lambda record: record.created_at, reverse=True)
+        return found[: wanted.limit]
+
+    async def changed(self) -> bool:
+        """See `Store.changed`."""
+        return False
+
+    async def forget(self, job_ids: Collection[str]) -> int:
+        """See `Store.forget`."""
+        count = 0
+        for job_id in job_ids:
+            record = self._records.get(job_id)
+            if record is not None and (record.state.is_terminal or record.state is State.UNKNOWN):
+                del self._records[job_id]
+                self._finished.pop(job_id, None)
+                count += 1
+        return count
 
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
@@ -67,9 +120,23 @@ class MemoryStore:
         return self._learned.get(name)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """See `Store.close`: whoever is given this store next takes up what is unfinished."""
+        for record in list(self._records.values()):
+            self._change(record.id, owner=None)
 
-    def _change(self, job_id: str, **changes: object) -> None:
+    def _change(self, job_id: str, **changes: object) -> Record | None:
         record = self._records.get(job_id)
         if record is not None:
-            self._records[job_id] = attrs.evolve(record, **changes)  # type: ignore[arg-type]
+            record = self._records[job_id] = attrs.evolve(record, **changes)  # type: ignore[arg-type]
+        return record
+
+
+def _is_wanted(record: Record, wanted: Wanted) -> bool:
+    return (
+        (wanted.states is None or record.state in wanted.states)
+        and (wanted.connection is None or record.connection == wanted.connection)
+        and (wanted.batch is None or record.batch == wanted.batch)
+        and (wanted.created_after is None or record.created_at > wanted.created_after)
+        and (wanted.created_before is None or record.created_at < wanted.created_before)
+        and (wanted.ids is None or record.id in wanted.ids)
+    )

@@ -1,0 +1,129 @@
+"""The session's side of the store: a lease that is renewed, what others left behind, and facts that could not be
+written yet.
+
+What has happened at the provider is a fact whether the ledger takes it or not: such writes never fail anybody.  They
+are owed, kept in order, and caught up when the ledger works again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+
+from aiogen._clock import Clock
+from aiogen.stores.base import Record, Store
+
+logger = logging.getLogger("aiogen")
+
+Write = Callable[[], Awaitable[None]]
+
+_FENCE = 0.8
+"""Nothing is sent when so much of the lease has passed since it was last renewed: somebody may own our jobs soon."""
+_BEATS = 3
+"""So often the lease is renewed before it would run out."""
+_LONGEST_PAUSE = 2.0
+"""Seconds between two looks for jobs that nobody owns."""
+
+
+class Ledger:
+    """Opens the store, keeps the lease, and hands over what it adopts."""
+
+    def __init__(self, store: Store, clock: Clock, accounts: Callable[[], Collection[str]]) -> None:
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self.adopted: Callable[[Record], None] = lambda record: None
+        """Takes up one job; set before `ready`."""
+        self.lost: Callable[[], None] = lambda: None
+        """The lease was lost: nothing is ours any more."""
+        self.renewed: Callable[[], None] = lambda: None
+        """Requests may be sent again."""
+        self._owed: deque[Write] = deque()
+        self._opening = asyncio.Lock()
+        self._is_open = False
+        self._beaten_at = 0.0
+        self._keeping: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+
+    @property
+    def is_shared(self) -> bool:
+        """True if it outlives this process."""
+        return self._store.lease is not None
+
+    async def ready(self) -> None:
+        """Open the store, once, and take up what is there.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if self._is_open:
+            return
+        async with self._opening:
+            if self._is_open:
+                return
+            sent_at = self._clock.now()
+            await self._store.open()
+            self._beaten_at = sent_at
+            for record in await self._store.adopt(self._accounts()):
+                self.adopted(record)
+            self._is_open = True
+            if self._store.lease is not None:
+                self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))
+
+    def is_fenced(self, now: float) -> bool:
+        """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""
+        lease = self._store.lease
+        return self._is_open and lease is not None and now > self._beaten_at + _FENCE * lease
+
+    async def note(self, write: Write) -> None:
+        """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises."""
+        self._owed.append(write)
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Write what is owed, in order."""
+        async with self._writing:
+            while self._owed:
+                try:
+                    await self._owed[0]()
+                except Exception as trouble:
+                    if not self.is_shared or not getattr(trouble, "retryable", False):
+                        logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
+                    if self.is_shared:
+                        return
+                self._owed.popleft()
+
+    async def close(self) -> None:
+        """Stop renewing; the rest is the store's."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._owed:
+            await self.catch_up()
+
+    async def _keep(self, lease: float) -> None:
+        pause = min(_LONGEST_PAUSE, lease / _BEATS)
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                if self._clock.now() >= self._beaten_at + lease / _BEATS:
+                    await self._beat()
+                if self._owed:
+                    await self.catch_up()
+                for record in await self._store.adopt(self._accounts()):
+                    self.adopted(record)
+            except Exception as trouble:
+                logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+
+    async def _beat(self) -> None:
+        sent_at = self._clock.now()
+        if not await self._store.beat():
+            logger.warning("This process was stopped for so long that others own its jobs now; it begins anew.")
+            self.lost()
+            sent_at = self._clock.now()
+            await self._store.open()
+        was_fenced, self._beaten_at = self.is_fenced(self._clock.now()), sent_at
+        if was_fenced:
+            self.renewed()

@@ -1,0 +1,33 @@
+"""The tables of the ledger, and how an older file becomes a newer one.  Pure: text and numbers."""
+
+from __future__ import annotations
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE aiogen_worker(id TEXT PRIMARY KEY, lease_until REAL NOT NULL) STRICT",
+        """
+        CREATE TABLE aiogen_job(
+          id TEXT PRIMARY KEY, connection TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL,
+          provider_id TEXT, state TEXT NOT NULL,
+          owner TEXT REFERENCES aiogen_worker(id) ON DELETE SET NULL,
+          batch TEXT, request TEXT, fingerprint TEXT, result TEXT, timeout REAL,
+          created_at REAL NOT NULL, submitted_at REAL, accepted_at REAL, finished_at REAL, expires_at REAL
+        ) STRICT
+        """,
+        "CREATE INDEX aiogen_job_owner ON aiogen_job(owner) WHERE owner IS NOT NULL",
+        "CREATE INDEX aiogen_job_orphan ON aiogen_job(created_at) WHERE finished_at IS NULL AND owner IS NULL",
+        "CREATE INDEX aiogen_job_active ON aiogen_job(account, state) WHERE finished_at IS NULL",
+        "CREATE INDEX aiogen_job_expires ON aiogen_job(expires_at) WHERE expires_at IS NOT NULL",
+        "CREATE INDEX aiogen_job_created ON aiogen_job(created_at)",
+        "CREATE TABLE aiogen_learned(name TEXT PRIMARY KEY, value TEXT NOT NULL, updated_at REAL NOT NULL) STRICT",
+        """
+        CREATE TABLE aiogen_delivery(
+          job TEXT NOT NULL REFERENCES aiogen_job(id) ON DELETE CASCADE, handler TEXT NOT NULL,
+          attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, done_at REAL, PRIMARY KEY(job, handler)
+        ) STRICT
+        """,
+    ),
+)
+"""What each version adds to the one before; a step that was released never changes."""
+
+VERSION = len(STEPS)
