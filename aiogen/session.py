@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ from aiogen._wire import Exchange, Submission, Ticket
 from aiogen.errors import AiogenError, InputError, NotFound, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
-from aiogen.stores.base import Record, Store
+from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -315,6 +316,34 @@ class Session:
         jobs = list(self._taken_up.values())
         self._taken_up.clear()
         return jobs
+
+    async def records(
+        self,
+        *,
+        states: Collection[State] | None = None,
+        batch: str | None = None,
+        connection: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        limit: int = 1000,
+    ) -> builtins.list[Record]:
+        """What the ledger says of jobs, the newest first: also of those that are over, and of other processes.
+
+        Raises:
+            StoreError: the ledger cannot be read.
+        """
+        check_number(limit, "limit", 1, 1_000_000)
+        await self._open().coordinator.ledger.ready()
+        return await self._store.find(
+            Wanted(
+                states=states,
+                batch=batch,
+                connection=connection,
+                created_after=created_after,
+                created_before=created_before,
+                limit=limit,
+            )
+        )
 
     def job(self, job_id: str) -> Job | None:
         """The job with our id, while it runs or somebody holds it; else None."""

@@ -194,9 +194,7 @@ async def test_urls_that_are_none(tmp_path: Path) -> None:
             await session.download(finished("http://192.0.2.1.invalid/a.png"), tmp_path)
 
 
-async def test_a_store_by_name_is_not_there_yet() -> None:
-    """Rather than silently keeping nothing."""
-    with pytest.raises(aiogen.ConfigurationError, match="in memory only"):
-        aiogen.Session([], store="aiogen.db")  # type: ignore[arg-type]
+async def test_a_ledger_in_memory_by_name() -> None:
+    """The word that SQLite has for it."""
     async with aiogen.Session([], store=":memory:") as session:
         assert repr(session) == "<Session [] no jobs>"

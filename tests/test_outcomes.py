@@ -70,8 +70,17 @@ def job(**changes: Any) -> Job:
 
 
 def job_of(generation: Generation, submission: Submission | None) -> Job:
+    async def too_late(_: Job) -> bool:
+        return False
+
     return Job(
-        generation, LUMA, submission=submission, timeout=120.0, poll_cost=0.15, forecast=lambda _: Eta(9.0, 5.0, 14.0)
+        generation,
+        LUMA,
+        submission=submission,
+        timeout=120.0,
+        poll_cost=0.15,
+        forecast=lambda _: Eta(9.0, 5.0, 14.0),
+        withdraw=too_late,
     )
 
 

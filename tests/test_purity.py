@@ -19,7 +19,7 @@ PURE = (
     "aiogen._line", "aiogen._listing", "aiogen._media", "aiogen._outcomes", "aiogen._phases", "aiogen._plan",
     "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._shapes", "aiogen._states", "aiogen._window",
     "aiogen._wire", "aiogen.errors", "aiogen.models", "aiogen.providers", "aiogen.providers.base",
-    "aiogen.providers.leonardo", "aiogen.providers.luma",
+    "aiogen.providers.leonardo", "aiogen.providers.luma", "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.
@@ -32,7 +32,7 @@ LAYERS = (
         "aiogen.providers", "aiogen._schedule", "aiogen._window", "aiogen._retry", "aiogen._convert",
         "aiogen._references", "aiogen.stores",
     ),
-    ("aiogen._clock", "aiogen._job", "aiogen._account", "aiogen._beliefs"),  # what the shell keeps
+    ("aiogen._clock", "aiogen._job", "aiogen._ledger", "aiogen._account", "aiogen._beliefs"),  # what the shell keeps
     ("aiogen._", "aiogen._coordinator", "aiogen._create", "aiogen._forecast", "aiogen._poll", "aiogen._sweep"),
     ("aiogen.session", "aiogen.webhooks"),
     ("aiogen.sandbox", "aiogen.testing", "aiogen.integrations", "aiogen.cli", "aiogen.__main__"),

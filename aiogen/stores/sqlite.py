@@ -90,8 +90,16 @@ class SqliteStore:
                 raise self._trouble(error, "opened") from error
             self._writer = writer
         # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
-        me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        await self._execute("INSERT INTO aiogen_worker VALUES (?, ?)", me, time.time() + self._lease)
+        me = f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+        def register(c: Connection) -> None:
+            # A program that is started again after a crash need not wait for its old lease to run out.
+            for (name,) in c.execute("SELECT id FROM aiogen_worker").fetchall():
+                if _is_dead(name):
+                    c.execute("DELETE FROM aiogen_worker WHERE id = ?", (name,))
+            c.execute("INSERT INTO aiogen_worker VALUES (?, ?)", (me, time.time() + self._lease))
+
+        await self._write(register)
         self._me = me
 
     async def beat(self) -> bool:
@@ -325,9 +333,9 @@ class SqliteStore:
         if "locked" in text or "busy" in text:
             help_text = "Another process holds it; try again, or look for one that hangs."
             retryable = True
-        elif "full" in text:
+        elif "full" in text or "No space" in text:
             help_text = "The disk is full; make room."
-        elif "readonly" in text or isinstance(error, PermissionError) or "unable to open" in text:
+        elif "readonly" in text or isinstance(error, OSError) or "unable to open" in text:
             help_text = "Its file and its folder have to be there and writable."
         elif "malformed" in text or "not a database" in text or "corrupt" in text:
             help_text = "The file is damaged, or none of ours; move it away to begin a new one."
@@ -338,6 +346,30 @@ class SqliteStore:
             action=Action.WAIT if retryable else Action.GIVE_UP,
             retryable=retryable,
         )
+
+
+def _home() -> str:
+    """Where process ids mean what they mean here: this machine, and this container of it."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}/{space.strip('pid:[]')}"
+
+
+def _is_dead(worker: str) -> bool:
+    """True for a worker of this machine whose process is gone; nothing is known of others."""
+    home, _, rest = worker.partition(":")
+    pid = rest.partition(":")[0]
+    if home != _home() or not pid.isdecimal() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _upgrade(connection: Connection, path: Path) -> None:

@@ -1,0 +1,397 @@
+"""The ledger in a file: what was told is there again, whoever opens it next, and trouble says what helps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from aiogen import Action, Cost, FailureCode, Generation, Output, State, StoreError
+from aiogen._wire import Submission, Typical
+from aiogen.stores.base import Record, Wanted
+from aiogen.stores.sqlite import SqliteStore
+
+pytestmark = pytest.mark.looptime(False)
+
+NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
+WISH = Submission(
+    model="uni-1",
+    kind="image",
+    prompt="a lighthouse at dawn",
+    endpoint="generations",
+    body={"prompt": "a lighthouse at dawn", "image_ref": [{"url": "https://example.org/é.png"}]},
+    outputs=2,
+    weight=3,
+    timeout=120.0,
+    typical=Typical(median=30.0, spread=0.4),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "aiogen.db"
+
+
+@asynccontextmanager
+async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(path, **options)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def record(job_id: str, **more: Any) -> Record:
+    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "created_at": NOW}
+    return Record(id=job_id, **(told | more))
+
+
+def ended(job_id: str, state: State = State.COMPLETED, **more: Any) -> Generation:
+    told = {"provider_id": f"v-{job_id}", "provider": "luma", "connection": "luma", "model": "uni-1", "state": state}
+    return Generation(id=job_id, finished_at=NOW, **(told | more))
+
+
+async def found(store: SqliteStore, job_id: str) -> Record:
+    record = await store.get(job_id)
+    assert record is not None
+    return record
+
+
+def rows(path: Path, statement: str) -> list[Any]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+# --- what is kept
+
+
+async def test_all_of_a_job_is_there_again(path: Path) -> None:
+    """Another process, years later, sends exactly what was to be sent."""
+    told = record("a", submission=WISH, timeout=90.0, batch="monday")
+    async with opened(path) as store:
+        await store.add(told)
+    async with opened(path) as store:
+        again = await found(store, "a")
+    assert again == attrs.evolve(told, fingerprint=WISH.fingerprint())
+    assert again.submission == WISH
+
+
+async def test_a_result_is_there_again(path: Path) -> None:
+    """All but the vendor's raw answers."""
+    output = Output(kind="image", url="https://cdn.example/a.png?sig=1", expires_at=NOW, nsfw=False, raw={"a": 1})
+    whole = ended(
+        "a",
+        outputs=(output,),
+        cost=Cost(Decimal("0.0404"), "DOLLARS"),
+        prompt="a cat",
+        created_at=NOW,
+        raw={"id": "v-a"},
+    )
+    async with opened(path) as store:
+        await store.add(record("a", submission=WISH))
+        await store.settle([whole])
+        kept = await found(store, "a")
+    assert kept.generation == attrs.evolve(whole, raw={}, outputs=(attrs.evolve(output, raw={}),))
+    assert (kept.state, kept.finished_at, kept.submission) == (State.COMPLETED, NOW, None)
+
+
+async def test_the_life_of_a_record(path: Path) -> None:
+    """Each verb moves it one step; what is over stays as it is, whoever comes later."""
+    async with opened(path) as store:
+        await store.add(record("a"))
+        await store.intend("a")
+        assert (await found(store, "a")).state is State.SUBMITTING
+        await store.retreat("a")
+        assert (await found(store, "a")).state is State.PENDING
+        await store.intend("a")
+        await store.confirm("a", "v", State.QUEUED, NOW)
+        now = await found(store, "a")
+        assert (now.state, now.provider_id, now.accepted_at) == (State.QUEUED, "v", NOW)
+        failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
+        await store.settle([failed, ended("a"), ended("unheard of")])
+        await store.confirm("a", "w", State.PROCESSING, NOW)
+        await store.lose("a")
+        over = await found(store, "a")
+        assert (over.state, over.provider_id, over.generation) == (State.FAILED, "v", failed)
+        assert await store.get("unheard of") is None
+
+
+async def test_the_file_is_for_its_owner_alone(path: Path) -> None:
+    """Prompts and addresses of images are nobody else's."""
+    async with opened(path) as store:
+        await store.add(record("a"))
+        assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+async def test_without_requests_no_prompt_reaches_the_file(path: Path) -> None:
+    """What was not sent cannot be sent by the next program; what runs can be followed."""
+    async with opened(path, keep_requests=False) as store:
+        await store.add(record("a", submission=WISH))
+        await store.settle([ended("b", prompt="a lighthouse at dawn")])
+        kept = await found(store, "a")
+        assert b"lighthouse" not in b"".join(each.read_bytes() for each in path.parent.iterdir())
+    assert kept.submission is not None
+    assert (kept.submission.body, kept.submission.prompt, kept.submission.outputs) == ({}, None, 2)
+    assert kept.fingerprint == WISH.fingerprint()
+
+
+async def test_records_are_found(path: Path) -> None:
+    """By state, batch, connection, age and id; the newest first."""
+    async with opened(path) as store:
+        for i in range(4):
+            batch = "odd" if i % 2 else None
+            await store.add(record(str(i), batch=batch, created_at=NOW + timedelta(hours=i)))
+        await store.settle([ended("3")])
+
+        async def ids(**wanted: Any) -> str:
+            return "".join(each.id for each in await store.find(Wanted(**wanted)))
+
+        assert await ids() == "3210"
+        assert await ids(limit=2) == "32"
+        assert await ids(states=[State.COMPLETED]) == "3"
+        assert await ids(states=[]) == ""
+        assert await ids(batch="odd", states=[State.PENDING]) == "1"
+        assert await ids(connection="leonardo") == ""
+        assert await ids(created_after=NOW, created_before=NOW + timedelta(hours=3)) == "21"
+        assert await ids(ids=["0", "2", "9"]) == "20"
+
+
+async def test_only_what_is_over_or_unknown_is_forgotten(path: Path) -> None:
+    """A running generation is money."""
+    async with opened(path) as store:
+        for job_id in "abc":
+            await store.add(record(job_id))
+        await store.settle([ended("a")])
+        await store.lose("b")
+        assert await store.forget(["a", "b", "c", "d"]) == 2
+        assert [each.id for each in await store.find(Wanted())] == ["c"]
+
+
+async def test_what_is_old_goes_by_itself(path: Path) -> None:
+    """A week after its end, or as was asked; what runs never."""
+    async with opened(path, keep_finished=0.0) as store:
+        await store.add(record("a"))
+        await store.add(record("b"))
+        await store.settle([ended("a")])
+        await asyncio.sleep(0.01)
+        assert await store.beat()
+        assert [each.id for each in await store.find(Wanted())] == ["b"]
+
+
+async def test_what_was_learned_is_kept(path: Path) -> None:
+    """The latest of each name."""
+    async with opened(path) as store:
+        assert await store.recall("durations") is None
+        await store.remember("durations", {"seen": 1})
+        await store.remember("durations", {"seen": 2})
+    async with opened(path) as store:
+        assert await store.recall("durations") == {"seen": 2}
+
+
+async def test_a_finished_job_is_small(path: Path) -> None:
+    """At most two kilobytes of file each, with a long prompt and a signed address."""
+    output = Output(kind="image", url="https://cdn.example/" + "x" * 400, expires_at=NOW)
+    async with opened(path) as store:
+        many = [str(i) for i in range(500)]
+        await asyncio.gather(*(store.add(record(i, submission=WISH)) for i in many))
+        await asyncio.gather(*(store.settle([ended(i, outputs=(output,), prompt="p" * 300)]) for i in many))
+    assert path.stat().st_size / 500 < 2048
+
+
+# --- several workers
+
+
+async def test_a_worker_that_left_leaves_its_jobs_to_the_next(path: Path) -> None:
+    """Whoever opens the file next owns what is unfinished; what was being sent is unknown, and nobody's."""
+    async with opened(path) as store:
+        for job_id in "abcde":
+            await store.add(record(job_id, submission=WISH))
+        await store.intend("b")
+        for job_id in "cd":
+            await store.intend(job_id)
+            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, NOW)
+        await store.settle([ended("d")])
+        await store.lose("e")
+    async with opened(path) as store:
+        adopted = {each.id: each.state for each in await store.adopt(["a", "b"])}
+        assert adopted == {"a": State.PENDING, "b": State.UNKNOWN, "c": State.QUEUED}
+        assert (await found(store, "b")).state is State.UNKNOWN
+        assert await store.adopt(["a", "b"]) == []
+
+
+async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
+    """Two processes share a file, and no job."""
+    async with opened(path) as one, opened(path) as other:
+        await one.add(record("a", submission=WISH))
+        assert await other.adopt(["a"]) == []
+        assert await other.beat()
+        with pytest.raises(StoreError, match="no longer this process's"):
+            await other.intend("a")
+        await one.intend("a")
+
+
+async def test_jobs_of_other_accounts_are_left_alone(path: Path) -> None:
+    """Without the key nothing could be done for them."""
+    async with opened(path) as store:
+        await store.add(record("a", account="theirs"))
+    async with opened(path) as store:
+        assert await store.adopt(["ours"]) == []
+
+
+async def test_the_dead_lose_their_lease(path: Path) -> None:
+    """A process that stood still is no longer the owner, and learns it before it sends anything."""
+    async with opened(path, lease=0.5) as paused, opened(path, lease=0.5) as other:
+        await paused.add(record("a", submission=WISH))
+        await asyncio.sleep(0.3)
+        assert await other.beat()
+        await asyncio.sleep(0.3)
+        assert await other.beat()  # the lease of the first has run out, and is ended
+        assert [each.id for each in await other.adopt(["a"])] == ["a"]
+        assert not await paused.beat()
+        with pytest.raises(StoreError, match="another one has taken it over"):
+            await paused.intend("a")
+        await paused.open()
+        assert await paused.beat()
+        assert await paused.adopt(["a"]) == []
+
+
+async def test_an_end_counts_whoever_saw_it(path: Path) -> None:
+    """A fact of the provider's is a fact, also from one who lost the job."""
+    async with opened(path) as one, opened(path) as other:
+        await one.add(record("a"))
+        await other.settle([ended("a")])
+        await one.settle([ended("a", State.FAILED)])
+        assert (await found(one, "a")).state is State.COMPLETED
+
+
+async def test_who_writes_is_seen_by_others(path: Path) -> None:
+    """Cheap enough to look often."""
+    async with opened(path) as one, opened(path) as other:
+        await other.changed()
+        assert not await other.changed()
+        await one.add(record("a"))
+        assert await other.changed()
+        assert not await other.changed()
+
+
+# --- trouble
+
+
+async def test_one_that_cannot_be_written_takes_no_other_with_it(path: Path) -> None:
+    """Many wait for one commit; each stands for itself."""
+    async with opened(path) as store:
+        await store.add(record("a"))
+        results = await asyncio.gather(*(store.add(record(job_id)) for job_id in "bacd"), return_exceptions=True)
+        assert [type(each) for each in results] == [type(None), StoreError, type(None), type(None)]
+        assert {each.id for each in await store.find(Wanted())} == set("abcd")
+
+
+async def test_a_caller_that_is_cancelled_leaves_no_half(path: Path) -> None:
+    """What was told is kept."""
+    async with opened(path) as store:
+        telling = asyncio.create_task(store.add(record("a")))
+        await asyncio.sleep(0)
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        assert (await found(store, "a")).id == "a"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.write_bytes(b"no ledger at all, " * 100), "damaged, or none of ours"),
+        (lambda path: path.mkdir(), "have to be there and writable"),
+        (lambda path: path.parent.rmdir(), "have to be there and writable"),
+    ],
+    ids=["something else", "a folder", "no folder"],
+)
+async def test_what_is_no_ledger_is_said_before_anything_is_sent(path: Path, spoil: Any, says: str) -> None:
+    """And nothing of it is touched."""
+    spoil(path)
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match=says):
+        await store.open()
+    await store.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "aiogen-store"]
+
+
+async def test_a_newer_ledger_is_left_alone(path: Path) -> None:
+    """An old program must not guess what a new one wrote."""
+    async with opened(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE aiogen_meta SET v = '99'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match=r"newer version of aiogen \(schema 99"):
+        await SqliteStore(path).open()
+    assert rows(path, "SELECT v FROM aiogen_meta") == [("99",)]
+
+
+async def test_a_ledger_that_another_holds(path: Path) -> None:
+    """It is waited for, not for ever, and said to be worth trying again."""
+    async with opened(path, patience=0.1) as store:
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="Another process holds it") as caught:
+            await store.add(record("a"))
+        assert caught.value.retryable
+        holder.execute("COMMIT")
+        holder.close()
+        await store.add(record("a"))
+
+
+async def test_a_row_that_nobody_can_read_is_said(path: Path) -> None:
+    """With the name of the file."""
+    async with opened(path) as store:
+        await store.add(record("a"))
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE aiogen_job SET state = 'dreaming'")
+        connection.commit()
+        connection.close()
+        with pytest.raises(StoreError, match="cannot read"):
+            await store.get("a")
+
+
+async def test_a_closed_ledger_says_so(path: Path) -> None:
+    """Also when it was never opened; closing twice does nothing."""
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match="not open"):
+        await store.add(record("a"))
+    await store.open()
+    await store.close()
+    await store.close()
+    assert repr(store) == f"<SqliteStore {str(path)!r}>"
+
+
+@pytest.mark.parametrize(
+    "options", [{"lease": 0.0}, {"keep_finished": -1.0}, {"patience": float("nan")}], ids=lambda each: next(iter(each))
+)
+def test_numbers_out_of_range_are_refused(path: Path, options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        SqliteStore(path, **options)
+
+
+def test_the_rows_are_plain_json() -> None:
+    """For whoever looks into the file with another program."""
+    from aiogen.stores._rows import request_text, result_text
+
+    assert json.loads(request_text(WISH, whole=True))["body"] == WISH.body
+    assert json.loads(result_text(ended("a"), whole=True))["state"] == "completed"
+    assert os.linesep not in request_text(WISH, whole=True)
