@@ -88,6 +88,10 @@ class Coordinator:
         self._desks: dict[str, AccountDesk] = {}
         self.beliefs = Beliefs(store)
         self.ledger = Ledger(store, clock, accounts)
+        self.ledger.lost, self.ledger.renewed = self._lose_all, self.kick
+        self.ledger.watched, self.ledger.seen = lambda: list(self._watched), self._seen
+        self._watched: dict[str, Job] = {}
+        """Jobs that other processes send and follow."""
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -175,6 +179,7 @@ class Coordinator:
     def take_up(self, job: Job, record: Record) -> None:
         """Go on with a job that a session before this one, or another process, has left behind."""
         desk, submission = self.desk(job._provider), record.submission
+        self._watched.pop(job.id, None)
         now, at = self.clock.now(), self.clock.datetime()
         if record.state is State.UNKNOWN:
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
@@ -195,6 +200,39 @@ class Coordinator:
             self.kick()
         else:
             self._spawn(self.withdraw(job, outcomes.not_kept(job)))
+
+    async def watch(self, job: Job) -> None:
+        """Wait for a job that another process owns: its end is read in the ledger."""
+        self._watched[job.id] = job
+        self._deadlines.put(job, self.clock.now() + job.timeout)
+        self.kick()
+        await self.ledger.look(anyway=True)
+
+    def _seen(self, record: Record) -> None:
+        job = self._watched.get(record.id)
+        if job is None:
+            return
+        at = self.clock.datetime()
+        if record.generation is not None and record.state.is_terminal:
+            del self._watched[record.id]
+            job._update(record.generation, at)
+            self.end(job, outcomes.ended(record.generation))
+        elif record.state is State.UNKNOWN:
+            del self._watched[record.id]
+            job._update(attrs.evolve(job.generation, state=record.state), at)
+            self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
+        else:
+            job._update(attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id), at)
+
+    def _lose_all(self) -> None:
+        """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
+        for desk in self._desks.values():
+            jobs = desk.drain()
+            for track in list(desk.tracks.values()):
+                jobs += [job for job in track.jobs if not job.done]
+                self._leave(desk, track)
+            for job in jobs:
+                self._watched[job.id] = job
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
@@ -493,6 +531,9 @@ class Coordinator:
         job = due
         desk = self._desks[job._provider.account]
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
+        if self._watched.pop(job.id, None) is not None:
+            self.end(job, outcomes.timed_out(job, job.timeout, None))
+            return
         if track is None:
             if job.state is State.PENDING:
                 # Out of the ledger, too: the next session must not send what somebody may submit again.

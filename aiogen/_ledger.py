@@ -13,16 +13,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 
 from aiogen._clock import Clock
-from aiogen.stores.base import Record, Store
+from aiogen.stores.base import Record, Store, Wanted
 
 logger = logging.getLogger("aiogen")
 
 Write = Callable[[], Awaitable[None]]
 
+_AT_ONCE = 500
 _FENCE = 0.8
 """Nothing is sent when so much of the lease has passed since it was last renewed: somebody may own our jobs soon."""
 _BEATS = 3
 """So often the lease is renewed before it would run out."""
+_WATCHED_EVERY = 0.1
+"""Seconds between two looks whether another process has written something; a look takes some microseconds."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
 
@@ -38,6 +41,10 @@ class Ledger:
         """Takes up one job; set before `ready`."""
         self.lost: Callable[[], None] = lambda: None
         """The lease was lost: nothing is ours any more."""
+        self.watched: Callable[[], list[str]] = list
+        """The jobs of other processes that somebody here waits for."""
+        self.seen: Callable[[Record], None] = lambda record: None
+        """How one of these stands."""
         self.renewed: Callable[[], None] = lambda: None
         """Requests may be sent again."""
         self._owed: deque[Write] = deque()
@@ -105,10 +112,16 @@ class Ledger:
 
     async def _keep(self, lease: float) -> None:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)
+        looked_at = self._clock.now()
         while True:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(pause, _WATCHED_EVERY) if self.watched() else pause)
             try:
-                if self._clock.now() >= self._beaten_at + lease / _BEATS:
+                if self.watched():
+                    await self.look()
+                if self._clock.now() < looked_at + pause:
+                    continue
+                looked_at = self._clock.now()
+                if looked_at >= self._beaten_at + lease / _BEATS:
                     await self._beat()
                 if self._owed:
                     await self.catch_up()
@@ -116,6 +129,15 @@ class Ledger:
                     self.adopted(record)
             except Exception as trouble:
                 logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+
+    async def look(self, *, anyway: bool = False) -> None:
+        """How the jobs of other processes stand, if anybody has written since."""
+        if not await self._store.changed() and not anyway:
+            return
+        wanted = self.watched()
+        for i in range(0, len(wanted), _AT_ONCE):
+            for record in await self._store.find(Wanted(ids=wanted[i : i + _AT_ONCE], limit=_AT_ONCE)):
+                self.seen(record)
 
     async def _beat(self) -> None:
         sent_at = self._clock.now()

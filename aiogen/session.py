@@ -24,7 +24,7 @@ from aiogen._files import encode
 from aiogen._job import Job
 from aiogen._poll import observe
 from aiogen._wire import Exchange, Submission, Ticket
-from aiogen.errors import AiogenError, InputError, NotFound, SessionClosed
+from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, SessionClosed
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Record, Store, Wanted
@@ -345,9 +345,34 @@ class Session:
             )
         )
 
-    def job(self, job_id: str) -> Job | None:
-        """The job with our id, while it runs or somebody holds it; else None."""
-        return self._jobs.get(job_id)
+    async def job(self, job_id: str) -> Job | None:
+        """The job with our id, or None if the ledger does not know it.
+
+        It may be over, and it may be another process's: then its end is read in the ledger.
+
+        Raises:
+            StoreError: the ledger cannot be read.
+            ConfigurationError: it belongs to an account that this session has no key for.
+        """
+        job = self._jobs.get(job_id)
+        if job is not None:
+            return job
+        hub = self._open().coordinator
+        await hub.ledger.ready()
+        record = await self._store.get(job_id)
+        if record is None:
+            return self._jobs.get(job_id)
+        job = self._revived(record)
+        if job is None:
+            raise ConfigurationError(
+                f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
+            )
+        if record.generation is not None:
+            job._finish(outcomes.ended(record.generation))
+        else:
+            self._jobs[job.id] = job
+            await hub.watch(job)
+        return job
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -566,30 +591,35 @@ class Session:
 
     def _take_up(self, record: Record) -> None:
         """A job that was left behind, by a session before this one or by another process that died."""
-        found = next((c for c in map(self.connections.find, self.connections) if c.account == record.account), None)
-        if found is None:
-            return  # the account was left out since it was asked for
-        provider = self.connections.get(record.connection) or found
         job = self._jobs.get(record.id)
         if job is None or job.done:
-            submission = record.submission
-            generation = Generation(
-                id=record.id,
-                provider_id=record.provider_id,
-                provider=record.provider,
-                connection=provider.name,
-                model=submission.model if submission is not None else None,
-                kind=submission.kind if submission is not None else "image",
-                state=record.state,
-                prompt=submission.prompt if submission is not None else None,
-                accepted_at=record.accepted_at,
-            )
-            job = self._job(
-                generation, provider, submission, record.timeout or _ATTACHED_TIMEOUT, None, batch=record.batch
-            )
+            job = self._revived(record)
+            if job is None:
+                return
             self._jobs[job.id] = job
         self._taken_up[job.id] = job
         self._open().coordinator.take_up(job, record)
+
+    def _revived(self, record: Record) -> Job | None:
+        """A handle for what the ledger tells; None without a key for it."""
+        found = [c for c in map(self.connections.find, self.connections) if c.account == record.account]
+        if not found:
+            return None
+        provider = next((c for c in found if c.name == record.connection), found[0])
+        submission = record.submission
+        generation = record.generation or Generation(
+            id=record.id,
+            provider_id=record.provider_id,
+            provider=record.provider,
+            connection=provider.name,
+            model=submission.model if submission is not None else None,
+            kind=submission.kind if submission is not None else "image",
+            state=record.state,
+            prompt=submission.prompt if submission is not None else None,
+            accepted_at=record.accepted_at,
+        )
+        timeout = record.timeout or _ATTACHED_TIMEOUT
+        return self._job(generation, provider, submission, timeout, None, batch=record.batch)
 
     def _accounts(self) -> set[str]:
         return {self.connections.find(name).account for name in self.connections}

@@ -95,7 +95,7 @@ async def make(wanted: Wanted, session: SessionDep, request: Request) -> dict[st
 @app.get("/images/jobs/{job_id}")
 async def look(job_id: str, session: SessionDep) -> dict[str, Any]:
     """How the job stands.  This asks nobody: the session already knows."""
-    job = session.job(job_id)
+    job = await session.job(job_id)
     if job is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "no such job")
     return as_json(job)

@@ -41,7 +41,7 @@ async def test_submit_returns_before_anything_is_sent() -> None:
         job = await session.submit("luma/uni-1", "a boat")
         assert (job.state, job.provider_id, vendor.creates) == (State.PENDING, None, 0)
         assert await job.accepted() == ID
-        assert session.job(job.id) is job
+        assert await session.job(job.id) is job
         assert (await job).state is State.COMPLETED
 
 

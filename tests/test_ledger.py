@@ -1,0 +1,271 @@
+"""Sessions and their ledger in a file: what one leaves behind the next takes up, and several share it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aiogen
+from aiogen import Generation, State
+from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
+from aiogen.stores.sqlite import SqliteStore
+
+pytestmark = pytest.mark.looptime(False)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "aiogen.db"
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Sandbox]:
+    async with Sandbox(speed=40.0) as box:
+        yield box
+
+
+@asynccontextmanager
+async def session_on(box: Sandbox, store: Any, **options: Any) -> AsyncIterator[aiogen.Session]:
+    own = {name: options.pop(name) for name in ("max_active", "key") if name in options}
+    provider = aiogen.Luma(
+        api_key=own.get("key", LUMA_KEY), base_url=box.luma_url, max_active=own.get("max_active", 10)
+    )
+    async with asyncio.timeout(30.0), aiogen.Session([provider], store=store, poll_cost=0.01, **options) as session:
+        yield session
+
+
+def made(box: Sandbox) -> list[str]:
+    """The prompts of what the vendor carried out."""
+    return sorted(job.prompt for job in box.jobs)
+
+
+# --- one after the other
+
+
+async def test_what_waited_is_sent_and_what_ran_is_followed_by_the_next(box: Sandbox, path: Path) -> None:
+    """Nothing twice, and everything ends."""
+    async with session_on(box, path, max_active=2) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}", batch="fleet") for i in range(5)]
+        await asyncio.gather(*(job.accepted() for job in jobs[:2]))
+    with pytest.raises(aiogen.SessionClosed, match=r"in the ledger: the next session .* takes it up"):
+        await jobs[0]
+    with pytest.raises(aiogen.SessionClosed, match="do not submit it again"):
+        await jobs[4]
+    async with session_on(box, path) as session:
+        taken_up = await session.resume()
+        assert await session.resume() == []
+        assert {job.id for job in taken_up} == {job.id for job in jobs}
+        assert {job.batch for job in taken_up} == {"fleet"}
+        ended = await asyncio.gather(*taken_up)
+    assert {each.state for each in ended} == {State.COMPLETED}
+    assert made(box) == [f"boat {i}" for i in range(5)]
+
+
+async def test_it_is_taken_up_though_nobody_asks(box: Sandbox, path: Path) -> None:
+    """Paid for is paid for: the ledger has the result."""
+    async with session_on(box, path) as session:
+        await (await session.submit("luma/uni-1", "a boat")).accepted()
+    async with session_on(box, path) as session:
+        while (await session.records())[0].state is not State.COMPLETED:
+            await asyncio.sleep(0.05)
+        (record,) = await session.records(states=[State.COMPLETED])
+    assert record.generation is not None
+    assert record.generation.url is not None
+
+
+async def test_a_lost_create_is_told_to_the_next(box: Sandbox, path: Path) -> None:
+    """It may be running and charged: it is not sent again, and not hidden."""
+    async with session_on(box, path) as session:
+        await (await session.submit("luma/uni-1", "a boat"))
+    connection = sqlite3.connect(path)  # as if the program had died in the create
+    connection.execute("UPDATE aiogen_job SET state = 'submitting', finished_at = NULL, submitted_at = 1e9")
+    connection.commit()
+    connection.close()
+    async with session_on(box, path) as session:
+        (job,) = await session.resume()
+        with pytest.raises(aiogen.SubmissionUnknown, match="2001-09-09") as caught:
+            await job
+        assert caught.value.job_id == job.id
+        assert [record.state for record in await session.records()] == [State.UNKNOWN]
+    async with session_on(box, path) as session:
+        assert await session.resume() == []  # told once; it stays in the ledger
+        assert len(await session.records(states=[State.UNKNOWN])) == 1
+    assert len(box.jobs) == 1
+
+
+async def test_without_its_request_a_job_cannot_be_sent(box: Sandbox, path: Path) -> None:
+    """It says so, and the ledger does not keep it for ever."""
+    async with session_on(box, SqliteStore(path, keep_requests=False), max_active=1) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+    async with session_on(box, path) as session:
+        taken_up = {job.id: job for job in await session.resume()}
+        assert (await taken_up[jobs[0].id]).state is State.COMPLETED
+        with pytest.raises(aiogen.GenerationFailed, match="nothing was charged"):
+            await taken_up[jobs[1].id]
+        assert {record.state for record in await session.records()} == {State.COMPLETED, State.CANCELLED}
+    assert len(box.jobs) == 1
+
+
+async def test_what_gave_up_waiting_is_not_sent_by_the_next(box: Sandbox, path: Path) -> None:
+    """Its program was told to submit it again."""
+    async with session_on(box, path, max_active=1, queue_timeout=0.2) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        with pytest.raises(aiogen.GenerationTimeout):
+            await jobs[1]
+    async with session_on(box, path) as session:
+        assert [job.id for job in await session.resume()] in ([], [jobs[0].id])
+    assert made(box) == ["boat 0"]
+
+
+async def test_a_job_is_withdrawn(box: Sandbox, path: Path) -> None:
+    """Before it is sent, and only then."""
+    async with session_on(box, path, max_active=1) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+        assert await jobs[1].withdraw()
+        assert not await jobs[1].withdraw()
+        assert not await jobs[0].withdraw()
+        with pytest.raises(aiogen.GenerationFailed, match="withdrawn before it was sent"):
+            await jobs[1]
+        assert jobs[1].state is State.CANCELLED
+        await jobs[0]
+    assert made(box) == ["boat 0"]
+
+
+async def test_jobs_of_another_key_wait_for_it(box: Sandbox, path: Path) -> None:
+    """They are nobody's until a session with that key comes."""
+    async with session_on(box, path) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await job.accepted()
+    async with session_on(box, path, key="luma-api-another-key-987654") as session:
+        assert await session.resume() == []
+        with pytest.raises(aiogen.ConfigurationError, match="a key that this session does not have"):
+            await session.job(job.id)
+    async with session_on(box, path) as session:
+        assert [job.id for job in await session.resume()] == [job.id]
+
+
+async def test_the_key_is_not_in_the_file(box: Sandbox, path: Path) -> None:
+    """Nor in what stands beside it."""
+    async with session_on(box, path) as session:
+        await session.generate("luma/uni-1", "a boat")
+        assert LUMA_KEY.encode() not in b"".join(each.read_bytes() for each in path.parent.iterdir())
+
+
+async def test_what_was_learned_outlives_the_session(box: Sandbox, path: Path) -> None:
+    """Also in a file."""
+    async with session_on(box, path) as session:
+        await session.generate("luma/uni-1", "a boat")
+    async with session_on(box, path) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        eta = job.eta()
+    assert eta is not None
+    assert eta.seconds < 15.0
+
+
+# --- beside each other
+
+
+async def test_a_job_of_one_is_awaited_in_another(box: Sandbox, path: Path) -> None:
+    """By its id; one stream of questions, whoever waits."""
+    async with session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        same = await other.job(job.id)
+        assert same is not None
+        assert same is not job
+        ended = await same
+        assert ended == await _without_raw(job)
+        again = await other.job(job.id)
+        assert again is not None
+        assert again.done
+        assert await other.job("nobody's") is None
+    assert len(box.jobs) == 1
+
+
+async def _without_raw(job: aiogen.Job) -> Generation:
+    import attrs
+
+    generation = await job
+    return attrs.evolve(generation, raw={}, outputs=tuple(attrs.evolve(each, raw={}) for each in generation.outputs))
+
+
+async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) -> None:
+    """Its jobs are another's by then; whoever waits here reads how they end."""
+    async with Sandbox(speed=20.0, luma=LumaSettings(max_active=4)) as box:
+        stands, goes_on = SqliteStore(path, lease=1.0), SqliteStore(path, lease=1.0)
+        async with session_on(box, stands, max_active=2) as one, session_on(box, goes_on, max_active=2) as other:
+            jobs = [await one.submit("luma/uni-1", f"boat {i}") for i in range(4)]
+            await jobs[0].accepted()
+            # Its heart stops, as with SIGSTOP, and the other takes over.
+            ledger = one._parts.coordinator.ledger  # type: ignore[union-attr]
+            ledger._keeping.cancel()  # type: ignore[union-attr]
+            await asyncio.sleep(0.9)
+            before = len(box.requests)
+            assert ledger.is_fenced(asyncio.get_running_loop().time())
+            async with asyncio.timeout(10.0):
+                while len(await other.resume()) == 0:
+                    await asyncio.sleep(0.1)
+            assert before  # it had asked before
+            # It wakes up.
+            ledger._keeping = asyncio.get_running_loop().create_task(ledger._keep(1.0))
+            ended = await asyncio.gather(*jobs)
+        assert {each.state for each in ended} == {State.COMPLETED}
+        assert made(box) == [f"boat {i}" for i in range(4)]
+
+
+# --- a ledger in trouble
+
+
+async def test_without_its_ledger_nothing_is_begun(box: Sandbox, tmp_path: Path) -> None:
+    """Before money is spent."""
+    with pytest.raises(aiogen.StoreError, match="have to be there"):
+        async with session_on(box, tmp_path / "nowhere" / "aiogen.db"):
+            pytest.fail("it has opened")
+    assert box.requests == []
+
+
+class Stumbling(SqliteStore):
+    """The disk is full for a while."""
+
+    full = False
+
+    async def confirm(self, *fact: Any) -> None:
+        self._stumble()
+        await super().confirm(*fact)
+
+    async def settle(self, ended: Any) -> None:
+        self._stumble()
+        await super().settle(ended)
+
+    async def add(self, record: Any) -> None:
+        self._stumble()
+        await super().add(record)
+
+    def _stumble(self) -> None:
+        if self.full:
+            raise aiogen.StoreError("The disk is full; make room.")
+
+
+async def test_what_runs_goes_on_in_memory_and_is_caught_up(box: Sandbox, path: Path) -> None:
+    """Nobody waits longer, nothing new is paid for, and at last the ledger knows it all."""
+    store = Stumbling(path, lease=0.6)
+    async with session_on(box, store) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await job.accepted()
+        store.full = True
+        assert (await job).state is State.COMPLETED
+        with pytest.raises(aiogen.StoreError, match="disk is full"):
+            await session.submit("luma/uni-1", "another")
+        assert (await session.records())[0].state is State.QUEUED
+        store.full = False
+        async with asyncio.timeout(5.0):
+            while (await session.records())[0].state is not State.COMPLETED:
+                await asyncio.sleep(0.05)
+    assert len(box.jobs) == 1
