@@ -90,6 +90,8 @@ class Coordinator:
         self.ledger = Ledger(store, clock, accounts)
         self.ledger.lost, self.ledger.renewed = self._lose_all, self.kick
         self.ledger.watched, self.ledger.seen = lambda: list(self._watched), self._seen
+        self.forecast, self.withdraw_one = self.eta, self.withdrawn
+        """Made once: a bound method for each of thousands of jobs is memory."""
         self._watched: dict[str, Job] = {}
         """Jobs that other processes send and follow."""
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
@@ -215,14 +217,15 @@ class Coordinator:
         at = self.clock.datetime()
         if record.generation is not None and record.state.is_terminal:
             del self._watched[record.id]
-            job._update(record.generation, at)
+            job._update(record.generation, at, skips=True)
             self.end(job, outcomes.ended(record.generation))
         elif record.state is State.UNKNOWN:
             del self._watched[record.id]
-            job._update(attrs.evolve(job.generation, state=record.state), at)
+            job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
         else:
-            job._update(attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id), at)
+            now = attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id)
+            job._update(now, at, skips=True)
 
     def _lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""

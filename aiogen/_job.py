@@ -183,10 +183,14 @@ class Job:
         error.__cause__ = self._error.__cause__
         raise error
 
-    def _update(self, generation: Generation, at: datetime) -> None:
-        """A newer snapshot.  States that lead backwards were filtered before; this is the last line."""
+    def _update(self, generation: Generation, at: datetime, *, skips: bool = False) -> None:
+        """A newer snapshot.  States that lead backwards were filtered before; this is the last line.
+
+        `skips`: it is read in the ledger, so nobody here saw what came between; what is over stays so.
+        """
         previous = self.generation.state
-        if generation.state is not previous and not may_follow(previous, generation.state):
+        allowed = not previous.is_terminal if skips else may_follow(previous, generation.state)
+        if generation.state is not previous and not allowed:
             return
         self.generation = generation
         if generation.provider_id is not None and self._accepted is not None:

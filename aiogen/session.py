@@ -65,7 +65,8 @@ class Session:
         providers: Sequence[Provider] | None = None,
         *,
         client_session: aiohttp.ClientSession | None = None,
-        store: Store | Literal[":memory:"] | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        take_up: bool = True,
         allow_insecure: bool = False,
         poll_cost: float = 0.15,
         max_in_flight: int = 48,
@@ -87,6 +88,7 @@ class Session:
             providers: the connections; by default each provider whose key is in the environment.
             client_session: yours, used for everything and not closed; by default the session opens its own.
             store: the ledger of jobs: a path for a file that survives crashes, or a store; by default in memory.
+            take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
             poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often; `submit`,
                 `generate`, `attach` and `wait_many` take one of their own.
@@ -141,6 +143,7 @@ class Session:
         self._call_timeout = call_timeout
         self._client_session = client_session
         self._store = _store(store)
+        self._take_up_jobs = take_up
         self._parts: _Parts | None = None
         self._closed = False
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
@@ -584,8 +587,8 @@ class Session:
             submission=submission,
             timeout=timeout,
             poll_cost=poll_cost or self._poll_cost,
-            forecast=hub.eta,
-            withdraw=hub.withdrawn,
+            forecast=hub.forecast,
+            withdraw=hub.withdraw_one,
             batch=batch,
         )
 
@@ -622,6 +625,8 @@ class Session:
         return self._job(generation, provider, submission, timeout, None, batch=record.batch)
 
     def _accounts(self) -> set[str]:
+        if not self._take_up_jobs:
+            return set()
         return {self.connections.find(name).account for name in self.connections}
 
     def _open(self) -> _Parts:

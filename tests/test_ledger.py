@@ -199,14 +199,14 @@ async def _without_raw(job: aiogen.Job) -> Generation:
 async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) -> None:
     """Its jobs are another's by then; whoever waits here reads how they end."""
     async with Sandbox(speed=20.0, luma=LumaSettings(max_active=4)) as box:
-        stands, goes_on = SqliteStore(path, lease=1.0), SqliteStore(path, lease=1.0)
+        stands, goes_on = SqliteStore(path, lease=2.0), SqliteStore(path, lease=2.0)
         async with session_on(box, stands, max_active=2) as one, session_on(box, goes_on, max_active=2) as other:
             jobs = [await one.submit("luma/uni-1", f"boat {i}") for i in range(4)]
             await jobs[0].accepted()
             # Its heart stops, as with SIGSTOP, and the other takes over.
             ledger = one._parts.coordinator.ledger  # type: ignore[union-attr]
             ledger._keeping.cancel()  # type: ignore[union-attr]
-            await asyncio.sleep(0.9)
+            await asyncio.sleep(1.7)
             before = len(box.requests)
             assert ledger.is_fenced(asyncio.get_running_loop().time())
             async with asyncio.timeout(10.0):
@@ -214,7 +214,7 @@ async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) ->
                     await asyncio.sleep(0.1)
             assert before  # it had asked before
             # It wakes up.
-            ledger._keeping = asyncio.get_running_loop().create_task(ledger._keep(1.0))
+            ledger._keeping = asyncio.get_running_loop().create_task(ledger._keep(2.0))
             ended = await asyncio.gather(*jobs)
         assert {each.state for each in ended} == {State.COMPLETED}
         assert made(box) == [f"boat {i}" for i in range(4)]

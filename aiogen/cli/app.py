@@ -13,12 +13,12 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import aiogen
-from aiogen.cli import accounts, generations
+from aiogen.cli import accounts, generations, ledger
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.options import Common, Connected, checked_folder, parse_params, shared_last
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import AiogenError
+from aiogen.errors import AiogenError, InputError
 
 _HELP = """AI image generation at several providers: submit, follow and collect paid generations, and lose none.
 
@@ -54,6 +54,7 @@ def generate(
     out: Path = Path(),
     no_download: Annotated[bool, _Flag] = False,
     timeout: float | None = None,
+    batch: str | None = None,
     common: Connected = _NO_STORE,
 ) -> Exit:
     """Submit a generation, follow it, and save what it made.
@@ -74,11 +75,15 @@ def generate(
         Only tell the addresses; nothing is saved.
     timeout
         Seconds from the provider's acceptance to the deadline; by default by provider and kind.
+    batch
+        A word of yours that the ledger keeps, to find them by.
     """
-    params, terminal, session = parse_params(param or []), common.terminal(), common.session()
+    params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
     folder = None if no_download else checked_folder(out)
     return run_until_signalled(
-        generations.generate(terminal, session, model, prompt, params, count=count, out=folder, timeout=timeout)
+        generations.generate(
+            terminal, session, model, prompt, params, count=count, out=folder, timeout=timeout, group=batch
+        )
     )
 
 
@@ -187,6 +192,77 @@ def download(
     return run_until_signalled(
         generations.download(common.terminal(), session, connection, ids, out=checked_folder(out), overwrite=overwrite)
     )
+
+
+@app.command
+def jobs(
+    *,
+    state: Annotated[list[str] | None, _Flag] = None,
+    batch: str | None = None,
+    newer: str | None = None,
+    older: str | None = None,
+    limit: int = 50,
+    common: Connected = _NO_STORE,
+) -> Exit:
+    """Tell what the ledger knows of jobs, the newest first.  Nobody is asked.
+
+    Parameters
+    ----------
+    state
+        Only those that are pending, submitting, unknown, queued, processing, completed, failed or cancelled.
+    batch
+        Only those of this batch.
+    newer
+        Only those that were submitted in the last 90s, 15m, 24h or 7d.
+    older
+        Only those that were submitted before that.
+    limit
+        At most so many.
+    """
+    return run_until_signalled(
+        ledger.jobs(
+            common.terminal(),
+            common.ledger(),
+            states=ledger.parse_states(state or []),
+            batch=batch,
+            newer=ledger.parse_age(newer) if newer else None,
+            older=ledger.parse_age(older) if older else None,
+            limit=limit,
+        )
+    )
+
+
+@app.command
+def resume(*, out: Path = Path(), no_download: Annotated[bool, _Flag] = False, common: Connected = _NO_STORE) -> Exit:
+    """Go on with what was left behind by a program that ended: send what waited, follow what runs, save the images.
+
+    Parameters
+    ----------
+    out
+        The folder for the images.
+    no_download
+        Only tell the addresses; nothing is saved.
+    """
+    folder = None if no_download else checked_folder(out)
+    common.ledger()
+    return run_until_signalled(ledger.resume(common.terminal(), common.session(kept=True, take_up=True), out=folder))
+
+
+@app.command
+def forget(ids: _Ids | None = None, /, *, older: str | None = None, common: Connected = _NO_STORE) -> Exit:
+    """Remove jobs that are over, or unknown, from the ledger; at the providers nothing changes.
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the ids that `aiogen jobs` tells.
+    older
+        All that are over and were submitted before the last 24h or 7d.
+    """
+    age = ledger.parse_age(older) if older else None
+    if not ids and age is None:
+        raise InputError("Name the jobs to forget, or an age: aiogen forget --older 7d.")
+    return run_until_signalled(ledger.forget(common.terminal(), common.ledger(), ids or [], age))
 
 
 @app.command

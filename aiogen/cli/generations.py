@@ -29,14 +29,15 @@ async def generate(
     count: int,
     out: Path | None,
     timeout: float | None,
+    group: str | None = None,
 ) -> Exit:
-    """Submit, follow, save."""
+    """Submit, follow, save; `group` is the batch that the ledger knows them by."""
     check_number(count, "--count", 1, 1000)
     async with open_until_left(terminal, session) as batch:
         for _ in range(count):
-            batch.jobs.append(await session.submit(model, prompt, timeout=timeout, **params))
-        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=_teller(terminal))
-    return _shown(terminal, batch.in_order())
+            batch.jobs.append(await session.submit(model, prompt, timeout=timeout, batch=group, **params))
+        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+    return shown(terminal, batch.in_order())
 
 
 async def wait(
@@ -46,8 +47,8 @@ async def wait(
     async with open_until_left(terminal, session) as batch:
         for provider_id in dict.fromkeys([check_id(i) for i in ids]):
             batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout))
-        await follow(session, batch, Board(terminal, batch.jobs), ended=_teller(terminal))
-    return _shown(terminal, batch.in_order())
+        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+    return shown(terminal, batch.in_order())
 
 
 async def get(terminal: Terminal, session: Session, connection: str, ids: Sequence[str]) -> Exit:
@@ -149,7 +150,7 @@ async def _each(
 ) -> Exit:
     """Do the same for every id, side by side; trouble with one does not keep the others."""
     session.connections.find(connection)
-    tell = _teller(terminal)
+    tell = teller(terminal)
 
     async def one(provider_id: str) -> Ending:
         try:
@@ -161,15 +162,15 @@ async def _each(
 
     async with session:
         endings = await asyncio.gather(*(one(provider_id) for provider_id in dict.fromkeys(ids)))
-    return _shown(terminal, endings)
+    return shown(terminal, endings)
 
 
-def _teller(terminal: Terminal) -> Callable[[Ending], None]:
+def teller(terminal: Terminal) -> Callable[[Ending], None]:
     """For programs each ending is written as it comes; people get all of them at the end."""
     return lambda ending: terminal.record(ending.record()) if terminal.as_json else None
 
 
-def _shown(terminal: Terminal, endings: Sequence[Ending]) -> Exit:
+def shown(terminal: Terminal, endings: Sequence[Ending]) -> Exit:
     if not terminal.as_json:
         show(terminal, endings)
     return conclude(terminal, endings)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
+from platformdirs import user_data_path
 
 from aiogen import Session
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
+from aiogen.stores.sqlite import SqliteStore
 
 _SHARED = Group("Options of every command", sort_key=9)
 _TAKEN = {"model": "MODEL", "prompt": "PROMPT", "timeout": "--timeout", "connection": "MODEL"}
@@ -41,12 +43,34 @@ class Connected(Common):
 
     store: Annotated[
         str | None,
-        Parameter(env_var="AIOGEN_STORE", group=_SHARED, help='The ledger of jobs; ":memory:" for none.'),
+        Parameter(
+            env_var="AIOGEN_STORE",
+            group=_SHARED,
+            help='The ledger of jobs, a file; by default in the user\'s data folder, ":memory:" for none.',
+        ),
     ] = None
 
-    def session(self) -> Session:
-        """A session over the connections in the environment."""
-        return Session(store=self.store or None)  # type: ignore[arg-type]
+    def session(self, *, kept: bool = False, take_up: bool = False) -> Session:
+        """A session over the connections in the environment.
+
+        `kept`: its jobs go to the ledger.  `take_up`: it goes on with what others have left behind.
+        """
+        store = self.ledger() if kept and self.store != ":memory:" else None
+        return Session(store=store, take_up=take_up)
+
+    def ledger(self) -> SqliteStore:
+        """The ledger of jobs.
+
+        Raises:
+            InputError: none was asked for.
+        """
+        if self.store == ":memory:":
+            raise InputError("There is no ledger in memory to look into; name a file with --store.")
+        if self.store:
+            return SqliteStore(self.store)
+        folder = user_data_path("aiogen", appauthor=False)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return SqliteStore(folder / "jobs.db")
 
 
 def shared_last(tokens: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from aiogen.errors import StoreError
+from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
 from aiogen.providers.base import check_number
 from aiogen.stores import _rows as rows
@@ -61,6 +61,8 @@ class SqliteStore:
         check_number(keep_finished, "keep_finished", 0.0, 36_500 * _DAY)
         check_number(lease, "lease", 0.5, 3600.0)
         check_number(patience, "patience", 0.0, 600.0)
+        if "://" in os.fspath(path):
+            raise ConfigurationError(f"The store {os.fspath(path)!r} is no file; this version keeps its ledger in one.")
         self.path = Path(path)
         self._keep_finished = keep_finished
         self._keep_requests = keep_requests

@@ -114,8 +114,10 @@ def aiogen(capsys: pytest.CaptureFixture[str]) -> Aiogen:
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No terminal, whatever the developer's environment pretends."""
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No terminal and no ledger, whatever the developer's environment pretends."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.delenv("AIOGEN_STORE", raising=False)
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "AIOGEN_DEBUG", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,0 +1,167 @@
+"""The commands about the ledger: jobs, resume, forget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aiogen import Session
+from aiogen._wire import shorten
+from aiogen.cli.board import Board
+from aiogen.cli.exits import Exit
+from aiogen.cli.following import follow, open_until_left
+from aiogen.cli.generations import shown, teller
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import InputError
+from aiogen.models import State
+from aiogen.stores.base import Record, Wanted
+from aiogen.stores.sqlite import SqliteStore
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def parse_states(words: Sequence[str]) -> list[State] | None:
+    """The states by their names; none for all.
+
+    Raises:
+        InputError: there is no such state.
+    """
+    try:
+        return [State(word) for word in words] or None
+    except ValueError as error:
+        raise InputError(f"{error}; the states are {', '.join(State)}.") from None
+
+
+def parse_age(text: str) -> timedelta:
+    """`90s`, `15m`, `24h`, `7d`.
+
+    Raises:
+        InputError: it is no age.
+    """
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", text.strip())
+    if found is None:
+        raise InputError(f"The age {text!r} cannot be read; write 90s, 15m, 24h or 7d.")
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+
+
+async def jobs(
+    terminal: Terminal,
+    store: SqliteStore,
+    *,
+    states: Sequence[State] | None,
+    batch: str | None,
+    newer: timedelta | None,
+    older: timedelta | None,
+    limit: int,
+) -> Exit:
+    """What the ledger says, without asking anybody."""
+    now = datetime.now(UTC)
+    records = await _found(
+        store,
+        Wanted(
+            states=states,
+            batch=batch,
+            created_after=None if newer is None else now - newer,
+            created_before=None if older is None else now - older,
+            limit=limit,
+        ),
+    )
+    if terminal.as_json:
+        for record in records:
+            terminal.record(_as_json(record))
+    elif not records:
+        terminal.say(f"No such job in {store.path}.")
+    else:
+        headings = ("state", "job", "at", "provider's id", "submitted", "prompt")
+        terminal.table(headings, [_row(record, now) for record in records], whole=("job", "provider's id"))
+    unknown = sum(record.state is State.UNKNOWN for record in records)
+    if unknown:
+        terminal.say(f"{unknown} unknown: they may be running and may be charged. They are not sent again.")
+    return Exit.OK
+
+
+async def resume(terminal: Terminal, session: Session, *, out: Path | None) -> Exit:
+    """Take up what was left behind, and follow it to its end."""
+    async with open_until_left(terminal, session) as batch:
+        batch.jobs.extend(await session.resume())
+        if not batch.jobs:
+            terminal.say("Nothing was left behind.")
+        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+    return shown(terminal, batch.in_order())
+
+
+async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], older: timedelta | None) -> Exit:
+    """Remove what is over, or unknown, from the ledger; at the providers nothing changes."""
+    await store.open()
+    try:
+        wanted = list(ids)
+        if older is not None:
+            ended = Wanted(
+                states=[State.COMPLETED, State.FAILED, State.CANCELLED],
+                created_before=datetime.now(UTC) - older,
+                limit=1_000_000,
+            )
+            wanted += [record.id for record in await store.find(ended)]
+        count = await store.forget(wanted)
+    finally:
+        await store.close()
+    terminal.say(f"{count} forgotten.")
+    missing = len(set(ids)) - count if older is None else 0
+    if missing > 0:
+        terminal.complain(f"{missing} are not in the ledger, or still run: a generation that runs is not forgotten.")
+        return Exit.FAILED
+    return Exit.OK
+
+
+async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:
+    await store.open()
+    try:
+        return await store.find(wanted)
+    finally:
+        await store.close()
+
+
+def _prompt(record: Record) -> str | None:
+    if record.submission is not None:
+        return record.submission.prompt
+    return record.generation.prompt if record.generation is not None else None
+
+
+def _row(record: Record, now: datetime) -> tuple[str, ...]:
+    return (
+        str(record.state),
+        record.id,
+        record.connection,
+        record.provider_id or "-",
+        f"{_ago(now - record.created_at)} ago",
+        shorten(_prompt(record) or "", 40),
+    )
+
+
+def _ago(age: timedelta) -> str:
+    seconds = max(0.0, age.total_seconds())
+    for unit in ("d", "h", "m"):
+        if seconds >= _UNITS[unit]:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _as_json(record: Record) -> dict[str, object]:
+    ended = record.generation
+    return {
+        "id": record.id,
+        "provider_id": record.provider_id,
+        "connection": record.connection,
+        "state": record.state,
+        "batch": record.batch,
+        "prompt": _prompt(record),
+        "fingerprint": record.fingerprint,
+        "created_at": record.created_at,
+        "submitted_at": record.submitted_at,
+        "accepted_at": record.accepted_at,
+        "finished_at": record.finished_at,
+        "failure_code": ended.failure_code if ended is not None else None,
+        "outputs": [{"url": o.url, "kind": o.kind} for o in ended.outputs] if ended is not None else [],
+    }

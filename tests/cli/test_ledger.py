@@ -1,0 +1,115 @@
+"""What the command line keeps of its jobs, and how it goes on after it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_what_was_generated_is_in_the_ledger(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """In a place of the user's own, readable by nobody else."""
+    assert aiogen("generate", "luma/uni-1", "a boat", "--batch", "fleet", "--out", tmp_path).code == 0
+    assert aiogen("generate", "leonardo/gemini-image-2", "a fox", "--out", tmp_path).code == 0
+    (file,) = Path(os.environ["XDG_DATA_HOME"]).rglob("jobs.db")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    said = aiogen("jobs")
+    assert said.code == 0
+    newest, oldest = said.out.strip().splitlines()[-2:]
+    assert "a fox" in newest
+    assert "leonardo" in newest
+    assert "a boat" in oldest
+    assert "completed" in oldest
+    (record,) = aiogen("jobs", "--batch", "fleet", "--json").records
+    assert (record["state"], record["batch"], record["prompt"]) == ("completed", "fleet", "a boat")
+    assert record["outputs"][0]["url"].startswith("http")
+
+
+def test_jobs_are_chosen(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """By state and by age; what nobody can mean is refused."""
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download").code == 0
+    assert len(aiogen("jobs", "--state", "completed", "--newer", "1h", "--json").records) == 1
+    assert aiogen("jobs", "--state", "unknown", "--json").records == []
+    assert aiogen("jobs", "--older", "7d", "--json").records == []
+    none = aiogen("jobs", "--older", "7d")
+    assert (none.code, none.out) == (0, "")
+    assert "No such job" in none.err
+    assert "the states are pending" in aiogen("jobs", "--state", "dreaming").err
+    assert "write 90s, 15m, 24h or 7d" in aiogen("jobs", "--newer", "soon").err
+
+
+def test_without_a_ledger(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """Nothing is kept where nothing was to be kept."""
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", ":memory:").code == 0
+    assert not list(Path(os.environ["XDG_DATA_HOME"]).rglob("*.db"))
+    said = aiogen("jobs", "--store", ":memory:")
+    assert said.code != 0
+    assert "name a file with --store" in said.err
+
+
+def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """Ctrl-C leaves paid jobs running; they are followed to their images, and none is made twice."""
+    store = tmp_path / "mine.db"
+    vendors.interrupt_once(lambda: len(vendors.jobs) >= 2)
+    said = aiogen(
+        "generate", "luma/uni-1", "a boat", "--count", 4, "--store", store, "--out", tmp_path, "--no-download"
+    )
+    assert said.code == 130
+    before = aiogen("jobs", "--store", store, "--json").records
+    assert len(before) == 4
+    assert {record["state"] for record in before} <= {"pending", "queued", "processing", "completed"}
+    out = tmp_path / "out"
+    resumed = aiogen("resume", "--store", store, "--out", out, "--json")
+    assert resumed.code == 0
+    assert {record["state"] for record in resumed.records} == {"completed"}
+    assert len(list(out.iterdir())) == len(resumed.records)
+    assert {record["state"] for record in aiogen("jobs", "--store", store, "--json").records} == {"completed"}
+    assert len(vendors.jobs) == 4
+    again = aiogen("resume", "--store", store, "--out", out)
+    assert again.code == 0
+    assert "Nothing was left behind" in again.err
+
+
+def test_forgetting(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """By id or by age; what is not there is said."""
+    for _ in range(2):
+        assert aiogen("generate", "luma/uni-1", "a boat", "--no-download").code == 0
+    first, second = (record["id"] for record in aiogen("jobs", "--json").records)
+    assert aiogen("forget", first).code == 0
+    assert [record["id"] for record in aiogen("jobs", "--json").records] == [second]
+    missing = aiogen("forget", first)
+    assert missing.code == 1
+    assert "not in the ledger" in missing.err
+    assert aiogen("forget").code != 0
+    assert aiogen("forget", "--older", "0s").code == 0
+    assert aiogen("jobs", "--json").records == []
+
+
+def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """With the way out."""
+    said = aiogen("generate", "luma/uni-1", "a boat", "--store", tmp_path / "no" / "jobs.db")
+    assert said.code != 0
+    assert "have to be there and writable" in said.err
+    assert vendors.jobs == []
+
+
+@pytest.mark.parametrize("option", ["--json", ""])
+def test_unknown_ones_are_not_hidden(aiogen: Any, vendors: Any, tmp_path: Path, option: str) -> None:
+    """They may cost money."""
+    import sqlite3
+
+    store = tmp_path / "mine.db"
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", store).code == 0
+    connection = sqlite3.connect(store)
+    connection.execute("UPDATE aiogen_job SET state = 'unknown', finished_at = NULL")
+    connection.commit()
+    connection.close()
+    said = aiogen("jobs", "--store", store, *filter(None, [option]))
+    assert "may be charged" in said.err
+    if option:
+        assert json.loads(said.out)["state"] == "unknown"
