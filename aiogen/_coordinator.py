@@ -269,6 +269,14 @@ class Coordinator:
         self._set_deadline(job)
         self.kick()
 
+    def hasten(self, job: Job, price: float) -> None:
+        """Somebody else waits for it, to whom a request is worth less waiting."""
+        job.poll_cost = price
+        provider, key = job._provider, job.provider_id or ""
+        schedule = self.desk(provider).schedule
+        schedule.hasten(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
+        self.kick()
+
     async def turn(self, desk: AccountDesk) -> None:
         """Wait until the account's budget has room for one more request, which is then taken."""
         turn: asyncio.Future[None] = self._loop.create_future()

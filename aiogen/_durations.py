@@ -219,7 +219,7 @@ class Durations:
         self._prior = _prior(typical)
         self._shapes: dict[str, Shape] = {"curves": self._prior}
         self._scores: dict[str, float] = {"curves": 0.0}
-        self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
+        self._odd: dict[float, tuple[float, int]] = dict.fromkeys(_CHANGES, (0.0, 0))
         """For each change how much better it would explain the latest ends, and how many those are."""
         self._unfitted = 0.0
         self._evidence = 0.0

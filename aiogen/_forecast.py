@@ -42,9 +42,12 @@ def _at_the_vendor(desk: AccountDesk, key: str, phases: Phases) -> float:
 
 
 def _here(desk: AccountDesk, job: Job, phases: Phases) -> float:
-    """Those before it go as fast as creates are allowed, and as places become free."""
+    """Those before it go as fast as creates are allowed, as places become free, and as the vendor runs them."""
     ahead = desk.ahead_of(job)
     free = max(0, desk.window.free_places)
     by_rate = max(0.0, ahead - desk.window.creates_left) * 60.0 / desk.window.creates_per_minute
     by_places = max(0, ahead + 1 - free) * phases.queued.quantile(0.5) / max(1, desk.window.max_active)
-    return max(by_rate, by_places)
+    slots = desk.line.slots
+    behind = 0 if slots is None else max(0, len(desk.tracks) + ahead + 1 - slots)
+    by_line = behind * phases.queued.quantile(0.5) / (slots or 1)
+    return max(by_rate, by_places, by_line)

@@ -2,8 +2,8 @@
 
 A job that has lasted to age a is asked about next at the b that makes the least of: the request's price, the expected
 time between its end and b, and the same again from b on.  Backwards over some two hundred ages, spread by probability,
-by time and by the logarithm of time, that is exact to within one per cent of the continuous optimum, and takes about
-a millisecond.
+by time and by the logarithm of time, that is near the continuous optimum (docs/benchmarks.md), and takes some
+milliseconds.
 """
 
 from __future__ import annotations

@@ -214,7 +214,8 @@ class Session:
             prompt: what the image should show.
             connection: the connection for a typed request; by default the one with the provider's own name.
             timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
-            poll_cost: seconds of waiting that one request about this job is worth; by default the session's.
+            poll_cost: seconds of waiting that one request about this job is worth, 0.001 to 60; lower asks more
+                often.  By default the session's, 0.15.
             batch: your word for jobs that belong together; the ledger can be searched for it.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
@@ -269,7 +270,8 @@ class Session:
     ) -> Job:
         """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
 
-        Attaching twice to a running generation gives the same job, and one stream of questions.
+        Attaching twice to a running generation gives the same job, and one stream of questions; the latest `timeout`
+        and the lowest `poll_cost` count.
 
         Raises:
             InputError: the id is empty or cannot be an id.
@@ -287,6 +289,8 @@ class Session:
         if running is not None:
             if timeout is not None:
                 parts.coordinator.extend(running, timeout)
+            if poll_cost is not None and poll_cost < running.poll_cost:
+                parts.coordinator.hasten(running, poll_cost)
             return running
         generation = (
             track.jobs[0].generation

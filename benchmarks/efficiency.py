@@ -67,7 +67,7 @@ def _courses(names: list[str], seeds: int, prices: Sequence[float]) -> dict[Key,
         courses["batches", name, PRICE, seed] = Course(
             truth=truth, price=PRICE, seed=1000 + seed, batch=BATCH, counts=COUNTS[:3]
         )
-    for price, seed in product(prices, range(max(1, seeds // 4))):
+    for price, seed in product(prices, range(seeds)):
         courses["other prices", USUAL, price, seed] = Course(
             truth=DISTRIBUTIONS[USUAL], price=price, seed=2000 + seed, counts=(50,)
         )

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import attrs
-
+from benchmarks import live_goals
 from benchmarks.distributions import USUAL
 from benchmarks.results import Row
+from benchmarks.verdict import Verdict
 
 _NEAR = 1.05
 """Of the ideal, where the goal has no figure of its own."""
 _TWO_HUMPS = "two humps, 12 s and 39 s"
-
-
-@attrs.frozen
-class Verdict:
-    """One line of the table."""
-
-    what: str
-    goal: str
-    measured: str
-    met: bool
-    peer: str = ""
-    ratio: str = ""
 
 
 def _efficiency(rows: list[Row]) -> list[Verdict]:
@@ -154,5 +142,9 @@ def _of(rows: Iterable[Row], bench: str) -> list[Row]:
     return [row for row in rows if row.bench == bench]
 
 
-JUDGES: dict[str, Callable[[list[Row]], list[Verdict]]] = {"efficiency": _efficiency, "throughput": _throughput}
+JUDGES: dict[str, Callable[[list[Row]], list[Verdict]]] = {
+    "efficiency": _efficiency,
+    "throughput": _throughput,
+    **live_goals.JUDGES,
+}
 """By the benchmark that has the figures."""

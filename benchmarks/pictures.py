@@ -73,7 +73,7 @@ def requests_and_lag(rows: list[Row], series: dict[str, Any]) -> Figure:
     limit = [series["bound"] / x for x in span]
     axes.fill_between(span, limit, 0.01, color="#eef2f7", lw=0)
     axes.plot(span, limit, color="#9aa5b8", lw=1.2)
-    axes.text(1.15, 0.075, "no schedule can be here", color="#7b8798", fontsize=12, style="italic")
+    axes.text(1.15, 0.075, "below Keller's limit for many requests", color="#7b8798", fontsize=12, style="italic")
 
     interval = [(x, y) for _, x, y in series["intervals"]]
     axes.plot(*zip(*interval, strict=True), color=FAINT, lw=5, solid_capstyle="round", zorder=1)

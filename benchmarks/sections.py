@@ -62,7 +62,7 @@ The exact optimum comes from dynamic programming over a fine grid, for a client 
 ![](requests-and-lag)
 
 For {series["distribution"]}.
-*Learned* is after 50 generations from a cold start, the mean of {series["seeds"]} courses.
+*Learned* is after 50 generations from a cold start, the mean of {series["seeds"]} simulated runs.
 *Mean* and *worst* are over all the distributions below.
 The line in the picture is Keller's bound; it is a limit for many requests, and for a few the true optimum lies within
 some per cent of it.
@@ -70,8 +70,8 @@ some per cent of it.
 {table(["", "", "requests", "lag", "cost", "above the optimum", "mean", "worst"], beside)}
 ### What `poll_cost` buys
 
-Requests and lag for {series["distribution"]}, after 50 generations; beside them the exact optimum at that price.
-Four times the price is about half the questions and twice the lag.
+Requests and lag for {series["distribution"]}, after 50 generations, the mean of {series["seeds"]} simulated
+runs of other jobs than above; beside them the exact optimum at that price.
 
 {table(["poll_cost", "requests", "lag", "optimum: requests", "lag"], prices)}
 ### What is learned

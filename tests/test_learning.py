@@ -328,12 +328,28 @@ async def test_who_waits_behind_others_at_the_vendor_is_told_so() -> None:
         leonardo = aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=box.leonardo_url)
         async with aiogen.Session([leonardo]) as session:
             jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(40)]
+            before = [sane(job.eta()).seconds for job in jobs]  # they will stand in the vendor's line
+            assert before == sorted(before)
+            assert before[-1] > before[0] + 10.0
             await asyncio.gather(*(job.accepted() for job in jobs))
             running, waiting = sane(jobs[0].eta()), [sane(job.eta()).seconds for job in jobs[10:]]
             assert waiting == sorted(waiting)
             assert waiting[-1] > running.seconds + 10.0
             await asyncio.gather(*jobs)
             assert jobs[-1].eta() is None
+
+
+async def test_who_joins_may_be_in_a_greater_hurry() -> None:
+    """The lowest price counts, and is not raised again by somebody who has time."""
+    studio = Studio()
+    async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)]) as session:
+        job = await session.submit("luma/uni-1", "boat 1", poll_cost=10.0)
+        provider_id = await job.accepted()
+        assert await session.attach("luma", provider_id, poll_cost=0.01) is job
+        await session.attach("luma", provider_id, poll_cost=5.0)
+        assert job.poll_cost == 0.01
+        await asyncio.sleep(15.0)
+        assert studio.reads > 5
 
 
 async def test_events_tell_it_too() -> None:
