@@ -1,0 +1,50 @@
+"""A program that dies in the middle of its work, and the next one that goes on: nothing lost, nothing paid twice."""
+
+import asyncio
+import os
+import signal
+import sys
+
+from _vendor import vendor
+
+import aiogen
+
+LEDGER = "resume_after_crash.db"
+
+
+async def begin() -> None:
+    """Submit five jobs, and die as no program should: without a word to anybody."""
+    async with aiogen.Session(store=LEDGER) as session:
+        name = next(iter(session.connections))
+        model = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}[name]
+        jobs = [await session.submit(model, f"a paper boat, variation {i}", batch="boats") for i in range(5)]
+        await asyncio.gather(*(job.accepted() for job in jobs[:3]))
+        print(f"{len(jobs)} jobs submitted; this program is killed now", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def go_on() -> None:
+    """What waited is sent, what ran is followed, what is unknown is said."""
+    async with aiogen.Session(store=LEDGER) as session:
+        jobs = await session.resume()
+        print(f"{len(jobs)} jobs taken up")
+        async for job in session.as_completed(jobs):
+            try:
+                (path,) = await session.download(await job, "out/")
+                print(f"  {job.state}: {path}")
+            except aiogen.SubmissionUnknown as unknown:
+                print(f"  unknown: {unknown}")
+        records = await session.records(batch="boats")
+        print(f"{sum(record.state.is_terminal for record in records)} of {len(records)} are over")
+
+
+async def main() -> None:
+    """The first program in a process of its own, then the second."""
+    async with vendor():
+        first = await asyncio.create_subprocess_exec(sys.executable, __file__, "begin", env=os.environ)
+        await first.wait()
+        await go_on()
+
+
+if __name__ == "__main__":
+    asyncio.run(begin() if sys.argv[1:] == ["begin"] else main())
