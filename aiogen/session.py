@@ -194,6 +194,11 @@ class Session:
         windows = [f"{desk.name}: {desk.window.told(now)}" for desk in hub.desks()]
         return f"<Session [{names}] {'; '.join([jobs, *windows])}>"
 
+    @property
+    def store(self) -> Store:
+        """The ledger of jobs."""
+        return self._store
+
     # --- submitting
 
     async def submit(

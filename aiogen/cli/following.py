@@ -146,13 +146,13 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
             if not terminal.as_json:
                 show(terminal, batch.in_order())
         finally:
-            for line in farewell(batch):
+            for line in farewell(batch, kept=session.store.lease is not None):
                 terminal.say(line)
         raise
 
 
-def farewell(batch: Batch) -> Iterator[str]:
-    """What goes on without us, what was not finished, and how to take both up again."""
+def farewell(batch: Batch, *, kept: bool = False) -> Iterator[str]:
+    """What goes on without us, what was not finished, and how to take both up again; `kept`: they are in a ledger."""
     left = [job for job in batch.jobs if isinstance(job.error, SessionClosed)]
     # A create that was not waited for may have arrived, whatever its job was told in the hurry.
     unknown = [job for job in batch.jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
@@ -175,6 +175,9 @@ def farewell(batch: Batch) -> Iterator[str]:
         )
     if unsent:
         yield f"Not sent, and not charged: {len(unsent)}."
+    if kept and (unsent or running):
+        yield "All that is left, what was not sent too, is in the ledger. Go on with:"
+        yield "  aiogen resume"
 
 
 def _commands(verb: str, jobs: Sequence[Job]) -> Iterator[str]:

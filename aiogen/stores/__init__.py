@@ -1,0 +1,7 @@
+"""The ledger of jobs: in memory, or in a file that survives crashes."""
+
+from aiogen.stores.base import Record, Store
+from aiogen.stores.memory import MemoryStore
+from aiogen.stores.sqlite import SqliteStore
+
+__all__ = ["MemoryStore", "Record", "SqliteStore", "Store"]

@@ -76,12 +76,14 @@ class Store(Protocol):
     @property
     def lease(self) -> float | None:
         """Seconds that a worker's lease lasts; None if no other process can see this ledger."""
+        ...
 
     async def open(self) -> None:
         """Begin as a new worker: before the first job, and again after the lease was lost."""
 
     async def beat(self) -> bool:
         """Renew the lease, and end those of the dead; False if ours was ended meanwhile."""
+        ...
 
     async def adopt(self, accounts: Collection[str]) -> list[Record]:
         """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first.
@@ -89,6 +91,7 @@ class Store(Protocol):
         One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
         are not adopted, for there is nothing to do about them but what the user decides.
         """
+        ...
 
     async def add(self, record: Record) -> None:
         """A new job of ours, pending or (attached) already running."""
@@ -117,12 +120,15 @@ class Store(Protocol):
 
     async def find(self, wanted: Wanted) -> list[Record]:
         """The records that are wanted, the newest first."""
+        ...
 
     async def changed(self) -> bool:
         """True if another process may have written since this was last asked.  Cheap."""
+        ...
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """Remove these jobs, if they are over or unknown; how many were."""
+        ...
 
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep something that was learned, as JSON, in place of what was kept under that name."""

@@ -63,7 +63,7 @@ class SqliteStore:
         check_number(patience, "patience", 0.0, 600.0)
         if "://" in os.fspath(path):
             raise ConfigurationError(f"The store {os.fspath(path)!r} is no file; this version keeps its ledger in one.")
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._keep_finished = keep_finished
         self._keep_requests = keep_requests
         self._lease = lease

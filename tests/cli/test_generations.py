@@ -412,6 +412,7 @@ def test_a_store_that_this_version_has_not_is_code_3(aiogen, vendors, monkeypatc
     assert said.code == 3
     assert "store" in said.err
     monkeypatch.setenv("AIOGEN_STORE", "postgresql://nowhere/db")
-    assert aiogen("get", "luma", "x").code == 3
+    assert aiogen("generate", "luma/uni-1", "a boat").code == 3
+    assert vendors.jobs == []
     monkeypatch.setenv("AIOGEN_STORE", ":memory:")
     assert aiogen("generate", "luma/uni-1", "a boat", "--no-download").code == 0
