@@ -21,6 +21,7 @@ from aiogen._agenda import Agenda
 from aiogen._beliefs import Beliefs
 from aiogen._clock import TICK, Clock
 from aiogen._create import send
+from aiogen._delivery import Deliveries
 from aiogen._forecast import forecast
 from aiogen._job import Job
 from aiogen._ledger import Ledger
@@ -57,6 +58,7 @@ class Limits:
     max_in_flight: int
     queue_timeout: float
     unreachable_timeout: float
+    handler_timeout: float
 
 
 @attrs.frozen(eq=False)
@@ -87,6 +89,7 @@ class Coordinator:
         self._loop = asyncio.get_running_loop()
         self._desks: dict[str, AccountDesk] = {}
         self.beliefs = Beliefs(store)
+        self.deliveries = Deliveries(store, clock, patience=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts)
         self.ledger.lost, self.ledger.renewed = self._lose_all, self.kick
         self.ledger.watched, self.ledger.seen = lambda: list(self._watched), self._seen
@@ -141,6 +144,7 @@ class Coordinator:
                 submission=job.submission,
                 timeout=job.timeout,
                 batch=job.batch,
+                handlers=self.deliveries.names,
                 created_at=self.clock.datetime(),
             )
         )
@@ -167,6 +171,7 @@ class Coordinator:
                     state=State.QUEUED,
                     provider_id=ticket.provider_id,
                     timeout=job.timeout,
+                    handlers=self.deliveries.names,
                     created_at=now,
                     accepted_at=now,
                 )
@@ -314,6 +319,7 @@ class Coordinator:
             for job in self.jobs():
                 self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
         await self.beliefs.save(every=1)
+        await self.deliveries.close()
         await self.ledger.close()
 
     # --- what carries out requests reports back
@@ -394,6 +400,7 @@ class Coordinator:
         lesson = self._leave(desk, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
         await self.ledger.note(partial(self.store.settle, ended))
+        self.deliveries.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):
             job._update(generation, at)

@@ -133,6 +133,7 @@ async def _lose(
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
     await hub.ledger.note(partial(hub.store.settle, [generation]))
+    hub.deliveries.wake()
     job._update(generation, hub.clock.datetime())
     hub.end(job, refusal)
 

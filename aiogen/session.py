@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -71,6 +71,7 @@ class Session:
         poll_cost: float = 0.15,
         max_in_flight: int = 48,
         read_attempts: int = 5,
+        handler_timeout: float = 60.0,
         queue_timeout: float = 86_400.0,
         unreachable_timeout: float = 60.0,
         connect_timeout: float = 10.0,
@@ -95,6 +96,7 @@ class Session:
             max_in_flight: requests under way at once per account, 1 to 1000.
             read_attempts: how often a read is tried in all, 1 to 20.  Creates are never repeated unless they surely
                 were not carried out.
+            handler_timeout: seconds that a handler of `on_completion` may take; then it counts as failed.
             queue_timeout: seconds that a job may wait here for its turn.
             unreachable_timeout: seconds after which waiting creates give up on a provider that cannot be reached.
             connect_timeout: seconds for one connection: name lookup, TCP and TLS.
@@ -116,6 +118,7 @@ class Session:
         check_number(max_downloads, "max_downloads", 1, 100)
         check_number(max_answer_bytes, "max_answer_bytes", 1024, 1 << 40)
         check_number(max_download_bytes, "max_download_bytes", 1, 1 << 50)
+        check_number(handler_timeout, "handler_timeout", 0.001, _LONGEST)
         check_number(queue_timeout, "queue_timeout", 0.001, _LONGEST)
         check_number(unreachable_timeout, "unreachable_timeout", 0.001, _LONGEST)
         check_number(connect_timeout, "connect_timeout", 0.001, _LONGEST)
@@ -132,6 +135,7 @@ class Session:
             max_in_flight=max_in_flight,
             queue_timeout=queue_timeout,
             unreachable_timeout=unreachable_timeout,
+            handler_timeout=handler_timeout,
         )
         self._poll_cost = poll_cost
         self._timeouts = Timeouts(connect=connect_timeout, read=read_timeout, submit=submit_timeout)
@@ -328,6 +332,28 @@ class Session:
         jobs = list(self._taken_up.values())
         self._taken_up.clear()
         return jobs
+
+    async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object]]) -> None:
+        """Have a handler told of the end of every job that is submitted or attached from now on.
+
+        It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is the
+        same each time, so that a handler can see that it has done this already.  One that raises is called again, up
+        to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
+        was there are told to the next session that registers a handler under the same name.
+
+        Args:
+            name: of the handler, the same in each program.
+            handler: an async function.
+
+        Raises:
+            InputError: the name is empty.
+            StoreError: the ledger cannot be opened.
+        """
+        if not name.strip():
+            raise InputError("A handler needs a name: by it the ledger knows what it has been told already.")
+        hub = self._open().coordinator
+        await hub.ledger.ready()
+        hub.deliveries.register(name, handler)
 
     async def records(
         self,

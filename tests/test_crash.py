@@ -74,6 +74,10 @@ _coordinator.send = send
 async def main():
     provider = aiogen.Luma(api_key=key, base_url=url)
     async with aiogen.Session([provider], store=path, poll_cost=0.01) as session:
+        async def handler(generation):
+            here("in the handler")
+
+        await session.on_completion("mine", handler)
         jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(6)]
         async for job in session.as_completed(jobs):
             await session.download(await job, out)
@@ -92,6 +96,7 @@ POINTS = [
     ("after an answer", 4),
     ("before settle", 2),
     ("after settle", 2),
+    ("in the handler", 2),
     ("before a download", 2),
     ("after a download", 2),
 ]
@@ -123,14 +128,26 @@ async def test_killed(point: str, nth: int, tmp_path: Path) -> None:
     async with Sandbox(speed=40.0) as box:
         await dies(box, path, point, nth)
         provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        told: list[str | None] = []
+
+        async def handler(generation: aiogen.Generation) -> None:
+            told.append(generation.id)
+
         async with asyncio.timeout(60.0), aiogen.Session([provider], store=path, **LIMITS) as session:
+            await session.on_completion("mine", handler)
             unfinished = [r for r in await session.records() if not r.state.is_terminal]
             while True:
                 await asyncio.sleep(0.1)
                 records = await session.records()
                 if all(r.state.is_terminal or r.state is State.UNKNOWN for r in records):
                     break
-        assert unfinished or point.endswith("download")
+            ended = {r.id for r in records if r.state.is_terminal}
+            if point == "in the handler":  # the second was being told, the first had been, or not quite
+                async with asyncio.timeout(90.0):
+                    while len(set(told)) < len(ended) - 2:
+                        await asyncio.sleep(0.1)
+        assert unfinished or point.endswith(("download", "handler"))
+        assert len(told) == len(set(told))
     await check(box, path)
 
 

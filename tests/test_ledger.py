@@ -220,6 +220,88 @@ async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) ->
         assert made(box) == [f"boat {i}" for i in range(4)]
 
 
+# --- who is told of ends
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_each_end_is_told_once(box: Sandbox, path: Path, kind: str) -> None:
+    """Of those that were submitted since the handler is there, whoever awaits them."""
+    told: list[Generation] = []
+
+    async def handler(generation: Generation) -> None:
+        told.append(generation)
+
+    async with session_on(box, path if kind == "file" else None) as session:
+        before = await session.submit("luma/uni-1", "too early")
+        await session.on_completion("gallery", handler)
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(4)]
+        await asyncio.gather(before, *jobs)
+        async with asyncio.timeout(5.0):
+            while len(told) < 4:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+    assert sorted(each.id or "" for each in told) == sorted(job.id for job in jobs)
+    assert {each.state for each in told} == {State.COMPLETED}
+    assert all(each.url for each in told)
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_a_handler_that_fails_is_called_again(box: Sandbox, path: Path, kind: str) -> None:
+    """With the same id, so that it can see what it has done already; one that hangs counts as failed."""
+    calls: list[str | None] = []
+
+    async def handler(generation: Generation) -> None:
+        calls.append(generation.id)
+        if len(calls) == 1:
+            raise RuntimeError("the database of the gallery is away")
+        if len(calls) == 2:
+            await asyncio.sleep(60.0)
+
+    async with session_on(box, path if kind == "file" else None, handler_timeout=0.1) as session:
+        await session.on_completion("gallery", handler)
+        job = await session.submit("luma/uni-1", "a boat")
+        async with asyncio.timeout(10.0):
+            while len(calls) < 3:
+                await asyncio.sleep(0.02)
+    assert calls == [job.id] * 3
+
+
+async def test_ends_that_nobody_was_told_of_are_told_later(box: Sandbox, path: Path) -> None:
+    """The job was taken up by a program without that handler; the next one with it is told."""
+
+    async def nothing(_: Generation) -> None:
+        pytest.fail("it had not ended yet")
+
+    async with session_on(box, path) as session:
+        await session.on_completion("gallery", nothing)
+        job = await session.submit("luma/uni-1", "a boat")
+        await job.accepted()
+    async with session_on(box, path) as session:
+        (same,) = await session.resume()
+        await same
+    told: list[Generation] = []
+
+    async def handler(generation: Generation) -> None:
+        told.append(generation)
+
+    async with session_on(box, path) as session:
+        await session.on_completion("gallery", handler)
+        async with asyncio.timeout(5.0):
+            while not told:
+                await asyncio.sleep(0.02)
+    assert [each.id for each in told] == [job.id]
+
+
+async def test_a_handler_needs_a_name(box: Sandbox) -> None:
+    """By it the ledger knows what it was told."""
+
+    async def handler(_: Generation) -> None: ...
+
+    async with session_on(box, None) as session:
+        with pytest.raises(aiogen.InputError, match="needs a name"):
+            await session.on_completion(" ", handler)
+
+
 # --- a ledger in trouble
 
 

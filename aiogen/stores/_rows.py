@@ -98,6 +98,11 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
     )
 
 
+def generation_of(text: str) -> Generation:
+    """How a job ended."""
+    return _json.structure(json.loads(text), Generation)
+
+
 def record_of(values: tuple[Any, ...]) -> Record:
     """The record that a row tells.
 
@@ -112,5 +117,5 @@ def record_of(values: tuple[Any, ...]) -> Record:
     return Record(
         **told,
         submission=None if request is None else _json.structure(json.loads(request), Submission),
-        generation=None if result is None else _json.structure(json.loads(result), Generation),
+        generation=None if result is None else generation_of(result),
     )

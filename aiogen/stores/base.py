@@ -39,6 +39,8 @@ class Record:
     """Seconds from acceptance to the deadline."""
     batch: str | None = None
     """The user's word for jobs that belong together."""
+    handlers: tuple[str, ...] = ()
+    """Who is to be told of its end; not read back."""
     fingerprint: str | None = None
     """Of what was or will be sent."""
     owner: str | None = None
@@ -125,6 +127,16 @@ class Store(Protocol):
     async def changed(self) -> bool:
         """True if another process may have written since this was last asked.  Cheap."""
         ...
+
+    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+        """Ends that one of these handlers is to be told of: its name, the end, and which attempt it is.
+
+        They are ours for `claim` seconds, then they are due again.
+        """
+        ...
+
+    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+        """It was told; or, if `again`, it is due once more after so many seconds."""
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """Remove these jobs, if they are over or unknown; how many were."""

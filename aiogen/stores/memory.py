@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,8 @@ class MemoryStore:
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished
         self._learned: dict[str, Mapping[str, Any]] = {}
+        self._due: dict[tuple[str, str], tuple[float, int]] = {}
+        """When a handler is to be told of a job's end, and how often it was tried."""
 
     @property
     def lease(self) -> float | None:
@@ -82,6 +85,8 @@ class MemoryStore:
                 owner=None,
                 finished_at=generation.finished_at,
             )
+            for handler in record.handlers:
+                self._due[record.id, handler] = (0.0, 0)
             self._finished[record.id] = None
             if len(self._finished) > self._keep_finished:
                 self._records.pop(self._finished.popitem(last=False)[0], None)
@@ -99,6 +104,27 @@ class MemoryStore:
     async def changed(self) -> bool:
         """See `Store.changed`."""
         return False
+
+    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+        """See `Store.due`."""
+        now = asyncio.get_running_loop().time()
+        found: list[tuple[str, Generation, int]] = []
+        for (job_id, handler), (when, attempts) in list(self._due.items()):
+            record = self._records.get(job_id)
+            if record is None or record.generation is None:
+                del self._due[job_id, handler]
+            elif when <= now and handler in handlers and len(found) < limit:
+                self._due[job_id, handler] = (now + claim, attempts + 1)
+                found.append((handler, record.generation, attempts + 1))
+        return found
+
+    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+        """See `Store.delivered`."""
+        if again is None:
+            self._due.pop((job_id, handler), None)
+        elif (job_id, handler) in self._due:
+            attempts = self._due[job_id, handler][1]
+            self._due[job_id, handler] = (asyncio.get_running_loop().time() + again, attempts)
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """See `Store.forget`."""

@@ -160,7 +160,13 @@ class SqliteStore:
     async def add(self, record: Record) -> None:
         """See `Store.add`."""
         values = rows.row(attrs.evolve(record, owner=self._me), whole=self._keep_requests)
-        await self._execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", *values)
+
+        def add(c: Connection) -> None:
+            c.execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", values)
+            told = [(record.id, handler) for handler in record.handlers]
+            c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", told)
+
+        await self._write(add)
 
     async def intend(self, job_id: str) -> None:
         """See `Store.intend`."""
@@ -226,11 +232,13 @@ class SqliteStore:
             now = time.time()
             for state, result, finished_at, provider_id, job_id in settled:
                 # Whoever saw it first: what is over stays as it is.
-                c.execute(
+                first = c.execute(
                     "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
                     "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL",
                     (state, result, finished_at or now, now + self._keep_finished, provider_id, job_id),
-                )
+                ).rowcount
+                if first:
+                    c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, job_id))
 
         await self._write(settle)
 
@@ -259,6 +267,38 @@ class SqliteStore:
         version = await self._read(lambda c: int(c.execute("PRAGMA data_version").fetchone()[0]))
         before, self._version = self._version, version
         return version != before
+
+    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+        """See `Store.due`."""
+
+        def due(c: Connection) -> list[tuple[str, Generation, int]]:
+            now = time.time()
+            found = c.execute(
+                "SELECT d.job, d.handler, d.attempts, j.result "
+                "FROM aiogen_delivery d JOIN aiogen_job j ON j.id = d.job "
+                f"WHERE d.next_at <= ? AND d.handler IN ({', '.join('?' for _ in handlers)}) ORDER BY d.next_at LIMIT ?",
+                (now, *handlers, limit),
+            ).fetchall()
+            claimed = [(now + claim, job, handler) for job, handler, _, _ in found]
+            c.executemany(
+                "UPDATE aiogen_delivery SET attempts = attempts + 1, next_at = ? WHERE job = ? AND handler = ?", claimed
+            )
+            return [(handler, rows.generation_of(result), attempts + 1) for _, handler, attempts, result in found]
+
+        # Looking is free, and a write is not: most looks find nothing.
+        waiting = await self._read(
+            lambda c: c.execute("SELECT 1 FROM aiogen_delivery WHERE next_at <= ? LIMIT 1", (time.time(),)).fetchone()
+        )
+        return await self._read(due) if waiting else []
+
+    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+        """See `Store.delivered`."""
+        now = time.time()
+        next_at, done_at = (None, now) if again is None else (now + again, None)
+        await self._execute(
+            "UPDATE aiogen_delivery SET next_at = ?, done_at = ? WHERE job = ? AND handler = ?",
+            *(next_at, done_at, job_id, handler),
+        )
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """See `Store.forget`."""

@@ -1,0 +1,111 @@
+"""Ends brought to whoever registered for them: at least once, also if nobody was there when they came.
+
+What is to be delivered stands in the ledger since the job was taken in.  A delivery is claimed for a while, the
+handler is called, and only then it is done; a program that dies in between delivers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiogen._clock import Clock
+from aiogen._retry import delay
+from aiogen.models import Generation
+from aiogen.stores.base import Store
+
+logger = logging.getLogger("aiogen")
+
+Handler = Callable[[Generation], Awaitable[object]]
+
+_LOOK = 2.0
+"""Seconds between two looks for ends that others have seen."""
+_AT_ONCE = 20
+_CLAIM = 60.0
+"""Added to the handlers' time: so long a claimed delivery is nobody else's."""
+_ATTEMPTS = 12
+_LONGEST_PAUSE = 300.0
+
+
+class Deliveries:
+    """The handlers of one session."""
+
+    def __init__(self, store: Store, clock: Clock, *, patience: float) -> None:
+        """`patience`: seconds that a handler may take."""
+        self._store = store
+        self._clock = clock
+        self._patience = patience
+        self._handlers: dict[str, Handler] = {}
+        self._news = asyncio.Event()
+        self._working: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who is to be told of the jobs that are taken in now."""
+        return tuple(self._handlers)
+
+    def register(self, name: str, handler: Handler) -> None:
+        """From now on; a name that is there already gets the new handler."""
+        self._handlers[name] = handler
+        self._news.set()
+        if self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work())
+
+    def wake(self) -> None:
+        """Something has ended."""
+        self._news.set()
+
+    async def close(self) -> None:
+        """Let the handlers that run come to their end, within their time."""
+        working, self._working = self._working, None
+        if working is None:
+            return
+        self._handlers.clear()
+        self._news.set()
+        await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._handlers:
+            self._news.clear()
+            try:
+                due = await self._store.due(self.names, _AT_ONCE, self._patience + _CLAIM)
+            except Exception as trouble:
+                logger.warning("What is to be delivered could not be read; it is tried again: %s", trouble)
+                due = []
+            if due:
+                await asyncio.gather(*(self._deliver(*each) for each in due))
+                continue
+            try:
+                async with asyncio.timeout(_LOOK):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    async def _deliver(self, name: str, generation: Generation, attempt: int) -> None:
+        handler = self._handlers.get(name)
+        job_id = generation.id or ""
+        again: float | None = None
+        if handler is None:
+            again = 0.0  # the session is being left
+        else:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await handler(generation)
+            except Exception as error:
+                if attempt < _ATTEMPTS:
+                    again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
+                    logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)
+                else:
+                    logger.error(
+                        "Handler %r failed for job %s %d times, and is not called again: %r",
+                        name,
+                        job_id,
+                        attempt,
+                        error,
+                        exc_info=error,
+                    )
+        try:
+            await self._store.delivered(job_id, name, again)
+        except Exception as trouble:
+            logger.warning("That job %s was delivered could not be written, so it is once more: %s", job_id, trouble)
