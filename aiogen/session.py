@@ -336,9 +336,9 @@ class Session:
     async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object]]) -> None:
         """Have a handler told of the end of every job that is submitted or attached from now on.
 
-        It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is the
-        same each time, so that a handler can see that it has done this already.  One that raises is called again, up
-        to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
+        It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is
+        the same each time, so that a handler can see that it has done this already.  One that raises is called again,
+        up to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
         was there are told to the next session that registers a handler under the same name.
 
         Args:

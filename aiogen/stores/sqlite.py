@@ -276,7 +276,8 @@ class SqliteStore:
             found = c.execute(
                 "SELECT d.job, d.handler, d.attempts, j.result "
                 "FROM aiogen_delivery d JOIN aiogen_job j ON j.id = d.job "
-                f"WHERE d.next_at <= ? AND d.handler IN ({', '.join('?' for _ in handlers)}) ORDER BY d.next_at LIMIT ?",
+                f"WHERE d.next_at <= ? AND d.handler IN ({', '.join('?' for _ in handlers)}) "
+                "ORDER BY d.next_at LIMIT ?",
                 (now, *handlers, limit),
             ).fetchall()
             claimed = [(now + claim, job, handler) for job, handler, _, _ in found]
