@@ -118,6 +118,28 @@ def scale(rows: Sequence[Row]) -> list[Verdict]:
     ]
 
 
+def store(rows: Sequence[Row]) -> list[Verdict]:
+    """What the ledger costs."""
+    found = rows[0].metrics
+    p50, share, size, seconds = (
+        1000.0 * found["submit p50"],
+        found["throughput"],
+        found["bytes per finished job"],
+        found["taken up"],
+    )
+    return [
+        Verdict(
+            "the ledger in a file",
+            "≤ 1 ms for a durable submit, ≥ 90 % of the throughput without, ≤ 2 KB per finished job, "
+            "5,000 running jobs taken up in ≤ 1 s",
+            f"{p50:.2f} ms, {100.0 * share:.0f} %, {size:,.0f} bytes, {seconds:.2f} s",
+            p50 <= 1.0 and share >= 0.9 and size <= 2 * _KB and seconds <= 1.0,
+            "",
+            "",
+        )
+    ]
+
+
 def _named(rows: Sequence[Row], name: str) -> dict[str, float]:
     return next(row.metrics for row in rows if row.subject == name)
 
@@ -135,5 +157,6 @@ JUDGES: dict[str, Callable[[list[Row]], list[Verdict]]] = {
     "limited": limited,
     "cpu": cpu,
     "scale": scale,
+    "store": store,
 }
 """By the benchmark that has the figures."""

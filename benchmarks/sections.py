@@ -225,6 +225,24 @@ _COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "rss_bytes_per_job": ("memory per job", lambda v: f"{v / 1024.0:,.1f} KiB"),
 }
 
+
+def _store(rows: list[Row], _: dict[str, Any]) -> str:
+    found = rows[0].metrics
+    lines = [
+        ["a durable submit, median", f"{1000.0 * found['submit p50']:.2f} ms"],
+        ["95 %", f"{1000.0 * found['submit p95']:.2f} ms"],
+        ["a batch of short generations, with a ledger in memory", f"{found['memory: seconds']:.2f} s"],
+        ["in a file", f"{found['file: seconds']:.2f} s ({100.0 * found['throughput']:.0f} % of the throughput)"],
+        [f"{found['jobs']:,.0f} running jobs are taken up after a restart in", f"{found['taken up']:.2f} s"],
+        ["the file, per finished job", f"{found['bytes per finished job']:,.0f} bytes"],
+    ]
+    return f"""## What the ledger costs
+
+An SQLite file on the machine's own disk, committed with `synchronous=FULL`; the batch is the median of five.
+
+{table(["", ""], lines)}"""
+
+
 SECTIONS: dict[str, Section] = {
     "efficiency": _efficiency,
     "throughput": _throughput,
@@ -240,6 +258,7 @@ SECTIONS: dict[str, Section] = {
         "What a question costs the client",
         "CPU time of the client's process per status question, so many in flight, without latency.\n\n![](cpu)",
     ),
+    "store": _store,
     "scale": _measured("How it grows", "Generations of 18 to 22 s at a server without latency."),
 }
 """By the benchmark that has the figures, in the order of the page."""
