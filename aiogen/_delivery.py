@@ -1,7 +1,7 @@
 """Ends brought to whoever registered for them: at least once, also if nobody was there when they came.
 
-What is to be delivered stands in the ledger since the job was taken in.  A delivery is claimed for a while, the
-handler is called, and only then it is done; a program that dies in between delivers again.
+What is to be delivered stands in the ledger since the job was taken in.  A delivery is claimed, the handler is
+called, and only then it is done; if the program dies in between, the claim ends with its lease.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ Handler = Callable[[Generation], Awaitable[object]]
 _LOOK = 2.0
 """Seconds between two looks for ends that others have seen."""
 _AT_ONCE = 20
-_CLAIM = 60.0
-"""Added to the handlers' time: so long a claimed delivery is nobody else's."""
 _ATTEMPTS = 12
 _LONGEST_PAUSE = 300.0
 
@@ -69,7 +67,7 @@ class Deliveries:
         while self._handlers:
             self._news.clear()
             try:
-                due = await self._store.due(self.names, _AT_ONCE, self._patience + _CLAIM)
+                due = await self._store.due(self.names, _AT_ONCE)
             except Exception as trouble:
                 logger.warning("What is to be delivered could not be read; it is tried again: %s", trouble)
                 due = []

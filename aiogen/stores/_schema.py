@@ -23,7 +23,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """
         CREATE TABLE aiogen_delivery(
           job TEXT NOT NULL REFERENCES aiogen_job(id) ON DELETE CASCADE, handler TEXT NOT NULL,
-          attempts INTEGER NOT NULL DEFAULT 0, next_at REAL, done_at REAL, PRIMARY KEY(job, handler)
+          attempts INTEGER NOT NULL DEFAULT 0, next_at REAL, done_at REAL,
+          owner TEXT REFERENCES aiogen_worker(id) ON DELETE SET NULL, PRIMARY KEY(job, handler)
         ) STRICT
         """,
         "CREATE INDEX aiogen_delivery_due ON aiogen_delivery(next_at) WHERE next_at IS NOT NULL",

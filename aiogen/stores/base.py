@@ -128,10 +128,10 @@ class Store(Protocol):
         """True if another process may have written since this was last asked.  Cheap."""
         ...
 
-    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """Ends that one of these handlers is to be told of: its name, the end, and which attempt it is.
 
-        They are ours for `claim` seconds, then they are due again.
+        They are ours until `delivered`, or until our lease ends.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -105,7 +106,7 @@ class MemoryStore:
         """See `Store.changed`."""
         return False
 
-    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.due`."""
         now = asyncio.get_running_loop().time()
         found: list[tuple[str, Generation, int]] = []
@@ -114,7 +115,7 @@ class MemoryStore:
             if record is None or record.generation is None:
                 del self._due[job_id, handler]
             elif when <= now and handler in handlers and len(found) < limit:
-                self._due[job_id, handler] = (now + claim, attempts + 1)
+                self._due[job_id, handler] = (math.inf, attempts + 1)
                 found.append((handler, record.generation, attempts + 1))
         return found
 
@@ -149,6 +150,7 @@ class MemoryStore:
         """See `Store.close`: whoever is given this store next takes up what is unfinished."""
         for record in list(self._records.values()):
             self._change(record.id, owner=None)
+        self._due = {key: (0.0, attempts) for key, (_, attempts) in self._due.items()}
 
     def _change(self, job_id: str, **changes: object) -> Record | None:
         record = self._records.get(job_id)

@@ -268,7 +268,7 @@ class SqliteStore:
         before, self._version = self._version, version
         return version != before
 
-    async def due(self, handlers: Collection[str], limit: int, claim: float) -> list[tuple[str, Generation, int]]:
+    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.due`."""
 
         def due(c: Connection) -> list[tuple[str, Generation, int]]:
@@ -276,19 +276,22 @@ class SqliteStore:
             found = c.execute(
                 "SELECT d.job, d.handler, d.attempts, j.result "
                 "FROM aiogen_delivery d JOIN aiogen_job j ON j.id = d.job "
-                f"WHERE d.next_at <= ? AND d.handler IN ({', '.join('?' for _ in handlers)}) "
+                f"WHERE d.next_at <= ? AND d.owner IS NULL AND d.handler IN ({', '.join('?' for _ in handlers)}) "
                 "ORDER BY d.next_at LIMIT ?",
                 (now, *handlers, limit),
             ).fetchall()
-            claimed = [(now + claim, job, handler) for job, handler, _, _ in found]
+            owner = self._owner(c)
+            claimed = [(owner, job, handler) for job, handler, _, _ in found]
             c.executemany(
-                "UPDATE aiogen_delivery SET attempts = attempts + 1, next_at = ? WHERE job = ? AND handler = ?", claimed
+                "UPDATE aiogen_delivery SET attempts = attempts + 1, owner = ? WHERE job = ? AND handler = ?", claimed
             )
             return [(handler, rows.generation_of(result), attempts + 1) for _, handler, attempts, result in found]
 
         # Looking is free, and a write is not: most looks find nothing.
         waiting = await self._read(
-            lambda c: c.execute("SELECT 1 FROM aiogen_delivery WHERE next_at <= ? LIMIT 1", (time.time(),)).fetchone()
+            lambda c: c.execute(
+                "SELECT 1 FROM aiogen_delivery WHERE next_at <= ? AND owner IS NULL LIMIT 1", (time.time(),)
+            ).fetchone()
         )
         return await self._read(due) if waiting else []
 
@@ -297,7 +300,7 @@ class SqliteStore:
         now = time.time()
         next_at, done_at = (None, now) if again is None else (now + again, None)
         await self._execute(
-            "UPDATE aiogen_delivery SET next_at = ?, done_at = ? WHERE job = ? AND handler = ?",
+            "UPDATE aiogen_delivery SET next_at = ?, done_at = ?, owner = NULL WHERE job = ? AND handler = ?",
             *(next_at, done_at, job_id, handler),
         )
 
