@@ -244,7 +244,7 @@ class Coordinator:
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
-        if job.done or job.state is not State.PENDING:
+        if job.done or job.state is not State.PENDING or job.id in self._watched:
             return False
         await self.withdraw(job, outcomes.withdrawn(job))
         return True
@@ -432,13 +432,15 @@ class Coordinator:
 
     def _pump(self) -> None:
         self._kicked = None
-        if self.closed or self.ledger.is_fenced(now := self.clock.now()):
-            return  # fenced: the lease's renewal looks again
+        if self.closed:
+            return
+        now = self.clock.now()
         while (due := self._deadlines.pop(now)) is not None:
             self._expire(due)
         wake = self._deadlines.wake_at()
         moments = [math.inf if wake is None else wake]
-        moments += [self._pump_desk(desk, now) for desk in self._desks.values()]
+        if not self.ledger.is_fenced(now):  # else the lease's renewal looks again
+            moments += [self._pump_desk(desk, now) for desk in self._desks.values()]
         self._set_timer(min(moments))
 
     def _pump_desk(self, desk: AccountDesk, now: float) -> float:

@@ -41,6 +41,10 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
             trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
             await _refuse(hub, job, trouble)
             return
+        if job.done:
+            # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
+            desk.window.create_refused(hub.clock.now(), weight, counted=False)
+            return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()
         try:

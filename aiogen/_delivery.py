@@ -37,6 +37,7 @@ class Deliveries:
         self._handlers: dict[str, Handler] = {}
         self._news = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
+        self._leaving = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,16 +56,16 @@ class Deliveries:
         self._news.set()
 
     async def close(self) -> None:
-        """Let the handlers that run come to their end, within their time."""
+        """Tell what has ended by now, each handler within its time."""
         working, self._working = self._working, None
         if working is None:
             return
-        self._handlers.clear()
+        self._leaving = True
         self._news.set()
         await asyncio.gather(working, return_exceptions=True)
 
     async def _work(self) -> None:
-        while self._handlers:
+        while True:
             self._news.clear()
             try:
                 due = await self._store.due(self.names, _AT_ONCE)
@@ -74,6 +75,8 @@ class Deliveries:
             if due:
                 await asyncio.gather(*(self._deliver(*each) for each in due))
                 continue
+            if self._leaving:
+                return
             try:
                 async with asyncio.timeout(_LOOK):
                     await self._news.wait()
@@ -81,28 +84,25 @@ class Deliveries:
                 pass
 
     async def _deliver(self, name: str, generation: Generation, attempt: int) -> None:
-        handler = self._handlers.get(name)
+        handler = self._handlers[name]
         job_id = generation.id or ""
         again: float | None = None
-        if handler is None:
-            again = 0.0  # the session is being left
-        else:
-            try:
-                async with asyncio.timeout(self._patience):
-                    await handler(generation)
-            except Exception as error:
-                if attempt < _ATTEMPTS:
-                    again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
-                    logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)
-                else:
-                    logger.error(
-                        "Handler %r failed for job %s %d times, and is not called again: %r",
-                        name,
-                        job_id,
-                        attempt,
-                        error,
-                        exc_info=error,
-                    )
+        try:
+            async with asyncio.timeout(self._patience):
+                await handler(generation)
+        except Exception as error:
+            if attempt < _ATTEMPTS:
+                again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
+                logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)
+            else:
+                logger.error(
+                    "Handler %r failed for job %s %d times, and is not called again: %r",
+                    name,
+                    job_id,
+                    attempt,
+                    error,
+                    exc_info=error,
+                )
         try:
             await self._store.delivered(job_id, name, again)
         except Exception as trouble:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 
@@ -51,6 +52,8 @@ class Ledger:
         self._opening = asyncio.Lock()
         self._is_open = False
         self._beaten_at = 0.0
+        self._failed_at = -math.inf
+        """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
 
@@ -82,7 +85,8 @@ class Ledger:
     def is_fenced(self, now: float) -> bool:
         """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""
         lease = self._store.lease
-        return self._is_open and lease is not None and now > self._beaten_at + _FENCE * lease
+        known_at = max(self._beaten_at, self._failed_at)
+        return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
     async def note(self, write: Write) -> None:
         """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises."""
@@ -128,6 +132,7 @@ class Ledger:
                 for record in await self._store.adopt(self._accounts()):
                     self.adopted(record)
             except Exception as trouble:
+                self._failed_at = self._clock.now()
                 logger.warning("The ledger does not answer; it is tried again: %s", trouble)
 
     async def look(self, *, anyway: bool = False) -> None:

@@ -139,6 +139,25 @@ async def test_a_job_is_withdrawn(box: Sandbox, path: Path) -> None:
     assert made(box) == ["boat 0"]
 
 
+class Slow(SqliteStore):
+    """The disk takes its time for an intent."""
+
+    async def intend(self, job_id: str) -> None:
+        await asyncio.sleep(0.2)
+        await super().intend(job_id)
+
+
+async def test_what_is_withdrawn_while_its_intent_is_written_is_not_sent(box: Sandbox, path: Path) -> None:
+    """Its user was told that nothing is charged."""
+    async with session_on(box, Slow(path)) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await asyncio.sleep(0.1)
+        assert await job.withdraw()
+        await asyncio.sleep(0.4)
+        assert [record.state for record in await session.records()] == [State.CANCELLED]
+    assert box.jobs == []
+
+
 async def test_jobs_of_another_key_wait_for_it(box: Sandbox, path: Path) -> None:
     """They are nobody's until a session with that key comes."""
     async with session_on(box, path) as session:
@@ -237,10 +256,7 @@ async def test_each_end_is_told_once(box: Sandbox, path: Path, kind: str) -> Non
         await session.on_completion("gallery", handler)
         jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(4)]
         await asyncio.gather(before, *jobs)
-        async with asyncio.timeout(5.0):
-            while len(told) < 4:
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.1)
+    # Leaving waits for what is to be told.
     assert sorted(each.id or "" for each in told) == sorted(job.id for job in jobs)
     assert {each.state for each in told} == {State.COMPLETED}
     assert all(each.url for each in told)
@@ -331,6 +347,10 @@ class Stumbling(SqliteStore):
         self._stumble()
         await super().add(record)
 
+    async def beat(self) -> bool:
+        self._stumble()
+        return await super().beat()
+
     def _stumble(self) -> None:
         if self.full:
             raise aiogen.StoreError("The disk is full; make room.")
@@ -343,6 +363,7 @@ async def test_what_runs_goes_on_in_memory_and_is_caught_up(box: Sandbox, path: 
         job = await session.submit("luma/uni-1", "a boat")
         await job.accepted()
         store.full = True
+        await asyncio.sleep(0.6)  # longer than the lease: it is not fenced off for the ledger's fault
         assert (await job).state is State.COMPLETED
         with pytest.raises(aiogen.StoreError, match="disk is full"):
             await session.submit("luma/uni-1", "another")

@@ -6,6 +6,7 @@ Not on network file systems: SQLite's locks do not work there.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -27,6 +28,7 @@ from aiogen.stores._writer import Writer
 from aiogen.stores.base import ADOPTED, Record, Wanted
 
 T = TypeVar("T")
+logger = logging.getLogger("aiogen")
 Connection = sqlite3.Connection
 
 _COLUMNS = ", ".join(rows.COLUMNS)
@@ -134,7 +136,11 @@ class SqliteStore:
             ).fetchall()
             records = []
             for values in found:
-                record = rows.record_of(values)
+                try:
+                    record = rows.record_of(values)
+                except Exception as trouble:  # it must not keep all the others from being taken up
+                    logger.error("Job %s in %s cannot be read, and is left alone: %r", values[0], self.path, trouble)
+                    continue
                 lost = record.state is State.SUBMITTING
                 state, owner = (State.UNKNOWN, None) if lost else (record.state, self._me)
                 c.execute("UPDATE aiogen_job SET state = ?, owner = ? WHERE id = ?", (str(state), owner, record.id))
