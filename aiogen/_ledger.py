@@ -40,6 +40,8 @@ class Ledger:
         self._accounts = accounts
         self.adopted: Callable[[Record], None] = lambda record: None
         """Takes up one job; set before `ready`."""
+        self.only: Callable[[], Collection[str] | None] = lambda: None
+        """The ids that are taken up; None for all.  What was lost to a pause is taken up again in any case."""
         self.lost: Callable[[], None] = lambda: None
         """The lease was lost: nothing is ours any more."""
         self.watched: Callable[[], list[str]] = list
@@ -76,7 +78,7 @@ class Ledger:
             sent_at = self._clock.now()
             await self._store.open()
             self._beaten_at = sent_at
-            for record in await self._store.adopt(self._accounts()):
+            for record in await self._store.adopt(self._accounts(), self.only()):
                 self.adopted(record)
             self._is_open = True
             if self._store.lease is not None:
@@ -129,7 +131,7 @@ class Ledger:
                     await self._beat()
                 if self._owed:
                     await self.catch_up()
-                for record in await self._store.adopt(self._accounts()):
+                for record in await self._store.adopt(self._accounts(), self.only()):
                     self.adopted(record)
             except Exception as trouble:
                 self._failed_at = self._clock.now()

@@ -660,8 +660,6 @@ class Session:
         return self._job(generation, provider, submission, timeout, None, batch=record.batch)
 
     def _accounts(self) -> set[str]:
-        if not self._take_up_jobs:
-            return set()
         return {self.connections.find(name).account for name in self.connections}
 
     def _open(self) -> _Parts:
@@ -691,7 +689,10 @@ class Session:
                     timeout=self._download_timeout,
                 ),
             )
-            self._parts.coordinator.ledger.adopted = self._take_up
+            ledger = self._parts.coordinator.ledger
+            ledger.adopted = self._take_up
+            if not self._take_up_jobs:
+                ledger.only = ledger.watched
         return self._parts
 
     async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:

@@ -319,6 +319,25 @@ async def test_a_handler_needs_a_name(box: Sandbox) -> None:
             await session.on_completion(" ", handler)
 
 
+async def test_a_suspended_session_goes_on_with_its_own(box: Sandbox, path: Path) -> None:
+    """A laptop that slept longer than the lease: its jobs are its own again, and others' stay where they are."""
+    async with session_on(box, path, max_active=1) as session:
+        await (await session.submit("luma/uni-1", "boat 0")).accepted()
+    async with session_on(box, SqliteStore(path, lease=1.0), take_up=False) as session:
+        assert await session.resume() == []
+        job = await session.submit("luma/uni-1", "boat 1")
+        await job.accepted()
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM aiogen_worker")
+        connection.commit()
+        connection.close()
+        assert (await job).state is State.COMPLETED
+        others = [record.state for record in await session.records() if record.id != job.id]
+    assert others == [State.QUEUED]
+    assert len(box.jobs) == 2
+
+
 # --- a ledger in trouble
 
 

@@ -87,8 +87,8 @@ class Store(Protocol):
         """Renew the lease, and end those of the dead; False if ours was ended meanwhile."""
         ...
 
-    async def adopt(self, accounts: Collection[str]) -> list[Record]:
-        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first.
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first; `only` these ids, if told.
 
         One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
         are not adopted, for there is nothing to do about them but what the user decides.

@@ -40,11 +40,13 @@ class MemoryStore:
         """See `Store.beat`."""
         return True
 
-    async def adopt(self, accounts: Collection[str]) -> list[Record]:
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
         adopted = []
         for record in list(self._records.values()):
             if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
+                continue
+            if only is not None and record.id not in only:
                 continue
             lost = record.state is State.SUBMITTING
             changes = {"state": State.UNKNOWN, "owner": None} if lost else {"owner": _ME}

@@ -124,7 +124,7 @@ class SqliteStore:
 
         return await self._write(beat)
 
-    async def adopt(self, accounts: Collection[str]) -> list[Record]:
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
 
         def adopt(c: Connection) -> list[Record]:
@@ -136,6 +136,8 @@ class SqliteStore:
             ).fetchall()
             records = []
             for values in found:
+                if only is not None and values[0] not in only:
+                    continue
                 try:
                     record = rows.record_of(values)
                 except Exception as trouble:  # it must not keep all the others from being taken up
