@@ -28,7 +28,7 @@ from aiogen.stores._writer import Writer
 from aiogen.stores.base import ADOPTED, Record, Wanted
 
 T = TypeVar("T")
-logger = logging.getLogger("aiogen")
+logger: logging.Logger = logging.getLogger("aiogen")
 Connection = sqlite3.Connection
 
 _COLUMNS = ", ".join(rows.COLUMNS)
