@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from uuid import uuid4
-from weakref import WeakValueDictionary
 
 import attrs
 
 from aiogen import _outcomes as outcomes
+from aiogen._calls import Calls
 from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import UNTOLD, Coordinator, Limits
 from aiogen._files import encode
+from aiogen._handles import ATTACHED_TIMEOUT, Handles
 from aiogen._job import Job
-from aiogen._poll import observe
-from aiogen._wire import Exchange, Submission, Ticket
-from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound, SessionClosed
+from aiogen._wire import Ticket
+from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Record, Store, Wanted
@@ -34,12 +34,10 @@ from aiogen.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     import aiohttp
 
-    from aiogen._download import Downloader
     from aiogen._transport import Transport
 
 T = TypeVar("T")
 
-_ATTACHED_TIMEOUT = 600.0
 _LONGEST = 30 * 86_400.0
 _POLL_COSTS = (0.001, 60.0)
 
@@ -51,7 +49,8 @@ class _Parts:
     clock: Clock
     transport: Transport
     coordinator: Coordinator
-    downloader: Downloader
+    calls: Calls
+    handles: Handles
 
 
 class Session:
@@ -150,9 +149,6 @@ class Session:
         self._take_up_jobs = take_up
         self._parts: _Parts | None = None
         self._closed = False
-        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._taken_up: dict[str, Job] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -176,9 +172,7 @@ class Session:
         parts, self._parts = self._parts, None
         if parts is None:
             return
-        calls = list(self._calls)
-        for call in calls:
-            call.cancel()
+        calls = parts.calls.close()
         try:
             await parts.coordinator.close()
             await asyncio.gather(*calls, return_exceptions=True)
@@ -250,10 +244,10 @@ class Session:
             state=State.PENDING,
             prompt=submission.prompt,
         )
-        job = self._job(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
+        handles = parts.handles
+        job = handles.new(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
         await parts.coordinator.submit(job)
-        self._jobs[job.id] = job
-        return job
+        return handles.keep(job)
 
     async def generate(
         self,
@@ -313,11 +307,10 @@ class Session:
                 state=State.QUEUED,
             )
         )
-        job = self._job(generation, provider, None, timeout or _ATTACHED_TIMEOUT, poll_cost)
+        job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
         ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
         await parts.coordinator.attach(job, ticket, UNTOLD)
-        self._jobs[job.id] = job
-        return job
+        return parts.handles.keep(job)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -328,10 +321,9 @@ class Session:
         Raises:
             StoreError: the ledger cannot be opened.
         """
-        await self._open().coordinator.ledger.ready()
-        jobs = list(self._taken_up.values())
-        self._taken_up.clear()
-        return jobs
+        parts = self._open()
+        await parts.coordinator.ledger.ready()
+        return parts.handles.taken_up()
 
     async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object]]) -> None:
         """Have a handler told of the end of every job that is submitted or attached from now on.
@@ -392,25 +384,7 @@ class Session:
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
-        job = self._jobs.get(job_id)
-        if job is not None:
-            return job
-        hub = self._open().coordinator
-        await hub.ledger.ready()
-        record = await self._store.get(job_id)
-        if record is None:
-            return self._jobs.get(job_id)
-        job = self._revived(record)
-        if job is None:
-            raise ConfigurationError(
-                f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
-            )
-        if record.generation is not None:
-            job._finish(outcomes.ended(record.generation))
-        else:
-            self._jobs[job.id] = job
-            await hub.watch(job)
-        return job
+        return await self._open().handles.find(job_id)
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -486,21 +460,7 @@ class Session:
             InputError: the id is empty or cannot be an id.
         """
         provider = self.connections.find(connection)
-        provider_id = check_id(provider_id)
-        hub = self._open().coordinator
-        track = hub.tracked(provider, provider_id)
-        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
-        try:
-            snapshot = await self._read(provider, lambda: provider.get(ticket))
-        except AiogenError as error:
-            raise error.about(provider_id=provider_id) from error.__cause__
-        if track is not None and hub.tracked(provider, provider_id) is track:
-            await observe(hub, hub.desk(provider), track, snapshot)
-        known = track.jobs[0].generation if track is not None and track.jobs else None
-        at = hub.clock.datetime()
-        if known is not None:
-            return outcomes.advanced(known, snapshot, snapshot.state, at)
-        return outcomes.looked_up(provider, snapshot, at=at)
+        return await self._open().calls.get(provider, check_id(provider_id))
 
     async def list(
         self, connection: str, *, user_id: str | None = None, limit: int | None = None
@@ -520,21 +480,15 @@ class Session:
             user_id = check_id(user_id, "User")
         if limit is not None:
             check_number(limit, "limit", 1, 1_000_000)
-        clock = self._open().clock
-        if user_id is None and provider.capabilities.list:
-            user_id = await self._user_id(provider)
-        offset = 0
-        given: set[str] = set()
-        while limit is None or len(given) < limit:
-            page = await self._read(provider, partial(provider.list, user_id, offset, provider.capabilities.list_page))
-            # The list moves while it is read: what slid onto the next page is not given twice.
-            fresh = [s for s in page.snapshots if s.provider_id not in given]
-            for snapshot in fresh[: None if limit is None else limit - len(given)]:
-                given.add(snapshot.provider_id)
-                yield outcomes.looked_up(provider, snapshot, at=clock.datetime())
-            offset += len(page.snapshots)
-            if not fresh:
-                return
+        parts = self._open()
+        count = 0
+        async with aclosing(parts.calls.pages(provider, user_id)) as pages:
+            async for page in pages:
+                for snapshot in page:
+                    yield outcomes.looked_up(provider, snapshot, at=parts.clock.datetime())
+                    count += 1
+                    if count == limit:
+                        return
 
     async def delete(self, connection: str, provider_id: str, *, missing_ok: bool = False) -> bool:
         """Delete a generation at the provider, with its images; True if it was there.
@@ -546,19 +500,7 @@ class Session:
             Unsupported: the provider has no such call (Luma).
         """
         provider = self.connections.find(connection)
-        provider_id = check_id(provider_id)
-        self._open()
-        deleted = await self._read(provider, lambda: provider.delete(provider_id))
-        if not deleted.found and not missing_ok:
-            raise NotFound(
-                "Failed to delete generation. API error 404: Generation not found",
-                status=404,
-                details="Generation not found",
-                provider=provider.default_name,
-                connection=provider.name,
-                provider_id=provider_id,
-            )
-        return deleted.found
+        return await self._open().calls.delete(provider, check_id(provider_id), missing_ok=missing_ok)
 
     async def account(self, connection: str) -> Account:
         """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.
@@ -567,10 +509,7 @@ class Session:
             AuthenticationError: the key does not work.
         """
         provider = self.connections.find(connection)
-        parts = self._open()
-        account = await self._read(provider, provider.read_account)
-        figures = parts.coordinator.desk(provider).window.figures(parts.clock.now())
-        return attrs.evolve(account, window=figures)
+        return await self._open().calls.account(provider)
 
     async def download(
         self,
@@ -591,73 +530,9 @@ class Session:
         parts = self._open()
         if isinstance(generation, Job):
             generation = await generation
-        provider = self.connections.get(generation.connection)
-        hub = parts.coordinator
-        return await self._until_closed(
-            parts.downloader.save(
-                generation,
-                Path(directory),
-                overwrite=overwrite,
-                refresh=self._refreshed,
-                turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
-                allow_insecure=provider is not None and provider.allow_insecure,
-            )
-        )
+        return await parts.calls.download(generation, Path(directory), overwrite=overwrite)
 
     # --- inside
-
-    def _job(
-        self,
-        generation: Generation,
-        provider: Provider,
-        submission: Submission | None,
-        timeout: float,
-        poll_cost: float | None,
-        batch: str | None = None,
-    ) -> Job:
-        hub = self._open().coordinator
-        return Job(
-            generation,
-            provider,
-            submission=submission,
-            timeout=timeout,
-            poll_cost=poll_cost or self._poll_cost,
-            forecast=hub.forecast,
-            withdraw=hub.withdraw_one,
-            batch=batch,
-        )
-
-    def _take_up(self, record: Record) -> None:
-        """A job that was left behind, by a session before this one or by another process that died."""
-        job = self._jobs.get(record.id)
-        if job is None or job.done:
-            job = self._revived(record)
-            if job is None:
-                return
-            self._jobs[job.id] = job
-        self._taken_up[job.id] = job
-        self._open().coordinator.take_up(job, record)
-
-    def _revived(self, record: Record) -> Job | None:
-        """A handle for what the ledger tells; None without a key for it."""
-        found = [c for c in map(self.connections.find, self.connections) if c.account == record.account]
-        if not found:
-            return None
-        provider = next((c for c in found if c.name == record.connection), found[0])
-        submission = record.submission
-        generation = record.generation or Generation(
-            id=record.id,
-            provider_id=record.provider_id,
-            provider=record.provider,
-            connection=provider.name,
-            model=submission.model if submission is not None else None,
-            kind=submission.kind if submission is not None else "image",
-            state=record.state,
-            prompt=submission.prompt if submission is not None else None,
-            accepted_at=record.accepted_at,
-        )
-        timeout = record.timeout or _ATTACHED_TIMEOUT
-        return self._job(generation, provider, submission, timeout, None, batch=record.batch)
 
     def _accounts(self) -> set[str]:
         return {self.connections.find(name).account for name in self.connections}
@@ -677,69 +552,21 @@ class Session:
                 read_attempts=self._read_attempts,
                 client_session=self._client_session,
             )
-            self._parts = _Parts(
-                clock,
+            downloader = Downloader(
                 transport,
-                Coordinator(transport, self._store, clock, self._limits, self._accounts),
-                Downloader(
-                    transport,
-                    attempts=self._read_attempts,
-                    max_bytes=self._max_download_bytes,
-                    at_once=self._max_downloads,
-                    timeout=self._download_timeout,
-                ),
+                attempts=self._read_attempts,
+                max_bytes=self._max_download_bytes,
+                at_once=self._max_downloads,
+                timeout=self._download_timeout,
             )
-            ledger = self._parts.coordinator.ledger
-            ledger.adopted = self._take_up
+            hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
+            calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
+            handles = Handles(hub, self.connections, poll_cost=self._poll_cost)
+            self._parts = _Parts(clock, transport, hub, calls, handles)
+            hub.ledger.adopted = handles.take_up
             if not self._take_up_jobs:
-                ledger.only = ledger.watched
+                hub.ledger.only = hub.ledger.watched
         return self._parts
-
-    async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
-        """A single read, within the account's budget, repeated while that may help."""
-        parts = self._open()
-        desk = parts.coordinator.desk(provider)
-        clock = parts.clock
-        sent_at = clock.now()
-
-        async def turn() -> None:
-            nonlocal sent_at
-            await parts.coordinator.turn(desk)
-            sent_at = clock.now()
-
-        def noted(error: AiogenError) -> None:
-            desk.refused(error, clock.now(), sent_at=sent_at)
-
-        async with desk.places:
-            result = await self._until_closed(
-                parts.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
-            )
-        desk.works = True
-        desk.window.request_served()
-        return result
-
-    async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it, unless the session is left meanwhile."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._calls.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if task.cancelled() and self._closed:
-                raise SessionClosed("The session was left while this call was under way.") from None
-            raise
-        finally:
-            self._calls.discard(task)
-
-    async def _user_id(self, provider: Provider) -> str | None:
-        desk = self._open().coordinator.desk(provider)
-        async with desk.looking_up:
-            if desk.user_id is None:
-                desk.user_id = (await self._read(provider, provider.read_account)).user_id
-            return desk.user_id
-
-    async def _refreshed(self, generation: Generation) -> Generation:
-        return await self.get(generation.connection, generation.provider_id or "")
 
 
 def _store(store: object) -> Store:

@@ -1,0 +1,121 @@
+"""The handles of one session: a `Job` for each generation that somebody here asked for, took up, or looks at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from aiogen import _outcomes as outcomes
+from aiogen._job import Job
+from aiogen._wire import Submission
+from aiogen.errors import ConfigurationError
+from aiogen.models import Generation
+from aiogen.providers.base import Provider
+from aiogen.stores.base import Record
+
+if TYPE_CHECKING:
+    from aiogen._connections import Connections
+    from aiogen._coordinator import Coordinator
+
+ATTACHED_TIMEOUT = 600.0
+"""Seconds for which a generation is followed of which nobody said how long it may take."""
+
+
+class Handles:
+    """Makes them, and finds them again by our id while anybody holds them."""
+
+    def __init__(self, hub: Coordinator, connections: Connections, *, poll_cost: float) -> None:
+        """`poll_cost`: of jobs that have none of their own."""
+        self._hub = hub
+        self._connections = connections
+        self._poll_cost = poll_cost
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+        self._taken_up: dict[str, Job] = {}
+
+    def new(
+        self,
+        generation: Generation,
+        provider: Provider,
+        submission: Submission | None,
+        timeout: float,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+    ) -> Job:
+        """A handle, known to nobody yet; see `keep`."""
+        return Job(
+            generation,
+            provider,
+            submission=submission,
+            timeout=timeout,
+            poll_cost=poll_cost or self._poll_cost,
+            forecast=self._hub.forecast,
+            withdraw=self._hub.withdraw_one,
+            batch=batch,
+        )
+
+    def keep(self, job: Job) -> Job:
+        """From now on it is found by its id."""
+        self._jobs[job.id] = job
+        return job
+
+    def take_up(self, record: Record) -> None:
+        """Go on with a job that was left behind, by a session before this one or by another process that died."""
+        job = self._jobs.get(record.id)
+        if job is None or job.done:
+            job = self.revived(record)
+            if job is None:
+                return
+            self.keep(job)
+        self._taken_up[job.id] = job
+        self._hub.take_up(job, record)
+
+    def taken_up(self) -> list[Job]:
+        """What was taken up since this was last asked."""
+        jobs = list(self._taken_up.values())
+        self._taken_up.clear()
+        return jobs
+
+    async def find(self, job_id: str) -> Job | None:
+        """See `Session.job`."""
+        hub = self._hub
+        if (job := self._jobs.get(job_id)) is not None:
+            return job
+        await hub.ledger.ready()
+        record = await hub.store.get(job_id)
+        if record is None or job_id in self._jobs:  # taken up just now
+            return self._jobs.get(job_id)
+        job = self.revived(record)
+        if job is None:
+            raise ConfigurationError(
+                f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
+            )
+        if record.generation is not None:
+            job._finish(outcomes.ended(record.generation))
+        else:
+            self.keep(job)
+            await hub.watch(job)
+        return job
+
+    def revived(self, record: Record) -> Job | None:
+        """A new handle for what the ledger tells; None without a key for it."""
+        provider = self.provider_of(record)
+        if provider is None:
+            return None
+        submission = record.submission
+        generation = record.generation or Generation(
+            id=record.id,
+            provider_id=record.provider_id,
+            provider=record.provider,
+            connection=provider.name,
+            model=submission.model if submission is not None else None,
+            kind=submission.kind if submission is not None else "image",
+            state=record.state,
+            prompt=submission.prompt if submission is not None else None,
+            accepted_at=record.accepted_at,
+        )
+        return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
+
+    def provider_of(self, record: Record) -> Provider | None:
+        """The connection with the key that it was submitted with; the one of the same name, if there are several."""
+        found = [c for c in map(self._connections.find, self._connections) if c.account == record.account]
+        return next((c for c in found if c.name == record.connection), found[0] if found else None)
