@@ -15,11 +15,13 @@ from aiogen._line import Line
 from aiogen._listing import Listing
 from aiogen._retry import delay
 from aiogen._schedule import Schedule
+from aiogen._share import Share
 from aiogen._window import Window
 from aiogen._wire import Ticket
 from aiogen.errors import AiogenError, APIError, RateLimited
 from aiogen.models import State
 from aiogen.providers.base import Provider
+from aiogen.stores.base import Lane, Room
 
 
 @attrs.define(eq=False)
@@ -71,6 +73,9 @@ class AccountDesk:
             requests_per_minute=provider.requests_per_minute,
             draw=random.uniform,
         )
+        self.share = Share()
+        self.passed_on: dict[Lane, float] = {}
+        """Until when other processes were told to hold back."""
         self.schedule: Schedule[str] = Schedule()
         self.line: Line[str] = Line(provider.slots)
         can = provider.capabilities
@@ -124,6 +129,15 @@ class AccountDesk:
         """How many creates wait, give or take those that ended meanwhile."""
         return len(self._queue)
 
+    def withheld(self, weight: int) -> None:
+        """A create whose turn had come was not sent."""
+        self.window.create_withheld(weight)
+        self.share.unspend()
+
+    def room(self) -> Room:
+        """What is left for other processes, our own creates in flight included."""
+        return Room(creates=self.window.creates_left, active=self.window.free_places)
+
     def reached(self) -> None:
         """The provider has answered a create."""
         self._unreachable_since, self._unreachable_streak = None, 0
@@ -148,6 +162,11 @@ class AccountDesk:
         return delay(self._unreachable_streak, base=1.0, cap=10.0, draw=random.uniform)
 
     # --- questions
+
+    def request_sent(self, now: float) -> None:
+        """A request that is no create is sent now."""
+        self.window.request_sent(now)
+        self.share.spend()
 
     def refused(self, error: AiogenError, now: float, *, sent_at: float) -> bool:
         """A read was refused: True if that was for the account's rate, or the vendor is overloaded."""

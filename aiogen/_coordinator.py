@@ -32,7 +32,7 @@ from aiogen._wire import Ticket, Typical
 from aiogen.errors import AiogenError
 from aiogen.models import Eta, Generation, State
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Record, Store
+from aiogen.stores.base import Lane, Record, Store
 
 if TYPE_CHECKING:
     from aiogen._transport import Transport
@@ -91,7 +91,7 @@ class Coordinator:
         self.beliefs = Beliefs(store)
         self.deliveries = Deliveries(store, clock, patience=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts)
-        self.ledger.lost, self.ledger.renewed = self._lose_all, self.kick
+        self.ledger.lost, self.ledger.renewed, self.ledger.joined = self._lose_all, self.kick, self._joined
         self.ledger.watched, self.ledger.seen = lambda: list(self._watched), self._seen
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
@@ -114,6 +114,7 @@ class Coordinator:
         desk = self._desks.get(provider.account)
         if desk is None:
             desk = self._desks[provider.account] = AccountDesk(provider, max_in_flight=self.limits.max_in_flight)
+            desk.share.is_shared = self.ledger.is_shared
         return desk
 
     def desks(self) -> list[AccountDesk]:
@@ -142,6 +143,7 @@ class Coordinator:
                 account=provider.account,
                 state=State.PENDING,
                 submission=job.submission,
+                weight=job.submission.weight if job.submission is not None else 1,
                 timeout=job.timeout,
                 batch=job.batch,
                 handlers=self.deliveries.names,
@@ -231,6 +233,11 @@ class Coordinator:
         else:
             now = attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id)
             job._update(now, at, skips=True)
+
+    def _joined(self) -> None:
+        """We are not alone any more."""
+        for desk in self._desks.values():
+            desk.share.is_shared = True
 
     def _lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
@@ -445,6 +452,7 @@ class Coordinator:
 
     def _pump_desk(self, desk: AccountDesk, now: float) -> float:
         """Start what this account may start now; the moment at which to look again."""
+        self._pass_on_holds(desk, now)
         create_at = self._start_creates(desk, now)
         read_at = self._start_reads(desk, now)
         return min(create_at, read_at)
@@ -463,6 +471,7 @@ class Coordinator:
                 return when
             number, job = desk.pop()
             desk.window.create_sent(now, weight)
+            desk.share.spend()
             desk.creates_in_flight += 1
             self._start(desk, self._creates, send(self, desk, number, job, weight), partial(self._broken_create, job))
         return math.inf
@@ -477,14 +486,38 @@ class Coordinator:
             when = max(due, desk.window.request_at(now))
             if when > now:
                 return when  # without a place for questions, the next answer looks again
+            if (when := desk.share.at(now)) > now:
+                self._take_share(desk)
+                return when
             if call == due:
                 turn = desk.calls.pop(now)
                 if turn is not None and not turn.done():  # done: its caller was cancelled just now
-                    desk.window.request_sent(now)
+                    desk.request_sent(now)
                     turn.set_result(None)
             elif (key := desk.schedule.take(now)) is not None:
-                desk.window.request_sent(now)
+                desk.request_sent(now)
                 self._start_question(desk, key, now)
+
+    def _take_share(self, desk: AccountDesk) -> None:
+        """Of what all processes on the ledger may ask; nothing is asked before it is there."""
+        per_second = desk.window.requests_per_second
+        count = desk.share.take(per_second)
+        if count:
+            self._spawn(self._share_taken(desk, count, per_second))
+
+    async def _share_taken(self, desk: AccountDesk, count: int, per_second: float) -> None:
+        wait = await self.ledger.acquire(desk.key, count, per_second)
+        desk.share.taken(count, self.clock.now() + wait, alone=not self.ledger.peers)
+        self.kick()
+
+    def _pass_on_holds(self, desk: AccountDesk, now: float) -> None:
+        """The vendor's "not before" is for every process on the ledger."""
+        if not self.ledger.is_shared:
+            return
+        for lane, until in zip((Lane.CREATES, Lane.REQUESTS), desk.window.held_until, strict=True):
+            if until > max(now, desk.passed_on.get(lane, now)):
+                desk.passed_on[lane] = until
+                self._spawn(self.ledger.hold(desk.key, lane, until - now))
 
     def _start_question(self, desk: AccountDesk, key: str, now: float) -> None:
         """About this job alone, or with one page of the vendor's list about all that stand near it."""

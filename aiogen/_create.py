@@ -35,15 +35,20 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
     try:
         try:
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
-            await hub.store.intend(job.id)
+            wait = await hub.store.intend(job.id, desk.room())
         except Exception as error:
-            desk.window.create_refused(hub.clock.now(), weight, counted=False)
+            desk.withheld(weight)
             trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
             await _refuse(hub, job, trouble)
             return
+        if wait > 0.0:
+            desk.withheld(weight)
+            desk.window.crowded(hub.clock.now(), wait)
+            _back_into_line(hub, desk, number, job)
+            return
         if job.done:
             # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
-            desk.window.create_refused(hub.clock.now(), weight, counted=False)
+            desk.withheld(weight)
             return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()
@@ -89,7 +94,7 @@ async def _accept(
     desk.works = True
     desk.reached()
     if accepted.quota is not None:
-        _learn(desk, job, accepted.quota, submission.tariff, alone=alone)
+        _learn(desk, job, accepted.quota, submission.tariff, alone=alone and not hub.ledger.peers)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     await hub.ledger.note(partial(hub.store.confirm, job.id, snapshot.provider_id, state, at))
     ticket = Ticket(
@@ -164,6 +169,10 @@ async def _put_back(
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
     await hub.ledger.note(partial(hub.store.retreat, job.id))
     _move(hub, job, State.PENDING)
+    _back_into_line(hub, desk, number, job)
+
+
+def _back_into_line(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
     if hub.closed:
         hub.end(job, outcomes.closed(job, kept=hub.ledger.is_shared))
     else:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 
 from aiogen._clock import Clock
-from aiogen.stores.base import Record, Store, Wanted
+from aiogen.stores.base import Lane, Record, Store, Wanted
 
 logger = logging.getLogger("aiogen")
 
@@ -44,12 +44,16 @@ class Ledger:
         """The ids that are taken up; None for all.  What was lost to a pause is taken up again in any case."""
         self.lost: Callable[[], None] = lambda: None
         """The lease was lost: nothing is ours any more."""
+        self.joined: Callable[[], None] = lambda: None
+        """Others have begun to use this ledger."""
         self.watched: Callable[[], list[str]] = list
         """The jobs of other processes that somebody here waits for."""
         self.seen: Callable[[Record], None] = lambda record: None
         """How one of these stands."""
         self.renewed: Callable[[], None] = lambda: None
         """Requests may be sent again."""
+        self.peers = 0
+        """Other processes on this ledger, as of the last look."""
         self._owed: deque[Write] = deque()
         self._opening = asyncio.Lock()
         self._is_open = False
@@ -80,6 +84,7 @@ class Ledger:
             self._beaten_at = sent_at
             for record in await self._store.adopt(self._accounts(), self.only()):
                 self.adopted(record)
+            self.peers = await self._store.peers()
             self._is_open = True
             if self._store.lease is not None:
                 self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))
@@ -133,9 +138,30 @@ class Ledger:
                     await self.catch_up()
                 for record in await self._store.adopt(self._accounts(), self.only()):
                     self.adopted(record)
+                await self._count_peers()
             except Exception as trouble:
                 self._failed_at = self._clock.now()
                 logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+
+    async def _count_peers(self) -> None:
+        self.peers, before = await self._store.peers(), self.peers
+        if self.peers and not before:
+            self.joined()
+
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        """So many requests out of what all processes may send; seconds to wait.  Trouble of the ledger holds nobody."""
+        try:
+            return await self._store.acquire(account, count, per_second)
+        except Exception as trouble:
+            logger.debug("The common budget does not answer: %s", trouble)
+            return 0.0
+
+    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+        """A refusal concerns every process; told as far as the ledger takes it."""
+        try:
+            await self._store.hold(account, lane, seconds)
+        except Exception as trouble:
+            logger.debug("Other processes could not be told of a refusal: %s", trouble)
 
     async def look(self, *, anyway: bool = False) -> None:
         """How the jobs of other processes stand, if anybody has written since."""

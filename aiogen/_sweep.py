@@ -60,7 +60,7 @@ async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> N
     if account.concurrency_slots is not None:
         # More slots than was thought were there before, too.
         hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now(), always=True)
-    desk.window.request_sent(hub.clock.now())
+    desk.request_sent(hub.clock.now())
 
 
 async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:

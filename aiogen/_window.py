@@ -62,6 +62,10 @@ class Rate:
         """One request is sent now."""
         self._due = max(self._due, now) + 60.0 / self.current
 
+    def unspend(self) -> None:
+        """One that was to be sent is not."""
+        self._due -= 60.0 / self.current
+
     def cut(self, now: float) -> None:
         """Halve, down to a thirty-second of the ceiling.  What was spent in a burst before is not held against it."""
         self.current = max(self.current / 2.0, self.per_minute / 32.0)
@@ -100,6 +104,7 @@ class Window:
         self._capacity_retry_at = -math.inf
         self._refused_at = -math.inf
         self._others_fill = False
+        self._crowded_until = -math.inf
         self._requests = Rate(per_minute=requests_per_minute * _MARGIN, burst=_burst(requests_per_minute))
         self._creates_held_until = -math.inf
         self._all_held_until = -math.inf
@@ -115,6 +120,11 @@ class Window:
     def request_at(self, now: float) -> float:
         """When the next request of any kind may be sent."""
         return max(self._requests.at(now), self._all_held_until)
+
+    @property
+    def requests_per_second(self) -> float:
+        """As it is allowed now."""
+        return self._requests.current / 60.0
 
     def request_sent(self, now: float) -> None:
         """A request of any kind is sent now."""
@@ -139,7 +149,9 @@ class Window:
             self._set_cap(self._cap + 1, now)
         if self.active and self.active + weight > self._cap:
             return self._probe_at
-        return max(free, self._slot_at(now, weight), self._creates_held_until, self.request_at(now))
+        return max(
+            free, self._crowded_until, self._slot_at(now, weight), self._creates_held_until, self.request_at(now)
+        )
 
     def _slot_at(self, now: float, weight: int) -> float:
         while self._recent and self._recent[0][0] <= now:
@@ -162,6 +174,12 @@ class Window:
         self._unanswered += weight
         self._creates.spend(now)
         self.request_sent(now)
+
+    def create_withheld(self, weight: int) -> None:
+        """It was not sent after all."""
+        self._unanswered -= weight
+        self._creates.unspend()
+        self._requests.unspend()
 
     def create_accepted(self, now: float, weight: int) -> None:
         """The vendor took it; it is active until `ended`."""
@@ -199,6 +217,7 @@ class Window:
         """A job of this weight is over."""
         self._active -= weight
         self._refused_for_capacity = False
+        self._crowded_until = -math.inf
 
     # --- what the vendor tells
 
@@ -246,6 +265,10 @@ class Window:
         self._cap = max(1, min(cap, self.max_active))
         self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
 
+    def crowded(self, now: float, pause: float) -> None:
+        """Other processes use the account up: no create is sent for a while, or until a job of ours ends."""
+        self._crowded_until = now + pause
+
     def unreachable(self, now: float, pause: float) -> None:
         """The provider cannot be reached: no create is sent for a while."""
         self._creates_held_until = max(self._creates_held_until, now + pause)
@@ -286,6 +309,11 @@ class Window:
     def weight(self, kind: str, told: int) -> int:
         """Units that a create of this kind takes: as learned, else as the provider file says."""
         return self._weights.get(kind, told)
+
+    @property
+    def held_until(self) -> tuple[float, float]:
+        """When creates, and when requests of any kind, may be sent again after a refusal."""
+        return self._creates_held_until, self._all_held_until
 
     # --- for forecasts and for people
 

@@ -27,10 +27,10 @@ class Slow(MemoryStore):
         await asyncio.sleep(self._seconds)
         await super().add(record)
 
-    async def intend(self, job_id: str) -> None:
+    async def intend(self, *fact: Any) -> float:
         if self._breaks_at == "intend":
             raise RuntimeError("no ledger does this")
-        await super().intend(job_id)
+        return await super().intend(*fact)
 
     async def confirm(self, *fact: Any) -> None:
         if self._breaks_at == "confirm":

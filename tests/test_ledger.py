@@ -142,9 +142,9 @@ async def test_a_job_is_withdrawn(box: Sandbox, path: Path) -> None:
 class Slow(SqliteStore):
     """The disk takes its time for an intent."""
 
-    async def intend(self, job_id: str) -> None:
+    async def intend(self, *fact: Any) -> float:
         await asyncio.sleep(0.2)
-        await super().intend(job_id)
+        return await super().intend(*fact)
 
 
 async def test_what_is_withdrawn_while_its_intent_is_written_is_not_sent(box: Sandbox, path: Path) -> None:

@@ -979,3 +979,37 @@ TestWindow = WindowMachine.TestCase
 TestWindow.settings = settings(
     deadline=None, derandomize=True, max_examples=100, stateful_step_count=40, report_multiple_bugs=False
 )
+
+
+# --- other processes
+
+
+def test_a_create_that_was_not_sent_takes_nothing() -> None:
+    """Neither of the minute, nor of the places, nor of the requests."""
+    window = window_of(creates=1, active=1, requests=600.0)
+    before = window.figures(0.0)
+    for _ in range(50):
+        assert window.create_at(0.0, 1) == 0.0
+        window.create_sent(0.0, 1)
+        window.create_withheld(1)
+    assert window.figures(0.0) == before
+    assert window.request_at(0.0) == 0.0
+
+
+def test_others_that_fill_the_account_are_waited_for() -> None:
+    """For so long, or until one of our own ends."""
+    window = window_of(active=2)
+    accept(window, 0.0)
+    window.crowded(0.0, 0.5)
+    assert window.create_at(0.1, 1) == 0.5
+    window.ended(1)
+    assert window.create_at(0.1, 1) == 0.1
+
+
+def test_what_is_passed_on_to_others() -> None:
+    """Until when creates, and when requests of any kind, are held."""
+    window = window_of()
+    assert window.held_until == (-math.inf, -math.inf)
+    refuse(window, 0.0, 0.0, Throttle.ACCOUNT, retry_after=20.0)
+    assert window.held_until[1] >= 20.0
+    assert window_of(requests=600.0).requests_per_second == pytest.approx(9.6)

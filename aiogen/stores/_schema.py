@@ -29,6 +29,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX aiogen_delivery_due ON aiogen_delivery(next_at) WHERE next_at IS NOT NULL",
     ),
+    (  # one window and one budget for all processes; finding a job by the vendor's id
+        "ALTER TABLE aiogen_job ADD COLUMN weight INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE aiogen_job ADD COLUMN submitter TEXT",
+        "CREATE INDEX aiogen_job_submitted ON aiogen_job(account, submitted_at) WHERE submitted_at IS NOT NULL",
+        "CREATE INDEX aiogen_job_provider_id ON aiogen_job(account, provider_id) WHERE provider_id IS NOT NULL",
+        """
+        CREATE TABLE aiogen_budget(
+          account TEXT NOT NULL, lane TEXT NOT NULL, spent_until REAL NOT NULL DEFAULT 0,
+          held_until REAL NOT NULL DEFAULT 0, held_by TEXT, PRIMARY KEY(account, lane)
+        ) STRICT
+        """,
+    ),
 )
 """What each version adds to the one before; a step that was released never changes."""
 

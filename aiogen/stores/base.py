@@ -10,8 +10,10 @@ added or adopted.  A worker whose lease has run out owns nothing any more, and o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import attrs
@@ -43,6 +45,8 @@ class Record:
     """Who is to be told of its end; not read back."""
     fingerprint: str | None = None
     """Of what was or will be sent."""
+    weight: int = 1
+    """Units of the account's window that it takes."""
     owner: str | None = None
     """The worker that sends and follows it; None if nobody does."""
     created_at: datetime
@@ -52,6 +56,28 @@ class Record:
     finished_at: datetime | None = None
     generation: Generation | None = None
     """The result, once settled."""
+
+
+@attrs.frozen(kw_only=True)
+class Room:
+    """What an account has left for its other users, should one of ours be sent now."""
+
+    creates: float = math.inf
+    """Units that they may have created within the last `period`."""
+    active: float = math.inf
+    """Units that they may have running."""
+    period: float = 60.0
+    """Seconds."""
+
+
+UNLIMITED = Room()
+
+
+class Lane(StrEnum):
+    """What a refusal holds back."""
+
+    CREATES = "creates"
+    REQUESTS = "requests"
 
 
 @attrs.frozen(kw_only=True)
@@ -98,12 +124,15 @@ class Store(Protocol):
     async def add(self, record: Record) -> None:
         """A new job of ours, pending or (attached) already running."""
 
-    async def intend(self, job_id: str) -> None:
-        """Its create is about to be sent.
+    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+        """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
+
+        What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
 
         Raises:
             StoreError: it could not be written, or the job is no longer ours.
         """
+        ...
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
         """The vendor accepted it."""
@@ -114,6 +143,13 @@ class Store(Protocol):
     async def lose(self, job_id: str) -> None:
         """The create's answer never came: unknown."""
 
+    async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
+        """The user has decided about an unknown one: it runs under this id; or, without one, it is to be sent again.
+
+        It is ours then.  None if it is not unknown (any more).
+        """
+        ...
+
     async def settle(self, ended: Sequence[Generation]) -> None:
         """These jobs are over.  Settling one twice changes nothing."""
 
@@ -122,6 +158,10 @@ class Store(Protocol):
 
     async def find(self, wanted: Wanted) -> list[Record]:
         """The records that are wanted, the newest first."""
+        ...
+
+    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+        """The records of an account with these ids of the vendor's."""
         ...
 
     async def changed(self) -> bool:
@@ -141,6 +181,17 @@ class Store(Protocol):
     async def forget(self, job_ids: Collection[str]) -> int:
         """Remove these jobs, if they are over or unknown; how many were."""
         ...
+
+    async def peers(self) -> int:
+        """How many other workers use this ledger now."""
+        ...
+
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        """Take so many requests out of the budget that all workers share; the seconds until they may be sent."""
+        ...
+
+    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+        """The vendor refused: no worker sends such requests for so long."""
 
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep something that was learned, as JSON, in place of what was kept under that name."""

@@ -6,13 +6,13 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, Record, Wanted
+from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
 
 _ME = "memory"
 
@@ -24,6 +24,8 @@ class MemoryStore:
         self._records: dict[str, Record] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished
+        self._ids: dict[tuple[str, str], str] = {}
+        """Our id by account and the vendor's id."""
         self._learned: dict[str, Mapping[str, Any]] = {}
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When a handler is to be told of a job's end, and how often it was tried."""
@@ -56,22 +58,38 @@ class MemoryStore:
     async def add(self, record: Record) -> None:
         """See `Store.add`."""
         self._records[record.id] = attrs.evolve(record, owner=_ME)
+        if record.provider_id is not None:
+            self._ids[record.account, record.provider_id] = record.id
 
-    async def intend(self, job_id: str) -> None:
-        """See `Store.intend`."""
-        self._change(job_id, state=State.SUBMITTING)
+    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+        """See `Store.intend`; there are no others."""
+        self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.now(UTC))
+        return 0.0
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
         """See `Store.confirm`."""
-        self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at)
+        record = self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at)
+        if record is not None:
+            self._ids[record.account, provider_id] = job_id
 
     async def retreat(self, job_id: str) -> None:
         """See `Store.retreat`."""
-        self._change(job_id, state=State.PENDING)
+        self._change(job_id, state=State.PENDING, submitted_at=None)
 
     async def lose(self, job_id: str) -> None:
         """See `Store.lose`."""
         self._change(job_id, state=State.UNKNOWN, owner=None)
+
+    async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
+        """See `Store.reopen`."""
+        record = self._records.get(job_id)
+        if record is None or record.state is not State.UNKNOWN:
+            return None
+        if provider_id is None:
+            return self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
+        self._ids[record.account, provider_id] = job_id
+        now = datetime.now(UTC)
+        return self._change(job_id, state=State.QUEUED, provider_id=provider_id, accepted_at=now, owner=_ME)
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
@@ -92,7 +110,7 @@ class MemoryStore:
                 self._due[record.id, handler] = (0.0, 0)
             self._finished[record.id] = None
             if len(self._finished) > self._keep_finished:
-                self._records.pop(self._finished.popitem(last=False)[0], None)
+                self._remove(self._finished.popitem(last=False)[0])
 
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
@@ -103,6 +121,11 @@ class MemoryStore:
         found = [record for record in reversed(self._records.values()) if _is_wanted(record, wanted)]
         found.sort(key=lambda record: record.created_at, reverse=True)
         return found[: wanted.limit]
+
+    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+        """See `Store.known`."""
+        ids = [self._ids.get((account, provider_id), "") for provider_id in provider_ids]
+        return [self._records[i] for i in ids if i in self._records]
 
     async def changed(self) -> bool:
         """See `Store.changed`."""
@@ -135,10 +158,21 @@ class MemoryStore:
         for job_id in job_ids:
             record = self._records.get(job_id)
             if record is not None and (record.state.is_terminal or record.state is State.UNKNOWN):
-                del self._records[job_id]
+                self._remove(job_id)
                 self._finished.pop(job_id, None)
                 count += 1
         return count
+
+    async def peers(self) -> int:
+        """See `Store.peers`."""
+        return 0
+
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        """See `Store.acquire`."""
+        return 0.0
+
+    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+        """See `Store.hold`."""
 
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
@@ -153,6 +187,11 @@ class MemoryStore:
         for record in list(self._records.values()):
             self._change(record.id, owner=None)
         self._due = {key: (0.0, attempts) for key, (_, attempts) in self._due.items()}
+
+    def _remove(self, job_id: str) -> None:
+        record = self._records.pop(job_id, None)
+        if record is not None and record.provider_id is not None:
+            self._ids.pop((record.account, record.provider_id), None)
 
     def _change(self, job_id: str, **changes: object) -> Record | None:
         record = self._records.get(job_id)

@@ -8,24 +8,24 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
 from aiogen.errors import ConfigurationError, StoreError
-from aiogen.models import Action, Generation, State
+from aiogen.models import Generation, State
 from aiogen.providers.base import check_number
 from aiogen.stores import _rows as rows
-from aiogen.stores._schema import STEPS, VERSION
+from aiogen.stores import _sharing as sharing
+from aiogen.stores._file import connect, is_dead, new_worker, trouble
 from aiogen.stores._writer import Writer
-from aiogen.stores.base import ADOPTED, Record, Wanted
+from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("aiogen")
@@ -87,19 +87,19 @@ class SqliteStore:
     async def open(self) -> None:
         """See `Store.open`."""
         if self._writer is None:
-            writer = Writer(self._connect)
+            writer = Writer(partial(connect, self.path, self._patience))
             try:
                 await writer.open()
             except (sqlite3.Error, OSError) as error:
-                raise self._trouble(error, "opened") from error
+                raise trouble(error, self.path, "opened") from error
             self._writer = writer
         # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
-        me = f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}"
+        me = new_worker()
 
         def register(c: Connection) -> None:
             # A program that is started again after a crash need not wait for its old lease to run out.
             for (name,) in c.execute("SELECT id FROM aiogen_worker").fetchall():
-                if _is_dead(name):
+                if is_dead(name):
                     c.execute("DELETE FROM aiogen_worker WHERE id = ?", (name,))
             c.execute("INSERT INTO aiogen_worker VALUES (?, ?)", (me, time.time() + self._lease))
 
@@ -140,8 +140,8 @@ class SqliteStore:
                     continue
                 try:
                     record = rows.record_of(values)
-                except Exception as trouble:  # it must not keep all the others from being taken up
-                    logger.error("Job %s in %s cannot be read, and is left alone: %r", values[0], self.path, trouble)
+                except Exception as unread:  # it must not keep all the others from being taken up
+                    logger.error("Job %s in %s cannot be read, and is left alone: %r", values[0], self.path, unread)
                     continue
                 lost = record.state is State.SUBMITTING
                 state, owner = (State.UNKNOWN, None) if lost else (record.state, self._me)
@@ -176,17 +176,25 @@ class SqliteStore:
 
         await self._write(add)
 
-    async def intend(self, job_id: str) -> None:
+    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
         """See `Store.intend`."""
 
-        def intend(c: Connection) -> int:
-            return c.execute(
-                "UPDATE aiogen_job SET state = ?, submitted_at = ? WHERE id = ? AND owner = ? AND state = ?",
-                (str(State.SUBMITTING), time.time(), job_id, self._me, str(State.PENDING)),
+        def intend(c: Connection) -> float | None:
+            now = time.time()
+            wait = sharing.wait_for(c, self._me, job_id, room, now)
+            if wait > 0.0:
+                return wait
+            moved = c.execute(
+                "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? "
+                "WHERE id = ? AND owner = ? AND state = ?",
+                (str(State.SUBMITTING), now, self._me, job_id, self._me, str(State.PENDING)),
             ).rowcount
+            return 0.0 if moved else None
 
-        if not await self._write(intend):
+        wait = await self._write(intend)
+        if wait is None:
             raise StoreError(f"Job {job_id} is no longer this process's to send: another one has taken it over.")
+        return wait
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
         """See `Store.confirm`."""
@@ -201,22 +209,39 @@ class SqliteStore:
         )
 
     async def retreat(self, job_id: str) -> None:
-        """See `Store.retreat`."""
-        await self._move(job_id, State.PENDING, self._me)
-
-    async def lose(self, job_id: str) -> None:
-        """See `Store.lose`."""
-        await self._move(job_id, State.UNKNOWN, None)
-
-    async def _move(self, job_id: str, state: State, owner: str | None) -> None:
+        """See `Store.retreat`.  The vendor did not count it, so neither do other workers."""
         await self._write(
             lambda c: (
                 c.execute(
-                    "UPDATE aiogen_job SET state = ?, owner = ? WHERE id = ? AND finished_at IS NULL",
-                    (str(state), owner and self._owner(c), job_id),
+                    "UPDATE aiogen_job SET state = ?, owner = ?, submitted_at = NULL WHERE id = ? "
+                    "AND finished_at IS NULL",
+                    (str(State.PENDING), self._owner(c), job_id),
                 ).rowcount
             )
         )
+
+    async def lose(self, job_id: str) -> None:
+        """See `Store.lose`."""
+        await self._execute(
+            "UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND finished_at IS NULL",
+            *(str(State.UNKNOWN), job_id),
+        )
+
+    async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
+        """See `Store.reopen`."""
+        state, accepted_at = (State.PENDING, None) if provider_id is None else (State.QUEUED, time.time())
+
+        def reopen(c: Connection) -> Record | None:
+            moved = c.execute(
+                "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = ?, "
+                "submitted_at = CASE WHEN ? THEN NULL ELSE submitted_at END WHERE id = ? AND state = ?",
+                (str(state), provider_id, accepted_at, self._me, provider_id is None, job_id, str(State.UNKNOWN)),
+            ).rowcount
+            if not moved:
+                return None
+            return rows.record_of(c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
+
+        return await self._read(reopen)
 
     def _owner(self, c: Connection) -> str | None:
         """This worker, while it is one: a foreign key would refuse the dead."""
@@ -269,6 +294,23 @@ class SqliteStore:
             return [rows.record_of(found) for found in chosen]
 
         return await self._read(find)
+
+    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+        """See `Store.known`."""
+        ids = list(provider_ids)
+
+        def known(c: Connection) -> list[Record]:
+            found = []
+            for i in range(0, len(ids), _MANY):
+                some = ids[i : i + _MANY]
+                found += c.execute(
+                    f"SELECT {_COLUMNS} FROM aiogen_job WHERE account = ? "
+                    f"AND provider_id IN ({', '.join('?' for _ in some)})",
+                    (account, *some),
+                ).fetchall()
+            return [rows.record_of(values) for values in found]
+
+        return await self._read(known)
 
     async def changed(self) -> bool:
         """See `Store.changed`."""
@@ -329,6 +371,22 @@ class SqliteStore:
 
         return await self._write(forget)
 
+    # --- one account, several processes
+
+    async def peers(self) -> int:
+        """See `Store.peers`."""
+        return await self._read(lambda c: sharing.peers(c, self._me, time.time()))
+
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        """See `Store.acquire`."""
+        return await self._write(lambda c: sharing.acquire(c, self._me, account, count, per_second, time.time()))
+
+    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+        """See `Store.hold`."""
+        await self._write(lambda c: sharing.hold(c, self._me, account, lane, time.time() + seconds))
+
+    # --- what was learned
+
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
         text = json.dumps(value)
@@ -344,22 +402,6 @@ class SqliteStore:
 
     # --- inside
 
-    def _connect(self) -> Connection:
-        """In the writer's thread."""
-        path = self.path
-        # 0600 from the first moment; SQLite gives its side files the mode of the main one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, timeout=self._patience, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            _upgrade(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
     async def _execute(self, statement: str, *values: Any) -> int:
         return await self._write(lambda c: c.execute(statement, values).rowcount)
 
@@ -369,7 +411,7 @@ class SqliteStore:
         try:
             return await self._writer.do(work)
         except sqlite3.Error as error:
-            raise self._trouble(error, "written") from error
+            raise trouble(error, self.path, "written") from error
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -378,74 +420,6 @@ class SqliteStore:
             raise StoreError(
                 f"The ledger {str(self.path)!r} holds a row that this version cannot read: {error!r}"
             ) from error
-
-    def _trouble(self, error: Exception, verb: str) -> StoreError:
-        if isinstance(error, StoreError):
-            return error
-        text = str(error)
-        retryable = False
-        if "locked" in text or "busy" in text:
-            help_text = "Another process holds it; try again, or look for one that hangs."
-            retryable = True
-        elif "full" in text or "No space" in text:
-            help_text = "The disk is full; make room."
-        elif "readonly" in text or isinstance(error, OSError) or "unable to open" in text:
-            help_text = "Its file and its folder have to be there and writable."
-        elif "malformed" in text or "not a database" in text or "corrupt" in text:
-            help_text = "The file is damaged, or none of ours; move it away to begin a new one."
-        else:
-            help_text = "Nothing was sent because of it."
-        return StoreError(
-            f"The ledger {str(self.path)!r} could not be {verb}: {text}. {help_text}",
-            action=Action.WAIT if retryable else Action.GIVE_UP,
-            retryable=retryable,
-        )
-
-
-def _home() -> str:
-    """Where process ids mean what they mean here: this machine, and this container of it."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = ""
-    return f"{socket.gethostname()}/{space.strip('pid:[]')}"
-
-
-def _is_dead(worker: str) -> bool:
-    """True for a worker of this machine whose process is gone; nothing is known of others."""
-    home, _, rest = worker.partition(":")
-    pid = rest.partition(":")[0]
-    if home != _home() or not pid.isdecimal() or os.name != "posix":
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _upgrade(connection: Connection, path: Path) -> None:
-    """Bring the file to this version's tables, under a lock; one of a newer version is left alone."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute("CREATE TABLE IF NOT EXISTS aiogen_meta(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT")
-        found = connection.execute("SELECT v FROM aiogen_meta WHERE k = 'schema'").fetchone()
-        version = int(found[0]) if found is not None else 0
-        if version > VERSION:
-            raise StoreError(
-                f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this one knows "
-                f"{VERSION}). Update aiogen, or use another file."
-            )
-        for step in STEPS[version:]:
-            for statement in step:
-                connection.execute(statement)
-        connection.execute("INSERT OR REPLACE INTO aiogen_meta VALUES ('schema', ?)", (str(VERSION),))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.rollback()
-        raise
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:

@@ -1,0 +1,94 @@
+"""One window and one budget per account for all processes that share a ledger.
+
+What an account has running and has created lately stands in the jobs themselves: nobody has to give a place back, so
+a crash leaks none.  Each worker counts its own in its own window; here are the others.  Requests are too many for a
+row each: they are taken in small lots out of one allowance (GCRA).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from aiogen.stores.base import Lane, Room
+
+_LOOK_AGAIN = 0.5
+"""Seconds after which the places of others are counted again."""
+_LONGEST_RUN = 3600.0
+"""Seconds after which a job of which nothing more was heard holds no place: Luma forgets an active one then."""
+_LONGEST_CREATE = 300.0
+"""Seconds between sending a create and its answer, at most."""
+
+
+def peers(c: sqlite3.Connection, me: str, now: float) -> int:
+    """Other living workers."""
+    found = c.execute("SELECT count(*) FROM aiogen_worker WHERE id != ? AND lease_until > ?", (me, now)).fetchone()
+    return int(found[0])
+
+
+def wait_for(c: sqlite3.Connection, me: str, job_id: str, room: Room, now: float) -> float:
+    """Seconds until this job's create may be sent, as far as others matter; 0.0 for now."""
+    found = c.execute("SELECT account FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
+    if found is None:
+        return 0.0
+    account = found[0]
+    held = c.execute(
+        "SELECT max(held_until) FROM aiogen_budget WHERE account = ? AND held_by != ?", (account, me)
+    ).fetchone()[0]
+    waits = [(held or 0.0) - now, _wait_for_window(c, me, account, room, now)]
+    running = c.execute(
+        "SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = :account AND finished_at IS NULL "
+        "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS NOT :me "
+        # Our own unknown ones have no owner, and hold their places in our own window.
+        "AND NOT (state = 'unknown' AND submitter IS :me) AND coalesce(accepted_at, submitted_at, created_at) > "
+        ":now - CASE state WHEN 'unknown' THEN min(coalesce(timeout, :longest), :longest) ELSE :longest END",
+        {"account": account, "me": me, "now": now, "longest": _LONGEST_RUN},
+    ).fetchone()[0]
+    if running > max(0.0, room.active):
+        waits.append(_LOOK_AGAIN)
+    return max(0.0, *waits)
+
+
+def _wait_for_window(c: sqlite3.Connection, me: str, account: str, room: Room, now: float) -> float:
+    """The vendor stamped a create somewhere between its sending and its answer."""
+    since = now - room.period
+    lately = c.execute(
+        "SELECT coalesce(accepted_at, submitted_at) AS at, weight FROM aiogen_job WHERE account = ? "
+        "AND submitter IS NOT ? AND submitted_at > ? AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
+        (account, me, since - _LONGEST_CREATE, since),
+    ).fetchall()
+    over = sum(weight for _, weight in lately) - max(0.0, room.creates)
+    wait = 0.0
+    for at, weight in lately:
+        if over <= 0.0:
+            break
+        over -= weight
+        wait = at + room.period - now
+    return float(wait)
+
+
+def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second: float, now: float) -> float:
+    """Take `count` requests out of the allowance; seconds until they are all earned.  A lot may be saved up."""
+    found = c.execute(
+        "SELECT spent_until, CASE WHEN held_by = ? THEN 0.0 ELSE held_until END FROM aiogen_budget "
+        "WHERE account = ? AND lane = ?",
+        (me, account, str(Lane.REQUESTS)),
+    ).fetchone()
+    spent_until, held_until = found or (0.0, 0.0)
+    lot = count / per_second
+    spent_until = max(spent_until, now - lot, held_until - lot) + lot
+    c.execute(
+        "INSERT INTO aiogen_budget (account, lane, spent_until) VALUES (?, ?, ?) "
+        "ON CONFLICT (account, lane) DO UPDATE SET spent_until = excluded.spent_until",
+        (account, str(Lane.REQUESTS), spent_until),
+    )
+    return float(max(0.0, spent_until - now))
+
+
+def hold(c: sqlite3.Connection, me: str, account: str, lane: Lane, until: float) -> None:
+    """Nobody sends such requests before this moment; the latest one counts."""
+    c.execute(
+        "INSERT INTO aiogen_budget (account, lane, held_until, held_by) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_by = excluded.held_by "
+        "WHERE excluded.held_until > held_until",
+        (account, str(lane), until, me),
+    )
