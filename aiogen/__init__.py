@@ -31,7 +31,19 @@ from aiogen.errors import (
     Throttle,
     Unsupported,
 )
-from aiogen.models import Account, Action, Cost, Eta, Event, FailureCode, Generation, Output, State
+from aiogen.models import (
+    Account,
+    Action,
+    Candidate,
+    Cost,
+    Eta,
+    Event,
+    FailureCode,
+    Generation,
+    Output,
+    State,
+    UnknownJob,
+)
 from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
 from aiogen.session import Session
 
@@ -43,6 +55,7 @@ __all__ = [
     "Action",
     "AiogenError",
     "AuthenticationError",
+    "Candidate",
     "ConfigurationError",
     "Cost",
     "DownloadError",
@@ -77,6 +90,7 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "UnknownJob",
     "Unsupported",
     "__version__",
 ]

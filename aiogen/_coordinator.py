@@ -158,11 +158,11 @@ class Coordinator:
         self._deadlines.put(job, self.clock.now() + self.limits.queue_timeout)
         self.kick()
 
-    async def attach(self, job: Job, ticket: Ticket, typical: Typical) -> None:
-        """Follow a generation that was created elsewhere, or before, or whose deadline has passed."""
+    async def attach(self, job: Job, ticket: Ticket, typical: Typical, *, is_new: bool = True) -> None:
+        """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
         desk = self.desk(job._provider)
         await self.ledger.ready()
-        if ticket.provider_id not in desk.tracks:
+        if is_new and ticket.provider_id not in desk.tracks:
             now = self.clock.datetime()
             await self.store.add(
                 Record(

@@ -60,14 +60,20 @@ class Handles:
 
     def take_up(self, record: Record) -> None:
         """Go on with a job that was left behind, by a session before this one or by another process that died."""
+        job = self.go_on(record)
+        if job is not None:
+            self._taken_up[job.id] = job
+
+    def go_on(self, record: Record) -> Job | None:
+        """Send or follow a job that is ours now; None without a key for it."""
         job = self._jobs.get(record.id)
         if job is None or job.done:
             job = self.revived(record)
             if job is None:
-                return
+                return None
             self.keep(job)
-        self._taken_up[job.id] = job
         self._hub.take_up(job, record)
+        return job
 
     def taken_up(self) -> list[Job]:
         """What was taken up since this was last asked."""
@@ -95,6 +101,18 @@ class Handles:
             self.keep(job)
             await hub.watch(job)
         return job
+
+    async def known(self, provider: Provider, provider_id: str) -> Job | str | None:
+        """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""
+        hub = self._hub
+        await hub.ledger.ready()
+        for record in await hub.store.known(provider.account, [provider_id]):
+            if record.state.is_terminal or record.owner == hub.store.worker:
+                return record.id
+            for orphan in await hub.store.adopt([record.account], [record.id]):
+                return self.go_on(orphan)
+            return await self.find(record.id)
+        return None
 
     def revived(self, record: Record) -> Job | None:
         """A new handle for what the ledger tells; None without a key for it."""

@@ -135,7 +135,8 @@ def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
     unknown = SubmissionUnknown(
         f"Whether {job.connection} accepted job {job.id} cannot be known: {error.message} "
         f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again by "
-        f"itself. Look at the provider before you submit it anew (fingerprint {fingerprint[:12]}).",
+        f"itself. session.reconcile() tells what it could be; look there before you submit it anew (fingerprint "
+        f"{fingerprint[:12]}).",
         submitted_at=at,
         fingerprint=fingerprint,
         request_id=error.request_id,

@@ -39,8 +39,8 @@ class Share:
             self._left += 1
 
     def take(self, per_second: float) -> int:
-        """How many to take out of the common allowance now; 0 if that is under way."""
-        if self._is_asking or self._left > 0:
+        """How many to take out of the common allowance now; 0 if that is under way, or not needed."""
+        if self._is_asking or self._left > 0 or not self.is_shared:
             return 0
         self._is_asking = True
         return max(1, math.ceil(_LOT * per_second)) - self._left

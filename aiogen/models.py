@@ -182,6 +182,36 @@ class Generation:
 
 
 @attrs.frozen(kw_only=True)
+class Candidate:
+    """A generation at the provider that could be the one whose create was never answered."""
+
+    generation: Generation
+    seconds: float | None
+    """From the sending of the create to its creation by the vendor's clock; None if the vendor does not say."""
+
+
+@attrs.frozen(kw_only=True)
+class UnknownJob:
+    """A job of which nobody can tell whether the provider accepted it: possibly charged, never sent again by itself."""
+
+    job_id: str
+    connection: str
+    model: str | None
+    prompt: str | None = attrs.field(default=None, repr=False)
+    batch: str | None = None
+    fingerprint: str | None = None
+    """Of what was sent; equal for equal submissions."""
+    submitted_at: datetime
+    """When its create was sent."""
+    candidates: tuple[Candidate, ...] = ()
+    """What it could be, the nearest in time first; none of them is known to be it."""
+    searched: bool = False
+    """True if the provider's list was looked through."""
+    explanation: str
+    """What is known, and what can be done."""
+
+
+@attrs.frozen(kw_only=True)
 class Account:
     """What is known about a connection's account."""
 

@@ -23,9 +23,10 @@ from aiogen._coordinator import UNTOLD, Coordinator, Limits
 from aiogen._files import encode
 from aiogen._handles import ATTACHED_TIMEOUT, Handles
 from aiogen._job import Job
+from aiogen._reconcile import Reconciler
 from aiogen._wire import Ticket
 from aiogen.errors import AiogenError, InputError
-from aiogen.models import Account, Generation, State
+from aiogen.models import Account, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, check_id, check_number
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
@@ -51,6 +52,7 @@ class _Parts:
     coordinator: Coordinator
     calls: Calls
     handles: Handles
+    reconciler: Reconciler
 
 
 class Session:
@@ -274,7 +276,8 @@ class Session:
         """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
 
         Attaching twice to a running generation gives the same job, and one stream of questions; the latest `timeout`
-        and the lowest `poll_cost` count.
+        and the lowest `poll_cost` count.  One that the ledger knows keeps its id; if another process follows it, its
+        end is read in the ledger.
 
         Raises:
             InputError: the id is empty or cannot be an id.
@@ -295,11 +298,15 @@ class Session:
             if poll_cost is not None and poll_cost < running.poll_cost:
                 parts.coordinator.hasten(running, poll_cost)
             return running
+        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        known = await parts.handles.known(provider, provider_id) if track is None else None
+        if isinstance(known, Job):
+            return known
         generation = (
             track.jobs[0].generation
             if track is not None and track.jobs
             else Generation(
-                id=str(uuid4()),
+                id=known or str(uuid4()),
                 provider_id=provider_id,
                 provider=provider.default_name,
                 connection=provider.name,
@@ -308,8 +315,7 @@ class Session:
             )
         )
         job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
-        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
-        await parts.coordinator.attach(job, ticket, UNTOLD)
+        await parts.coordinator.attach(job, ticket, UNTOLD, is_new=known is None)
         return parts.handles.keep(job)
 
     async def resume(self) -> builtins.list[Job]:
@@ -374,6 +380,72 @@ class Session:
                 limit=limit,
             )
         )
+
+    async def reconcile(
+        self,
+        *job_ids: str,
+        batch: str | None = None,
+        connection: str | None = None,
+        look_through: int = 1000,
+    ) -> builtins.list[UnknownJob]:
+        """The jobs whose create was never answered, each with what it could be at the provider, and what helps.
+
+        Nothing is changed.  Where the provider can list (Leonardo), generations that are not in the ledger are told
+        whose prompt, parameters and time fit.
+
+        Args:
+            job_ids: only these; by default all that are unknown.
+            batch: only those of this batch.
+            connection: only those of this connection.
+            look_through: so many generations of a list are read, at most, 1 to 100,000.
+
+        Raises:
+            StoreError: the ledger cannot be read.
+        """
+        check_number(look_through, "look_through", 1, 100_000)
+        parts = self._open()
+        await parts.coordinator.ledger.ready()
+        wanted = Wanted(states=[State.UNKNOWN], ids=job_ids or None, batch=batch, connection=connection, limit=100_000)
+        return await parts.reconciler.look(await self._store.find(wanted), look_through)
+
+    async def adopt(self, job_id: str, provider_id: str) -> Job:
+        """You say that an unknown job is this generation at the provider: from now on it is followed as that.
+
+        Args:
+            job_id: ours.
+            provider_id: the vendor's; read once before anything is changed.
+
+        Raises:
+            InputError: the job is not unknown, or the ledger has that generation already.
+            ConfigurationError: the session has no key for it.
+            NotFound: the provider does not know that generation.
+            StoreError: the ledger cannot be read or written.
+        """
+        parts = self._open()
+        provider_id = check_id(provider_id)
+        await parts.coordinator.ledger.ready()
+        return await parts.reconciler.adopt(job_id, provider_id)
+
+    async def resend(self, job_id: str) -> Job:
+        """You say that an unknown job is to be sent again.  If the first did arrive, both are charged.
+
+        Raises:
+            InputError: the job is not unknown, or its request was not kept.
+            ConfigurationError: the session has no key for it.
+            StoreError: the ledger cannot be read or written; nothing was sent.
+        """
+        parts = self._open()
+        await parts.coordinator.ledger.ready()
+        return await parts.reconciler.resend(job_id)
+
+    async def forget(self, *job_ids: str) -> int:
+        """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
+
+        Raises:
+            StoreError: the ledger cannot be written.
+        """
+        await self._open().coordinator.ledger.ready()
+        return await self._store.forget(job_ids)
 
     async def job(self, job_id: str) -> Job | None:
         """The job with our id, or None if the ledger does not know it.
@@ -562,7 +634,7 @@ class Session:
             hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
             handles = Handles(hub, self.connections, poll_cost=self._poll_cost)
-            self._parts = _Parts(clock, transport, hub, calls, handles)
+            self._parts = _Parts(clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
             hub.ledger.adopted = handles.take_up
             if not self._take_up_jobs:
                 hub.ledger.only = hub.ledger.watched

@@ -10,9 +10,9 @@ from pathlib import Path
 
 PACKAGE_PERCENT = 95.0
 PURE = (
-    "_agenda", "_connections", "_convert", "_curves", "_durations", "_line", "_listing", "_media", "_outcomes",
-    "_phases", "_plan", "_references", "_retry", "_schedule", "_shapes", "_share", "_states", "_window", "_wire", "errors",
-    "models", "providers/base", "providers/leonardo", "providers/luma",
+    "_agenda", "_candidates", "_connections", "_convert", "_curves", "_durations", "_line", "_listing", "_media",
+    "_outcomes", "_phases", "_plan", "_references", "_retry", "_schedule", "_shapes", "_share", "_states", "_window",
+    "_wire", "errors", "models", "providers/base", "providers/leonardo", "providers/luma",
 )  # fmt: skip
 
 

@@ -305,7 +305,8 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
     assert str(error) == (
         "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
         "It was sent at 2026-10-21T12:00:00+00:00 and may be running and charged; it is not sent again by itself. "
-        f"Look at the provider before you submit it anew (fingerprint {CREATE.fingerprint()[:12]})."
+        "session.reconcile() tells what it could be; look there before you submit it anew "
+        f"(fingerprint {CREATE.fingerprint()[:12]})."
     )
     assert (error.submitted_at, error.fingerprint, error.request_id) == (NOON, CREATE.fingerprint(), "r1")
     assert (error.job_id, error.connection, error.__cause__) == ("j1", "luma-eu", cause)

@@ -46,6 +46,7 @@ def test_alone_nothing_has_to_be_taken() -> None:
     share = Share()
     share.taken(share.take(20.0), 7.0, alone=True)
     assert [share.at(now) for now in (0.0, 8.0)] == [7.0, 8.0]
+    assert share.take(20.0) == 0
     for _ in range(100):
         share.spend()
     assert share.at(9.0) == 9.0

@@ -249,6 +249,52 @@ def resume(*, out: Path = Path(), no_download: Annotated[bool, _Flag] = False, c
 
 
 @app.command
+def reconcile(
+    ids: _Ids | None = None,
+    /,
+    *,
+    batch: str | None = None,
+    adopt: str | None = None,
+    resend: Annotated[bool, _Flag] = False,
+    yes: Annotated[bool, _Flag] = False,
+    out: Path = Path(),
+    no_download: Annotated[bool, _Flag] = False,
+    common: Connected = _NO_STORE,
+) -> Exit:
+    """Tell of the jobs whose submission was never answered what they could be, or decide about them.
+
+    They may be running and charged, and are never sent again by themselves.
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the ids that `aiogen jobs` tells; by default all that are unknown.
+    batch
+        Only those of this batch.
+    adopt
+        The job is this generation at the provider, by the provider's id: follow it.
+    resend
+        Send the jobs again.  If the first did arrive, both are charged.
+    yes
+        Do not ask.
+    out
+        The folder for the images.
+    no_download
+        Only tell the addresses; nothing is saved.
+    """
+    ids, terminal = ids or [], common.terminal()
+    common.ledger()
+    if adopt is None and not resend:
+        return run_until_signalled(ledger.reconcile(terminal, common.session(kept=True), ids, batch=batch))
+    if (adopt is not None) == resend or not ids or (adopt is not None and len(ids) > 1):
+        raise InputError("Name one job to --adopt, or jobs to --resend.")
+    if resend and not yes and not ledger.confirmed(terminal, len(set(ids))):
+        return Exit.USAGE
+    folder = None if no_download else checked_folder(out)
+    return run_until_signalled(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=folder))
+
+
+@app.command
 def forget(ids: _Ids | None = None, /, *, older: str | None = None, common: Connected = _NO_STORE) -> Exit:
     """Remove jobs that are over, or unknown, from the ledger; at the providers nothing changes.
 

@@ -131,8 +131,7 @@ def confirmed(terminal: Terminal, connection: str, count: int) -> bool:
     if not sys.stdin.isatty():
         terminal.complain(f"To delete {what} at {connection} without a terminal to ask on, pass --yes.")
         return False
-    print(f"Delete {what} at {connection}, with the images, for good? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    if terminal.ask(f"Delete {what} at {connection}, with the images, for good?"):
         return True
     terminal.say("Nothing was deleted.")
     return False

@@ -1,8 +1,9 @@
-"""The commands about the ledger: jobs, resume, forget."""
+"""The commands about the ledger: jobs, resume, reconcile, forget."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import shown, teller
+from aiogen.cli.results import possibly_charged
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
-from aiogen.models import State
+from aiogen.models import State, UnknownJob
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
 
@@ -78,7 +80,7 @@ async def jobs(
         terminal.table(headings, [_row(record, now) for record in records], whole=("job", "provider's id"))
     unknown = sum(record.state is State.UNKNOWN for record in records)
     if unknown:
-        terminal.say(f"{unknown} unknown: they may be running and may be charged. They are not sent again.")
+        terminal.say(possibly_charged(unknown))
     return Exit.OK
 
 
@@ -88,6 +90,49 @@ async def resume(terminal: Terminal, session: Session, *, out: Path | None) -> E
         batch.jobs.extend(await session.resume())
         if not batch.jobs:
             terminal.say("Nothing was left behind.")
+        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+    return shown(terminal, batch.in_order())
+
+
+async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *, batch: str | None) -> Exit:
+    """Tell of each unknown job what it could be; nothing is changed."""
+    async with session:
+        found = await session.reconcile(*ids, batch=batch)
+    for job in found:
+        if terminal.as_json:
+            terminal.record(_unknown_as_json(job))
+        else:
+            _tell(terminal, job)
+    if not found:
+        terminal.say("Nothing is unknown.")
+    else:
+        terminal.say(possibly_charged(len(found), reconciled=True))
+    missing = set(ids) - {job.job_id for job in found}
+    for job_id in sorted(missing):
+        terminal.complain(f"Job {job_id} is not in the ledger, or not unknown.")
+    return Exit.USAGE if missing else Exit.OK
+
+
+def confirmed(terminal: Terminal, count: int) -> bool:
+    """Ask on the terminal whether to send again; without one there is nobody to ask."""
+    what = f"{count} jobs" if count > 1 else "1 job"
+    if not sys.stdin.isatty():
+        terminal.complain(f"To send {what} again without a terminal to ask on, pass --yes.")
+        return False
+    if terminal.ask(f"Send {what} again, though what arrived the first time is charged, too?"):
+        return True
+    terminal.say("Nothing was sent.")
+    return False
+
+
+async def decide(
+    terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Path | None
+) -> Exit:
+    """Carry out the user's word about unknown jobs, and follow them to their ends."""
+    async with open_until_left(terminal, session) as batch:
+        for job_id in dict.fromkeys(ids):
+            job = session.adopt(job_id, adopt) if adopt is not None else session.resend(job_id)
+            batch.jobs.append(await job)
         await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
@@ -113,6 +158,41 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
         terminal.complain(f"{missing} are not in the ledger, or still run: a generation that runs is not forgotten.")
         return Exit.FAILED
     return Exit.OK
+
+
+def _tell(terminal: Terminal, job: UnknownJob) -> None:
+    """One unknown job, for people: what it was, what it could be, and the command for each choice."""
+    terminal.line(f"unknown     {job.connection}/{job.model or '?'}  {job.job_id}", "magenta")
+    if job.prompt:
+        terminal.line(f"            {shorten(job.prompt, 90)}")
+    terminal.line(f"            {job.explanation}")
+    for candidate in job.candidates:
+        known = candidate.generation
+        when = "at an unknown time" if candidate.seconds is None else f"{candidate.seconds:+.0f} s from its sending"
+        terminal.line(f"            could be {known.provider_id}, {known.state}, created {when}")
+        terminal.line(f"                aiogen reconcile {job.job_id} --adopt {known.provider_id}")
+    terminal.line(
+        f"            to send it again, though it may be charged twice: aiogen reconcile {job.job_id} --resend"
+    )
+    terminal.line(f"            to give it up: aiogen forget {job.job_id}")
+
+
+def _unknown_as_json(job: UnknownJob) -> dict[str, object]:
+    return {
+        "id": job.job_id,
+        "connection": job.connection,
+        "model": job.model,
+        "prompt": job.prompt,
+        "batch": job.batch,
+        "fingerprint": job.fingerprint,
+        "submitted_at": job.submitted_at,
+        "searched": job.searched,
+        "explanation": job.explanation,
+        "candidates": [
+            {"provider_id": c.generation.provider_id, "state": c.generation.state, "seconds": c.seconds}
+            for c in job.candidates
+        ],
+    }
 
 
 async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:

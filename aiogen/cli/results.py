@@ -107,10 +107,20 @@ def show(terminal: Terminal, endings: Sequence[Ending]) -> None:
             terminal.line(f"            {detail}")
 
 
+def possibly_charged(count: int, *, reconciled: bool = False) -> str:
+    """What every report says of jobs whose create was never answered."""
+    they = "it may be running and charged, and is" if count == 1 else "they may be running and charged, and are"
+    look = "" if reconciled else " See: aiogen reconcile"
+    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{look}"
+
+
 def conclude(terminal: Terminal, endings: Iterable[Ending]) -> Exit:
     """Say every error, and return the gravest code."""
     endings = list(endings)
     for ending in endings:
         if ending.error is not None:
             terminal.complain(explain(ending.error))
+    unknown = sum(isinstance(ending.error, SubmissionUnknown) for ending in endings)
+    if unknown:
+        terminal.say(possibly_charged(unknown))
     return gravest(ending.exit for ending in endings)

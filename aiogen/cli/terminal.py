@@ -49,6 +49,11 @@ class Terminal:
         line = Text.assemble(("aiogen: ", "bold red"), self.clean(text))
         self.err.print(line, soft_wrap=True)
 
+    def ask(self, question: str) -> bool:
+        """A question with yes or no for an answer; no, unless it is yes."""
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line of stdout.
 

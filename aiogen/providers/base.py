@@ -167,6 +167,11 @@ class Provider:
         """One page of the user's generations."""
         raise Unsupported(f"{self.vendor} has no call that lists generations.", provider=self.default_name)
 
+    def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
+        """False if a listed generation surely is not what this create asked for; what is not told fits."""
+        asked, told = submission.prompt, snapshot.prompt
+        return asked is None or told is None or asked.split() == told.split()
+
     def delete(self, provider_id: str) -> Exchange[Deleted]:
         """Delete one generation."""
         raise Unsupported(f"{self.vendor} has no call that deletes a generation.", provider=self.default_name)

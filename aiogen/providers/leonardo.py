@@ -79,6 +79,14 @@ _VIDEO_WORDS = (
 PAGE = 50
 """Most generations per list request (two public clients; the documented default is 10)."""
 
+# A field of the create, and where reading shows it again (recorded).
+_ECHOED = (
+    ("modelId", "modelId"),
+    ("width", "imageWidth"),
+    ("height", "imageHeight"),
+    ("seed", "seed"),
+)
+
 # Where the new id stands, in order: v2 as recorded, v1, videos, v2 as published.
 _CREATED = ("generate", "sdGenerationJob", "motionVideoGenerationJob", "motionSvdGenerationJob")
 
@@ -286,6 +294,15 @@ class Leonardo(Provider):
                 self._snapshot(row, response, "list", f"$.generations[{i}]", None) for i, row in enumerate(rows)
             )
         )
+
+    def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
+        """By prompt, model, size and seed, as far as both tell them."""
+        body = submission.body
+        asked = {**body, **(body.get("parameters") or {})}
+        pairs = [(asked.get(ours), snapshot.raw.get(theirs)) for ours, theirs in _ECHOED]
+        if asked.get("enhancePrompt"):  # which prompt the list shows then is not documented
+            snapshot = attrs.evolve(snapshot, prompt=None)
+        return super().resembles(submission, snapshot) and all(a is None or b is None or a == b for a, b in pairs)
 
     def delete(self, provider_id: str) -> Exchange[Deleted]:
         """`DELETE /v1/generations/{id}`: permanent, and takes the images along."""

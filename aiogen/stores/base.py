@@ -106,6 +106,11 @@ class Store(Protocol):
         """Seconds that a worker's lease lasts; None if no other process can see this ledger."""
         ...
 
+    @property
+    def worker(self) -> str:
+        """Who we are in it: the owner of what is ours."""
+        ...
+
     async def open(self) -> None:
         """Begin as a new worker: before the first job, and again after the lease was lost."""
 

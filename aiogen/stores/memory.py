@@ -35,6 +35,11 @@ class MemoryStore:
         """See `Store.lease`."""
         return None
 
+    @property
+    def worker(self) -> str:
+        """See `Store.worker`."""
+        return _ME
+
     async def open(self) -> None:
         """See `Store.open`."""
 

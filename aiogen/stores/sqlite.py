@@ -82,6 +82,11 @@ class SqliteStore:
         """See `Store.lease`."""
         return self._lease
 
+    @property
+    def worker(self) -> str:
+        """See `Store.worker`."""
+        return self._me
+
     # --- the worker
 
     async def open(self) -> None:

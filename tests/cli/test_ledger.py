@@ -110,6 +110,6 @@ def test_unknown_ones_are_not_hidden(aiogen: Any, vendors: Any, tmp_path: Path, 
     connection.commit()
     connection.close()
     said = aiogen("jobs", "--store", store, *filter(None, [option]))
-    assert "may be charged" in said.err
+    assert "1 possibly charged" in said.err
     if option:
         assert json.loads(said.out)["state"] == "unknown"
