@@ -392,3 +392,36 @@ async def test_what_runs_goes_on_in_memory_and_is_caught_up(box: Sandbox, path: 
             while (await session.records())[0].state is not State.COMPLETED:
                 await asyncio.sleep(0.05)
     assert len(box.jobs) == 1
+
+
+# --- attached
+
+
+async def test_an_attached_id_that_is_known_keeps_its_job(box: Sandbox, path: Path) -> None:
+    """One generation, one entry: while another session follows it, after it has ended, and once it is left behind."""
+    async with session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        provider_id = await job.accepted()
+        attached = await other.attach("luma", provider_id)
+        assert attached.id == job.id
+        assert [seen.path for seen in box.requests if seen.action == "poll"] == []
+        assert (await attached).outputs
+        polls = len(box.requests)
+        again = await other.attach("luma", provider_id)  # over: a fresh reading, with fresh addresses
+        assert again.id == job.id
+        assert (await again).state is State.COMPLETED
+        assert len(box.requests) > polls
+        assert [record.id for record in await one.records()] == [job.id]
+
+
+async def test_what_was_left_behind_is_followed_when_it_is_attached(box: Sandbox, path: Path) -> None:
+    """Also by a session that takes nothing up by itself."""
+    async with session_on(box, path) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        provider_id = await job.accepted()
+    async with session_on(box, path, take_up=False) as session:
+        attached = await session.attach("luma", provider_id)
+        assert attached.id == job.id
+        assert (await attached).outputs
+        (record,) = await session.records()
+        assert (record.id, record.state) == (job.id, State.COMPLETED)
