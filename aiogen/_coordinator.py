@@ -198,10 +198,13 @@ class Coordinator:
             ticket = Ticket(provider_id=record.provider_id)
             if submission is not None:
                 ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
-            age = max(0.0, (at - (record.accepted_at or record.created_at)).total_seconds())
-            job.timeout = max(_AT_LEAST, job.timeout - age)
+            accepted_at = record.accepted_at or record.created_at
+            job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
             typical = submission.typical if submission is not None else UNTOLD
-            self.follow(desk, job, ticket, typical, weight=weight, is_ours=False)
+            # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
+            is_ours = submission is not None
+            age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
+            self.follow(desk, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
         elif submission is not None and submission.body:
             self._numbers += 1
             desk.enqueue(self._numbers, job)
@@ -337,15 +340,27 @@ class Coordinator:
             self._kicked = self._loop.call_soon(self._pump)
 
     def follow(
-        self, desk: AccountDesk, job: Job, ticket: Ticket, typical: Typical, *, weight: int, is_ours: bool
+        self,
+        desk: AccountDesk,
+        job: Job,
+        ticket: Ticket,
+        typical: Typical,
+        *,
+        weight: int,
+        is_ours: bool,
+        age: float = 0.0,
     ) -> Track:
-        """Begin, or go on, to ask about a generation, and run the job's deadline from now."""
+        """Begin, or go on, to ask about a generation, and run the job's deadline from now.
+
+        `age`: seconds since it was accepted, if it is ours and nobody has asked about it since.
+        """
         now = self.clock.now()
         provider = job._provider
         track = desk.tracks.get(ticket.provider_id)
         if track is None:
-            track = desk.tracks[ticket.provider_id] = Track(provider, ticket, State.QUEUED, now, weight, is_ours)
-            self._schedule(desk, job, ticket, typical, is_ours, now)
+            track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours)
+            desk.tracks[ticket.provider_id] = track
+            self._schedule(desk, job, track, typical, now)
         else:
             price = min([job.poll_cost, *(other.poll_cost for other in track.jobs if not other.done)])
             desk.schedule.hasten(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
@@ -354,10 +369,8 @@ class Coordinator:
         self.kick()
         return track
 
-    def _schedule(
-        self, desk: AccountDesk, job: Job, ticket: Ticket, typical: Typical, is_ours: bool, now: float
-    ) -> None:
-        key, provider = ticket.provider_id, job._provider
+    def _schedule(self, desk: AccountDesk, job: Job, track: Track, typical: Typical, now: float) -> None:
+        key, provider, is_ours = track.ticket.provider_id, track.provider, track.is_ours
         runs = True
         if is_ours:
             runs = desk.line.add(key)
@@ -367,12 +380,12 @@ class Coordinator:
         desk.schedule.track(
             key,
             now,
-            phases=self.beliefs.of(provider, ticket.model, typical),
-            started_at=now,
+            phases=self.beliefs.of(provider, track.ticket.model, typical),
+            started_at=track.accepted_at,
             floor=provider.poll_floor,
             ceiling=provider.poll_ceiling,
             price=job.poll_cost,
-            learns=is_ours,
+            learns=is_ours and track.accepted_at == now,
             held=not runs,
             share=1.0 / max(1, company),
         )

@@ -425,3 +425,33 @@ async def test_what_was_left_behind_is_followed_when_it_is_attached(box: Sandbox
         assert (await attached).outputs
         (record,) = await session.records()
         assert (record.id, record.state) == (job.id, State.COMPLETED)
+
+
+async def test_what_is_taken_up_is_asked_about_when_an_answer_is_likely(path: Path) -> None:
+    """Not at once, all of it: how long each runs already stands in the ledger."""
+    async with Sandbox(speed=1.0) as box:
+        async with session_on(box, path) as session:
+            await asyncio.gather(*[(await session.submit("luma/uni-1", f"boat {i}")).accepted() for i in range(10)])
+        sent = len(box.requests)
+        async with session_on(box, path) as session:
+            assert len(await session.resume()) == 10
+            await asyncio.sleep(0.5)
+            assert len(box.requests) == sent
+
+
+async def test_what_has_run_for_long_is_asked_about_at_once(path: Path) -> None:
+    """It is probably done."""
+    async with Sandbox(speed=100.0) as box:
+        async with session_on(box, path) as session:
+            job = await session.submit("luma/uni-1", "a boat")
+            await job.accepted()
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE aiogen_job SET submitted_at = submitted_at - 300, accepted_at = accepted_at - 300")
+        connection.commit()
+        connection.close()
+        await asyncio.sleep(1.0)
+        asked = len(box.requests)
+        async with session_on(box, path) as session:
+            (job,) = await session.resume()
+            await job
+        assert len(box.requests) == asked + 1

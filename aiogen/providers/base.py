@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
@@ -130,7 +131,7 @@ class Provider:
     @property
     def account(self) -> str:
         """Names what the vendor counts limits by, without telling the key."""
-        return hmac.new(self.api_key.encode(), cls_name(self).encode(), "sha256").hexdigest()[:24]
+        return _account(self.api_key, cls_name(self))
 
     @property
     def slots(self) -> int | None:
@@ -333,6 +334,12 @@ def check_number(value: object, name: str, low: float, high: float) -> float:
     if not low <= value <= high:
         raise InputError(f"{name} has to be from {low:g} to {high:g}, not {value!r}.")
     return value
+
+
+@lru_cache(maxsize=64)
+def _account(api_key: str, name: str) -> str:
+    # Once per key: thousands of jobs ask for it when they are taken up.
+    return hmac.new(api_key.encode(), name.encode(), "sha256").hexdigest()[:24]
 
 
 def check_id(value: object, what: str = "Generation") -> str:
