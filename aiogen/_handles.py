@@ -27,8 +27,10 @@ class Handles:
     def __init__(self, hub: Coordinator, connections: Connections, *, poll_cost: float) -> None:
         """`poll_cost`: of jobs that have none of their own."""
         self._hub = hub
-        self._connections = connections
         self._poll_cost = poll_cost
+        self._by_account: dict[str, list[Provider]] = {}
+        for provider in connections.values():
+            self._by_account.setdefault(provider.account, []).append(provider)
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
 
@@ -135,5 +137,5 @@ class Handles:
 
     def provider_of(self, record: Record) -> Provider | None:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""
-        found = [c for c in map(self._connections.find, self._connections) if c.account == record.account]
+        found = self._by_account.get(record.account, [])
         return next((c for c in found if c.name == record.connection), found[0] if found else None)

@@ -139,7 +139,7 @@ class SqliteStore:
                 f"AND account IN ({marks}) AND state IN ({states}) ORDER BY created_at",
                 (*accounts, *map(str, ADOPTED)),
             ).fetchall()
-            records = []
+            ours, lost = list[Record](), list[Record]()
             for values in found:
                 if only is not None and values[0] not in only:
                     continue
@@ -148,11 +148,14 @@ class SqliteStore:
                 except Exception as unread:  # it must not keep all the others from being taken up
                     logger.error("Job %s in %s cannot be read, and is left alone: %r", values[0], self.path, unread)
                     continue
-                lost = record.state is State.SUBMITTING
-                state, owner = (State.UNKNOWN, None) if lost else (record.state, self._me)
-                c.execute("UPDATE aiogen_job SET state = ?, owner = ? WHERE id = ?", (str(state), owner, record.id))
-                records.append((record, state, owner))
-            return [attrs.evolve(record, state=state, owner=owner) for record, state, owner in records]
+                if record.state is State.SUBMITTING:
+                    lost.append(attrs.evolve(record, state=State.UNKNOWN))
+                else:
+                    ours.append(attrs.evolve(record, owner=self._me))
+            c.executemany("UPDATE aiogen_job SET owner = ? WHERE id = ?", [(self._me, record.id) for record in ours])
+            unknown = "UPDATE aiogen_job SET state = ? WHERE id = ?"
+            c.executemany(unknown, [(str(State.UNKNOWN), record.id) for record in lost])
+            return sorted(ours + lost, key=lambda record: record.created_at)
 
         return await self._write(adopt)
 
