@@ -58,7 +58,7 @@ class Reconciler:
             ]
         known = await self._hub.store.known(provider.account, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
-        looked = f"{len(listed)} generations of the list were looked through" + ("" if is_whole else ", not all")
+        looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         return [
             _told(record, f"{looked}.", matching.candidates(record, provider, listed, taken, at), searched=True)
             for record in group
@@ -136,6 +136,7 @@ def _told(record: Record, looked: str, candidates: Sequence[Candidate] = (), *, 
         searched=searched,
         explanation=(
             f"Its create was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may be running and "
-            f"charged. {looked} {advice}"
+            f"charged. {looked}"
         ),
+        advice=advice,
     )

@@ -208,7 +208,9 @@ class UnknownJob:
     searched: bool = False
     """True if the provider's list was looked through."""
     explanation: str
-    """What is known, and what can be done."""
+    """What is known about it, and how."""
+    advice: str
+    """What can be done."""
 
 
 @attrs.frozen(kw_only=True)

@@ -57,6 +57,7 @@ async def test_it_is_found_and_adopted(box: Sandbox, tmp_path: Path) -> None:
         assert (unknown.job_id, unknown.prompt, unknown.searched) == (job.id, "a paper boat", True)
         assert "may be running and charged" in unknown.explanation
         (candidate,) = unknown.candidates
+        assert "session.adopt" in unknown.advice
         assert candidate.generation.provider_id == next(j.id for j in box.jobs if j.prompt == "a paper boat")
         adopted = await session.adopt(job.id, candidate.generation.provider_id or "")
         generation = await adopted
@@ -72,7 +73,7 @@ async def test_it_is_sent_again_on_the_user_s_word(box: Sandbox, tmp_path: Path,
         job = await lost(session, box, MODEL, "a paper boat", arrives=False)
         (unknown,) = await session.reconcile(job.id)
         assert unknown.candidates == ()
-        assert "probably not accepted" in unknown.explanation
+        assert "probably not accepted" in unknown.advice
         assert box.jobs == []
         again = await session.resend(job.id)
         assert (await again).state is State.COMPLETED
@@ -166,6 +167,6 @@ async def test_a_long_list_is_not_read_to_its_end(box: Sandbox) -> None:
         await lost(session, box, MODEL, "a paper boat", arrives=False)
         await asyncio.gather(*[await session.submit(MODEL, f"fox {i}") for i in range(55)])
         (unknown,) = await session.reconcile(look_through=50)
-        assert "50 generations of the list were looked through, not all" in unknown.explanation
+        assert "Looked through 50 generations of the list, not all of it." in unknown.explanation
         (unknown,) = await session.reconcile()
-        assert "55 generations of the list were looked through." in unknown.explanation
+        assert "Looked through 55 generations of the list." in unknown.explanation

@@ -168,13 +168,18 @@ def _tell(terminal: Terminal, job: UnknownJob) -> None:
     terminal.line(f"            {job.explanation}")
     for candidate in job.candidates:
         known = candidate.generation
-        when = "at an unknown time" if candidate.seconds is None else f"{candidate.seconds:+.0f} s from its sending"
-        terminal.line(f"            could be {known.provider_id}, {known.state}, created {when}")
+        terminal.line(f"            could be {known.provider_id}, {known.state}{_when(candidate.seconds)}")
         terminal.line(f"                aiogen reconcile {job.job_id} --adopt {known.provider_id}")
     terminal.line(
         f"            to send it again, though it may be charged twice: aiogen reconcile {job.job_id} --resend"
     )
     terminal.line(f"            to give it up: aiogen forget {job.job_id}")
+
+
+def _when(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f", made {abs(seconds):.0f} s {'before' if seconds < -0.5 else 'after'} it was sent"
 
 
 def _unknown_as_json(job: UnknownJob) -> dict[str, object]:
@@ -188,6 +193,7 @@ def _unknown_as_json(job: UnknownJob) -> dict[str, object]:
         "submitted_at": job.submitted_at,
         "searched": job.searched,
         "explanation": job.explanation,
+        "advice": job.advice,
         "candidates": [
             {"provider_id": c.generation.provider_id, "state": c.generation.state, "seconds": c.seconds}
             for c in job.candidates

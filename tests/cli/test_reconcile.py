@@ -36,6 +36,7 @@ def test_it_is_told_what_it_could_be(aiogen: Any, vendors: Any, lost: Any) -> No
     assert f"aiogen reconcile {job_id} --resend" in said.out
     assert f"aiogen forget {job_id}" in said.out
     assert "a paper boat" in said.out
+    assert "s after it was sent" in said.out
     assert "1 possibly charged" in said.err
     (record,) = aiogen("reconcile", job_id, "--json").records
     assert (record["id"], record["searched"]) == (job_id, True)
