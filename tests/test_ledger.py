@@ -240,6 +240,25 @@ async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) ->
         assert made(box) == [f"boat {i}" for i in range(4)]
 
 
+class Silent(SqliteStore):
+    """It opens, and never renews a lease."""
+
+    async def beat(self) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+
+async def test_deadlines_pass_while_nothing_may_be_sent(path: Path) -> None:
+    """Whoever waits is told in time, whatever the ledger does."""
+    async with Sandbox(speed=0.1) as box, session_on(box, Silent(path, lease=0.5)) as session:
+        job = await session.submit("luma/uni-1", "a boat", timeout=1.5)
+        await job.accepted()
+        with pytest.raises(aiogen.GenerationTimeout, match="may still finish"):
+            await job
+        ledger = session._parts.coordinator.ledger  # type: ignore[union-attr]
+        assert ledger.is_fenced(asyncio.get_running_loop().time())
+
+
 # --- who is told of ends
 
 

@@ -35,6 +35,8 @@ _COLUMNS = ", ".join(rows.COLUMNS)
 _MARKS = ", ".join("?" for _ in rows.COLUMNS)
 _DAY = 86_400.0
 _PURGED_AT_ONCE = 500
+_UNTOLD = 30 * _DAY
+"""Seconds beyond `keep_finished` that an end is kept for a handler which was not told of it."""
 _MANY = 500
 """Ids in one statement; SQLite of old took 999."""
 
@@ -44,7 +46,8 @@ class SqliteStore:
 
     Args:
         path: the file; made, readable by nobody else, if it is not there.  Its folder must be there.
-        keep_finished: seconds that a job stays in the ledger after its end; a week by default.
+        keep_finished: seconds that a job stays in the ledger after its end; a week by default.  One whose end a
+            handler was not told of yet stays up to 30 days more.
         keep_requests: keep what is sent until the job is over.  Without it the file holds no prompt, and jobs that
             were not sent yet when the program died cannot be sent by the next.
         lease: seconds after which the jobs of a process that died, or was stopped, are taken over by others.
@@ -121,9 +124,12 @@ class SqliteStore:
                 (now + self._lease, self._me, now),
             ).rowcount
             c.execute("DELETE FROM aiogen_worker WHERE lease_until < ?", (now,))
+            # An end that a handler was not told of yet stays longer: its program may only be away.
             c.execute(
-                "DELETE FROM aiogen_job WHERE id IN (SELECT id FROM aiogen_job WHERE expires_at < ? LIMIT ?)",
-                (now, _PURGED_AT_ONCE),
+                "DELETE FROM aiogen_job WHERE id IN (SELECT id FROM aiogen_job j WHERE expires_at < ? AND "
+                "(expires_at < ? OR NOT EXISTS (SELECT 1 FROM aiogen_delivery WHERE job = j.id AND done_at IS NULL)) "
+                "LIMIT ?)",
+                (now, now - _UNTOLD, _PURGED_AT_ONCE),
             )
             return bool(mine)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -202,6 +203,37 @@ async def test_what_was_learned_is_kept(path: Path) -> None:
         await store.remember("durations", {"seen": 2})
     async with opened(path) as store:
         assert await store.recall("durations") == {"seen": 2}
+
+
+async def test_an_end_that_nobody_was_told_of_is_kept(path: Path) -> None:
+    """Its handler's program may only be away; but not for ever."""
+    async with opened(path, keep_finished=0.0) as store:
+        for job_id in "ab":
+            await store.add(record(job_id, handlers=("gallery",)))
+            await store.settle([ended(job_id)])
+        await store.due(["gallery"], 1)
+        await store.delivered("a", "gallery", None)
+        await store.beat()
+        assert [each.id for each in await store.find(Wanted())] == ["b"]
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE aiogen_job SET expires_at = expires_at - 31 * 86400")
+        await store.beat()
+        assert await store.find(Wanted()) == []
+
+
+async def test_a_row_that_cannot_be_read_keeps_no_other(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said, left as it is, and taken up by nobody."""
+    async with opened(path) as store:
+        for job_id in "abc":
+            await store.add(record(job_id, submission=WISH))
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE aiogen_job SET request = '{half' WHERE id = 'b'")
+    async with opened(path) as store:
+        assert [each.id for each in await store.adopt(["a"])] == ["a", "c"]
+        assert "Job b in" in caplog.text
+        assert "left alone" in caplog.text
+        with pytest.raises(StoreError, match="holds a row that this version cannot read"):
+            await store.get("b")
 
 
 async def test_a_finished_job_is_small(path: Path) -> None:
