@@ -103,6 +103,7 @@ class Coordinator:
         self._kicked: asyncio.Handle | None = None
         self._creates: set[asyncio.Task[None]] = set()
         self._polls: set[asyncio.Task[None]] = set()
+        self._writings: set[asyncio.Task[None]] = set()
         self.closed = False
         self.strange_words: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
@@ -259,11 +260,12 @@ class Coordinator:
         await self.withdraw(job, outcomes.withdrawn(job))
         return True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Writing that the session waits for when it is left."""
         task = self._loop.create_task(work)
-        self._creates.add(task)
-        task.add_done_callback(self._creates.discard)
+        self._writings.add(task)
+        task.add_done_callback(self._writings.discard)
+        return task
 
     async def withdraw(self, job: Job, error: AiogenError) -> None:
         """A job that was not sent will not be sent: not by this session, and by no other."""
@@ -316,13 +318,13 @@ class Coordinator:
         for poll in self._polls:
             poll.cancel()
         try:
-            while self._creates or self._polls:
-                await asyncio.wait(self._creates | self._polls)
+            while running := self._creates | self._polls | self._writings:
+                await asyncio.wait(running)
         finally:
             # Here only if the leaving itself was cancelled: creates without an answer then end as unknown.
             for task in (left := self._creates | self._polls):
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*left, *self._writings, return_exceptions=True)
             for handle in (self._timer, self._kicked):
                 if handle is not None:
                     handle.cancel()
@@ -419,6 +421,18 @@ class Coordinator:
         now = self.clock.now()
         lesson = self._leave(desk, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
+        # It is known from here on, so everyone is told, whatever becomes of the call or the question that has seen it.
+        await asyncio.shield(self._spawn(self._tell(desk, track, ended, error, lesson, now)))
+
+    async def _tell(
+        self,
+        desk: AccountDesk,
+        track: Track,
+        ended: list[Generation],
+        error: AiogenError | None,
+        lesson: Lesson[str] | None,
+        now: float,
+    ) -> None:
         await self.ledger.note(partial(self.store.settle, ended))
         self.deliveries.wake()
         at = self.clock.datetime()
