@@ -136,21 +136,25 @@ class Coordinator:
         await self.ledger.ready()
         if job.submission is not None:
             await self.beliefs.recall(provider, job.submission.model, job.submission.typical)
-        await self.store.add(
-            Record(
-                id=job.id,
-                connection=job.connection,
-                provider=job.provider,
-                account=provider.account,
-                state=State.PENDING,
-                submission=job.submission,
-                weight=job.submission.weight if job.submission is not None else 1,
-                timeout=job.timeout,
-                batch=job.batch,
-                handlers=self.deliveries.names,
-                created_at=self.clock.datetime(),
-            )
+        record = Record(
+            id=job.id,
+            connection=job.connection,
+            provider=job.provider,
+            account=provider.account,
+            state=State.PENDING,
+            submission=job.submission,
+            weight=job.submission.weight if job.submission is not None else 1,
+            timeout=job.timeout,
+            batch=job.batch,
+            handlers=self.deliveries.names,
+            created_at=self.clock.datetime(),
         )
+        try:
+            await self.store.add(record)
+        except asyncio.CancelledError:
+            # The ledger may take it all the same, and the next session would send what nobody has a handle for.
+            self._spawn(self.withdraw(job, outcomes.withdrawn(job)))
+            raise
         if self.closed:
             job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
             return

@@ -214,6 +214,8 @@ class Session:
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
 
+        If the caller is cancelled before it returns, the job is withdrawn and nothing is sent.
+
         Args:
             model: "connection/model", such as "luma/uni-1"; or a typed request, such as `LumaImage(prompt=…)`.
             prompt: what the image should show.
