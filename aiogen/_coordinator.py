@@ -167,22 +167,30 @@ class Coordinator:
         """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
         desk = self.desk(job._provider)
         await self.ledger.ready()
-        if is_new and ticket.provider_id not in desk.tracks:
-            now = self.clock.datetime()
-            await self.store.add(
-                Record(
-                    id=job.id,
-                    connection=job.connection,
-                    provider=job.provider,
-                    account=job._provider.account,
-                    state=State.QUEUED,
-                    provider_id=ticket.provider_id,
-                    timeout=job.timeout,
-                    handlers=self.deliveries.names,
-                    created_at=now,
-                    accepted_at=now,
+        try:
+            if is_new and ticket.provider_id not in desk.tracks:
+                now = self.clock.datetime()
+                await self.store.add(
+                    Record(
+                        id=job.id,
+                        connection=job.connection,
+                        provider=job.provider,
+                        account=job._provider.account,
+                        state=State.QUEUED,
+                        provider_id=ticket.provider_id,
+                        timeout=job.timeout,
+                        handlers=self.deliveries.names,
+                        created_at=now,
+                        accepted_at=now,
+                    )
                 )
-            )
+        except asyncio.CancelledError:
+            # The ledger may take it all the same, as ours: then nobody else would follow it.
+            self._follow_attached(desk, job, ticket, typical)
+            raise
+        self._follow_attached(desk, job, ticket, typical)
+
+    def _follow_attached(self, desk: AccountDesk, job: Job, ticket: Ticket, typical: Typical) -> None:
         if self.closed:
             job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
             return
