@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from aiogen.errors import StoreError
 from aiogen.models import Generation, State
 from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
 
@@ -68,6 +69,9 @@ class MemoryStore:
 
     async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
+        record = self._records.get(job_id)
+        if record is None or record.state is not State.PENDING:
+            raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
         self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.now(UTC))
         return 0.0
 
