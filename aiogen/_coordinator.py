@@ -342,9 +342,13 @@ class Coordinator:
                     handle.cancel()
             for job in self.jobs():
                 self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
-        await self.beliefs.save(every=1)
-        await self.deliveries.close()
-        await self.ledger.close()
+            try:
+                await self.beliefs.save(every=1)
+            finally:
+                try:
+                    await self.deliveries.close()
+                finally:
+                    await self.ledger.close()
 
     # --- what carries out requests reports back
 

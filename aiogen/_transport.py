@@ -266,11 +266,10 @@ class Transport:
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
-        for session in (self._reads, self._creates, self._storage):
-            if session is not None and session is not self._given:
-                await session.close()
+        opened = [s for s in (self._reads, self._creates, self._storage) if s is not None and s is not self._given]
         self._reads = self._creates = self._given
         self._storage = None
+        await asyncio.shield(asyncio.gather(*(session.close() for session in opened)))
 
 
 def _without_key(body: bytes, provider: Provider) -> bytes:

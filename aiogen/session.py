@@ -179,8 +179,10 @@ class Session:
             await parts.coordinator.close()
             await asyncio.gather(*calls, return_exceptions=True)
         finally:
-            await parts.transport.close()
-            await self._store.close()
+            try:
+                await parts.transport.close()
+            finally:
+                await self._store.close()
 
     def __repr__(self) -> str:
         names = ", ".join(self.connections)
