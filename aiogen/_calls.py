@@ -151,7 +151,10 @@ class Calls:
         return result
 
     async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it, unless the session is left meanwhile."""
+        """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""
+        if self._closed:
+            work.close()
+            raise SessionClosed("The session was left before this call was sent.")
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         try:
