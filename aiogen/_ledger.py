@@ -82,9 +82,10 @@ class Ledger:
             sent_at = self._clock.now()
             await self._store.open()
             self._beaten_at = sent_at
+            self.peers = await self._store.peers()
+            # Last: if this is cancelled, nothing of what was adopted has begun.
             for record in await self._store.adopt(self._accounts(), self.only()):
                 self.adopted(record)
-            self.peers = await self._store.peers()
             self._is_open = True
             if self._store.lease is not None:
                 self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))

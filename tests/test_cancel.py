@@ -329,7 +329,7 @@ async def all_end(stage: Stage) -> None:
     assert not list(stage.folder.glob("*.part")), "half a file"
     parts = stage.session._parts
     assert parts is not None
-    assert not stage.session._calls
+    assert not parts.calls._running
     for desk in parts.coordinator.desks():
         assert (desk.tracks, desk.in_flight, desk.window.active, len(desk.calls)) == ({}, 0, 0, 0)
 

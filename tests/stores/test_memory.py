@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aiogen import Generation, State
+import pytest
+
+from aiogen import Generation, State, StoreError
 from aiogen.stores.base import Record
 from aiogen.stores.memory import MemoryStore
 
@@ -75,7 +77,9 @@ async def test_finished_jobs_are_forgotten_in_time() -> None:
 
 
 async def test_what_is_not_there_cannot_change() -> None:
-    """A verb for an unknown job does nothing."""
+    """A verb for an unknown job does nothing, and nothing is sent for it."""
     store = MemoryStore()
-    await store.intend("a")
+    await store.retreat("a")
+    with pytest.raises(StoreError, match="no longer to be sent"):
+        await store.intend("a")
     assert await store.get("a") is None
