@@ -51,11 +51,12 @@ class _Part:
     content_type: str = ""
 
     def restart(self) -> None:
-        self.file.seek(0)
-        self.file.truncate()
         self.size, self.head = 0, b""
 
     def write(self, block: bytes) -> None:
+        if self.size == 0:  # here, not in `restart`: this runs off the loop
+            self.file.seek(0)
+            self.file.truncate()
         if len(self.head) < SNIFF_BYTES:
             self.head = (self.head + block)[:SNIFF_BYTES]
         self.file.write(block)
@@ -132,9 +133,7 @@ class Downloader:
             await asyncio.to_thread(_commit, part.file, name, path)
             return path
         except BaseException:
-            part.file.close()
-            with suppress(OSError):
-                os.unlink(name)
+            await asyncio.shield(asyncio.to_thread(_discard, part.file, name))
             raise
 
     async def _fill(self, part: _Part, source: _Source, index: int) -> None:
@@ -330,9 +329,7 @@ async def _open_part(directory: Path, stem: str) -> tuple[BinaryIO, str]:
 
     def drop(made: asyncio.Future[tuple[BinaryIO, str]]) -> None:
         if not made.cancelled() and made.exception() is None:
-            file, name = made.result()
-            file.close()
-            os.unlink(name)
+            asyncio.get_running_loop().run_in_executor(None, _discard, *made.result())
 
     making = asyncio.ensure_future(asyncio.to_thread(make))
     try:
@@ -340,6 +337,13 @@ async def _open_part(directory: Path, stem: str) -> tuple[BinaryIO, str]:
     except asyncio.CancelledError:
         making.add_done_callback(drop)
         raise
+
+
+def _discard(file: BinaryIO, name: str) -> None:
+    with suppress(OSError):  # a full disk does not take what was not written yet
+        file.close()
+    with suppress(OSError):
+        os.unlink(name)
 
 
 def _is_folder(directory: Path) -> bool:

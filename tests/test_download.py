@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,24 @@ async def test_a_disk_that_does_not_take_it(tmp_path: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("aiogen._download.os.fsync", full)
+    with pytest.raises(aiogen.DownloadError, match="No space left on device"):
+        await save(Storage(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_disk_that_does_not_even_take_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the file's buffer cannot be written when it is closed either: nothing is left all the same."""
+
+    class Full(io.BufferedRandom):
+        def write(self, block: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            if not self.closed:
+                super().close()
+                raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("aiogen._download.os.fdopen", lambda number, _: Full(io.FileIO(number, "w+")))
     with pytest.raises(aiogen.DownloadError, match="No space left on device"):
         await save(Storage(), tmp_path)
     assert list(tmp_path.iterdir()) == []
