@@ -101,18 +101,18 @@ class SqliteStore:
             except (sqlite3.Error, OSError) as error:
                 raise trouble(error, self.path, "opened") from error
             self._writer = writer
-        # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
-        me = new_worker()
 
-        def register(c: Connection) -> None:
+        def register(c: Connection) -> str:
+            # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
+            me = new_worker()
             # A program that is started again after a crash need not wait for its old lease to run out.
             for (name,) in c.execute("SELECT id FROM aiogen_worker").fetchall():
                 if is_dead(name):
                     c.execute("DELETE FROM aiogen_worker WHERE id = ?", (name,))
             c.execute("INSERT INTO aiogen_worker VALUES (?, ?)", (me, time.time() + self._lease))
+            return me
 
-        await self._write(register)
-        self._me = me
+        self._me = await self._write(register)
 
     async def beat(self) -> bool:
         """See `Store.beat`.  Also removes what is old."""
