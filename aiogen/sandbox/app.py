@@ -159,7 +159,7 @@ class Sandbox:
         try:
             await runner.cleanup()
         finally:
-            workshop.close()
+            await workshop.close()
 
     def reset(self) -> None:
         """Forgets jobs, files, requests, limits in use, and what the script has counted."""

@@ -46,6 +46,6 @@ class Workshop:
             self._on_shelf -= len(self._shelf.popitem(last=False)[1])
         return content
 
-    def close(self) -> None:
-        """Ends the thread. Waits for what it is just doing: some milliseconds at most, for nobody else is left."""
-        self._thread.shutdown(cancel_futures=True)
+    async def close(self) -> None:
+        """Ends the thread, after what it is just doing."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)

@@ -32,7 +32,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_works_in_a_thread_of_its_own() -> None:
     workshop = Workshop()
     assert await workshop.run(threading.get_ident) != threading.get_ident()
-    workshop.close()
+    await workshop.close()
 
 
 async def test_paints_once_and_keeps_it(painted: list[str]) -> None:
@@ -40,7 +40,7 @@ async def test_paints_once_and_keeps_it(painted: list[str]) -> None:
     for _ in range(3):
         assert await workshop.picture(picture("a")) == b"0123456789"
     assert painted == ["a"]
-    workshop.close()
+    await workshop.close()
 
 
 async def test_wanted_twice_at_once_it_is_kept_once(painted: list[str]) -> None:
@@ -50,7 +50,7 @@ async def test_wanted_twice_at_once_it_is_kept_once(painted: list[str]) -> None:
     painted.clear()
     await workshop.picture(picture("a"))
     assert painted == []
-    workshop.close()
+    await workshop.close()
 
 
 async def test_shelf_is_bounded_and_the_least_used_goes(painted: list[str]) -> None:
@@ -58,18 +58,18 @@ async def test_shelf_is_bounded_and_the_least_used_goes(painted: list[str]) -> N
     for prompt in "abacab":
         await workshop.picture(picture(prompt))
     assert painted == ["a", "b", "c", "b"]
-    workshop.close()
+    await workshop.close()
 
 
 async def test_a_film_is_not_painted(painted: list[str]) -> None:
     workshop = Workshop()
     assert (await workshop.picture(picture("a", "mp4")))[4:8] == b"ftyp"
     assert painted == []
-    workshop.close()
+    await workshop.close()
 
 
 async def test_leaves_no_thread_behind() -> None:
     workshop = Workshop()
     await workshop.run(len, "abc")
-    workshop.close()
+    await workshop.close()
     assert not any(thread.name.startswith("aiogen-sandbox") for thread in threading.enumerate())
