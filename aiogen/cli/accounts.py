@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -84,7 +85,7 @@ class _Finding:
 async def doctor(terminal: Terminal) -> Exit:
     """Which connections there are, and whether they work."""
     versions = {"aiogen": aiogen.__version__, "python": platform.python_version()}
-    versions |= {name: _version(name) for name in _PACKAGES}
+    versions |= await asyncio.to_thread(_versions)
     findings = await asyncio.gather(*(_examine(cls) for cls in PROVIDERS))
     if terminal.as_json:
         terminal.record({"versions": versions})
@@ -130,11 +131,13 @@ def _address(url: str) -> str:
     return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+def _versions() -> dict[str, str]:
+    """Of what is installed; each is looked up in several files."""
+    found = dict.fromkeys(_PACKAGES, "not installed")
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _variables() -> str:
