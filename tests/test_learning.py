@@ -249,6 +249,8 @@ async def test_what_cannot_be_read_is_begun_anew(what: str) -> None:
         paper.pages[name] = json.dumps(spoiled(json.loads(page), what))
         async with aiogen.Session([luma(url, **WIDE)], store=paper) as session:
             await batch(session, range(100, 102))
+    # Two jobs were seen since; with the scores alone spoiled, the six before are still known.
+    assert json.loads(paper.pages[name])["queued"]["seen"] == (8 if "score" in what else 2)
 
 
 # --- how long it may take
