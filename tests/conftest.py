@@ -1,16 +1,43 @@
 """Every test runs on looptime's virtual clock unless it says @pytest.mark.looptime(False).
 
 Start servers and sessions inside the test body, not in async fixtures: the virtual clock runs only there.
+Every test is watched (watchdogs.py): aiogen may not block a loop, and nothing may be left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any
 
 import pytest
+from pytest_asyncio import is_async_test
+from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left, watching_calls
 
 from aiogen.providers import PROVIDERS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: one more than there are processors, for tests in real time mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_timeout_set_timer(settings: Any) -> Generator[None, object, object]:
+    """A loop swallows what is raised in a callback, a timeout as well, so that one is raised again and again."""
+    is_set = yield
+    if hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, min(10.0, settings.timeout))
+    return is_set
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_loop_but_the_tests_own() -> None:
+    """Where no loop was ever set, looptime's look for one would make one, and leave it."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +49,37 @@ def no_keys_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIOGEN_STORE", raising=False)
 
 
+@pytest.fixture(scope="session")
+def blocking_calls() -> Iterator[list[str]]:
+    """What has blocked a loop so far; switched on once, for that takes a while."""
+    with watching_calls() as seen:
+        yield seen
+
+
 @pytest.fixture(autouse=True)
-async def nothing_left_behind() -> AsyncIterator[None]:
-    """No test leaves a task running."""
+def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
+    """No call of aiogen's own holds up a loop, whatever became of it."""
+    blocking_calls.clear()
     yield
-    for _ in range(3):  # closed connections say goodbye in their own callbacks
-        await asyncio.sleep(0)
-    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.done()]
-    assert not left, left
+    assert not blocking_calls, "\n".join(blocking_calls)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """No test leaves a thread, a file or a socket; looked at after its loop, whose own threads end with it."""
+    with no_file_left(), no_thread_left(), no_session_left():
+        yield
+
+
+@pytest.fixture
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """No test leaves a task running."""
+    async with no_task_left():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest, nothing_left_behind: None) -> None:
+    """Only tests with a loop of their own have tasks to leave; the loop ends before threads and files are looked at."""
+    if is_async_test(request.node):
+        request.getfixturevalue("no_task_left_behind")
