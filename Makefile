@@ -11,9 +11,10 @@ help:  ## show these lines
 demo: $(VENV)/.demo  ## set up, then watch sixty generations at two imitated providers
 	$(BIN)/aiogen demo
 
-test: $(VENV)/.test  ## set up, then run every test but the official clients', with coverage
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m "not official"
+# Compiled code is kept: else each worker, and each program that a test starts, compiles everything anew.
+test: export PYTHONDONTWRITEBYTECODE =
+test: $(VENV)/.test  ## set up, then run every test but the official clients', with coverage, on all processors
+	$(BIN)/python -m pytest -q -m "not official" -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox

@@ -484,6 +484,8 @@ async def five_hundred() -> list[tuple[float, str, str]]:
     return studio.seen
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.no_cover
 def test_the_same_again_is_the_same() -> None:
     """Five hundred jobs twice: the same requests, at the same moments, in the same order."""
     logs = []

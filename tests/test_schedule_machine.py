@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -329,7 +330,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         assert all(group.asking == 0 for group in self.schedule._groups.values())
 
 
-TestSchedule = ScheduleMachine.TestCase
+TestSchedule = pytest.mark.no_cover(ScheduleMachine.TestCase)
 TestSchedule.settings = settings(
     deadline=None, derandomize=True, max_examples=25, stateful_step_count=40, report_multiple_bugs=False
 )

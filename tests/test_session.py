@@ -382,6 +382,8 @@ async def test_accounts_are_shared_by_key() -> None:
             assert [job.provider_id is not None for job in jobs] == [True, False, True]
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.no_cover
 @pytest.mark.looptime(noop_cycles=4)
 async def test_five_hundred_at_once_cost_hardly_more_than_one() -> None:
     """All resolve, with one stream of questions each, few tasks, and nothing left open."""
@@ -408,6 +410,8 @@ async def test_five_hundred_at_once_cost_hardly_more_than_one() -> None:
             assert all(b - a >= 0.5 - 1e-6 for a, b in zip(job.polls, job.polls[1:], strict=False))
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.no_cover
 @pytest.mark.looptime(noop_cycles=4)
 async def test_default_limits_earn_no_refusal() -> None:
     """200 jobs behind Luma's own limits end within 5 % of what the limits allow, without one 429."""

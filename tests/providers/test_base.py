@@ -468,6 +468,7 @@ def test_the_longest_id() -> None:
         check_id("x" * 999)
 
 
+@pytest.mark.no_cover  # Hypothesis reads all of Unicode for it
 @given(value=st.text(max_size=40))
 @settings(deadline=None, derandomize=True)
 def test_an_id_is_one_segment_of_a_path(value: str) -> None:

@@ -333,7 +333,7 @@ def test_the_users_durations_are_used() -> None:
         ({"num_images": 0}, "num_images has to be from 1"),
         ({"seed": float("nan")}, r"options\[0\] is nan"),
         ({"negative_prompt": b"x"}, r"options\[1\] is a bytes"),
-        ({"extra": {"a": [object()]}}, r"extra\.a\[0\] is a object"),
+        ({"extra": {"a": [object]}}, r"extra\.a\[0\] is a type"),
         ({"extra": "alchemy"}, "extra"),
         ({"extra": ["alchemy"]}, "extra"),
     ],
