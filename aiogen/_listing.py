@@ -16,6 +16,8 @@ _WORTH = 1.2
 """A page has to promise so many times what the single question promises."""
 _FIRST_REST, _LONGEST_REST = 60.0, 3600.0
 """Seconds without the list after it was refused or was behind; doubled each time."""
+_THROTTLED = 2
+"""After so many refusals in a row for the account's sake the jobs are asked about singly: they must not starve."""
 _CHECK_EVERY = 8
 """After so many pages one job is asked about singly as well, to see that the list is not behind."""
 
@@ -33,6 +35,8 @@ class Listing:
         self._rest_until = -math.inf if page else math.inf
         self._rest = _FIRST_REST
         self._pages = 0
+        self._throttled = 0
+        """So often since the last page it was answered with the account's limit instead."""
         self._over: dict[str, None] = {}
         """The ids that ended last, to see whether the list knows it."""
 
@@ -89,6 +93,7 @@ class Listing:
     def read(self, now: float, offset: int, ids: Sequence[str], expected: Collection[str]) -> set[str]:
         """A page has come; corrects the places, and returns which of the expected ids were not on it."""
         self._pages += 1
+        self._throttled = 0
         missing = set(expected) - set(ids)
         drifts = sorted(self._places[key] + offset + i - self._made for i, key in enumerate(ids) if key in self._places)
         drift = drifts[len(drifts) // 2] if drifts else 0
@@ -119,6 +124,13 @@ class Listing:
         """The list cannot be had, or is behind: do without for a while, longer each time."""
         self._rest_until = now + self._rest
         self._rest = min(_LONGEST_REST, 2.0 * self._rest)
+
+    def throttled(self, now: float) -> None:
+        """The account has to slow down, or the vendor is overloaded.  If that goes on, it may be the list alone."""
+        self._throttled += 1
+        if self._throttled >= _THROTTLED:
+            self._throttled = 0
+            self.refused(now)
 
     def unplace(self, key: str) -> None:
         """Nobody knows where it stands."""

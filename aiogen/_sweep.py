@@ -37,7 +37,9 @@ async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset:
     except AiogenError as error:
         now = hub.clock.now()
         logger.debug("the list of %s: %s", provider.name, error)
-        if not desk.refused(error, now, sent_at=sent_at):
+        if desk.refused(error, now, sent_at=sent_at):
+            desk.listing.throttled(now)
+        else:
             desk.listing.refused(now)
         put_back(hub, desk, keys)
     else:
