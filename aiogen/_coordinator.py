@@ -228,10 +228,15 @@ class Coordinator:
 
     async def watch(self, job: Job) -> None:
         """Wait for a job that another process owns: its end is read in the ledger."""
+        self.give_away(job)
+        await self.ledger.look(anyway=True)
+
+    def give_away(self, job: Job) -> None:
+        """Another process sends and follows it from now on; whoever waits here is told what the ledger tells."""
         self._watched[job.id] = job
         self._deadlines.put(job, self.clock.now() + job.timeout)
+        self.ledger.attend()
         self.kick()
-        await self.ledger.look(anyway=True)
 
     def _seen(self, record: Record) -> None:
         job = self._watched.get(record.id)
@@ -258,12 +263,12 @@ class Coordinator:
     def _lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
         for desk in self._desks.values():
-            jobs = desk.drain()
+            for job in desk.drain():
+                self.give_away(job)
             for track in list(desk.tracks.values()):
-                jobs += [job for job in track.jobs if not job.done]
                 self._leave(desk, track)
-            for job in jobs:
-                self._watched[job.id] = job
+                self._watched |= {job.id: job for job in track.jobs if not job.done}
+        self.ledger.attend()
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
@@ -631,11 +636,12 @@ class Coordinator:
             self.end(job, outcomes.timed_out(job, job.timeout, None))
             return
         if track is None:
-            if job.state is State.PENDING:
+            if job.state is State.PENDING and not self.ledger.is_fenced(self.clock.now()):
                 # Out of the ledger, too: the next session must not send what somebody may submit again.
                 self._spawn(self.withdraw(job, outcomes.timed_out(job, self.limits.queue_timeout, None)))
             else:
-                # A create in flight ends by its own timeout, and then says how.
+                # A create in flight ends by its own timeout, and then says how.  While fenced nobody here can tell
+                # whether another process has sent it.
                 self._deadlines.put(job, self.clock.now() + 1.0)
             return
         self.end(job, outcomes.timed_out(job, job.timeout, track.last_error))

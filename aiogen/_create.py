@@ -19,6 +19,7 @@ from aiogen._retry import Verdict, judge_create
 from aiogen._wire import Accepted, Quota, Submission, Ticket
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.models import State
+from aiogen.stores.base import TakenOver
 
 if TYPE_CHECKING:
     from aiogen._coordinator import Coordinator
@@ -36,6 +37,12 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         try:
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
             wait = await hub.store.intend(job.id, desk.room())
+        except TakenOver:
+            # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
+            desk.withheld(weight)
+            if not job.done:
+                hub.give_away(job)
+            return
         except Exception as error:
             desk.withheld(weight)
             trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
@@ -96,19 +103,30 @@ async def _accept(
     if accepted.quota is not None:
         _learn(desk, job, accepted.quota, submission.tariff, alone=alone and not hub.ledger.peers)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    await hub.ledger.note(partial(hub.store.confirm, job.id, snapshot.provider_id, state, at))
+    is_ours = True
+
+    async def confirm() -> None:
+        nonlocal is_ours
+        is_ours = await hub.store.confirm(job.id, snapshot.provider_id, state, at) is not False
+
+    await hub.ledger.note(confirm)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
         kind=submission.kind,
         outputs=submission.outputs,
     )
-    track = hub.follow(desk, job, ticket, submission.typical, weight=weight, is_ours=True)
-    track.state = state
+    if is_ours:
+        track = hub.follow(desk, job, ticket, submission.typical, weight=weight, is_ours=True)
+        track.state = state
+    else:
+        # It stood still before the answer came: whoever takes the job up asks about it.
+        desk.window.ended(weight)
+        hub.give_away(job)
     # Last: whoever hears of it can ask how long it will take.
     generation = outcomes.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
-    if snapshot.state.is_terminal:
+    if snapshot.state.is_terminal and is_ours:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)
 

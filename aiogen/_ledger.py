@@ -13,7 +13,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 
-from aiogen._clock import Clock
+from aiogen._clock import TICK, Clock
 from aiogen.stores.base import Lane, Record, Store, Wanted
 
 logger = logging.getLogger("aiogen")
@@ -61,6 +61,9 @@ class Ledger:
         self._failed_at = -math.inf
         """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
+        self._unlooked = False
+        """Somebody waits for a job of another process that was not looked for yet."""
+        self._woken = asyncio.Event()
         self._writing = asyncio.Lock()
 
     @property
@@ -97,22 +100,36 @@ class Ledger:
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
     async def note(self, write: Write) -> None:
-        """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises."""
-        self._owed.append(write)
-        await self.catch_up()
+        """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises.
+
+        Facts about different jobs are written side by side; only behind what is owed they keep their order.
+        """
+        if self._owed:
+            self._owed.append(write)
+            await self.catch_up()
+            return
+        took = False
+        try:
+            took = await self._took(write)
+        finally:
+            if not took:  # also when whoever noted it was cancelled
+                self._owed.append(write)
 
     async def catch_up(self) -> None:
         """Write what is owed, in order."""
         async with self._writing:
-            while self._owed:
-                try:
-                    await self._owed[0]()
-                except Exception as trouble:
-                    if not self.is_shared or not getattr(trouble, "retryable", False):
-                        logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
-                    if self.is_shared:
-                        return
+            while self._owed and await self._took(self._owed[0]):
                 self._owed.popleft()
+
+    async def _took(self, write: Write) -> bool:
+        """False if it has to be tried again."""
+        try:
+            await write()
+        except Exception as trouble:
+            if not self.is_shared or not getattr(trouble, "retryable", False):
+                logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
+            return not self.is_shared
+        return True
 
     async def close(self) -> None:
         """Stop renewing; the rest is the store's."""
@@ -126,7 +143,9 @@ class Ledger:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)
         looked_at = self._clock.now()
         while True:
-            await asyncio.sleep(min(pause, _WATCHED_EVERY) if self.watched() else pause)
+            now = self._clock.now()
+            # Counted from when it began: taking up thousands of jobs must not put off the next heartbeat.
+            await self._rest(min(_WATCHED_EVERY if self.watched() else pause, looked_at + pause + TICK - now))
             try:
                 if self.watched():
                     await self.look()
@@ -143,6 +162,20 @@ class Ledger:
             except Exception as trouble:
                 self._failed_at = self._clock.now()
                 logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+
+    def attend(self) -> None:
+        """Somebody waits for a job of another process since just now: look soon, whoever has written."""
+        self._unlooked = True
+        self._woken.set()
+
+    async def _rest(self, seconds: float) -> None:
+        """So long, or until there is something to look for."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
 
     async def _count_peers(self) -> None:
         self.peers, before = await self._store.peers(), self.peers
@@ -166,8 +199,9 @@ class Ledger:
 
     async def look(self, *, anyway: bool = False) -> None:
         """How the jobs of other processes stand, if anybody has written since."""
-        if not await self._store.changed() and not anyway:
+        if not await self._store.changed() and not anyway and not self._unlooked:
             return
+        self._unlooked = False
         wanted = self.watched()
         for i in range(0, len(wanted), _AT_ONCE):
             for record in await self._store.find(Wanted(ids=wanted[i : i + _AT_ONCE], limit=_AT_ONCE)):

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import attrs
 
 from aiogen._wire import Submission
+from aiogen.errors import StoreError
 from aiogen.models import Generation, State
 
 ADOPTED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
@@ -94,6 +95,10 @@ class Wanted:
     """At most so many, the newest first."""
 
 
+class TakenOver(StoreError):
+    """Another process owns the job by now, or it is over: it is not ours to send."""
+
+
 class Store(Protocol):
     """The ledger.
 
@@ -135,12 +140,14 @@ class Store(Protocol):
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
 
         Raises:
-            StoreError: it could not be written, or the job is no longer ours.
+            TakenOver: the job is no longer ours.
+            StoreError: it could not be written.
         """
         ...
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
-        """The vendor accepted it."""
+    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+        """The vendor accepted it; False if it is not ours to follow, because we were away for too long."""
+        ...
 
     async def retreat(self, job_id: str) -> None:
         """The create surely was not carried out: pending again."""

@@ -75,11 +75,12 @@ class MemoryStore:
         self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.now(UTC))
         return 0.0
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
+    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
         """See `Store.confirm`."""
         record = self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at)
         if record is not None:
             self._ids[record.account, provider_id] = job_id
+        return True
 
     async def retreat(self, job_id: str) -> None:
         """See `Store.retreat`."""

@@ -25,7 +25,7 @@ from aiogen.stores import _rows as rows
 from aiogen.stores import _sharing as sharing
 from aiogen.stores._file import connect, is_dead, new_worker, trouble
 from aiogen.stores._writer import Writer
-from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
+from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, TakenOver, Wanted
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("aiogen")
@@ -195,32 +195,40 @@ class SqliteStore:
 
         def intend(c: Connection) -> float | None:
             now = time.time()
+            ours = c.execute(
+                "SELECT 1 FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+                (job_id, self._me, str(State.PENDING)),
+            ).fetchone()
+            if ours is None:
+                return None  # asked first: nobody waits for a place for what another one sends
             wait = sharing.wait_for(c, self._me, job_id, room, now)
             if wait > 0.0:
                 return wait
-            moved = c.execute(
-                "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? "
-                "WHERE id = ? AND owner = ? AND state = ?",
-                (str(State.SUBMITTING), now, self._me, job_id, self._me, str(State.PENDING)),
-            ).rowcount
-            return 0.0 if moved else None
+            c.execute(
+                "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
+                (str(State.SUBMITTING), now, self._me, job_id),
+            )
+            return 0.0
 
         wait = await self._write(intend)
         if wait is None:
-            raise StoreError(f"Job {job_id} is no longer this process's to send: another one has taken it over.")
+            raise TakenOver(f"Job {job_id} is no longer this process's to send: another one has taken it over.")
         return wait
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> None:
+    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
         """See `Store.confirm`."""
-        await self._write(
-            lambda c: (
-                c.execute(
-                    "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = coalesce(owner, ?) "
-                    "WHERE id = ? AND finished_at IS NULL",
-                    (str(state), provider_id, accepted_at.timestamp(), self._owner(c), job_id),
-                ).rowcount
+
+        def confirm(c: Connection) -> bool:
+            me = self._owner(c)
+            c.execute(
+                "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = coalesce(owner, ?) "
+                "WHERE id = ? AND finished_at IS NULL",
+                (str(state), provider_id, accepted_at.timestamp(), me, job_id),
             )
-        )
+            found = c.execute("SELECT owner FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
+            return me is not None and (found is None or found[0] == me)
+
+        return await self._write(confirm)
 
     async def retreat(self, job_id: str) -> None:
         """See `Store.retreat`.  The vendor did not count it, so neither do other workers."""
@@ -277,12 +285,17 @@ class SqliteStore:
 
         def settle(c: Connection) -> None:
             now = time.time()
+            me = self._owner(c)
             for state, result, finished_at, provider_id, job_id in settled:
-                # Whoever saw it first: what is over stays as it is.
+                # Whoever saw it first: what is over stays as it is.  That it was not sent only its owner knows.
                 first = c.execute(
                     "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
-                    "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL",
-                    (state, result, finished_at or now, now + self._keep_finished, provider_id, job_id),
+                    "owner = NULL, provider_id = coalesce(provider_id, ?) "
+                    "WHERE id = ? AND finished_at IS NULL AND (? IS NOT NULL OR owner IS NULL OR owner = ?)",
+                    (
+                        *(state, result, finished_at or now, now + self._keep_finished, provider_id),
+                        *(job_id, provider_id, me),
+                    ),
                 ).rowcount
                 if first:
                     c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, job_id))
@@ -337,6 +350,9 @@ class SqliteStore:
 
         def due(c: Connection) -> list[tuple[str, Generation, int]]:
             now = time.time()
+            owner = self._owner(c)
+            if owner is None:
+                return []  # a claim of the dead would hold nobody else off
             found = c.execute(
                 "SELECT d.job, d.handler, d.attempts, j.result "
                 "FROM aiogen_delivery d JOIN aiogen_job j ON j.id = d.job "
@@ -344,7 +360,6 @@ class SqliteStore:
                 "ORDER BY d.next_at LIMIT ?",
                 (now, *handlers, limit),
             ).fetchall()
-            owner = self._owner(c)
             claimed = [(owner, job, handler) for job, handler, _, _ in found]
             c.executemany(
                 "UPDATE aiogen_delivery SET attempts = attempts + 1, owner = ? WHERE job = ? AND handler = ?", claimed
