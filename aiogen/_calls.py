@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from aiogen import _outcomes as outcomes
-from aiogen._poll import observe
+from aiogen._poll import about_it, observe
 from aiogen._wire import Exchange, Snapshot, Ticket
 from aiogen.errors import AiogenError, NotFound, SessionClosed
 from aiogen.models import Account, Generation
@@ -57,7 +57,7 @@ class Calls:
         track = hub.tracked(provider, provider_id)
         ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
         try:
-            snapshot = await self._read(provider, lambda: provider.get(ticket))
+            snapshot = await self._read(provider, lambda: about_it(provider.get(ticket), provider_id))
         except AiogenError as error:
             raise error.about(provider_id=provider_id) from error.__cause__
         if track is not None and hub.tracked(provider, provider_id) is track:

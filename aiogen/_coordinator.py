@@ -207,7 +207,8 @@ class Coordinator:
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
         elif record.provider_id is not None:
             weight = submission.weight if submission is not None else 1
-            desk.window.follow(weight)
+            if record.provider_id not in desk.tracks:  # else it is followed for somebody who attached it, and counted
+                desk.window.follow(weight)
             ticket = Ticket(provider_id=record.provider_id)
             if submission is not None:
                 ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
@@ -233,9 +234,14 @@ class Coordinator:
 
     def give_away(self, job: Job) -> None:
         """Another process sends and follows it from now on; whoever waits here is told what the ledger tells."""
-        self._watched[job.id] = job
-        self._deadlines.put(job, self.clock.now() + job.timeout)
+        self._watch(job)
         self.ledger.attend()
+
+    def _watch(self, job: Job) -> None:
+        self._watched[job.id] = job
+        # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
+        patience = job.timeout if job.provider_id is not None else self.limits.queue_timeout
+        self._deadlines.put(job, self.clock.now() + patience)
         self.kick()
 
     def _seen(self, record: Record) -> None:
@@ -252,8 +258,11 @@ class Coordinator:
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
         else:
+            is_accepted = job.provider_id is None and record.provider_id is not None
             now = attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id)
             job._update(now, at, skips=True)
+            if is_accepted:
+                self._watch(job)
 
     def _joined(self) -> None:
         """We are not alone any more."""
@@ -274,6 +283,8 @@ class Coordinator:
         """Withdraw it for its user, if it still waits here."""
         if job.done or job.state is not State.PENDING or job.id in self._watched:
             return False
+        if not self.ledger.is_sure(self.clock.now()):
+            return False  # another process may own it by now, and have sent it
         await self.withdraw(job, outcomes.withdrawn(job))
         return True
 
@@ -291,6 +302,7 @@ class Coordinator:
         job._update(ended, at)
         self.end(job, error)
         await self.ledger.note(partial(self.store.settle, [ended]))
+        self.deliveries.wake()
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
         """What is followed under the vendor's id."""
@@ -335,7 +347,13 @@ class Coordinator:
         for poll in self._polls:
             poll.cancel()
         try:
-            while running := self._creates | self._polls | self._writings:
+            while running := self._polls | self._writings:
+                await asyncio.wait(running)
+            # Nothing more will be heard of what runs: only creates are waited for.
+            for job in self.jobs():
+                if job.provider_id is not None or job.id in self._watched:
+                    self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+            while running := self._creates | self._writings:
                 await asyncio.wait(running)
         finally:
             # Here only if the leaving itself was cancelled: creates without an answer then end as unknown.
@@ -630,23 +648,30 @@ class Coordinator:
             self._desks[due.job._provider.account].schedule.ask_now(due.job.provider_id or "", self.clock.now())
             return
         job = due
+        if self._watched.pop(job.id, None) is not None:
+            late = outcomes.timed_out(job, job.timeout, None)
+            self.end(job, late if job.provider_id else outcomes.still_elsewhere(job, self.limits.queue_timeout))
+            return
         desk = self._desks[job._provider.account]
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
-        if self._watched.pop(job.id, None) is not None:
-            self.end(job, outcomes.timed_out(job, job.timeout, None))
-            return
         if track is None:
-            if job.state is State.PENDING and not self.ledger.is_fenced(self.clock.now()):
-                # Out of the ledger, too: the next session must not send what somebody may submit again.
-                self._spawn(self.withdraw(job, outcomes.timed_out(job, self.limits.queue_timeout, None)))
-            else:
-                # A create in flight ends by its own timeout, and then says how.  While fenced nobody here can tell
-                # whether another process has sent it.
-                self._deadlines.put(job, self.clock.now() + 1.0)
+            self._expire_unsent(job, self.clock.now())
             return
         self.end(job, outcomes.timed_out(job, job.timeout, track.last_error))
         if not track.is_awaited:
             desk.schedule.slow_down(track.ticket.provider_id, _DRAIN_SECONDS)
+
+    def _expire_unsent(self, job: Job, now: float) -> None:
+        patience = self.limits.queue_timeout
+        if job.state is not State.PENDING or self.ledger.is_fenced(now):
+            # A create in flight ends by its own timeout, and then says how.  And who has just stood still asks the
+            # ledger first whose job it is by now.
+            self._deadlines.put(job, now + 1.0)
+        elif self.ledger.is_sure(now):
+            # Out of the ledger, too: the next session must not send what somebody may submit again.
+            self._spawn(self.withdraw(job, outcomes.timed_out(job, patience, None)))
+        else:
+            self.end(job, outcomes.still_elsewhere(job, patience))
 
     def drained(self, desk: AccountDesk, track: Track) -> bool:
         """True, and no longer followed, if nobody has waited for it for long enough."""

@@ -9,7 +9,7 @@ from aiogen import _outcomes as outcomes
 from aiogen._job import Job
 from aiogen._wire import Submission
 from aiogen.errors import ConfigurationError
-from aiogen.models import Generation
+from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ATTACHED_TIMEOUT = 600.0
 """Seconds for which a generation is followed of which nobody said how long it may take."""
+_UNSENT = (State.PENDING, State.SUBMITTING)
 
 
 class Handles:
@@ -86,11 +87,12 @@ class Handles:
     async def find(self, job_id: str) -> Job | None:
         """See `Session.job`."""
         hub = self._hub
-        if (job := self._jobs.get(job_id)) is not None:
+        job = self._jobs.get(job_id)
+        if job is not None and not (job.done and job.state in _UNSENT):  # else we waited in vain for another process
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
-        if record is None or job_id in self._jobs:  # taken up just now
+        if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
         job = self.revived(record)
         if job is None:

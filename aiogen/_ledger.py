@@ -99,6 +99,11 @@ class Ledger:
         known_at = max(self._beaten_at, self._failed_at)
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
+    def is_sure(self, now: float) -> bool:
+        """True if nobody can have taken over what is ours."""
+        lease = self._store.lease
+        return not self._is_open or lease is None or now <= self._beaten_at + _FENCE * lease
+
     async def note(self, write: Write) -> None:
         """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises.
 

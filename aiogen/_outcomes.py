@@ -129,6 +129,15 @@ def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenE
     return about(job, GenerationTimeout(text, timeout=seconds))
 
 
+def still_elsewhere(job: Job, seconds: float) -> AiogenError:
+    """It waits for its turn, and in another process as far as is known."""
+    text = (
+        f"Job {job.id} was still {job.state} after {seconds:g} s, and is another process's, or may be by now: it may "
+        f"still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it again."
+    )
+    return about(job, GenerationTimeout(text, timeout=seconds))
+
+
 def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
     """The create's answer never came."""
     fingerprint = job.submission.fingerprint() if job.submission is not None else ""

@@ -10,7 +10,7 @@ from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk, Track
 from aiogen._retry import delay
 from aiogen._states import observed
-from aiogen._wire import Failure, Snapshot
+from aiogen._wire import Exchange, Failure, Snapshot
 from aiogen.errors import (
     AiogenError,
     AuthenticationError,
@@ -37,11 +37,8 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
     key = track.ticket.provider_id
     sent_at = hub.clock.now()
     try:
-        snapshot, number = await hub.transport.look(track.provider, track.provider.get(track.ticket), track.last_answer)
-        if snapshot is not None and snapshot.provider_id.lower() != key.lower():
-            raise ProtocolError(
-                f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id"
-            )
+        question = about_it(track.provider.get(track.ticket), key)
+        snapshot, number = await hub.transport.look(track.provider, question, track.last_answer)
     except AiogenError as error:
         if desk.tracks.get(key) is track:  # else it ended meanwhile, by another reading
             await _unanswered(hub, desk, track, error, sent_at)
@@ -57,6 +54,14 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
         if not snapshot.state.is_terminal:
             track.last_answer = number
         await observe(hub, desk, track, snapshot, sent_at=sent_at)
+
+
+def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
+    """The same question; an answer about another generation is none, for whatever stands between may mix them up."""
+    snapshot = yield from question
+    if snapshot.provider_id.lower() != key.lower():
+        raise ProtocolError(f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id")
+    return snapshot
 
 
 async def observe(

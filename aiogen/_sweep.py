@@ -28,10 +28,12 @@ async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset:
     """
     sent_at = hub.clock.now()
     try:
-        async with desk.looking_up:
-            if desk.user_id is None:
-                await _look_up(hub, desk, provider)
-                sent_at = hub.clock.now()
+        if desk.user_id is None:
+            async with desk.looking_up:
+                if desk.user_id is None:
+                    await _look_up(hub, desk, provider)
+            await hub.turn(desk)  # by now the account may have to wait
+            sent_at = hub.clock.now()
         limit = provider.capabilities.list_page
         page = await hub.transport.perform(provider, provider.list(desk.user_id, offset, limit))
     except AiogenError as error:
@@ -62,7 +64,6 @@ async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> N
     if account.concurrency_slots is not None:
         # More slots than was thought were there before, too.
         hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now(), always=True)
-    desk.request_sent(hub.clock.now())
 
 
 async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:

@@ -60,8 +60,9 @@ class Transport:
     ) -> None:
         self.clock = clock
         self._submit_timeout, self._read_timeout = (
-            # Exact: aiohttp would round anything above five seconds up to whole ones.
-            aiohttp.ClientTimeout(total=total, connect=timeouts.connect, ceil_threshold=math.inf)
+            # Exact: aiohttp would round anything above five seconds up to whole ones.  Connecting ends first, for it
+            # alone tells that nothing was sent.
+            aiohttp.ClientTimeout(total=total, connect=min(timeouts.connect, 0.9 * total), ceil_threshold=math.inf)
             for total in (timeouts.submit, timeouts.read)
         )
         self._max_answer_bytes = max_answer_bytes

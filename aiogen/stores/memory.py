@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ class MemoryStore:
         record = self._records.get(job_id)
         if record is None or record.state is not State.PENDING:
             raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
-        self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.now(UTC))
+        self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.fromtimestamp(time.time(), UTC))
         return 0.0
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
@@ -98,7 +99,7 @@ class MemoryStore:
         if provider_id is None:
             return self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
         self._ids[record.account, provider_id] = job_id
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(time.time(), UTC)
         return self._change(job_id, state=State.QUEUED, provider_id=provider_id, accepted_at=now, owner=_ME)
 
     async def settle(self, ended: Sequence[Generation]) -> None:

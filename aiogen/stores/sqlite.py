@@ -285,16 +285,16 @@ class SqliteStore:
 
         def settle(c: Connection) -> None:
             now = time.time()
-            me = self._owner(c)
             for state, result, finished_at, provider_id, job_id in settled:
-                # Whoever saw it first: what is over stays as it is.  That it was not sent only its owner knows.
+                # Whoever saw it first: what is over stays as it is.  But that it was not sent, and will not be, is for
+                # its owner to say: somebody else may have sent it meanwhile.
                 first = c.execute(
                     "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
-                    "owner = NULL, provider_id = coalesce(provider_id, ?) "
-                    "WHERE id = ? AND finished_at IS NULL AND (? IS NOT NULL OR owner IS NULL OR owner = ?)",
+                    "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
+                    "AND (? IS NOT NULL OR ? IN (owner, submitter) OR (owner IS NULL AND state = ?))",
                     (
-                        *(state, result, finished_at or now, now + self._keep_finished, provider_id),
-                        *(job_id, provider_id, me),
+                        *(state, result, finished_at or now, now + self._keep_finished),
+                        *(provider_id, job_id, provider_id, self._me, str(State.PENDING)),
                     ),
                 ).rowcount
                 if first:
