@@ -21,6 +21,9 @@ from aiogen.errors import ProtocolError
 from aiogen.models import Account, Action, Cost, FailureCode, Output, State
 
 T = TypeVar("T")
+_LONGEST_WAIT = 7 * 86_400.0
+"""Seconds; who asks for more than a week means something else, and the account is not shut for it."""
+_MANY = 1_000_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -223,7 +226,7 @@ def retry_after(response: Response) -> float | None:
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
         seconds = when.timestamp() - _sent_at(response)
-    if seconds != seconds or seconds == float("inf"):
+    if not seconds <= _LONGEST_WAIT:  # no number, or a moment where seconds belong
         return None
     return max(0.0, seconds)
 
@@ -237,11 +240,12 @@ def _sent_at(response: Response) -> float:
 
 
 def whole_number(value: str | None) -> int | None:
-    """A header's value as a number, or None."""
+    """A header's value as a number; None if it is none, or one that counts nothing in this world."""
     try:
-        return int(value) if value is not None else None
+        number = int(value) if value is not None else None
     except ValueError:
         return None
+    return number if number is None or abs(number) < _MANY else None
 
 
 def parse_time(value: object) -> datetime | None:

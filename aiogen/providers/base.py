@@ -241,8 +241,8 @@ def _by_status(status: int) -> type[APIError]:
         return NotFound
     if status == 429:
         return RateLimited
-    if status >= 500 or status == 408:
-        return ProviderError
+    if status >= 500 or status < 400 or status == 408:
+        return ProviderError  # below 400 only what no vendor sends; it says nothing about the request
     return InvalidRequest
 
 

@@ -333,7 +333,7 @@ class Leonardo(Provider):
             user_id=user_id,
             username=username,
             balances={k: v for k, v in details.items() if k.lower().endswith("tokens") and v is not None},
-            concurrency_slots=slots if isinstance(slots, int) else None,
+            concurrency_slots=slots if type(slots) is int and 0 < slots < 1_000_000 else None,
             raw=document,
         )
 
@@ -473,7 +473,7 @@ def _graphql(error: Any) -> _Error:
     elif isinstance(details, str) and not details.startswith("An error occurred"):
         message = details
     status = extensions.get("statusCode") or inner.get("statusCode") or error.get("statusCode")
-    if isinstance(status, str) and status.isdecimal():
+    if isinstance(status, str) and re.fullmatch("[0-9]{3}", status):
         status = int(status)
     return _Error(
         message=str(message),
@@ -498,9 +498,10 @@ def _created(document: Any) -> dict[str, Any] | None:
         return None
     for candidate in (*(document.get(name) for name in _CREATED), document):
         if isinstance(candidate, dict):
-            found = candidate.get("generationId")
-            if isinstance(found, str) and found.strip():
-                return candidate
+            try:
+                return {**candidate, "generationId": check_id(candidate.get("generationId"))}
+            except InputError:
+                continue  # none, or one that cannot be asked about
     return None
 
 

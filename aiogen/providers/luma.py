@@ -295,10 +295,19 @@ class Luma(Provider):
         response = yield self.request("create", "POST", "/generations", body=submission.body)
         if not 200 <= response.status < 300:
             raise self._refusal(response, "create")
-        snapshot = self._snapshot(response, "create")
+        name = _name(response)
+        try:
+            snapshot = self._snapshot(response, "create")
+        except ProtocolError:
+            if name is None:
+                raise
+            # Whatever else is wrong with it: that job runs and is paid for.
+            snapshot = Snapshot(provider_id=name, state=State.QUEUED, kind=submission.kind)
+        if name is None:
+            raise unreadable(response, "create", "an id that cannot be asked about", "$.id")
         headers = response.headers
         return Accepted(
-            snapshot=snapshot,
+            snapshot=attrs.evolve(snapshot, provider_id=name),
             quota=Quota(
                 limit=whole_number(headers.get("x-ratelimit-limit")),
                 remaining=whole_number(headers.get("x-ratelimit-remaining")),
@@ -356,6 +365,14 @@ class Luma(Provider):
             return self.refusal(response, verb, details, code=FailureCode.PROVIDER_ERROR)
         code = FailureCode.IMAGE_TOO_LARGE if response.status == 413 else None
         return self.refusal(response, verb, details, code=code)
+
+
+def _name(response: Response) -> str | None:
+    """The id in an answer to a create, if it can be asked about."""
+    try:
+        return check_id(parse_object(response, "create").get("id"))
+    except (ProtocolError, InputError):
+        return None
 
 
 def _outputs(items: list[dict[str, Any]], received_at: float) -> tuple[Output, ...]:

@@ -446,6 +446,7 @@ def test_an_acceptance_knows_its_kind() -> None:
         {"generate": {"generationId": None}},
         {"generate": {"generationId": ""}},
         {"generate": {"generationId": 5}},
+        {"generate": {"generationId": "a/b"}},
         {"generate": V6},
         {"id": V6},
         [],

@@ -773,8 +773,14 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("verb", ["create", "retrieve"])
-@pytest.mark.parametrize(("body", "what", "path"), UNREADABLE, ids=[repr(body)[:50] for body, *_ in UNREADABLE])
+def names_a_job(body: Any) -> bool:
+    return isinstance(body, dict) and body.get("id") == ID
+
+
+@pytest.mark.parametrize(
+    ("body", "what", "path", "verb"),
+    [(*case, verb) for case in UNREADABLE for verb in ("create", "retrieve")[names_a_job(case[0]) :]],
+)
 def test_an_answer_that_cannot_be_read(body: Any, what: str, path: str, verb: str) -> None:
     """A 2xx with anything but a generation is an error that names what came, where, and with which status."""
     error = complaint(answer(body, status=203), verb)
@@ -782,6 +788,20 @@ def test_an_answer_that_cannot_be_read(body: Any, what: str, path: str, verb: st
     assert (error.status, error.path) == (203, path)
     assert f"Cannot read the answer to {verb!r}: HTTP 203 with " in str(error)
     assert what in str(error)
+
+
+@pytest.mark.parametrize("body", [body for body, *_ in UNREADABLE if names_a_job(body)])
+def test_a_create_that_names_a_job_has_taken_it(body: Any) -> None:
+    """Whatever else is wrong with the answer: it runs and is paid for, and the next reading says the rest."""
+    snapshot = created(answer(body, status=203)).snapshot
+    assert snapshot == Snapshot(provider_id=ID, state=State.QUEUED, kind="image")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "x" * 257, "\ud800", "\n\x00"])
+def test_a_create_that_names_what_is_no_id(name: str) -> None:
+    """Nobody could ask about it: whether something runs is not known."""
+    error = complaint(answer({"id": name, "state": "queued"}, status=201))
+    assert (type(error), error.path) == (ProtocolError, "$.id")
 
 
 @pytest.mark.parametrize(
