@@ -26,6 +26,7 @@ class Worker:
         self.pid = process.pid
         self.said: list[dict[str, Any]] = []
         self._process = process
+        self._is_silent = False
         self._news = asyncio.Condition()
 
     async def tell(self, do: str, **more: Any) -> None:
@@ -41,7 +42,8 @@ class Worker:
     async def hears(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """The same, once that was said so often."""
         async with self._news:
-            await self._news.wait_for(lambda: len(self.heard(event)) >= count)
+            await self._news.wait_for(lambda: len(self.heard(event)) >= count or self._is_silent)
+        assert len(self.heard(event)) >= count, f"{self.name} has ended, and said only {self.said[-5:]}"
         return self.heard(event)
 
     def stop(self) -> None:
@@ -63,6 +65,9 @@ class Worker:
             async with self._news:
                 self.said.append(json.loads(line))
                 self._news.notify_all()
+        async with self._news:
+            self._is_silent = True
+            self._news.notify_all()
 
     async def leave(self) -> None:
         """It leaves its session, and ends without an error."""

@@ -102,12 +102,15 @@ async def main(config: dict[str, Any]) -> None:
     )
     lines = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    async with aiogen.Session([provider], store=store, **config["session"]) as session:
-        program, under_way = Program(session), set[asyncio.Task[None]]()
+    # What fails in the program ends it, so that the test need not wait for what will never be said.
+    async with (
+        asyncio.TaskGroup() as under_way,
+        aiogen.Session([provider], store=store, **config["session"]) as session,
+    ):
+        program = Program(session)
         async for line in lines:
             task = json.loads(line)
-            under_way.add(asyncio.create_task(getattr(program, task.pop("do"))(**task)))
-    await asyncio.gather(*under_way)
+            under_way.create_task(getattr(program, task.pop("do"))(**task))
 
 
 if __name__ == "__main__":
