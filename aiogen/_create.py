@@ -35,6 +35,8 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
     was_alone = desk.creates_in_flight == 1
     try:
         try:
+            # What is owed may be about this job: that it is pending again.
+            await hub.ledger.catch_up_if_behind()
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
             wait = await hub.store.intend(job.id, desk.room())
         except TakenOver:
@@ -56,6 +58,12 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         if job.done:
             # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
             desk.withheld(weight)
+            return
+        if desk.window.holds_creates(hub.clock.now()):
+            # Another one was refused meanwhile: not before the vendor says so, however long the intent took.
+            desk.withheld(weight)
+            await hub.ledger.note(partial(hub.store.retreat, job.id))
+            _back_into_line(hub, desk, number, job)
             return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()

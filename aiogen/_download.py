@@ -20,6 +20,7 @@ import attrs
 from aiogen._media import EXTENSIONS, SNIFF_BYTES, sniff
 from aiogen._retry import delay
 from aiogen._transport import USER_AGENT, Transport
+from aiogen._wire import Response, retry_after
 from aiogen.errors import AiogenError, DownloadError, InputError
 from aiogen.models import Action, Generation, Output, State
 from aiogen.providers.base import is_this_machine
@@ -38,6 +39,11 @@ class _Expired(Exception):
 
 class _Broken(Exception):
     """The bytes stopped coming, or storage failed; trying again may help."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after or 0.0
+        """Seconds that the storage asks to wait."""
 
 
 @attrs.define
@@ -157,7 +163,7 @@ class Downloader:
                 await source.refresh(output)
             except _Broken as error:
                 failures += 1
-                if failures >= self._attempts:
+                if failures >= self._attempts or error.retry_after > self._timeout:
                     raise DownloadError(
                         f"Output {index} of generation {source.generation.provider_id} could not be downloaded "
                         f"in {failures} attempts: {error}",
@@ -166,7 +172,7 @@ class Downloader:
                     ) from error
                 # Progress gives a new right to an expired url, too: an hour may have passed.
                 refreshed = False
-                await asyncio.sleep(delay(failures, draw=random.uniform))
+                await asyncio.sleep(error.retry_after + delay(failures, draw=random.uniform))
 
     async def _stream(self, part: _Part, url: str, source: _Source) -> None:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -210,7 +216,8 @@ class Downloader:
             part.etag = None
             raise _Broken("the file has changed meanwhile")
         if status in (408, 425, 429) or status >= 500:
-            raise _Broken(f"the storage answered HTTP {status}")
+            told = Response(status=status, headers=answer.headers, body=b"", received_at=self._transport.clock.wall())
+            raise _Broken(f"the storage answered HTTP {status}", retry_after(told))
         if status not in (200, 206):
             raise DownloadError(
                 f"The storage answered HTTP {status} for an output of generation {source.generation.provider_id}.",

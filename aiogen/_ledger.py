@@ -55,6 +55,8 @@ class Ledger:
         self.peers = 0
         """Other processes on this ledger, as of the last look."""
         self._owed: deque[Write] = deque()
+        self._is_behind = False
+        """What is owed could not be written at the last try."""
         self._opening = asyncio.Lock()
         self._is_open = False
         self._beaten_at = 0.0
@@ -107,11 +109,13 @@ class Ledger:
     async def note(self, write: Write) -> None:
         """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises.
 
-        Facts about different jobs are written side by side; only behind what is owed they keep their order.
+        Facts about different jobs are written side by side; only behind what is owed they keep their order.  While the
+        ledger is in trouble nobody waits for it: each try may take as long as the store is patient.
         """
         if self._owed:
             self._owed.append(write)
-            await self.catch_up()
+            if not self._is_behind:
+                await self.catch_up()
             return
         took = False
         try:
@@ -125,6 +129,12 @@ class Ledger:
         async with self._writing:
             while self._owed and await self._took(self._owed[0]):
                 self._owed.popleft()
+            self._is_behind = bool(self._owed)
+
+    async def catch_up_if_behind(self) -> None:
+        """Try once more what could not be written."""
+        if self._is_behind:
+            await self.catch_up()
 
     async def _took(self, write: Write) -> bool:
         """False if it has to be tried again."""
@@ -133,6 +143,7 @@ class Ledger:
         except Exception as trouble:
             if not self.is_shared or not getattr(trouble, "retryable", False):
                 logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
+            self._is_behind = self.is_shared
             return not self.is_shared
         return True
 
@@ -217,6 +228,7 @@ class Ledger:
         if not await self._store.beat():
             logger.warning("This process was stopped for so long that others own its jobs now; it begins anew.")
             self.lost()
+            await self.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._store.open()
         was_fenced, self._beaten_at = self.is_fenced(self._clock.now()), sent_at

@@ -6,25 +6,32 @@ import os
 import secrets
 import socket
 import sqlite3
+import time
 from pathlib import Path
 
 from aiogen.errors import StoreError
 from aiogen.models import Action
 from aiogen.stores._schema import STEPS, VERSION
 
+_BUSY = 0.01
+"""Seconds between two tries where SQLite does not wait by itself."""
+_DAMAGES = ("malformed", "not a database", "corrupt", "no such table", "already exists")
+_DAMAGED = "The file is damaged, or none of ours; move it away to begin a new one."
+
 
 def connect(path: Path, patience: float) -> sqlite3.Connection:
     """Open the file, made if it is not there; `patience` is in seconds.
 
     Raises:
-        StoreError: it is of a newer version.
+        StoreError: it is of a newer version, or no ledger; then nothing in it is changed.
         sqlite3.Error, OSError: it cannot be opened; see `trouble`.
     """
     # 0600 from the first moment; SQLite gives its side files the mode of the main one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _version(connection, path)  # before anything is changed
+        _use_wal(connection, patience)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _upgrade(connection, path)
@@ -34,18 +41,49 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
     return connection
 
 
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Which version's tables the file has; 0 for a new one.
+
+    Raises:
+        StoreError: it is of a newer version, or no ledger.
+    """
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if not tables:
+        return 0
+    if "aiogen_meta" not in tables:
+        raise StoreError(f"The file {str(path)!r} is a database of something else, no ledger; use another file.")
+    found = connection.execute("SELECT v FROM aiogen_meta WHERE k = 'schema'").fetchone()
+    if found is None or not found[0].isdecimal():
+        raise StoreError(f"The ledger {str(path)!r} does not say its version. {_DAMAGED}")
+    version = int(found[0])
+    if version > VERSION:
+        raise StoreError(
+            f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this one knows "
+            f"{VERSION}). Update aiogen, or use another file."
+        )
+    return version
+
+
+def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+    """Readers and a writer at once.  Of two that begin a file together, SQLite turns one away without waiting."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+            time.sleep(_BUSY)
+        else:
+            return
+
+
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to this version's tables, under a lock; one of a newer version is left alone."""
+    """Bring the file to this version's tables, under a lock."""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        version = _version(connection, path)
         connection.execute("CREATE TABLE IF NOT EXISTS aiogen_meta(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT")
-        found = connection.execute("SELECT v FROM aiogen_meta WHERE k = 'schema'").fetchone()
-        version = int(found[0]) if found is not None else 0
-        if version > VERSION:
-            raise StoreError(
-                f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this one knows "
-                f"{VERSION}). Update aiogen, or use another file."
-            )
         for step in STEPS[version:]:
             for statement in step:
                 connection.execute(statement)
@@ -67,10 +105,12 @@ def trouble(error: Exception, path: Path, verb: str) -> StoreError:
         retryable = True
     elif "full" in text or "No space" in text:
         help_text = "The disk is full; make room."
+    elif "disk I/O" in text:  # also what is said of a quota, and of a file that may not grow
+        help_text = "The disk is full, over a quota, or failing; make room, or look at it."
     elif "readonly" in text or isinstance(error, OSError) or "unable to open" in text:
         help_text = "Its file and its folder have to be there and writable."
-    elif "malformed" in text or "not a database" in text or "corrupt" in text:
-        help_text = "The file is damaged, or none of ours; move it away to begin a new one."
+    elif any(words in text for words in _DAMAGES):
+        help_text = _DAMAGED
     else:
         help_text = "Nothing was sent because of it."
     return StoreError(

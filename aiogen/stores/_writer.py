@@ -112,6 +112,8 @@ def _carry_out(
             try:
                 value = work(connection)
             except BaseException as error:
+                if not connection.in_transaction:
+                    raise  # a full disk has ended it for all
                 connection.execute("ROLLBACK TO one")
                 results.append((future, None, error))
             else:

@@ -146,7 +146,11 @@ class Store(Protocol):
         ...
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
-        """The vendor accepted it; False if it is not ours to follow, because we were away for too long."""
+        """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
+
+        Like the two below a word about the last create, from whoever sent that one, however late: about an earlier
+        create, or a job that is over, it changes nothing.
+        """
         ...
 
     async def retreat(self, job_id: str) -> None:

@@ -20,7 +20,7 @@ _ME = "memory"
 
 
 class MemoryStore:
-    """Keeps every unfinished job, and the last `keep_finished` finished ones."""
+    """Keeps every unfinished job, each one whose end is still to be told, and the last `keep_finished` others."""
 
     def __init__(self, keep_finished: int = 1_000) -> None:
         self._records: dict[str, Record] = {}
@@ -70,26 +70,29 @@ class MemoryStore:
 
     async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
-        record = self._records.get(job_id)
-        if record is None or record.state is not State.PENDING:
+        if not self._is(job_id, State.PENDING):
             raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
-        self._change(job_id, state=State.SUBMITTING, submitted_at=datetime.fromtimestamp(time.time(), UTC))
+        now = datetime.fromtimestamp(time.time(), UTC)
+        self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
         return 0.0
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
         """See `Store.confirm`."""
-        record = self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at)
-        if record is not None:
-            self._ids[record.account, provider_id] = job_id
+        if not self._is(job_id, *ADOPTED, State.UNKNOWN):
+            return job_id not in self._records
+        self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, owner=_ME)
+        self._ids[self._records[job_id].account, provider_id] = job_id
         return True
 
     async def retreat(self, job_id: str) -> None:
         """See `Store.retreat`."""
-        self._change(job_id, state=State.PENDING, submitted_at=None)
+        if self._is(job_id, State.SUBMITTING, State.UNKNOWN):
+            self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
 
     async def lose(self, job_id: str) -> None:
         """See `Store.lose`."""
-        self._change(job_id, state=State.UNKNOWN, owner=None)
+        if self._is(job_id, State.SUBMITTING):
+            self._change(job_id, state=State.UNKNOWN, owner=None)
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """See `Store.reopen`."""
@@ -109,19 +112,21 @@ class MemoryStore:
             if record is None or record.state.is_terminal:
                 continue
             # What was sent is not needed any more, and may hold megabytes of references.
+            provider_id = record.provider_id or generation.provider_id
+            if provider_id is not None:
+                self._ids[record.account, provider_id] = record.id
             self._change(
                 record.id,
                 state=generation.state,
                 generation=generation,
                 submission=None,
                 owner=None,
+                provider_id=provider_id,
                 finished_at=generation.finished_at,
             )
             for handler in record.handlers:
                 self._due[record.id, handler] = (0.0, 0)
-            self._finished[record.id] = None
-            if len(self._finished) > self._keep_finished:
-                self._remove(self._finished.popitem(last=False)[0])
+            self._purge(record)
 
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
@@ -158,7 +163,8 @@ class MemoryStore:
     async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.delivered`."""
         if again is None:
-            self._due.pop((job_id, handler), None)
+            if self._due.pop((job_id, handler), None) is not None and job_id in self._records:
+                self._purge(self._records[job_id])
         elif (job_id, handler) in self._due:
             attempts = self._due[job_id, handler][1]
             self._due[job_id, handler] = (asyncio.get_running_loop().time() + again, attempts)
@@ -197,7 +203,20 @@ class MemoryStore:
         """See `Store.close`: whoever is given this store next takes up what is unfinished."""
         for record in list(self._records.values()):
             self._change(record.id, owner=None)
-        self._due = {key: (0.0, attempts) for key, (_, attempts) in self._due.items()}
+        # What was being told is to be told again.
+        self._due = {k: (0.0 if when == math.inf else when, count) for k, (when, count) in self._due.items()}
+
+    def _purge(self, record: Record) -> None:
+        """It is over; the oldest go, but nobody before all were told of its end."""
+        if any((record.id, handler) in self._due for handler in record.handlers):
+            return
+        self._finished[record.id] = None
+        if len(self._finished) > self._keep_finished:
+            self._remove(self._finished.popitem(last=False)[0])
+
+    def _is(self, job_id: str, *states: State) -> bool:
+        record = self._records.get(job_id)
+        return record is not None and record.state in states
 
     def _remove(self, job_id: str) -> None:
         record = self._records.pop(job_id, None)

@@ -75,6 +75,8 @@ class SqliteStore:
         self._patience = patience
         self._writer: Writer | None = None
         self._me = ""
+        self._names: list[str] = []
+        """What we were called, life after life: one begins when a lease was lost."""
         self._version = -1
 
     def __repr__(self) -> str:
@@ -113,6 +115,7 @@ class SqliteStore:
             return me
 
         self._me = await self._write(register)
+        self._names.append(self._me)
 
     async def beat(self) -> bool:
         """See `Store.beat`.  Also removes what is old."""
@@ -222,8 +225,12 @@ class SqliteStore:
             me = self._owner(c)
             c.execute(
                 "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = coalesce(owner, ?) "
-                "WHERE id = ? AND finished_at IS NULL",
-                (str(state), provider_id, accepted_at.timestamp(), me, job_id),
+                "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
+                f"AND (submitter IS NULL OR {self._sent_here})",
+                (
+                    *(str(state), provider_id, accepted_at.timestamp(), me, job_id),
+                    *(provider_id, provider_id, *self._names),
+                ),
             )
             found = c.execute("SELECT owner FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
             return me is not None and (found is None or found[0] == me)
@@ -231,13 +238,19 @@ class SqliteStore:
         return await self._write(confirm)
 
     async def retreat(self, job_id: str) -> None:
-        """See `Store.retreat`.  The vendor did not count it, so neither do other workers."""
+        """See `Store.retreat`.  The vendor did not count it, so neither do other workers.
+
+        If it comes so late that the job was sent again meanwhile, that was another create, and this says nothing of it.
+        """
         await self._write(
             lambda c: (
                 c.execute(
                     "UPDATE aiogen_job SET state = ?, owner = ?, submitted_at = NULL WHERE id = ? "
-                    "AND finished_at IS NULL",
-                    (str(State.PENDING), self._owner(c), job_id),
+                    f"AND state IN (?, ?) AND {self._sent_here}",
+                    (
+                        *(str(State.PENDING), self._owner(c), job_id),
+                        *(str(State.SUBMITTING), str(State.UNKNOWN), *self._names),
+                    ),
                 ).rowcount
             )
         )
@@ -245,8 +258,8 @@ class SqliteStore:
     async def lose(self, job_id: str) -> None:
         """See `Store.lose`."""
         await self._execute(
-            "UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND finished_at IS NULL",
-            *(str(State.UNKNOWN), job_id),
+            f"UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND state = ? AND {self._sent_here}",
+            *(str(State.UNKNOWN), job_id, str(State.SUBMITTING), *self._names),
         )
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
@@ -264,6 +277,11 @@ class SqliteStore:
             return rows.record_of(c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
 
         return await self._read(reopen)
+
+    @property
+    def _sent_here(self) -> str:
+        """Its last create was sent by us, in this life or in one before."""
+        return f"submitter IN ({', '.join('?' for _ in self._names)})"
 
     def _owner(self, c: Connection) -> str | None:
         """This worker, while it is one: a foreign key would refuse the dead."""
@@ -291,10 +309,10 @@ class SqliteStore:
                 first = c.execute(
                     "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
                     "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
-                    "AND (? IS NOT NULL OR ? IN (owner, submitter) OR (owner IS NULL AND state = ?))",
+                    f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {self._sent_here})",
                     (
                         *(state, result, finished_at or now, now + self._keep_finished),
-                        *(provider_id, job_id, provider_id, self._me, str(State.PENDING)),
+                        *(provider_id, job_id, provider_id, self._me, str(State.PENDING), *self._names),
                     ),
                 ).rowcount
                 if first:
@@ -379,7 +397,8 @@ class SqliteStore:
         now = time.time()
         next_at, done_at = (None, now) if again is None else (now + again, None)
         await self._execute(
-            "UPDATE aiogen_delivery SET next_at = ?, done_at = ?, owner = NULL WHERE job = ? AND handler = ?",
+            "UPDATE aiogen_delivery SET next_at = ?, done_at = ?, owner = NULL "
+            "WHERE job = ? AND handler = ? AND done_at IS NULL",
             *(next_at, done_at, job_id, handler),
         )
 

@@ -49,6 +49,7 @@ async def test_a_lost_create_is_unknown() -> None:
     """And stays in the ledger."""
     store = MemoryStore()
     await store.add(record("a"))
+    await store.intend("a")
     await store.lose("a")
     assert await state_of(store, "a") is State.UNKNOWN
 

@@ -179,6 +179,7 @@ async def test_only_what_is_over_or_unknown_is_forgotten(path: Path) -> None:
         for job_id in "abc":
             await store.add(record(job_id))
         await store.settle([ended("a")])
+        await store.intend("b")
         await store.lose("b")
         assert await store.forget(["a", "b", "c", "d"]) == 2
         assert [each.id for each in await store.find(Wanted())] == ["c"]
@@ -254,9 +255,9 @@ async def test_a_worker_that_left_leaves_its_jobs_to_the_next(path: Path) -> Non
     async with opened(path) as store:
         for job_id in "abcde":
             await store.add(record(job_id, submission=WISH))
-        await store.intend("b")
-        for job_id in "cd":
+        for job_id in "bcde":
             await store.intend(job_id)
+        for job_id in "cd":
             await store.confirm(job_id, f"v-{job_id}", State.QUEUED, NOW)
         await store.settle([ended("d")])
         await store.lose("e")

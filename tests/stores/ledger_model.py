@@ -1,0 +1,211 @@
+"""What a ledger is, in a few lines without a file: every store has to agree with it, whoever does what and when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from aiogen import State
+from aiogen.stores.base import ADOPTED, Record
+
+UNTOLD = 30 * 86_400.0
+"""So much longer an end is kept that somebody was not told of."""
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+RUNNING = (State.QUEUED, State.PROCESSING)
+
+
+@attrs.define(eq=False)
+class Worker:
+    """One life: from one `open` to the end of its lease.  Nobody, once that is over."""
+
+    name: str
+    lease_until: float
+    lives: bool = True
+
+
+@attrs.define(eq=False)
+class Telling:
+    """A handler that is to be told of a job's end."""
+
+    next_at: float | None = None
+    """None before the end."""
+    attempts: int = 0
+    claimed_by: Worker | None = None
+    done: bool = False
+
+
+@attrs.define(eq=False)
+class Job:
+    """One row."""
+
+    id: str
+    account: str
+    number: int
+    state: State
+    owner: Worker | None
+    is_ours: bool = True
+    """Submitted here, not attached."""
+    creates: int = 0
+    sender: int | None = None
+    """Who sent the last create, and may tell what became of it."""
+    provider_id: str | None = None
+    submitted_at: float | None = None
+    ended_as: State | None = None
+    ended_at: datetime | None = None
+    expires_at: float = 0.0
+    tellings: dict[str, Telling] = attrs.field(factory=dict)
+
+    @property
+    def sent_as(self) -> str:
+        """What the vendor calls what came of the last create."""
+        return f"v-{self.number}-{self.creates}"
+
+    @property
+    def created_at(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.number)
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_as is not None
+
+    @property
+    def is_told(self) -> bool:
+        return all(telling.done for telling in self.tellings.values())
+
+
+@attrs.define(eq=False)
+class Ledger:
+    """Every fact, and what follows from it."""
+
+    keep_finished: float = 100.0
+    is_alone: bool = False
+    """There is one worker: whatever comes, comes from the owner."""
+    now: float = EPOCH.timestamp() + 1e6
+    jobs: dict[str, Job] = attrs.field(factory=dict)
+    workers: list[Worker] = attrs.field(factory=list)
+
+    # --- workers
+
+    def begin(self, name: str, lease: float) -> Worker:
+        worker = Worker(name, self.now + lease)
+        self.workers.append(worker)
+        return worker
+
+    def end(self, worker: Worker) -> None:
+        """What was its is nobody's."""
+        worker.lives = False
+        self.workers.remove(worker)
+        for job in self.jobs.values():
+            if job.owner is worker:
+                job.owner = None
+            for telling in job.tellings.values():
+                if telling.claimed_by is worker:
+                    telling.claimed_by = None
+
+    def beat(self, worker: Worker, lease: float) -> bool:
+        kept = worker.lives and worker.lease_until > self.now
+        if kept:
+            worker.lease_until = self.now + lease
+        for other in [each for each in self.workers if each.lease_until < self.now]:
+            self.end(other)
+        self.purge()
+        return kept
+
+    def purge(self) -> None:
+        for job in [each for each in self.jobs.values() if each.is_over]:
+            if job.expires_at + (0.0 if job.is_told else UNTOLD) < self.now:
+                del self.jobs[job.id]
+
+    def free(self, accounts: Collection[str], only: Collection[str] | None) -> list[Job]:
+        """What may be adopted, the oldest first."""
+        return [
+            job
+            for job in sorted(self.jobs.values(), key=lambda job: job.number)
+            if job.owner is None and job.state in ADOPTED and job.account in accounts
+            if only is None or job.id in only
+        ]
+
+    def adopt(self, worker: Worker, free: list[Job]) -> None:
+        for job in free:
+            if job.state is State.SUBMITTING:
+                job.state = State.UNKNOWN
+            else:
+                job.owner = worker
+
+    # --- jobs
+
+    def intend(self, job: Job, sender: int) -> None:
+        job.creates += 1
+        job.state, job.sender, job.submitted_at = State.SUBMITTING, sender, self.now
+
+    def confirm(self, job: Job, worker: Worker, sender: int, provider_id: str, state: State) -> bool:
+        """True if it is this worker's to follow; nobody else knows of one that was forgotten."""
+        if not job.is_over and job.sender in (None, sender) and job.provider_id in (None, provider_id):
+            job.state, job.provider_id = state, provider_id
+            job.owner = job.owner or (worker if worker.lives else None)
+        return worker.lives and (job.owner is worker or job.id not in self.jobs)
+
+    def retreat(self, job: Job, worker: Worker, sender: int) -> None:
+        if job.state in (State.SUBMITTING, State.UNKNOWN) and job.sender == sender:
+            job.state, job.submitted_at = State.PENDING, None
+            job.owner = worker if worker.lives else None
+
+    def lose(self, job: Job, sender: int) -> None:
+        if job.state is State.SUBMITTING and job.sender == sender:
+            job.state, job.owner = State.UNKNOWN, None
+
+    def reopen(self, job: Job, worker: Worker, provider_id: str | None) -> None:
+        job.owner, job.provider_id = worker, provider_id
+        job.state = State.PENDING if provider_id is None else State.QUEUED
+        if provider_id is None:
+            job.submitted_at = None
+
+    def settle(self, job: Job, state: State, at: datetime, worker: Worker, sender: int, *, ran: bool) -> None:
+        """That it was not sent, or was refused, is for its owner to say, or for who sent it; what ran, for everybody."""
+        is_free = job.owner is None and job.state is State.PENDING
+        may = ran or is_free or self.is_alone or job.owner is worker or job.sender == sender
+        if job.is_over or not may:
+            return
+        if ran:
+            job.provider_id = job.provider_id or job.sent_as
+        job.state = job.ended_as = state
+        job.owner, job.ended_at, job.expires_at = None, at, self.now + self.keep_finished
+        for telling in job.tellings.values():
+            telling.next_at = self.now
+
+    # --- who is to be told
+
+    def due(self, handlers: Collection[str]) -> dict[tuple[str, str], Telling]:
+        """By handler and job."""
+        return {
+            (handler, job.id): telling
+            for job in self.jobs.values()
+            for handler, telling in job.tellings.items()
+            if handler in handlers and not telling.done and telling.claimed_by is None
+            if telling.next_at is not None and telling.next_at <= self.now
+        }
+
+    def delivered(self, telling: Telling, again: float | None) -> None:
+        if telling.done:
+            return
+        telling.claimed_by = None
+        telling.done = again is None
+        telling.next_at = None if again is None else self.now + again
+
+
+def agrees(record: Record, job: Job) -> bool:
+    """The store says the same of this job."""
+    return (
+        record.id == job.id
+        and record.account == job.account
+        and record.state is job.state
+        and record.owner == (job.owner.name if job.owner is not None else None)
+        and record.provider_id == job.provider_id
+        and (record.submitted_at is None) is (job.submitted_at is None)
+        and (record.generation.state if record.generation is not None else None) is job.ended_as
+        and record.finished_at == job.ended_at
+        and record.created_at == job.created_at
+        and (record.submission is None) is (job.is_over or not job.is_ours)
+    )
