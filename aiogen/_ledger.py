@@ -159,9 +159,11 @@ class Ledger:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)
         looked_at = self._clock.now()
         while True:
-            now = self._clock.now()
             # Counted from when it began: taking up thousands of jobs must not put off the next heartbeat.
-            await self._rest(min(_WATCHED_EVERY if self.watched() else pause, looked_at + pause + TICK - now))
+            if self.watched():
+                await asyncio.sleep(min(pause, _WATCHED_EVERY))
+            else:
+                await self._rest(looked_at + pause + TICK - self._clock.now())
             try:
                 if self.watched():
                     await self.look()
@@ -186,12 +188,12 @@ class Ledger:
 
     async def _rest(self, seconds: float) -> None:
         """So long, or until there is something to look for."""
+        self._woken.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             pass
-        self._woken.clear()
 
     async def _count_peers(self) -> None:
         self.peers, before = await self._store.peers(), self.peers
