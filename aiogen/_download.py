@@ -138,6 +138,9 @@ class Downloader:
             path = directory / f"{stem}.{extension}"
             await asyncio.to_thread(_commit, part.file, name, path)
             return path
+        except GeneratorExit:  # nobody is left to be held up, nor to wait
+            _discard(part.file, name)
+            raise
         except BaseException:
             await asyncio.shield(asyncio.to_thread(_discard, part.file, name))
             raise
