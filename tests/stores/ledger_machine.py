@@ -378,7 +378,7 @@ class Machine(RuleBasedStateMachine):
         self.tell(seat, handlers, limit)
 
     def tell(self, seat: Seat, handlers: tuple[str, ...], limit: int) -> int:
-        due = self.model.due(handlers)
+        due = self.model.due(handlers) if seat.worker.lives else {}
         found = self.run(seat.store.due(handlers, limit))
         assert len(found) == min(limit, len(due))
         for handler, generation, attempt in found:
@@ -387,7 +387,7 @@ class Machine(RuleBasedStateMachine):
             telling.attempts += 1
             assert attempt == telling.attempts
             assert generation.state is self.model.jobs[job_id].ended_as
-            telling.claimed_by = seat.worker if seat.worker.lives else None
+            telling.claimed_by = seat.worker
             self.told.append((seat, handler, job_id, telling))
         return len(found)
 

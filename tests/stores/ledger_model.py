@@ -163,7 +163,7 @@ class Ledger:
             job.submitted_at = None
 
     def settle(self, job: Job, state: State, at: datetime, worker: Worker, sender: int, *, ran: bool) -> None:
-        """That it was not sent, or was refused, is for its owner to say, or for who sent it; what ran, for everybody."""
+        """That it was not sent, or was refused, is for its owner to say, or who sent it; what ran, for everybody."""
         is_free = job.owner is None and job.state is State.PENDING
         may = ran or is_free or self.is_alone or job.owner is worker or job.sender == sender
         if job.is_over or not may:
