@@ -43,6 +43,7 @@ async def test_two_processes_that_await_one_job_get_one_result(path: Path) -> No
         async with running("one", vendor, path) as one, running("other", vendor, path) as other:
             await one.tell("submit", prompts=["a boat"])
             (submitted,) = await one.hears("submitted")
+            await until(lambda: states(path) == {"processing": 1})
             for each in (one, other):
                 await each.tell("follow", ids=submitted["ids"])
             (here,), (there,) = await one.hears("ended"), await other.hears("ended")
