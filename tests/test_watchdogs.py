@@ -245,11 +245,13 @@ REASONS = {
 def test_every_test_is_watched(tmp_path: Path) -> None:
     """A file of tests run as this suite is: all but the first are red, each for its reason."""
     (tmp_path / "test_leaking.py").write_text(LEAKING)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]), "COLUMNS": "500"}
     options = ["-c", str(TESTS.parent / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-p", "conftest", "-q", "-rfE", "--tb=no", "test_leaking.py"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]), "COLUMNS": "500"},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=100,
