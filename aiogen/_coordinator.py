@@ -98,6 +98,8 @@ class Coordinator:
         self._watched: dict[str, Job] = {}
         """Jobs that other processes send and follow."""
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
+        self.overdue: set[Job] = set()
+        """They have waited here for long enough, but their creates are on their way."""
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
         self._kicked: asyncio.Handle | None = None
@@ -201,9 +203,11 @@ class Coordinator:
     def take_up(self, job: Job, record: Record) -> None:
         """Go on with a job that a session before this one, or another process, has left behind."""
         desk, submission = self.desk(job._provider), record.submission
-        self._watched.pop(job.id, None)
+        was_watched = self._watched.pop(job.id, None) is not None
         now, at = self.clock.now(), self.clock.datetime()
         if record.state is State.UNKNOWN:
+            if job.state is State.SUBMITTING and not was_watched:
+                return  # our own create, which outlives our lease: its answer will tell
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
         elif record.provider_id is not None:
             weight = submission.weight if submission is not None else 1
@@ -495,6 +499,7 @@ class Coordinator:
         """Resolve everyone who waits for this job."""
         self._deadlines.drop(job)
         self._deadlines.drop(_LastLook(job))
+        self.overdue.discard(job)
         job._finish(outcomes.about(job, error) if error is not None else None)
 
     def hold_place(self, desk: AccountDesk, weight: int, seconds: float) -> None:
@@ -655,17 +660,19 @@ class Coordinator:
         desk = self._desks[job._provider.account]
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
         if track is None:
-            self._expire_unsent(job, self.clock.now())
+            self.expire_unsent(job, self.clock.now())
             return
         self.end(job, outcomes.timed_out(job, job.timeout, track.last_error))
         if not track.is_awaited:
             desk.schedule.slow_down(track.ticket.provider_id, _DRAIN_SECONDS)
 
-    def _expire_unsent(self, job: Job, now: float) -> None:
+    def expire_unsent(self, job: Job, now: float) -> None:
+        """It has waited here for long enough."""
         patience = self.limits.queue_timeout
         if job.state is not State.PENDING or self.ledger.is_fenced(now):
-            # A create in flight ends by its own timeout, and then says how.  And who has just stood still asks the
-            # ledger first whose job it is by now.
+            # A create in flight ends by its own timeout, and then says how; it is not sent once more.  And who has just
+            # stood still asks the ledger first whose job it is by now.
+            self.overdue.add(job)
             self._deadlines.put(job, now + 1.0)
         elif self.ledger.is_sure(now):
             # Out of the ledger, too: the next session must not send what somebody may submit again.

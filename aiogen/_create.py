@@ -201,6 +201,8 @@ async def _put_back(
 def _back_into_line(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
     if hub.closed:
         hub.end(job, outcomes.closed(job, kept=hub.ledger.is_shared))
+    elif job in hub.overdue:
+        hub.expire_unsent(job, hub.clock.now())
     else:
         desk.enqueue(number, job)
 
