@@ -24,7 +24,7 @@ from aiogen.stores.sqlite import SqliteStore
 from .scenario import draw
 from .world import digest, run, told
 
-SEEDS = 12
+SEEDS = 240
 _ROOT = Path(__file__).parents[2]
 
 
