@@ -67,6 +67,7 @@ class Ledger:
         """Somebody waits for a job of another process that was not looked for yet."""
         self._woken = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._catching_up: asyncio.Task[None] | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -131,6 +132,12 @@ class Ledger:
                 self._owed.popleft()
             self._is_behind = bool(self._owed)
 
+    async def _catch_up_within(self, seconds: float) -> None:
+        """It goes on after that, beside the heartbeat: much may be owed, and take longer than the lease."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.get_running_loop().create_task(self.catch_up())
+        await asyncio.wait([self._catching_up], timeout=seconds)
+
     async def catch_up_if_behind(self) -> None:
         """Try once more what could not be written."""
         if self._is_behind:
@@ -154,6 +161,8 @@ class Ledger:
             await asyncio.gather(self._keeping, return_exceptions=True)
         if self._owed:
             await self.catch_up()
+        if self._catching_up is not None:
+            await asyncio.gather(self._catching_up, return_exceptions=True)
 
     async def _keep(self, lease: float) -> None:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)
@@ -173,7 +182,7 @@ class Ledger:
                 if looked_at >= self._beaten_at + lease / _BEATS:
                     await self._beat()
                 if self._owed:
-                    await self.catch_up()
+                    await self._catch_up_within(pause)
                 for record in await self._store.adopt(self._accounts(), self.only()):
                     self.adopted(record)
                 await self._count_peers()

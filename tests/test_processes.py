@@ -7,6 +7,7 @@ import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,42 @@ async def test_a_ledger_that_does_not_answer_is_asked_ten_times_a_second() -> No
             ledger.attend()
             await asyncio.sleep(0.2)
         assert 50 < store.looks <= 201
+    finally:
+        await ledger.close()
+
+
+class Recovering(Shared):
+    """Away for a while, and then slow."""
+
+    is_away = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beats: list[float] = []
+
+    async def beat(self) -> bool:
+        self.beats.append(asyncio.get_running_loop().time())
+        return True
+
+    async def write(self) -> None:
+        await asyncio.sleep(0.0 if self.is_away else 0.3)
+        if self.is_away:
+            raise aiogen.StoreError("Another process holds it.", retryable=True)
+
+
+@pytest.mark.looptime(True)
+async def test_catching_up_puts_off_no_heartbeat() -> None:
+    """What could not be written for a while takes longer than the lease to be written."""
+    store = Recovering()
+    ledger = Ledger(store, Clock(), set)
+    await ledger.ready()
+    try:
+        for _ in range(100):
+            await ledger.note(store.write)
+        store.is_away = False
+        began_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(40.0)
+        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
     finally:
         await ledger.close()
 
