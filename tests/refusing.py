@@ -141,6 +141,7 @@ def in_words(seconds: float, form: str) -> tuple[dict[str, str], float]:
         "negative": {"Retry-After": "-30"},
         "zero": {"Retry-After": "0"},
         "infinite": {"Retry-After": "inf"},
+        "moment": {"Retry-After": "1795000000"},  # seconds since 1970, where seconds from now belong
         "garbage": {"Retry-After": "in a moment"},
         "empty": {"Retry-After": " "},
         "nothing": {},
@@ -149,5 +150,5 @@ def in_words(seconds: float, form: str) -> tuple[dict[str, str], float]:
 
 FORMS = (
     *("seconds", "decimals", "date") * 3,
-    *("past date", "negative", "zero", "infinite", "garbage", "empty", "nothing"),
+    *("past date", "negative", "zero", "infinite", "moment", "garbage", "empty", "nothing"),
 )
