@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -133,11 +132,14 @@ def _address(url: str) -> str:
 
 def _versions() -> dict[str, str]:
     """Of what is installed; each is looked up in several files."""
-    found = dict.fromkeys(_PACKAGES, "not installed")
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _variables() -> str:
