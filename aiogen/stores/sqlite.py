@@ -183,11 +183,12 @@ class SqliteStore:
     # --- the life of a job
 
     async def add(self, record: Record) -> None:
-        """See `Store.add`."""
-        values = rows.row(attrs.evolve(record, owner=self._me), whole=self._keep_requests)
+        """See `Store.add`.  If the lease was lost just now it is nobody's, and taken up like the others."""
+        values = dict(zip(rows.COLUMNS, rows.row(record, whole=self._keep_requests), strict=True))
 
         def add(c: Connection) -> None:
-            c.execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", values)
+            values["owner"] = self._owner(c)
+            c.execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", tuple(values.values()))
             told = [(record.id, handler) for handler in record.handlers]
             c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", told)
 
