@@ -25,16 +25,17 @@ def peers(c: sqlite3.Connection, me: str, now: float) -> int:
     return int(found[0])
 
 
-def wait_for(c: sqlite3.Connection, me: str, job_id: str, room: Room, now: float) -> float:
-    """Seconds until this job's create may be sent, as far as others matter; 0.0 for now."""
-    found = c.execute("SELECT account FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
-    if found is None:
-        return 0.0
-    account = found[0]
+def is_alone(c: sqlite3.Connection, me: str) -> bool:
+    """True if no other worker stands in the ledger, living or not."""
+    return c.execute("SELECT 1 FROM aiogen_worker WHERE id != ? LIMIT 1", (me,)).fetchone() is None
+
+
+def wait_for(c: sqlite3.Connection, me: str, account: str, room: Room, now: float) -> float | None:
+    """Seconds until a create may be sent, as far as others matter; None if there is nothing of others at all."""
     held = c.execute(
         "SELECT max(held_until) FROM aiogen_budget WHERE account = ? AND held_by != ?", (account, me)
     ).fetchone()[0]
-    waits = [(held or 0.0) - now, _wait_for_window(c, me, account, room, now)]
+    lately = _lately(c, me, account, room.period, now)
     running = c.execute(
         "SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = :account AND finished_at IS NULL "
         "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS NOT :me "
@@ -43,19 +44,28 @@ def wait_for(c: sqlite3.Connection, me: str, job_id: str, room: Room, now: float
         ":now - CASE state WHEN 'unknown' THEN min(coalesce(timeout, :longest), :longest) ELSE :longest END",
         {"account": account, "me": me, "now": now, "longest": _LONGEST_RUN},
     ).fetchone()[0]
+    waits = [(held or 0.0) - now, _wait_for_window(lately, room, now)]
+    if not lately and not running and waits[0] <= 0.0:
+        return None
     if running > max(0.0, room.active):
         waits.append(_LOOK_AGAIN)
     return max(0.0, *waits)
 
 
-def _wait_for_window(c: sqlite3.Connection, me: str, account: str, room: Room, now: float) -> float:
-    """The vendor stamped a create somewhere between its sending and its answer."""
-    since = now - room.period
-    lately = c.execute(
+def _lately(c: sqlite3.Connection, me: str, account: str, period: float, now: float) -> list[tuple[float, int]]:
+    """What others have created within the period: when, and how much it weighs; the oldest first.
+
+    The vendor stamped a create somewhere between its sending and its answer.
+    """
+    since = now - period
+    return c.execute(
         "SELECT coalesce(accepted_at, submitted_at) AS at, weight FROM aiogen_job WHERE account = ? "
         "AND submitter IS NOT ? AND submitted_at > ? AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
         (account, me, since - _LONGEST_CREATE, since),
     ).fetchall()
+
+
+def _wait_for_window(lately: list[tuple[float, int]], room: Room, now: float) -> float:
     over = sum(weight for _, weight in lately) - max(0.0, room.creates)
     wait = 0.0
     for at, weight in lately:
@@ -63,7 +73,7 @@ def _wait_for_window(c: sqlite3.Connection, me: str, account: str, room: Room, n
             break
         over -= weight
         wait = at + room.period - now
-    return float(wait)
+    return wait
 
 
 def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second: float, now: float) -> float:

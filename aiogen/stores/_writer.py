@@ -104,6 +104,8 @@ class Writer:
 def _carry_out(
     connection: sqlite3.Connection, batch: list[tuple[Work, asyncio.Future[Any]]]
 ) -> list[tuple[asyncio.Future[Any], Any, BaseException | None]]:
+    if len(batch) == 1:
+        return [_carry_out_one(connection, *batch[0])]
     results: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -126,3 +128,18 @@ def _carry_out(
             connection.rollback()
         return [(future, None, error) for _, future in batch]
     return results
+
+
+def _carry_out_one(
+    connection: sqlite3.Connection, work: Work, future: asyncio.Future[Any]
+) -> tuple[asyncio.Future[Any], Any, BaseException | None]:
+    """Most come alone, and need no savepoint."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        value = work(connection)
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.rollback()
+        return future, None, error
+    return future, value, None

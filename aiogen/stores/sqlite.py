@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import attrs
 
 from aiogen.errors import ConfigurationError, StoreError
-from aiogen.models import Generation, State
+from aiogen.models import Action, Generation, State
 from aiogen.providers.base import check_number
 from aiogen.stores import _rows as rows
 from aiogen.stores import _sharing as sharing
@@ -77,6 +77,8 @@ class SqliteStore:
         self._me = ""
         self._names: list[str] = []
         """What we were called, life after life: one begins when a lease was lost."""
+        self._undisturbed: set[str] = set()
+        """Accounts at which nobody else had anything, when we were alone; of no worth once somebody joins."""
         self._version = -1
 
     def __repr__(self) -> str:
@@ -183,12 +185,18 @@ class SqliteStore:
     # --- the life of a job
 
     async def add(self, record: Record) -> None:
-        """See `Store.add`.  If the lease was lost just now it is nobody's, and taken up like the others."""
-        values = dict(zip(rows.COLUMNS, rows.row(record, whole=self._keep_requests), strict=True))
+        """See `Store.add`."""
+        values = rows.row(attrs.evolve(record, owner=self._me), whole=self._keep_requests)
 
         def add(c: Connection) -> None:
-            values["owner"] = self._owner(c)
-            c.execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", tuple(values.values()))
+            if self._owner(c) is None:
+                raise StoreError(
+                    f"This process stood still for longer than its lease in {str(self.path)!r} and begins anew in a "
+                    "moment; nothing was sent. Submit it again.",
+                    action=Action.RETRY,
+                    retryable=True,
+                )
+            c.execute(f"INSERT INTO aiogen_job ({_COLUMNS}) VALUES ({_MARKS})", values)
             told = [(record.id, handler) for handler in record.handlers]
             c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", told)
 
@@ -200,14 +208,21 @@ class SqliteStore:
         def intend(c: Connection) -> float | None:
             now = time.time()
             ours = c.execute(
-                "SELECT 1 FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+                "SELECT account FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
                 (job_id, self._me, str(State.PENDING)),
             ).fetchone()
             if ours is None:
                 return None  # asked first: nobody waits for a place for what another one sends
-            wait = sharing.wait_for(c, self._me, job_id, room, now)
-            if wait > 0.0:
-                return wait
+            account = ours[0]
+            alone = sharing.is_alone(c, self._me)
+            if not (alone and account in self._undisturbed):
+                wait = sharing.wait_for(c, self._me, account, room, now)
+                if wait is None and alone:
+                    self._undisturbed.add(account)  # and remains so until another worker comes
+                elif wait is not None and wait > 0.0:
+                    return wait
+            if not alone:
+                self._undisturbed.clear()
             c.execute(
                 "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
                 (str(State.SUBMITTING), now, self._me, job_id),

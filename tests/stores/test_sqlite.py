@@ -304,14 +304,17 @@ async def test_the_dead_lose_their_lease(path: Path) -> None:
         assert await paused.adopt(["a"]) == []
 
 
-async def test_what_is_added_when_the_lease_is_over_is_nobody_s(path: Path) -> None:
-    """Whoever adopts first sends it; it is not refused for what passes by itself."""
+async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path: Path) -> None:
+    """With the reason, and the way out."""
     async with opened(path, lease=0.5) as paused, opened(path, lease=0.5) as other:
         await asyncio.sleep(0.6)
         await other.open()
         assert await other.beat()
+        with pytest.raises(StoreError, match=r"stood still .* Submit it again") as refused:
+            await paused.add(record("a", submission=WISH))
+        assert refused.value.retryable
+        await paused.open()
         await paused.add(record("a", submission=WISH))
-        assert [each.id for each in await other.adopt(["a"])] == ["a"]
 
 
 async def test_an_end_counts_whoever_saw_it(path: Path) -> None:
