@@ -263,7 +263,10 @@ class Coordinator:
             self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
         else:
             is_accepted = job.provider_id is None and record.provider_id is not None
-            now = attrs.evolve(job.generation, state=record.state, provider_id=record.provider_id)
+            # That it has begun to be processed the ledger does not keep.
+            is_further = job.state is State.PROCESSING and record.state is State.QUEUED
+            state = job.state if is_further else record.state
+            now = attrs.evolve(job.generation, state=state, provider_id=record.provider_id)
             job._update(now, at, skips=True)
             if is_accepted:
                 self._watch(job)

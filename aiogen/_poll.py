@@ -138,7 +138,8 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
     if isinstance(error, NotFound):
         track.not_found += 1
         grace = track.provider.not_found_grace if track.is_ours else 0.0
-        if now < track.accepted_at + grace or (track.is_ours and track.not_found < _NOT_FOUND_POLLS):
+        # Counted from the question: an answer that took long may be as old as it.
+        if sent_at < track.accepted_at + grace or (track.is_ours and track.not_found < _NOT_FOUND_POLLS):
             desk.schedule.failed(key, now, track.provider.poll_floor)
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)

@@ -236,6 +236,7 @@ def _jobs(r: Random, vendors: tuple[VendorPlan, ...], programs: int) -> tuple[Jo
         vendor = r.choice(vendors)
         at += r.expovariate(1.0 / pace) if pace else 0.0
         waiters = [(r.choice(WAITERS), r.choice((0.0, r.uniform(0.0, 30.0)))) for _ in range(r.choice((0, 0, 1, 2)))]
+        waiters += [("watcher", 0.0)] if r.random() < 0.5 else []
         jobs.append(
             JobPlan(
                 number=number,

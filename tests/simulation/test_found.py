@@ -260,3 +260,38 @@ async def test_a_create_that_outlives_the_lease_is_still_ours() -> None:
         assert not job.done
         assert (await job).state is State.COMPLETED
     assert vendor.creates == 1
+
+
+async def test_not_found_counts_from_the_question() -> None:
+    """An answer that takes long may be as old as the question: "not yet" does not become "never" on its way."""
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if request.method == "GET" and vendor.reads == 2:
+            await asyncio.sleep(20.0)
+        return await vendor(request)
+
+    vendor = Vendor(reads=[(404, {"detail": "Generation not found"})] * 3 + [(200, done())])
+    async with serving(slow) as url, aiogen.Session([luma(url)]) as session:
+        assert (await session.generate("luma/uni-1", "a boat")).state is State.COMPLETED
+
+
+async def test_what_is_processed_is_not_queued_again_for_those_who_watch() -> None:
+    """The ledger does not keep that it has begun: when the lease is lost, nobody is told of a step back."""
+    vendor, store = Vendor(reads=[(200, body("processing"))]), Shared()
+    async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        states: list[State] = []
+
+        async def watches() -> None:
+            async for event in job.events():
+                states.append(event.state)
+
+        watching = asyncio.create_task(watches())
+        while job.state is not State.PROCESSING:
+            await asyncio.sleep(0.5)
+        store.by_others(job.id)
+        store.is_ours = False
+        await asyncio.sleep(3.0)
+        store.by_others(job.id, state=State.COMPLETED, generation=attrs.evolve(job.generation, state=State.COMPLETED))
+        await watching
+    assert states == [State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING, State.COMPLETED]
