@@ -174,21 +174,24 @@ class Ledger:
             else:
                 await self._rest(looked_at + pause + TICK - self._clock.now())
             try:
-                if self.watched():
+                if self._clock.now() >= looked_at + pause:
+                    looked_at = self._clock.now()
+                    await self._look_after(lease, pause)
+                if self.watched():  # last: what cannot be read must not put off the heartbeat
                     await self.look()
-                if self._clock.now() < looked_at + pause:
-                    continue
-                looked_at = self._clock.now()
-                if looked_at >= self._beaten_at + lease / _BEATS:
-                    await self._beat()
-                if self._owed:
-                    await self._catch_up_within(pause)
-                for record in await self._store.adopt(self._accounts(), self.only()):
-                    self.adopted(record)
-                await self._count_peers()
             except Exception as trouble:
                 self._failed_at = self._clock.now()
                 logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+                await asyncio.sleep(max(0.0, looked_at + pause - self._clock.now()))
+
+    async def _look_after(self, lease: float, pause: float) -> None:
+        if self._clock.now() >= self._beaten_at + lease / _BEATS:
+            await self._beat()
+        if self._owed:
+            await self._catch_up_within(pause)
+        for record in await self._store.adopt(self._accounts(), self.only()):
+            self.adopted(record)
+        await self._count_peers()
 
     def attend(self) -> None:
         """Somebody waits for a job of another process since just now: look soon, whoever has written."""

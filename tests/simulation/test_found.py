@@ -295,3 +295,35 @@ async def test_what_is_processed_is_not_queued_again_for_those_who_watch() -> No
         store.by_others(job.id, state=State.COMPLETED, generation=attrs.evolve(job.generation, state=State.COMPLETED))
         await watching
     assert states == [State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING, State.COMPLETED]
+
+
+async def test_what_cannot_be_read_does_not_stop_the_heart() -> None:
+    """A row that nobody can read is about one job: the lease of all the others is renewed all the same."""
+
+    class Spoiled(Shared):
+        spoiled = False
+        looks = beaten = 0
+
+        async def find(self, wanted: Wanted) -> list[Record]:
+            self.looks += self.spoiled
+            if self.spoiled:
+                raise aiogen.StoreError("it holds a row that cannot be read")
+            return await super().find(wanted)
+
+        async def beat(self) -> bool:
+            self.beaten += self.spoiled
+            return await super().beat()
+
+    vendor, store = Vendor(reads=[(200, body("processing"))]), Spoiled()
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
+        account = session.connections["luma"].account
+        await store.add(
+            Record(id="a", connection="luma", provider="luma", account=account, state=State.PENDING, created_at=at)
+        )
+        store.by_others("a")
+        assert await session.job("a") is not None
+        store.spoiled = True
+        await asyncio.sleep(15.0)
+        assert store.beaten >= 10
+        assert store.looks <= 20  # nor is it asked ten times a second what it cannot tell
