@@ -32,7 +32,7 @@ from aiogen.stores.base import Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(noop_cycles=4)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 
 MODEL = "luma/uni-1"
 WIDE = {"requests_per_minute": 100_000, "creates_per_minute": 1000, "max_active": 100}

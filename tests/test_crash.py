@@ -16,7 +16,7 @@ from aiogen.sandbox import LUMA_KEY, Sandbox
 from aiogen.stores.base import Wanted
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
 
 PROMPTS = [f"boat {i}" for i in range(6)]
 LIMITS = {"poll_cost": 0.01}

@@ -24,6 +24,7 @@ from aiogen.stores.memory import MemoryStore
 
 logger = logging.getLogger("tests.flat")
 
+pytestmark = pytest.mark.no_cover
 SLICES = 100 if os.environ.get("AIOGEN_LONG") else 5
 WAVES, WAVE = 1, 500
 KEPT = 400

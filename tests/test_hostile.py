@@ -29,6 +29,7 @@ from aiogen.models import Account
 from aiogen.providers.base import Provider, check_id
 from aiogen.stores._rows import generation_of, result_text
 
+pytestmark = pytest.mark.no_cover  # what is read here is measured where its meaning is tested
 LONG = bool(os.environ.get("AIOGEN_LONG"))
 many = settings(
     deadline=None,

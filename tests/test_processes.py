@@ -24,7 +24,7 @@ from aiogen.stores.base import Record, Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
 
 LEASE = 1.5
 """Seconds; a machine that does much else may hold up a process for one."""
@@ -104,13 +104,13 @@ class Silent(Shared):
 
     async def changed(self) -> bool:
         self.looks += 1
-        if self.looks > 1000:
+        if self.looks > 100:
             await asyncio.sleep(1e6)  # that is enough to see it
         raise aiogen.StoreError("The disk is gone.")
 
 
 @pytest.mark.looptime(True)
-async def test_a_ledger_that_does_not_answer_is_asked_ten_times_a_second() -> None:
+async def test_a_ledger_that_does_not_answer_is_asked_now_and_then() -> None:
     """However long it is silent, and however many begin to wait for jobs of others."""
     store = Silent()
     ledger = Ledger(store, Clock(), set)
@@ -120,7 +120,7 @@ async def test_a_ledger_that_does_not_answer_is_asked_ten_times_a_second() -> No
         for _ in range(100):
             ledger.attend()
             await asyncio.sleep(0.2)
-        assert 50 < store.looks <= 201
+        assert 5 < store.looks <= 21
     finally:
         await ledger.close()
 

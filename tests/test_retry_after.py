@@ -20,6 +20,7 @@ from aiogen import State
 from aiogen._wire import Response, retry_after
 from aiogen.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.no_cover
 A_WEEK = 7 * 86_400.0
 LONG = 25 * 86_400.0
 PATIENT = {"queue_timeout": LONG, "unreachable_timeout": LONG, "call_timeout": LONG, "download_timeout": LONG}

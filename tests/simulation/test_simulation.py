@@ -24,6 +24,7 @@ from aiogen.stores.sqlite import SqliteStore
 from .scenario import draw
 from .world import digest, run, told
 
+pytestmark = pytest.mark.no_cover  # measured, they take more than twice as long
 SEEDS = 240
 _ROOT = Path(__file__).parents[2]
 
