@@ -20,7 +20,7 @@ import aiogen
 from aiogen import Job, State
 from aiogen._durations import Durations
 
-pytestmark = pytest.mark.looptime(noop_cycles=4)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 
 USER = "3f1c3a3e-0000-4000-8000-000000000001"
 LATENCY = 0.05
