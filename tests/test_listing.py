@@ -357,6 +357,18 @@ def test_refusals_rest_longer_each_time() -> None:
     assert rests(Listing(10), 9) == [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3600.0, 3600.0, 3600.0]
 
 
+def test_an_account_that_is_throttled_again_and_again_may_be_so_by_the_list() -> None:
+    """One refusal for speed says nothing about the list; two with no page between them do, and then it rests."""
+    listing = listing_of(OURS[:4])
+    listing.throttled(0.0)
+    assert look(listing, OURS[:4], "g00") == set()  # a page came: it was not the list
+    listing.throttled(0.0)
+    assert listing.usable(0.0)
+    listing.throttled(0.0)
+    assert not listing.usable(0.0)
+    assert listing.usable(1e6)
+
+
 @pytest.mark.parametrize(
     ("pages", "then"), [(0, 480.0), (1, 432.0), (5, 480.0 * 0.9**5), (19, 480.0 * 0.9**19), (20, 60.0), (99, 60.0)]
 )
