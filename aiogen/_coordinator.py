@@ -20,29 +20,24 @@ from aiogen._account import AccountDesk, Track
 from aiogen._agenda import Agenda
 from aiogen._beliefs import Beliefs
 from aiogen._clock import TICK, Clock
-from aiogen._create import send
 from aiogen._delivery import Deliveries
+from aiogen._dispatch import dispatch
+from aiogen._elsewhere import Elsewhere
 from aiogen._forecast import forecast
 from aiogen._job import Job
 from aiogen._ledger import Ledger
-from aiogen._poll import ask
 from aiogen._schedule import Lesson
-from aiogen._sweep import sweep
 from aiogen._wire import Ticket, Typical
 from aiogen.errors import AiogenError
 from aiogen.models import Eta, Generation, State
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Lane, Record, Store
+from aiogen.stores.base import Store
 
 if TYPE_CHECKING:
     from aiogen._transport import Transport
 
 logger = logging.getLogger("aiogen")
 
-_AT_LEAST = 60.0
-"""Seconds for which a job that was left behind is followed, however long ago its deadline was."""
-UNTOLD = Typical(median=20.0, spread=0.8)
-"""For a generation that was made elsewhere: its model may be anything."""
 _DRAIN_SECONDS = 30.0
 """Between two questions about a job that nobody waits for: its place at the vendor is still taken."""
 _UNSEEN = 3.0
@@ -77,7 +72,7 @@ class _LastLook:
 
 
 class Coordinator:
-    """One per session.  `_create.send` and `_poll.ask` carry out what it starts."""
+    """One per session.  `_intake` brings jobs in, `_dispatch` starts requests, `_create` and `_poll` carry them out."""
 
     def __init__(
         self, transport: Transport, store: Store, clock: Clock, limits: Limits, accounts: Callable[[], Collection[str]]
@@ -92,11 +87,9 @@ class Coordinator:
         self.deliveries = Deliveries(store, clock, patience=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts)
         self.ledger.lost, self.ledger.renewed, self.ledger.joined = self._lose_all, self.kick, self._joined
-        self.ledger.watched, self.ledger.seen = lambda: list(self._watched), self._seen
+        self.elsewhere = Elsewhere(self)
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
-        self._watched: dict[str, Job] = {}
-        """Jobs that other processes send and follow."""
         self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
@@ -128,148 +121,16 @@ class Coordinator:
         """Every job that somebody may still wait for."""
         return [key for key in self._deadlines.all() if isinstance(key, Job)]
 
-    async def submit(self, job: Job) -> None:
-        """Take a job in; it is sent when its turn comes.
-
-        Raises:
-            StoreError: the ledger did not take it, so it will not be sent.
-        """
-        provider = job._provider
-        await self.ledger.ready()
-        if job.submission is not None:
-            await self.beliefs.recall(provider, job.submission.model, job.submission.typical)
-        record = Record(
-            id=job.id,
-            connection=job.connection,
-            provider=job.provider,
-            account=provider.account,
-            state=State.PENDING,
-            submission=job.submission,
-            weight=job.submission.weight if job.submission is not None else 1,
-            timeout=job.timeout,
-            batch=job.batch,
-            handlers=self.deliveries.names,
-            created_at=self.clock.datetime(),
-        )
-        try:
-            await self.store.add(record)
-        except asyncio.CancelledError:
-            # The ledger may take it all the same, and the next session would send what nobody has a handle for.
-            self._spawn(self.withdraw(job, outcomes.withdrawn(job)))
-            raise
-        if self.closed:
-            job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
-            return
+    def enqueue(self, job: Job) -> None:
+        """It is in the ledger, and sent when its turn comes."""
         self._numbers += 1
-        self.desk(provider).enqueue(self._numbers, job)
-        self._deadlines.put(job, self.clock.now() + self.limits.queue_timeout)
-        self.kick()
+        self.desk(job._provider).enqueue(self._numbers, job)
+        self.expect(job, self.limits.queue_timeout)
 
-    async def attach(self, job: Job, ticket: Ticket, typical: Typical, *, is_new: bool = True) -> None:
-        """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
-        desk = self.desk(job._provider)
-        await self.ledger.ready()
-        try:
-            if is_new and ticket.provider_id not in desk.tracks:
-                now = self.clock.datetime()
-                await self.store.add(
-                    Record(
-                        id=job.id,
-                        connection=job.connection,
-                        provider=job.provider,
-                        account=job._provider.account,
-                        state=State.QUEUED,
-                        provider_id=ticket.provider_id,
-                        timeout=job.timeout,
-                        handlers=self.deliveries.names,
-                        created_at=now,
-                        accepted_at=now,
-                    )
-                )
-        except asyncio.CancelledError:
-            # The ledger may take it all the same, as ours: then nobody else would follow it.
-            self._follow_attached(desk, job, ticket, typical)
-            raise
-        self._follow_attached(desk, job, ticket, typical)
-
-    def _follow_attached(self, desk: AccountDesk, job: Job, ticket: Ticket, typical: Typical) -> None:
-        if self.closed:
-            job._finish(outcomes.closed(job, kept=self.ledger.is_shared))
-            return
-        if ticket.provider_id not in desk.tracks:
-            desk.window.follow(1)
-        self.follow(desk, job, ticket, typical, weight=1, is_ours=False)
-
-    def take_up(self, job: Job, record: Record) -> None:
-        """Go on with a job that a session before this one, or another process, has left behind."""
-        desk, submission = self.desk(job._provider), record.submission
-        was_watched = self._watched.pop(job.id, None) is not None
-        now, at = self.clock.now(), self.clock.datetime()
-        if record.state is State.UNKNOWN:
-            if job.state is State.SUBMITTING and not was_watched:
-                return  # our own create, which outlives our lease: its answer will tell
-            self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
-        elif record.provider_id is not None:
-            weight = submission.weight if submission is not None else 1
-            if record.provider_id not in desk.tracks:  # else it is followed for somebody who attached it, and counted
-                desk.window.follow(weight)
-            ticket = Ticket(provider_id=record.provider_id)
-            if submission is not None:
-                ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
-            accepted_at = record.accepted_at or record.created_at
-            job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
-            typical = submission.typical if submission is not None else UNTOLD
-            # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
-            is_ours = submission is not None
-            age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
-            self.follow(desk, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
-        elif submission is not None and submission.body:
-            self._numbers += 1
-            desk.enqueue(self._numbers, job)
-            self._deadlines.put(job, now + self.limits.queue_timeout)
-            self.kick()
-        else:
-            self._spawn(self.withdraw(job, outcomes.not_kept(job)))
-
-    async def watch(self, job: Job) -> None:
-        """Wait for a job that another process owns: its end is read in the ledger."""
-        self.give_away(job)
-        await self.ledger.look(anyway=True)
-
-    def give_away(self, job: Job) -> None:
-        """Another process sends and follows it from now on; whoever waits here is told what the ledger tells."""
-        self._watch(job)
-        self.ledger.attend()
-
-    def _watch(self, job: Job) -> None:
-        self._watched[job.id] = job
-        # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
-        patience = job.timeout if job.provider_id is not None else self.limits.queue_timeout
+    def expect(self, job: Job, patience: float) -> None:
+        """It has to get on within so many seconds."""
         self._deadlines.put(job, self.clock.now() + patience)
         self.kick()
-
-    def _seen(self, record: Record) -> None:
-        job = self._watched.get(record.id)
-        if job is None:
-            return
-        at = self.clock.datetime()
-        if record.generation is not None and record.state.is_terminal:
-            del self._watched[record.id]
-            job._update(record.generation, at, skips=True)
-            self.end(job, outcomes.ended(record.generation))
-        elif record.state is State.UNKNOWN:
-            del self._watched[record.id]
-            job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
-            self.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
-        else:
-            is_accepted = job.provider_id is None and record.provider_id is not None
-            # That it has begun to be processed the ledger does not keep.
-            is_further = job.state is State.PROCESSING and record.state is State.QUEUED
-            state = job.state if is_further else record.state
-            now = attrs.evolve(job.generation, state=state, provider_id=record.provider_id)
-            job._update(now, at, skips=True)
-            if is_accepted:
-                self._watch(job)
 
     def _joined(self) -> None:
         """We are not alone any more."""
@@ -280,22 +141,22 @@ class Coordinator:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
         for desk in self._desks.values():
             for job in desk.drain():
-                self.give_away(job)
+                self.elsewhere.give_away(job)
             for track in list(desk.tracks.values()):
                 self._leave(desk, track)
-                self._watched |= {job.id: job for job in track.jobs if not job.done}
+                self.elsewhere.lose(track.jobs)
         self.ledger.attend()
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
-        if job.done or job.state is not State.PENDING or job.id in self._watched:
+        if job.done or job.state is not State.PENDING or job in self.elsewhere:
             return False
         if not self.ledger.is_sure(self.clock.now()):
             return False  # another process may own it by now, and have sent it
         await self.withdraw(job, outcomes.withdrawn(job))
         return True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Writing that the session waits for when it is left."""
         task = self._loop.create_task(work)
         self._writings.add(task)
@@ -358,7 +219,7 @@ class Coordinator:
                 await asyncio.wait(running)
             # Nothing more will be heard of what runs: only creates are waited for.
             for job in self.jobs():
-                if job.provider_id is not None or job.id in self._watched:
+                if job.provider_id is not None or job in self.elsewhere:
                     self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
             while running := self._creates | self._writings:
                 await asyncio.wait(running)
@@ -468,7 +329,7 @@ class Coordinator:
         lesson = self._leave(desk, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
         # It is known from here on, so everyone is told, whatever becomes of the call or the question that has seen it.
-        await asyncio.shield(self._spawn(self._tell(desk, track, ended, error, lesson, now)))
+        await asyncio.shield(self.spawn(self._tell(desk, track, ended, error, lesson, now)))
 
     async def _tell(
         self,
@@ -521,93 +382,15 @@ class Coordinator:
         wake = self._deadlines.wake_at()
         moments = [math.inf if wake is None else wake]
         if not self.ledger.is_fenced(now):  # else the lease's renewal looks again
-            moments += [self._pump_desk(desk, now) for desk in self._desks.values()]
+            moments += [dispatch(self, desk, now) for desk in self._desks.values()]
         self._set_timer(min(moments))
 
-    def _pump_desk(self, desk: AccountDesk, now: float) -> float:
-        """Start what this account may start now; the moment at which to look again."""
-        self._pass_on_holds(desk, now)
-        create_at = self._start_creates(desk, now)
-        read_at = self._start_reads(desk, now)
-        return min(create_at, read_at)
+    def start_create(self, desk: AccountDesk, job: Job, work: Coroutine[Any, Any, None]) -> None:
+        """One create."""
+        self._start(desk, self._creates, work, partial(self._broken_create, job))
 
-    def _start_creates(self, desk: AccountDesk, now: float) -> float:
-        # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
-        places = max(1, self.limits.max_in_flight // 3)
-        while (entry := desk.first()) is not None:
-            if desk.creates_in_flight >= places or desk.in_flight >= self.limits.max_in_flight:
-                return math.inf  # the next answer looks again
-            submission = entry[1].submission
-            assert submission is not None
-            weight = desk.window.weight(submission.tariff, submission.weight)
-            when = desk.window.create_at(now, weight)
-            if when > now:
-                return when
-            number, job = desk.pop()
-            desk.window.create_sent(now, weight)
-            desk.share.spend()
-            desk.creates_in_flight += 1
-            self._start(desk, self._creates, send(self, desk, number, job, weight), partial(self._broken_create, job))
-        return math.inf
-
-    def _start_reads(self, desk: AccountDesk, now: float) -> float:
-        """Questions and single calls share what creates leave of the budget: first come, first served."""
-        desk.set_pressure()
-        while True:
-            question = desk.schedule.wake_at() if desk.in_flight < self.limits.max_in_flight else None
-            call = desk.calls.wake_at()
-            due = min(math.inf if question is None else question, math.inf if call is None else call)
-            when = max(due, desk.window.request_at(now))
-            if when > now:
-                return when  # without a place for questions, the next answer looks again
-            if (when := desk.share.at(now)) > now:
-                self._take_share(desk)
-                return when
-            if call == due:
-                turn = desk.calls.pop(now)
-                if turn is not None and not turn.done():  # done: its caller was cancelled just now
-                    desk.request_sent(now)
-                    turn.set_result(None)
-            elif (key := desk.schedule.take(now)) is not None:
-                desk.request_sent(now)
-                self._start_question(desk, key, now)
-
-    def _take_share(self, desk: AccountDesk) -> None:
-        """Of what all processes on the ledger may ask; nothing is asked before it is there."""
-        per_second = desk.window.requests_per_second
-        count = desk.share.take(per_second)
-        if count:
-            self._spawn(self._share_taken(desk, count, per_second))
-
-    async def _share_taken(self, desk: AccountDesk, count: int, per_second: float) -> None:
-        wait = await self.ledger.acquire(desk.key, count, per_second)
-        desk.share.taken(count, self.clock.now() + wait, alone=not self.ledger.peers)
-        self.kick()
-
-    def _pass_on_holds(self, desk: AccountDesk, now: float) -> None:
-        """The vendor's "not before" is for every process on the ledger."""
-        if not self.ledger.is_shared:
-            return
-        for lane, until in zip((Lane.CREATES, Lane.REQUESTS), desk.window.held_until, strict=True):
-            if until > max(now, desk.passed_on.get(lane, now)):
-                desk.passed_on[lane] = until
-                self._spawn(self.ledger.hold(desk.key, lane, until - now))
-
-    def _start_question(self, desk: AccountDesk, key: str, now: float) -> None:
-        """About this job alone, or with one page of the vendor's list about all that stand near it."""
-        track, schedule = desk.tracks[key], desk.schedule
-
-        def gain(name: str) -> float:
-            return schedule.gain(name, now) if name == key or schedule.is_free(name) else 0.0
-
-        by_list = desk.listing.usable(now) and not schedule.is_urgent(key)
-        page = desk.listing.page_for(key, gain) if by_list else None
-        if page is None:
-            self._start(desk, self._polls, ask(self, desk, track), partial(self._broken_poll, desk, [key]))
-            return
-        offset, names = page
-        keys = [key, *(name for name in names if name != key and schedule.take_also(name))]
-        work = sweep(self, desk, track.provider, offset, keys)
+    def start_poll(self, desk: AccountDesk, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
+        """One question about these generations."""
         self._start(desk, self._polls, work, partial(self._broken_poll, desk, keys))
 
     def _start(
@@ -656,7 +439,7 @@ class Coordinator:
             self._desks[due.job._provider.account].schedule.ask_now(due.job.provider_id or "", self.clock.now())
             return
         job = due
-        if self._watched.pop(job.id, None) is not None:
+        if self.elsewhere.is_ours_now(job):
             late = outcomes.timed_out(job, job.timeout, None)
             self.end(job, late if job.provider_id else outcomes.still_elsewhere(job, self.limits.queue_timeout))
             return
@@ -679,7 +462,7 @@ class Coordinator:
             self._deadlines.put(job, now + 1.0)
         elif self.ledger.is_sure(now):
             # Out of the ledger, too: the next session must not send what somebody may submit again.
-            self._spawn(self.withdraw(job, outcomes.timed_out(job, patience, None)))
+            self.spawn(self.withdraw(job, outcomes.timed_out(job, patience, None)))
         else:
             self.end(job, outcomes.still_elsewhere(job, patience))
 

@@ -43,7 +43,7 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
             # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
             desk.withheld(weight)
             if not job.done:
-                hub.give_away(job)
+                hub.elsewhere.give_away(job)
             return
         except Exception as error:
             desk.withheld(weight)
@@ -130,7 +130,7 @@ async def _accept(
     else:
         # It stood still before the answer came: whoever takes the job up asks about it.
         desk.window.ended(weight)
-        hub.give_away(job)
+        hub.elsewhere.give_away(job)
     # Last: whoever hears of it can ask how long it will take.
     generation = outcomes.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)

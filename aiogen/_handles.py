@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from aiogen import _outcomes as outcomes
+from aiogen._intake import take_up
 from aiogen._job import Job
 from aiogen._wire import Submission
 from aiogen.errors import ConfigurationError
@@ -75,7 +76,7 @@ class Handles:
             if job is None:
                 return None
             self.keep(job)
-        self._hub.take_up(job, record)
+        take_up(self._hub, job, record)
         return job
 
     def taken_up(self) -> list[Job]:
@@ -103,7 +104,7 @@ class Handles:
             job._finish(outcomes.ended(record.generation))
         else:
             self.keep(job)
-            await hub.watch(job)
+            await hub.elsewhere.watch(job)
         return job
 
     async def known(self, provider: Provider, provider_id: str) -> Job | str | None:

@@ -19,9 +19,10 @@ from aiogen import _outcomes as outcomes
 from aiogen._calls import Calls
 from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
-from aiogen._coordinator import UNTOLD, Coordinator, Limits
+from aiogen._coordinator import Coordinator, Limits
 from aiogen._files import encode
 from aiogen._handles import ATTACHED_TIMEOUT, Handles
+from aiogen._intake import attach, submit
 from aiogen._job import Job
 from aiogen._reconcile import Reconciler
 from aiogen._wire import Ticket
@@ -252,7 +253,7 @@ class Session:
         )
         handles = parts.handles
         job = handles.new(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
-        await parts.coordinator.submit(job)
+        await submit(parts.coordinator, job)
         return handles.keep(job)
 
     async def generate(
@@ -319,7 +320,7 @@ class Session:
             )
         )
         job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
-        await parts.coordinator.attach(job, ticket, UNTOLD, is_new=known is None)
+        await attach(parts.coordinator, job, ticket, is_new=known is None)
         return parts.handles.keep(job)
 
     async def resume(self) -> builtins.list[Job]:

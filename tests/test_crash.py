@@ -68,8 +68,8 @@ async def send(*args, **kwargs):
     await inner(*args, **kwargs)
     await task
 _create.send = send
-from aiogen import _coordinator
-_coordinator.send = send
+from aiogen import _dispatch
+_dispatch.send = send
 
 async def main():
     provider = aiogen.Luma(api_key=key, base_url=url)

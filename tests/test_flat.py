@@ -100,7 +100,7 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
         "taken up": len(session._parts.handles._taken_up),
         "calls": len(session._parts.calls._running),
         "deadlines": len(hub._deadlines) + len(hub._deadlines._heap),
-        "watched": len(hub._watched),
+        "watched": len(hub.elsewhere),
         "creates": len(hub._creates | hub._polls | hub._writings),
         "owed": len(hub.ledger._owed),
         "records": len(store._records),
