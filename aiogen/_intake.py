@@ -120,6 +120,9 @@ def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id:
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
     accepted_at = record.accepted_at or record.created_at
+    if job.provider_id is None:  # somebody waits here since before it was sent elsewhere
+        known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
+        job._update(attrs.evolve(known, accepted_at=record.accepted_at), at, skips=True)
     job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
     typical = submission.typical if submission is not None else UNTOLD
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.

@@ -80,10 +80,13 @@ async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, ke
         if track is None:
             continue
         listing.seen(key, offset, i)
-        if key not in taken:
-            if not schedule.take_also(key):
-                continue  # it is being asked about singly, which says more
+        if snapshot.state.is_terminal:
+            snapshot = attrs.evolve(snapshot, partial=len(snapshot.outputs) < (track.ticket.outputs or 0))
+        if key not in taken and schedule.take_also(key):
+            taken.add(key)
             keys.append(key)
+        if key not in taken and not _is_whole(snapshot):
+            continue  # another question about it is on its way, and says more
         (ended if snapshot.state.is_terminal else running).append((track, snapshot))
     hazards = {t.ticket.provider_id: schedule.hazard(t.ticket.provider_id, now) for t, _ in running}
     total = sum(hazards.values())
@@ -91,7 +94,7 @@ async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, ke
         share = hazards[track.ticket.provider_id] / total if total > 0.0 else 1.0
         await observe(hub, desk, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
     for track, snapshot in ended:
-        await _end(hub, desk, track, snapshot, sent_at)
+        await _end(hub, desk, track, snapshot, sent_at if track.ticket.provider_id in taken else None)
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
@@ -101,10 +104,12 @@ async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, ke
         schedule.ask_now(max(hazards, key=hazards.__getitem__), now)
 
 
-async def _end(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot, sent_at: float) -> None:
-    asked = track.ticket.outputs
-    snapshot = attrs.evolve(snapshot, partial=asked is not None and len(snapshot.outputs) < asked)
-    if snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.hollow:
+def _is_whole(snapshot: Snapshot) -> bool:
+    return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.hollow
+
+
+async def _end(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot, sent_at: float | None) -> None:
+    if _is_whole(snapshot):
         await observe(hub, desk, track, snapshot, sent_at=sent_at)
         return
     # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.

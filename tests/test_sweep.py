@@ -478,3 +478,32 @@ async def test_jobs_attached_by_their_ids_are_found_on_pages_too() -> None:
     assert [generation.provider_id for generation in theirs] == elsewhere
     assert [generation.url for generation in theirs] == [f"https://cdn.example/{name}/0.jpg" for name in elsewhere]
     assert gallery.count("list") > 1
+
+
+async def test_what_a_page_says_counts_while_another_one_hangs() -> None:
+    """Twenty jobs are asked about by a page that takes half a minute; the next one shows that they are over."""
+
+    async def hangs(request: web.BaseRequest) -> web.Response:
+        nonlocal pages
+        answer = await gallery(request)
+        if "/user/" in request.path:
+            pages += 1
+            if pages == 1:
+                await asyncio.sleep(25.0)
+        return answer
+
+    gallery, pages, lags = Gallery(), 0, []
+    loop = asyncio.get_running_loop()
+    async with serving(hangs) as url:
+        leonardo = aiogen.Leonardo(api_key=KEY, base_url=url, **WIDE)
+        async with aiogen.Session([leonardo], read_timeout=60.0) as session:
+            jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(20)]
+            while not pages:
+                await asyncio.sleep(0.1)
+            began_at = loop.time()
+            late = [await session.submit("leonardo/gemini-image-2", f"late cat {i}") for i in range(20)]
+            async for job in session.as_completed(jobs):
+                lags.append(loop.time() - gallery.made[job.provider_id or ""].ends_at)
+            assert loop.time() < began_at + 24.0
+            await asyncio.gather(*late)
+    assert max(lags) < 8.0

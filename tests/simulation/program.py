@@ -306,6 +306,9 @@ class Program:
         ids = self.world.foreign_ids(job.connection)[:3]
         for key in ids:
             self.world.laws.begins_anew(process, key)
+        for each in session.jobs():
+            if each.provider_id in ids:  # who waits for it already gets the latest deadline, too
+                self.world.deadlines[each] = self.world.loop.time() + 30.0 + after
         for job_id, result in zip(
             ids,
             await session.wait_many(job.connection, ids, timeout=30.0 + after, return_exceptions=True),

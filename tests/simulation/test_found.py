@@ -327,3 +327,31 @@ async def test_what_cannot_be_read_does_not_stop_the_heart() -> None:
         await asyncio.sleep(15.0)
         assert store.beaten >= 10
         assert store.looks <= 20  # nor is it asked ten times a second what it cannot tell
+
+
+async def test_what_another_sent_and_left_ends_for_those_who_waited_here_since_before() -> None:
+    """We stood still while another process sent our job, and died: its end is an end here, too."""
+    vendor, store = Vendor(reads=[(200, body("processing")), (200, done())]), Shared()
+    async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)], store=store) as session:
+        await (await session.attach("luma", OTHER)).accepted()
+        job = await session.submit("luma/uni-1", "a boat")
+        states: list[State] = []
+
+        async def watches() -> None:
+            async for event in job.events():
+                states.append(event.state)
+
+        watching = asyncio.create_task(watches())
+        store.beats.clear()
+        await asyncio.sleep(3.9)
+        store.by_others(job.id, owner=None, state=State.QUEUED, provider_id=ID)
+        store.is_ours = False
+        store.beats.set()
+        await asyncio.sleep(0.01)
+        store.is_ours = True
+        assert (await job).url is not None
+        await watching
+    assert job.state is State.COMPLETED
+    assert states[0] is State.PENDING
+    assert states[-2:] == [State.QUEUED, State.COMPLETED]
+    assert vendor.creates == 0

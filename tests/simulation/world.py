@@ -236,6 +236,8 @@ class World:
         # Who is full is known only by trying, when something has ended or some time has passed.
         places = len(self.processes) * (5 + self.loop.time() / 30.0) + 2 * len(vendor.lives)
         rates = 3.0 * len(self.processes) + 0.03 * vendor.served
+        if vendor.plan.foreign and not vendor.is_luma:
+            rates += places  # others fill its places, and it does not say which limit was met
         if vendor.plan.believed > 1.0:
             # Every minute what is too much is tried anew, at once.
             rates += (1.0 + self.loop.time() / 60.0) * vendor.plan.creates * (vendor.plan.believed - 1.0)
