@@ -357,6 +357,21 @@ async def test_a_suspended_session_goes_on_with_its_own(box: Sandbox, path: Path
     assert len(box.jobs) == 2
 
 
+async def test_a_suspended_session_still_has_what_its_ledger_does_not_keep(box: Sandbox, path: Path) -> None:
+    """What waits for its turn is sent: only a program that died has lost what it would have said."""
+    store = SqliteStore(path, lease=1.0, keep_requests=False)
+    async with session_on(box, store, max_active=1) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM aiogen_worker")
+        connection.commit()
+        connection.close()
+        assert {(await job).state for job in jobs} == {State.COMPLETED}
+    assert made(box) == [f"boat {i}" for i in range(2)]
+
+
 # --- a ledger in trouble
 
 
