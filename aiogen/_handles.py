@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -35,6 +36,7 @@ class Handles:
             self._by_account.setdefault(provider.account, []).append(provider)
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
+        self._attaching: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def new(
         self,
@@ -56,6 +58,10 @@ class Handles:
             withdraw=self._hub.withdraw_one,
             batch=batch,
         )
+
+    def attaching(self, provider: Provider, provider_id: str) -> asyncio.Lock:
+        """Held while a generation is looked for and written down: whoever attaches it meanwhile gets the same job."""
+        return self._attaching.setdefault((provider.account, provider_id), asyncio.Lock())
 
     def keep(self, job: Job) -> Job:
         """From now on it is found by its id."""

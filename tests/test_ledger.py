@@ -489,3 +489,21 @@ async def test_what_has_run_for_long_is_asked_about_at_once(path: Path) -> None:
             (job,) = await session.resume()
             await job
         assert len(box.requests) == asked + 1
+
+
+async def test_who_attach_one_generation_at_the_same_time_get_one_job(box: Sandbox, path: Path) -> None:
+    """One entry in the ledger, and each handler is told once."""
+    async with session_on(box, None) as session:
+        provider_id = await (await session.submit("luma/uni-1", "a boat")).accepted()
+    told: list[str | None] = []
+
+    async def handler(generation: Generation) -> None:
+        told.append(generation.id)
+
+    async with session_on(box, path) as session:
+        await session.on_completion("gallery", handler)
+        jobs = await asyncio.gather(*(session.attach("luma", provider_id) for _ in range(3)))
+        assert jobs[0] is jobs[1] is jobs[2]
+        await jobs[0]
+        assert [record.id for record in await session.records()] == [jobs[0].id]
+    assert told == [jobs[0].id]
