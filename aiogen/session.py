@@ -600,6 +600,8 @@ class Session:
         ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
         known = await parts.handles.known(provider, provider_id) if track is None else None
         if isinstance(known, Job):
+            if timeout is not None and not known.done:
+                parts.coordinator.extend(known, timeout)
             return known
         generation = (
             track.jobs[0].generation

@@ -507,3 +507,14 @@ async def test_who_attach_one_generation_at_the_same_time_get_one_job(box: Sandb
         await jobs[0]
         assert [record.id for record in await session.records()] == [jobs[0].id]
     assert told == [jobs[0].id]
+
+
+async def test_the_deadline_of_who_attaches_counts_also_for_the_job_of_another(path: Path) -> None:
+    """Who waits for five seconds does not wait for the two minutes of whoever submitted it."""
+    async with Sandbox(speed=0.1) as box, session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        same = await other.attach("luma", await job.accepted(), timeout=0.3)
+        assert same.id == job.id
+        with pytest.raises(aiogen.GenerationTimeout, match=r"not finished 0\.3 s after"):
+            await asyncio.wait_for(same, 5.0)
+        assert not job.done
