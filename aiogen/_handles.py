@@ -10,7 +10,7 @@ from aiogen import _outcomes as outcomes
 from aiogen._intake import take_up
 from aiogen._job import Job
 from aiogen._wire import Submission
-from aiogen.errors import ConfigurationError
+from aiogen.errors import ConfigurationError, GenerationTimeout
 from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
@@ -95,12 +95,16 @@ class Handles:
         """See `Session.job`."""
         hub = self._hub
         job = self._jobs.get(job_id)
-        if job is not None and not (job.done and job.state in _UNSENT):  # else we waited in vain for another process
+        if job is not None and not _may_be_outdated(job):
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
         if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
+        if job is not None and record.generation is None and job.state not in _UNSENT:
+            is_ours = record.owner is not None and record.owner == hub.store.worker
+            if is_ours or record.state is job.state is State.UNKNOWN:
+                return job  # nothing more is known of it
         job = self.revived(record)
         if job is None:
             raise ConfigurationError(
@@ -148,3 +152,9 @@ class Handles:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""
         found = self._by_account.get(record.account, [])
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
+
+
+def _may_be_outdated(job: Job) -> bool:
+    """Its waiting is over but it was not, when that ended: the ledger may know more by now."""
+    was_left = isinstance(job.error, GenerationTimeout) and job.provider_id is not None
+    return job.done and (was_left or not job.state.is_terminal)

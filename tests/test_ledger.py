@@ -518,3 +518,19 @@ async def test_the_deadline_of_who_attaches_counts_also_for_the_job_of_another(p
         with pytest.raises(aiogen.GenerationTimeout, match=r"not finished 0\.3 s after"):
             await asyncio.wait_for(same, 5.0)
         assert not job.done
+        again = await other.attach("luma", job.provider_id or "", timeout=30.0)
+        assert not again.done
+
+
+async def test_an_end_that_came_after_the_deadline_is_found(box: Sandbox, path: Path) -> None:
+    """Also by who still holds the handle whose waiting is over."""
+    async with session_on(box, path) as session:
+        late = await session.submit("luma/uni-1", "a boat", timeout=0.05)
+        with pytest.raises(aiogen.GenerationTimeout):
+            await late
+        assert await session.job(late.id) is late  # it runs, and is no longer waited for
+        while (await session.get("luma", late.provider_id or "")).state is not State.COMPLETED:
+            await asyncio.sleep(0.05)
+        found = await session.job(late.id)
+        assert found is not None
+        assert (await found).state is State.COMPLETED
