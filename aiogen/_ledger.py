@@ -163,6 +163,12 @@ class Ledger:
             await self.catch_up()
         if self._catching_up is not None:
             await asyncio.gather(self._catching_up, return_exceptions=True)
+        if self._owed:
+            logger.error(
+                "%d facts could not be written to the ledger before the session was left. The next one finds these "
+                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it.",
+                len(self._owed),
+            )
 
     async def _keep(self, lease: float) -> None:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)

@@ -159,3 +159,16 @@ async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(
             assert (await taken_up[0]).state is (await job).state is State.COMPLETED
             assert [record.state for record in await one.records()] == [State.COMPLETED]
     assert studio.made == 1
+
+
+async def test_what_was_never_written_is_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another process holds the file until the session is left: the next session knows less than this one did."""
+    vendor = Vendor(reads=[(200, done())])
+    async with serving(vendor) as url, session_on(url, SqliteStore(path, patience=0.05)) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await job.accepted()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert (await job).state is State.COMPLETED
+    other.close()
+    assert "1 facts could not be written to the ledger" in caplog.text
