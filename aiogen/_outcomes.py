@@ -104,6 +104,15 @@ def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Genera
 
 def ended(generation: Generation) -> AiogenError | None:
     """What waiters of a generation in a terminal state get: an error, or nothing but the generation."""
+    if generation.state is State.CANCELLED and generation.provider_id is None:
+        return GenerationFailed(
+            f"Job {generation.id} was withdrawn, or given up, before it was sent to {generation.connection}; "
+            "nothing was charged.",
+            provider=generation.provider,
+            connection=generation.connection,
+            job_id=generation.id,
+            generation=generation,
+        )
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
 
 

@@ -147,6 +147,20 @@ class Slow(SqliteStore):
         return await super().intend(*fact)
 
 
+async def test_what_was_not_sent_is_told_so_by_the_ledger_too(box: Sandbox, path: Path) -> None:
+    """In another process, or later: it does not say that a generation failed at the vendor."""
+    async with session_on(box, path, max_active=1) as one, session_on(box, path) as other:
+        jobs = [await one.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+        same = await other.job(jobs[1].id)
+        assert same is not None
+        assert await jobs[1].withdraw()
+        for told in (same, await other.job(jobs[1].id)):
+            with pytest.raises(aiogen.GenerationFailed, match=r"before it was sent to luma; nothing") as caught:
+                await told
+            assert (caught.value.job_id, caught.value.provider_id) == (jobs[1].id, None)
+
+
 async def test_what_is_withdrawn_while_its_intent_is_written_is_not_sent(box: Sandbox, path: Path) -> None:
     """Its user was told that nothing is charged."""
     async with session_on(box, Slow(path)) as session:
