@@ -74,6 +74,11 @@ class Ledger:
         """True if it outlives this process."""
         return self._store.lease is not None
 
+    @property
+    def is_behind(self) -> bool:
+        """True while something is owed that could not be written at the last try."""
+        return self._is_behind
+
     async def ready(self) -> None:
         """Open the store, once, and take up what is there.
 
