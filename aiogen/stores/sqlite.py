@@ -401,7 +401,13 @@ class SqliteStore:
             c.executemany(
                 "UPDATE aiogen_delivery SET attempts = attempts + 1, owner = ? WHERE job = ? AND handler = ?", claimed
             )
-            return [(handler, rows.generation_of(result), attempts + 1) for _, handler, attempts, result in found]
+            told = list[tuple[str, Generation, int]]()
+            for job, handler, attempts, result in found:
+                try:
+                    told.append((handler, rows.generation_of(result), attempts + 1))
+                except Exception as unread:  # it must not keep all others from being told; our claim hides it
+                    logger.error("The end of job %s in %s cannot be read, nor told: %r", job, self.path, unread)
+            return told
 
         # Looking is free, and a write is not: most looks find nothing.
         waiting = await self._read(
