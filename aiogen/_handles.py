@@ -105,6 +105,8 @@ class Handles:
             is_ours = record.owner is not None and record.owner == hub.store.worker
             if is_ours or record.state is job.state is State.UNKNOWN:
                 return job  # nothing more is known of it
+        if job is None and record.provider_id is not None and record.owner == hub.store.worker:
+            return self.go_on(record)  # ours, and followed no more: its key was refused, or nobody waited for an hour
         job = self.revived(record)
         if job is None:
             raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import Vendor, done, luma, serving
 
 import aiogen
 from aiogen import Generation, State
@@ -548,3 +550,23 @@ async def test_an_end_that_came_after_the_deadline_is_found(box: Sandbox, path: 
         found = await session.job(late.id)
         assert found is not None
         assert (await found).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+async def test_one_s_own_job_that_is_followed_no_more_is_followed_again(path: Path, kind: str) -> None:
+    """Its key was refused for a while; no other process will ever write its end."""
+    vendor = Vendor(reads=[(401, {"detail": "Invalid API key"})])
+    async with serving(vendor) as url:
+        async with aiogen.Session([luma(url)], store=path if kind == "file" else None, poll_cost=0.01) as session:
+            job = await session.submit("luma/uni-1", "a boat")
+            with pytest.raises(aiogen.AuthenticationError):
+                await job
+            job_id = job.id
+            del job
+            gc.collect()
+            vendor._reads[:] = [(200, done())]
+            async with asyncio.timeout(10.0):
+                again = await session.job(job_id)
+                assert again is not None
+                assert (await again).state is State.COMPLETED
+    assert vendor.creates == 1
