@@ -50,6 +50,8 @@ class Ledger:
         """The jobs of other processes that somebody here waits for."""
         self.seen: Callable[[Record], None] = lambda record: None
         """How one of these stands."""
+        self.gone: Callable[[str], None] = lambda job_id: None
+        """One of these is no longer in the ledger."""
         self.renewed: Callable[[], None] = lambda: None
         """Requests may be sent again."""
         self.peers = 0
@@ -245,8 +247,12 @@ class Ledger:
         self._unlooked = False
         wanted = self.watched()
         for i in range(0, len(wanted), _AT_ONCE):
-            for record in await self._store.find(Wanted(ids=wanted[i : i + _AT_ONCE], limit=_AT_ONCE)):
+            some = wanted[i : i + _AT_ONCE]
+            records = await self._store.find(Wanted(ids=some, limit=_AT_ONCE))
+            for record in records:
                 self.seen(record)
+            for job_id in set(some).difference(record.id for record in records):
+                self.gone(job_id)
 
     async def _beat(self) -> None:
         sent_at = self._clock.now()

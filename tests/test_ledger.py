@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sqlite3
 from collections.abc import AsyncIterator
@@ -570,3 +571,19 @@ async def test_one_s_own_job_that_is_followed_no_more_is_followed_again(path: Pa
                 assert again is not None
                 assert (await again).state is State.COMPLETED
     assert vendor.creates == 1
+
+
+async def test_an_end_that_was_removed_before_it_was_read_is_said(path: Path) -> None:
+    """By a ledger that keeps nothing of what is over, or by who forgot it: nobody waits for it until the deadline."""
+    async with Sandbox(speed=20.0) as box, session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        provider_id = await job.accepted()
+        same = await other.job(job.id)
+        assert same is not None
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM aiogen_job")
+        async with asyncio.timeout(5.0):
+            with pytest.raises(aiogen.StoreError, match=r"is over, but was removed .* reads it there") as caught:
+                await same
+        assert caught.value.provider_id == provider_id
+        assert (await job).state is State.COMPLETED
