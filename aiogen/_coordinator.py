@@ -180,6 +180,9 @@ class Coordinator:
     def extend(self, job: Job, timeout: float) -> None:
         """The job's deadline is `timeout` seconds from now."""
         job.timeout = timeout
+        if job in self.elsewhere:
+            self.expect(job, timeout)
+            return
         self._set_deadline(job)
         self.kick()
 

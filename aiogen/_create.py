@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiogen")
 
+_LOOK_AGAIN = 1.0
+"""Seconds until a job is tried again of which the ledger has not heard the latest."""
+
 
 async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weight: int) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
@@ -40,8 +43,13 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
             wait = await hub.store.intend(job.id, desk.room())
         except TakenOver:
-            # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
             desk.withheld(weight)
+            if hub.ledger.is_behind:
+                # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
+                desk.window.crowded(hub.clock.now(), _LOOK_AGAIN)
+                _back_into_line(hub, desk, number, job)
+                return
+            # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
             if not job.done:
                 hub.elsewhere.give_away(job)
             return

@@ -90,7 +90,10 @@ class Deliveries:
         try:
             async with asyncio.timeout(self._patience):
                 await handler(generation)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the session is torn down; else something that the handler waited for was cancelled
             if attempt < _ATTEMPTS:
                 again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
                 logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)

@@ -22,6 +22,7 @@ class Elsewhere:
         self._hub = hub
         self._jobs: dict[str, Job] = {}
         hub.ledger.watched, hub.ledger.seen = lambda: list(self._jobs), self._seen
+        hub.ledger.gone = self._gone
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -74,3 +75,8 @@ class Elsewhere:
             job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
             if is_accepted:
                 self._watch(job)
+
+    def _gone(self, job_id: str) -> None:
+        job = self._jobs.pop(job_id, None)
+        if job is not None:
+            self._hub.end(job, outcomes.removed(job))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -9,7 +10,7 @@ from aiogen import _outcomes as outcomes
 from aiogen._intake import take_up
 from aiogen._job import Job
 from aiogen._wire import Submission
-from aiogen.errors import ConfigurationError
+from aiogen.errors import ConfigurationError, GenerationTimeout
 from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
@@ -35,6 +36,7 @@ class Handles:
             self._by_account.setdefault(provider.account, []).append(provider)
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
+        self._attaching: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def new(
         self,
@@ -56,6 +58,10 @@ class Handles:
             withdraw=self._hub.withdraw_one,
             batch=batch,
         )
+
+    def attaching(self, provider: Provider, provider_id: str) -> asyncio.Lock:
+        """Held while a generation is looked for and written down: whoever attaches it meanwhile gets the same job."""
+        return self._attaching.setdefault((provider.account, provider_id), asyncio.Lock())
 
     def keep(self, job: Job) -> Job:
         """From now on it is found by its id."""
@@ -89,12 +95,18 @@ class Handles:
         """See `Session.job`."""
         hub = self._hub
         job = self._jobs.get(job_id)
-        if job is not None and not (job.done and job.state in _UNSENT):  # else we waited in vain for another process
+        if job is not None and not _may_be_outdated(job):
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
         if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
+        if job is not None and record.generation is None and job.state not in _UNSENT:
+            is_ours = record.owner is not None and record.owner == hub.store.worker
+            if is_ours or record.state is job.state is State.UNKNOWN:
+                return job  # nothing more is known of it
+        if job is None and record.provider_id is not None and record.owner == hub.store.worker:
+            return self.go_on(record)  # ours, and followed no more: its key was refused, or nobody waited for an hour
         job = self.revived(record)
         if job is None:
             raise ConfigurationError(
@@ -142,3 +154,9 @@ class Handles:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""
         found = self._by_account.get(record.account, [])
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
+
+
+def _may_be_outdated(job: Job) -> bool:
+    """Its waiting is over but it was not, when that ended: the ledger may know more by now."""
+    was_left = isinstance(job.error, GenerationTimeout) and job.provider_id is not None
+    return job.done and (was_left or not job.state.is_terminal)

@@ -97,7 +97,6 @@ def _follow_attached(hub: Coordinator, desk: AccountDesk, job: Job, ticket: Tick
 
 def take_up(hub: Coordinator, job: Job, record: Record) -> None:
     """Go on with a job that a session before this one, or another process, has left behind."""
-    submission = record.submission
     was_watched = hub.elsewhere.is_ours_now(job)
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:
@@ -105,8 +104,8 @@ def take_up(hub: Coordinator, job: Job, record: Record) -> None:
         hub.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
     elif record.provider_id is not None:
         _follow_left_behind(hub, job, record, record.provider_id)
-    elif submission is not None and submission.body:
-        hub.enqueue(job)
+    elif job.submission is not None and job.submission.body:
+        hub.enqueue(job)  # after a pause we have what the ledger may not have kept
     else:
         hub.spawn(hub.withdraw(job, outcomes.not_kept(job)))
 

@@ -50,6 +50,8 @@ class Ledger:
         """The jobs of other processes that somebody here waits for."""
         self.seen: Callable[[Record], None] = lambda record: None
         """How one of these stands."""
+        self.gone: Callable[[str], None] = lambda job_id: None
+        """One of these is no longer in the ledger."""
         self.renewed: Callable[[], None] = lambda: None
         """Requests may be sent again."""
         self.peers = 0
@@ -73,6 +75,11 @@ class Ledger:
     def is_shared(self) -> bool:
         """True if it outlives this process."""
         return self._store.lease is not None
+
+    @property
+    def is_behind(self) -> bool:
+        """True while something is owed that could not be written at the last try."""
+        return self._is_behind
 
     async def ready(self) -> None:
         """Open the store, once, and take up what is there.
@@ -163,6 +170,12 @@ class Ledger:
             await self.catch_up()
         if self._catching_up is not None:
             await asyncio.gather(self._catching_up, return_exceptions=True)
+        if self._owed:
+            logger.error(
+                "%d facts could not be written to the ledger before the session was left. The next one finds these "
+                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it.",
+                len(self._owed),
+            )
 
     async def _keep(self, lease: float) -> None:
         pause = min(_LONGEST_PAUSE, lease / _BEATS)
@@ -234,8 +247,12 @@ class Ledger:
         self._unlooked = False
         wanted = self.watched()
         for i in range(0, len(wanted), _AT_ONCE):
-            for record in await self._store.find(Wanted(ids=wanted[i : i + _AT_ONCE], limit=_AT_ONCE)):
+            some = wanted[i : i + _AT_ONCE]
+            records = await self._store.find(Wanted(ids=some, limit=_AT_ONCE))
+            for record in records:
                 self.seen(record)
+            for job_id in set(some).difference(record.id for record in records):
+                self.gone(job_id)
 
     async def _beat(self) -> None:
         sent_at = self._clock.now()

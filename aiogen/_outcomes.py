@@ -17,6 +17,7 @@ from aiogen.errors import (
     GenerationTimeout,
     InsufficientFunds,
     SessionClosed,
+    StoreError,
     SubmissionUnknown,
 )
 from aiogen.models import ACTIONS, Action, FailureCode, Generation, State
@@ -104,6 +105,15 @@ def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Genera
 
 def ended(generation: Generation) -> AiogenError | None:
     """What waiters of a generation in a terminal state get: an error, or nothing but the generation."""
+    if generation.state is State.CANCELLED and generation.provider_id is None:
+        return GenerationFailed(
+            f"Job {generation.id} was withdrawn, or given up, before it was sent to {generation.connection}; "
+            "nothing was charged.",
+            provider=generation.provider,
+            connection=generation.connection,
+            job_id=generation.id,
+            generation=generation,
+        )
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
 
 
@@ -136,6 +146,16 @@ def still_elsewhere(job: Job, seconds: float) -> AiogenError:
         f"still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it again."
     )
     return about(job, GenerationTimeout(text, timeout=seconds))
+
+
+def removed(job: Job) -> AiogenError:
+    """It was in the ledger, and is not any more: only what is over or unknown is removed."""
+    read = f" session.get({job.connection!r}, {job.provider_id!r}) reads it there." if job.provider_id else ""
+    text = (
+        f"Job {job.id}, which another process followed, is over, but was removed from the ledger (keep_finished, or "
+        f"forget) before its end was read here.{read}"
+    )
+    return about(job, StoreError(text))
 
 
 def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:

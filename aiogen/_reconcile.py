@@ -60,7 +60,7 @@ class Reconciler:
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         return [
-            _told(record, f"{looked}.", matching.candidates(record, provider, listed, taken, at), searched=True)
+            _told(record, f"{looked}.", matching.candidates(record, provider, listed, taken, at), whole=is_whole)
             for record in group
         ]
 
@@ -115,12 +115,17 @@ class Reconciler:
         return job
 
 
-def _told(record: Record, looked: str, candidates: Sequence[Candidate] = (), *, searched: bool = False) -> UnknownJob:
+def _told(
+    record: Record, looked: str, candidates: Sequence[Candidate] = (), *, whole: bool | None = None
+) -> UnknownJob:
+    """`whole`: whether the list was looked through as far as it matters; None if it was not at all."""
     submission = record.submission
     sent_at = matching.sent_at(record)
     if candidates:
         advice = "If one of these is it, session.adopt(job_id, provider_id) goes on with it."
-    elif searched:
+    elif whole is False:
+        advice = "None of these fits, but it may stand further on in the list: look again with a larger look_through."
+    elif whole:
         advice = "None of them fits, so it was probably not accepted; session.resend(job_id) sends it again."
     else:
         advice = "Look at the provider; then session.adopt(job_id, provider_id) or session.resend(job_id)."
@@ -133,7 +138,7 @@ def _told(record: Record, looked: str, candidates: Sequence[Candidate] = (), *, 
         fingerprint=record.fingerprint,
         submitted_at=sent_at,
         candidates=tuple(candidates),
-        searched=searched,
+        searched=whole is not None,
         explanation=(
             f"Its create was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may be running and "
             f"charged. {looked}"

@@ -197,9 +197,9 @@ class GenerationFailed(GenerationError):
         action = generation.action or ACTIONS[code]
         vendor = f" ({generation.vendor_code})" if code is FailureCode.UNKNOWN and generation.vendor_code else ""
         said = f": {generation.failure_reason.rstrip('.')}" if generation.failure_reason else ""
+        subject = f"Generation {generation.provider_id}" if generation.provider_id else f"Job {generation.id}"
         return cls(
-            f"Generation {generation.provider_id} at {generation.connection} failed, {code}{vendor}{said}. "
-            f"{action.help_text}",
+            f"{subject} at {generation.connection} failed, {code}{vendor}{said}. {action.help_text}",
             provider=generation.provider,
             connection=generation.connection,
             job_id=generation.id,

@@ -295,33 +295,8 @@ class Session:
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
         parts = self._open()
-        track = parts.coordinator.tracked(provider, provider_id)
-        running = next((job for job in track.jobs if not job.done), None) if track is not None else None
-        if running is not None:
-            if timeout is not None:
-                parts.coordinator.extend(running, timeout)
-            if poll_cost is not None and poll_cost < running.poll_cost:
-                parts.coordinator.hasten(running, poll_cost)
-            return running
-        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
-        known = await parts.handles.known(provider, provider_id) if track is None else None
-        if isinstance(known, Job):
-            return known
-        generation = (
-            track.jobs[0].generation
-            if track is not None and track.jobs
-            else Generation(
-                id=known or str(uuid4()),
-                provider_id=provider_id,
-                provider=provider.default_name,
-                connection=provider.name,
-                model=None,
-                state=State.QUEUED,
-            )
-        )
-        job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
-        await attach(parts.coordinator, job, ticket, is_new=known is None)
-        return parts.handles.keep(job)
+        async with parts.handles.attaching(provider, provider_id):
+            return await self._attached(parts, provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -610,6 +585,39 @@ class Session:
         return await parts.calls.download(generation, Path(directory), overwrite=overwrite)
 
     # --- inside
+
+    async def _attached(
+        self, parts: _Parts, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None
+    ) -> Job:
+        track = parts.coordinator.tracked(provider, provider_id)
+        running = next((job for job in track.jobs if not job.done), None) if track is not None else None
+        if running is not None:
+            if timeout is not None:
+                parts.coordinator.extend(running, timeout)
+            if poll_cost is not None and poll_cost < running.poll_cost:
+                parts.coordinator.hasten(running, poll_cost)
+            return running
+        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        known = await parts.handles.known(provider, provider_id) if track is None else None
+        if isinstance(known, Job):
+            if timeout is not None and not known.done:
+                parts.coordinator.extend(known, timeout)
+            return known
+        generation = (
+            track.jobs[0].generation
+            if track is not None and track.jobs
+            else Generation(
+                id=known or str(uuid4()),
+                provider_id=provider_id,
+                provider=provider.default_name,
+                connection=provider.name,
+                model=None,
+                state=State.QUEUED,
+            )
+        )
+        job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
+        await attach(parts.coordinator, job, ticket, is_new=known is None)
+        return parts.handles.keep(job)
 
     def _accounts(self) -> set[str]:
         return {self.connections.find(name).account for name in self.connections}

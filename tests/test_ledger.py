@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import Vendor, done, luma, serving
 
 import aiogen
 from aiogen import Generation, State
@@ -145,6 +148,20 @@ class Slow(SqliteStore):
     async def intend(self, *fact: Any) -> float:
         await asyncio.sleep(0.2)
         return await super().intend(*fact)
+
+
+async def test_what_was_not_sent_is_told_so_by_the_ledger_too(box: Sandbox, path: Path) -> None:
+    """In another process, or later: it does not say that a generation failed at the vendor."""
+    async with session_on(box, path, max_active=1) as one, session_on(box, path) as other:
+        jobs = [await one.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+        same = await other.job(jobs[1].id)
+        assert same is not None
+        assert await jobs[1].withdraw()
+        for told in (same, await other.job(jobs[1].id)):
+            with pytest.raises(aiogen.GenerationFailed, match=r"before it was sent to luma; nothing") as caught:
+                await told
+            assert (caught.value.job_id, caught.value.provider_id) == (jobs[1].id, None)
 
 
 async def test_what_is_withdrawn_while_its_intent_is_written_is_not_sent(box: Sandbox, path: Path) -> None:
@@ -357,6 +374,21 @@ async def test_a_suspended_session_goes_on_with_its_own(box: Sandbox, path: Path
     assert len(box.jobs) == 2
 
 
+async def test_a_suspended_session_still_has_what_its_ledger_does_not_keep(box: Sandbox, path: Path) -> None:
+    """What waits for its turn is sent: only a program that died has lost what it would have said."""
+    store = SqliteStore(path, lease=1.0, keep_requests=False)
+    async with session_on(box, store, max_active=1) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[0].accepted()
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM aiogen_worker")
+        connection.commit()
+        connection.close()
+        assert {(await job).state for job in jobs} == {State.COMPLETED}
+    assert made(box) == [f"boat {i}" for i in range(2)]
+
+
 # --- a ledger in trouble
 
 
@@ -474,3 +506,84 @@ async def test_what_has_run_for_long_is_asked_about_at_once(path: Path) -> None:
             (job,) = await session.resume()
             await job
         assert len(box.requests) == asked + 1
+
+
+async def test_who_attach_one_generation_at_the_same_time_get_one_job(box: Sandbox, path: Path) -> None:
+    """One entry in the ledger, and each handler is told once."""
+    async with session_on(box, None) as session:
+        provider_id = await (await session.submit("luma/uni-1", "a boat")).accepted()
+    told: list[str | None] = []
+
+    async def handler(generation: Generation) -> None:
+        told.append(generation.id)
+
+    async with session_on(box, path) as session:
+        await session.on_completion("gallery", handler)
+        jobs = await asyncio.gather(*(session.attach("luma", provider_id) for _ in range(3)))
+        assert jobs[0] is jobs[1] is jobs[2]
+        await jobs[0]
+        assert [record.id for record in await session.records()] == [jobs[0].id]
+    assert told == [jobs[0].id]
+
+
+async def test_the_deadline_of_who_attaches_counts_also_for_the_job_of_another(path: Path) -> None:
+    """Who waits for five seconds does not wait for the two minutes of whoever submitted it."""
+    async with Sandbox(speed=0.1) as box, session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        same = await other.attach("luma", await job.accepted(), timeout=0.3)
+        assert same.id == job.id
+        with pytest.raises(aiogen.GenerationTimeout, match=r"not finished 0\.3 s after"):
+            await asyncio.wait_for(same, 5.0)
+        assert not job.done
+        again = await other.attach("luma", job.provider_id or "", timeout=30.0)
+        assert not again.done
+
+
+async def test_an_end_that_came_after_the_deadline_is_found(box: Sandbox, path: Path) -> None:
+    """Also by who still holds the handle whose waiting is over."""
+    async with session_on(box, path) as session:
+        late = await session.submit("luma/uni-1", "a boat", timeout=0.05)
+        with pytest.raises(aiogen.GenerationTimeout):
+            await late
+        assert await session.job(late.id) is late  # it runs, and is no longer waited for
+        while (await session.get("luma", late.provider_id or "")).state is not State.COMPLETED:
+            await asyncio.sleep(0.05)
+        found = await session.job(late.id)
+        assert found is not None
+        assert (await found).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+async def test_one_s_own_job_that_is_followed_no_more_is_followed_again(path: Path, kind: str) -> None:
+    """Its key was refused for a while; no other process will ever write its end."""
+    vendor = Vendor(reads=[(401, {"detail": "Invalid API key"})])
+    async with serving(vendor) as url:
+        async with aiogen.Session([luma(url)], store=path if kind == "file" else None, poll_cost=0.01) as session:
+            job = await session.submit("luma/uni-1", "a boat")
+            with pytest.raises(aiogen.AuthenticationError):
+                await job
+            job_id = job.id
+            del job
+            gc.collect()
+            vendor._reads[:] = [(200, done())]
+            async with asyncio.timeout(10.0):
+                again = await session.job(job_id)
+                assert again is not None
+                assert (await again).state is State.COMPLETED
+    assert vendor.creates == 1
+
+
+async def test_an_end_that_was_removed_before_it_was_read_is_said(path: Path) -> None:
+    """By a ledger that keeps nothing of what is over, or by who forgot it: nobody waits for it until the deadline."""
+    async with Sandbox(speed=20.0) as box, session_on(box, path) as one, session_on(box, path) as other:
+        job = await one.submit("luma/uni-1", "a boat")
+        provider_id = await job.accepted()
+        same = await other.job(job.id)
+        assert same is not None
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM aiogen_job")
+        async with asyncio.timeout(5.0):
+            with pytest.raises(aiogen.StoreError, match=r"is over, but was removed .* reads it there") as caught:
+                await same
+        assert caught.value.provider_id == provider_id
+        assert (await job).state is State.COMPLETED

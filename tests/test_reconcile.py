@@ -168,5 +168,20 @@ async def test_a_long_list_is_not_read_to_its_end(box: Sandbox) -> None:
         await asyncio.gather(*[await session.submit(MODEL, f"fox {i}") for i in range(55)])
         (unknown,) = await session.reconcile(look_through=50)
         assert "Looked through 50 generations of the list, not all of it." in unknown.explanation
+        assert "look again" in unknown.advice  # who sends it again now may pay twice
         (unknown,) = await session.reconcile()
         assert "Looked through 55 generations of the list." in unknown.explanation
+        assert "probably not accepted" in unknown.advice
+
+
+async def test_what_another_process_decides_is_seen_by_who_holds_the_job(box: Sandbox, tmp_path: Path) -> None:
+    """The handle that said "unknown" is not given for ever."""
+    path = tmp_path / "aiogen.db"
+    async with session_on(box, path) as one, session_on(box, path) as other:
+        job = await lost(one, box, "luma/uni-1", "a paper boat", arrives=True)
+        assert await one.job(job.id) is job
+        (created,) = box.jobs
+        await other.adopt(job.id, created.id)
+        same = await one.job(job.id)
+        assert same is not None
+        assert (await same).state is State.COMPLETED

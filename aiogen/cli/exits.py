@@ -94,8 +94,9 @@ def exit_of(error: AiogenError) -> Exit:
 def explain(error: AiogenError) -> str:
     """The error's message, and what helps, on one line."""
     parts = [error.message, *getattr(error, "__notes__", ())]
-    # What was refused here says itself what would be right; of an unknown submission nothing general is true.
-    if error.action is not None and not isinstance(error, InputError | SubmissionUnknown):
+    # What was refused here, and the ledger, say themselves what helps; of an unknown submission nothing general is
+    # true.
+    if error.action is not None and not isinstance(error, InputError | StoreError | SubmissionUnknown):
         parts.append(error.action.help_text)
     if isinstance(error, GenerationTimeout) and error.provider_id is not None:
         parts.append(f"On the command line: aiogen wait {error.connection} {error.provider_id}")

@@ -14,6 +14,7 @@ import attrs
 from aiogen import Generation, Job, Session
 from aiogen._wire import shorten
 from aiogen.cli.board import Board
+from aiogen.cli.options import store_words
 from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.terminal import Notes, Terminal
 from aiogen.errors import AiogenError, SessionClosed
@@ -146,13 +147,16 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
             if not terminal.as_json:
                 show(terminal, batch.in_order())
         finally:
-            for line in farewell(batch, kept=session.store.lease is not None):
+            for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
                 terminal.say(line)
         raise
 
 
-def farewell(batch: Batch, *, kept: bool = False) -> Iterator[str]:
-    """What goes on without us, what was not finished, and how to take both up again; `kept`: they are in a ledger."""
+def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> Iterator[str]:
+    """What goes on without us, what was not finished, and how to take both up again; `kept`: they are in a ledger.
+
+    `where`: what a command has to be told of that ledger.
+    """
     left = [job for job in batch.jobs if isinstance(job.error, SessionClosed)]
     # A create that was not waited for may have arrived, whatever its job was told in the hurry.
     unknown = [job for job in batch.jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
@@ -177,7 +181,7 @@ def farewell(batch: Batch, *, kept: bool = False) -> Iterator[str]:
         yield f"Not sent, and not charged: {len(unsent)}."
     if kept and (unsent or running):
         yield "All that is left, what was not sent too, is in the ledger. Go on with:"
-        yield "  aiogen resume"
+        yield "  " + shlex.join(["aiogen", "resume", *where])
 
 
 def _commands(verb: str, jobs: Sequence[Job]) -> Iterator[str]:

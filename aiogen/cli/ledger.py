@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import shown, teller
+from aiogen.cli.options import store_words
 from aiogen.cli.results import possibly_charged
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
@@ -102,7 +104,7 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
         if terminal.as_json:
             terminal.record(_unknown_as_json(job))
         else:
-            _tell(terminal, job)
+            _tell(terminal, job, store_words(session.store))
     if not found:
         terminal.say("Nothing is unknown.")
     else:
@@ -160,8 +162,15 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     return Exit.OK
 
 
-def _tell(terminal: Terminal, job: UnknownJob) -> None:
-    """One unknown job, for people: what it was, what it could be, and the command for each choice."""
+def _tell(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
+    """One unknown job, for people: what it was, what it could be, and the command for each choice.
+
+    `where`: what the commands have to be told of the ledger.
+    """
+
+    def command(*words: str) -> str:
+        return shlex.join(["aiogen", *words, *where])
+
     terminal.line(f"unknown     {job.connection}/{job.model or '?'}  {job.job_id}", "magenta")
     if job.prompt:
         terminal.line(f"            {shorten(job.prompt, 90)}")
@@ -169,11 +178,10 @@ def _tell(terminal: Terminal, job: UnknownJob) -> None:
     for candidate in job.candidates:
         known = candidate.generation
         terminal.line(f"            could be {known.provider_id}, {known.state}{_when(candidate.seconds)}")
-        terminal.line(f"                aiogen reconcile {job.job_id} --adopt {known.provider_id}")
-    terminal.line(
-        f"            to send it again, though it may be charged twice: aiogen reconcile {job.job_id} --resend"
-    )
-    terminal.line(f"            to give it up: aiogen forget {job.job_id}")
+        terminal.line(f"                {command('reconcile', job.job_id, '--adopt', known.provider_id or '')}")
+    again = command("reconcile", job.job_id, "--resend")
+    terminal.line(f"            to send it again, though it may be charged twice: {again}")
+    terminal.line(f"            to give it up: {command('forget', job.job_id)}")
 
 
 def _when(seconds: float | None) -> str:

@@ -15,6 +15,7 @@ from platformdirs import user_data_path
 from aiogen import Session
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
+from aiogen.stores.base import Store
 from aiogen.stores.sqlite import SqliteStore
 
 _SHARED = Group("Options of every command", sort_key=9)
@@ -68,9 +69,20 @@ class Connected(Common):
             raise InputError("There is no ledger in memory to look into; name a file with --store.")
         if self.store:
             return SqliteStore(self.store)
-        folder = user_data_path("aiogen", appauthor=False)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SqliteStore(folder / "jobs.db")
+        path = _own_place()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return SqliteStore(path)
+
+
+def _own_place() -> Path:
+    return user_data_path("aiogen", appauthor=False) / "jobs.db"
+
+
+def store_words(store: Store) -> list[str]:
+    """What a command has to be told to use this ledger again: nothing for the one in its own place."""
+    if not isinstance(store, SqliteStore) or store.path == _own_place():
+        return []
+    return ["--store", str(store.path)]
 
 
 def shared_last(tokens: Sequence[str]) -> list[str]:

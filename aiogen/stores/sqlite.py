@@ -78,7 +78,8 @@ class SqliteStore:
         self._names: list[str] = []
         """What we were called, life after life: one begins when a lease was lost."""
         self._undisturbed: set[str] = set()
-        """Accounts at which nobody else had anything, when we were alone; of no worth once somebody joins."""
+        """Accounts at which nobody else had anything, when we were alone; of no worth once somebody writes."""
+        self._undisturbed_at = -1
         self._version = -1
 
     def __repr__(self) -> str:
@@ -215,14 +216,16 @@ class SqliteStore:
                 return None  # asked first: nobody waits for a place for what another one sends
             account = ours[0]
             alone = sharing.is_alone(c, self._me)
+            if (version := _version(c)) != self._undisturbed_at:
+                # Whoever came, created and left again between two creates of ours has left no other trace.
+                self._undisturbed.clear()
+                self._undisturbed_at = version
             if not (alone and account in self._undisturbed):
                 wait = sharing.wait_for(c, self._me, account, room, now)
                 if wait is None and alone:
-                    self._undisturbed.add(account)  # and remains so until another worker comes
+                    self._undisturbed.add(account)  # and remains so until another worker writes
                 elif wait is not None and wait > 0.0:
                     return wait
-            if not alone:
-                self._undisturbed.clear()
             c.execute(
                 "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
                 (str(State.SUBMITTING), now, self._me, job_id),
@@ -375,7 +378,7 @@ class SqliteStore:
 
     async def changed(self) -> bool:
         """See `Store.changed`."""
-        version = await self._read(lambda c: int(c.execute("PRAGMA data_version").fetchone()[0]))
+        version = await self._read(_version)
         before, self._version = self._version, version
         return version != before
 
@@ -398,7 +401,13 @@ class SqliteStore:
             c.executemany(
                 "UPDATE aiogen_delivery SET attempts = attempts + 1, owner = ? WHERE job = ? AND handler = ?", claimed
             )
-            return [(handler, rows.generation_of(result), attempts + 1) for _, handler, attempts, result in found]
+            told = list[tuple[str, Generation, int]]()
+            for job, handler, attempts, result in found:
+                try:
+                    told.append((handler, rows.generation_of(result), attempts + 1))
+                except Exception as unread:  # it must not keep all others from being told; our claim hides it
+                    logger.error("The end of job %s in %s cannot be read, nor told: %r", job, self.path, unread)
+            return told
 
         # Looking is free, and a write is not: most looks find nothing.
         waiting = await self._read(
@@ -484,6 +493,11 @@ class SqliteStore:
             raise StoreError(
                 f"The ledger {str(self.path)!r} holds a row that this version cannot read: {error!r}"
             ) from error
+
+
+def _version(c: Connection) -> int:
+    """Changes whenever somebody else has written."""
+    return int(c.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:

@@ -60,6 +60,7 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
         "generate", "luma/uni-1", "a boat", "--count", 4, "--store", store, "--out", tmp_path, "--no-download"
     )
     assert said.code == 130
+    assert f"aiogen resume --store {store}" in said.err
     before = aiogen("jobs", "--store", store, "--json").records
     # The one that was just being taken in may have been given up.
     kept = [record for record in before if record["state"] != "cancelled"]
@@ -99,6 +100,7 @@ def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any
     said = aiogen("generate", "luma/uni-1", "a boat", "--store", tmp_path / "no" / "jobs.db")
     assert said.code != 0
     assert "have to be there and writable" in said.err
+    assert "provider" not in said.err  # whose support knows nothing of this file
     assert vendors.jobs == []
 
 

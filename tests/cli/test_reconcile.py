@@ -43,6 +43,16 @@ def test_it_is_told_what_it_could_be(aiogen: Any, vendors: Any, lost: Any) -> No
     assert [each["provider_id"] for each in record["candidates"]] == [vendors.jobs[0].id]
 
 
+def test_the_commands_name_the_ledger(aiogen: Any, vendors: Any, lost: Any, tmp_path: Path) -> None:
+    """They are there to be copied, and without it would look into another one."""
+    store = tmp_path / "my boats.db"
+    job_id = lost(True, *LEONARDO, "--store", str(store))
+    said = aiogen("reconcile", "--store", store)
+    assert f"aiogen reconcile {job_id} --adopt {vendors.jobs[0].id} --store '{store}'" in said.out
+    assert f"aiogen reconcile {job_id} --resend --store '{store}'" in said.out
+    assert f"aiogen forget {job_id} --store '{store}'" in said.out
+
+
 def test_it_is_adopted_and_saved(aiogen: Any, vendors: Any, lost: Any, tmp_path: Path) -> None:
     """One generation, one bill, one picture."""
     job_id = lost()

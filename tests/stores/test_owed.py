@@ -123,6 +123,26 @@ async def test_a_refusal_that_was_not_written_does_not_end_the_job(path: Path) -
     assert vendor.creates == 2
 
 
+async def test_a_ledger_that_works_again_just_after_a_try_does_not_strand_the_job(path: Path) -> None:
+    """That it is pending again could not be written, and a moment later the intent is: it is still ours to send."""
+
+    class Flapping(SqliteStore):
+        tries = 0
+
+        async def retreat(self, job_id: str) -> None:
+            self.tries += 1
+            if self.tries <= 2:
+                raise StoreError("Another process holds it.", retryable=True)
+            await super().retreat(job_id)
+
+    vendor = Vendor(creates=[(429, {"detail": "Too many requests"}, {"Retry-After": "0.2"}), (201, body())])
+    async with serving(vendor) as url, session_on(url, Flapping(path, lease=600.0)) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        async with asyncio.timeout(10.0):
+            await job.accepted()
+    assert vendor.creates == 2
+
+
 class Late(SqliteStore):
     """Stands still before it writes an intent."""
 
@@ -159,3 +179,16 @@ async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(
             assert (await taken_up[0]).state is (await job).state is State.COMPLETED
             assert [record.state for record in await one.records()] == [State.COMPLETED]
     assert studio.made == 1
+
+
+async def test_what_was_never_written_is_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another process holds the file until the session is left: the next session knows less than this one did."""
+    vendor = Vendor(reads=[(200, done())])
+    async with serving(vendor) as url, session_on(url, SqliteStore(path, patience=0.05)) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await job.accepted()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert (await job).state is State.COMPLETED
+    other.close()
+    assert "1 facts could not be written to the ledger" in caplog.text

@@ -134,6 +134,22 @@ async def test_what_the_next_program_finds_is_the_same_minute(tmp_path: Path, cl
         assert await sent(other, clock, "ours", Room(creates=3)) == pytest.approx(45.0)
 
 
+async def test_who_came_and_left_between_two_creates_is_counted(tmp_path: Path, clock: Clock) -> None:
+    """A program that runs for long is alone again, but the minute is not its own."""
+    long = SqliteStore(tmp_path / "aiogen.db", lease=3600.0)
+    await long.open()
+    try:
+        assert await sent(long, clock, "first", Room(creates=3)) == 0.0
+        short = SqliteStore(tmp_path / "aiogen.db", lease=3600.0)
+        await short.open()
+        for i in range(3):
+            await sent(short, clock, f"{i}")
+        await short.close()
+        assert await sent(long, clock, "second", Room(creates=2)) == pytest.approx(60.0)
+    finally:
+        await long.close()
+
+
 async def test_requests_come_out_of_one_allowance(tmp_path: Path, clock: Clock) -> None:
     """Ten a second for both together; a quarter second may be saved up, and no more."""
     async with two(tmp_path) as (one, other):

@@ -237,6 +237,22 @@ async def test_a_row_that_cannot_be_read_keeps_no_other(path: Path, caplog: pyte
             await store.get("b")
 
 
+async def test_an_end_that_cannot_be_read_keeps_no_other_from_being_told(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, not at each look."""
+    async with opened(path) as store:
+        for job_id in "abc":
+            await store.add(record(job_id, handlers=("gallery",)))
+            await store.settle([ended(job_id)])
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE aiogen_job SET result = '{half' WHERE id = 'b'")
+        due = await store.due(["gallery"], 10)
+        assert sorted(generation.id or "" for _, generation, _ in due) == ["a", "c"]
+        assert await store.due(["gallery"], 10) == []
+    assert caplog.text.count("The end of job b") == 1
+
+
 async def test_a_finished_job_is_small(path: Path) -> None:
     """At most two kilobytes of file each, with a long prompt and a signed address."""
     output = Output(kind="image", url="https://cdn.example/" + "x" * 400, expires_at=NOW)
