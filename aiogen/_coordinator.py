@@ -100,6 +100,8 @@ class Coordinator:
         self._polls: set[asyncio.Task[None]] = set()
         self._writings: set[asyncio.Task[None]] = set()
         self.closed = False
+        """Nothing is taken in, and nothing created, any more."""
+        self._has_stopped = False
         self.strange_words: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
 
@@ -209,12 +211,19 @@ class Coordinator:
         desk = self._desks.get(job._provider.account)
         return forecast(self, desk, job) if desk is not None else None
 
+    async def leave(self) -> None:
+        """Take nothing in and create nothing any more; tell the handlers of what has ended by now.
+
+        Meanwhile everything else goes on, so a handler may still download what it is told of.
+        """
+        self.closed = True
+        self._send_no_more()
+        await self.deliveries.told()
+
     async def close(self) -> None:
         """Send nothing new, let creates in flight be answered, then tell every waiter."""
-        self.closed = True
-        for desk in self._desks.values():
-            for job in desk.drain():
-                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+        self.closed = self._has_stopped = True
+        self._send_no_more()
         for poll in self._polls:
             poll.cancel()
         try:
@@ -244,11 +253,16 @@ class Coordinator:
                 finally:
                     await self.ledger.close()
 
+    def _send_no_more(self) -> None:
+        for desk in self._desks.values():
+            for job in desk.drain():
+                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+
     # --- what carries out requests reports back
 
     def kick(self) -> None:
         """Something has changed: look again, soon and once."""
-        if self._kicked is None and not self.closed:
+        if self._kicked is None and not self._has_stopped:
             self._kicked = self._loop.call_soon(self._pump)
 
     def follow(
@@ -377,7 +391,7 @@ class Coordinator:
 
     def _pump(self) -> None:
         self._kicked = None
-        if self.closed:
+        if self._has_stopped:
             return
         now = self.clock.now()
         while (due := self._deadlines.pop(now)) is not None:

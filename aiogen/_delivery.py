@@ -7,6 +7,7 @@ called, and only then it is done; if the program dies in between, the claim ends
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -17,7 +18,7 @@ from aiogen.stores.base import Store
 
 logger = logging.getLogger("aiogen")
 
-Handler = Callable[[Generation], Awaitable[object]]
+Handler = Callable[[Generation], Awaitable[object] | None]
 
 _LOOK = 2.0
 """Seconds between two looks for ends that others have seen."""
@@ -38,6 +39,7 @@ class Deliveries:
         self._news = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._leaving = False
+        self._idle: asyncio.Future[None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,8 +57,15 @@ class Deliveries:
         """Something has ended."""
         self._news.set()
 
+    async def told(self) -> None:
+        """When everything that has ended by now was told, each handler within its time."""
+        if self._working is not None:
+            idle = self._idle = self._idle or asyncio.get_running_loop().create_future()
+            self._news.set()
+            await asyncio.wait({idle, self._working}, return_when=asyncio.FIRST_COMPLETED)
+
     async def close(self) -> None:
-        """Tell what has ended by now, each handler within its time."""
+        """Tell what has ended by now, and then nothing more."""
         working, self._working = self._working, None
         if working is None:
             return
@@ -67,6 +76,7 @@ class Deliveries:
     async def _work(self) -> None:
         while True:
             self._news.clear()
+            idle = self._idle
             try:
                 due = await self._store.due(self.names, _AT_ONCE)
             except Exception as trouble:
@@ -75,6 +85,10 @@ class Deliveries:
             if due:
                 await asyncio.gather(*(self._deliver(*each) for each in due))
                 continue
+            if idle is not None:
+                self._idle = None
+                if not idle.done():  # who waited may have been cancelled
+                    idle.set_result(None)
             if self._leaving:
                 return
             try:
@@ -89,7 +103,9 @@ class Deliveries:
         again: float | None = None
         try:
             async with asyncio.timeout(self._patience):
-                await handler(generation)
+                told = handler(generation)
+                if inspect.isawaitable(told):  # a plain function has done it already
+                    await told
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():

@@ -24,6 +24,8 @@ def dispatch(hub: Coordinator, desk: AccountDesk, now: float) -> float:
 
 
 def _start_creates(hub: Coordinator, desk: AccountDesk, now: float) -> float:
+    if hub.closed:
+        return math.inf
     # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
     places = max(1, hub.limits.max_in_flight // 3)
     while (entry := desk.first()) is not None:

@@ -60,7 +60,13 @@ class Reconciler:
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         return [
-            _told(record, f"{looked}.", matching.candidates(record, provider, listed, taken, at), whole=is_whole)
+            _told(
+                record,
+                f"{looked}.",
+                matching.candidates(record, provider, listed, taken, at),
+                whole=is_whole,
+                is_early=at < matching.sent_at(record) + matching.AFTER,
+            )
             for record in group
         ]
 
@@ -116,15 +122,27 @@ class Reconciler:
 
 
 def _told(
-    record: Record, looked: str, candidates: Sequence[Candidate] = (), *, whole: bool | None = None
+    record: Record,
+    looked: str,
+    candidates: Sequence[Candidate] = (),
+    *,
+    whole: bool | None = None,
+    is_early: bool = False,
 ) -> UnknownJob:
-    """`whole`: whether the list was looked through as far as it matters; None if it was not at all."""
+    """What the user needs to decide.
+
+    `whole`: whether the list was looked through as far as it matters; None if it was not at all.
+    `is_early`: it may still appear there.
+    """
     submission = record.submission
     sent_at = matching.sent_at(record)
     if candidates:
         advice = "If one of these is it, session.adopt(job_id, provider_id) goes on with it."
     elif whole is False:
         advice = "None of these fits, but it may stand further on in the list: look again with a larger look_through."
+    elif whole and is_early:
+        minutes = matching.AFTER.total_seconds() / 60.0
+        advice = f"None of these fits yet. It may appear until {minutes:.0f} min after it was sent: look again then."
     elif whole:
         advice = "None of them fits, so it was probably not accepted; session.resend(job_id) sends it again."
     else:

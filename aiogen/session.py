@@ -151,7 +151,7 @@ class Session:
         self._store = _store(store)
         self._take_up_jobs = take_up
         self._parts: _Parts | None = None
-        self._closed = False
+        self._is_leaving = self._closed = False
 
     async def __aenter__(self) -> Self:
         try:
@@ -167,23 +167,23 @@ class Session:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for creates in flight to be answered, then stop following; `async with` does it by itself.
+        """Wait for handlers and for creates in flight, then stop following; `async with` does it by itself.
 
-        Every job that is still awaited ends in `SessionClosed`, which says how to take it up again.
+        Handlers of `on_completion` are told of what has ended by now; until they are done nothing new is created, and
+        calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, which says how to
+        take it up again.
         """
-        self._closed = True
-        parts, self._parts = self._parts, None
-        if parts is None:
+        if self._closed or self._is_leaving:
             return
-        calls = parts.calls.close()
+        self._is_leaving = True
         try:
-            await parts.coordinator.close()
-            await asyncio.gather(*calls, return_exceptions=True)
+            if self._parts is not None:
+                await self._parts.coordinator.leave()
         finally:
-            try:
-                await parts.transport.close()
-            finally:
-                await self._store.close()
+            self._closed = True
+            parts, self._parts = self._parts, None
+            if parts is not None:
+                await self._close(parts)
 
     def __repr__(self) -> str:
         names = ", ".join(self.connections)
@@ -311,7 +311,7 @@ class Session:
         await parts.coordinator.ledger.ready()
         return parts.handles.taken_up()
 
-    async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object]]) -> None:
+    async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object] | None]) -> None:
         """Have a handler told of the end of every job that is submitted or attached from now on.
 
         It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is
@@ -321,7 +321,7 @@ class Session:
 
         Args:
             name: of the handler, the same in each program.
-            handler: an async function.
+            handler: an async function; or a plain one, while which nothing else is done in this loop.
 
         Raises:
             InputError: the name is empty.
@@ -585,6 +585,17 @@ class Session:
         return await parts.calls.download(generation, Path(directory), overwrite=overwrite)
 
     # --- inside
+
+    async def _close(self, parts: _Parts) -> None:
+        calls = parts.calls.close()
+        try:
+            await parts.coordinator.close()
+            await asyncio.gather(*calls, return_exceptions=True)
+        finally:
+            try:
+                await parts.transport.close()
+            finally:
+                await self._store.close()
 
     async def _attached(
         self, parts: _Parts, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,18 @@ async def test_it_is_found_and_adopted(box: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-async def test_it_is_sent_again_on_the_user_s_word(box: Sandbox, tmp_path: Path, kept: bool) -> None:
+async def test_it_is_sent_again_on_the_user_s_word(
+    box: Sandbox, tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing fits, so it probably never arrived; in a file, or in memory within the same session."""
     async with session_on(box, tmp_path / "aiogen.db" if kept else None) as session:
         job = await lost(session, box, MODEL, "a paper boat", arrives=False)
         (unknown,) = await session.reconcile(job.id)
         assert unknown.candidates == ()
+        assert "look again" in unknown.advice
+        with monkeypatch.context() as later:
+            later.setattr("aiogen._candidates.AFTER", timedelta(0))
+            (unknown,) = await session.reconcile(job.id)
         assert "probably not accepted" in unknown.advice
         assert box.jobs == []
         again = await session.resend(job.id)
@@ -168,10 +175,10 @@ async def test_a_long_list_is_not_read_to_its_end(box: Sandbox) -> None:
         await asyncio.gather(*[await session.submit(MODEL, f"fox {i}") for i in range(55)])
         (unknown,) = await session.reconcile(look_through=50)
         assert "Looked through 50 generations of the list, not all of it." in unknown.explanation
-        assert "look again" in unknown.advice  # who sends it again now may pay twice
+        assert "larger look_through" in unknown.advice  # who sends it again now may pay twice
         (unknown,) = await session.reconcile()
         assert "Looked through 55 generations of the list." in unknown.explanation
-        assert "probably not accepted" in unknown.advice
+        assert "may appear until 10 min" in unknown.advice
 
 
 async def test_what_another_process_decides_is_seen_by_who_holds_the_job(box: Sandbox, tmp_path: Path) -> None:
