@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from aiogen import _outcomes as outcomes
-from aiogen._intake import take_up
+from aiogen._account import Track
+from aiogen._intake import attach, take_up
 from aiogen._job import Job
-from aiogen._wire import Submission
+from aiogen._wire import Submission, Ticket
 from aiogen.errors import ConfigurationError, GenerationTimeout
 from aiogen.models import Generation, State
 from aiogen.providers.base import Provider
@@ -58,10 +60,6 @@ class Handles:
             withdraw=self._hub.withdraw_one,
             batch=batch,
         )
-
-    def attaching(self, provider: Provider, provider_id: str) -> asyncio.Lock:
-        """Held while a generation is looked for and written down: whoever attaches it meanwhile gets the same job."""
-        return self._attaching.setdefault((provider.account, provider_id), asyncio.Lock())
 
     def keep(self, job: Job) -> Job:
         """From now on it is found by its id."""
@@ -118,6 +116,53 @@ class Handles:
             self.keep(job)
             await hub.elsewhere.watch(job)
         return job
+
+    async def attached(
+        self, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None
+    ) -> Job:
+        """See `Session.attach`."""
+        # Whoever attaches it while it is looked for and written down gets the same job.
+        async with self._attaching.setdefault((provider.account, provider_id), asyncio.Lock()):
+            track = self._hub.tracked(provider, provider_id)
+            known: Job | str | None = None
+            if track is None:
+                known = await self.known(provider, provider_id)
+            elif (running := next((job for job in track.jobs if not job.done), None)) is not None:
+                known = running
+                if poll_cost is not None and poll_cost < running.poll_cost:
+                    self._hub.hasten(running, poll_cost)
+            if not isinstance(known, Job):
+                return await self._attach(provider, provider_id, timeout, poll_cost, track=track, known=known)
+            if timeout is not None and not known.done:
+                self._hub.extend(known, timeout)
+            return known
+
+    async def _attach(
+        self,
+        provider: Provider,
+        provider_id: str,
+        timeout: float | None,
+        poll_cost: float | None,
+        *,
+        track: Track | None = None,
+        known: str | None = None,
+    ) -> Job:
+        """A new handle.  `track`: it is asked about, but nobody waits for it; `known`: our id of it in the ledger."""
+        generation = Generation(
+            id=known or str(uuid4()),
+            provider_id=provider_id,
+            provider=provider.default_name,
+            connection=provider.name,
+            model=None,
+            state=State.QUEUED,
+        )
+        ticket = Ticket(provider_id=provider_id)
+        if track is not None:
+            ticket = track.ticket
+            generation = track.jobs[0].generation if track.jobs else generation
+        job = self.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
+        await attach(self._hub, job, ticket, is_new=known is None)
+        return self.keep(job)
 
     async def known(self, provider: Provider, provider_id: str) -> Job | str | None:
         """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""

@@ -21,11 +21,10 @@ from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
 from aiogen._files import encode
-from aiogen._handles import ATTACHED_TIMEOUT, Handles
-from aiogen._intake import attach, submit
+from aiogen._handles import Handles
+from aiogen._intake import submit
 from aiogen._job import Job
 from aiogen._reconcile import Reconciler
-from aiogen._wire import Ticket
 from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, check_id, check_number
@@ -287,6 +286,7 @@ class Session:
         Raises:
             InputError: the id is empty or cannot be an id.
             ConfigurationError: there is no such connection.
+            StoreError: the ledger could not be read or written; `get` needs none.
         """
         provider = self.connections.find(connection)
         provider_id = check_id(provider_id)
@@ -294,9 +294,7 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
-        parts = self._open()
-        async with parts.handles.attaching(provider, provider_id):
-            return await self._attached(parts, provider, provider_id, timeout, poll_cost)
+        return await self._open().handles.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -345,10 +343,22 @@ class Session:
     ) -> builtins.list[Record]:
         """What the ledger says of jobs, the newest first: also of those that are over, and of other processes.
 
+        Args:
+            states: only jobs in one of these.
+            batch: only those of this batch.
+            connection: only those of this connection.
+            created_after: only those taken in later; with a time zone.
+            created_before: only those taken in earlier; with a time zone.
+            limit: so many at most, 1 to 1,000,000.
+
         Raises:
+            InputError: a moment has no time zone, or the limit is out of its range.
             StoreError: the ledger cannot be read.
         """
         check_number(limit, "limit", 1, 1_000_000)
+        for name, moment in (("created_after", created_after), ("created_before", created_before)):
+            if moment is not None and moment.tzinfo is None:
+                raise InputError(f"{name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
         await self._open().coordinator.ledger.ready()
         return await self._store.find(
             Wanted(
@@ -596,39 +606,6 @@ class Session:
                 await parts.transport.close()
             finally:
                 await self._store.close()
-
-    async def _attached(
-        self, parts: _Parts, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None
-    ) -> Job:
-        track = parts.coordinator.tracked(provider, provider_id)
-        running = next((job for job in track.jobs if not job.done), None) if track is not None else None
-        if running is not None:
-            if timeout is not None:
-                parts.coordinator.extend(running, timeout)
-            if poll_cost is not None and poll_cost < running.poll_cost:
-                parts.coordinator.hasten(running, poll_cost)
-            return running
-        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
-        known = await parts.handles.known(provider, provider_id) if track is None else None
-        if isinstance(known, Job):
-            if timeout is not None and not known.done:
-                parts.coordinator.extend(known, timeout)
-            return known
-        generation = (
-            track.jobs[0].generation
-            if track is not None and track.jobs
-            else Generation(
-                id=known or str(uuid4()),
-                provider_id=provider_id,
-                provider=provider.default_name,
-                connection=provider.name,
-                model=None,
-                state=State.QUEUED,
-            )
-        )
-        job = parts.handles.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
-        await attach(parts.coordinator, job, ticket, is_new=known is None)
-        return parts.handles.keep(job)
 
     def _accounts(self) -> set[str]:
         return {self.connections.find(name).account for name in self.connections}

@@ -8,6 +8,7 @@ import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -587,3 +588,16 @@ async def test_an_end_that_was_removed_before_it_was_read_is_said(path: Path) ->
                 await same
         assert caught.value.provider_id == provider_id
         assert (await job).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_records_are_searched_by_time(box: Sandbox, path: Path, kind: str) -> None:
+    """A moment without a time zone could be meant in any, and is refused."""
+    async with session_on(box, path if kind == "file" else None) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        now = datetime.now(UTC)
+        assert [record.id for record in await session.records(created_before=now + timedelta(seconds=5))] == [job.id]
+        assert await session.records(created_after=now + timedelta(seconds=5)) == []
+        with pytest.raises(aiogen.InputError, match="created_after needs a time zone"):
+            await session.records(created_after=now.replace(tzinfo=None))
+        await job.withdraw()
