@@ -18,7 +18,7 @@ from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.options import Common, Connected, checked_folder, parse_params, shared_last
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import AiogenError, InputError
+from aiogen.errors import AiogenError, InputError, Unsupported
 
 _HELP = """AI image generation at several providers: submit, follow and collect paid generations, and lose none.
 
@@ -159,7 +159,9 @@ def delete(
         What is not there is no error.
     """
     terminal, session = common.terminal(), common.session()
-    session.connections.find(connection)  # a wrong name is told before the question
+    provider = session.connections.find(connection)  # what cannot be is told before the question
+    if not provider.capabilities.delete:
+        raise Unsupported(f"{provider.vendor} has no call that deletes a generation.", connection=connection)
     if not yes and not generations.confirmed(terminal, connection, len(set(ids))):
         return Exit.USAGE
     return run_until_signalled(generations.delete(terminal, session, connection, ids, missing_ok=missing_ok))
@@ -393,7 +395,8 @@ def run(argv: Sequence[str]) -> int:
         command, bound, _ = app.parse_args(shared_last(argv), exit_on_error=False, print_error=False)
         return int(command(*bound.args, **bound.kwargs) or Exit.OK)
     except CycloptsError as error:
-        Terminal().complain(f"{' '.join(str(error).split())} See aiogen --help.")
+        where = " ".join(("aiogen", *(error.command_chain or ()), "--help"))
+        Terminal().complain(f"{' '.join(str(error).split())} See {where}.")
         return Exit.USAGE
     except AiogenError as error:
         return _failed(error, explain(error), exit_of(error))

@@ -16,6 +16,7 @@ from aiogen.errors import (
     InputError,
     InsufficientFunds,
     InvalidRequest,
+    NotFound,
     StoreError,
     SubmissionUnknown,
 )
@@ -94,12 +95,14 @@ def exit_of(error: AiogenError) -> Exit:
 def explain(error: AiogenError) -> str:
     """The error's message, and what helps, on one line."""
     parts = [error.message, *getattr(error, "__notes__", ())]
-    # What was refused here, and the ledger, say themselves what helps; of an unknown submission nothing general is
-    # true.
-    if error.action is not None and not isinstance(error, InputError | StoreError | SubmissionUnknown):
-        parts.append(error.action.help_text)
-    if isinstance(error, GenerationTimeout) and error.provider_id is not None:
+    if isinstance(error, NotFound) and error.provider_id is not None:
+        parts.append("Check the id, and that the key is of the account that made it.")
+    elif isinstance(error, GenerationTimeout) and error.provider_id is not None:
+        # "Try again" would be taken for a second submission, which is a second bill.
         parts.append(f"On the command line: aiogen wait {error.connection} {error.provider_id}")
+    # What was refused here, or by the file, says itself what helps; of an unknown submission nothing general is true.
+    elif error.action is not None and not isinstance(error, InputError | StoreError | SubmissionUnknown):
+        parts.append(error.action.help_text)
     text = ""
     for part in (" ".join(part.split()) for part in parts):
         if part and part not in text:

@@ -157,7 +157,9 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     terminal.say(f"{count} forgotten.")
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
-        terminal.complain(f"{missing} are not in the ledger, or still run: a generation that runs is not forgotten.")
+        terminal.complain(
+            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. See: aiogen jobs"
+        )
         return Exit.FAILED
     return Exit.OK
 

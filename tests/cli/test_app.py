@@ -51,6 +51,11 @@ def test_an_unknown_command_is_code_2_with_a_guess(aiogen) -> None:
     assert said.out == ""
 
 
+def test_a_wrong_option_points_to_the_help_of_its_command(aiogen) -> None:
+    assert aiogen("generate", "luma/uni-1", "-x").err.endswith("See aiogen generate --help.\n")
+    assert aiogen("generte").err.endswith("See aiogen --help.\n")
+
+
 def test_python_m_aiogen_is_the_same_program(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["aiogen", "--version"])
     with pytest.raises(SystemExit) as left:

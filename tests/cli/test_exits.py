@@ -83,3 +83,16 @@ def test_a_deadline_names_the_command_that_goes_on_if_there_is_something_to_foll
     sent = errors.GenerationTimeout("Too late.", connection="luma", provider_id="abc")
     assert explain(sent).endswith("On the command line: aiogen wait luma abc")
     assert "aiogen wait" not in explain(errors.GenerationTimeout("Too late."))
+
+
+def test_a_deadline_does_not_say_to_try_again_for_that_would_be_paid_twice() -> None:
+    assert "try again" not in explain(errors.GenerationTimeout("Too late.", connection="luma", provider_id="abc"))
+
+
+def test_an_id_that_is_not_there_may_be_mistyped_or_of_another_account() -> None:
+    said = explain(errors.NotFound("Not there.", provider_id="abc", action=Action.GIVE_UP))
+    assert said == "Not there. Check the id, and that the key is of the account that made it."
+
+
+def test_a_file_that_cannot_be_opened_is_nothing_for_the_support_of_a_provider() -> None:
+    assert explain(errors.StoreError("The ledger could not be opened.")) == "The ledger could not be opened."

@@ -372,6 +372,11 @@ def test_delete_of_what_is_not_there(aiogen, vendors) -> None:
     assert said.out.startswith("was not there")
 
 
+def test_delete_where_nothing_can_be_deleted_is_told_before_the_question(aiogen, vendors) -> None:
+    said = aiogen("delete", "luma", "x")
+    assert (said.code, said.err) == (2, "aiogen: Luma has no call that deletes a generation.\n")
+
+
 def test_delete_at_an_unknown_connection_is_told_before_the_question(aiogen, vendors, monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     said = aiogen("delete", "elsewhere", "x")
