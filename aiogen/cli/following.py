@@ -30,6 +30,8 @@ class Batch:
     jobs: list[Job] = attrs.field(factory=list)
     endings: list[Ending] = attrs.field(factory=list)
     """As they came."""
+    out: Path | None = None
+    """Where their images go."""
 
     def in_order(self) -> list[Ending]:
         """The endings in the order of the jobs."""
@@ -54,6 +56,7 @@ async def follow(
 
     Outputs are saved to `out`, if there is one, as soon as they are there.
     """
+    batch.out = out
     tasks = [asyncio.create_task(_end(session, job, board, out)) for job in batch.jobs]
     try:
         with notes_to(board):
@@ -163,6 +166,7 @@ def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> 
     running = [job for job in left if job.provider_id is not None]
     unsent = [job for job in left if job.provider_id is None and job not in unknown]
     unfinished = batch.unfinished()
+    out = ["--out", str(batch.out)] if batch.out is not None and batch.out != Path() else []
     if running:
         yield "Still running at the provider:"
         for job in running:
@@ -171,7 +175,7 @@ def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> 
         yield from _commands("wait", running)
     if unfinished:
         yield "Completed, but not yet saved; save them with:"
-        yield from _commands("download", unfinished)
+        yield from _commands("download", unfinished, *out)
     for job in unknown:
         yield (
             f"Whether {job.connection} accepted job {job.id} cannot be known: it may be running and charged. "
@@ -180,11 +184,11 @@ def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> 
     if unsent:
         yield f"Not sent, and not charged: {len(unsent)}."
     if kept and (unsent or running):
-        yield "All that is left, what was not sent too, is in the ledger. Go on with:"
-        yield "  " + shlex.join(["aiogen", "resume", *where])
+        yield "What still runs and what was not sent is in the ledger. Go on with both, and save the images, with:"
+        yield "  " + shlex.join(["aiogen", "resume", *out, *where])
 
 
-def _commands(verb: str, jobs: Sequence[Job]) -> Iterator[str]:
+def _commands(verb: str, jobs: Sequence[Job], *more: str) -> Iterator[str]:
     for connection in dict.fromkeys(job.connection for job in jobs):
         ids = [job.provider_id or "" for job in jobs if job.connection == connection]
-        yield "  " + shlex.join(["aiogen", verb, connection, *ids])
+        yield "  " + shlex.join(["aiogen", verb, connection, *ids, *more])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -49,6 +50,13 @@ def test_all_that_goes_on_is_named_with_the_command_that_takes_it_up_again() -> 
         "Look at the provider before you submit it anew.",
         "Not sent, and not charged: 1.",
     ]
+
+
+def test_the_commands_name_the_folder_and_the_ledger_that_were_asked_for() -> None:
+    jobs = [job(State.PENDING, SessionClosed("left")), job(State.COMPLETED, id="not saved", provider_id="id-4")]
+    said = list(farewell(Batch(jobs, out=Path("my pictures")), kept=True, where=["--store", "my.db"]))
+    assert "  aiogen download luma id-4 --out 'my pictures'" in said
+    assert said[-1] == "  aiogen resume --out 'my pictures' --store my.db"
 
 
 def test_there_is_nothing_to_say_when_all_is_over() -> None:

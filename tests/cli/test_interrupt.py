@@ -70,7 +70,7 @@ def test_an_image_that_was_not_saved_is_named(aiogen, vendors, tmp_path: Path) -
     vendors.interrupt_once(lambda: any(request.action == "download" for request in vendors.sandbox.requests))
     said = aiogen("generate", "luma/uni-1", prompt, "--out", tmp_path)
     assert said.code == 130
-    assert said.err.endswith(f"save them with:\n  aiogen download luma {vendors.jobs[0].id}\n")
+    assert said.err.endswith(f"save them with:\n  aiogen download luma {vendors.jobs[0].id} --out {tmp_path}\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -38,6 +38,7 @@ def test_it_is_told_what_it_could_be(aiogen: Any, vendors: Any, lost: Any) -> No
     assert "a paper boat" in said.out
     assert "s after it was sent" in said.out
     assert "1 possibly charged" in said.err
+    assert "--store" not in said.out
     (record,) = aiogen("reconcile", job_id, "--json").records
     assert (record["id"], record["searched"]) == (job_id, True)
     assert [each["provider_id"] for each in record["candidates"]] == [vendors.jobs[0].id]
