@@ -54,6 +54,7 @@ def generate(
     out: Path = Path(),
     no_download: Annotated[bool, _Flag] = False,
     timeout: float | None = None,
+    poll_cost: float | None = None,
     batch: str | None = None,
     common: Connected = _NO_STORE,
 ) -> Exit:
@@ -75,6 +76,8 @@ def generate(
         Only tell the addresses; nothing is saved.
     timeout
         Seconds from the provider's acceptance to the deadline; by default by provider and kind.
+    poll_cost
+        Seconds of waiting that one request is worth, 0.001 to 60; lower asks more often.  0.15 by default.
     batch
         A word of yours that the ledger keeps, to find them by.
     """
@@ -82,7 +85,16 @@ def generate(
     folder = None if no_download else checked_folder(out)
     return run_until_signalled(
         generations.generate(
-            terminal, session, model, prompt, params, count=count, out=folder, timeout=timeout, group=batch
+            terminal,
+            session,
+            model,
+            prompt,
+            params,
+            count=count,
+            out=folder,
+            timeout=timeout,
+            poll_cost=poll_cost,
+            group=batch,
         )
     )
 
@@ -102,7 +114,15 @@ def get(connection: str, ids: _Ids, /, *, common: Connected = _NO_STORE) -> Exit
 
 
 @app.command
-def wait(connection: str, ids: _Ids, /, *, timeout: float | None = None, common: Connected = _NO_STORE) -> Exit:
+def wait(
+    connection: str,
+    ids: _Ids,
+    /,
+    *,
+    timeout: float | None = None,
+    poll_cost: float | None = None,
+    common: Connected = _NO_STORE,
+) -> Exit:
     """Follow generations that were made before, or elsewhere, to their ends.
 
     Parameters
@@ -113,8 +133,12 @@ def wait(connection: str, ids: _Ids, /, *, timeout: float | None = None, common:
         The provider's ids.
     timeout
         Seconds from now to the deadline of each; 600 by default.
+    poll_cost
+        Seconds of waiting that one request is worth, 0.001 to 60; lower asks more often.  0.15 by default.
     """
-    return run_until_signalled(generations.wait(common.terminal(), common.session(), connection, ids, timeout=timeout))
+    return run_until_signalled(
+        generations.wait(common.terminal(), common.session(), connection, ids, timeout=timeout, poll_cost=poll_cost)
+    )
 
 
 @app.command(name="list")

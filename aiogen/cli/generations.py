@@ -29,24 +29,33 @@ async def generate(
     count: int,
     out: Path | None,
     timeout: float | None,
+    poll_cost: float | None,
     group: str | None = None,
 ) -> Exit:
     """Submit, follow, save; `group` is the batch that the ledger knows them by."""
     check_number(count, "--count", 1, 1000)
     async with open_until_left(terminal, session) as batch:
         for _ in range(count):
-            batch.jobs.append(await session.submit(model, prompt, timeout=timeout, batch=group, **params))
+            batch.jobs.append(
+                await session.submit(model, prompt, timeout=timeout, poll_cost=poll_cost, batch=group, **params)
+            )
         await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
 
 async def wait(
-    terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, timeout: float | None
+    terminal: Terminal,
+    session: Session,
+    connection: str,
+    ids: Sequence[str],
+    *,
+    timeout: float | None,
+    poll_cost: float | None,
 ) -> Exit:
     """Follow generations that were made before, or elsewhere."""
     async with open_until_left(terminal, session) as batch:
         for provider_id in dict.fromkeys([check_id(i) for i in ids]):
-            batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout))
+            batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout, poll_cost=poll_cost))
         await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
     return shown(terminal, batch.in_order())
 

@@ -19,7 +19,10 @@ from aiogen.stores.base import Store
 from aiogen.stores.sqlite import SqliteStore
 
 _SHARED = Group("Options of every command", sort_key=9)
-_TAKEN = {"model": "MODEL", "prompt": "PROMPT", "timeout": "--timeout", "connection": "MODEL"}
+_TAKEN = {
+    "model": "MODEL", "prompt": "PROMPT", "connection": "MODEL", "timeout": "--timeout", "poll_cost": "--poll-cost",
+    "batch": "--batch",
+}  # fmt: skip
 
 
 @Parameter(name="*")

@@ -30,7 +30,7 @@ def test_a_value_is_json_or_else_text(text: str, value: object) -> None:
     assert parse_params([f"name={text}"]) == {"name": value}
 
 
-@pytest.mark.parametrize("pair", ["width", "=1", " =1", "connection=luma", "model=x"])
+@pytest.mark.parametrize("pair", ["width", "=1", " =1", "connection=luma", "model=x", "batch=x", "poll_cost=1"])
 def test_a_pair_that_cannot_be_meant_is_refused(pair: str) -> None:
     with pytest.raises(InputError):
         parse_params([pair])
