@@ -142,6 +142,11 @@ class AccountDesk:
         """The provider has answered a create."""
         self._unreachable_since, self._unreachable_streak = None, 0
 
+    @property
+    def is_unreachable(self) -> bool:
+        """No create has been answered since one found nobody."""
+        return self._unreachable_since is not None
+
     def gives_up(self, now: float, sent_at: float, timeout: float) -> bool:
         """A create that was sent at `sent_at` found nobody: True if that has gone on for `timeout` seconds."""
         if sent_at <= self._gave_up_at:

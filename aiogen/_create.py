@@ -196,10 +196,15 @@ async def _put_back(
     if isinstance(error, RateLimited):
         desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
     else:
+        was_reached = not desk.is_unreachable
         if desk.gives_up(now, sent_at, hub.limits.unreachable_timeout):
             await _refuse(hub, job, error)
             await _refuse_all(hub, desk, error)
             return
+        if was_reached:
+            # Once for an outage: whoever waits for its end sees nothing but jobs that go back into line.
+            patience = hub.limits.unreachable_timeout
+            logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, patience)
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
     await hub.ledger.note(partial(hub.store.retreat, job.id))
     _move(hub, job, State.PENDING)

@@ -158,8 +158,8 @@ async def test_a_refused_connection_is_tried_again() -> None:
     assert vendor.creates == 1
 
 
-async def test_an_unreachable_provider_is_given_up_in_the_end() -> None:
-    """After `unreachable_timeout` every waiting job hears it, with the assurance that nothing was sent."""
+async def test_an_unreachable_provider_is_given_up_in_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said at once, and once; after `unreachable_timeout` every job hears that nothing was sent."""
     loop = asyncio.get_running_loop()
     async with aiogen.Session([luma("http://127.0.0.1:9")], unreachable_timeout=30.0) as session:
         jobs = [await session.submit("luma/uni-1", f"p{i}") for i in range(50)]
@@ -168,6 +168,9 @@ async def test_an_unreachable_provider_is_given_up_in_the_end() -> None:
     assert all(isinstance(r, aiogen.NetworkError) and not r.sent for r in results)
     assert {r.job_id for r in results if isinstance(r, aiogen.AiogenError)} == {job.id for job in jobs}
     assert "cannot be reached" in str(results[0])
+    (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert "127.0.0.1:9 cannot be reached" in warning
+    assert warning.endswith("Nothing was sent; it is tried again for 30 s.")
 
 
 @pytest.mark.parametrize(
