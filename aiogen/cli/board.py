@@ -22,6 +22,7 @@ from aiogen.models import State
 
 _FRAME = 0.125
 _SUMMARY = 1.0
+_FORECAST = 1.0
 _EVENTS = 8
 
 
@@ -83,6 +84,8 @@ class Board:
         self._events: deque[tuple[float, Text]] = deque(maxlen=_EVENTS)
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._left: str = ""
+        self._left_at = -_FORECAST
 
     @property
     def seconds(self) -> float:
@@ -153,9 +156,21 @@ class Board:
         parts: list[RenderableType] = []
         if self._title:
             parts += [Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")), Text()]
-        parts += [rows, Text()]
+        parts += [rows, *([Text(left, "bright_black")] if (left := self._time_left()) else []), Text()]
         parts += [self._event(at, text) for at, text in self._events]
         return Group(*parts)
+
+    def _time_left(self) -> str:
+        """Until the last is probably over; looked up once a second, for each estimate counts who stands before it."""
+        if self.seconds - self._left_at >= _FORECAST:
+            # Of each connection the one that ends last: who still waits here, else who was submitted last.
+            last: dict[str, Job] = {}
+            for job in sorted((job for job in self._jobs if not job.done), key=lambda job: stage(job) is WAITING):
+                last[job.connection] = job
+            etas = [eta.seconds for job in last.values() if (eta := job.eta()) is not None]
+            self._left = f"about {_duration(max(etas))} left" if etas else ""
+            self._left_at = self.seconds
+        return self._left
 
     @staticmethod
     def _event(at: float, text: Text) -> Text:
@@ -183,3 +198,7 @@ class Board:
         for name, stages in self._by_connection():
             counts = ", ".join(f"{stages[s]} {s.word}" for s in _STAGES if stages[s])
             yield f"{name} {counts}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1.0, seconds):.0f} s" if seconds < 90.0 else f"{seconds / 60.0:.0f} min"

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from aiogen import Job, State
+from aiogen import Eta, Job, State
 from aiogen.cli.board import Board
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed, GenerationTimeout, SubmissionUnknown
@@ -18,9 +18,8 @@ from aiogen.errors import AiogenError, GenerationFailed, GenerationTimeout, Subm
 
 def job(state: State, error: AiogenError | None = None, *, connection: str = "luma", **more: Any) -> Job:
     done = error is not None or state is State.COMPLETED
-    return cast(
-        Job, SimpleNamespace(connection=connection, state=state, error=error, done=done, provider_id=None, **more)
-    )
+    fields = {"provider_id": None, "eta": lambda: None, **more}
+    return cast(Job, SimpleNamespace(connection=connection, state=state, error=error, done=done, **fields))
 
 
 JOBS = [
@@ -60,6 +59,19 @@ def test_rare_ends_have_columns_only_when_there_are_some() -> None:
 def test_each_connection_has_a_row() -> None:
     rows = drawn([*JOBS, job(State.COMPLETED, connection="leonardo")]).splitlines()[3:5]
     assert [row.split()[0] for row in rows] == ["luma", "leonardo"]
+
+
+def expected(seconds: float) -> Any:
+    return lambda: Eta(seconds, seconds / 2, seconds * 2)
+
+
+def test_it_tells_how_long_the_last_may_still_take() -> None:
+    """The one that waits, though another was submitted after it; and the slower of two providers."""
+    jobs = [job(State.PENDING, eta=expected(200.0)), job(State.QUEUED, eta=expected(9.0))]
+    assert "about 3 min left" in drawn(jobs)
+    assert "about 9 s left" in drawn(jobs[1:])
+    assert "about 20 s left" in drawn([*jobs[1:], job(State.QUEUED, connection="leonardo", eta=expected(20.0))])
+    assert "left" not in drawn([*JOBS, *LOST])
 
 
 @pytest.mark.parametrize("width", [70, 80, 100, 200])
