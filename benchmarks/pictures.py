@@ -123,6 +123,7 @@ def timeline(rows: list[Row], series: dict[str, Any]) -> Figure:
     panels: Sequence[Axes] = figure.subplots(1, len(lives), sharex=True, sharey=True)
     names = {"semaphore, every 2 s": "a question every 2 s"}
     count = len(next(iter(lives.values())))
+    longest = max(looks[-1] - accepted for jobs in lives.values() for accepted, _, looks in jobs)
     for axes, (name, jobs) in zip(panels, lives.items(), strict=True):
         color = OURS if name == "aiogen" else INK
         ages = sorted((end - accepted, [look - accepted for look in looks]) for accepted, end, looks in jobs)
@@ -140,7 +141,7 @@ def timeline(rows: list[Row], series: dict[str, Any]) -> Figure:
             transform=axes.transAxes, va="top", fontsize=13,
         )  # fmt: skip
         axes.set_xlabel("seconds since the job was accepted")
-        axes.set_xlim(0, 46)
+        axes.set_xlim(0, longest * 1.01)
         axes.set_ylim(count * 1.005, -count * 0.13)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -163,7 +164,7 @@ def learning(rows: list[Row], series: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     curves: dict[str, list[tuple[int, float]]] = series["curves"]
     named = {series["distribution"]: OURS, "uniform 18-22 s": "#b45309", "two humps, 12 s and 39 s": "#5b4b9a"}
-    _logarithmic(axes, (0.7, 620.0), (0.8, 200.0), (1, 2, 5, 10, 20, 50, 100, 200), (1, 3, 6, 10, 30, 100))
+    _logarithmic(axes, (0.7, 1900.0), (0.5, 200.0), (1, 2, 5, 10, 20, 50, 100, 200), (1, 3, 6, 10, 30, 100))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"+{y:g} %"))
     for name, curve in curves.items():
         points = [(n, 100.0 * (over - 1.0)) for n, over in curve if n]
@@ -188,7 +189,7 @@ def cpu(rows: list[Row], series: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
     axes = figure.subplots()
     levels = sorted({int(name.rpartition("_")[2]) for row in rows for name in row.metrics if name.startswith("us_")})
-    _logarithmic(axes, (0.8, 500 * 9.0), (70.0, 30_000.0), levels, (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000))
+    _logarithmic(axes, (0.8, 500 * 24.0), (150.0, 40_000.0), levels, (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / 1000:g} ms" if y >= 1000 else f"{y:g} µs"))
     last, lowest = levels[-1], 0.0
     for row in sorted(rows, key=lambda row: row.metrics[f"us_per_poll_at_{last}"]):
