@@ -59,6 +59,7 @@ class Session:
     """Talks to every configured provider, and follows all of its jobs together.
 
     Use it with `async with`.  One session serves a whole program, however many jobs it runs.
+    `session.connections` holds its providers by their names.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -71,3 +72,11 @@ def test_every_public_thing_is_explained(file: str) -> None:
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     assert [path for path, part in public_parts(tree) if not ast.get_docstring(part)] == []
+
+
+@pytest.mark.parametrize("provider", [aiogen.Luma, aiogen.Leonardo])
+def test_help_of_a_provider_tells_every_argument(provider: type) -> None:
+    """Its `__init__` is attrs' work, so the class says what it takes."""
+    told = inspect.getdoc(provider) or ""
+    for name in inspect.signature(provider).parameters:
+        assert f"    {name}: " in told

@@ -172,7 +172,24 @@ class _Row:
 
 @attrs.frozen(kw_only=True)
 class Leonardo(Provider):
-    """Leonardo.Ai's Production API (`https://cloud.leonardo.ai/api/rest`)."""
+    """Leonardo.Ai's Production API (`https://cloud.leonardo.ai/api/rest`).
+
+    Args:
+        api_key: by default from the environment variable LEONARDO_API_KEY.
+        base_url: by default from LEONARDO_BASE_URL, else the vendor's.
+        name: what model strings begin with, "leonardo" by default; for a second key at the same provider.
+        max_active: jobs at the vendor at once, 180 by default; more wait here.
+        creates_per_minute: in any 60 seconds, 90 by default.
+        requests_per_minute: of any kind, 1500 by default.
+        running_at_once: images that your plan runs at a time, 10 by default; the others wait in the vendor's line.
+        nsfw: pictures flagged nsfw are kept ("keep"), dropped ("drop"), or make the generation fail ("fail").
+        allow_insecure: allow plain http to another machine; the key then travels in the clear.
+        typical_seconds: how long a model usually takes, where you know better: `{"lucid-origin": 45.0}`.
+
+    Raises:
+        ConfigurationError: the key is missing or cannot be a key, or the base url cannot be used.
+        InputError: a number is out of its range.
+    """
 
     vendor: ClassVar[str] = "Leonardo AI"
     default_name: ClassVar[str] = "leonardo"

@@ -227,7 +227,22 @@ class _Generation:
 
 @attrs.frozen(kw_only=True)
 class Luma(Provider):
-    """Luma's Agents API (`https://agents.lumalabs.ai/v1`)."""
+    """Luma's Agents API (`https://agents.lumalabs.ai/v1`).
+
+    Args:
+        api_key: by default from the environment variable LUMA_AGENTS_API_KEY.
+        base_url: by default from LUMA_BASE_URL, else the vendor's.
+        name: what model strings begin with, "luma" by default; for a second key at the same provider.
+        max_active: jobs at the vendor at once, 10 by default; more wait here.
+        creates_per_minute: in any 60 seconds, 30 by default.
+        requests_per_minute: of any kind, 600 by default.
+        allow_insecure: allow plain http to another machine; the key then travels in the clear.
+        typical_seconds: how long a model usually takes, where you know better: `{"uni-1": 45.0}`.
+
+    Raises:
+        ConfigurationError: the key is missing or cannot be a key, or the base url cannot be used.
+        InputError: a number is out of its range.
+    """
 
     vendor: ClassVar[str] = "Luma"
     default_name: ClassVar[str] = "luma"
