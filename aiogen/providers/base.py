@@ -113,7 +113,7 @@ class Provider:
         fill(self, "name", check_name(self.name or cls.default_name))
         fill(self, "api_key", check_key(self.api_key or os.environ.get(cls.key_variable, ""), cls))
         url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
-        fill(self, "base_url", check_url(url, self.allow_insecure))
+        fill(self, "base_url", _whole(check_url(url, self.allow_insecure, cls), cls))
         for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
             if not isinstance(getattr(self, limit), int):
                 raise InputError(f"{limit} has to be a whole number, not {getattr(self, limit)!r}.")
@@ -290,7 +290,7 @@ def check_key(key: object, cls: type[Provider]) -> str:
     return key
 
 
-def check_url(url: str, allow_insecure: bool) -> str:
+def check_url(url: str, allow_insecure: bool, cls: type[Provider]) -> str:
     """A base url without its trailing slash.
 
     Raises:
@@ -300,9 +300,9 @@ def check_url(url: str, allow_insecure: bool) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except (ValueError, AttributeError):
-        raise ConfigurationError(f"The base url {url!r} is no url.") from None
+        raise ConfigurationError(f"The base url {url!r} is no url; {_right(cls)}.") from None
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
-        raise ConfigurationError(f"The base url {url!r} cannot be used: it has to begin with https:// and name a host.")
+        raise ConfigurationError(f"The base url {url!r} cannot be used: {_right(cls)}.")
     if any(c in url for c in "?#@"):
         raise ConfigurationError("The base url must not carry a query, a fragment or a user name.")
     if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
@@ -311,6 +311,17 @@ def check_url(url: str, allow_insecure: bool) -> str:
             "use https, or pass allow_insecure=True if you must."
         )
     return url.rstrip("/")
+
+
+def _right(cls: type[Provider]) -> str:
+    where = f"from {cls.url_variable} or base_url="
+    return f"it has to begin with https:// and name a host, as in {cls.default_url} ({where})"
+
+
+def _whole(url: str, cls: type[Provider]) -> str:
+    """The vendor's own host alone means its API; any other may have that at its root."""
+    given, usual = urlsplit(url), urlsplit(cls.default_url)
+    return cls.default_url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
 
 
 def is_this_machine(host: str) -> bool:

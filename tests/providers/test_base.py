@@ -140,6 +140,22 @@ def test_the_address_may_come_from_the_environment(cls: type[Provider], monkeypa
     assert cls(api_key=KEY, base_url="https://other.example.com").base_url == "https://other.example.com"
 
 
+@every_provider
+def test_the_vendors_host_alone_means_its_api(cls: type[Provider]) -> None:
+    """Of any other host nobody can know where it has the API."""
+    host = "https://" + cls.default_url.split("/")[2]
+    assert cls(api_key=KEY, base_url=host).base_url == cls(api_key=KEY, base_url=host + "/").base_url == cls.default_url
+    assert cls(api_key=KEY, base_url="https://proxy.example.com").base_url == "https://proxy.example.com"
+
+
+@every_provider
+def test_an_address_that_is_none_is_told_with_one_that_is(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And with the variable that it may have come from."""
+    monkeypatch.setenv(cls.url_variable, cls.default_url.split("/")[2])
+    with pytest.raises(ConfigurationError, match=f"as in {cls.default_url} \\(from {cls.url_variable} or"):
+        cls(api_key=KEY)
+
+
 @pytest.mark.parametrize(
     ("url", "kept"),
     [
