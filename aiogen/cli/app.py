@@ -360,7 +360,7 @@ def sandbox(
     *,
     port: int = 0,
     speed: float = 1.0,
-    seed: int = 0,
+    seed: int | None = None,
     script: Path | None = None,
     common: Common = _NO_JSON,
 ) -> Exit:
@@ -373,7 +373,7 @@ def sandbox(
     speed
         How much faster than the real providers.
     seed
-        The same seed gives the same ids, durations and throws of the script's dice.
+        The same seed gives the same ids, durations and throws of the script's dice; by default another each time.
     script
         A JSON file that says what shall happen; its form is described in aiogen.sandbox.script.
     """

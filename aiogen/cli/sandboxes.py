@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -44,9 +45,12 @@ def need_pillow() -> None:
         ) from None
 
 
-async def serve(terminal: Terminal, *, port: int, speed: float, seed: int, script: Script | None) -> Exit:
+async def serve(terminal: Terminal, *, port: int, speed: float, seed: int | None, script: Script | None) -> Exit:
     """Run until a signal comes; that is its ordinary end, so the code is 0."""
     need_pillow()
+    if seed is None:
+        # Ids that were there before would be taken for those generations: by the ledger, and by the files of a folder.
+        seed = random.randrange(1_000_000)
     try:
         sandbox = Sandbox(seed=seed, speed=speed, script=script, port=port)
         await sandbox.start()
@@ -58,7 +62,7 @@ async def serve(terminal: Terminal, *, port: int, speed: float, seed: int, scrip
         # Printed past the terminal, which hides keys: these open nothing but the sandbox.
         for line in _lines(sandbox, as_json=terminal.as_json):
             print(line, file=terminal.out.file, flush=True)
-        terminal.say("Nothing here costs money.  Ctrl-C ends it.")
+        terminal.say(f"Nothing here costs money.  Ctrl-C ends it; --seed {seed} gives the same ids again.")
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         return Exit.OK

@@ -93,3 +93,23 @@ def test_without_pillow_it_says_what_to_install(aiogen, monkeypatch) -> None:
     said = aiogen("sandbox")
     assert said.code == 3
     assert 'pip install "aiogen-sdk[cli,sandbox]"' in said.err
+
+
+def test_another_sandbox_gives_other_ids_unless_the_seed_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files and the ledger are named by ids: the first picture would be shown for the second prompt."""
+    stopped_at_once(monkeypatch)
+    seeds: list[int] = []
+    start = Sandbox.start
+
+    async def seen(self: Sandbox) -> None:
+        seeds.append(self.seed)
+        await start(self)
+
+    monkeypatch.setattr(Sandbox, "start", seen)
+    for words in ([], [], ["--seed", "3"]):
+        assert main(["sandbox", *words]) == 0
+        assert f"--seed {seeds[-1]} gives the same ids again" in capsys.readouterr().err
+    assert seeds[0] != seeds[1]
+    assert seeds[2] == 3
