@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,8 @@ async def vendor() -> AsyncIterator[None]:
         yield
         return
     print("No key is set, so this runs against the sandbox.\n")
-    async with Sandbox(speed=10) as sandbox:
+    # Another seed gives other ids, by which the files in out/ are named.
+    async with Sandbox(speed=10, seed=random.randrange(1_000_000)) as sandbox:
         os.environ.update(sandbox.environment)
         try:
             yield

@@ -1,4 +1,7 @@
-"""Many pictures at two providers: each is handled as soon as it is ready, and failures say what helps."""
+"""Many pictures at two providers: each is handled as soon as it is ready, and failures say what helps.
+
+With your keys in the environment it buys twenty images at each provider; without any it runs against the sandbox.
+"""
 
 import asyncio
 
@@ -10,7 +13,7 @@ PROMPTS = ["a paper boat", "a fox in the snow", "a tea house", "a red balloon", 
 
 
 async def main() -> None:
-    """Forty jobs; the session keeps to each account's limits by itself."""
+    """Twenty jobs at each provider; the session keeps to each account's limits by itself."""
     async with vendor(), aiogen.Session() as session:
         models = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}
         jobs = [

@@ -1,5 +1,6 @@
 """A web backend: one session for the whole application, requests that wait, and requests that come back later.
 
+pip install ".[sandbox,fastapi]"
 python -m uvicorn fastapi_backend:app --app-dir examples
 
 curl -X POST localhost:8000/images      -H 'content-type: application/json' -d '{"prompt": "a paper boat"}'
