@@ -14,7 +14,7 @@ import aiogen
 from aiogen import Account, Session
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
 from aiogen.cli.terminal import Terminal, masked
-from aiogen.errors import AiogenError, ConfigurationError
+from aiogen.errors import AiogenError, AuthenticationError, ConfigurationError
 from aiogen.providers import PROVIDERS, Provider
 
 _PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow")
@@ -120,7 +120,12 @@ async def _examine(cls: type[Provider]) -> _Finding:
         async with session:
             await session.account(cls.default_name)
     except AiogenError as error:
-        return attrs.evolve(finding, works=False, error=explain(error), exit=exit_of(error))
+        # Another address is the first suspect, unless it was understood there that the key is wrong.
+        is_suspect = os.environ.get(cls.url_variable) and not isinstance(
+            error, ConfigurationError | AuthenticationError
+        )
+        hint = f" Is {cls.url_variable} right?" if is_suspect else ""
+        return attrs.evolve(finding, works=False, error=explain(error) + hint, exit=exit_of(error))
     return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
 
 

@@ -88,6 +88,14 @@ def test_doctor_where_nobody_answers_is_code_5(aiogen, vendors, monkeypatch) -> 
     assert "cannot be reached" in said.records[1]["error"]
 
 
+def test_doctor_suspects_an_address_of_yours_before_the_key(aiogen, vendors, monkeypatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", f"{vendors.sandbox.url}/nowhere")
+    monkeypatch.setenv("LUMA_AGENTS_API_KEY", "wrong-key-of-nobody")
+    said = aiogen("doctor")
+    assert "Is LEONARDO_BASE_URL right?" in said.err
+    assert "Is LUMA_BASE_URL right?" not in said.err
+
+
 def test_doctor_hides_what_an_address_must_not_hold(aiogen, monkeypatch) -> None:
     monkeypatch.setenv("LUMA_BASE_URL", "https://me:secret@example.com/v1")
     said = aiogen("doctor")
