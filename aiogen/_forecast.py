@@ -28,7 +28,7 @@ def forecast(hub: Coordinator, desk: AccountDesk, job: Job) -> Eta | None:
     if job.submission is None or job.state not in (State.PENDING, State.SUBMITTING):
         return None
     phases = hub.beliefs.of(job._provider, job.submission.model, job.submission.typical)
-    waits = _here(desk, job, phases) if job.state is State.PENDING else 0.0
+    waits = _here(desk, job, phases, now) if job.state is State.PENDING else 0.0
     return _with_wait(phases, waits)
 
 
@@ -41,13 +41,14 @@ def _at_the_vendor(desk: AccountDesk, key: str, phases: Phases) -> float:
     return desk.line.place(key) * phases.queued.quantile(0.5) / max(1, desk.line.running)
 
 
-def _here(desk: AccountDesk, job: Job, phases: Phases) -> float:
+def _here(desk: AccountDesk, job: Job, phases: Phases, now: float) -> float:
     """Those before it go as fast as creates are allowed, as places become free, and as the vendor runs them."""
     ahead = desk.ahead_of(job)
     free = max(0, desk.window.free_places)
     by_rate = max(0.0, ahead - desk.window.creates_left) * 60.0 / desk.window.creates_per_minute
+    by_window = desk.window.turn_at(now, ahead) - now
     by_places = max(0, ahead + 1 - free) * phases.queued.quantile(0.5) / max(1, desk.window.max_active)
     slots = desk.line.slots
     behind = 0 if slots is None else max(0, len(desk.tracks) + ahead + 1 - slots)
     by_line = behind * phases.queued.quantile(0.5) / (slots or 1)
-    return max(by_rate, by_places, by_line)
+    return max(by_rate, by_window, by_places, by_line)

@@ -336,6 +336,14 @@ class Window:
         """Units of the present window that are not used."""
         return max(0.0, self._limit - self._recent_weight - self._unanswered)
 
+    def turn_at(self, now: float, ahead: int) -> float:
+        """When a create may be sent that so many stand before, as far as the sliding window goes."""
+        limit = max(1, int(self._limit))
+        leaving = [at for at, weight in self._recent for _ in range(weight)] + [now + self._period] * self._unanswered
+        # Each place in the window is free from some moment on, and again a period after it was taken.
+        free = sorted([now] * (limit - len(leaving)) + [max(now, at) for at in leaving])[-limit:]
+        return free[ahead % limit] + ahead // limit * self._period
+
     @property
     def active(self) -> int:
         """Units that run now, creates in flight included."""

@@ -315,13 +315,15 @@ async def test_who_waits_in_line_is_told_so() -> None:
 
 
 async def test_who_waits_for_the_rate_is_told_so() -> None:
-    """Three hundred jobs at thirty a minute: the last is not foretold to end within a minute."""
+    """Three hundred jobs at thirty a minute: the last is foretold after all its minutes, the next after this one."""
     studio = Studio()
     limits = WIDE | {"creates_per_minute": 30}
     async with serving(studio) as url, aiogen.Session([luma(url, **limits)]) as session:
         jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(300)]
         await jobs[0].accepted()
+        await jobs[29].accepted()
         assert 8 * 60.0 < sane(jobs[-1].eta()).seconds < 11 * 60.0
+        assert 55.0 < sane(jobs[30].eta()).low < 90.0
 
 
 async def test_who_waits_behind_others_at_the_vendor_is_told_so() -> None:

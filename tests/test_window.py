@@ -68,6 +68,19 @@ def test_a_burst_is_what_the_vendor_allows() -> None:
     assert sent_together(window, 160.0) == 30
 
 
+@pytest.mark.parametrize("used", [0, 7, 30])
+def test_the_turn_of_those_in_line_is_foretold(used: int) -> None:
+    """A full window opens when its creates leave it, not little by little."""
+    window = window_of(30)
+    accept(window, 0.0, used)
+    foretold = [window.turn_at(10.0, ahead) for ahead in range(70)]
+    now = 10.0
+    for moment in foretold:
+        now = max(now, window.create_at(now, 1))
+        assert moment == pytest.approx(now)
+        accept(window, now)
+
+
 def test_the_first_that_leaves_makes_room() -> None:
     """Room comes back piece by piece, as each create leaves the window."""
     window = window_of(creates=3)
