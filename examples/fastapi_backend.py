@@ -24,9 +24,9 @@ import aiogen
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The session lives as long as the application: it shares limits and connections among all requests."""
-    async with vendor(), aiogen.Session() as session:
+    # In a file: after a crash or a new version the next start goes on, and knows the old job ids.
+    async with vendor(), aiogen.Session(store="fastapi_backend.db") as session:
         app.state.aiogen = session
-        app.state.jobs = {}  # a job is kept for as long as somebody may ask for it
         yield
 
 
@@ -86,16 +86,14 @@ async def make_and_wait(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
 
 
 @app.post("/images/jobs", status_code=status.HTTP_202_ACCEPTED)
-async def make(wanted: Wanted, session: SessionDep, request: Request) -> dict[str, Any]:
+async def make(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
     """Answer at once with our id of the job, which is known before anything is sent."""
-    job = await submitted(session, wanted)
-    request.app.state.jobs[job.id] = job
-    return as_json(job)
+    return as_json(await submitted(session, wanted))
 
 
 @app.get("/images/jobs/{job_id}")
 async def look(job_id: str, session: SessionDep) -> dict[str, Any]:
-    """How the job stands.  This asks nobody: the session already knows."""
+    """How the job stands.  This asks nobody: the session knows, or its ledger does."""
     job = await session.job(job_id)
     if job is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "no such job")
