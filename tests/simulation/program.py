@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -309,11 +310,11 @@ class Program:
         for each in session.jobs():
             if each.provider_id in ids:  # who waits for it already gets the latest deadline, too
                 self.world.deadlines[each] = self.world.loop.time() + 30.0 + after
-        for job_id, result in zip(
-            ids,
-            await session.wait_many(job.connection, ids, timeout=30.0 + after, return_exceptions=True),
-            strict=True,
-        ):
+        with ExitStack() as asking:
+            for key in ids:  # one that ends while this user's wish is on its way is asked about once more
+                asking.enter_context(self.world.laws.excuse(process, key))
+            results = await session.wait_many(job.connection, ids, timeout=30.0 + after, return_exceptions=True)
+        for job_id, result in zip(ids, results, strict=True):
             if isinstance(result, Generation):
                 self.world.laws.looked_up(result, job_id)
             elif isinstance(result, aiogen.GenerationTimeout):
