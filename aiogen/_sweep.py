@@ -29,8 +29,11 @@ async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset:
     sent_at = hub.clock.now()
     try:
         if desk.user_id is None:
+            has_waited = desk.looking_up.locked()
             async with desk.looking_up:
                 if desk.user_id is None:
+                    if has_waited:  # whoever was before us found nothing, and by now the account may have to wait
+                        await hub.turn(desk)
                     await _look_up(hub, desk, provider)
             await hub.turn(desk)  # by now the account may have to wait
             sent_at = hub.clock.now()
