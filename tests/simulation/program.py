@@ -175,11 +175,11 @@ class Program:
                 if isinstance(error, aiogen.InputError) and not process.closing:
                     self.world.laws.breach("typed ends", f"a user met {error!r}")
             finally:
-                work.close()
                 if not process.dead and process is self.process:
                     self.waiting -= 1
 
         task = process.start(does())
+        task.add_done_callback(lambda _: work.close())  # also of one who was gone before the first step
         task.set_name(f"user {task.get_name()}")
         return task
 

@@ -275,25 +275,24 @@ async def test_not_found_counts_from_the_question() -> None:
         assert (await session.generate("luma/uni-1", "a boat")).state is State.COMPLETED
 
 
+async def states_of(job: aiogen.Job) -> list[State]:
+    """All that somebody is told who watches it to its end."""
+    return [event.state async for event in job.events()]
+
+
 async def test_what_is_processed_is_not_queued_again_for_those_who_watch() -> None:
     """The ledger does not keep that it has begun: when the lease is lost, nobody is told of a step back."""
     vendor, store = Vendor(reads=[(200, body("processing"))]), Shared()
     async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
         job = await session.submit("luma/uni-1", "a boat")
-        states: list[State] = []
-
-        async def watches() -> None:
-            async for event in job.events():
-                states.append(event.state)
-
-        watching = asyncio.create_task(watches())
+        watching = asyncio.create_task(states_of(job))
         while job.state is not State.PROCESSING:
             await asyncio.sleep(0.5)
         store.by_others(job.id)
         store.is_ours = False
         await asyncio.sleep(3.0)
         store.by_others(job.id, state=State.COMPLETED, generation=attrs.evolve(job.generation, state=State.COMPLETED))
-        await watching
+        states = await watching
     assert states == [State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING, State.COMPLETED]
 
 
@@ -335,13 +334,7 @@ async def test_what_another_sent_and_left_ends_for_those_who_waited_here_since_b
     async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)], store=store) as session:
         await (await session.attach("luma", OTHER)).accepted()
         job = await session.submit("luma/uni-1", "a boat")
-        states: list[State] = []
-
-        async def watches() -> None:
-            async for event in job.events():
-                states.append(event.state)
-
-        watching = asyncio.create_task(watches())
+        watching = asyncio.create_task(states_of(job))
         store.beats.clear()
         await asyncio.sleep(3.9)
         store.by_others(job.id, owner=None, state=State.QUEUED, provider_id=ID)
@@ -350,8 +343,31 @@ async def test_what_another_sent_and_left_ends_for_those_who_waited_here_since_b
         await asyncio.sleep(0.01)
         store.is_ours = True
         assert (await job).url is not None
-        await watching
+        states = await watching
     assert job.state is State.COMPLETED
     assert states[0] is State.PENDING
     assert states[-2:] == [State.QUEUED, State.COMPLETED]
     assert vendor.creates == 0
+
+
+async def test_what_is_taken_up_while_the_session_is_left_is_not_sent() -> None:
+    """Handlers may take their time; nothing new is created meanwhile, and another one finds it."""
+    vendor, store = Vendor(creates=[(201, body())], reads=[(200, done())]), Shared()
+    told: list[str | None] = []
+    async with serving(vendor) as url:
+        async with aiogen.Session([luma(url)], store=store) as session:
+
+            async def slow(generation: Generation) -> None:
+                await store.add(attrs.evolve(left_behind, owner=None))
+                store.by_others(left_behind.id, owner=None)
+                await asyncio.sleep(10.0)  # the ledger is looked after all the while
+                told.append(generation.id)
+
+            job = await session.submit("luma/uni-1", "a boat")
+            left_behind = attrs.evolve((await session.records())[0], id="left behind", state=State.PENDING)
+            await session.on_completion("gallery", slow)
+            other = await session.attach("luma", OTHER)
+            await asyncio.gather(job, other, return_exceptions=True)
+        assert session.jobs() == []
+    assert told == [other.id]
+    assert (vendor.creates, (await store.get(left_behind.id) or left_behind).state) == (1, State.PENDING)
