@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import math
+import random
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
-from aiogen._retry import Verdict, judge_create
+from aiogen._retry import Verdict, judge_create, resend_pause
 from aiogen._wire import Accepted, Quota, Submission, Ticket
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.models import State
@@ -78,17 +79,17 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         try:
             accepted = await hub.transport.perform(job._provider, job._provider.create(submission))
         except AiogenError as error:
-            verdict = judge_create(error, job._provider.resend_statuses)
+            verdict = judge_create(error, job._provider.resend_statuses, not_taken=job._not_taken)
             logger.debug("create of job %s: %s, %s", job.id, verdict, error)
             if verdict is Verdict.UNKNOWN:
                 await _lose(hub, desk, job, error, weight, submitted_at)
             elif verdict is Verdict.REFUSED:
                 desk.window.create_refused(hub.clock.now(), weight, counted=True)
                 await _refuse(hub, job, error)
-                if isinstance(error, AuthenticationError | InsufficientFunds):
+                if isinstance(error, AuthenticationError | InsufficientFunds) and error.from_api:
                     await _refuse_all(hub, desk, error)
             else:
-                await _put_back(hub, desk, number, job, error, sent_at, weight)
+                await _put_back(hub, desk, number, job, error, verdict, sent_at, weight)
         except asyncio.CancelledError:
             # The session was torn down without waiting: the answer is nowhere.
             torn = AiogenError("The session was torn down before the answer came.")
@@ -188,13 +189,25 @@ async def _refuse_all(hub: Coordinator, desk: AccountDesk, error: AiogenError) -
 
 
 async def _put_back(
-    hub: Coordinator, desk: AccountDesk, number: int, job: Job, error: AiogenError, sent_at: float, weight: int
+    hub: Coordinator,
+    desk: AccountDesk,
+    number: int,
+    job: Job,
+    error: AiogenError,
+    verdict: Verdict,
+    sent_at: float,
+    weight: int,
 ) -> None:
     """Surely not carried out: back into line, at its old place.  Not an attempt."""
     now = hub.clock.now()
     desk.window.create_refused(now, weight, counted=False)
     if isinstance(error, RateLimited):
         desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
+    elif verdict is Verdict.NOT_TAKEN:
+        job._not_taken += 1
+        logger.warning("%s By its documents nothing was queued; job %s is sent again soon.", error.message, job.id)
+        pause = resend_pause(job._not_taken, draw=random.uniform)
+        desk.window.unreachable(now, max(pause, error.retry_after or 0.0))
     else:
         was_reached = not desk.is_unreachable
         if desk.gives_up(now, sent_at, hub.limits.unreachable_timeout):

@@ -30,6 +30,7 @@ class Job:
         "_error",
         "_forecast",
         "_loop",
+        "_not_taken",
         "_provider",
         "_queues",
         "_withdraw",
@@ -69,6 +70,8 @@ class Job:
         self.batch: str | None = batch
         """The user's word for jobs that belong together."""
         self._provider = provider
+        self._not_taken = 0
+        """How often the vendor has said that it does not take it just now."""
         self._forecast = forecast
         self._withdraw = withdraw
         loop = self._loop = asyncio.get_running_loop()

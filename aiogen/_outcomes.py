@@ -90,6 +90,7 @@ def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Genera
         error.message,
         status=error.status,
         details=error.details,
+        from_api=error.from_api,
         reason=error.details,
         code=error.code,
         action=error.action,

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from aiogen.errors import AiogenError, APIError, InputError, NetworkError, ProviderError, RateLimited
 
+TAKES = 3
+"""How often one job is sent at most while the vendor says that it does not take it just now."""
+
 
 class Verdict(StrEnum):
     """What a create's failure means for its job."""
@@ -18,25 +21,32 @@ class Verdict(StrEnum):
     """Surely not carried out: the account has to slow down.  Not an attempt."""
     UNREACHABLE = "unreachable"
     """Surely not carried out: the provider cannot be reached just now."""
+    NOT_TAKEN = "not_taken"
+    """The vendor answered, in its own words, that nothing was queued just now."""
     REFUSED = "refused"
     """Surely not carried out, and will never be."""
     UNKNOWN = "unknown"
     """It may have been carried out and charged: never again by itself."""
 
 
-def judge_create(error: AiogenError, resend_statuses: Collection[int]) -> Verdict:
+def judge_create(error: AiogenError, resend_statuses: Collection[int], *, not_taken: int = 0) -> Verdict:
     """What became of a create that ended in `error`.
 
-    `resend_statuses` are the 5xx of which the vendor documents that nothing was carried out.
+    Only the vendor's own word counts for what the vendor did.  An answer without the API's shape was given by
+    something on the way, which may have passed the create on before: that is unknown, but for a 4xx, which says that it
+    was not passed on.
+
+    `resend_statuses`: the 5xx of which the vendor documents that nothing was carried out.
+    `not_taken`: how often it has said so of this job before.
     """
     if isinstance(error, RateLimited):
         return Verdict.THROTTLED
     if isinstance(error, NetworkError):
         return Verdict.UNKNOWN if error.sent else Verdict.UNREACHABLE
     if isinstance(error, ProviderError):
-        if error.status in resend_statuses:
-            return Verdict.UNREACHABLE
-        # A page of the network's edge (403) never reached the API; a 5xx, or an error inside HTTP 200, may have.
+        if error.status in resend_statuses and error.from_api:
+            return Verdict.NOT_TAKEN if not_taken + 1 < TAKES else Verdict.REFUSED
+        # A 5xx, or an error inside HTTP 200, may have been carried out.
         return Verdict.REFUSED if 400 <= error.status < 500 and error.status != 408 else Verdict.UNKNOWN
     if isinstance(error, APIError | InputError):
         return Verdict.REFUSED
@@ -49,6 +59,14 @@ def delay(attempt: int, *, base: float = 0.5, cap: float = 30.0, draw: Callable[
     `draw(low, high)` is the source of chance, such as `random.uniform`.
     """
     return draw(0.0, min(cap, base * 2.0 ** min(attempt - 1, 30)))
+
+
+def resend_pause(not_taken: int, *, draw: Callable[[float, float], float]) -> float:
+    """Seconds before a job is sent again that the vendor did not take `not_taken` times (from 1).
+
+    There are few tries, so they are spread over what such an outage lasts; jobs turned away together come back apart.
+    """
+    return draw(0.5, 1.0) * 2.0 * 4.0 ** (not_taken - 1)
 
 
 def waits(

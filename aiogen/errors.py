@@ -102,6 +102,8 @@ class APIError(AiogenError):
     """The HTTP status, or the status named inside a body that came with HTTP 200."""
     details: str = ""
     """The vendor's own words."""
+    from_api: bool = True
+    """False if the answer does not have the shape of the API's own: a proxy, a gateway or a login page gave it."""
 
 
 class AuthenticationError(APIError):

@@ -131,11 +131,85 @@ async def test_a_full_account_of_others_is_tried_again_after_retry_after() -> No
 
 @pytest.mark.parametrize("status", [502, 503])
 async def test_luma_documents_502_and_503_as_not_carried_out(status: int) -> None:
-    """They are sent again, and no attempt is counted."""
-    vendor = Vendor(creates=[(status, {"detail": "Upstream service unavailable"})] * 8 + [ACCEPTED])
+    """They are sent again, with a pause between."""
+    vendor = Vendor(creates=[(status, {"detail": "Upstream service unavailable"})] * 2 + [ACCEPTED])
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         assert (await session.generate("luma/uni-1", "a boat")).state is State.COMPLETED
-    assert vendor.creates == 9
+    first, second, third = vendor.times("POST")
+    assert 1.0 <= second - first < 3.0
+    assert 4.0 <= third - second < 9.0
+
+
+@pytest.mark.parametrize("status", [502, 503])
+async def test_what_the_vendor_says_of_a_job_is_believed_three_times(status: int) -> None:
+    """Then that job is refused, whatever the truth: it may be the very request that the vendor cannot take."""
+    vendor = Vendor(creates=[(status, {"detail": "Upstream service unavailable"})] * 3 + [ACCEPTED])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        with pytest.raises(aiogen.GenerationRefused, match="Upstream service unavailable") as caught:
+            await session.generate("luma/uni-1", "a boat")
+        assert vendor.creates == 3
+        assert (caught.value.status, caught.value.code) == (status, aiogen.FailureCode.PROVIDER_ERROR)
+        assert (await session.generate("luma/uni-1", "another")).state is State.COMPLETED
+
+
+PAGES = ["<html>Bad Gateway</html>", "upstream connect error", "", '{"message": "no"}', "[]", "null", '{"det']
+VENDORS = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}
+
+
+def connection(name: str, url: str, **options: Any) -> aiogen.Provider:
+    if name == "luma":
+        return luma(url, **options)
+    return aiogen.Leonardo(api_key="11111111-2222-4333-8444-555555555555", base_url=url, **options)
+
+
+@pytest.mark.parametrize("body", PAGES)
+@pytest.mark.parametrize("status", [200, 201, 204, 301, 307, 408, 500, 502, 503, 504, 520])
+@pytest.mark.parametrize("name", VENDORS)
+async def test_who_answers_for_the_vendor_does_not_know_what_it_did(name: str, status: int, body: str) -> None:
+    """The create may have been passed on and carried out: it is unknown, and never sent again."""
+    vendor = Vendor(creates=[(status, "" if status == 204 else body)])
+    async with serving(vendor) as url, aiogen.Session([connection(name, url)]) as session:
+        with pytest.raises(aiogen.SubmissionUnknown):
+            await session.generate(VENDORS[name], "a boat")
+        await asyncio.sleep(60.0)
+    assert vendor.creates == 1
+
+
+@pytest.mark.parametrize("body", PAGES)
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 407, 413, 418, 451])
+@pytest.mark.parametrize("name", VENDORS)
+async def test_who_turns_a_create_away_for_the_vendor_ends_that_job_alone(name: str, status: int, body: str) -> None:
+    """It did not get through.  Of the account it says nothing, so the others are sent all the same."""
+    taken = ACCEPTED if name == "luma" else (200, {"generate": {"generationId": ID}})
+    vendor = Vendor(creates=[(status, body), taken])
+    async with serving(vendor) as url, aiogen.Session([connection(name, url, max_active=1)]) as session:
+        first, second = [await session.submit(VENDORS[name], prompt) for prompt in ("a boat", "another")]
+        with pytest.raises(aiogen.GenerationRefused) as caught:
+            await first
+        assert caught.value.status == status
+        assert not caught.value.from_api
+        await second.accepted()
+    assert vendor.creates == 2
+
+
+@pytest.mark.parametrize("body", PAGES)
+async def test_a_429_slows_the_account_whoever_gave_it(body: str) -> None:
+    """Somebody on the way wants fewer requests: it is no failure of the job."""
+    vendor = Vendor(creates=[(429, body, {"Retry-After": "7"}), ACCEPTED])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        assert (await session.generate("luma/uni-1", "a boat")).state is State.COMPLETED
+    first, second = vendor.times("POST")
+    assert second - first >= 7.0
+
+
+async def test_the_vendors_own_word_about_the_key_is_for_all() -> None:
+    """In its own shape it ends every job that waits, unsent: each would be refused alike."""
+    vendor = Vendor(creates=[ACCEPTED, (401, {"detail": "API key has been revoked"})])
+    async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)]) as session:
+        jobs = [await session.submit("luma/uni-1", f"p{i}") for i in range(5)]
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(r) for r in results] == [aiogen.Generation, *[aiogen.AuthenticationError] * 4]
+    assert vendor.creates == 2
 
 
 async def test_a_refused_connection_is_tried_again() -> None:

@@ -196,24 +196,33 @@ class Provider:
         *,
         status: int | None = None,
         code: FailureCode | None = None,
+        from_api: bool = True,
         **context: Any,
     ) -> APIError:
-        """The error for an answer that says no: by `code` where the vendor's words tell it, else by status."""
+        """The error for an answer that says no: by `code` where the vendor's words tell it, else by status.
+
+        `from_api`: the answer has the API's own shape.  One that has not was given by something on the way, which
+        knows nothing of the key or the balance.
+        """
         status = response.status if status is None else status
+        if not from_api and status in (401, 402, 403):
+            code = FailureCode.PROVIDER_ERROR
         cls = _BY_CODE.get(code) if code is not None else None
         if cls is None:
             cls = _by_status(status)
         if code is not None:
             context["code"] = code
         plural = "generations" if verb == "list" else "generation"
+        whose = "" if from_api else f" (no answer of the API itself: something between here and {self.vendor} gave it)"
         error = cls(
-            f"Failed to {verb} {plural}. API error {status}: {details}",
+            f"Failed to {verb} {plural}. API error {status}: {details}{whose}",
             status=status,
             details=details,
             provider=self.default_name,
             connection=self.name,
             request_id=response.request_id,
             retry_after=retry_after(response),
+            from_api=from_api,
             **context,
         )
         error.add_note((error.action or Action.GIVE_UP).help_text)

@@ -363,18 +363,20 @@ class Leonardo(Provider):
         except ProtocolError:
             if response.status < 300:
                 raise
-            # HTML of the network's edge, or nothing at all: it says nothing about the key.
-            code = FailureCode.PROVIDER_ERROR if response.status == 403 else None
-            raise self.refusal(response, verb, plain_details(response), code=code) from None
+            raise self.refusal(response, verb, plain_details(response), from_api=False) from None
         error = _error_in(document)
-        if error is None and response.status < 300:
-            return document
-        raise self._refusal(response, verb, error or _Error(message=shorten(str(document), 300)))
+        if error is not None:
+            raise self._refusal(response, verb, error)
+        if response.status >= 300:  # JSON in none of the API's shapes
+            raise self.refusal(response, verb, shorten(str(document), 300), from_api=False)
+        return document
 
     def _refusal(self, response: Response, verb: str, error: _Error) -> APIError:
         status = error.status or response.status
         text = f"{error.message} {error.code}"
         code = next((code for words, code in _WORDS if words.search(text)), None)
+        if code is None and not error.from_api:
+            return self.refusal(response, verb, shorten(error.message, 500), status=status, from_api=False)
         if status == 429:
             code = FailureCode.RATE_LIMITED
         elif status >= 500 and code is not FailureCode.AUTH:
@@ -388,7 +390,7 @@ class Leonardo(Provider):
             code = FailureCode.PROVIDER_ERROR
         # "not enough api tokens userId: …": the user's id is nobody's business in a log.
         details = shorten(re.sub(r"userId:\s*\S+", "userId: …", error.message), 500)
-        context = {"throttle": Throttle.ACCOUNT} if code is FailureCode.RATE_LIMITED else {}
+        context: dict[str, Any] = {"throttle": Throttle.ACCOUNT} if code is FailureCode.RATE_LIMITED else {}
         return self.refusal(response, verb, details, status=status, code=code, **context)
 
     def _snapshot(self, item: Any, response: Response, verb: str, where: str, ticket: Ticket | None) -> Snapshot:
@@ -452,24 +454,30 @@ class _Error:
     message: str
     code: str = ""
     status: int | None = None
+    from_api: bool = True
+    """False if its shape alone does not say that it is theirs; then its words have to."""
 
 
 def _error_in(document: Any) -> _Error | None:
     """The error in an answer, if it is one: v1's object, a GraphQL array, the same inside `errors`."""
     if isinstance(document, dict):
         if document.get("error"):
-            return _Error(message=str(document["error"]), code=str(document.get("code") or ""))
+            # Theirs has a code and a path beside it; gateways say `{"error": "Unauthorized"}` as well.
+            from_api = "code" in document or "path" in document
+            return _Error(message=str(document["error"]), code=str(document.get("code") or ""), from_api=from_api)
         errors = document.get("errors")
         return _worst(errors) if isinstance(errors, list) and errors else None
-    if isinstance(document, list) and document and isinstance(document[0], dict):
-        first = document[0]
-        return _worst(document) if "message" in first or "extensions" in first else None
-    return None
+    return _worst(document) if isinstance(document, list) and _is_graphql(document) else None
+
+
+def _is_graphql(errors: list[Any]) -> bool:
+    first = errors[0] if errors else None
+    return isinstance(first, dict) and ("message" in first or "extensions" in first)
 
 
 def _worst(errors: list[Any]) -> _Error:
     """The first of several errors, unless another of them is a 429: that one says to wait."""
-    read = [_graphql(error) for error in errors]
+    read = [attrs.evolve(_graphql(error), from_api=_is_graphql(errors)) for error in errors]
     return next((error for error in read if error.status == 429), read[0])
 
 

@@ -372,14 +372,12 @@ class Luma(Provider):
     def _refusal(self, response: Response, verb: str) -> APIError:
         details, is_api = _details(response, verb)
         if response.status == 429:
-            return self.refusal(response, verb, details, throttle=_throttle(response, details, verb))
+            throttle = _throttle(response, details, verb)
+            return self.refusal(response, verb, details, from_api=is_api, throttle=throttle)
         if 300 <= response.status < 400:
             raise unreadable(response, verb, "a redirect, which is not followed with a key")
-        if response.status == 403 and not is_api:
-            # A page of the network's edge, not of the API: it says nothing about the key.
-            return self.refusal(response, verb, details, code=FailureCode.PROVIDER_ERROR)
         code = FailureCode.IMAGE_TOO_LARGE if response.status == 413 else None
-        return self.refusal(response, verb, details, code=code)
+        return self.refusal(response, verb, details, code=code, from_api=is_api)
 
 
 def _name(response: Response) -> str | None:
@@ -408,12 +406,14 @@ def _failure(answer: _Generation) -> Failure:
 
 
 def _details(response: Response, verb: str) -> tuple[str, bool]:
-    """The vendor's words, and whether they came as the API's own JSON."""
+    """The vendor's words, and whether they came as the API's own: every error is `{"detail": …}` (error handling)."""
     try:
         document = parse_json(response, verb)
     except ProtocolError:
         return plain_details(response), False
-    detail = document.get("detail") if isinstance(document, dict) else document
+    if not isinstance(document, dict) or "detail" not in document:
+        return shorten(str(document), 500), False
+    detail = document["detail"]
     if isinstance(detail, str):
         return shorten(detail, 500), True
     if isinstance(detail, list):  # the usual shape of such frameworks' validation errors

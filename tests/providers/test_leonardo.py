@@ -987,17 +987,25 @@ def test_a_page_of_the_networks_edge() -> None:
 @pytest.mark.parametrize(
     ("status", "cls"),
     [
-        (401, AuthenticationError),
-        (402, InsufficientFunds),
+        (401, ProviderError),
+        (402, ProviderError),
+        (403, ProviderError),
+        (404, NotFound),
         (429, RateLimited),
         (500, ProviderError),
         (400, InvalidRequest),
     ],
 )
-@pytest.mark.parametrize("body", ["<html>no</html>", "", '{"error": "ha'])
-def test_other_pages_count_by_their_status(status: int, cls: type[APIError], body: str) -> None:
-    """Any other refusal that is no JSON goes by its status."""
-    assert type(complaint(answer(body, status=status))) is cls
+@pytest.mark.parametrize(
+    "body",
+    ["<html>no</html>", "", '{"error": "ha', '{"message": "Unauthorized"}', '{"error": "Unauthorized"}', '["no"]',
+     '{"errors": [{"title": "Unauthorized"}]}'],
+)  # fmt: skip
+def test_what_the_api_did_not_say_blames_no_key(status: int, cls: type[APIError], body: str) -> None:
+    """An answer in none of the API's shapes goes by its status, and says nothing of the key or the balance."""
+    error = complaint(answer(body, status=status))
+    assert (type(error), error.from_api) == (cls, False)
+    assert "no answer of the API itself" in str(error)
 
 
 @pytest.mark.parametrize("document", [{"ok": True}, [], [1], "no", None, {"errors": []}, {"error": ""}, [{"id": 1}]])

@@ -629,7 +629,8 @@ def test_a_page_of_the_networks_edge() -> None:
     error = complaint(sample("luma/error_502_html"))
     assert type(error) is ProviderError
     assert str(error) == (
-        "Failed to create generation. API error 502: HTML page: <html><body>502 Bad Gateway</body></html>"
+        "Failed to create generation. API error 502: HTML page: <html><body>502 Bad Gateway</body></html> "
+        "(no answer of the API itself: something between here and Luma gave it)"
     )
 
 
@@ -644,7 +645,7 @@ DETAILS = [
     ({"detail": 5}, "5"),
     ({"detail": None}, "{'detail': None}"),
     ({"message": "no"}, "{'message': 'no'}"),
-    (["no", 5], "no; 5"),
+    (["no", 5], "['no', 5]"),
     ("no", "no"),
     (5, "5"),
     ({"detail": "two\n  lines"}, "two lines"),
@@ -675,14 +676,18 @@ def test_a_long_refusal_is_cut() -> None:
 
 def test_an_empty_refusal() -> None:
     """A refusal without a body is told by its status."""
-    assert str(complaint(answer(b"", status=500))) == "Failed to create generation. API error 500: (empty body)"
+    assert complaint(answer(b"", status=500)).message.startswith(
+        "Failed to create generation. API error 500: (empty body) (no answer of the API itself"
+    )
 
 
-@pytest.mark.parametrize("body", ["<html>Forbidden</html>", "", "Forbidden"])
-def test_a_403_of_the_edge_blames_no_key(body: str) -> None:
-    """A 403 that is not the API's own JSON says nothing about the key."""
-    error = complaint(answer(body, status=403), "retrieve")
-    assert (type(error), error.code, error.status) == (ProviderError, FailureCode.PROVIDER_ERROR, 403)
+@pytest.mark.parametrize("body", ["<html>Forbidden</html>", "", "Forbidden", {"message": "Forbidden"}, ["no"]])
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_what_the_api_did_not_say_blames_no_key(status: int, body: Any) -> None:
+    """A refusal that has not the API's own shape says nothing about the key or the balance."""
+    error = complaint(answer(body, status=status), "retrieve")
+    assert (type(error), error.code, error.status) == (ProviderError, FailureCode.PROVIDER_ERROR, status)
+    assert not error.from_api
 
 
 @pytest.mark.parametrize("detail", ["no", ["no"], {"why": "no"}, None])
@@ -692,7 +697,7 @@ def test_a_403_of_the_api_is_about_the_key(detail: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "cls"), [(401, AuthenticationError), (404, NotFound), (500, ProviderError), (504, ProviderError)]
+    ("status", "cls"), [(400, InvalidRequest), (404, NotFound), (500, ProviderError), (504, ProviderError)]
 )
 def test_other_pages_count_by_their_status(status: int, cls: type[APIError]) -> None:
     """Any other refusal that is no JSON goes by its status."""
