@@ -23,6 +23,9 @@ from aiogen.models import State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Lane, Room
 
+_NAMES = 10_000
+"""Ids that are remembered per account, to see one that is given twice."""
+
 
 @attrs.define(eq=False)
 class Track:
@@ -44,6 +47,8 @@ class Track:
     """The vendor has told about it at least once."""
     failures: int = 0
     not_found: int = 0
+    missing_since: float = math.inf
+    """When the first of the questions was sent that were answered with "not found", one after the other."""
     hollow: int = 0
     auth_refusals: int = 0
     last_error: Exception | None = None
@@ -51,6 +56,7 @@ class Track:
     def forget_failures(self) -> None:
         """It was read."""
         self.failures = self.not_found = self.auth_refusals = 0
+        self.missing_since = math.inf
         self.last_error = None
 
     @property
@@ -90,6 +96,8 @@ class AccountDesk:
         self.creates_in_flight = 0
         self.works = False
         """The key has been accepted at least once."""
+        self._named: dict[str, str] = {}
+        """The latest ids that creates were answered with, and for which job of ours."""
         self._unreachable_since: float | None = None
         self._unreachable_at = -math.inf
         self._gave_up_at = -math.inf
@@ -137,6 +145,13 @@ class AccountDesk:
     def room(self) -> Room:
         """What is left for other processes, our own creates in flight included."""
         return Room(creates=self.window.creates_left, active=self.window.free_places)
+
+    def named(self, provider_id: str, job_id: str) -> str | None:
+        """A create was answered with this id; the job whose create was answered with it before, if there is one."""
+        first = self._named.setdefault(provider_id, job_id)
+        if len(self._named) > _NAMES:
+            del self._named[next(iter(self._named))]
+        return first if first != job_id else None
 
     def reached(self) -> None:
         """The provider has answered a create."""

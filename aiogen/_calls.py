@@ -7,6 +7,7 @@ left.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from aiogen import _outcomes as outcomes
+from aiogen._pages import Moved, Pager
 from aiogen._poll import about_it, observe
 from aiogen._wire import Exchange, Snapshot, Ticket
-from aiogen.errors import AiogenError, NotFound, SessionClosed
+from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
 from aiogen.models import Account, Generation
 from aiogen.providers.base import Provider
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from aiogen._download import Downloader
 
 T = TypeVar("T")
+logger = logging.getLogger("aiogen")
 
 
 class Calls:
@@ -42,6 +45,8 @@ class Calls:
         self._call_timeout = call_timeout
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._readings: dict[str, set[Pager]] = {}
+        """The lists that are being read, by account: what is deleted moves what they have still to read."""
 
     def close(self) -> list[asyncio.Task[Any]]:
         """End what is under way; the tasks that are to be waited for."""
@@ -69,24 +74,42 @@ class Calls:
         return outcomes.looked_up(provider, snapshot, at=at)
 
     async def pages(self, provider: Provider, user_id: str | None) -> AsyncGenerator[tuple[Snapshot, ...], None]:
-        """A user's generations, page by page, each once; by default of the owner of the key."""
+        """A user's generations, page by page, each once; by default of the owner of the key.
+
+        What is deleted meanwhile, here or by others, hides none that was there at the start.
+        """
         if user_id is None and provider.capabilities.list:
             user_id = await self._user_id(provider)
-        offset = 0
-        given: set[str] = set()
-        while True:
-            page = await self._read(provider, partial(provider.list, user_id, offset, provider.capabilities.list_page))
-            # The list moves while it is read: what slid onto the next page is not given twice.
-            fresh = tuple(s for s in page.snapshots if s.provider_id not in given)
-            if not fresh:
-                return
-            given.update(s.provider_id for s in fresh)
-            yield fresh
-            offset += len(page.snapshots)
+        pager = Pager(provider.capabilities.list_page)
+        readings = self._readings.setdefault(provider.account, set())
+        readings.add(pager)
+        said = False
+        try:
+            while not pager.is_over:
+                ask = partial(provider.list, user_id, pager.offset, provider.capabilities.list_page)
+                page = await self._read(provider, ask)
+                try:
+                    found = [page.rows[i] for i in pager.read(page.names)]
+                except Moved as moved:
+                    raise ProtocolError(
+                        f"What generations {provider.name} has cannot be established from its list: {moved}. "
+                        "Read it again when less is made and deleted there.",
+                        provider=provider.default_name,
+                        connection=provider.name,
+                    ) from None
+                if page.problem is not None and not said:
+                    said = True
+                    logger.warning("Rows of the list of %s are left out, the first: %s", provider.name, page.problem)
+                if any(found):
+                    yield tuple(row for row in found if row is not None)
+        finally:
+            readings.discard(pager)
 
     async def delete(self, provider: Provider, provider_id: str, *, missing_ok: bool) -> bool:
         """See `Session.delete`."""
         deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        for pager in self._readings.get(provider.account, ()):
+            pager.removed(provider_id.lower())
         if not deleted.found and not missing_ok:
             raise NotFound(
                 "Failed to delete generation. API error 404: Generation not found",

@@ -169,6 +169,12 @@ class Handles:
         hub = self._hub
         await hub.ledger.ready()
         for record in await hub.store.known(provider.account, [provider_id]):
+            if record.generation is not None and outcomes.still_holds(record.generation, hub.clock.datetime()):
+                # A vendor that lags behind may not even know it yet.
+                job = self.revived(record)
+                if job is not None:
+                    job._finish(outcomes.ended(record.generation))
+                    return job
             if record.state.is_terminal or record.owner == hub.store.worker:
                 return record.id
             for orphan in await hub.store.adopt([record.account], [record.id]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -25,6 +25,9 @@ from aiogen.providers.base import Provider
 
 if TYPE_CHECKING:
     from aiogen._job import Job
+
+_FRESH = timedelta(minutes=1)
+"""A url has to live so long to be given out again."""
 
 
 def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
@@ -53,6 +56,7 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
         outputs=snapshot.outputs,
         partial=snapshot.partial,
         cost=snapshot.cost or known.cost,
+        warnings=tuple(dict.fromkeys((*known.warnings, *snapshot.warnings))),
         created_at=snapshot.created_at or known.created_at,
         finished_at=at if state.is_terminal else None,
         raw=snapshot.raw,
@@ -116,6 +120,12 @@ def ended(generation: Generation) -> AiogenError | None:
             generation=generation,
         )
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
+
+
+def still_holds(generation: Generation, at: datetime) -> bool:
+    """True if nothing newer can be read of a generation that is over: its urls, if it has any, still work."""
+    soon = at + _FRESH
+    return generation.state.is_terminal and all(o.expires_at is None or o.expires_at > soon for o in generation.outputs)
 
 
 def about(job: Job, error: AiogenError) -> AiogenError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk, Track
-from aiogen._retry import delay
+from aiogen._retry import delay, is_missing, missing_pause
 from aiogen._states import observed
 from aiogen._wire import Exchange, Failure, Snapshot
 from aiogen.errors import (
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiogen")
 
-_NOT_FOUND_POLLS = 3
 _HOLLOW_POLLS = 4
 _AUTH_REFUSALS = 3
 _HOLLOW_PAUSE = 2.0
@@ -135,12 +134,13 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
         track.failures = 0
         desk.schedule.failed(key, now, 0.0)
         return
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound) and error.from_api:
         track.not_found += 1
-        grace = track.provider.not_found_grace if track.is_ours else 0.0
+        track.missing_since = min(track.missing_since, sent_at)
+        grace = track.provider.not_found_grace
         # Counted from the question: an answer that took long may be as old as it.
-        if sent_at < track.accepted_at + grace or (track.is_ours and track.not_found < _NOT_FOUND_POLLS):
-            desk.schedule.failed(key, now, track.provider.poll_floor)
+        if not is_missing(track.not_found, track.missing_since, sent_at, grace):
+            desk.schedule.failed(key, now, missing_pause(track.not_found, track.provider.poll_floor, grace))
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()

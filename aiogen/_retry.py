@@ -13,6 +13,9 @@ from aiogen.errors import AiogenError, APIError, InputError, NetworkError, Provi
 TAKES = 3
 """How often one job is sent at most while the vendor says that it does not take it just now."""
 
+_LOOKS = 3
+"""Fewest answers in a row after which "not found" is believed."""
+
 
 class Verdict(StrEnum):
     """What a create's failure means for its job."""
@@ -67,6 +70,21 @@ def resend_pause(not_taken: int, *, draw: Callable[[float, float], float]) -> fl
     There are few tries, so they are spread over what such an outage lasts; jobs turned away together come back apart.
     """
     return draw(0.5, 1.0) * 2.0 * 4.0 ** (not_taken - 1)
+
+
+def is_missing(answers: int, since: float, sent_at: float, grace: float) -> bool:
+    """True if "not found" is to be believed of a generation that is followed.
+
+    A replica that lags behind, or a cache, says so of what is there.  So the vendor has to say it `answers` times
+    without another word between, for at least `grace` seconds: from `since`, when the first of these questions was
+    sent, to `sent_at`, when the last one was.
+    """
+    return answers >= _LOOKS and sent_at >= since + grace
+
+
+def missing_pause(answers: int, floor: float, grace: float) -> float:
+    """Seconds before it is looked for again: soon after the first "not found", then more rarely."""
+    return max(floor, min(floor * 2.0 ** min(answers - 1, 30), grace / _LOOKS))
 
 
 def waits(

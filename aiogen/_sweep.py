@@ -72,9 +72,10 @@ async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> N
 async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
     now = hub.clock.now()
     listing, schedule = desk.listing, desk.schedule
-    on_page = {snapshot.provider_id: (i, snapshot) for i, snapshot in enumerate(page.snapshots)}
+    on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
     is_behind = any(listing.is_behind(key) and not s.state.is_terminal for key, (_, s) in on_page.items())
-    missing = listing.read(now, offset, list(on_page), [key for key in keys if key in desk.tracks])
+    places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
+    missing = listing.read(now, offset, places, [key for key in keys if key in desk.tracks])
     taken = set(keys)
     running: list[tuple[Track, Snapshot]] = []
     ended: list[tuple[Track, Snapshot]] = []

@@ -132,6 +132,8 @@ class Snapshot:
     created_at: datetime | None = None
     strange: str | None = None
     """A state word that this version does not know; the job counts as running."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about it and ends nothing; for `Generation.warnings`."""
     hollow: bool = False
     """Completed, yet with no output where one must be: worth asking again before believing it."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
@@ -157,7 +159,17 @@ class Accepted:
 class Page:
     """One page of a list, in the vendor's order."""
 
-    snapshots: tuple[Snapshot, ...]
+    rows: tuple[Snapshot | None, ...]
+    """None for a row that could not be read: it has a place all the same."""
+    names: tuple[str, ...]
+    """By which each row is known again: the generation's id, or a hash of what cannot be read."""
+    problem: ProtocolError | None = None
+    """What was wrong with the first of these."""
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The rows that could be read."""
+        return tuple(row for row in self.rows if row is not None)
 
 
 @attrs.frozen(kw_only=True)

@@ -167,6 +167,8 @@ class Generation:
     """The failure code as the vendor wrote it."""
     cost: Cost | None = None
     """As quoted at acceptance.  Whether a failure is refunded is not known here."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about it and did not end it, in sentences."""
     created_at: datetime | None = None
     """The vendor's time of creation."""
     accepted_at: datetime | None = None

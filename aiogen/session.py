@@ -530,6 +530,9 @@ class Session:
     ) -> AsyncIterator[Generation]:
         """The user's generations, page by page, in the provider's order (Leonardo: newest first, undocumented).
 
+        Each one that was there at the start comes once, also while they are being deleted, here or elsewhere, and new
+        ones made.  A row that cannot be read is left out with a warning in the log.
+
         Args:
             connection: one whose provider can list (Leonardo; Luma has no such call).
             user_id: whose; by default the owner of the key, who is looked up once.
@@ -537,6 +540,8 @@ class Session:
 
         Raises:
             Unsupported: the provider has no such call.
+            ProtocolError: none of a page's rows can be read, or the list moves so fast that what it holds cannot be
+                known.
         """
         provider = self.connections.find(connection)
         if user_id is not None:

@@ -53,7 +53,8 @@ Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]] | str
 class Vendor:
     """Answers creates and reads from two lists; the last answer of each is repeated.
 
-    An answer is (status, JSON or text, headers), or "cut" to close the connection, or "hang" to say nothing.
+    An answer is (status, JSON or text, headers), or "cut" to close the connection, or "hang" to say nothing.  Where it
+    names `ID`, that stands for the generation it is about: the first create makes `ID`, and each one after it another.
     """
 
     def __init__(self, creates: Iterable[Answer] = (), reads: Iterable[Answer] = ()) -> None:
@@ -62,6 +63,8 @@ class Vendor:
         self.seen: list[tuple[float, str, str]] = []
         self.headers: list[Mapping[str, str]] = []
         self.bodies: list[Any] = []
+        self.has_many = True
+        """False: every create makes the same generation."""
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.seen.append((asyncio.get_running_loop().time(), request.method, request.path))
@@ -78,10 +81,17 @@ class Vendor:
             await asyncio.sleep(1e6)
         assert not isinstance(answer, str)
         status, content, *headers = answer
+        if isinstance(content, dict) and content.get("id") == ID and self.has_many:
+            content = {**content, "id": self._about(request)}
         if isinstance(content, str | bytes):
             content = content.encode() if isinstance(content, str) else content
             return web.Response(status=status, body=content, headers=headers[0] if headers else None)
         return web.json_response(content, status=status, headers=headers[0] if headers else None)
+
+    def _about(self, request: web.Request) -> str:
+        if request.method != "POST":
+            return request.path.rsplit("/", 1)[-1]
+        return ID if self.creates == 1 else f"{ID[:-4]}{self.creates:04}"
 
     def times(self, method: str) -> list[float]:
         """When requests of this method came, seconds of the loop."""

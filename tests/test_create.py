@@ -14,6 +14,7 @@ from serving import ID, Answer, Vendor, body, done, luma, serving
 
 import aiogen
 from aiogen import Action, FailureCode, State, Throttle
+from aiogen.stores.memory import MemoryStore
 
 ACCEPTED: Answer = (201, body())
 
@@ -395,3 +396,64 @@ async def test_throttles_have_names() -> None:
     assert (caught.value.throttle, caught.value.retry_after) == (Throttle.ACCOUNT, 30.0)
     first, second = vendor.times("GET")
     assert second - first >= 30.0
+
+
+def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_two_jobs_that_asked_for_different_things_are_not_one_generation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A create that is answered with another job's id may run under its own: it is unknown, and nobody gets a picture
+    that was made for somebody else."""
+    vendor = Vendor(reads=[(200, body("processing")), (200, done())])
+    vendor.has_many = False
+    store = MemoryStore()
+    async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
+        first = await session.submit("luma/uni-1", "a boat")
+        await first.accepted()
+        others = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        for other in others:
+            with pytest.raises(aiogen.SubmissionUnknown, match=f"generation {ID}, which is that of job {first.id}"):
+                await other
+        assert (await first).warnings == ()
+        assert {r.state for r in await session.records() if r.id != first.id} == {State.UNKNOWN}
+        with pytest.raises(aiogen.SubmissionUnknown):  # also after its end
+            await session.generate("luma/uni-1", "another boat")
+    assert vendor.creates == 4
+    assert len(loud(caplog)) == 3
+    assert all(ID in line and "may have been charged" in line for line in loud(caplog))
+
+
+async def test_two_jobs_that_asked_for_the_same_may_be_one_generation(caplog: pytest.LogCaptureFixture) -> None:
+    """A vendor may make one of two equal requests: both end with it, and both say so, also in the ledger."""
+    vendor = Vendor(reads=[(200, body("processing")), (200, done())])
+    vendor.has_many = False
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        jobs = [await session.submit("luma/uni-1", "a boat") for _ in range(2)]
+        first, second = await asyncio.gather(*jobs)
+        recorded = {r.id: r.generation for r in await session.records()}
+    assert (first.provider_id, second.provider_id) == (ID, ID)
+    assert [w for g in (first, second) for w in g.warnings] == [
+        f"generation {ID} is also that of job {job.id}: the provider answered two creates with one id"
+        for job in reversed(jobs)
+    ]
+    assert all(recorded[g.id or ""].warnings == g.warnings for g in (first, second))
+    (line,) = loud(caplog)
+    assert "both jobs get its outputs" in line
+
+
+async def test_a_ledger_in_trouble_does_not_make_two_jobs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first job asked for cannot be read: nothing is taken for the same on a guess."""
+    vendor = Vendor(reads=[(200, body("processing"))])
+    vendor.has_many = False
+
+    async def broken(self: MemoryStore, job_id: str) -> None:
+        raise aiogen.StoreError("no")
+
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        await (await session.submit("luma/uni-1", "a boat")).accepted()
+        monkeypatch.setattr(MemoryStore, "get", broken)
+        with pytest.raises(aiogen.SubmissionUnknown):
+            await session.generate("luma/uni-1", "a boat")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -344,3 +344,28 @@ async def test_a_session_that_was_left_while_a_create_was_on_its_way() -> None:
     error = outcomes.closed(job(provider_id=None, state=State.SUBMITTING))
     assert "nothing was charged" not in str(error)
     assert "Submit it again" not in str(error)
+
+
+SOON = NOON + timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("generation", "holds"),
+    [
+        (known(), False),
+        (known(state=State.FAILED), True),
+        (known(state=State.CANCELLED), True),
+        (known(state=State.COMPLETED, outputs=(IMAGE,)), True),
+        (known(state=State.COMPLETED, outputs=(attrs.evolve(IMAGE, expires_at=SOON),)), True),
+        (known(state=State.COMPLETED, outputs=(IMAGE, attrs.evolve(IMAGE, expires_at=NOON))), False),
+    ],
+)
+def test_what_the_ledger_knows_of_an_end_holds_while_its_urls_live(generation: Generation, holds: bool) -> None:
+    """A state that is over stays; a url that dies soon is asked for again."""
+    assert outcomes.still_holds(generation, NOON) is holds
+
+
+def test_warnings_are_kept_and_said_once() -> None:
+    """What was odd about it before, and what its last answer adds."""
+    after = outcomes.advanced(known(warnings=("a", "b")), read(warnings=("b", "c")), State.COMPLETED, NOON)
+    assert after.warnings == ("a", "b", "c")

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from aiohttp import web
 from serving import ID, Answer, Vendor, body, done, luma, serving
 
 import aiogen
@@ -66,7 +67,7 @@ async def test_a_wrong_answer_says_what_and_where() -> None:
         with pytest.raises(aiogen.ProtocolError) as caught:
             await session.get("luma", ID)
     error = caught.value
-    assert (error.provider, error.status, error.path, error.provider_id) == ("luma", 200, "$.output[0].url", ID)
+    assert (error.provider, error.status, error.path, error.provider_id) == ("luma", 200, "$.output", ID)
     assert "HTTP 200" in str(error)
 
 
@@ -76,6 +77,68 @@ async def test_not_found_right_after_the_create_means_not_yet() -> None:
     vendor = Vendor(reads=[missing, missing, missing, (200, done())])
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         assert (await session.generate("luma/uni-1", "a boat")).state is State.COMPLETED
+
+
+MISSING: Answer = (404, {"detail": "Generation not found"})
+
+
+async def test_not_found_of_what_was_attached_right_after_its_creation_means_not_yet() -> None:
+    """Somebody has just made it, and the vendor may not know it everywhere."""
+    vendor = Vendor(reads=[MISSING] * 4 + [(200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        job = await session.attach("luma", ID)
+        assert (await job).state is State.COMPLETED
+
+
+async def test_an_attached_id_that_does_not_exist_is_said_after_the_grace() -> None:
+    """A few looks over some seconds, ever more rarely; then it is believed, and its place is free again."""
+    vendor = Vendor(reads=[MISSING])
+    loop = asyncio.get_running_loop()
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        began = loop.time()
+        with pytest.raises(aiogen.NotFound):
+            await (await session.attach("luma", ID))
+        assert 10.0 <= loop.time() - began < 15.0
+        assert vendor.reads < 10
+        assert session._open().coordinator.desk(session.connections["luma"]).window.active == 0
+
+
+@pytest.mark.parametrize("missing", [MISSING, (404, {"detail": "x"}), (404, "<html>no</html>")])
+@pytest.mark.parametrize("count", [1, 3])
+async def test_not_found_between_good_readings_ends_nothing(missing: Answer, count: int) -> None:
+    """A replica that lags behind, seconds or hours after the creation, one answer or several."""
+    runs: Answer = (200, body("processing"))
+    vendor = Vendor(reads=[runs, *[missing] * count, runs, *[missing] * count, runs, *[missing] * count, (200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        assert (await session.generate("luma/uni-1", "a boat", timeout=86_400.0)).state is State.COMPLETED
+
+
+async def test_not_found_hours_apart_is_not_added_up() -> None:
+    """Three of them with good answers between are three accidents."""
+    vendor = Vendor()
+    loop = asyncio.get_running_loop()
+    hour = 0
+
+    async def answers(request: web.Request) -> web.StreamResponse:
+        nonlocal hour
+        if request.method == "POST":
+            return await vendor(request)
+        if loop.time() > (hour + 1) * 3600.0:
+            hour += 1
+            return web.json_response({"detail": "Generation not found"}, status=404)
+        return web.json_response(done() if hour == 4 else body("processing"))
+
+    async with serving(answers) as url, aiogen.Session([luma(url)]) as session:
+        assert (await session.generate("luma/uni-1", "a boat", timeout=86_400.0)).state is State.COMPLETED
+    assert hour == 4
+
+
+async def test_what_stands_between_does_not_know_what_exists() -> None:
+    """A 404 that the API did not give is no "not found", however often it comes."""
+    vendor = Vendor(reads=[(404, "<html>no such page</html>")])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        with pytest.raises(aiogen.GenerationTimeout, match="may still finish"):
+            await session.generate("luma/uni-1", "a boat", timeout=300.0)
 
 
 async def test_not_found_after_the_grace_is_the_end() -> None:
@@ -93,14 +156,13 @@ async def test_not_found_after_the_grace_is_the_end() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ((404, {"detail": "Generation not found"}), aiogen.NotFound),
         ((400, {"detail": "no such thing"}), aiogen.InvalidRequest),
         ((401, {"detail": "Invalid API key"}), aiogen.AuthenticationError),
         ((403, {"detail": "API client is suspended"}), aiogen.AuthenticationError),
     ],
 )
 async def test_an_attached_id_that_cannot_be_read_is_an_error_at_once(answer: Answer, kind: type[Exception]) -> None:
-    """There is no grace for what is not ours."""
+    """Its vendor says what is wrong with the id or the key, in its own words."""
     vendor = Vendor(reads=[answer])
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(kind):

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._retry import Verdict, delay, judge_create, waits, worth_repeating
+from aiogen._retry import (
+    TAKES,
+    Verdict,
+    delay,
+    is_missing,
+    judge_create,
+    missing_pause,
+    resend_pause,
+    waits,
+    worth_repeating,
+)
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -172,3 +182,39 @@ def test_patience_has_an_end(asked: float | None, again: bool) -> None:
 def test_who_has_no_patience_may_still_repeat() -> None:
     """Where the vendor asks for no wait, none is too long."""
     assert worth_repeating(NetworkError("lost"), 0.0)
+
+
+def test_a_job_is_sent_so_often_on_the_vendors_word() -> None:
+    """Then it is refused: what the vendor cannot take it cannot take the next time either."""
+    error = ProviderError("down", status=503)
+    verdicts = [judge_create(error, RESEND, not_taken=count) for count in range(TAKES + 1)]
+    assert verdicts == [Verdict.NOT_TAKEN, Verdict.NOT_TAKEN, Verdict.REFUSED, Verdict.REFUSED]
+    assert TAKES == 3
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(1, 1.0, 2.0), (2, 4.0, 8.0)])
+def test_tries_are_spread(count: int, low: float, high: float) -> None:
+    """Longer each time, and apart from each other."""
+    assert (resend_pause(count, draw=lowest), resend_pause(count, draw=highest)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("answers", "since", "sent_at", "is_so"),
+    [
+        (1, 5.0, 99.0, False),
+        (2, 5.0, 99.0, False),
+        (3, 5.0, 14.9, False),
+        (3, 5.0, 15.0, True),
+        (9, 5.0, 14.9, False),
+    ],
+)
+def test_not_found_has_to_hold(answers: int, since: float, sent_at: float, is_so: bool) -> None:
+    """Several answers in a row, and for some time."""
+    assert is_missing(answers, since, sent_at, 10.0) is is_so
+
+
+def test_who_looks_for_what_is_missing_looks_ever_more_rarely() -> None:
+    """Soon at first, for most are there a moment later; never more rarely than three times within the grace."""
+    assert [missing_pause(n, 0.5, 9.0) for n in range(1, 6)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    assert missing_pause(1, 2.0, 3.0) == 2.0
+    assert missing_pause(10_000, 0.5, 9.0) == 3.0

@@ -238,6 +238,47 @@ async def test_list_goes_through_the_pages() -> None:
     assert sum(seen.path.endswith("/me") for seen in box.requests) == 1
 
 
+@pytest.mark.parametrize("others", [False, True])
+async def test_deleting_while_listing_leaves_none_out(others: bool) -> None:
+    """A clean-up deletes each one as it comes, while somebody else deletes old ones and makes new ones."""
+    async with Sandbox(leonardo=LeonardoSettings(creates_per_window=1000)) as box:
+        async with aiogen.Session(both(box)) as session, aiogen.Session(both(box)) as other:
+            jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(143)]
+            ids = [await job.accepted() for job in jobs]
+            await asyncio.gather(*jobs)
+            theirs, given, before = ids[::7] if others else [], list[str | None](), len(box.requests)
+            async for generation in session.list("leonardo"):
+                given.append(generation.provider_id)
+                await session.delete("leonardo", str(generation.provider_id), missing_ok=True)
+                if theirs and len(given) % 5 == 0:
+                    await other.delete("leonardo", theirs.pop(), missing_ok=True)
+                    await (await other.submit("leonardo/gemini-image-2", "dog")).accepted()
+            left = [g.prompt async for g in session.list("leonardo")]
+    assert len(given) == len(set(given))
+    assert set(ids) <= set(given) | set(ids[::7] if others else [])
+    assert "cat" not in "".join(map(str, left))
+    if not others:
+        assert sum("/user/" in seen.path for seen in box.requests[before:]) <= 143 / 49 + 3
+
+
+async def test_a_list_that_moves_too_fast_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Rather than a list of which some are missing."""
+    row = {"status": "COMPLETE", "generated_images": []}
+
+    async def same(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        if request.path.endswith("/me"):
+            return aiohttp.web.json_response({"user_details": [{"user": {"id": "u"}}]})
+        return aiohttp.web.json_response({"generations": [{"id": "a", **row}, {"id": "b", **row}, None]})
+
+    async with serving(same) as url, aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=url)]) as session:
+        listed = session.list("leonardo")
+        assert [(await anext(listed)).provider_id, (await anext(listed)).provider_id] == ["a", "b"]
+        with pytest.raises(aiogen.ProtocolError, match="cannot be established"):
+            await anext(listed)
+    (warning,) = (record.message for record in caplog.records)
+    assert warning.startswith("Rows of the list of leonardo are left out, the first: Cannot read the answer to 'list'")
+
+
 async def test_delete_says_whether_it_was_there() -> None:
     """Deleting what is gone is an error, unless it is asked to be fine."""
     async with Sandbox() as box, aiogen.Session(both(box)) as session:

@@ -5,11 +5,13 @@ A provider file says how one vendor is asked and how its answers are read, as ex
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
@@ -39,6 +41,7 @@ from aiogen.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
+    ProtocolError,
     ProviderError,
     RateLimited,
     Unsupported,
@@ -88,7 +91,7 @@ class Provider:
     """Fewest seconds between two questions about one generation."""
     poll_ceiling: ClassVar[float] = 30.0
     not_found_grace: ClassVar[float] = 10.0
-    """For so many seconds after a create of ours, "not found" means "not yet"."""
+    """Seconds for which the vendor has to go on saying "not found" of what is followed before it is believed."""
 
     api_key: str = attrs.field(default="", repr=False)
     """By default from the environment variable `key_variable`."""
@@ -258,6 +261,30 @@ def _by_status(status: int) -> type[APIError]:
 def cls_name(provider: Provider) -> str:
     """The provider's own name, whatever the connection is called."""
     return type(provider).default_name
+
+
+def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page:
+    """A page whose rows are read one by one: one that cannot be read does not hide the others.
+
+    Raises:
+        ProtocolError: there are rows, and none can be read.
+    """
+    found: list[Snapshot | None] = []
+    names: list[str] = []
+    problem: ProtocolError | None = None
+    for i, row in enumerate(rows):
+        try:
+            snapshot = read(row, i)
+        except ProtocolError as error:
+            problem = problem or error
+            found.append(None)
+            names.append(hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest())
+        else:
+            found.append(snapshot)
+            names.append(snapshot.provider_id.lower())
+    if problem is not None and not any(found):
+        raise problem
+    return Page(rows=tuple(found), names=tuple(names), problem=problem)
 
 
 def plain_details(response: Response) -> str:

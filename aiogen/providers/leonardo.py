@@ -18,7 +18,7 @@ from uuid import UUID
 
 import attrs
 
-from aiogen._convert import read
+from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
 from aiogen._wire import (
     Accepted,
     Deleted,
@@ -48,6 +48,7 @@ from aiogen.providers.base import (
     check_prompt,
     path_of,
     plain_details,
+    read_page,
 )
 
 STATES = {
@@ -155,7 +156,7 @@ class LeonardoImage:
 class _Image:
     url: str | None = None
     id: str | None = None
-    nsfw: bool | None = None
+    nsfw: Any = None
     motionMP4URL: str | None = None  # noqa: N815  - theirs
 
 
@@ -166,7 +167,6 @@ class _Row:
     prompt: str | None = None
     modelId: str | None = None  # noqa: N815
     createdAt: str | None = None  # noqa: N815
-    generated_images: list[_Image] | None = None
     motion: bool | None = None
 
 
@@ -306,11 +306,7 @@ class Leonardo(Provider):
         rows = document.get("generations") if isinstance(document, dict) else None
         if not isinstance(rows, list):
             raise unreadable(response, "list", "no list of generations", "$.generations")
-        return Page(
-            snapshots=tuple(
-                self._snapshot(row, response, "list", f"$.generations[{i}]", None) for i, row in enumerate(rows)
-            )
-        )
+        return read_page(rows, lambda row, i: self._snapshot(row, response, "list", f"$.generations[{i}]", None))
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
         """By prompt, model, size and seed, as far as both tell them."""
@@ -348,7 +344,7 @@ class Leonardo(Provider):
             provider=self.default_name,
             connection=self.name,
             user_id=user_id,
-            username=username,
+            username=username if isinstance(username, str) else None,
             balances={k: v for k, v in details.items() if k.lower().endswith("tokens") and v is not None},
             concurrency_slots=slots if type(slots) is int and 0 < slots < 1_000_000 else None,
             raw=document,
@@ -398,30 +394,32 @@ class Leonardo(Provider):
         if not row.id.strip():
             raise unreadable(response, verb, "an empty id", where + ".id")
         state = STATES.get(row.status.upper())
-        images = row.generated_images or []
-        kept = [i for i in images if not (i.nsfw and self.nsfw == "drop")]
-        raws = item.get("generated_images") or []
-        outputs = tuple(
-            output for image, raw in zip(images, raws, strict=True) if image in kept for output in _outputs(image, raw)
-        )
+        listed = item.get("generated_images")
+        images = [(raw, read_part(_Image, raw)) for raw in objects_in(listed)]
+        found = [output for raw, image in images for output in _outputs(image, raw)]
+        if state is State.COMPLETED:
+            urls = ("url", "motionMP4URL")
+            check_outputs(listed, len(found), urls, response, verb, where + ".generated_images")
+        outputs = tuple(output for output in found if not (output.nsfw and self.nsfw == "drop"))
         asked = ticket.outputs if ticket is not None else None
-        failure = self._failure(state, item, images, outputs)
+        failure = self._failure(state, item, any(_flag(image.nsfw) for _, image in images), outputs)
         return Snapshot(
             provider_id=row.id,
             state=State.FAILED if failure else state or State.QUEUED,
             strange=None if state else row.status,
             model=row.modelId,
-            kind="video" if any(i.motionMP4URL for i in images) or row.motion else None,
+            kind="video" if any(image.motionMP4URL for _, image in images) or row.motion else None,
             prompt=row.prompt,
             outputs=outputs,
             partial=state is State.COMPLETED and asked is not None and len(outputs) < asked,
             failure=failure,
+            warnings=unread_in(listed, len(found)) if state is State.COMPLETED else (),
             created_at=parse_time(row.createdAt),
             raw=item,
         )
 
     def _failure(
-        self, state: State | None, item: Mapping[str, Any], images: Any, outputs: tuple[Output, ...]
+        self, state: State | None, item: Mapping[str, Any], any_nsfw: bool, outputs: tuple[Output, ...]
     ) -> Failure | None:
         """Why it failed.  There is no code in it; the one hint is `prompt_moderations` (recorded, undocumented)."""
         flagged = _classifications(item.get("prompt_moderations"))
@@ -435,11 +433,11 @@ class Leonardo(Provider):
             return moderated if flagged else Failure(code=FailureCode.GENERATION_FAILED, reason=reason)
         if state is not State.COMPLETED:
             return None
-        if self.nsfw == "fail" and any(i.nsfw for i in images):
+        if self.nsfw == "fail" and any_nsfw:
             return attrs.evolve(moderated, reason="images were flagged nsfw, and this connection says nsfw='fail'")
         if outputs:
             return None
-        if flagged or any(i.nsfw for i in images):
+        if flagged or any_nsfw:
             return moderated
         # Three independent clients saw this after moderation; nothing in the answer says so.
         return Failure(
@@ -544,7 +542,13 @@ def _cost(job: Mapping[str, Any]) -> Cost | None:
 def _outputs(image: _Image, raw: Mapping[str, Any]) -> list[Output]:
     """For a video `motionMP4URL` is the film and `url` its poster."""
     url, kind = (image.motionMP4URL, "video") if image.motionMP4URL else (image.url, "image")
-    return [Output(kind=kind, url=url, provider_id=image.id, nsfw=image.nsfw, raw=raw)] if url else []
+    return [Output(kind=kind, url=url, provider_id=image.id, nsfw=_flag(image.nsfw), raw=raw)] if url else []
+
+
+def _flag(value: object) -> bool | None:
+    """A flag in any of the forms that layers give it: whoever wants such pictures dropped must not get one for it."""
+    word = str(value).lower() if isinstance(value, bool | int | float | str) else ""
+    return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(word)
 
 
 def _classifications(moderations: Any) -> list[str]:

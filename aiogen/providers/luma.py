@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from aiogen._convert import read
+from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
 from aiogen._references import Reference
 from aiogen._wire import (
     Accepted,
@@ -213,14 +213,13 @@ class _Output:
 
 @attrs.frozen
 class _Generation:
-    """What is needed of their Generation; `output` and `failure_*` may be null or absent (SDK types)."""
+    """What is read of their Generation; `output` and `failure_*` may be null or absent (SDK types)."""
 
     id: str
     state: str
     type: str | None = None
     model: str | None = None
     created_at: str | None = None
-    output: list[_Output] | None = None
     failure_code: str | None = None
     failure_reason: str | None = None
 
@@ -355,7 +354,10 @@ class Luma(Provider):
         if not answer.id.strip():
             raise unreadable(response, verb, "an empty id", "$.id")
         state = STATES.get(answer.state)
-        outputs = _outputs(document.get("output") or [], response.received_at)
+        listed = document.get("output")
+        outputs = _outputs(listed, response.received_at)
+        if state is State.COMPLETED:
+            check_outputs(listed, len(outputs), ("url",), response, verb, "$.output")
         return Snapshot(
             provider_id=answer.id,
             state=state or State.QUEUED,
@@ -364,6 +366,7 @@ class Luma(Provider):
             kind=answer.type,
             outputs=outputs,
             hollow=state is State.COMPLETED and not outputs,
+            warnings=unread_in(listed, len(outputs)) if state is State.COMPLETED else (),
             failure=_failure(answer) if state is State.FAILED else None,
             created_at=parse_time(answer.created_at),
             raw=document,
@@ -388,15 +391,14 @@ def _name(response: Response) -> str | None:
         return None
 
 
-def _outputs(items: list[dict[str, Any]], received_at: float) -> tuple[Output, ...]:
-    if not items:
-        return ()
+def _outputs(listed: Any, received_at: float) -> tuple[Output, ...]:
     # FAQ: presigned for one hour, and every read mints a new one.
     expires_at = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
+    found = ((item, read_part(_Output, item)) for item in objects_in(listed))
     return tuple(
-        Output(kind=item.get("type") or "image", url=item["url"], expires_at=expires_at, raw=item)
-        for item in items
-        if item.get("url")
+        Output(kind=output.type or "image", url=output.url, expires_at=expires_at, raw=item)
+        for item, output in found
+        if output.url
     )
 
 

@@ -764,8 +764,8 @@ def test_an_empty_page() -> None:
         ({}, "$.generations"),
         ([], "$.generations"),
         (None, "$.generations"),
-        ({"generations": [row(), row(id=5)]}, "$.generations[1].id"),
-        ({"generations": [row(), None]}, "$.generations[1]"),
+        ({"generations": [row(id=5), None]}, "$.generations[0].id"),
+        ({"generations": [None]}, "$.generations[0]"),
         ({"generations": [row(id="")]}, "$.generations[0].id"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -775,6 +775,27 @@ def test_a_list_that_cannot_be_read(document: Any, path: str) -> None:
     error = complaint(answer(document), "list")
     assert type(error) is ProtocolError
     assert (error.status, error.path) == (200, path)
+
+
+UNREAD: list[Any] = [
+    None, 5, "PENDING", [], {}, row(id=5), row(id=None), row(id=" "), row(status=None), row(status=["PENDING"]),
+    row(generated_images=["https://a"]), row(generated_images={"0": image()}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", UNREAD, ids=repr)
+def test_a_row_that_cannot_be_read_hides_no_other(odd: Any) -> None:
+    """It keeps its place in the list, and a name by which it is known again; what was wrong with it is told."""
+    other = row(id="00000000-0000-4000-8000-00000000000f")
+    page = drive(LEONARDO.list(USER, 0, 50), answer({"generations": [row(), odd, other]})).result
+    first, gap, last = page.rows
+    assert (first.provider_id, gap, last.provider_id) == (ID, None, other["id"])
+    assert page.snapshots == (first, last)
+    assert page.names[0] == ID.lower()
+    assert page.problem.path.startswith("$.generations[1]")
+    again = drive(LEONARDO.list(USER, 1, 50), answer({"generations": [odd, other]})).result
+    assert again.names[0] == page.names[1]
+    assert len(set(page.names)) == 3
 
 
 # --- refusals
@@ -1060,12 +1081,9 @@ def test_an_answer_that_cannot_be_read(body: str, what: str, call: str) -> None:
         ({"id": 5, "status": "COMPLETE"}, "$.generations_by_pk.id"),
         ({"id": " ", "status": "COMPLETE"}, "$.generations_by_pk.id"),
         ({"id": ID, "status": None}, "$.generations_by_pk.status"),
-        (row(prompt=5), "$.generations_by_pk.prompt"),
-        (row(motion="yes"), "$.generations_by_pk.motion"),
         (row(generated_images=5), "$.generations_by_pk.generated_images"),
-        (row(generated_images=[image(), None]), "$.generations_by_pk.generated_images[1]"),
-        (row(generated_images=[image(nsfw="no")]), "$.generations_by_pk.generated_images[0].nsfw"),
-        (row(generated_images=[image(url=5)]), "$.generations_by_pk.generated_images[0].url"),
+        (row(generated_images=[None]), "$.generations_by_pk.generated_images"),
+        (row(generated_images=[image(url=5)]), "$.generations_by_pk.generated_images"),
         ([row()], "$.generations_by_pk"),
         ("COMPLETE", "$.generations_by_pk"),
         (5, "$.generations_by_pk"),
@@ -1080,13 +1098,55 @@ def test_a_generation_that_cannot_be_read(found: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "images", [["https://a"], "https://a", [["https://a"]], {"url": "https://a"}, {"0": image()}, {}], ids=repr
+    "images", [["https://a"], "https://a", [["https://a"]], {"0": image()}, [None], [image(url={"a": 1})]], ids=repr
 )
 def test_pictures_in_another_shape_end_no_paid_job(images: Any) -> None:
     """Pictures that are not a list of objects cannot be read, which is not the same as no pictures."""
     error = complaint(answer({"generations_by_pk": row(generated_images=images)}), "retrieve")
     assert type(error) is ProtocolError
     assert error.path.startswith("$.generations_by_pk.generated_images")
+
+
+USELESS: list[dict[str, Any]] = [
+    {name: value}
+    for name in ("createdAt", "modelId", "prompt", "motion", "prompt_moderations", "imageWidth", "scheduler")
+    for value in (5, "no", True, {}, [], ["x"], None, 1.5)
+]
+
+
+@pytest.mark.parametrize("odd", USELESS, ids=repr)
+def test_a_field_that_nobody_needs_hides_no_picture(odd: dict[str, Any]) -> None:
+    """Whatever type it has: the picture is there, and the whole answer is kept."""
+    told = row(generated_images=[image()], **odd)
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": told})).result
+    assert (snapshot.state, len(snapshot.outputs), snapshot.raw) == (State.COMPLETED, 1, told)
+
+
+@pytest.mark.parametrize("odd", [None, 5, "https://a", [], image(url=None), image(url=5)], ids=repr)
+def test_an_odd_element_beside_good_pictures(odd: Any) -> None:
+    """The good ones count, and that something is missing is said."""
+    told = row(generated_images=[image(), odd, image(id="i2")])
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": told})).result
+    assert (snapshot.state, len(snapshot.outputs)) == (State.COMPLETED, 2)
+    assert snapshot.warnings == ("1 of 3 outputs could not be read; raw has what the vendor sent",)
+
+
+def test_one_picture_that_is_not_in_a_list() -> None:
+    """A list of one, written as what it holds."""
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": row(generated_images=image())})).result
+    assert (len(snapshot.outputs), snapshot.warnings) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("told", "flag"),
+    [(True, True), (1, True), ("true", True), (False, False), (0, False), ("False", False), (None, None),
+     ("maybe", None), ({}, None), ([1], None), (7, None)],
+)  # fmt: skip
+def test_the_nsfw_flag_in_any_form(told: Any, flag: bool | None) -> None:
+    """Whoever wants flagged pictures dropped does not get one because its flag is a number."""
+    found = row(generated_images=[image(nsfw=told)])
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": found})).result
+    assert [output.nsfw for output in snapshot.outputs] == [flag]
 
 
 def test_an_answer_without_the_generation() -> None:

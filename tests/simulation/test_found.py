@@ -49,6 +49,20 @@ async def test_what_was_just_accepted_and_is_taken_up_may_not_be_known_yet() -> 
             assert (await job).state is State.COMPLETED
 
 
+async def test_what_the_vendor_cannot_show_yet_is_read_in_the_ledger() -> None:
+    """Who attaches a generation a moment after its end hears of it, and the vendor is not asked for what is known."""
+    vendor = Vendor(reads=[(200, done())])
+    late = Vendor(reads=[(404, {"detail": "Generation not found"})])
+    store = MemoryStore()
+    async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        await job
+    async with serving(late) as url, aiogen.Session([luma(url)], store=store) as session:
+        attached = await session.attach("luma", ID)
+        assert (attached.id, (await attached).url) == (job.id, "https://storage.example/picture.png")
+    assert late.reads == 0
+
+
 async def test_what_somebody_attached_is_counted_once_when_it_is_taken_up() -> None:
     """A place that is counted twice is given back once: with one place nothing would ever be sent again."""
     vendor = Vendor(reads=[(200, body("processing")), (200, body("processing")), (200, done())])
