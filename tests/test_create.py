@@ -402,11 +402,8 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.levelname == "ERROR"]
 
 
-async def test_two_jobs_that_asked_for_different_things_are_not_one_generation(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A create that is answered with another job's id may run under its own: it is unknown, and nobody gets a picture
-    that was made for somebody else."""
+async def test_jobs_that_asked_for_different_things_are_not_one_generation(caplog: pytest.LogCaptureFixture) -> None:
+    """A create that is answered with another job's id is unknown: nobody gets a picture made for somebody else."""
     vendor = Vendor(reads=[(200, body("processing")), (200, done())])
     vendor.has_many = False
     store = MemoryStore()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from serving import ID, KEY, Vendor, body, done, luma, serving
+from serving import ID, KEY, Vendor, done, luma, serving
 
 import aiogen
 
@@ -133,10 +133,12 @@ async def test_creates_are_not_sent_over_kept_connections() -> None:
     """A connection that died while idle would make the outcome of a paid create unknown."""
     peers: dict[str, set[Any]] = {"POST": set(), "GET": set()}
 
-    async def note(request: web.Request) -> web.Response:
+    vendor = Vendor(reads=[(200, done())])
+
+    async def note(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         peers[request.method].add(request.transport.get_extra_info("peername"))
-        return web.json_response(body() if request.method == "POST" else done(), status=201)
+        return await vendor(request)
 
     async with serving(note) as url, aiogen.Session([luma(url)]) as session:
         for i in range(4):
