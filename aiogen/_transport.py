@@ -18,7 +18,9 @@ import attrs
 import backoff
 
 from aiogen._clock import Clock
+from aiogen._guard import GuardedRequest, GuardedResolver
 from aiogen._retry import waits, worth_repeating
+from aiogen._threads import Threads
 from aiogen._wire import Exchange, Request, Response
 from aiogen.errors import AiogenError, ConfigurationError, NetworkError, ProtocolError
 from aiogen.providers.base import Provider
@@ -71,6 +73,8 @@ class Transport:
         self._reads: aiohttp.ClientSession | None = client_session
         self._creates: aiohttp.ClientSession | None = client_session
         self._storage: aiohttp.ClientSession | None = None
+        self.threads = Threads()
+        """For whatever would hold up the event loop."""
         self.sent = 0
         """Requests sent so far."""
 
@@ -259,11 +263,17 @@ class Transport:
     def storage(self) -> aiohttp.ClientSession:
         """The connections to whoever keeps the files: always our own, for a caller's may carry a key."""
         if self._storage is None:
-            self._storage = self._open(aiohttp.TCPConnector(limit=0))
+            resolver = GuardedResolver(self.threads)
+            connector = aiohttp.TCPConnector(limit=0, resolver=resolver, use_dns_cache=False)
+            self._storage = self._open(connector, GuardedRequest)
         return self._storage
 
-    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    def _open(
+        self, connector: aiohttp.TCPConnector, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
+    ) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=request_class
+        )
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
@@ -271,6 +281,7 @@ class Transport:
         self._reads = self._creates = self._given
         self._storage = None
         await asyncio.shield(asyncio.gather(*(session.close() for session in opened)))
+        await asyncio.shield(self.threads.close())
 
 
 def _without_key(body: bytes, provider: Provider) -> bytes:
