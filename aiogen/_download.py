@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,11 +130,14 @@ class Downloader:
         """A temporary file.  A caller that is cancelled meanwhile leaves none behind."""
         opening = self._threads.start(PartFile, directory, stem, self._max_bytes)
         try:
-            return await asyncio.shield(asyncio.wrap_future(opening))
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # First come, first served: it has begun by the time that this looks for its result.
-            self._threads.start(_discard, opening)
+            opening.add_done_callback(self._drop)
             raise
+
+    def _drop(self, opened: asyncio.Future[PartFile]) -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            self._threads.start(opened.result().discard)
 
     async def _fill(self, part: PartFile, source: _Source, index: int) -> str:
         """Get all the bytes, over as many attempts as it takes and is allowed; the media type that was told."""
@@ -295,11 +297,6 @@ class Downloader:
             self._rare.add(ending)
             logger.warning("%s is of a rare kind and was saved as .%s, unchecked (%s)", stem, ending, said or "no type")
         return ending
-
-
-def _discard(opening: Future[PartFile]) -> None:
-    if opening.exception() is None:
-        opening.result().discard()
 
 
 def _location(answer: aiohttp.ClientResponse, source: _Source) -> str:

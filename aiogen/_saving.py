@@ -12,6 +12,7 @@ import re
 import stat
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 from aiogen._entity import Gunzip
@@ -70,10 +71,7 @@ def is_saved(path: Path) -> bool:
 
 
 class PartFile:
-    """A file on its way, beside the one that it will become.
-
-    One thread at a time uses it.
-    """
+    """A file on its way, beside the one that it will become."""
 
     def __init__(self, directory: Path, stem: str, max_bytes: int) -> None:
         self._path = directory / f".{stem[:100]}-{uuid4().hex[:12]}.part"
@@ -82,7 +80,7 @@ class PartFile:
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
         self._max_bytes = max_bytes
-        self._is_new = False
+        self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
         self.begin(packed=False)
 
     def begin(self, *, packed: bool) -> None:
@@ -103,18 +101,19 @@ class PartFile:
             TooLarge: they are too many.
             Mismatch: they cannot be unpacked.
         """
-        if self._is_new:
-            self._file.seek(0)
-            self._file.truncate()
-            self._is_new = False
-        for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
-            self.size += len(piece)
-            if self.size > self._max_bytes:
-                raise TooLarge
-            if len(self.head) < HEAD_BYTES:
-                self.head += piece[: HEAD_BYTES - len(self.head)]
-            self.walk.feed(piece)
-            self._file.write(piece)
+        with self._in_use:
+            if self._is_new:
+                self._file.seek(0)
+                self._file.truncate()
+                self._is_new = False
+            for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
+                self.size += len(piece)
+                if self.size > self._max_bytes:
+                    raise TooLarge
+                if len(self.head) < HEAD_BYTES:
+                    self.head += piece[: HEAD_BYTES - len(self.head)]
+                self.walk.feed(piece)
+                self._file.write(piece)
 
     def finish(self) -> None:
         """All bytes have come.
@@ -137,19 +136,21 @@ class PartFile:
             return path
         if path.is_dir() and not path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, f"a folder has the name {path.name!r}")
-        self._file.flush()
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            if error.errno not in _NO_FSYNC:
-                raise
-        self._file.close()
-        os.replace(self._path, path)
+        with self._in_use:
+            self._file.flush()
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                if error.errno not in _NO_FSYNC:
+                    raise
+            self._file.close()
+            os.replace(self._path, path)
         return path
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        with suppress(OSError):  # a full disk does not take what was not written yet
-            self._file.close()
-        with suppress(OSError):
-            os.unlink(self._path)
+        with self._in_use:
+            with suppress(OSError):  # a full disk does not take what was not written yet
+                self._file.close()
+            with suppress(OSError):
+                os.unlink(self._path)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,31 +24,37 @@ class Threads:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
-        self._running: set[Future[object]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
 
-    def start(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
-        """Have it done, first come first served.
+    def start(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> asyncio.Future[T]:
+        """Have it done, first come first served.  Shield the future: cancelling it does not stop a thread.
 
         Raises:
             RuntimeError: they are closed.
         """
         if self._closed:
-            raise RuntimeError("The session's threads have ended.")
+            raise RuntimeError("The threads of this session have ended.")
         if self._pool is None:
             self._pool = ThreadPoolExecutor(AT_MOST, thread_name_prefix="aiogen")
-        future = self._pool.submit(call, *args, **options)
-        self._running.add(future)  # type: ignore[arg-type]  # only whether they are done is looked at
-        future.add_done_callback(self._running.discard)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *args, **options))
+        self._running.add(future)
+        future.add_done_callback(self._ended)
         return future
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        self._running.discard(future)
+        if not future.cancelled():
+            future.exception()  # nobody is left to look at it where the caller was cancelled
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
         """Have it done and wait for the result.  A caller that is cancelled leaves it to end by itself."""
-        return await asyncio.wrap_future(self.start(call, *args, **options))
+        return await asyncio.shield(self.start(call, *args, **options))
 
     async def close(self) -> None:
         """Let what is under way end, and every thread with it."""
+        while self._running:
+            await asyncio.wait(self._running)
         self._closed = True
         if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            await asyncio.gather(*map(asyncio.wrap_future, self._running), return_exceptions=True)
+            self._pool.shutdown(wait=False)  # idle threads end by themselves, at once
