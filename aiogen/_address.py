@@ -123,15 +123,23 @@ class FilePolicy:
             raise Refused(_where(reach, shown))
         return url
 
-    def check(self, host: str, address: str) -> None:
-        """Whether that host may be reached at that IP address.
+    def check(self, url: URL, address: str) -> None:
+        """Whether that url may be reached at that IP address.
+
+        Args:
+            url: as `url()` gave it.
+            address: where its host leads to.
 
         Raises:
             Refused: it may not.
         """
-        reach = reach_of(address)
-        if host != self.home and not self._admits(reach):
-            raise Refused(_where(reach, f"{host} at {address}"))
+        reach, shown = reach_of(address), f"{url.scheme}://{url.host_port_subcomponent} at {address}"
+        if url.host == self.home:
+            return
+        if url.scheme == "http" and not self.insecure and reach is not Reach.PRIVATE:
+            raise Refused(f"is not https ({shown})")  # a name looked private, and leads elsewhere
+        if not self._admits(reach):
+            raise Refused(_where(reach, shown))
 
     def _admits(self, reach: Reach | None) -> bool:
         return reach in (None, Reach.PUBLIC) or (reach is Reach.PRIVATE and self.private)

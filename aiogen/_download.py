@@ -194,7 +194,7 @@ class Downloader:
             if source.turn is not None:
                 await source.turn()
             for _ in range(_MAX_REDIRECTS + 1):
-                with holding_to(source.policy, url.host or ""):
+                with holding_to(source.policy, url):
                     async with self._transport.storage.get(
                         url,
                         headers=headers,

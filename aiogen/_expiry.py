@@ -10,7 +10,7 @@ _EARLIEST = 1_000_000_000
 """Seconds since 1970 (September 2001); less is no moment but a duration, or nonsense."""
 
 
-def url_expiry(url: str, received_at: float) -> datetime | None:
+def url_expiry(url: str, received_at: float | None = None) -> datetime | None:
     """The moment that the url names as its end, or None if it names none.
 
     Read are AWS Signature Version 4 (`X-Amz-Date`, `X-Amz-Expires`), Google's V4 (`X-Goog-…`), the `Expires` of AWS
@@ -18,15 +18,18 @@ def url_expiry(url: str, received_at: float) -> datetime | None:
 
     Args:
         url: of an output.
-        received_at: when it came, seconds since 1970; a duration counts from then if the url does not say since when.
+        received_at: when it came, seconds since 1970.  A duration counts from then if the url does not say since when;
+            without it such a url names no moment.
     """
     query = url.partition("#")[0].partition("?")[2]
     said = {name.lower(): value for name, value in parse_qsl(query, errors="replace")}
     try:
         for vendor in ("x-amz", "x-goog"):
             seconds = _whole_number(said.get(f"{vendor}-expires"), 1, 604_800)  # both end at seven days
-            if seconds is not None:
-                signed = _moment(said.get(f"{vendor}-date")) or datetime.fromtimestamp(received_at, UTC)
+            signed = _moment(said.get(f"{vendor}-date"))
+            if signed is None and received_at is not None:
+                signed = datetime.fromtimestamp(received_at, UTC)
+            if seconds is not None and signed is not None:
                 return signed + timedelta(seconds=seconds)
         seconds = _whole_number(said.get("expires"), _EARLIEST, 100 * _EARLIEST)
         if seconds is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from aiogen._address import FilePolicy, Reach, Refused, reach_of_host
 from aiogen._threads import Threads
@@ -23,17 +24,17 @@ from aiogen._threads import Threads
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
-_watch: ContextVar[tuple[FilePolicy, str] | None] = ContextVar("aiogen_file_policy", default=None)
-"""The policy, and the host, of the request that this task is about to send.
+_watch: ContextVar[tuple[FilePolicy, URL] | None] = ContextVar("aiogen_file_policy", default=None)
+"""The policy, and the url, of the request that this task is about to send.
 
 aiohttp hands neither resolver nor request anything of the caller's, and one session serves all connections.
 """
 
 
 @contextmanager
-def holding_to(policy: FilePolicy, host: str) -> Iterator[None]:
-    """Requests that are sent in here, to this host, go nowhere that the policy does not allow."""
-    token = _watch.set((policy, host))
+def holding_to(policy: FilePolicy, url: URL) -> Iterator[None]:
+    """A request for this url that is sent in here goes nowhere that the policy does not allow."""
+    token = _watch.set((policy, url))
     try:
         yield
     finally:
@@ -68,12 +69,12 @@ class GuardedResolver(AbstractResolver):
             raise OSError(None, f"{host!r} cannot be the name of a host") from error
         found = [_result(host, port, info) for info in infos]
         watch = _watch.get()
-        if watch is None or watch[1] != host:
+        if watch is None or (watch[1].raw_host or "").rstrip(".") != host.rstrip("."):
             return found
         allowed, refused = [], None
         for result in found:
             try:
-                watch[0].check(host, result["host"])
+                watch[0].check(watch[1], result["host"])
                 allowed.append(result)
             except Refused as error:
                 refused = error

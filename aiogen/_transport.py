@@ -194,7 +194,7 @@ class Transport:
         data = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-            data = await _encoded(request.body)
+            data = await self._encoded(request.body)
         self.sent += 1
         context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
         try:
@@ -224,6 +224,12 @@ class Transport:
             received_at=self.clock.wall(),
             request_id=got.get("X-Request-Id") or request_id,
         )
+
+    async def _encoded(self, body: object) -> bytes | io.BytesIO:
+        if _size(body) > _LARGE_BODY:
+            # References in base64: encoding and sending megabytes in one piece would hold up the loop.
+            return io.BytesIO(await self.threads.run(lambda: json.dumps(body).encode()))
+        return json.dumps(body).encode()
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
         length = answer.content_length
@@ -288,13 +294,6 @@ def _without_key(body: bytes, provider: Provider) -> bytes:
     """A vendor that quotes the key in an answer does not bring it into errors, records or logs."""
     key = provider.api_key.encode()
     return body.replace(key, b"[the key]") if key in body else body
-
-
-async def _encoded(body: object) -> bytes | io.BytesIO:
-    if _size(body) > _LARGE_BODY:
-        # References in base64: encoding and sending megabytes in one piece would hold up the loop.
-        return io.BytesIO(await asyncio.to_thread(lambda: json.dumps(body).encode()))
-    return json.dumps(body).encode()
 
 
 def _size(value: object) -> int:

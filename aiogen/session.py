@@ -240,7 +240,7 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
-        submission = await encode(provider, request)
+        submission = await encode(provider, request, parts.transport.threads)
         generation = Generation(
             id=str(uuid4()),
             provider_id=None,

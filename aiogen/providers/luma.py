@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import attrs
 
 from aiogen._convert import read
+from aiogen._expiry import url_expiry
 from aiogen._references import Reference
 from aiogen._wire import (
     Accepted,
@@ -393,10 +394,15 @@ def _name(response: Response) -> str | None:
 def _outputs(items: list[dict[str, Any]], received_at: float) -> tuple[Output, ...]:
     if not items:
         return ()
-    # FAQ: presigned for one hour, and every read mints a new one.
-    expires_at = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
+    # FAQ: presigned for one hour, and every read mints a new one.  What the url says is nearer to the truth.
+    an_hour = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
     return tuple(
-        Output(kind=item.get("type") or "image", url=item["url"], expires_at=expires_at, raw=item)
+        Output(
+            kind=item.get("type") or "image",
+            url=item["url"],
+            expires_at=url_expiry(item["url"], received_at) or an_hour,
+            raw=item,
+        )
         for item in items
         if item.get("url")
     )
