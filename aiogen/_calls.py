@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from aiogen import _outcomes as outcomes
-from aiogen._address import FilePolicy
 from aiogen._poll import about_it, observe
 from aiogen._wire import Exchange, Snapshot, Ticket
 from aiogen.errors import AiogenError, NotFound, SessionClosed
@@ -115,7 +114,8 @@ class Calls:
                 overwrite=overwrite,
                 refresh=self._refreshed,
                 turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
-                policy=FilePolicy.of(provider.base_url, insecure=provider.allow_insecure) if provider else FilePolicy(),
+                base_url=provider.base_url if provider is not None else None,
+                allow_insecure=provider is not None and provider.allow_insecure,
             )
         )
 

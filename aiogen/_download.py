@@ -75,15 +75,19 @@ class Downloader:
         overwrite: bool,
         refresh: Refresh,
         turn: Turn | None = None,
-        policy: FilePolicy,
+        base_url: str | None = None,
+        allow_insecure: bool = False,
     ) -> list[Path]:
-        """Save every output; see `Session.download`."""
+        """Save every output; see `Session.download`.
+
+        `base_url` and `allow_insecure` are those of the generation's connection; its files may be where it is itself.
+        """
         if generation.state is not State.COMPLETED or not generation.outputs:
             raise InputError(
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; "
                 "download it when it is completed."
             )
-        source = _Source(generation, refresh, turn, policy)
+        source = _Source(generation, refresh, turn, FilePolicy.of(base_url, insecure=allow_insecure))
         with _typed(f"The folder {str(directory)!r}", "made", source):
             is_folder = await self._threads.run(make_folder, directory)
         if not is_folder:
