@@ -155,7 +155,6 @@ class Downloader:
                 await self._stream(part, entity, output.url, source)
                 return entity.content_type
             except _Expired as error:
-                entity.forget()
                 if not is_fresh and error.status != 409:
                     is_fresh = True
                     await source.refresh(output)
