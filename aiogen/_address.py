@@ -97,7 +97,10 @@ class FilePolicy:
     @classmethod
     def of(cls, base_url: str | None, *, insecure: bool = False) -> Self:
         """The policy of a connection; without a base url only public https."""
-        home = URL(base_url).host if base_url else None
+        try:
+            home = URL(base_url).host if base_url else None
+        except ValueError:
+            home = None
         return cls(home, home is not None and reach_of_host(home) is Reach.PRIVATE, insecure)
 
     def url(self, text: str, base: URL | None = None) -> URL:
@@ -164,7 +167,7 @@ def _exact(text: str, base: URL | None) -> URL:
             raise Refused("names no host")
         return URL(f"{origin}{path}", encoded=True)
     except (ValueError, TypeError):
-        raise Refused("is none") from None
+        raise Refused("cannot be requested") from None
 
 
 def _is_host(host: str) -> bool:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import aiohttp
 import attrs
+from yarl import URL
 
 from aiogen._address import FilePolicy, Refused
-from aiogen._entity import MAY_APPEAR, Entity, Mismatch, Verdict, verdict
+from aiogen._entity import COMPRESSIONS, MAY_APPEAR, Entity, Mismatch, Verdict, verdict
 from aiogen._guard import holding_to
-from aiogen._media import Unfit, ending_for
+from aiogen._media import Unfit, ending_for, recognise
 from aiogen._retry import delay
 from aiogen._saving import PartFile, TooLarge, file_stem, find_saved, make_folder
 from aiogen._transport import USER_AGENT, Transport
@@ -120,8 +121,8 @@ class Downloader:
     async def _fetch(self, source: _Source, index: int, directory: Path, stem: str, overwrite: bool) -> Path:
         part = await self._open(directory, stem)
         try:
-            said = await self._fill(part, source, index)
-            extension = self._ending(part, said, source.output(index), source, stem)
+            entity = await self._fill(part, source, index)
+            extension = self._ending(part, entity, source.output(index), source, stem)
             return await self._threads.run(part.keep_as, directory / f"{stem}.{extension}", overwrite=overwrite)
         except GeneratorExit:  # nobody is left to be held up, nor to wait
             part.discard()
@@ -143,8 +144,8 @@ class Downloader:
         if not opened.cancelled() and opened.exception() is None:
             self._threads.start(opened.result().discard)
 
-    async def _fill(self, part: PartFile, source: _Source, index: int) -> str:
-        """Get all the bytes, over as many attempts as it takes and is allowed; the media type that was told."""
+    async def _fill(self, part: PartFile, source: _Source, index: int) -> Entity:
+        """Get all the bytes, over as many attempts as it takes and is allowed."""
         entity = Entity()
         failures = 0
         is_fresh = False
@@ -152,8 +153,9 @@ class Downloader:
         while True:
             output = source.output(index)
             try:
+                before = entity.received
                 await self._stream(part, entity, output.url, source)
-                return entity.content_type
+                return entity
             except _Expired as error:
                 if not is_fresh and error.status != 409:
                     is_fresh = True
@@ -178,8 +180,8 @@ class Downloader:
                         retryable=True,
                         **source.context(),
                     ) from error
-                # Progress gives a new right to an expired url, too: an hour may have passed.
-                is_fresh = False
+                if entity.received > before:  # the url has worked, so that it may expire again
+                    is_fresh = False
                 await asyncio.sleep(error.retry_after + delay(failures, draw=random.uniform))
 
     def _may_appear(self, status: int, generation: Generation) -> bool:
@@ -209,15 +211,11 @@ class Downloader:
                         if verdict(answer.status) is not Verdict.MOVED:
                             await self._receive(part, entity, answer, source)
                             return
-                        url = source.policy.url(_location(answer, source), url)
+                        url = _next_hop(answer, url, source)
         except AiogenError:
             raise
         except Refused as error:
-            raise DownloadError(
-                f"The provider gave an output url that {error}; it was not fetched.",
-                action=Action.GIVE_UP,
-                **source.context(),
-            ) from error
+            raise _refused("The provider gave an output url", error, source) from error
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             # aiohttp raises some of its own errors bare, such as RuntimeError for chunks that are none.
             raise _Broken(f"the connection broke after {entity.size:,} bytes ({type(error).__name__})") from error
@@ -228,7 +226,7 @@ class Downloader:
         self._look_at_status(entity, answer, source)
         try:
             if not entity.begin(answer.status, answer.headers):
-                part.begin(packed=entity.encoding in ("gzip", "x-gzip"))
+                part.begin(packed=entity.is_gzip)
             if (entity.total or 0) > self._max_bytes:
                 raise TooLarge
             async for block in answer.content.iter_chunked(_BLOCK):
@@ -286,11 +284,14 @@ class Downloader:
                 **source.context(),
             ) from error
 
-    def _ending(self, part: PartFile, said: str, output: Output, source: _Source, stem: str) -> str:
+    def _ending(self, part: PartFile, entity: Entity, output: Output, source: _Source, stem: str) -> str:
         """The extension for what came, if it is what was promised."""
+        said = entity.content_type
         if part.size == 0:
             raise DownloadError(f"The storage sent an empty file for {stem}.", **source.context())
         try:
+            if entity.encoding in COMPRESSIONS and recognise(part.head) is None:
+                raise Unfit(f"it is compressed ({entity.encoding}), though that was not asked for")
             ending, is_usual = ending_for(part.head, said, output.kind)
         except Unfit as error:
             raise DownloadError(
@@ -302,7 +303,8 @@ class Downloader:
         return ending
 
 
-def _location(answer: aiohttp.ClientResponse, source: _Source) -> str:
+def _next_hop(answer: aiohttp.ClientResponse, url: URL, source: _Source) -> URL:
+    """Where the storage redirects to, if that may be fetched."""
     location = answer.headers.get("Location")
     if location is None:
         raise DownloadError(
@@ -310,7 +312,14 @@ def _location(answer: aiohttp.ClientResponse, source: _Source) -> str:
             status=answer.status,
             **source.context(),
         )
-    return location
+    try:
+        return source.policy.url(location, url)
+    except Refused as error:
+        raise _refused(f"The storage redirects (HTTP {answer.status}) to an address", error, source) from error
+
+
+def _refused(what: str, error: Refused, source: _Source) -> DownloadError:
+    return DownloadError(f"{what} that {error}; it was not fetched.", action=Action.GIVE_UP, **source.context())
 
 
 @contextmanager

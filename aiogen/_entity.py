@@ -49,6 +49,10 @@ MAY_APPEAR = frozenset({403, 404, 409})
 """How storages call a file that is not there yet (S3 says 403 to who may not list)."""
 
 
+COMPRESSIONS = frozenset({"br", "compress", "deflate", "x-compress", "zstd"})
+"""Content encodings that are not undone here, as gzip is.  Any other word there is a mistake made in an upload."""
+
+
 class Mismatch(Exception):
     """The answer does not belong to what came before, or is less than the file; says how."""
 
@@ -69,6 +73,8 @@ class Entity:
     """A `Content-Encoding` that came although none was wanted."""
     content_type: str = ""
     """In lower case, without parameters."""
+    received: int = 0
+    """Bytes of all answers together, also of those that were given up."""
     _limit: int | None = attrs.field(default=None, init=False)
 
     def request_headers(self) -> dict[str, str]:
@@ -126,8 +132,14 @@ class Entity:
             Mismatch: these are more than the answer said.
         """
         self.size += count
+        self.received += count
         if self._limit is not None and self.size > self._limit:
             raise Mismatch("the storage sent more than it said")
+
+    @property
+    def is_gzip(self) -> bool:
+        """It has to be unpacked."""
+        return self.encoding in ("gzip", "x-gzip")
 
     @property
     def is_short(self) -> bool:

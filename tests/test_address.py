@@ -146,10 +146,10 @@ NOT_FETCHED = {
     f"https://{'.'.join(['a' * 60] * 5)}/": "no host",
     "https://storage.example%00.other.example/": "no host",
     "https://storage .example/": "no host",
-    "https://storage.example:99999/": "none",
-    "https://[half": "none",
-    "https://storage.example\\@127.0.0.1/": "none",
-    "https://storage.example/\ud800": "none",
+    "https://storage.example:99999/": "cannot be requested",
+    "https://[half": "cannot be requested",
+    "https://storage.example\\@127.0.0.1/": "cannot be requested",
+    "https://storage.example/\ud800": "cannot be requested",
     "https://192.0.2.2/latest/meta-data/": "special address",
     "https://169.254.169.254/latest/meta-data/": "special address",
     "https://2130706433/": "special address",
@@ -207,6 +207,11 @@ def test_a_private_name_that_leads_outside() -> None:
     LOCAL.check(minio, "172.18.0.3")
     with pytest.raises(Refused, match="not https"):
         LOCAL.check(minio, "93.184.216.34")
+
+
+def test_a_base_url_that_is_none() -> None:
+    """Makes no policy fail: only public https is left."""
+    assert FilePolicy.of("https://[half", insecure=True) == FilePolicy(insecure=True)
 
 
 def test_what_is_said_shows_no_signature() -> None:

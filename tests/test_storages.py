@@ -183,6 +183,26 @@ async def test_what_is_not_the_picture_is_not(tmp_path: Path, name: str) -> None
     assert len(heads) <= (10 if name == "silence" else 5)  # aiohttp asks twice where nothing came
 
 
+async def test_what_is_compressed_otherwise(tmp_path: Path) -> None:
+    """Is not saved compressed, whatever was promised."""
+    async with storage(http(b"\x1b\x07 anything", "Content-Encoding: br")) as (url, _):
+        async with aiogen.Session([luma(url)]) as session:
+            for kind in ("image", "mesh"):
+                with pytest.raises(aiogen.DownloadError, match=r"compressed \(br\)"):
+                    await session.download(at(f"{url}/a", kind=kind), tmp_path)
+
+
+async def test_a_storage_in_trouble_is_no_reason_for_a_fresh_address(tmp_path: Path) -> None:
+    """The provider is asked once per expiry, and a 500 tells of none."""
+    answers = [http(b"", status=f"{status} No") for status in (403, 500, 403, 500)]
+    async with storage(*answers, http(PICTURE)) as (url, heads):
+        vendor = Vendor(reads=[(200, done(f"{url}/fresh"))])
+        async with serving(vendor) as api, aiogen.Session([luma(api)]) as session:
+            assert await session.download(at(f"{url}/a"), tmp_path)
+    assert vendor.reads == 1
+    assert len(heads) == 5
+
+
 async def test_a_file_that_unpacks_to_too_much(tmp_path: Path) -> None:
     """Is not unpacked further than may be saved."""
     bomb = gzip.compress(PICTURE[:8] + bytes(20_000_000))
