@@ -25,6 +25,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 _PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa")
 """Names that are never public: RFC 6761, RFC 6762, ICANN's resolution of 2024-07-29, RFC 8375."""
 _HOST_NAME = re.compile(r"[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*\.?")
+_UNSENDABLE = re.compile(r"[^!-~]")
 _LEGACY_IPV4 = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
 """Such as 2130706433, 127.1 and 0x7f.1: what a system call would still read as an IPv4 address."""
 
@@ -159,7 +160,7 @@ def _exact(text: str, base: URL | None) -> URL:
         given = URL(text, encoded=True)
         if base is not None and not given.scheme:
             given = base.join(given)
-        scheme, path = given.scheme, "".join(map(_sendable, given.raw_path_qs))
+        scheme, path = given.scheme, _UNSENDABLE.sub(_quoted, given.raw_path_qs)
         if scheme not in ("http", "https"):
             raise Refused(f"is not https ({scheme or 'no scheme'})")
         origin = URL.build(scheme=scheme, authority=given.raw_authority)
@@ -174,6 +175,6 @@ def _is_host(host: str) -> bool:
     return ":" in host or (_HOST_NAME.fullmatch(host) is not None and len(host) <= 253)
 
 
-def _sendable(character: str) -> str:
+def _quoted(found: re.Match[str]) -> str:
     # A header's bytes that are no UTF-8 arrive as half surrogates, and leave as the same bytes.
-    return character if "!" <= character <= "~" else quote(character, safe="", errors="surrogateescape")
+    return quote(found[0], safe="", errors="surrogateescape")

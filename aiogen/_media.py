@@ -63,6 +63,8 @@ OTHER_EXTENSIONS = {
     "image/vnd.adobe.photoshop": "psd",
     "model/gltf-binary": "glb",
     "application/zip": "zip",
+    "application/pdf": "pdf",
+    "application/postscript": "eps",
 }
 """Media type to file extension, for what `recognise` can tell beside `sniff`: no vendor documents these."""
 
@@ -97,6 +99,10 @@ def recognise(head: bytes) -> str | None:
         return "model/gltf-binary"
     if head.startswith(b"PK\x03\x04"):
         return "application/zip"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "application/postscript"
     return "image/svg+xml" if _SVG.match(head) else None
 
 
@@ -106,7 +112,7 @@ def is_page(head: bytes) -> bool:
 
 
 def extension_of(media_type: str) -> str | None:
-    """The ending for a file of that media type; for a picture or film of a new kind the kind's own name.
+    """The ending for a file of that media type; for a picture or film of a new kind the last word of its name.
 
     >>> extension_of("image/png"), extension_of("image/x-new"), extension_of("text/html")
     ('png', 'new', None)
@@ -114,9 +120,8 @@ def extension_of(media_type: str) -> str | None:
     known = EXTENSIONS.get(media_type) or OTHER_EXTENSIONS.get(media_type)
     if known is not None:
         return known
-    family, _, name = media_type.partition("/")
-    name = name.removeprefix("x-").removeprefix("vnd.")
-    return name if family in ("image", "video") and re.fullmatch(r"[a-z0-9]{1,12}", name) else None
+    new = re.fullmatch(r"(?:image|video)/(?:[a-z0-9.-]*[.-])?([a-z0-9]{1,12})(?:\+[a-z]+)?", media_type)
+    return new[1] if new is not None else None
 
 
 _SPELLINGS = frozenset(

@@ -55,16 +55,16 @@ def make_folder(directory: Path) -> bool:
 def find_saved(directory: Path, stem: str) -> Path | None:
     """The file of that output, if it was saved before, under whatever ending."""
     for extension in (*EXTENSIONS.values(), *OTHER_EXTENSIONS.values(), "bin"):
-        path = directory / f"{stem}.{extension}"
-        if is_saved(path):
-            return path
+        name = f"{stem}.{extension}"
+        if is_saved(os.path.join(directory, name)):  # a `Path` for each would take most of the time
+            return directory / name
     return None
 
 
-def is_saved(path: Path) -> bool:
+def is_saved(path: str | Path) -> bool:
     """Whether there is a file with something in it; a link, a folder and an empty leftover are none."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISREG(found.st_mode) and found.st_size > 0

@@ -87,6 +87,8 @@ OTHERS = {
     "image/vnd.adobe.photoshop": b"8BPS\x00\x01" + bytes(40),
     "model/gltf-binary": b"glTF\x02\x00\x00\x00",
     "application/zip": b"PK\x03\x04\x14\x00",
+    "application/pdf": b"%PDF-1.7\n",
+    "application/postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n",
 }
 MORE_OF_THEM = [
     ("image/svg+xml", b"<svg/>"),
@@ -155,7 +157,8 @@ def test_the_bytes_say_what_it_is(said: str) -> None:
     ("said", "ending"),
     [
         ("image/x-new", "new"),
-        ("image/vnd.new", "new"),
+        ("image/vnd.maker.new", "new"),
+        ("image/x-very-new+zip", "new"),
         ("image/new3", "new3"),
         ("video/x-new", "new"),
         ("image/../../etc", "bin"),
