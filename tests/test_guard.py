@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
@@ -245,10 +246,22 @@ async def test_one_sessions_connections_do_not_serve_anothers_policy(tmp_path: P
         async with aiogen.Session(providers) as session:
             near = at(f"{url}/a.png")
             assert await session.download(near, tmp_path)
-            far = Generation(
-                id=None, provider_id="other", provider="luma", connection="far", model=None, state=State.COMPLETED,
-                outputs=near.outputs,
-            )  # fmt: skip
+            far = attrs.evolve(near, connection="far")
             with pytest.raises(aiogen.DownloadError, match="private network"):
                 await session.download(far, tmp_path)
     assert service.asked == ["/a.png"]
+
+
+async def test_an_open_connection_is_judged_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was opened for a provider that may use it; no name is looked up for the one that may not."""
+    asked = looked_up(monkeypatch, "127.0.0.1")
+    service = Service()
+    async with serving(service) as url:
+        providers = [luma(url, allow_insecure=True), aiogen.Luma(api_key="luma-api-x", name="far", allow_insecure=True)]
+        files = f"http://files.example:{URL(url).port}"
+        async with aiogen.Session(providers) as session:
+            assert await session.download(at(f"{files}/a.png"), tmp_path)
+            with pytest.raises(aiogen.DownloadError, match=r"private network.*at 127\.0\.0\.1"):
+                await session.download(attrs.evolve(at(f"{files}/b.png"), connection="far"), tmp_path)
+    assert service.asked == ["/a.png"]
+    assert asked == ["files.example"]

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import attrs
 import pytest
 from aiohttp import web
@@ -26,8 +27,8 @@ HALF = PICTURE[: len(PICTURE) // 2]
 PACKED = gzip.compress(PICTURE)
 JPEG, WEBP, GIF = drawn("JPEG"), drawn("WEBP"), drawn("GIF")
 
-Answer = bytes | Callable[[int | None], bytes]
-"""What goes over the wire; or what does for the first byte that was asked for, None for the whole."""
+Answer = bytes | list[bytes] | Callable[[int | None], bytes]
+"""What goes over the wire, perhaps with pauses; or what does for the first byte asked for, None for the whole."""
 
 
 def http(body: bytes, *headers: str, status: str = "200 OK", version: str = "1.1", length: int | None = -1) -> bytes:
@@ -72,8 +73,13 @@ async def storage(*answers: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
             if callable(answer):
                 asked = [line for line in heads[-1].split(b"\r\n") if line.startswith(b"Range: bytes=")]
                 answer = answer(int(asked[0][13:-1]) if asked else None)
-            writer.write(answer)
+            first, *others = answer if isinstance(answer, list) else [answer]
+            writer.write(first)
             await writer.drain()
+            for piece in others:
+                await asyncio.sleep(0.1)
+                writer.write(piece)
+                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -120,6 +126,7 @@ SAVED: dict[str, tuple[Answer, ...]] = {
     "an encoding that is none": (http(PICTURE, "Content-Encoding: aws-chunked"),),
     "not compressed": (http(PICTURE, "Content-Encoding: identity"),),
     "compressed and cut, then whole": (cut("Content-Encoding: gzip", 'ETag: "a"', of=PACKED), http(PICTURE)),
+    "more than announced": ([http(PICTURE), b"more"],),
     "JPEG": (http(JPEG),),
     "WebP": (http(WEBP, length=None),),
     "GIF": (chunked(GIF),),
@@ -139,6 +146,8 @@ REFUSED: dict[str, tuple[Answer, ...]] = {
     "cut each time": (cut(),),
     "chunks without an end": (chunked(PICTURE, end=b""),),
     "chunks that are none": (chunked(PICTURE, end=b"ZZZ\r\n"),),
+    "chunks that turn to none": ([chunked(PICTURE, end=b""), b"ZZZ\r\n"],),
+    "large chunks that turn to none": (chunked(png(300_000), end=b"ZZZ\r\n"),),
     "parts of another file": (cut('ETag: "a"', of=OTHER), part('ETag: "b"')) * 3,
     "parts without a tag": (cut('ETag: "a"', of=OTHER), part()) * 3,
     "parts of a file of another length": (cut('ETag: "a"'), part('ETag: "a"', total=len(PICTURE) + 1)) * 3,
@@ -181,6 +190,26 @@ async def test_what_is_not_the_picture_is_not(tmp_path: Path, name: str) -> None
     assert caught.value.provider_id == ID
     assert list(tmp_path.iterdir()) == []
     assert len(heads) <= (10 if name == "silence" else 5)  # aiohttp asks twice where nothing came
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Connection closed."), ValueError("x"), OSError("x"), TimeoutError()])
+async def test_a_connection_that_breaks_in_an_odd_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """aiohttp raises some of its own errors bare; another attempt helps all the same."""
+    left = [error]
+    read = aiohttp.StreamReader.read
+
+    async def odd(stream: aiohttp.StreamReader, count: int = -1) -> bytes:
+        if left:
+            raise left.pop()
+        return await read(stream, count)
+
+    monkeypatch.setattr(aiohttp.StreamReader, "read", odd)
+    async with storage(http(PICTURE)) as (url, heads), aiogen.Session([luma(url)]) as session:
+        (path,) = await session.download(at(f"{url}/a"), tmp_path)
+    assert path.read_bytes() == PICTURE
+    assert len(heads) == 2
 
 
 async def test_what_is_compressed_otherwise(tmp_path: Path) -> None:
