@@ -137,6 +137,7 @@ class Calls:
                 overwrite=overwrite,
                 refresh=self._refreshed,
                 turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
+                base_url=provider.base_url if provider is not None else None,
                 allow_insecure=provider is not None and provider.allow_insecure,
             )
         )

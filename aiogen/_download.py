@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import os
 import random
-import re
-import tempfile
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import aiohttp
 import attrs
+from yarl import URL
 
-from aiogen._media import EXTENSIONS, SNIFF_BYTES, sniff
+from aiogen._address import FilePolicy, Refused
+from aiogen._entity import COMPRESSIONS, MAY_APPEAR, Entity, Mismatch, Verdict, verdict
+from aiogen._guard import holding_to
+from aiogen._media import Unfit, ending_for, recognise
 from aiogen._retry import delay
+from aiogen._saving import PartFile, TooLarge, file_stem, find_saved, make_folder
 from aiogen._transport import USER_AGENT, Transport
 from aiogen._wire import Response, retry_after
 from aiogen.errors import AiogenError, DownloadError, InputError
 from aiogen.models import Action, Generation, Output, State
-from aiogen.providers.base import is_this_machine
 
 logger = logging.getLogger("aiogen")
 
 _BLOCK = 256 * 1024
 _STALL = 60.0
+_MAX_REDIRECTS = 5
+_APPEARS_WITHIN = 30.0
+"""Seconds for which a file that the storage does not know is asked for again."""
+_IS_RECENT = 600.0
+"""Seconds after its completion in which a generation's files may still be on their way to the storage."""
+
 Refresh = Callable[[Generation], Awaitable[Generation]]
 Turn = Callable[[], Awaitable[None]]
 
 
 class _Expired(Exception):
-    """Storage says 403: the url's time is over."""
+    """The storage refuses the url: its time may be over, or the file not be there yet."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
 
 
 class _Broken(Exception):
-    """The bytes stopped coming, or storage failed; trying again may help."""
+    """The bytes stopped coming, or are not the whole file; trying again may help."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -46,38 +55,18 @@ class _Broken(Exception):
         """Seconds that the storage asks to wait."""
 
 
-@attrs.define
-class _Part:
-    """A file on its way."""
-
-    file: BinaryIO
-    size: int = 0
-    head: bytes = b""
-    etag: str | None = None
-    content_type: str = ""
-
-    def restart(self) -> None:
-        self.size, self.head = 0, b""
-
-    def write(self, block: bytes) -> None:
-        if self.size == 0:  # here, not in `restart`: this runs off the loop
-            self.file.seek(0)
-            self.file.truncate()
-        if len(self.head) < SNIFF_BYTES:
-            self.head = (self.head + block)[:SNIFF_BYTES]
-        self.file.write(block)
-        self.size += len(block)
-
-
 class Downloader:
     """Saves outputs for one session.  No key ever goes to the host that keeps the files."""
 
     def __init__(self, transport: Transport, *, attempts: int, max_bytes: int, at_once: int, timeout: float) -> None:
         self._transport = transport
+        self._threads = transport.threads
         self._attempts = attempts
         self._max_bytes = max_bytes
         self._timeout = timeout
         self._places = asyncio.Semaphore(at_once)
+        self._rare: set[str] = set()
+        """The endings of rare kinds that were reported."""
 
     async def save(
         self,
@@ -87,21 +76,21 @@ class Downloader:
         overwrite: bool,
         refresh: Refresh,
         turn: Turn | None = None,
+        base_url: str | None = None,
         allow_insecure: bool = False,
     ) -> list[Path]:
-        """Save every output; see `Session.download`."""
+        """Save every output; see `Session.download`.
+
+        `base_url` and `allow_insecure` are those of the generation's connection; its files may be where it is itself.
+        """
         if generation.state is not State.COMPLETED or not generation.outputs:
             raise InputError(
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; "
                 "download it when it is completed."
             )
-        source = _Source(generation, refresh, turn, allow_insecure)
-        try:
-            is_folder = await asyncio.to_thread(_is_folder, directory)
-        except OSError as error:
-            raise DownloadError(
-                f"The folder {str(directory)!r} cannot be made: {error.strerror or error}.", **source.context()
-            ) from error
+        source = _Source(generation, refresh, turn, FilePolicy.of(base_url, insecure=allow_insecure))
+        with _typed(f"The folder {str(directory)!r}", "made", source):
+            is_folder = await self._threads.run(make_folder, directory)
         if not is_folder:
             raise InputError(f"{str(directory)!r} is, or lies below, a file; a download needs a folder.")
         saved = [self._save_one(source, index, directory, overwrite) for index in range(len(generation.outputs))]
@@ -113,182 +102,263 @@ class Downloader:
 
     async def _save_one(self, source: _Source, index: int, directory: Path, overwrite: bool) -> Path:
         stem = file_stem(source.generation, index)
-        if not overwrite and (found := await asyncio.to_thread(_existing, directory, stem)) is not None:
-            return found
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    return await self._fetch(source, index, directory, stem)
-            except TimeoutError as error:
-                raise DownloadError(
-                    f"{stem} could not be downloaded within {self._timeout:g} s.", retryable=True, **source.context()
-                ) from error
-            except OSError as error:
-                raise DownloadError(
-                    f"{stem} cannot be written to {str(directory)!r}: {error.strerror or error}.",
-                    **source.context(),
-                ) from error
+        with _typed(stem, f"written to {str(directory)!r}", source):
+            async with self._places:
+                if not overwrite:
+                    found = await self._threads.run(find_saved, directory, stem)
+                    if found is not None:
+                        return found
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        return await self._fetch(source, index, directory, stem, overwrite)
+                except TimeoutError as error:
+                    raise DownloadError(
+                        f"{stem} could not be downloaded within {self._timeout:g} s.",
+                        retryable=True,
+                        **source.context(),
+                    ) from error
 
-    async def _fetch(self, source: _Source, index: int, directory: Path, stem: str) -> Path:
-        file, name = await _open_part(directory, stem)
-        part = _Part(file)
+    async def _fetch(self, source: _Source, index: int, directory: Path, stem: str, overwrite: bool) -> Path:
+        part = await self._open(directory, stem)
         try:
-            await self._fill(part, source, index)
-            extension = self._checked(part, source.output(index), source, stem)
-            path = directory / f"{stem}.{extension}"
-            await asyncio.to_thread(_commit, part.file, name, path)
-            return path
+            entity = await self._fill(part, source, index)
+            extension = self._ending(part, entity, source.output(index), source, stem)
+            return await self._threads.run(part.keep_as, directory / f"{stem}.{extension}", overwrite=overwrite)
         except GeneratorExit:  # nobody is left to be held up, nor to wait
-            _discard(part.file, name)
+            part.discard()
             raise
         except BaseException:
-            await asyncio.shield(asyncio.to_thread(_discard, part.file, name))
+            await asyncio.shield(self._threads.run(part.discard))
             raise
 
-    async def _fill(self, part: _Part, source: _Source, index: int) -> None:
+    async def _open(self, directory: Path, stem: str) -> PartFile:
+        """A temporary file.  A caller that is cancelled meanwhile leaves none behind."""
+        opening = self._threads.start(PartFile, directory, stem, self._max_bytes)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._drop)
+            raise
+
+    def _drop(self, opened: asyncio.Future[PartFile]) -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            self._threads.start(opened.result().discard)
+
+    async def _fill(self, part: PartFile, source: _Source, index: int) -> Entity:
         """Get all the bytes, over as many attempts as it takes and is allowed."""
+        entity = Entity()
         failures = 0
-        refreshed = False
+        is_fresh = False
+        appearing = _Appearing(self._transport.clock.now)
         while True:
             output = source.output(index)
             try:
-                await self._stream(part, output.url, source)
-                return
+                before = entity.received
+                await self._stream(part, entity, output.url, source)
+                return entity
             except _Expired as error:
-                if refreshed:
+                if not is_fresh and error.status != 409:
+                    is_fresh = True
+                    await source.refresh(output)
+                    continue
+                wait = appearing.wait() if self._may_appear(error.status, source.generation) else None
+                if wait is None:
                     raise DownloadError(
-                        f"The storage of {source.generation.connection} refuses a fresh url as well (HTTP 403).",
-                        status=403,
+                        f"The storage of {source.generation.connection} answers HTTP {error.status} for output {index} "
+                        f"of generation {source.generation.provider_id}"
+                        + (", and refuses a fresh url as well." if is_fresh else "."),
+                        status=error.status,
                         **source.context(),
                     ) from error
-                refreshed = True
-                part.restart()
-                await source.refresh(output)
+                await asyncio.sleep(wait)
             except _Broken as error:
                 failures += 1
                 if failures >= self._attempts or error.retry_after > self._timeout:
                     raise DownloadError(
                         f"Output {index} of generation {source.generation.provider_id} could not be downloaded "
-                        f"in {failures} attempts: {error}",
+                        f"in {failures} attempts: {error}.",
                         retryable=True,
                         **source.context(),
                     ) from error
-                # Progress gives a new right to an expired url, too: an hour may have passed.
-                refreshed = False
+                if entity.received > before:  # the url has worked, so that it may expire again
+                    is_fresh = False
                 await asyncio.sleep(error.retry_after + delay(failures, draw=random.uniform))
 
-    async def _stream(self, part: _Part, url: str, source: _Source) -> None:
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        if part.size and part.etag:
-            # Without an ETag nothing proves that the rest belongs to the same file.
-            headers |= {"Range": f"bytes={part.size}-", "If-Range": part.etag}
-        else:
-            part.restart()
-        self._refuse_strange(url, source)
-        if source.turn is not None:
-            await source.turn()
+    def _may_appear(self, status: int, generation: Generation) -> bool:
+        """Whether the file may only not be there yet."""
+        ended = generation.finished_at
+        age = self._transport.clock.wall() - ended.timestamp() if ended is not None else 0.0
+        return status in MAY_APPEAR and age < _IS_RECENT
+
+    async def _stream(self, part: PartFile, entity: Entity, address: str, source: _Source) -> None:
+        """One attempt: follow the address to its bytes, and write them."""
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **entity.request_headers()}
         timeout = aiohttp.ClientTimeout(total=None, connect=30.0, sock_read=_STALL)
         try:
-            async with self._transport.storage.get(
-                url, headers=headers, timeout=timeout, max_redirects=5, raise_for_status=False
-            ) as answer:
-                self._begin(part, answer, source)
-                async for block in answer.content.iter_chunked(_BLOCK):
-                    if part.size + len(block) > self._max_bytes:
-                        answer.close()
-                        raise DownloadError(
-                            f"An output is larger than {self._max_bytes:,} bytes; it was not saved. "
-                            "Allow more with Session(max_download_bytes=…).",
-                            action=Action.GIVE_UP,
-                            **source.context(),
-                        )
-                    await asyncio.to_thread(part.write, block)
-        except aiohttp.InvalidURL as error:
-            raise DownloadError("The provider gave an output url that is none.", **source.context()) from error
-        except aiohttp.TooManyRedirects as error:
-            raise DownloadError("The storage redirects without end.", **source.context()) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _Broken(f"the connection broke after {part.size:,} bytes ({type(error).__name__})") from error
+            url = source.policy.url(address)
+            if source.turn is not None:
+                await source.turn()
+            for _ in range(_MAX_REDIRECTS + 1):
+                with holding_to(source.policy, url):
+                    async with self._transport.storage.get(
+                        url,
+                        headers=headers,
+                        timeout=timeout,
+                        allow_redirects=False,  # each hop is judged, and asked for in the bytes that were signed
+                        auto_decompress=False,  # what is counted is what travels
+                        raise_for_status=False,
+                    ) as answer:
+                        if verdict(answer.status) is not Verdict.MOVED:
+                            await self._receive(part, entity, answer, source)
+                            return
+                        url = _next_hop(answer, url, source)
+        except AiogenError:
+            raise
+        except Refused as error:
+            raise _refused("The provider gave an output url", error, source) from error
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            # aiohttp raises some of its own errors bare, such as RuntimeError for chunks that are none.
+            raise _Broken(f"the connection broke after {entity.size:,} bytes ({type(error).__name__})") from error
+        raise DownloadError("The storage redirects without end.", **source.context())
 
-    def _begin(self, part: _Part, answer: aiohttp.ClientResponse, source: _Source) -> None:
-        """Look at the status before any byte is kept."""
-        status = answer.status
-        if status == 403:
-            raise _Expired
-        if status == 416:  # what we have is not the beginning of what is there
-            part.etag = None
-            raise _Broken("the file has changed meanwhile")
-        if status in (408, 425, 429) or status >= 500:
-            told = Response(status=status, headers=answer.headers, body=b"", received_at=self._transport.clock.wall())
-            raise _Broken(f"the storage answered HTTP {status}", retry_after(told))
-        if status not in (200, 206):
+    async def _receive(self, part: PartFile, entity: Entity, answer: aiohttp.ClientResponse, source: _Source) -> None:
+        """Take the bytes of an answer, which complete the file."""
+        self._look_at_status(entity, answer, source)
+        try:
+            if not entity.begin(answer.status, answer.headers):
+                part.begin(packed=entity.is_gzip)
+            if (entity.total or 0) > self._max_bytes:
+                raise TooLarge
+            async for block in answer.content.iter_chunked(_BLOCK):
+                entity.add(len(block))
+                with self._on_disk(source):
+                    await self._threads.run(part.write, block)
+            if entity.is_short:
+                raise _Broken(f"the storage sent {entity.size:,} of {entity.total:,} bytes")
+            await self._threads.run(part.finish)
+            walk = part.walk
+            entity.check_end(ended=walk.ended)
+            if walk.ends and not walk.ended:
+                raise Mismatch(f"the picture is not whole: {walk.broken or 'its end is missing'}")
+        except Mismatch as error:
+            entity.forget()
+            raise _Broken(str(error)) from error
+        except TooLarge as error:
+            answer.close()
             raise DownloadError(
-                f"The storage answered HTTP {status} for an output of generation {source.generation.provider_id}.",
-                status=status,
-                **source.context(),
-            )
-        if status == 206:
-            begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-            if begins is None or int(begins[1]) != part.size:
-                part.etag = None
-                raise _Broken("the storage sent another part than the one asked for")
-        else:
-            part.restart()
-        if (answer.content_length or 0) + part.size > self._max_bytes:
-            raise DownloadError(
-                f"An output has {answer.content_length:,} bytes, more than {self._max_bytes:,}; it was not saved. "
+                f"An output is larger than {self._max_bytes:,} bytes; it was not saved. "
                 "Allow more with Session(max_download_bytes=…).",
                 action=Action.GIVE_UP,
                 **source.context(),
-            )
-        etag = answer.headers.get("ETag")
-        part.etag = etag if etag and not etag.startswith("W/") else None
-        part.content_type = answer.content_type
+            ) from error
 
-    def _checked(self, part: _Part, output: Output, source: _Source, stem: str) -> str:
-        """The extension for what came, if it is what was promised.
-
-        An image has to begin like one; a kind that this version does not know is taken by its content type.
-        """
-        found = sniff(part.head)
-        said = part.content_type
-        family = output.kind if output.kind in ("image", "video") else None
-        if family is not None:
-            # An EXR may stand beside a film, so any picture or film will do; a page or an error text will not.
-            if found is None:
+    def _look_at_status(self, entity: Entity, answer: aiohttp.ClientResponse, source: _Source) -> None:
+        status = answer.status
+        match verdict(status):
+            case Verdict.EXPIRED:
+                raise _Expired(status)
+            case Verdict.CHANGED:
+                entity.forget()
+                raise _Broken("the file has changed meanwhile")
+            case Verdict.BUSY:
+                told = Response(
+                    status=status, headers=answer.headers, body=b"", received_at=self._transport.clock.wall()
+                )
+                raise _Broken(f"the storage answered HTTP {status}", retry_after(told))
+            case Verdict.REFUSED:
                 raise DownloadError(
-                    f"What came for {stem} is no {family}: {part.size:,} bytes of {said or 'no content type'} "
-                    f"that begin {part.head[:16]!r}.",
+                    f"The storage answered HTTP {status} for an output of generation {source.generation.provider_id}.",
+                    status=status,
                     **source.context(),
                 )
-            if said and not said.startswith(("image/", "video/", "binary/", "application/octet-stream")):
-                raise DownloadError(
-                    f"The storage calls {stem} {said!r}, which is no {family}; it was not saved.", **source.context()
-                )
+
+    @contextmanager
+    def _on_disk(self, source: _Source) -> Iterator[None]:
+        """What the disk refuses is no trouble of the connection: another attempt does not help."""
+        try:
+            yield
+        except OSError as error:
+            raise DownloadError(
+                f"An output of generation {source.generation.provider_id} cannot be written: "
+                f"{error.strerror or error}.",
+                **source.context(),
+            ) from error
+
+    def _ending(self, part: PartFile, entity: Entity, output: Output, source: _Source, stem: str) -> str:
+        """The extension for what came, if it is what was promised."""
+        said = entity.content_type
         if part.size == 0:
             raise DownloadError(f"The storage sent an empty file for {stem}.", **source.context())
-        return EXTENSIONS.get(found or said) or "bin"
+        try:
+            if entity.encoding in COMPRESSIONS and recognise(part.head) is None:
+                raise Unfit(f"it is compressed ({entity.encoding}), though that was not asked for")
+            ending, is_usual = ending_for(part.head, said, output.kind)
+        except Unfit as error:
+            raise DownloadError(
+                f"What came for {stem} ({part.size:,} bytes) was not saved: {error}.", **source.context()
+            ) from error
+        if not is_usual and ending not in self._rare:
+            self._rare.add(ending)
+            logger.warning("%s is of a rare kind and was saved as .%s, unchecked (%s)", stem, ending, said or "no type")
+        return ending
 
-    def _refuse_strange(self, url: str, source: _Source) -> None:
-        scheme, _, rest = url.partition("://")
-        host = rest.split("/")[0].rsplit("@")[-1].rsplit(":", 1)[0].strip("[]")
-        if scheme == "https" or (scheme == "http" and is_this_machine(host)):
-            return
-        if scheme == "http" and source.allow_insecure:
-            return
+
+def _next_hop(answer: aiohttp.ClientResponse, url: URL, source: _Source) -> URL:
+    """Where the storage redirects to, if that may be fetched."""
+    location = answer.headers.get("Location")
+    if location is None:
         raise DownloadError(
-            f"The provider gave an output url that is not https ({scheme}://{host}); it was not fetched.",
-            action=Action.GIVE_UP,
+            f"The storage redirects (HTTP {answer.status}) and does not say where to.",
+            status=answer.status,
             **source.context(),
         )
+    try:
+        return source.policy.url(location, url)
+    except Refused as error:
+        raise _refused(f"The storage redirects (HTTP {answer.status}) to an address", error, source) from error
+
+
+def _refused(what: str, error: Refused, source: _Source) -> DownloadError:
+    return DownloadError(f"{what} that {error}; it was not fetched.", action=Action.GIVE_UP, **source.context())
+
+
+@contextmanager
+def _typed(what: str, done: str, source: _Source) -> Iterator[None]:
+    """Whatever happens in here is told as an error of ours."""
+    try:
+        yield
+    except AiogenError:
+        raise
+    except OSError as error:
+        raise DownloadError(f"{what} cannot be {done}: {error.strerror or error}.", **source.context()) from error
+    except Exception as error:
+        raise DownloadError(
+            f"{what} could not be {done}: {type(error).__name__}: {error}.", **source.context()
+        ) from error
+
+
+@attrs.define
+class _Appearing:
+    """How long to wait for a file that the storage does not know yet."""
+
+    _now: Callable[[], float]
+    _since: float | None = None
+    _times: int = 0
+
+    def wait(self) -> float | None:
+        """Seconds until it is asked for again; None if that has been long enough."""
+        self._since = self._now() if self._since is None else self._since
+        self._times += 1
+        wait = min(0.5 * 1.5**self._times, 5.0)
+        return wait if self._now() + wait - self._since <= _APPEARS_WITHIN else None
 
 
 class _Source:
     """The outputs of one generation; expired urls are asked for anew once, for all of its outputs together."""
 
-    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, allow_insecure: bool) -> None:
+    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, policy: FilePolicy) -> None:
         self.generation = generation
-        self.allow_insecure = allow_insecure
+        self.policy = policy
         self.turn = turn
         """Waits for room in the account's budget: vendors do not say whether their storage counts, so it does."""
         self._refresh = refresh
@@ -319,62 +389,3 @@ class _Source:
                     **self.context(),
                 )
             self.generation = attrs.evolve(self.generation, outputs=fresh.outputs)
-
-
-def file_stem(generation: Generation, index: int) -> str:
-    """The name of an output's file without its extension: connection, the vendor's id, index."""
-    name = f"{generation.connection}-{generation.provider_id}"
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
-    # Two ids that differ only in what a file name cannot hold must not share a file.
-    mark = "" if safe == name else "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{safe}{mark}-{index}"
-
-
-async def _open_part(directory: Path, stem: str) -> tuple[BinaryIO, str]:
-    """A temporary file beside the one it will become.  Whoever is cancelled meanwhile leaves none behind."""
-
-    def make() -> tuple[BinaryIO, str]:
-        descriptor, name = tempfile.mkstemp(".part", f".{stem}-", directory)
-        return os.fdopen(descriptor, "w+b"), name
-
-    def drop(made: asyncio.Future[tuple[BinaryIO, str]]) -> None:
-        if not made.cancelled() and made.exception() is None:
-            asyncio.get_running_loop().run_in_executor(None, _discard, *made.result())
-
-    making = asyncio.ensure_future(asyncio.to_thread(make))
-    try:
-        return await asyncio.shield(making)
-    except asyncio.CancelledError:
-        making.add_done_callback(drop)
-        raise
-
-
-def _discard(file: BinaryIO, name: str) -> None:
-    with suppress(OSError):  # a full disk does not take what was not written yet
-        file.close()
-    with suppress(OSError):
-        os.unlink(name)
-
-
-def _is_folder(directory: Path) -> bool:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
-    return True
-
-
-def _existing(directory: Path, stem: str) -> Path | None:
-    for extension in (*EXTENSIONS.values(), "bin"):
-        path = directory / f"{stem}.{extension}"
-        if path.exists():
-            return path
-    return None
-
-
-def _commit(file: BinaryIO, name: str, path: Path) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-    os.chmod(name, 0o644)  # mkstemp makes it private; a picture is an ordinary file
-    os.replace(name, path)

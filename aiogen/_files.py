@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from aiogen._references import Reference
+from aiogen._threads import Threads
 from aiogen._wire import Submission
 from aiogen.errors import InputError
 from aiogen.providers.base import Provider
@@ -29,18 +29,18 @@ def _read(path: Path, limit: int) -> bytes:
         ) from None
 
 
-async def load(references: Iterable[Reference], limit: int) -> dict[Path, Reference]:
+async def load(references: Iterable[Reference], limit: int, threads: Threads) -> dict[Path, Reference]:
     """The local files among the references, read: path to a reference that holds its bytes.
 
     Raises:
         InputError: a file cannot be read, is larger than `limit` bytes, or is no known image type.
     """
     paths = list(dict.fromkeys(r.path for r in references if r.path is not None))
-    contents = [await asyncio.to_thread(_read, path, limit) for path in paths]
+    contents = [await threads.run(_read, path, limit) for path in paths]
     return {path: Reference(data=data) for path, data in zip(paths, contents, strict=True)}
 
 
-async def encode(provider: Provider, request: Any) -> Submission:
+async def encode(provider: Provider, request: Any, threads: Threads) -> Submission:
     """What the create will say, with local files read and images written as the vendor wants them.
 
     Raises:
@@ -48,7 +48,7 @@ async def encode(provider: Provider, request: Any) -> Submission:
     """
     references = list(request.references())
     if any(r.path is not None for r in references):
-        request = request.with_files(await load(references, provider.max_reference_bytes))
+        request = request.with_files(await load(references, provider.max_reference_bytes, threads))
     if any(r.data is not None or r.path is not None for r in references):
-        return await asyncio.to_thread(provider.encode, request)  # base64 of megabytes would hold up the loop
+        return await threads.run(provider.encode, request)  # base64 of megabytes would hold up the loop
     return provider.encode(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SNIFF_BYTES = 32
 """So many leading bytes are enough for `sniff`."""
 
@@ -47,3 +49,118 @@ def sniff(head: bytes) -> str | None:
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "video/webm"
     return None
+
+
+HEAD_BYTES = 1024
+"""So many leading bytes are enough for `recognise`; an SVG may begin with comments."""
+
+OTHER_EXTENSIONS = {
+    "image/svg+xml": "svg",
+    "image/tiff": "tif",
+    "image/bmp": "bmp",
+    "image/jxl": "jxl",
+    "image/jp2": "jp2",
+    "image/vnd.adobe.photoshop": "psd",
+    "model/gltf-binary": "glb",
+    "application/zip": "zip",
+    "application/pdf": "pdf",
+    "application/postscript": "eps",
+}
+"""Media type to file extension, for what `recognise` can tell beside `sniff`: no vendor documents these."""
+
+_SVG = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*"
+    rb"(<!DOCTYPE\s+svg\b[^>\[]*(\[.*?\]\s*)?>\s*)?(<!--.*?-->\s*)*<(svg:)?svg[\s>/]",
+    re.DOTALL | re.IGNORECASE,
+)
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*([<{\[]|\Z)")
+"""How a page, an error in XML or JSON, and nothing at all begin."""
+
+
+def recognise(head: bytes) -> str | None:
+    """The media type that the first `HEAD_BYTES` bytes show: what `sniff` tells, and some that are worth keeping.
+
+    >>> recognise(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), recognise(b"<html><svg/></html>")
+    ('image/svg+xml', None)
+    """
+    if (found := sniff(head)) is not None:
+        return found
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return "image/tiff"
+    if head.startswith(b"BM") and head[6:10] == bytes(4):  # reserved, always zero
+        return "image/bmp"
+    if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")):
+        return "image/jxl"
+    if head.startswith((b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
+        return "image/jp2"
+    if head.startswith(b"8BPS\x00"):
+        return "image/vnd.adobe.photoshop"
+    if head.startswith(b"glTF") and head[4:8] in (b"\x01\x00\x00\x00", b"\x02\x00\x00\x00"):
+        return "model/gltf-binary"
+    if head.startswith(b"PK\x03\x04"):
+        return "application/zip"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "application/postscript"
+    return "image/svg+xml" if _SVG.match(head) else None
+
+
+def is_page(head: bytes) -> bool:
+    """Whether the bytes begin as a web page or an error text does, or there are none."""
+    return recognise(head) is None and _PAGE.match(head) is not None
+
+
+def extension_of(media_type: str) -> str | None:
+    """The ending for a file of that media type; for a picture or film of a new kind the last word of its name.
+
+    >>> extension_of("image/png"), extension_of("image/x-new"), extension_of("text/html")
+    ('png', 'new', None)
+    """
+    known = EXTENSIONS.get(media_type) or OTHER_EXTENSIONS.get(media_type)
+    if known is not None:
+        return known
+    new = re.fullmatch(r"(?:image|video)/(?:[a-z0-9.-]*[.-])?([a-z0-9]{1,12})(?:\+[a-z]+)?", media_type)
+    return new[1] if new is not None else None
+
+
+_SPELLINGS = frozenset(
+    {
+        "image/jpg", "image/pjpeg", "image/x-jpeg", "image/x-png", "image/apng", "image/x-gif", "image/x-webp",
+        "image/heif", "image/exr", "image/svg", "image/tif", "image/x-tiff", "image/x-bmp", "image/x-ms-bmp",
+        "image/psd", "image/x-psd", "image/x-photoshop", "video/x-m4v", "video/x-quicktime",
+    }
+)  # fmt: skip
+"""Other names of kinds that `recognise` can tell."""
+
+
+class Unfit(Exception):
+    """What came is not what was promised; says what it is."""
+
+
+def ending_for(head: bytes, said: str, kind: str) -> tuple[str, bool]:
+    """The ending for a file that came whole, and whether vendors are known to give that kind.
+
+    The bytes say what it is, whatever the storage calls it.  A picture or film that is announced as something new is
+    kept; a page or an error text is not.
+
+    Args:
+        head: its first `HEAD_BYTES` bytes.
+        said: the media type that the storage gave, in lower case, without parameters.
+        kind: what the provider promised: "image", "video", or something newer.
+
+    Raises:
+        Unfit: it is no picture or film, though one was promised; or a web page.
+    """
+    found = recognise(head)
+    if kind not in ("image", "video"):
+        if said in ("text/html", "application/xhtml+xml") and is_page(head):
+            raise Unfit("it is a web page")
+        return extension_of(found or said) or "bin", True
+    # An EXR may stand beside a film, so any picture or film will do.
+    if found is not None:
+        return extension_of(found) or "bin", found in EXTENSIONS
+    is_told_apart = said in EXTENSIONS or said in OTHER_EXTENSIONS or said in _SPELLINGS
+    if not said.startswith(("image/", "video/")) or is_told_apart or is_page(head):
+        raise Unfit(f"it is no {kind}: {said or 'no content type'} that begins {head[:16]!r}")
+    return extension_of(said) or "bin", False

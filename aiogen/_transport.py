@@ -18,7 +18,9 @@ import attrs
 import backoff
 
 from aiogen._clock import Clock
+from aiogen._guard import GuardedRequest, GuardedResolver
 from aiogen._retry import waits, worth_repeating
+from aiogen._threads import Threads
 from aiogen._wire import Exchange, Request, Response
 from aiogen.errors import AiogenError, ConfigurationError, NetworkError, ProtocolError
 from aiogen.providers.base import Provider
@@ -71,6 +73,8 @@ class Transport:
         self._reads: aiohttp.ClientSession | None = client_session
         self._creates: aiohttp.ClientSession | None = client_session
         self._storage: aiohttp.ClientSession | None = None
+        self.threads = Threads()
+        """For whatever would hold up the event loop."""
         self.sent = 0
         """Requests sent so far."""
 
@@ -190,7 +194,7 @@ class Transport:
         data = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-            data = await _encoded(request.body)
+            data = await self._encoded(request.body)
         self.sent += 1
         context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
         try:
@@ -220,6 +224,12 @@ class Transport:
             received_at=self.clock.wall(),
             request_id=got.get("X-Request-Id") or request_id,
         )
+
+    async def _encoded(self, body: object) -> bytes | io.BytesIO:
+        if _size(body) > _LARGE_BODY:
+            # References in base64: encoding and sending megabytes in one piece would hold up the loop.
+            return io.BytesIO(await self.threads.run(lambda: json.dumps(body).encode()))
+        return json.dumps(body).encode()
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
         length = answer.content_length
@@ -259,11 +269,17 @@ class Transport:
     def storage(self) -> aiohttp.ClientSession:
         """The connections to whoever keeps the files: always our own, for a caller's may carry a key."""
         if self._storage is None:
-            self._storage = self._open(aiohttp.TCPConnector(limit=0))
+            resolver = GuardedResolver(self.threads)
+            connector = aiohttp.TCPConnector(limit=0, resolver=resolver, use_dns_cache=False)
+            self._storage = self._open(connector, GuardedRequest)
         return self._storage
 
-    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    def _open(
+        self, connector: aiohttp.TCPConnector, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
+    ) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=request_class
+        )
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
@@ -271,19 +287,13 @@ class Transport:
         self._reads = self._creates = self._given
         self._storage = None
         await asyncio.shield(asyncio.gather(*(session.close() for session in opened)))
+        await asyncio.shield(self.threads.close())
 
 
 def _without_key(body: bytes, provider: Provider) -> bytes:
     """A vendor that quotes the key in an answer does not bring it into errors, records or logs."""
     key = provider.api_key.encode()
     return body.replace(key, b"[the key]") if key in body else body
-
-
-async def _encoded(body: object) -> bytes | io.BytesIO:
-    if _size(body) > _LARGE_BODY:
-        # References in base64: encoding and sending megabytes in one piece would hold up the loop.
-        return io.BytesIO(await asyncio.to_thread(lambda: json.dumps(body).encode()))
-    return json.dumps(body).encode()
 
 
 def _size(value: object) -> int:

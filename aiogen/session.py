@@ -240,7 +240,7 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
-        submission = await encode(provider, request)
+        submission = await encode(provider, request, parts.transport.threads)
         generation = Generation(
             id=str(uuid4()),
             provider_id=None,
@@ -588,12 +588,20 @@ class Session:
     ) -> builtins.list[Path]:
         """Save every output of a generation as a file; returns the paths, in the order of the outputs.
 
-        Names are `<connection>-<provider id>-<index>.<extension>`.  A file that is already there is kept, and
-        nothing is fetched for it, unless `overwrite`.
+        Names are `<connection>-<provider id>-<index>.<extension>`; very long ids are shortened.  A file that is already
+        there is kept, and nothing is fetched for it, unless `overwrite`; an empty one, or a link, is replaced.  New
+        files have the permissions that the process's umask leaves.
+
+        A file gets its name only when it is whole: all bytes that were announced, of one and the same file, and for
+        PNG, JPEG, WebP and GIF up to the end of the picture.  An expired url is asked for again at the provider, and a
+        file that its storage does not have yet (403, 404, 409) is waited for up to 30 seconds.
+
+        Files are fetched over https from public addresses.  Those of a provider whose `base_url` is on this machine or
+        in a private network may be there as well.
 
         Raises:
-            InputError: the generation is not completed.
-            DownloadError: the bytes could not be had, or are not what they should be.
+            InputError: the generation is not completed, or a file is where the folder should be.
+            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
         """
         parts = self._open()
         if isinstance(generation, Job):

@@ -11,8 +11,9 @@ from typing import Any
 
 import attrs
 from aiohttp import web
+from pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+PNG = png(256)
 USER = "3f1c3a3e-0000-4000-8000-000000000001"
 
 CREATE, READ, FILE = "create", "read", "file"

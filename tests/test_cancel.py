@@ -23,6 +23,7 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import web
+from pictures import png
 from serving import luma, serving
 
 import aiogen
@@ -36,7 +37,7 @@ pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 
 MODEL = "luma/uni-1"
 WIDE = {"requests_per_minute": 100_000, "creates_per_minute": 1000, "max_active": 100}
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+PNG = png(2000)
 ELSEWHERE = "made elsewhere"
 MOST = 2000
 """Steps; what takes more than that hangs."""

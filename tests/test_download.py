@@ -11,13 +11,14 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import web
+from pictures import png
 from serving import ID, KEY, body, luma, serving
 
 import aiogen
 from aiogen import Action, Generation, Output, State
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+PNG = png(10_000)
 
 
 def generation(url: str, kind: str = "image", **more: Any) -> Generation:
@@ -138,11 +139,13 @@ async def test_an_expired_url_is_asked_for_anew(tmp_path: Path) -> None:
 
 
 async def test_a_storage_that_refuses_the_fresh_url_too(tmp_path: Path) -> None:
-    """Once per expiry is enough; nothing is left behind."""
+    """The provider is asked once per expiry; the storage for half a minute, and nothing is left behind."""
     storage = Storage(403)
+    began = asyncio.get_running_loop().time()
     with pytest.raises(aiogen.DownloadError, match="refuses a fresh url as well") as caught:
         await save(storage, tmp_path)
-    assert len(storage.seen) == 2
+    assert {request.path for request in storage.seen[1:]} == {"/fresh-1.png"}
+    assert 20.0 < asyncio.get_running_loop().time() - began < 31.0
     assert (caught.value.status, caught.value.provider_id) == (403, ID)
     assert list(tmp_path.iterdir()) == []
 
@@ -198,8 +201,11 @@ def said(content_type: str, content: bytes) -> Callable[[web.Request], web.Respo
     ("answer", "what"),
     [
         (said("image/png", b"<html>sorry</html>"), "is no image"),
-        (said("text/html", PNG), "which is no image"),
-        (said("image/png", b""), "is no image"),
+        (said("text/html", b"<html>sorry</html>"), "is no image"),
+        (said("image/png", b"Access denied"), "is no image"),
+        (said("image/x-new", b'{"error": "no such key"}'), "is no image"),
+        (said("application/octet-stream", bytes(range(100))), "is no image"),
+        (said("image/png", b""), "empty file"),
         (404, "HTTP 404"),
         (redirect("/again"), "redirects without end"),
     ],
@@ -230,10 +236,14 @@ async def iterate() -> Any:
 
 
 async def test_unknown_kinds_are_taken_as_they_come(tmp_path: Path) -> None:
-    """What this version does not know is saved under its content type, or as .bin."""
-    async with serving(Storage(said("model/gltf-binary", b"glTF"))) as url, aiogen.Session([luma(url)]) as session:
-        (path,) = await session.download(generation(f"{url}/a", kind="mesh"), tmp_path)
-    assert path.name.endswith(".bin")
+    """What this version does not know is saved by what it is called, or as .bin; a web page is not."""
+    for called, ending in (("model/gltf-binary", ".glb"), ("model/x-y", ".bin")):
+        async with serving(Storage(said(called, b"abcd"))) as url, aiogen.Session([luma(url)]) as session:
+            (path,) = await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / ending)
+        assert path.suffix == ending
+    async with serving(Storage(said("text/html", b"<html>"))) as url, aiogen.Session([luma(url)]) as session:
+        with pytest.raises(aiogen.DownloadError, match="web page"):
+            await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / "page")
     async with serving(Storage(said("model/gltf-binary", b""))) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match="empty file"):
             await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / "other")
@@ -261,7 +271,13 @@ async def test_downloads_are_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://192.0.2.1/a.png", "ftp://storage.example/a.png", "file:///etc/passwd", "http://user@192.0.2.1:80/a"]
+    "url",
+    [
+        "http://192.0.2.1/a.png",
+        "ftp://storage.example/a.png",
+        "file:///etc/passwd",
+        "http://files.example?@127.0.0.1/a",
+    ],
 )
 async def test_strange_urls_are_not_fetched(tmp_path: Path, url: str) -> None:
     """Only https, or plain http on this machine."""
@@ -293,7 +309,7 @@ async def test_a_disk_that_does_not_take_it(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aiogen._download.os.fsync", full)
+    monkeypatch.setattr("aiogen._saving.os.fsync", full)
     with pytest.raises(aiogen.DownloadError, match="No space left on device"):
         await save(Storage(), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -311,7 +327,7 @@ async def test_a_disk_that_does_not_even_take_the_rest(tmp_path: Path, monkeypat
                 super().close()
                 raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aiogen._download.os.fdopen", lambda number, _: Full(io.FileIO(number, "w+")))
+    monkeypatch.setattr("aiogen._saving.os.fdopen", lambda number, _: Full(io.FileIO(number, "w+")))
     with pytest.raises(aiogen.DownloadError, match="No space left on device"):
         await save(Storage(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -188,13 +188,14 @@ async def test_leonardos_nsfw_policy(policy: Any, flagged: str, expected: int | 
 
 
 @pytest.mark.parametrize(
-    "faults", ["403", "500*2", "cut@700", "cut-before", "wrong-type", "html", "empty", "hang", "slow@5", "404"]
+    "faults",
+    ["403", "500*2", "cut@700", "cut-before", "wrong-type", "html", "empty", "hang", "slow@5", "404*3", "404*", "410*"],
 )
 async def test_downloads(tmp_path: Path, faults: str) -> None:
     """What passes is saved whole; what does not is an error, and leaves nothing."""
     async with Sandbox() as box, aiogen.Session(connections(box)) as session:
         generation = await session.generate("luma/uni-1", f"a boat [[download={faults}]]")
-        if faults in ("wrong-type", "html", "empty", "404"):
+        if faults in ("html", "empty", "404*", "410*"):
             with pytest.raises(aiogen.DownloadError):
                 await session.download(generation, tmp_path)
             assert list(tmp_path.iterdir()) == []

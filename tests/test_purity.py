@@ -15,17 +15,20 @@ PACKAGE = Path(aiogen.__file__).parent
 IMPURE = {"asyncio", "aiohttp", "time", "random"}
 
 PURE = (
-    "aiogen._agenda", "aiogen._candidates", "aiogen._connections", "aiogen._convert", "aiogen._curves",
-    "aiogen._durations", "aiogen._line", "aiogen._listing", "aiogen._media", "aiogen._outcomes", "aiogen._pages",
-    "aiogen._phases", "aiogen._plan", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._shapes",
-    "aiogen._share", "aiogen._states", "aiogen._window", "aiogen._wire", "aiogen.errors", "aiogen.models",
-    "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo", "aiogen.providers.luma",
-    "aiogen.stores._rows", "aiogen.stores._schema",
+    "aiogen._address", "aiogen._agenda", "aiogen._candidates", "aiogen._connections", "aiogen._convert",
+    "aiogen._curves", "aiogen._durations", "aiogen._entity", "aiogen._expiry", "aiogen._line", "aiogen._listing",
+    "aiogen._media", "aiogen._outcomes", "aiogen._pages", "aiogen._phases", "aiogen._plan", "aiogen._references",
+    "aiogen._retry", "aiogen._schedule", "aiogen._shapes", "aiogen._share", "aiogen._states", "aiogen._whole",
+    "aiogen._window", "aiogen._wire", "aiogen.errors", "aiogen.models", "aiogen.providers", "aiogen.providers.base",
+    "aiogen.providers.leonardo", "aiogen.providers.luma", "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.
 LAYERS = (
-    ("aiogen.models", "aiogen.errors", "aiogen._media", "aiogen._shapes"),
+    (
+        "aiogen.models", "aiogen.errors", "aiogen._address", "aiogen._entity", "aiogen._expiry", "aiogen._media",
+        "aiogen._shapes", "aiogen._whole",
+    ),
     ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
     ("aiogen._curves", "aiogen._plan"),
     ("aiogen._durations", "aiogen._phases"),
@@ -182,9 +185,9 @@ def test_only_the_command_line_knows_the_sandbox(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_one_file_sends(name: str) -> None:
-    """Below the session aiohttp is imported by the transport and the download alone."""
+    """Below the session aiohttp is imported by the transport, the download and what guards its connections alone."""
     if layer_of(name) <= layer_of("aiogen._transport") and "aiohttp" in imported(name):
-        assert name in ("aiogen._transport", "aiogen._download")
+        assert name in ("aiogen._transport", "aiogen._download", "aiogen._guard")
 
 
 def test_the_retrying_library_is_imported_once() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from pictures import png
 from serving import ID, KEY, Vendor, body, done, luma, serving
 
 import aiogen
@@ -564,7 +565,7 @@ async def test_a_callers_key_does_not_go_to_the_storage(tmp_path: Path) -> None:
 
     async def storage(request: aiohttp.web.Request) -> aiohttp.web.Response:
         seen.append(dict(request.headers))
-        return aiohttp.web.Response(body=b"\x89PNG\r\n\x1a\n" + bytes(50), content_type="image/png")
+        return aiohttp.web.Response(body=png(), content_type="image/png")
 
     async with serving(storage) as files, serving(Vendor(reads=[(200, done(f"{files}/a.png"))])) as url:
         async with aiohttp.ClientSession(headers={"Authorization": "Bearer mine"}) as mine:

@@ -26,6 +26,7 @@ from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_lef
 import aiogen
 from aiogen._files import load
 from aiogen._references import Reference
+from aiogen._threads import Threads
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.no_cover  # what is planted has no source
@@ -90,10 +91,12 @@ async def test_files_read_on_the_loop_are_reported(
 
     reference = Reference(path=tmp_path / "picture.png")
     (tmp_path / "picture.png").write_bytes(PICTURE)
-    assert await load([reference], 100)
-    monkeypatch.setattr(asyncio, "to_thread", here)
+    threads = Threads()
+    assert await load([reference], 100, threads)
+    monkeypatch.setattr(threads, "run", here)
     with reported(blocking_calls, "os.stat"), pytest.raises(BlockingError):
-        await load([reference], 100)
+        await load([reference], 100, threads)
+    await threads.close()
 
 
 async def test_what_aiogen_outlives_is_reported_too(blocking_calls: list[str]) -> None:

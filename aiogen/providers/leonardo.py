@@ -19,6 +19,7 @@ from uuid import UUID
 import attrs
 
 from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
+from aiogen._expiry import url_expiry
 from aiogen._wire import (
     Accepted,
     Deleted,
@@ -542,7 +543,11 @@ def _cost(job: Mapping[str, Any]) -> Cost | None:
 def _outputs(image: _Image, raw: Mapping[str, Any]) -> list[Output]:
     """For a video `motionMP4URL` is the film and `url` its poster."""
     url, kind = (image.motionMP4URL, "video") if image.motionMP4URL else (image.url, "image")
-    return [Output(kind=kind, url=url, provider_id=image.id, nsfw=_flag(image.nsfw), raw=raw)] if url else []
+    if not url:
+        return []
+    # Leonardo's own do not expire; one that is signed says when it does.
+    expires_at = url_expiry(url)
+    return [Output(kind=kind, url=url, expires_at=expires_at, provider_id=image.id, nsfw=_flag(image.nsfw), raw=raw)]
 
 
 def _flag(value: object) -> bool | None:

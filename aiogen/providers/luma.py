@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import attrs
 
 from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
+from aiogen._expiry import url_expiry
 from aiogen._references import Reference
 from aiogen._wire import (
     Accepted,
@@ -392,11 +393,16 @@ def _name(response: Response) -> str | None:
 
 
 def _outputs(listed: Any, received_at: float) -> tuple[Output, ...]:
-    # FAQ: presigned for one hour, and every read mints a new one.
-    expires_at = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
+    # FAQ: presigned for one hour, and every read mints a new one.  What the url says is nearer to the truth.
+    an_hour = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
     found = ((item, read_part(_Output, item)) for item in objects_in(listed))
     return tuple(
-        Output(kind=output.type or "image", url=output.url, expires_at=expires_at, raw=item)
+        Output(
+            kind=output.type or "image",
+            url=output.url,
+            expires_at=url_expiry(output.url, received_at) or an_hour,
+            raw=item,
+        )
         for item, output in found
         if output.url
     )

@@ -133,12 +133,12 @@ def test_a_wrong_key_is_code_3(aiogen, vendors, monkeypatch) -> None:
 
 
 def test_an_image_that_cannot_be_had_is_code_5_and_keeps_its_address(aiogen, vendors, tmp_path: Path) -> None:
-    said = aiogen("generate", "luma/uni-1", "a boat [[download=404]]", "--json", "--out", tmp_path)
+    said = aiogen("generate", "luma/uni-1", "a boat [[download=410*]]", "--json", "--out", tmp_path)
     [record] = said.records
     assert said.code == 5
     assert (record["state"], record["files"], record["failure_code"]) == ("completed", [], None)
     assert record["outputs"]
-    assert "HTTP 404" in said.err
+    assert "HTTP 410" in said.err
 
 
 def test_a_folder_that_cannot_be_is_found_out_before_anything_is_paid_for(aiogen, vendors, tmp_path: Path) -> None:

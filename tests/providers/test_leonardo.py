@@ -491,6 +491,13 @@ def test_complete() -> None:
     assert {(output.kind, output.nsfw, output.expires_at) for output in snapshot.outputs} == {("image", False, None)}
 
 
+def test_a_signed_url_says_when_it_expires() -> None:
+    """Leonardo's own do not expire; whatever is signed does."""
+    images = [{**image, "url": f"{image['url']}?Expires=1767225600&Signature=a"} for image in row()["generated_images"]]
+    outputs = reading_of(generated_images=images).outputs
+    assert {output.expires_at for output in outputs} == {datetime(2026, 1, 1, tzinfo=UTC)}
+
+
 @pytest.mark.parametrize("word", ["COMPLETED", "complete", "Completed"])
 def test_complete_in_other_words(word: str) -> None:
     """The word of other calls of this API, and another case, mean the same."""

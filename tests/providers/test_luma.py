@@ -448,6 +448,14 @@ def test_completed() -> None:
     assert output.raw == sample_body("luma/completed_image")["output"][0]
 
 
+def test_the_url_knows_better_when_it_expires() -> None:
+    """An hour is what the documents say; a url of six minutes lives six minutes."""
+    url = "https://storage.example/a.png?X-Amz-Date=20260408T120000Z&X-Amz-Expires=360&X-Amz-Signature=ab"
+    document = {**sample_body("luma/completed_image"), "output": [{"type": "image", "url": url}]}
+    (output,) = reading(answer(document)).outputs
+    assert output.expires_at == datetime(2026, 4, 8, 12, 6, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "outputs"),
     [("completed_image_edit", "image_edit", ["image"]), ("completed_video", "video", ["video"])],
