@@ -84,8 +84,8 @@ def proxy_at(address: str, source: str) -> Proxy:
     scheme, host, port, authorization = _parts(address)
     if scheme not in ("http", "https") or not can_be_host(host):
         raise ConfigurationError(
-            f"{source} names no proxy that can be used ({scheme}://{host}): it has to be the address of an http or https "
-            "proxy, such as http://proxy:3128.",
+            f"{source} names no proxy that can be used ({scheme}://{host}): it has to be the address of an http or "
+            "https proxy, such as http://proxy:3128.",
             action=None,
         )
     where = f"[{host}]" if ":" in host else host

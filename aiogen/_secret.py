@@ -1,4 +1,4 @@
-"""A key that does not show itself: not by `repr`, in tracebacks with locals, by `pickle`, `copy` or `attrs.asdict`.  Pure.
+"""A key that does not show itself: not by `repr`, in tracebacks with locals, by `pickle` or `attrs.asdict`.  Pure.
 
 Error reporters print the locals of every frame of a traceback, shortened, taken apart or pickled; what they print here
 is a mask.
