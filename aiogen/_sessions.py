@@ -29,30 +29,38 @@ _numbers = itertools.count(1)
 
 
 def own(
-    connector: aiohttp.BaseConnector, way: Way | None, traces: Sequence[aiohttp.TraceConfig] = ()
+    connector: aiohttp.BaseConnector,
+    way: Way | None,
+    *,
+    traces: Sequence[aiohttp.TraceConfig] = (),
+    request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest,
 ) -> aiohttp.ClientSession:
     """A session over a connector of ours, which is closed with it."""
-    return _opened(connector, True, way, traces, alone=False)
+    return _opened(connector, True, _routed(request_class, way, alone=False), traces)
 
 
 def over(
-    given: aiohttp.ClientSession, way: Way | None, traces: Sequence[aiohttp.TraceConfig] = (), *, alone: bool = False
+    given: aiohttp.ClientSession,
+    way: Way | None,
+    *,
+    traces: Sequence[aiohttp.TraceConfig] = (),
+    request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest,
+    alone: bool = False,
 ) -> aiohttp.ClientSession:
     """A session of ours over the caller's connector, which stays open.
 
     `alone`: each request has a connection of its own, as far as the connector honours the key it is asked by.
     """
     assert given.connector is not None
-    return _opened(given.connector, False, way, [*traces, *given.trace_configs], alone=alone)
+    request_class = _routed(request_class, way, alone=alone)
+    return _opened(given.connector, False, request_class, [*traces, *given.trace_configs])
 
 
 def _opened(
     connector: aiohttp.BaseConnector,
     is_ours: bool,
-    way: Way | None,
+    request_class: type[aiohttp.ClientRequest],
     traces: Sequence[aiohttp.TraceConfig],
-    *,
-    alone: bool,
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
@@ -60,7 +68,7 @@ def _opened(
         cookie_jar=aiohttp.DummyCookieJar(),
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_LINE,
-        request_class=_request_class(way, alone),
+        request_class=request_class,
         trace_configs=list(traces),
     )
 
@@ -123,12 +131,12 @@ def way_of(given: aiohttp.ClientSession, argument: str) -> Way | None:
     return lambda url: proxy
 
 
-def _request_class(way: Way | None, alone: bool) -> type[aiohttp.ClientRequest]:
-    """The class of requests that go this way.  Made anew for each hop of a redirect, so each hop goes its own way."""
+def _routed(base: type[aiohttp.ClientRequest], way: Way | None, *, alone: bool) -> type[aiohttp.ClientRequest]:
+    """The class of requests that go this way; each hop of a redirect is a request, and goes its own way."""
     if way is None and not alone:
-        return aiohttp.ClientRequest
+        return base
 
-    class Request(aiohttp.ClientRequest):
+    class Request(base):  # type: ignore[valid-type, misc]
         def __init__(self, method: str, url: URL, **options: Any) -> None:
             headers = options["headers"] = CIMultiDict(options.get("headers") or ())
             proxy = way(url) if way is not None else None
@@ -154,6 +162,7 @@ def _request_class(way: Way | None, alone: bool) -> type[aiohttp.ClientRequest]:
         def send(self, conn: Any) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
             if alone and conn.protocol is not None:
                 conn.protocol.force_close()  # whatever the server says: nobody asks by this key again
-            return super().send(conn)
+            sent: Coroutine[Any, Any, aiohttp.ClientResponse] = super().send(conn)
+            return sent
 
     return Request

@@ -279,10 +279,10 @@ class Transport:
         if self._creates is None:
             if given is None:
                 connector = aiohttp.TCPConnector(limit=0, force_close=True)
-                self._creates = sessions.own(connector, sessions.way_of_environment(), [departures()])
+                self._creates = sessions.own(connector, sessions.way_of_environment(), traces=[departures()])
             else:
                 way = sessions.way_of(given, "client_session")
-                self._creates = sessions.over(given, way, [departures()], alone=True)
+                self._creates = sessions.over(given, way, traces=[departures()], alone=True)
         return self._creates
 
     @property
