@@ -23,6 +23,8 @@ from aiogen._wire import Response
 
 _FRAGMENT = 12
 """Characters of a key in a row that a message cut off in its middle may still show."""
+_LONGEST_TEXT = 64 * 1024
+"""Characters that are looked through for where the key stands; of a longer text nothing is kept."""
 _ROUNDS = 3
 """How often what is encoded may be encoded again: JSON inside a string of JSON, `%252D`."""
 _BLANKS = b" \t\r\n\v\f\0"
@@ -31,7 +33,7 @@ _LOWER = bytes(range(256)).lower()
 _NAMED = {c: sorted(name for name, stands_for in html5.items() if stands_for == c) for c in map(chr, range(33, 127))}
 """How HTML calls the characters that a key may have: `amp`, `amp;`, `sol;`."""
 _ENTITY = re.compile(f"&(?:#|{'|'.join(name for names in _NAMED.values() for name in names)})".encode())
-_BETWEEN = r"(?:[\s\0]|\\+[nrtvf])*"
+_BETWEEN = r"(?:[\s\0]|\\{1,8}[nrtvf]){0,8}"
 """What may stand between two characters of a key that was broken into lines."""
 
 
@@ -70,6 +72,8 @@ def redacted_text(secret: Secret, text: str) -> str:
     """The text without the key; all of it is masked where the key is in it in a way that cannot be cut out."""
     if not found(secret, text.encode("utf-8", "surrogatepass")):
         return text
+    if len(text) > _LONGEST_TEXT:
+        return MASK
     clean = _pattern(secret).sub(MASK, text)
     return MASK if found(secret, clean.encode("utf-8", "surrogatepass")) else clean
 
@@ -77,12 +81,19 @@ def redacted_text(secret: Secret, text: str) -> str:
 def redacted_message(secret: Secret, text: str) -> str:
     """The text of an exception without the key, nor the part of it that was left where the text was cut off."""
     text = redacted_text(secret, text)
-    key = secret.text
-    parts = {str.__getitem__(key, slice(i, i + _FRAGMENT)) for i in range(len(key) - _FRAGMENT + 1)}
-    hits = [i for i in range(len(text)) if text[i : i + _FRAGMENT] in parts]
-    for i in reversed(hits):  # those that overlap melt into one
-        text = text[:i] + MASK + text[i + _FRAGMENT :].removeprefix(MASK[1:] if i + 1 in hits else "")
-    return text
+    key = str(secret.text)
+    fragments = {key[i : i + _FRAGMENT] for i in range(len(key) - _FRAGMENT + 1)}
+    kept, begin, i = [], 0, 0
+    while i <= len(text) - _FRAGMENT:
+        end = i
+        while text[end : end + _FRAGMENT] in fragments:
+            end += 1
+        if end > i:
+            kept += [text[begin:i], MASK]
+            begin = i = end - 1 + _FRAGMENT
+        else:
+            i += 1
+    return "".join([*kept, text[begin:]])
 
 
 def found(secret: Secret, text: bytes) -> bool:
@@ -148,7 +159,11 @@ def _without(secret: Secret, value: Any) -> Any:
 def _probes(secret: Secret) -> tuple[bytes, ...]:
     """What the key looks like in text without blanks and in lower case."""
     key = secret.text.encode()
-    forms = [key, key.hex().encode(), *_base64(key)]
+    # A key may itself hold what looks like an escape, which is undone with those around it.
+    undone = [key]
+    while (further := _decoded(undone[-1])) != undone[-1]:
+        undone.append(further)
+    forms = [key.hex().encode(), *_base64(key), *(form for form in undone if len(form) >= SHORTEST)]
     return tuple(dict.fromkeys(form.lower() for form in forms))
 
 
@@ -171,11 +186,14 @@ def _pattern(secret: Secret) -> re.Pattern[str]:
     written = _BETWEEN.join(_written(c) for c in str.__str__(key))
     cores = "|".join(re.escape(core.decode()) for core in _base64(key.encode()))
     spread = _BETWEEN.join(key.encode().hex())
-    return re.compile(rf"{written}|[A-Za-z0-9+/_-]*(?:{cores})[A-Za-z0-9+/_-]*=*|{spread}", re.IGNORECASE)
+    word = "(?:[A-Za-z0-9+/_-]|%2[BF])*"
+    return re.compile(rf"{written}|(?<![A-Za-z0-9+/_%-]){word}(?:{cores}){word}(?:=|%3D)*|{spread}", re.IGNORECASE)
 
 
 def _written(c: str) -> str:
     """One character as it is, and as JSON, a url, HTML and Python write it."""
     number = ord(c)
-    entities = "|".join([f"#0*{number};?", f"#x0*{number:x};?", *sorted(_NAMED[c], key=len, reverse=True)])
-    return rf"(?:\\*{re.escape(c)}|%(?:25)*{number:02x}|\\+u00{number:02x}|\\+x{number:02x}|&(?:amp;)*(?:{entities}))"
+    entities = "|".join([f"#0{{0,6}}{number};?", f"#x0{{0,6}}{number:x};?", *sorted(_NAMED[c], key=len, reverse=True)])
+    code = f"{number:02x}"
+    escapes = rf"\\{{0,8}}{re.escape(c)}|\\{{1,8}}(?:u00|x){code}"
+    return rf"(?:{escapes}|%(?:25){{0,3}}{code}|&(?:amp;){{0,3}}(?:{entities}))"
