@@ -15,7 +15,12 @@ from aiogen._secret import Secret
 from aiogen._wire import Request
 from aiogen.errors import AiogenError, ConfigurationError, NetworkError
 
-_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ServerFingerprintMismatch)
+_NEVER_CONNECTED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+)
 
 
 class Departure:
