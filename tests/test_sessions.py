@@ -27,13 +27,6 @@ FAR = "api.example.invalid"
 FILE = "http://files.example.invalid/picture.png"
 
 
-@pytest.fixture(autouse=True)
-def no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 class Studio(Vendor):
     """API and storage of one host; answers are compressed for those who can read that."""
 
