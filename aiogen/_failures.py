@@ -23,7 +23,7 @@ _NEVER_CONNECTED = (
 )
 
 
-class Departure:
+class SendWatch:
     """Whether a request has begun to leave this machine."""
 
     __slots__ = ("begun",)
@@ -32,21 +32,21 @@ class Departure:
         self.begun = False
 
 
-_departure: ContextVar[Departure | None] = ContextVar("_departure", default=None)
+_watch: ContextVar[SendWatch | None] = ContextVar("aiogen_send_watch", default=None)
 
 
 @contextmanager
-def departing() -> Iterator[Departure]:
-    """Watch the one request that is sent in here, by a session with `departures` among its trace configs."""
-    departure = Departure()
-    token = _departure.set(departure)
+def watching_send() -> Iterator[SendWatch]:
+    """Watch the one request that is sent in here, by a session with `send_trace` among its trace configs."""
+    watch = SendWatch()
+    token = _watch.set(watch)
     try:
-        yield departure
+        yield watch
     finally:
-        _departure.reset(token)
+        _watch.reset(token)
 
 
-def departures() -> aiohttp.TraceConfig:
+def send_trace() -> aiohttp.TraceConfig:
     """Notes the last moment at which nothing of a request was written yet.
 
     aiohttp tells of it just before it hands the headers over, so what fails before that surely was not sent; what fails
@@ -54,8 +54,8 @@ def departures() -> aiohttp.TraceConfig:
     """
 
     async def begins(_: aiohttp.ClientSession, __: SimpleNamespace, ___: aiohttp.TraceRequestHeadersSentParams) -> None:
-        if (departure := _departure.get()) is not None:
-            departure.begun = True
+        if (watch := _watch.get()) is not None:
+            watch.begun = True
 
     config = aiohttp.TraceConfig()
     config.on_request_headers_sent.append(begins)
@@ -67,21 +67,21 @@ def failure(
     request: Request,
     secret: Secret,
     *,
-    departure: Departure | None,
+    watch: SendWatch | None,
     seconds: float,
     context: dict[str, Any],
 ) -> AiogenError:
     """The error to raise for one of aiohttp's, or of whatever it uses.
 
-    `departure`: of a create; a read may be repeated anyway, and is not watched.
+    `watch`: of a create; a read may be repeated anyway, and is not watched.
     `seconds`: that the request was given.
     """
-    unsent = isinstance(error, _NEVER_CONNECTED) or (departure is not None and not departure.begun)
+    unsent = isinstance(error, _NEVER_CONNECTED) or (watch is not None and not watch.begun)
     text, hint, is_configuration = _told(error, request, unsent, seconds)
     message = redacted_message(secret, f"{text} (while trying to {request.verb}).{hint}")
     told: AiogenError
     if is_configuration:
-        told = ConfigurationError(message, action=None, **context)
+        told = ConfigurationError(message, code=None, action=None, **context)
     else:
         told = NetworkError(message, sent=not unsent, **context)
     told.__cause__ = _bare(error, secret)

@@ -86,6 +86,7 @@ def proxy_at(address: str, source: str) -> Proxy:
         raise ConfigurationError(
             f"{source} names no proxy that can be used ({scheme}://{host}): it has to be the address of an http or "
             "https proxy, such as http://proxy:3128.",
+            code=None,
             action=None,
         )
     where = f"[{host}]" if ":" in host else host

@@ -34,9 +34,13 @@ def own(
     *,
     traces: Sequence[aiohttp.TraceConfig] = (),
     request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest,
+    alone: bool = False,
 ) -> aiohttp.ClientSession:
-    """A session over a connector of ours, which is closed with it."""
-    return _opened(connector, True, _routed(request_class, way, alone=False), traces)
+    """A session over a connector of ours, which is closed with it.
+
+    `alone`: each request has a connection of its own, which is closed after it.
+    """
+    return _opened(connector, True, _routed(request_class, way, alone=alone), traces)
 
 
 def over(
@@ -47,10 +51,7 @@ def over(
     request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest,
     alone: bool = False,
 ) -> aiohttp.ClientSession:
-    """A session of ours over the caller's connector, which stays open.
-
-    `alone`: each request has a connection of its own, as far as the connector honours the key it is asked by.
-    """
+    """A session of ours over the caller's connector, which stays open; `alone` as far as it does what `own`'s do."""
     assert given.connector is not None
     request_class = _routed(request_class, way, alone=alone)
     return _opened(given.connector, False, request_class, [*traces, *given.trace_configs])
@@ -69,8 +70,16 @@ def _opened(
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_LINE,
         request_class=request_class,
+        response_class=_Answer,
         trace_configs=list(traces),
     )
+
+
+class _Answer(aiohttp.ClientResponse):
+    """Shows no headers: it stands among the locals of whatever is cancelled, and a vendor may quote the key in them."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status} of {self.host}>"
 
 
 def check_session(given: object, argument: str) -> None:
@@ -82,6 +91,7 @@ def check_session(given: object, argument: str) -> None:
     if not isinstance(given, aiohttp.ClientSession):
         raise ConfigurationError(
             f"{argument}= takes an aiohttp.ClientSession, for its connections are used; not {type(given).__name__}.",
+            code=None,
             action=None,
         )
 
@@ -96,12 +106,14 @@ def check_usable(given: aiohttp.ClientSession, argument: str) -> None:
         raise ConfigurationError(
             f"The aiohttp.ClientSession that was passed as {argument}= is closed; nothing was sent. Keep it open until "
             "the aiogen session is left, or open another of both.",
+            code=None,
             action=None,
         )
     if getattr(given.connector, "_loop", None) not in (None, asyncio.get_running_loop()):
         raise ConfigurationError(
             f"The aiohttp.ClientSession that was passed as {argument}= belongs to another event loop; nothing was "
             "sent. Open it in the loop that the aiogen session runs in.",
+            code=None,
             action=None,
         )
 

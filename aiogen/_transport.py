@@ -19,7 +19,7 @@ import backoff
 
 from aiogen import _sessions as sessions
 from aiogen._clock import Clock
-from aiogen._failures import Departure, departing, departures, failure
+from aiogen._failures import SendWatch, failure, send_trace, watching_send
 from aiogen._redact import redacted
 from aiogen._retry import waits, worth_repeating
 from aiogen._wire import Exchange, Request, Response
@@ -205,9 +205,9 @@ class Transport:
             headers["Content-Type"] = "application/json"
         self.sent += 1
         context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
-        departure: Departure | None = None
+        watch: SendWatch | None = None
         try:
-            with departing() if is_create else nullcontext() as departure:
+            with watching_send() if is_create else nullcontext() as watch:
                 session = self.creates if is_create else self.reads
                 async with session.request(
                     request.method,
@@ -223,9 +223,7 @@ class Transport:
         except AiogenError as error:
             return error.with_traceback(None)
         except Exception as error:
-            told = failure(
-                error, request, provider.secret, departure=departure, seconds=timeout.total or 0.0, context=context
-            )
+            told = failure(error, request, provider.secret, watch=watch, seconds=timeout.total or 0.0, context=context)
             logger.debug("%s %s: %s", request.method, request.url, told)
             return told
         logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
@@ -278,11 +276,13 @@ class Transport:
         given = self._usable(self._given, "client_session")
         if self._creates is None:
             if given is None:
-                connector = aiohttp.TCPConnector(limit=0, force_close=True)
-                self._creates = sessions.own(connector, sessions.way_of_environment(), traces=[departures()])
+                way = sessions.way_of_environment()
+                # A connector that closes by force would ask a proxy to close, too, in the very CONNECT.
+                connector = aiohttp.TCPConnector(limit=0, force_close=way is None)
+                self._creates = sessions.own(connector, way, traces=[send_trace()], alone=way is not None)
             else:
                 way = sessions.way_of(given, "client_session")
-                self._creates = sessions.over(given, way, traces=[departures()], alone=True)
+                self._creates = sessions.over(given, way, traces=[send_trace()], alone=True)
         return self._creates
 
     @property

@@ -16,7 +16,7 @@ from serving import KEY, Vendor, luma, serving
 from yarl import URL
 
 import aiogen
-from aiogen._failures import Departure, departing, departures, failure
+from aiogen._failures import SendWatch, failure, send_trace, watching_send
 from aiogen._secret import Masked, Secret
 from aiogen._wire import Request
 
@@ -28,10 +28,10 @@ ASKED = aiohttp.RequestInfo(URL(REQUEST.url), "POST", HEADERS, URL(REQUEST.url))
 
 
 def told(error: Exception, begun: bool | None) -> Any:
-    departure = None if begun is None else Departure()
-    if departure is not None:
-        departure.begun = bool(begun)
-    return failure(error, REQUEST, Secret(KEY), departure=departure, seconds=12.0, context={"provider": "luma"})
+    watch = None if begun is None else SendWatch()
+    if watch is not None:
+        watch.begun = bool(begun)
+    return failure(error, REQUEST, Secret(KEY), watch=watch, seconds=12.0, context={"provider": "luma"})
 
 
 NEVER_SENT = [
@@ -196,14 +196,14 @@ async def test_a_connection_that_takes_too_long() -> None:
     assert not caught.value.sent
 
 
-async def test_only_what_is_watched_departs() -> None:
+async def test_only_the_request_that_is_watched_leaves_a_mark() -> None:
     """A request that nobody watches leaves no mark, and each one its own."""
-    async with serving(Vendor()) as url, aiohttp.ClientSession(trace_configs=[departures()]) as client:
+    async with serving(Vendor()) as url, aiohttp.ClientSession(trace_configs=[send_trace()]) as client:
         async with client.get(url):
             pass
-        with departing() as first:
+        with watching_send() as first:
             async with client.get(url):
                 pass
-        with departing() as second:
+        with watching_send() as second:
             pass
     assert (first.begun, second.begun) == (True, False)
