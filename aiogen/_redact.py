@@ -38,13 +38,16 @@ _BETWEEN = r"(?:[\s\0]|\\{1,8}[nrtvf]){0,8}"
 
 
 def redacted(secret: Secret, response: Response) -> Response:
-    """The same answer without the key."""
-    body = redacted_body(secret, response.body)
-    headers = redacted_headers(secret, response.headers)
-    if body is response.body and headers is response.headers:
-        return response
-    request_id = None if response.request_id is None else redacted_text(secret, response.request_id)
-    return attrs.evolve(response, body=body, headers=headers, request_id=request_id)
+    """The same answer without the key; the very same if it is not in there."""
+    body = response.body
+    if b"\0" not in body[:4] and not found(secret, b"\1".join((body, _as_bytes(response.headers)))):
+        return response  # one look for all of it, for nearly always that is all
+    return attrs.evolve(
+        response,
+        body=redacted_body(secret, body),
+        headers=redacted_headers(secret, response.headers),
+        request_id=None if response.request_id is None else redacted_text(secret, response.request_id),
+    )
 
 
 def redacted_body(secret: Secret, body: bytes) -> bytes:
@@ -60,7 +63,7 @@ def redacted_body(secret: Secret, body: bytes) -> bytes:
 
 def redacted_headers(secret: Secret, headers: Mapping[str, str]) -> Mapping[str, str]:
     """The headers without the key, by names in lower case; the very same if it is not in there."""
-    if not found(secret, "\1".join([*headers.keys(), *headers.values()]).encode("utf-8", "surrogatepass")):
+    if not found(secret, _as_bytes(headers)):
         return headers
     clean: dict[str, str] = {}
     for name, value in headers.items():
@@ -136,6 +139,10 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
     if number is not None:
         return bytes([int(number, 16)])
     return b"" if match[3] in b"nrtvfb" else match[3]
+
+
+def _as_bytes(headers: Mapping[str, str]) -> bytes:
+    return "\1".join(map("\1".join, headers.items())).encode("utf-8", "surrogatepass")
 
 
 def _as_utf8(body: bytes) -> bytes:
