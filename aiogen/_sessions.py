@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -154,12 +154,12 @@ def _routed(base: type[aiohttp.ClientRequest], way: Way | None, *, alone: bool) 
             proxy = way(url) if way is not None else None
             if proxy is not None:
                 options["proxy"] = URL(proxy.url)
-                if (
-                    proxy.authorization is not None and url.scheme == "https"
-                ):  # it goes with CONNECT, to the proxy alone
-                    options["proxy_headers"] = CIMultiDict({"Proxy-Authorization": proxy.authorization})
-                elif proxy.authorization is not None:
-                    headers["Proxy-Authorization"] = proxy.authorization
+                if proxy.authorization is not None:
+                    told = CIMultiDict({"Proxy-Authorization": proxy.authorization})
+                    if url.scheme == "https":
+                        options["proxy_headers"] = told  # of CONNECT, which the proxy alone reads
+                    else:
+                        headers.update(told)
             if alone:
                 headers["Connection"] = "close"
             self._number = next(_numbers)
@@ -171,10 +171,9 @@ def _routed(base: type[aiohttp.ClientRequest], way: Way | None, *, alone: bool) 
             key = super().connection_key
             return key._replace(proxy_headers_hash=self._number) if alone else key
 
-        def send(self, conn: Any) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+        def send(self, conn: Any) -> Any:
             if alone and conn.protocol is not None:
                 conn.protocol.force_close()  # whatever the server says: nobody asks by this key again
-            sent: Coroutine[Any, Any, aiohttp.ClientResponse] = super().send(conn)
-            return sent
+            return super().send(conn)
 
     return Request

@@ -92,7 +92,7 @@ class Provider:
     not_found_grace: ClassVar[float] = 10.0
     """For so many seconds after a create of ours, "not found" means "not yet"."""
 
-    _api_key: Secret = attrs.field(default=Secret(""), converter=to_secret, repr=False)
+    _api_key: Secret = attrs.field(default=Secret(""), alias="api_key", converter=to_secret, repr=False)
     """`api_key=`, by default from the environment variable `key_variable`."""
     base_url: str = ""
     """By default from the environment variable `url_variable`, else the vendor's."""
@@ -126,7 +126,7 @@ class Provider:
             finally:
                 del self, options  # half made, and with what the caller gave
 
-        cls.__init__ = with_hidden_key  # type: ignore[method-assign]
+        type.__setattr__(cls, "__init__", with_hidden_key)
 
     def __attrs_post_init__(self) -> None:
         cls = type(self)
