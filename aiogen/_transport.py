@@ -9,7 +9,7 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TypeVar
 from uuid import uuid4
 
@@ -17,12 +17,15 @@ import aiohttp
 import attrs
 import backoff
 
+from aiogen import _sessions as sessions
 from aiogen._clock import Clock
+from aiogen._failures import SendWatch, failure, send_trace, watching_send
 from aiogen._guard import GuardedRequest, GuardedResolver
+from aiogen._redact import redacted
 from aiogen._retry import waits, worth_repeating
 from aiogen._threads import Threads
 from aiogen._wire import Exchange, Request, Response
-from aiogen.errors import AiogenError, ConfigurationError, NetworkError, ProtocolError
+from aiogen.errors import AiogenError, NetworkError, ProtocolError
 from aiogen.providers.base import Provider
 
 T = TypeVar("T")
@@ -45,10 +48,10 @@ class Timeouts:
 
 
 class Transport:
-    """Sends requests for one session, over its own connections or over the caller's `aiohttp.ClientSession`.
+    """Sends requests for one session, over its own connections or over the connector of the caller's `ClientSession`.
 
     Creates go over connections of their own that are not kept alive: a connection that died while idle would make
-    the outcome of a paid POST unknown.  With a caller's session its connections serve for everything.
+    the outcome of a paid POST unknown.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Transport:
         max_answer_bytes: int,
         read_attempts: int,
         client_session: aiohttp.ClientSession | None = None,
+        download_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self.clock = clock
         self._submit_timeout, self._read_timeout = (
@@ -70,8 +74,9 @@ class Transport:
         self._max_answer_bytes = max_answer_bytes
         self._read_attempts = read_attempts
         self._given = client_session
-        self._reads: aiohttp.ClientSession | None = client_session
-        self._creates: aiohttp.ClientSession | None = client_session
+        self._given_for_files = download_session
+        self._reads: aiohttp.ClientSession | None = None
+        self._creates: aiohttp.ClientSession | None = None
         self._storage: aiohttp.ClientSession | None = None
         self.threads = Threads()
         """For whatever would hold up the event loop."""
@@ -108,9 +113,8 @@ class Transport:
         Raises: the same as `perform`.
         """
         with self._reading(provider, exchange):
-            response = await self._send(next(exchange), provider)
-            number = hash((response.status, response.body))
-            if number == last:
+            response, number = await self._answered(next(exchange), provider, last)
+            if response is None:
                 return None, number
             try:
                 exchange.send(response)
@@ -170,52 +174,62 @@ class Transport:
             jitter=None,
             logger=None,
         )
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 return await again(once)()
-        except TimeoutError:
-            if last is not None:
-                raise last from None
-            raise NetworkError(
-                f"{provider.name} could not be asked within {patience:g} s: this account has to wait.",
-                sent=False,
-                provider=provider.default_name,
-                connection=provider.name,
-            ) from None
+        raise last or NetworkError(
+            f"{provider.name} could not be asked within {patience:g} s: this account has to wait.",
+            sent=False,
+            provider=provider.default_name,
+            connection=provider.name,
+        )
 
     async def _send(self, request: Request, provider: Provider) -> Response:
+        response, _ = await self._answered(request, provider, None)
+        assert response is not None
+        return response
+
+    async def _answered(self, request: Request, provider: Provider, last: int | None) -> tuple[Response | None, int]:
+        """The answer and its number; None instead of an answer whose number is the last one."""
+        outcome = await self._outcome(request, provider)
+        if isinstance(outcome, AiogenError):
+            raise outcome  # from here, where no local is of the request's inside
+        number = hash((outcome.status, outcome.body))
+        return None if number == last else redacted(provider.secret, outcome), number
+
+    async def _outcome(self, request: Request, provider: Provider) -> Response | AiogenError:
+        """The answer as it came, or the error to raise."""
         is_create = request.verb == "create"
         timeout = self._submit_timeout if is_create else self._read_timeout
-        session = self._session(is_create)
         request_id = str(uuid4()) if provider.sends_request_id else None
         headers = {"User-Agent": USER_AGENT, **request.headers}
         if request_id is not None:
             headers["X-Request-Id"] = request_id
-        data = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-            data = await self._encoded(request.body)
         self.sent += 1
         context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
+        watch: SendWatch | None = None
         try:
-            async with session.request(
-                request.method,
-                request.url,
-                params=request.query or None,
-                data=data,
-                headers=headers,
-                allow_redirects=False,  # a key never follows a redirect
-                raise_for_status=False,
-                timeout=timeout,
-            ) as answer:
-                body = _without_key(await self._read(answer, request, context), provider)
-                status, got = answer.status, answer.headers
-        except aiohttp.InvalidURL as error:
-            raise ConfigurationError(f"The address {request.url!r} cannot be requested: {error}", **context) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _network_error(error, request, timeout.total or 0.0, context)
-            logger.debug("%s %s: %s", request.method, request.url, failure)
-            raise failure from error
+            with watching_send() if is_create else nullcontext() as watch:
+                session = self.creates if is_create else self.reads
+                async with session.request(
+                    request.method,
+                    request.url,
+                    params=request.query or None,
+                    data=None if request.body is None else await self._encoded(request.body),
+                    headers=headers,
+                    allow_redirects=False,  # a key never follows a redirect
+                    timeout=timeout,
+                ) as answer:
+                    body = await self._read(answer, request, context)
+                    status, got = answer.status, answer.headers
+        except AiogenError as error:
+            return error.with_traceback(None)
+        except Exception as error:
+            told = failure(error, request, provider.secret, watch=watch, seconds=timeout.total or 0.0, context=context)
+            logger.debug("%s %s: %s", request.method, request.url, told)
+            return told
         logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
         return Response(
             status=status,
@@ -251,49 +265,65 @@ class Transport:
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _session(self, is_create: bool) -> aiohttp.ClientSession:
-        if is_create:
-            if self._creates is None:
-                self._creates = self._open(aiohttp.TCPConnector(limit=0, force_close=True))
-            return self._creates
-        return self.reads
-
     @property
     def reads(self) -> aiohttp.ClientSession:
-        """The connections for everything but creates; made when first used."""
+        """The connections for everything but creates; made when first used.
+
+        Raises:
+            ConfigurationError: the caller's session is closed, or of another event loop.
+        """
+        given = self._usable(self._given, "client_session")
         if self._reads is None:
-            self._reads = self._open(aiohttp.TCPConnector(limit=0))
+            if given is None:
+                self._reads = sessions.own(aiohttp.TCPConnector(limit=0), sessions.way_of_environment())
+            else:
+                self._reads = sessions.over(given, sessions.way_of(given, "client_session"))
         return self._reads
 
     @property
+    def creates(self) -> aiohttp.ClientSession:
+        """The connections for creates, each for one; raises like `reads`."""
+        given = self._usable(self._given, "client_session")
+        if self._creates is None:
+            if given is None:
+                way = sessions.way_of_environment()
+                # A connector that closes by force would ask a proxy to close, too, in the very CONNECT.
+                connector = aiohttp.TCPConnector(limit=0, force_close=way is None)
+                self._creates = sessions.own(connector, way, traces=[send_trace()], alone=way is not None)
+            else:
+                way = sessions.way_of(given, "client_session")
+                self._creates = sessions.over(given, way, traces=[send_trace()], alone=True)
+        return self._creates
+
+    @property
     def storage(self) -> aiohttp.ClientSession:
-        """The connections to whoever keeps the files: always our own, for a caller's may carry a key."""
+        """The connections to whoever keeps the files, without any key or header; raises like `reads`."""
+        given, argument = self._given_for_files, "download_session"
+        if given is None:
+            given, argument = self._given, "client_session"
+        given = self._usable(given, argument)
         if self._storage is None:
-            resolver = GuardedResolver(self.threads)
-            connector = aiohttp.TCPConnector(limit=0, resolver=resolver, use_dns_cache=False)
-            self._storage = self._open(connector, GuardedRequest)
+            if given is None:
+                resolver = GuardedResolver(self.threads)
+                connector = aiohttp.TCPConnector(limit=0, resolver=resolver, use_dns_cache=False)
+                way = sessions.way_of_environment()
+                self._storage = sessions.own(connector, way, request_class=GuardedRequest)
+            else:
+                way = sessions.way_of(given, argument)
+                self._storage = sessions.over(given, way, request_class=GuardedRequest)
         return self._storage
 
-    def _open(
-        self, connector: aiohttp.TCPConnector, request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
-    ) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=request_class
-        )
+    def _usable(self, given: aiohttp.ClientSession | None, argument: str) -> aiohttp.ClientSession | None:
+        if given is not None:
+            sessions.check_usable(given, argument)
+        return given
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
-        opened = [s for s in (self._reads, self._creates, self._storage) if s is not None and s is not self._given]
-        self._reads = self._creates = self._given
-        self._storage = None
+        opened = [session for session in (self._reads, self._creates, self._storage) if session is not None]
+        self._reads = self._creates = self._storage = None
         await asyncio.shield(asyncio.gather(*(session.close() for session in opened)))
         await asyncio.shield(self.threads.close())
-
-
-def _without_key(body: bytes, provider: Provider) -> bytes:
-    """A vendor that quotes the key in an answer does not bring it into errors, records or logs."""
-    key = provider.api_key.encode()
-    return body.replace(key, b"[the key]") if key in body else body
 
 
 def _size(value: object) -> int:
@@ -304,18 +334,3 @@ def _size(value: object) -> int:
     if isinstance(value, list | tuple):
         return sum(map(_size, value))
     return 8
-
-
-def _network_error(error: Exception, request: Request, total: float, context: dict[str, str | None]) -> NetworkError:
-    # Only a failure to connect is a proof that nothing was sent.
-    unsent = isinstance(
-        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ServerFingerprintMismatch
-    )
-    host = request.url.split("/")[2]
-    if unsent:
-        what = f"{host} cannot be reached: {error or type(error).__name__}"
-    elif isinstance(error, TimeoutError):
-        what = f"{host} did not answer within {total:g} s"
-    else:
-        what = f"The connection to {host} was lost before the answer was complete: {error or type(error).__name__}"
-    return NetworkError(f"{what} (while trying to {request.verb}).", sent=not unsent, **context)

@@ -67,6 +67,7 @@ class Session:
         providers: Sequence[Provider] | None = None,
         *,
         client_session: aiohttp.ClientSession | None = None,
+        download_session: aiohttp.ClientSession | None = None,
         store: Store | str | os.PathLike[str] | None = None,
         take_up: bool = True,
         allow_insecure: bool = False,
@@ -89,7 +90,12 @@ class Session:
 
         Args:
             providers: the connections; by default each provider whose key is in the environment.
-            client_session: yours, used for everything and not closed; by default the session opens its own.
+            client_session: yours, whose connector, proxy, `trust_env` and trace configs are used for everything, and
+                which is not closed; its headers, auth, cookies, base_url and timeouts are not.  By default the session
+                opens its own, and goes through HTTP_PROXY and HTTPS_PROXY, but for NO_PROXY and this machine.  A create
+                asks your connector for a connection of its own, beyond its `limit_per_host`; if the connector gives it
+                a used one all the same, and that one is lost, whether the job runs is unknown.
+            download_session: yours, for the files alone, used alike; by default `client_session`.
             store: the ledger of jobs: a path for a file that survives crashes, or a store; by default in memory.
             take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
@@ -111,7 +117,8 @@ class Session:
             call_timeout: seconds for `get`, a page of `list`, `delete` or `account`, all attempts together.
 
         Raises:
-            ConfigurationError: two connections have one name, or a provider cannot be configured.
+            ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
+                `ClientSession` is none.
             InputError: a number is out of its range.
         """
         check_number(poll_cost, "poll_cost", *_POLL_COSTS)
@@ -129,8 +136,12 @@ class Session:
         check_number(download_timeout, "download_timeout", 0.001, _LONGEST)
         check_number(call_timeout, "call_timeout", 0.001, _LONGEST)
         # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
+        from aiogen._sessions import check_session
         from aiogen._transport import Timeouts
 
+        for argument, given in (("client_session", client_session), ("download_session", download_session)):
+            if given is not None:
+                check_session(given, argument)
         self.connections: Connections = Connections(providers, allow_insecure=allow_insecure)
         """The configured providers by connection name."""
         self._limits = Limits(
@@ -148,6 +159,7 @@ class Session:
         self._download_timeout = download_timeout
         self._call_timeout = call_timeout
         self._client_session = client_session
+        self._download_session = download_session
         self._store = _store(store)
         self._take_up_jobs = take_up
         self._parts: _Parts | None = None
@@ -638,6 +650,7 @@ class Session:
                 max_answer_bytes=self._max_answer_bytes,
                 read_attempts=self._read_attempts,
                 client_session=self._client_session,
+                download_session=self._download_session,
             )
             downloader = Downloader(
                 transport,

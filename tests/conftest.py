@@ -47,6 +47,9 @@ def no_keys_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(provider.key_variable, raising=False)
         monkeypatch.delenv(provider.url_variable, raising=False)
     monkeypatch.delenv("AIOGEN_STORE", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture(scope="session")

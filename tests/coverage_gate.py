@@ -11,9 +11,9 @@ from pathlib import Path
 PACKAGE_PERCENT = 95.0
 PURE = (
     "_address", "_agenda", "_candidates", "_connections", "_convert", "_curves", "_durations", "_entity", "_expiry",
-    "_line", "_listing", "_media", "_outcomes", "_phases", "_plan", "_references", "_retry", "_schedule", "_shapes",
-    "_share", "_states", "_whole", "_window", "_wire", "errors", "models", "providers/base", "providers/leonardo",
-    "providers/luma",
+    "_line", "_listing", "_media", "_outcomes", "_pages", "_phases", "_plan", "_proxies", "_redact", "_references",
+    "_retry", "_schedule", "_secret", "_shapes", "_share", "_states", "_whole", "_window", "_wire", "errors",
+    "models", "providers/base", "providers/leonardo", "providers/luma",
 )  # fmt: skip
 
 

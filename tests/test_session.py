@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp.abc import ResolveResult
 from pictures import png
 from serving import ID, KEY, Vendor, body, done, luma, serving
 
@@ -181,13 +183,23 @@ async def test_leaving_the_session_waits_for_the_create() -> None:
 
 
 async def test_a_given_client_session_is_used_and_left_open() -> None:
-    """Only what was opened here is closed."""
-    vendor = Vendor()
-    async with serving(vendor) as url, aiohttp.ClientSession(headers={"X-Mine": "yes"}) as mine:
+    """Its connector, that is; only what was opened here is closed."""
+    looked_up = []
+
+    class Resolver(aiohttp.ThreadedResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            looked_up.append(host)
+            return await super().resolve("127.0.0.1", port, family)
+
+    connector = aiohttp.TCPConnector(resolver=Resolver())
+    async with serving(Vendor()) as url, aiohttp.ClientSession(connector=connector) as mine:
+        url = url.replace("127.0.0.1", "only.mine.localhost")
         async with aiogen.Session([luma(url)], client_session=mine) as session:
             await session.generate("luma/uni-1", "a boat")
         assert not mine.closed
-    assert all(headers["X-Mine"] == "yes" for headers in vendor.headers)
+    assert set(looked_up) == {"only.mine.localhost"}
 
 
 async def test_own_connections_are_closed() -> None:

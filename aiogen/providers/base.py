@@ -12,13 +12,14 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
 
+from aiogen._secret import Masked, Secret, to_secret
 from aiogen._wire import (
     Accepted,
     Deleted,
@@ -50,6 +51,7 @@ from aiogen.models import Account, Action, FailureCode
 
 MAX_ID_LENGTH = 256
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 @attrs.frozen(kw_only=True)
@@ -93,8 +95,8 @@ class Provider:
     not_found_grace: ClassVar[float] = 10.0
     """Seconds for which the vendor has to go on saying "not found" of what is followed before it is believed."""
 
-    api_key: str = attrs.field(default="", repr=False)
-    """By default from the environment variable `key_variable`."""
+    _api_key: Secret = attrs.field(default=Secret(""), alias="api_key", converter=to_secret, repr=False)
+    """`api_key=`, by default from the environment variable `key_variable`."""
     base_url: str = ""
     """By default from the environment variable `url_variable`, else the vendor's."""
     name: str = ""
@@ -110,12 +112,34 @@ class Provider:
     typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
     """Model to the seconds it usually takes, where you know better than the table in the provider file."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if (made := cls.__dict__.get("__init__")) is None:
+            return
+
+        @wraps(made)
+        def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
+            # Whoever prints the locals of what is raised below does not find the key among the arguments.
+            key = to_secret(options.pop("api_key", ""))
+            misplaced = [name for name, value in options.items() if key.stands_in(value)]
+            try:
+                if misplaced:
+                    raise ConfigurationError(f"{misplaced[0]}= holds the API key, which belongs into api_key= alone.")
+                made(self, *args, api_key=key, **options)
+            finally:
+                del self, options  # half made, and with what the caller gave
+
+        type.__setattr__(cls, "__init__", with_hidden_key)
+
     def __attrs_post_init__(self) -> None:
         cls = type(self)
         fill = object.__setattr__  # frozen for users; the environment is read once, here
         fill(self, "name", check_name(self.name or cls.default_name))
-        fill(self, "api_key", check_key(self.api_key or os.environ.get(cls.key_variable, ""), cls))
+        fill(self, "_api_key", check_key(self._api_key or Secret(os.environ.get(cls.key_variable, "")), cls))
         url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
+        if self._api_key.stands_in(url):
+            del url
+            raise ConfigurationError(f"The base url holds the API key; {_right(cls)}.")
         fill(self, "base_url", _whole(check_url(url, self.allow_insecure, cls), cls))
         for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
             if not isinstance(getattr(self, limit), int):
@@ -134,7 +158,17 @@ class Provider:
     @property
     def account(self) -> str:
         """Names what the vendor counts limits by, without telling the key."""
-        return _account(self.api_key, cls_name(self))
+        return _account(self._api_key, cls_name(self))
+
+    @property
+    def api_key(self) -> str:
+        """The key; `repr` shows a mask."""
+        return self._api_key.text
+
+    @property
+    def secret(self) -> Secret:
+        """The key, for those who only pass it on."""
+        return self._api_key
 
     @property
     def slots(self) -> int | None:
@@ -143,7 +177,7 @@ class Provider:
 
     def headers(self) -> dict[str, str]:
         """The headers of every request; they hold the key."""
-        return {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
+        return {"Authorization": Masked(f"Bearer {self.api_key}"), "Accept": "application/json"}
 
     def request(self, verb: str, method: str, path: str, **more: Any) -> Request:
         """A request to this provider's API."""
@@ -304,20 +338,20 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_key(key: object, cls: type[Provider]) -> str:
+def check_key(key: Secret, cls: type[Provider]) -> Secret:
     """The key, stripped of nothing: a key with blanks or line ends around it was copied wrongly.
 
     Raises:
         ConfigurationError: it is empty, or has characters that no header can carry.
     """
-    if not isinstance(key, str) or not key.strip():
+    if not key.text.strip():
         error = ConfigurationError(
             f"API Key cannot be empty. Please provide your {cls.vendor} API key in the credentials.",
             provider=cls.default_name,
         )
         error.add_note(f"Set the environment variable {cls.key_variable}, or pass {cls.__name__}(api_key=…).")
         raise error
-    if any(not "!" <= c <= "~" for c in key):
+    if any(not "!" <= c <= "~" for c in key.text):
         raise ConfigurationError(
             f"The {cls.vendor} API key has a line end, a blank or a character outside ASCII in it; "
             f"copy it again, without anything around it (from {cls.key_variable} or api_key=).",
@@ -330,7 +364,8 @@ def check_url(url: str, allow_insecure: bool, cls: type[Provider]) -> str:
     """A base url without its trailing slash.
 
     Raises:
-        ConfigurationError: it is no http(s) url, carries a user name or a query, or is plain http to another machine.
+        ConfigurationError: it is no http(s) url, names what cannot be a host, carries a user name or a query, or is
+            plain http to another machine.
     """
     try:
         parts = urlsplit(url)
@@ -341,6 +376,8 @@ def check_url(url: str, allow_insecure: bool, cls: type[Provider]) -> str:
         raise ConfigurationError(f"The base url {url!r} cannot be used: {_right(cls)}.")
     if any(c in url for c in "?#@"):
         raise ConfigurationError("The base url must not carry a query, a fragment or a user name.")
+    if not can_be_host(host):
+        raise ConfigurationError(f"The base url {url!r} cannot be used, for {host!r} cannot be a host: {_right(cls)}.")
     if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
         raise ConfigurationError(
             f"The base url {url!r} is plain http to another machine, so anyone on the way could read the key: "
@@ -358,6 +395,21 @@ def _whole(url: str, cls: type[Provider]) -> str:
     """The vendor's own host alone means its API; any other may have that at its root."""
     given, usual = urlsplit(url), urlsplit(cls.default_url)
     return cls.default_url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
+
+
+def can_be_host(host: str) -> bool:
+    """False for what no resolver could look up: an empty label or one of more than 63 letters, odd characters."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        name = host.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        return False
+    return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
 
 
 def is_this_machine(host: str) -> bool:
@@ -384,9 +436,9 @@ def check_number(value: object, name: str, low: float, high: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _account(api_key: str, name: str) -> str:
+def _account(key: Secret, name: str) -> str:
     # Once per key: thousands of jobs ask for it when they are taken up.
-    return hmac.new(api_key.encode(), name.encode(), "sha256").hexdigest()[:24]
+    return hmac.new(key.text.encode(), name.encode(), "sha256").hexdigest()[:24]
 
 
 def check_id(value: object, what: str = "Generation") -> str:
