@@ -86,7 +86,10 @@ class Calls:
 
     async def delete(self, provider: Provider, provider_id: str, *, missing_ok: bool) -> bool:
         """See `Session.delete`."""
-        deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        try:
+            deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        except AiogenError as error:
+            raise error.naming(provider_id) from error.__cause__
         if not deleted.found and not missing_ok:
             raise NotFound(
                 "Failed to delete generation. API error 404: Generation not found",
@@ -94,8 +97,7 @@ class Calls:
                 details="Generation not found",
                 provider=provider.default_name,
                 connection=provider.name,
-                provider_id=provider_id,
-            )
+            ).naming(provider_id)
         return deleted.found
 
     async def account(self, provider: Provider) -> Account:

@@ -21,6 +21,7 @@ from aiogen._media import EXTENSIONS, SNIFF_BYTES, sniff
 from aiogen._retry import delay
 from aiogen._transport import USER_AGENT, Transport
 from aiogen._wire import Response, retry_after
+from aiogen._wording import duration
 from aiogen.errors import AiogenError, DownloadError, InputError
 from aiogen.models import Action, Generation, Output, State
 from aiogen.providers.base import is_this_machine
@@ -121,7 +122,9 @@ class Downloader:
                     return await self._fetch(source, index, directory, stem)
             except TimeoutError as error:
                 raise DownloadError(
-                    f"{stem} could not be downloaded within {self._timeout:g} s.", retryable=True, **source.context()
+                    f"{stem} could not be downloaded within {duration(self._timeout)}.",
+                    retryable=True,
+                    **source.context(),
                 ) from error
             except OSError as error:
                 raise DownloadError(

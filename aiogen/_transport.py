@@ -20,6 +20,7 @@ import backoff
 from aiogen._clock import Clock
 from aiogen._retry import waits, worth_repeating
 from aiogen._wire import Exchange, Request, Response
+from aiogen._wording import duration
 from aiogen.errors import AiogenError, ConfigurationError, NetworkError, ProtocolError
 from aiogen.providers.base import Provider
 
@@ -173,7 +174,7 @@ class Transport:
             if last is not None:
                 raise last from None
             raise NetworkError(
-                f"{provider.name} could not be asked within {patience:g} s: this account has to wait.",
+                f"{provider.name} could not be asked within {duration(patience)}: this account has to wait.",
                 sent=False,
                 provider=provider.default_name,
                 connection=provider.name,
@@ -305,7 +306,7 @@ def _network_error(error: Exception, request: Request, total: float, context: di
     if unsent:
         what = f"{host} cannot be reached: {error or type(error).__name__}"
     elif isinstance(error, TimeoutError):
-        what = f"{host} did not answer within {total:g} s"
+        what = f"{host} did not answer within {duration(total)}"
     else:
         what = f"The connection to {host} was lost before the answer was complete: {error or type(error).__name__}"
     return NetworkError(f"{what} (while trying to {request.verb}).", sent=not unsent, **context)

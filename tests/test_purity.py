@@ -18,14 +18,14 @@ PURE = (
     "aiogen._agenda", "aiogen._candidates", "aiogen._connections", "aiogen._convert", "aiogen._curves",
     "aiogen._durations", "aiogen._line", "aiogen._listing", "aiogen._media", "aiogen._outcomes", "aiogen._phases",
     "aiogen._plan", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._shapes", "aiogen._share",
-    "aiogen._states", "aiogen._window", "aiogen._wire", "aiogen.errors", "aiogen.models", "aiogen.providers",
-    "aiogen.providers.base", "aiogen.providers.leonardo", "aiogen.providers.luma", "aiogen.stores._rows",
-    "aiogen.stores._schema",
+    "aiogen._states", "aiogen._window", "aiogen._wire", "aiogen._wording", "aiogen.errors", "aiogen.models",
+    "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo", "aiogen.providers.luma",
+    "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.
 LAYERS = (
-    ("aiogen.models", "aiogen.errors", "aiogen._media", "aiogen._shapes"),
+    ("aiogen.models", "aiogen.errors", "aiogen._media", "aiogen._shapes", "aiogen._wording"),
     ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
     ("aiogen._curves", "aiogen._plan"),
     ("aiogen._durations", "aiogen._phases"),

@@ -12,6 +12,7 @@ import attrs
 
 import aiogen
 from aiogen import Account, Session
+from aiogen._wording import count
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
 from aiogen.cli.terminal import Terminal, masked
 from aiogen.errors import AiogenError, AuthenticationError, ConfigurationError
@@ -49,7 +50,7 @@ def _show(terminal: Terminal, found: Account) -> None:
     facts["jobs at once"] = found.concurrency_slots
     facts["this session's limits"] = (
         f"{found.window['creates_per_minute']} creates a minute, {found.window['max_active']} jobs at once, "
-        f"{found.window['requests_per_minute']:g} requests a minute"
+        f"{count(found.window['requests_per_minute'])} requests a minute"
     )
     terminal.table(
         ("connection", "fact", "value"),

@@ -14,6 +14,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 import attrs
 
@@ -28,9 +29,11 @@ from aiogen._wire import (
     Submission,
     Ticket,
     Typical,
+    parse_json,
     retry_after,
     shorten,
 )
+from aiogen._wording import count, duration, short_url
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -39,6 +42,7 @@ from aiogen.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
+    ProtocolError,
     ProviderError,
     RateLimited,
     Unsupported,
@@ -47,6 +51,9 @@ from aiogen.models import Account, Action, FailureCode
 
 MAX_ID_LENGTH = 256
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONGEST = 30 * 86_400.0
+"""Seconds; no setting waits for longer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +188,10 @@ class Provider:
         """Who this key belongs to; also the cheapest way to see that it works."""
         raise Unsupported(f"{self.vendor} has no call that describes the account.", provider=self.default_name)
 
+    def is_own_error(self, document: Any) -> bool:
+        """False if JSON that came with an error status surely is not in this API's words: another server's, perhaps."""
+        return True
+
     # --- what they share
 
     def typical(self, model: str, fallback: Typical) -> Typical:
@@ -206,8 +217,9 @@ class Provider:
         if code is not None:
             context["code"] = code
         plural = "generations" if verb == "list" else "generation"
+        hint = self._address_hint() if response.status == 404 and self.may_be_elsewhere(response) else ""
         error = cls(
-            f"Failed to {verb} {plural}. API error {status}: {details}",
+            f"Failed to {verb} {plural}. API error {status}: {details}{hint}",
             status=status,
             details=details,
             provider=self.default_name,
@@ -218,6 +230,22 @@ class Provider:
         )
         error.add_note((error.action or Action.GIVE_UP).help_text)
         return error
+
+    def may_be_elsewhere(self, response: Response) -> bool:
+        """True if something else than the API may have answered, in other words and not at the vendor's address."""
+        if self.base_url == type(self).default_url:
+            return False
+        try:
+            return not self.is_own_error(parse_json(response, "read"))
+        except ProtocolError:
+            return True
+
+    def _address_hint(self) -> str:
+        cls = type(self)
+        return (
+            f". Is the base url {short_url(self.base_url)} right (base_url=, or {cls.url_variable})? "
+            f"{self.vendor}'s own is {cls.default_url}"
+        )
 
 
 _BY_CODE: Mapping[FailureCode, type[APIError]] = {
@@ -340,10 +368,24 @@ def check_number(value: object, name: str, low: float, high: float) -> float:
     Raises:
         InputError: it is not.
     """
+    return _within(value, low, high, f"{name} has to be", "a number ", f"from {count(low)} to {count(high)}", "")
+
+
+def check_seconds(value: object, name: str, low: float = 0.001, high: float = _LONGEST) -> float:
+    """Seconds from `low` to `high`: by default from a millisecond to 30 days.
+
+    Raises:
+        InputError: it is not.
+    """
+    span = f"from {duration(low)} to {duration(high)}"
+    return _within(value, low, high, f"{name} has to be", "a number of seconds, ", span, " s")
+
+
+def _within(value: object, low: float, high: float, has_to_be: str, kind: str, span: str, unit: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name} has to be a number from {low:g} to {high:g}, not {value!r}.")
+        raise InputError(f"{has_to_be} {kind}{span}, not {shorten(repr(value), 60)}.")
     if not low <= value <= high:
-        raise InputError(f"{name} has to be from {low:g} to {high:g}, not {value!r}.")
+        raise InputError(f"{has_to_be} {span}, not {count(value)}{unit}.")
     return value
 
 
@@ -359,6 +401,8 @@ def check_id(value: object, what: str = "Generation") -> str:
     Raises:
         InputError: it is empty, too long, or has a slash or a control character in it.
     """
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, str) and _PLAIN_ID.fullmatch(value):
         return value
     if not isinstance(value, str) or not value.strip():
@@ -372,6 +416,30 @@ def check_id(value: object, what: str = "Generation") -> str:
             "Pass the id alone, not a path or an address."
         )
     return value
+
+
+def check_given_id(value: object, what: str = "Generation") -> str:
+    """An id as people have it: a `uuid.UUID`, or text, with blanks or a line end around it, in upper case.
+
+    A UUID is written in lower case (RFC 9562), as both vendors and aiogen do, so that one generation has one spelling:
+    in the ledger, on a page of a list, in the name of a file.
+
+    Raises: as `check_id`.
+    """
+    text = check_id(value, what)
+    return text.lower() if _UUID.fullmatch(text) else text
+
+
+def own_id(value: object) -> str:
+    """An id of ours as people have it, in the spelling in which the ledger has it; what is none is merely not found.
+
+    Raises:
+        InputError: it is neither text nor a `uuid.UUID`.
+    """
+    if not isinstance(value, str | UUID):
+        raise InputError(f"A job's id is text or a uuid.UUID, not {type(value).__name__}.")
+    text = str(value).strip()
+    return text.lower() if _UUID.fullmatch(text) else text
 
 
 def path_of(value: str) -> str:

@@ -328,6 +328,8 @@ class Leonardo(Provider):
         try:
             document = self._answer(response, "delete")
         except NotFound:
+            if response.status == 404 and self.may_be_elsewhere(response):
+                raise  # whatever said so knows nothing about the generation
             return Deleted(found=False)
         if not isinstance(document, dict) or "delete_generations_by_pk" not in document:
             raise unreadable(response, "delete", "no delete_generations_by_pk", "$.delete_generations_by_pk")
@@ -353,6 +355,13 @@ class Leonardo(Provider):
             concurrency_slots=slots if type(slots) is int and 0 < slots < 1_000_000 else None,
             raw=document,
         )
+
+    def is_own_error(self, document: Any) -> bool:
+        """v1's `{"error", "path", "code"}`, GraphQL's lists, `null`; gateways write `{"error"}` alone."""
+        if isinstance(document, dict):
+            is_v1 = "error" in document and not document.keys().isdisjoint(("path", "code"))
+            return is_v1 or not document.keys().isdisjoint(("errors", "generations_by_pk", "delete_generations_by_pk"))
+        return document is None or isinstance(document, list)
 
     def _answer(self, response: Response, verb: str) -> Any:
         """The answer's JSON, once it is sure that it is no error in one of the four shapes."""

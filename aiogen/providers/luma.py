@@ -349,6 +349,10 @@ class Luma(Provider):
             parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
         return Account(provider=self.default_name, connection=self.name)
 
+    def is_own_error(self, document: Any) -> bool:
+        """Every error is `{"detail": …}` (error handling); "Not Found" alone is a framework's that has no route."""
+        return isinstance(document, dict) and document.get("detail", "Not Found") != "Not Found"
+
     def _snapshot(self, response: Response, verb: str) -> Snapshot:
         document = parse_object(response, verb)
         answer = read(_Generation, document, response, verb)
