@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiogen import _log as log
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
@@ -142,6 +143,7 @@ async def _accept(
     # Last: whoever hears of it can ask how long it will take.
     generation = outcomes.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
+    log.accepted(job)
     if snapshot.state.is_terminal and is_ours:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)
@@ -194,7 +196,7 @@ async def _put_back(
     now = hub.clock.now()
     desk.window.create_refused(now, weight, counted=False)
     if isinstance(error, RateLimited):
-        desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
+        desk.throttled(error, now, sent_at=sent_at)
     else:
         was_reached = not desk.is_unreachable
         if desk.gives_up(now, sent_at, hub.limits.unreachable_timeout):

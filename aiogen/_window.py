@@ -316,6 +316,11 @@ class Window:
         """When creates, and when requests of any kind, may be sent again after a refusal."""
         return self._creates_held_until, self._all_held_until
 
+    @property
+    def waits_for_place(self) -> bool:
+        """True after a concurrency refusal, until one of our own jobs ends or another create is tried."""
+        return self._refused_for_capacity
+
     def holds_creates(self, now: float) -> bool:
         """True if a refusal forbids what was allowed a moment ago."""
         return self._refused_for_capacity or max(self.held_until) > now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -25,6 +26,7 @@ from aiogen._handles import Handles
 from aiogen._intake import submit
 from aiogen._job import Job
 from aiogen._reconcile import Reconciler
+from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, check_given_id, check_number, check_seconds, own_id
@@ -187,14 +189,25 @@ class Session:
     def __repr__(self) -> str:
         names = ", ".join(self.connections)
         if self._parts is None:
-            return f"<Session [{names}] {'closed' if self._closed else 'not open'}>"
-        counts: dict[State, int] = {}
-        for job in self.jobs():
-            counts[job.state] = counts.get(job.state, 0) + 1
-        jobs = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
+            return f"<Session [{names}] {self._standing()}>"
+        return f"<Session [{names}] {'; '.join([self._standing(), *map(': '.join, self._windows())])}>"
+
+    def describe(self) -> str:
+        """Its connections, how many jobs are in which state, what each account allows now, for people."""
+        rows = [("jobs", self._standing()), ("store", repr(self._store)), *self._windows()]
+        return f"{lines('Session:', rows)}\n{self.connections.describe()}"
+
+    def _standing(self) -> str:
+        if self._parts is None:
+            return "closed" if self._closed else "not open"
+        counts = Counter(job.state for job in self.jobs())
+        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
+
+    def _windows(self) -> builtins.list[tuple[str, str]]:
+        if self._parts is None:
+            return []
         hub, now = self._parts.coordinator, self._parts.clock.now()
-        windows = [f"{desk.name}: {desk.window.told(now)}" for desk in hub.desks()]
-        return f"<Session [{names}] {'; '.join([jobs, *windows])}>"
+        return [(desk.name, desk.window.told(now)) for desk in hub.desks()]
 
     @property
     def store(self) -> Store:

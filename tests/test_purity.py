@@ -33,7 +33,9 @@ LAYERS = (
         "aiogen.providers", "aiogen._schedule", "aiogen._window", "aiogen._retry", "aiogen._convert",
         "aiogen._references", "aiogen.stores",
     ),
-    ("aiogen._clock", "aiogen._job", "aiogen._ledger", "aiogen._account", "aiogen._beliefs"),  # what the shell keeps
+    (  # what the shell keeps
+        "aiogen._clock", "aiogen._job", "aiogen._log", "aiogen._ledger", "aiogen._account", "aiogen._beliefs",
+    ),
     ("aiogen._", "aiogen._coordinator", "aiogen._create", "aiogen._forecast", "aiogen._poll", "aiogen._sweep"),
     ("aiogen.session", "aiogen.webhooks"),
     ("aiogen.sandbox", "aiogen.testing", "aiogen.integrations", "aiogen.cli", "aiogen.__main__"),
