@@ -114,16 +114,16 @@ def left(jobs: Sequence[Job], *, kept: bool) -> None:
     more = f", and {count(len(jobs) - len(names))} more" if len(jobs) > len(names) else ""
     attachable = next((job for job in jobs if job.provider_id is not None), None)
     if kept:
-        how = "They are in the ledger: the next session on the same store goes on with them."
+        how = "The ledger has their ids, and the next session on the same store goes on with them."
     elif attachable is not None:
         how = (
-            'Nobody keeps their ids: with Session(store="aiogen.db") the next session goes on with such jobs. '
-            f'These are followed again with session.attach("{attachable.connection}", "{attachable.provider_id}").'
+            'Nobody keeps their ids: with Session(store="aiogen.db") the next session would go on with them. '
+            f'session.attach("{attachable.connection}", "{attachable.provider_id}") follows one again.'
         )
     else:
         how = (
-            'Look for them at the provider before you submit them again; with Session(store="aiogen.db") '
-            "session.reconcile() helps with that."
+            "Look at the provider before you submit anything again: "
+            'with Session(store="aiogen.db"), session.reconcile() helps with that.'
         )
     logger.log(
         logging.INFO if kept else logging.WARNING,
