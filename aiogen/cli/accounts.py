@@ -125,7 +125,7 @@ async def _examine(cls: type[Provider]) -> _Finding:
         is_suspect = os.environ.get(cls.url_variable) and not isinstance(
             error, ConfigurationError | AuthenticationError
         )
-        hint = f" Is {cls.url_variable} right?" if is_suspect else ""
+        hint = f" Is {cls.url_variable} right?" if is_suspect and cls.url_variable not in error.message else ""
         return attrs.evolve(finding, works=False, error=explain(error) + hint, exit=exit_of(error))
     return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
 

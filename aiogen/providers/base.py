@@ -228,7 +228,8 @@ class Provider:
             retry_after=retry_after(response),
             **context,
         )
-        error.add_note((error.action or Action.GIVE_UP).help_text)
+        if not hint:  # else it says itself what helps
+            error.add_note((error.action or Action.GIVE_UP).help_text)
         return error
 
     def may_be_elsewhere(self, response: Response) -> bool:

@@ -636,6 +636,7 @@ def test_a_404_that_is_not_the_apis_asks_whether_the_address_is_right(
     assert f"Is the base url http://127.0.0.1:9/v9 right (base_url=, or {cls.url_variable})?" in str(error)
     assert cls.default_url in str(error)
     assert str(error).startswith(f"Failed to {verb} ")
+    assert not [note for note in getattr(error, "__notes__", []) if "Nothing is known to help" in note]
 
 
 @pytest.mark.parametrize(("cls", "body"), [(cls, body) for cls, bodies in OWN.items() for body in bodies])
