@@ -9,7 +9,9 @@ import random
 
 import attrs
 
+from aiogen import _log as log
 from aiogen._agenda import Agenda
+from aiogen._clock import Clock
 from aiogen._job import Job
 from aiogen._line import Line
 from aiogen._listing import Listing
@@ -18,7 +20,7 @@ from aiogen._schedule import Schedule
 from aiogen._share import Share
 from aiogen._window import Window
 from aiogen._wire import Ticket
-from aiogen.errors import AiogenError, APIError, RateLimited
+from aiogen.errors import AiogenError, APIError, RateLimited, Throttle
 from aiogen.models import State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Lane, Room
@@ -68,9 +70,11 @@ class Track:
 class AccountDesk:
     """One account.  Several connections with the same key share it, as the vendor counts them together."""
 
-    def __init__(self, provider: Provider, *, max_in_flight: int) -> None:
+    def __init__(self, provider: Provider, *, max_in_flight: int, clock: Clock) -> None:
         self.key = provider.account
         self.name = provider.name
+        self._provider = provider
+        self._clock = clock
         self.places = asyncio.Semaphore(max_in_flight)
         """For single calls; creates and questions are counted by `in_flight`."""
         self.window = Window(
@@ -191,12 +195,31 @@ class AccountDesk:
     def refused(self, error: AiogenError, now: float, *, sent_at: float) -> bool:
         """A read was refused: True if that was for the account's rate, or the vendor is overloaded."""
         if isinstance(error, RateLimited):
-            self.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=True)
+            self.throttled(error, now, sent_at=sent_at, read=True)
             return True
         if isinstance(error, APIError) and error.status == 503:
+            before = self.window.held_until
             self.window.slowed(now, error.retry_after, sent_at=sent_at)
+            self._note_hold(None, error, now, before)
             return True
         return False
+
+    def throttled(self, error: RateLimited, now: float, *, sent_at: float, read: bool = False) -> None:
+        """A 429 came for a create, or a read, that was sent at `sent_at`."""
+        throttle = Throttle.ACCOUNT if read else error.throttle
+        before, had_place = self.window.held_until, not self.window.waits_for_place
+        self.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=read)
+        if throttle is not Throttle.CONCURRENCY:
+            self._note_hold(throttle, error, now, before)
+        elif had_place:
+            log.throttled(self._provider, throttle, status=error.status, seconds=None, at=self._clock.datetime())
+
+    def _note_hold(self, throttle: Throttle | None, error: APIError, now: float, before: tuple[float, float]) -> None:
+        """Once per hold: what is held already, and only for longer now, is not told again."""
+        lane = 0 if throttle is Throttle.CREATES else 1
+        until = self.window.held_until[lane]
+        if before[lane] <= now < until:
+            log.throttled(self._provider, throttle, status=error.status, seconds=until - now, at=self._clock.datetime())
 
     def set_pressure(self) -> None:
         """A second of lag delays a job, and through the place it holds every job that waits behind it.

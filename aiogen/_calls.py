@@ -107,7 +107,10 @@ class Calls:
 
     async def delete(self, provider: Provider, provider_id: str, *, missing_ok: bool) -> bool:
         """See `Session.delete`."""
-        deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        try:
+            deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        except AiogenError as error:
+            raise error.naming(provider_id) from error.__cause__
         for pager in self._readings.get(provider.account, ()):
             pager.removed(provider_id.lower())
         if not deleted.found and not missing_ok:
@@ -117,8 +120,7 @@ class Calls:
                 details="Generation not found",
                 provider=provider.default_name,
                 connection=provider.name,
-                provider_id=provider_id,
-            )
+            ).naming(provider_id)
         return deleted.found
 
     async def account(self, provider: Provider) -> Account:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiogen._wording import lines
 from aiogen.errors import ConfigurationError, InputError
 from aiogen.providers import PROVIDERS, LeonardoImage, LumaImage, Provider
 
@@ -47,6 +48,15 @@ class Connections(Mapping[str, Provider]):
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def __repr__(self) -> str:
+        # Neither keys nor addresses, and what a dict's repr would not leave out.
+        names = ", ".join(self._by_name)
+        return f"<Connections {names or 'none'}>"
+
+    def describe(self) -> str:
+        """Each connection with its vendor and its address, one a line, for people."""
+        return lines("Connections:", [(name, f"{p.vendor}, {p.base_url}") for name, p in self._by_name.items()])
 
     def find(self, name: object) -> Provider:
         """The connection of that name.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aiogen import _log as log
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk, Track
 from aiogen._agenda import Agenda
@@ -111,7 +112,9 @@ class Coordinator:
         """The account that a connection belongs to."""
         desk = self._desks.get(provider.account)
         if desk is None:
-            desk = self._desks[provider.account] = AccountDesk(provider, max_in_flight=self.limits.max_in_flight)
+            desk = self._desks[provider.account] = AccountDesk(
+                provider, max_in_flight=self.limits.max_in_flight, clock=self.clock
+            )
             desk.share.is_shared = self.ledger.is_shared
         return desk
 
@@ -226,6 +229,7 @@ class Coordinator:
         self._send_no_more()
         for poll in self._polls:
             poll.cancel()
+        costly = dict.fromkeys(job for job in self.jobs() if self._may_cost(job))
         try:
             while running := self._polls | self._writings:
                 await asyncio.wait(running)
@@ -237,14 +241,17 @@ class Coordinator:
                 await asyncio.wait(running)
         finally:
             # Here only if the leaving itself was cancelled: creates without an answer then end as unknown.
-            for task in (left := self._creates | self._polls):
+            for task in (torn := self._creates | self._polls):
                 task.cancel()
-            await asyncio.gather(*left, *self._writings, return_exceptions=True)
+            await asyncio.gather(*torn, *self._writings, return_exceptions=True)
             for handle in (self._timer, self._kicked):
                 if handle is not None:
                     handle.cancel()
+            costly |= dict.fromkeys(job for job in self.jobs() if self._may_cost(job))
             for job in self.jobs():
                 self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+            left = [job for job in costly if not job.state.is_terminal]
+            log.left(left, kept=self.ledger.is_shared and not self.ledger.is_behind)
             try:
                 await self.beliefs.save(every=1)
             finally:
@@ -252,6 +259,10 @@ class Coordinator:
                     await self.deliveries.close()
                 finally:
                     await self.ledger.close()
+
+    def _may_cost(self, job: Job) -> bool:
+        """It runs at the provider, or may do so, and nobody else follows it."""
+        return job not in self.elsewhere and (job.provider_id is not None or job.state is State.SUBMITTING)
 
     def _send_no_more(self) -> None:
         for desk in self._desks.values():
@@ -361,8 +372,11 @@ class Coordinator:
         self.deliveries.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):
+            was_over, error_of_it = job.done, error or outcomes.ended(generation)
             job._update(generation, at)
-            self.end(job, error or outcomes.ended(generation))
+            self.end(job, error_of_it)
+            if was_over:  # its deadline passed before
+                log.ended(job, error_of_it)
         self.kick()
         if lesson is not None and error is None:
             # Last: whatever may be wrong with what is learned, nobody waits longer for it.
@@ -381,7 +395,10 @@ class Coordinator:
         self._deadlines.drop(job)
         self._deadlines.drop(_LastLook(job))
         self.overdue.discard(job)
+        if job.done:
+            return
         job._finish(outcomes.about(job, error) if error is not None else None)
+        log.ended(job, error)
 
     def hold_place(self, desk: AccountDesk, weight: int, seconds: float) -> None:
         """A create without an answer may hold its place at the vendor: count it for so long."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiogen import _log as log
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
@@ -150,6 +151,7 @@ async def _accept(
     # Last: whoever hears of it can ask how long it will take.
     generation = outcomes.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
+    log.accepted(job)
     if snapshot.state.is_terminal and is_ours:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)
@@ -247,7 +249,7 @@ async def _put_back(
     now = hub.clock.now()
     desk.window.create_refused(now, weight, counted=False)
     if isinstance(error, RateLimited):
-        desk.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at)
+        desk.throttled(error, now, sent_at=sent_at)
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
         logger.warning("%s By its documents nothing was queued; job %s is sent again soon.", error.message, job.id)

@@ -21,6 +21,7 @@ from aiogen._retry import delay
 from aiogen._saving import PartFile, TooLarge, file_stem, find_saved, make_folder
 from aiogen._transport import USER_AGENT, Transport
 from aiogen._wire import Response, retry_after
+from aiogen._wording import duration
 from aiogen.errors import AiogenError, DownloadError, InputError
 from aiogen.models import Action, Generation, Output, State
 
@@ -113,7 +114,7 @@ class Downloader:
                         return await self._fetch(source, index, directory, stem, overwrite)
                 except TimeoutError as error:
                     raise DownloadError(
-                        f"{stem} could not be downloaded within {self._timeout:g} s.",
+                        f"{stem} could not be downloaded within {duration(self._timeout)}.",
                         retryable=True,
                         **source.context(),
                     ) from error

@@ -13,6 +13,7 @@ import aiohttp
 from aiogen._redact import redacted_message
 from aiogen._secret import Secret
 from aiogen._wire import Request
+from aiogen._wording import duration
 from aiogen.errors import AiogenError, ConfigurationError, NetworkError
 
 _NEVER_CONNECTED = (
@@ -104,7 +105,7 @@ def _told(error: Exception, request: Request, unsent: bool, seconds: float) -> t
         case aiohttp.ClientConnectorCertificateError():
             return f"{host} cannot be reached: {what}", _CERTIFICATE, False
         case TimeoutError() if not unsent:
-            return f"{host} did not answer within {seconds:g} s", "", False
+            return f"{host} did not answer within {duration(seconds)}", "", False
         case aiohttp.ClientError() | OSError() if unsent:
             return f"{host} cannot be reached: {what}", "", False
         case aiohttp.ClientError() | OSError():

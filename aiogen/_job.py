@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from aiogen._states import may_follow
-from aiogen._wire import Submission, shorten
+from aiogen._wire import Submission
+from aiogen._wording import duration, lines, short_id
 from aiogen.errors import AiogenError
 from aiogen.models import Eta, Event, Generation, State
 from aiogen.providers.base import Provider
@@ -171,10 +172,20 @@ class Job:
             queues.remove(queue)
 
     def __repr__(self) -> str:
-        known = f" {self.provider_id}" if self.provider_id else ""
+        known = repr(self.generation).removeprefix("<Generation ").removesuffix(">")
         ended = f" {type(self._error).__name__}" if self._error is not None else ""
-        prompt = f" {shorten(self.generation.prompt, 40)!r}" if self.generation.prompt else ""
-        return f"<Job {self.id} {self.connection}/{self.model}{known} {self.state}{ended}{prompt}>"
+        return f"<Job {short_id(self.id)} {known}{ended}>"
+
+    def describe(self) -> str:
+        """All that is known of it, one fact a line, for people."""
+        eta = self.eta()
+        rows = {
+            "batch": self.batch,
+            "deadline": f"{duration(self.timeout)} after it is accepted",
+            "still to go": f"about {eta}" if eta is not None else None,
+        }
+        ended = f"\n{self._error.describe()}" if self._error is not None else ""
+        return f"{lines(f'Job: {self.id}', rows.items())}\n{self.generation.describe()}{ended}"
 
     # --- what the coordinator does
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aiogen._wire import Failure, Snapshot
+from aiogen._wording import duration
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -137,24 +138,24 @@ def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenE
     """The deadline has passed."""
     if job.provider_id is None:
         text = (
-            f"Job {job.id} waited {seconds:g} s for its turn at {job.connection} and was not sent; "
+            f"Job {job.id} waited {duration(seconds)} for its turn at {job.connection} and was not sent; "
             "nothing was charged. Submit it again, or allow more with Session(queue_timeout=…)."
         )
-    else:
-        last = f" The last question was answered with: {last_error}." if last_error is not None else ""
-        text = (
-            f"Generation {job.provider_id} (job {job.id}) was not finished {seconds:g} s after {job.connection} "
-            f"accepted it; it may still finish.{last} "
-            f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
-        )
+        return about(job, GenerationTimeout(text, timeout=seconds, action=Action.RETRY))
+    last = f" The last question was answered with: {last_error}" if last_error is not None else ""
+    text = (
+        f"Generation {job.provider_id} (job {job.id}) was not finished {duration(seconds)} after {job.connection} "
+        f"accepted it; it may still finish.{last}{'' if last.endswith('.') or not last else '.'} "
+        f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
+    )
     return about(job, GenerationTimeout(text, timeout=seconds))
 
 
 def still_elsewhere(job: Job, seconds: float) -> AiogenError:
     """It waits for its turn, and in another process as far as is known."""
     text = (
-        f"Job {job.id} was still {job.state} after {seconds:g} s, and is another process's, or may be by now: it may "
-        f"still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it again."
+        f"Job {job.id} was still {job.state} after {duration(seconds)}, and is another process's, or may be by now: "
+        f"it may still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it."
     )
     return about(job, GenerationTimeout(text, timeout=seconds))
 
@@ -175,7 +176,7 @@ def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
     unknown = SubmissionUnknown(
         f"Whether {job.connection} accepted job {job.id} cannot be known: {error.message} "
         f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again by "
-        f"itself. session.reconcile() tells what it could be; look there before you submit it anew (fingerprint "
+        f"itself. session.reconcile() tells what it could be; look there before you submit it again (fingerprint "
         f"{fingerprint[:12]}).",
         submitted_at=at,
         fingerprint=fingerprint,
@@ -210,6 +211,7 @@ def not_kept(job: Job) -> AiogenError:
         GenerationFailed(
             f"Job {job.id} was not sent before its program ended, and its request was not kept "
             "(keep_requests=False); nothing was charged. Submit it again.",
+            action=Action.RETRY,
             generation=job.generation,
         ),
     )
@@ -224,22 +226,21 @@ def withdrawn(job: Job) -> AiogenError:
 def closed(job: Job, *, kept: bool = False) -> AiogenError:
     """The session was left; `kept`: in a ledger that the next session goes on with."""
     if kept:
-        return about(job, SessionClosed(_kept(job)))
+        return about(job, SessionClosed(_kept(job), action=Action.WAIT))
     if job.provider_id is not None:
         text = (
             f"The session was left while generation {job.provider_id} (job {job.id}) was running at "
             f"{job.connection}, where it goes on. "
             f"session.attach({job.connection!r}, {job.provider_id!r}) takes it up again."
         )
-    elif job.state is State.SUBMITTING:
+        return about(job, SessionClosed(text, action=Action.WAIT))
+    if job.state is State.SUBMITTING:
         text = (
             f"The session was left while the create of job {job.id} was on its way to {job.connection}: it may be "
-            "running and may be charged. Look at the provider before you submit it anew."
+            "running and may be charged. Look at the provider before you submit it again."
         )
         return about(job, SessionClosed(text, action=Action.GIVE_UP))
-    else:
-        text = (
-            f"The session was left before job {job.id} was sent to {job.connection}; "
-            "nothing was charged. Submit it again."
-        )
+    text = (
+        f"The session was left before job {job.id} was sent to {job.connection}; nothing was charged. Submit it again."
+    )
     return about(job, SessionClosed(text))

@@ -5,20 +5,30 @@ Local files are read by `aiogen._files`, off the event loop, before anything is 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
 import attrs
 
-from aiogen._media import sniff
+from aiogen._media import EXTENSIONS, sniff
+from aiogen._wording import count, plain, short_url
 from aiogen.errors import InputError
 
 _SOURCES = ("url", "data", "path", "generation_id", "file_id")
 _KINDS: dict[str, type] = dict.fromkeys(("url", "generation_id", "file_id", "media_type"), str)
 _KINDS |= {"data": bytes, "path": Path}
+_DATA_URI = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
+_LONGEST_PATH = 4096
+"""Characters; PATH_MAX of Linux, and more than anybody writes."""
+# How PNG, JPEG, GIF and WebP begin in base64.
+_BASE64_BEGINS = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")
+_SHORTEST_BASE64 = 200
+"""Characters; no image is smaller, and hardly a path is longer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +41,7 @@ class Reference:
     """
 
     url: str | None = None
-    """https only: the vendor fetches it, over the public internet."""
+    """https only: the vendor fetches it, over the public internet.  A `data:` URI with base64 becomes `data`."""
     data: bytes | None = attrs.field(default=None, repr=lambda data: f"{len(data)} bytes" if data else "None")
     path: Path | None = None
     generation_id: str | None = None
@@ -51,11 +61,8 @@ class Reference:
             raise InputError(
                 f"A reference has exactly one of {', '.join(_SOURCES)}; given: {', '.join(given) or 'none'}."
             )
-        if self.url is not None and not self.url.startswith("https://"):
-            raise InputError(
-                f"The reference {self.url[:80]!r} is not https; the provider fetches only https addresses. "
-                "For a file on this machine pass a path or the bytes."
-            )
+        if self.url is not None:
+            self._take_url(self.url.strip())
         if self.data is not None and not self.media_type:
             found = sniff(self.data)
             if found is None:
@@ -65,9 +72,27 @@ class Reference:
                 )
             object.__setattr__(self, "media_type", found)
 
+    def _take_url(self, url: str) -> None:
+        fill = object.__setattr__  # frozen for users; what they wrote is read once, here
+        if url[:5].lower() == "data:":
+            data, media_type = _read_data_uri(url)
+            fill(self, "url", None)
+            fill(self, "data", data)
+            fill(self, "media_type", self.media_type or media_type)
+        elif url[:8].lower() == "https://":
+            fill(self, "url", "https://" + url[8:])
+        else:
+            shown = (
+                short_url(url) if "://" in url[:10] or len(url) < _SHORTEST_BASE64 else f"{count(len(url))} characters"
+            )
+            raise InputError(
+                f"The reference {shown!r} is not https; the provider fetches only https addresses. "
+                "For a file on this machine pass a path or the bytes."
+            )
+
     @classmethod
     def of(cls, value: Any) -> Self:
-        """A reference from what users write: an https url, a path, bytes, a mapping, or a reference.
+        """A reference from what users write: an https url, a data: URI, a path, bytes, a mapping, or a reference.
 
         Raises:
             InputError: it is none of these.
@@ -77,14 +102,16 @@ class Reference:
         if isinstance(value, bytes | bytearray | memoryview):
             return cls(data=bytes(value))
         if isinstance(value, str):
-            is_url = "://" in value[:10]
-            return cls(url=value) if is_url else cls(path=Path(value))
+            start = value[:64].lstrip().lower()
+            is_url = "://" in start[:10] or start.startswith("data:")
+            return cls(url=value) if is_url else cls(path=_path(value))
         if isinstance(value, os.PathLike):
             return cls(path=Path(value))
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
         raise InputError(
-            f"A reference is an https url, a path, bytes or aiogen.Reference(…), not a {type(value).__name__}."
+            "A reference is an https url, a data: URI, a path, bytes or aiogen.Reference(…), "
+            f"not a {type(value).__name__}."
         )
 
     @classmethod
@@ -94,10 +121,52 @@ class Reference:
         if strange:
             raise InputError(f"A reference has no {', '.join(sorted(strange))}; it knows {', '.join(sorted(known))}.")
         data = value.get("data")
+        if isinstance(data, str) and data[:64].lstrip()[:5].lower() == "data:":
+            return cls._of_mapping({**value, "data": None, "url": data})
         if isinstance(data, str):  # the vendors' own form: base64 text
             try:
-                data = base64.b64decode(data, validate=True)
+                data = binascii.a2b_base64(data, strict_mode=True)
             except ValueError:
                 raise InputError("The reference's data is not valid base64; pass the bytes themselves.") from None
         path = value.get("path")
-        return cls(**{**value, "data": data, "path": Path(path) if isinstance(path, str) else path})
+        return cls(**{**value, "data": data, "path": _path(path) if isinstance(path, str) else path})
+
+
+def _path(text: str) -> Path:
+    """A path on this machine; an image in base64 would be looked for on the disk, and shown as the name of a file."""
+    if len(text) > _LONGEST_PATH or (len(text) >= _SHORTEST_BASE64 and text.lstrip().startswith(_BASE64_BEGINS)):
+        raise InputError(
+            f"A reference of {count(len(text))} characters is neither an address nor a path. "
+            "If it is an image in base64, pass its bytes, or a data: URI (data:image/png;base64,…)."
+        )
+    return Path(text)
+
+
+def _read_data_uri(uri: str) -> tuple[bytes, str]:
+    """The bytes and the media type of a `data:` URI (RFC 2397).
+
+    Raises:
+        InputError: it has no base64, or no image in it; never shows what is in it.
+    """
+    head = _DATA_URI.match(uri[:1024])
+    said, options = (head[1].strip().lower(), head[2].lower().split(";")) if head else ("", [])
+    if head is None or "base64" not in (option.strip() for option in options):
+        raise InputError(
+            f"This data: URI of {count(len(uri))} characters cannot be read: it has to begin like "
+            "data:image/png;base64, and hold an image in base64."
+        )
+    text = uri[head.end() :]
+    if "%" in text:
+        text = unquote(text)
+    try:
+        data = binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
+        raise InputError(
+            f"The data: URI ({plain(said, 40) or 'of no type'}, {count(len(uri))} characters) is not valid base64."
+        ) from None
+    media_type = sniff(data) or ("" if said.replace("jpg", "jpeg") in EXTENSIONS or not data else said)
+    if not media_type.startswith("image/"):
+        raise InputError(
+            f"The data: URI ({plain(said, 40) or 'of no type'}, {count(len(data))} bytes) holds no such image."
+        )
+    return data, media_type

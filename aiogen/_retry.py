@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from enum import StrEnum
 
-from aiogen.errors import AiogenError, APIError, InputError, NetworkError, ProviderError, RateLimited
+from aiogen.errors import AiogenError, APIError, InputError, NetworkError, ProtocolError, ProviderError, RateLimited
+
+_PASSING = (RateLimited, ProviderError, ProtocolError, NetworkError)
 
 TAKES = 3
 """How often one job is sent at most while the vendor says that it does not take it just now."""
@@ -103,5 +105,8 @@ def waits(
 
 
 def worth_repeating(error: Exception, patience: float) -> bool:
-    """True if the same read may succeed when repeated, and need not wait longer than `patience` seconds for it."""
-    return isinstance(error, AiogenError) and error.retryable and (error.retry_after or 0.0) <= patience
+    """True if the same read may succeed when repeated, and need not wait longer than `patience` seconds for it.
+
+    Only where the vendor or the network failed: `retryable` alone also tells users what they may do again themselves.
+    """
+    return isinstance(error, _PASSING) and error.retryable and (error.retry_after or 0.0) <= patience

@@ -102,7 +102,7 @@ async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, ke
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
-        logger.info("The list of %s is behind the generations themselves; it is not used for a while.", desk.name)
+        logger.debug("The list of %s is behind the generations themselves; it is not used for a while.", desk.name)
         listing.refused(now)
     elif hazards and listing.wants_check():
         schedule.ask_now(max(hazards, key=hazards.__getitem__), now)

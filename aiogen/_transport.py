@@ -25,6 +25,7 @@ from aiogen._redact import redacted
 from aiogen._retry import waits, worth_repeating
 from aiogen._threads import Threads
 from aiogen._wire import Exchange, Request, Response
+from aiogen._wording import duration
 from aiogen.errors import AiogenError, NetworkError, ProtocolError
 from aiogen.providers.base import Provider
 
@@ -178,7 +179,7 @@ class Transport:
             async with asyncio.timeout(patience):
                 return await again(once)()
         raise last or NetworkError(
-            f"{provider.name} could not be asked within {patience:g} s: this account has to wait.",
+            f"{provider.name} could not be asked within {duration(patience)}: this account has to wait.",
             sent=False,
             provider=provider.default_name,
             connection=provider.name,

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import attrs
 
+from aiogen._wording import count, duration
 from aiogen.errors import Throttle
 
 _FIRST_PAUSE = 5.0
@@ -315,6 +316,11 @@ class Window:
         """When creates, and when requests of any kind, may be sent again after a refusal."""
         return self._creates_held_until, self._all_held_until
 
+    @property
+    def waits_for_place(self) -> bool:
+        """True after a concurrency refusal, until one of our own jobs ends or another create is tried."""
+        return self._refused_for_capacity
+
     def holds_creates(self, now: float) -> bool:
         """True if a refusal forbids what was allowed a moment ago."""
         return self._refused_for_capacity or max(self.held_until) > now
@@ -352,10 +358,11 @@ class Window:
     def told(self, now: float) -> str:
         """The window in a few words."""
         f = self.figures(now)
-        held = f", held for {f['held_seconds']:g} s" if f["held_seconds"] else ""
+        held = f", held for {duration(f['held_seconds'])}" if f["held_seconds"] else ""
         return (
-            f"{f['active']:g}/{f['max_active']:g} active, {f['creates_used']:g}/{f['creates_per_minute']:g} creates, "
-            f"{f['requests_per_minute']:g} requests/min{held}"
+            f"{count(f['active'])}/{count(f['max_active'])} active, "
+            f"{count(f['creates_used'])}/{count(f['creates_per_minute'])} creates, "
+            f"{count(f['requests_per_minute'])} requests/min{held}"
         )
 
     def figures(self, now: float) -> dict[str, float]:

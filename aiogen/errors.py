@@ -23,15 +23,25 @@
     └── StoreError                           the ledger could not be written
 
 Every error carries what is known of `provider`, `connection`, `job_id`, `provider_id`, `request_id`, `code`,
-`action`, `retryable` and `retry_after`.
+`action`, `retryable` and `retry_after`.  What helps is said once, by `action`; `retryable` follows from it:
+
+    action                              retryable
+    retry                               True: submit it, or make the call, again
+    wait                                True: the same, later; but False while the first may still run (see below)
+    change_input, add_funds, fix_key    False: something else has to change first
+    give_up, None                       False
+
+A `GenerationTimeout` or `SessionClosed` that says "wait" is about a generation that goes on: a new submission would be
+a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from aiogen._wording import duration, lines
 from aiogen.models import ACTIONS, Action, FailureCode, Generation
 
 
@@ -48,28 +58,68 @@ class AiogenError(Exception):
     """What to quote to the provider's support."""
     code: FailureCode | None = None
     action: Action | None = None
-    retryable: bool = False
-    """True if the very same call may succeed later."""
+    """What helps."""
     retry_after: float | None = None
     """Seconds that the provider asked to wait, if it did."""
     generation: Generation | None = None
+    _may_go_on: ClassVar[bool] = False
+    """What it tells of goes on: to wait for it is right, to submit it again is a second bill."""
 
     def __init__(self, message: str, **context: Any) -> None:
+        """`context` holds attributes by name.
+
+        `retryable=` among them is short for an action, where none is given: `wait` if true, `give_up` if false.
+        """
         super().__init__(message)
         self.message = message
+        retryable = context.pop("retryable", None)
         for name, value in context.items():
             if not hasattr(type(self), name):
                 raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
             setattr(self, name, value)
-        if self.action is None and self.code is not None and "action" not in context:
+        if "action" in context:
+            return
+        if self.action is None and self.code is not None:
             self.action = ACTIONS[self.code]
+        if retryable is not None and retryable is not self.retryable:
+            self.action = Action.WAIT if retryable else Action.GIVE_UP
 
-    def about(self, **context: Any) -> AiogenError:
+    @property
+    def retryable(self) -> bool:
+        """True exactly where a new submission, or the same call again, may help.  Follows from `action`."""
+        return self.action is Action.RETRY or (self.action is Action.WAIT and not self._may_go_on)
+
+    def about(self, **context: Any) -> Self:
         """Add what only the caller of a pure function knew (ids, connection), and return self."""
         for name, value in context.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
         return self
+
+    def naming(self, provider_id: str) -> Self:
+        """Have the message name a generation that it does not name yet, and return self."""
+        if provider_id not in self.message:
+            self.message = f"{self.message.removesuffix('.')} (generation {provider_id})."
+            self.args = (self.message,)
+        return self.about(provider_id=provider_id)
+
+    def describe(self) -> str:
+        """All that is known, one fact a line, for people."""
+        known = {
+            "what helps": self.action.help_text if self.action is not None else None,
+            "code": self.code,
+            "action": self.action,
+            "retryable": "yes" if self.retryable else "no",
+            "retry after": duration(self.retry_after) if self.retry_after is not None else None,
+            "HTTP status": getattr(self, "status", None) or None,
+            "provider": self.provider,
+            "connection": self.connection,
+            "provider id": self.provider_id,
+            "job id": self.job_id,
+            "request id": self.request_id,
+            "notes": " ".join(getattr(self, "__notes__", ())),
+        }
+        return lines(f"{type(self).__name__}: {self.message}", known.items())
 
 
 class InputError(AiogenError, ValueError):
@@ -150,7 +200,6 @@ class RateLimited(APIError):
 
     code: FailureCode | None = FailureCode.RATE_LIMITED
     action: Action | None = Action.WAIT
-    retryable: bool = True
     throttle: Throttle = Throttle.ACCOUNT
 
 
@@ -159,7 +208,6 @@ class ProviderError(APIError):
 
     code: FailureCode | None = FailureCode.PROVIDER_ERROR
     action: Action | None = Action.WAIT
-    retryable: bool = True
 
 
 class ProtocolError(AiogenError):
@@ -167,7 +215,6 @@ class ProtocolError(AiogenError):
 
     code: FailureCode | None = FailureCode.PROVIDER_ERROR
     action: Action | None = Action.WAIT
-    retryable: bool = True
     status: int = 0
     path: str = ""
     """Where in the answer, as a JSON path such as `$.output[0].url`."""
@@ -178,7 +225,6 @@ class NetworkError(AiogenError, ConnectionError):
 
     code: FailureCode | None = FailureCode.PROVIDER_ERROR
     action: Action | None = Action.WAIT
-    retryable: bool = True
     sent: bool = True
     """False if surely no byte of the request reached the provider."""
 
@@ -219,10 +265,15 @@ class GenerationRefused(GenerationFailed, APIError):
 
 
 class GenerationTimeout(GenerationError, TimeoutError):
-    """The job's deadline passed.  It may still finish: `session.attach(connection, provider_id)` follows it again."""
+    """The job's deadline passed.
+
+    If it was accepted it may still finish: `session.attach(connection, provider_id)` follows it again, and `action` is
+    `wait`.  If its turn did not come in time nothing was sent, and `action` is `retry`.
+    """
 
     code: FailureCode | None = FailureCode.UNKNOWN
     action: Action | None = Action.WAIT
+    _may_go_on: ClassVar[bool] = True
     timeout: float = 0.0
     """Seconds that were allowed."""
 
@@ -241,9 +292,14 @@ class SubmissionUnknown(GenerationError):
 
 
 class SessionClosed(GenerationError):
-    """The session was left before the job ended; the message says how to take it up again."""
+    """The session was left before the job ended; the message says how to take it up again.
+
+    `action` is `wait` for a job that goes on, at the provider or in the ledger; `retry` for one that was not sent, and
+    for a single call; `give_up` for a create that was on its way.
+    """
 
     action: Action | None = Action.RETRY
+    _may_go_on: ClassVar[bool] = True
 
 
 class DownloadError(AiogenError):

@@ -10,9 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
+
+from aiogen._wording import count, duration, lines, plain, quoted, short_id, short_url
 
 
 class State(StrEnum):
@@ -105,13 +106,16 @@ ACTIONS = {
 """What helps for each code, unless the provider file knows better."""
 
 
-def _without_query(url: str) -> str:
-    """A presigned url is a key of sorts: what signs it stays out of logs and tracebacks."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "'(no url)'"
-    return repr(f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else ""))
+_SHORT_PROMPT = 40
+_MOST_BALANCES = 8
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat(sep=" ", timespec="seconds") if at is not None else None
+
+
+def _yes_or_no(flag: bool | None) -> str | None:
+    return None if flag is None else "yes" if flag else "no"
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +127,7 @@ class Output:
 
     kind: str
     """"image", "video", or the vendor's word for something newer."""
-    url: str = attrs.field(repr=_without_query)
+    url: str
     expires_at: datetime | None = None
     """When the url stops working; None if it does not, or if nobody says."""
     provider_id: str | None = None
@@ -131,6 +135,20 @@ class Output:
     nsfw: bool | None = None
     """The vendor's flag; None if it gives none."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        # A presigned url is a key of sorts: what signs it stays out of logs and tracebacks.
+        return f"<Output {plain(self.kind, 20)} {short_url(self.url)}{' nsfw' if self.nsfw else ''}>"
+
+    def describe(self) -> str:
+        """All that is known, one fact a line, for people; without what signs the url, and without `raw`."""
+        known = {
+            "url": short_url(self.url),
+            "expires": _moment(self.expires_at),
+            "provider id": self.provider_id,
+            "nsfw": _yes_or_no(self.nsfw),
+        }
+        return lines(f"Output: {plain(self.kind, 20)}", known.items())
 
 
 @attrs.frozen
@@ -140,6 +158,12 @@ class Cost:
     amount: Decimal
     unit: str
     """"DOLLARS" or "CREDITS"; never add the two."""
+
+    def __str__(self) -> str:
+        return f"{self.amount:,f} {plain(self.unit, 20).lower()}"
+
+    def __repr__(self) -> str:
+        return f"<Cost {self}>"
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +205,55 @@ class Generation:
     def url(self) -> str | None:
         """The first output's url, or None."""
         return self.outputs[0].url if self.outputs else None
+
+    def __repr__(self) -> str:
+        parts = [
+            self.state,
+            self._made_by(),
+            short_id(self.provider_id) if self.provider_id else None,
+            self.failure_code if self.state is State.FAILED else self._made(),
+            quoted(self.prompt, _SHORT_PROMPT) if self.prompt else None,
+        ]
+        return f"<Generation {' '.join(filter(None, parts))}>"
+
+    def describe(self) -> str:
+        """All that is known, one fact a line, for people; without what signs the urls, and without `raw`."""
+        known = {
+            "state": self.state,
+            "provider id": self.provider_id,
+            "job id": self.id,
+            "model": self.model,
+            "prompt": self.prompt,
+            "kind": self.kind,
+            "cost": self.cost,
+            "created": _moment(self.created_at),
+            "accepted": _moment(self.accepted_at),
+            "finished": _moment(self.finished_at),
+            "took": self._took(),
+            "failure": self.failure_code,
+            "vendor's code": self.vendor_code,
+            "reason": self.failure_reason,
+            "what helps": self.action.help_text if self.action is not None else None,
+            "outputs": self._made(),
+        }
+        rows = [*known.items(), *((f"output {i}", short_url(output.url)) for i, output in enumerate(self.outputs))]
+        return lines(f"Generation: {self._made_by()}", rows)
+
+    def _made_by(self) -> str:
+        return plain(self.connection, 64) + (f"/{plain(self.model, 64)}" if self.model else "")
+
+    def _made(self) -> str | None:
+        if not self.outputs:
+            return None
+        kinds = {output.kind for output in self.outputs}
+        kind = plain(kinds.pop(), 20) if len(kinds) == 1 else "output"
+        some = ", not all" if self.partial else ""
+        return f"{count(len(self.outputs))} {kind}{'s' if len(self.outputs) > 1 else ''}{some}"
+
+    def _took(self) -> str | None:
+        if self.accepted_at is None or self.finished_at is None:
+            return None
+        return duration(max(0.0, (self.finished_at - self.accepted_at).total_seconds()))
 
 
 @attrs.frozen(kw_only=True)
@@ -230,6 +303,31 @@ class Account:
     window: Mapping[str, Any] = attrs.field(factory=dict)
     """What this session allows itself now: creates, active jobs and requests, used and allowed."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        user = f" {quoted(str(self.username), 40)}" if self.username else ""
+        balances = "".join(f", {name} {value}" for name, value in self._balances())
+        return f"<Account {plain(self.connection, 64)}{user}{balances}>"
+
+    def describe(self) -> str:
+        """All that is known, one fact a line, for people; without `raw`."""
+        window = [
+            (name.replace("_", " "), count(value) if isinstance(value, int | float) else value)
+            for name, value in self.window.items()
+        ]
+        known = {
+            "provider": self.provider,
+            "user": self.username,
+            "user id": self.user_id,
+            "jobs at once": self.concurrency_slots,
+        }
+        return lines(f"Account: {plain(self.connection, 64)}", [*known.items(), *self._balances(), *window])
+
+    def _balances(self) -> list[tuple[str, str]]:
+        return [
+            (plain(name, 40), count(value) if type(value) in (int, float) else plain(value, 40))
+            for name, value in list(self.balances.items())[:_MOST_BALANCES]
+        ]
 
 
 @attrs.frozen

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -25,9 +26,10 @@ from aiogen._handles import Handles
 from aiogen._intake import submit
 from aiogen._job import Job
 from aiogen._reconcile import Reconciler
+from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State, UnknownJob
-from aiogen.providers.base import Provider, check_id, check_number
+from aiogen.providers.base import Provider, check_given_id, check_number, check_seconds, own_id
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST = 30 * 86_400.0
 _POLL_COSTS = (0.001, 60.0)
 
 
@@ -121,20 +122,20 @@ class Session:
                 `ClientSession` is none.
             InputError: a number is out of its range.
         """
-        check_number(poll_cost, "poll_cost", *_POLL_COSTS)
+        check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
         check_number(max_in_flight, "max_in_flight", 1, 1000)
         check_number(read_attempts, "read_attempts", 1, 20)
         check_number(max_downloads, "max_downloads", 1, 100)
         check_number(max_answer_bytes, "max_answer_bytes", 1024, 1 << 40)
         check_number(max_download_bytes, "max_download_bytes", 1, 1 << 50)
-        check_number(handler_timeout, "handler_timeout", 0.001, _LONGEST)
-        check_number(queue_timeout, "queue_timeout", 0.001, _LONGEST)
-        check_number(unreachable_timeout, "unreachable_timeout", 0.001, _LONGEST)
-        check_number(connect_timeout, "connect_timeout", 0.001, _LONGEST)
-        check_number(read_timeout, "read_timeout", 0.001, _LONGEST)
-        check_number(submit_timeout, "submit_timeout", 0.001, _LONGEST)
-        check_number(download_timeout, "download_timeout", 0.001, _LONGEST)
-        check_number(call_timeout, "call_timeout", 0.001, _LONGEST)
+        check_seconds(handler_timeout, "handler_timeout")
+        check_seconds(queue_timeout, "queue_timeout")
+        check_seconds(unreachable_timeout, "unreachable_timeout")
+        check_seconds(connect_timeout, "connect_timeout")
+        check_seconds(read_timeout, "read_timeout")
+        check_seconds(submit_timeout, "submit_timeout")
+        check_seconds(download_timeout, "download_timeout")
+        check_seconds(call_timeout, "call_timeout")
         # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
         from aiogen._sessions import check_session
         from aiogen._transport import Timeouts
@@ -200,14 +201,25 @@ class Session:
     def __repr__(self) -> str:
         names = ", ".join(self.connections)
         if self._parts is None:
-            return f"<Session [{names}] {'closed' if self._closed else 'not open'}>"
-        counts: dict[State, int] = {}
-        for job in self.jobs():
-            counts[job.state] = counts.get(job.state, 0) + 1
-        jobs = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
+            return f"<Session [{names}] {self._standing()}>"
+        return f"<Session [{names}] {'; '.join([self._standing(), *map(': '.join, self._windows())])}>"
+
+    def describe(self) -> str:
+        """Its connections, how many jobs are in which state, what each account allows now, for people."""
+        rows = [("jobs", self._standing()), ("store", repr(self._store)), *self._windows()]
+        return f"{lines('Session:', rows)}\n{self.connections.describe()}"
+
+    def _standing(self) -> str:
+        if self._parts is None:
+            return "closed" if self._closed else "not open"
+        counts = Counter(job.state for job in self.jobs())
+        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
+
+    def _windows(self) -> builtins.list[tuple[str, str]]:
+        if self._parts is None:
+            return []
         hub, now = self._parts.coordinator, self._parts.clock.now()
-        windows = [f"{desk.name}: {desk.window.told(now)}" for desk in hub.desks()]
-        return f"<Session [{names}] {'; '.join([jobs, *windows])}>"
+        return [(desk.name, desk.window.told(now)) for desk in hub.desks()]
 
     @property
     def store(self) -> Store:
@@ -249,9 +261,9 @@ class Session:
         parts = self._open()
         provider, request = self.connections.request(model, prompt, connection, options)
         if timeout is not None:
-            check_number(timeout, "timeout", 0.001, _LONGEST)
+            check_seconds(timeout, "timeout")
         if poll_cost is not None:
-            check_number(poll_cost, "poll_cost", *_POLL_COSTS)
+            check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
         submission = await encode(provider, request, parts.transport.threads)
         generation = Generation(
             id=str(uuid4()),
@@ -288,7 +300,7 @@ class Session:
     # --- following
 
     async def attach(
-        self, connection: str, provider_id: str, *, timeout: float | None = None, poll_cost: float | None = None
+        self, connection: str, provider_id: str | UUID, *, timeout: float | None = None, poll_cost: float | None = None
     ) -> Job:
         """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
 
@@ -302,11 +314,11 @@ class Session:
             StoreError: the ledger could not be read or written; `get` needs none.
         """
         provider = self.connections.find(connection)
-        provider_id = check_id(provider_id)
+        provider_id = check_given_id(provider_id)
         if timeout is not None:
-            check_number(timeout, "timeout", 0.001, _LONGEST)
+            check_seconds(timeout, "timeout")
         if poll_cost is not None:
-            check_number(poll_cost, "poll_cost", *_POLL_COSTS)
+            check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
         return await self._open().handles.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
@@ -386,7 +398,7 @@ class Session:
 
     async def reconcile(
         self,
-        *job_ids: str,
+        *job_ids: str | UUID,
         batch: str | None = None,
         connection: str | None = None,
         look_through: int = 1000,
@@ -408,10 +420,16 @@ class Session:
         check_number(look_through, "look_through", 1, 100_000)
         parts = self._open()
         await parts.coordinator.ledger.ready()
-        wanted = Wanted(states=[State.UNKNOWN], ids=job_ids or None, batch=batch, connection=connection, limit=100_000)
+        wanted = Wanted(
+            states=[State.UNKNOWN],
+            ids=[own_id(i) for i in job_ids] or None,
+            batch=batch,
+            connection=connection,
+            limit=100_000,
+        )
         return await parts.reconciler.look(await self._store.find(wanted), look_through)
 
-    async def adopt(self, job_id: str, provider_id: str) -> Job:
+    async def adopt(self, job_id: str | UUID, provider_id: str | UUID) -> Job:
         """You say that an unknown job is this generation at the provider: from now on it is followed as that.
 
         Args:
@@ -425,11 +443,11 @@ class Session:
             StoreError: the ledger cannot be read or written.
         """
         parts = self._open()
-        provider_id = check_id(provider_id)
+        provider_id = check_given_id(provider_id)
         await parts.coordinator.ledger.ready()
-        return await parts.reconciler.adopt(job_id, provider_id)
+        return await parts.reconciler.adopt(own_id(job_id), provider_id)
 
-    async def resend(self, job_id: str) -> Job:
+    async def resend(self, job_id: str | UUID) -> Job:
         """You say that an unknown job is to be sent again.  If the first did arrive, both are charged.
 
         Raises:
@@ -439,18 +457,18 @@ class Session:
         """
         parts = self._open()
         await parts.coordinator.ledger.ready()
-        return await parts.reconciler.resend(job_id)
+        return await parts.reconciler.resend(own_id(job_id))
 
-    async def forget(self, *job_ids: str) -> int:
+    async def forget(self, *job_ids: str | UUID) -> int:
         """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
 
         Raises:
             StoreError: the ledger cannot be written.
         """
         await self._open().coordinator.ledger.ready()
-        return await self._store.forget(job_ids)
+        return await self._store.forget([own_id(i) for i in job_ids])
 
-    async def job(self, job_id: str) -> Job | None:
+    async def job(self, job_id: str | UUID) -> Job | None:
         """The job with our id, or None if the ledger does not know it.
 
         It may be over, and it may be another process's: then its end is read in the ledger.
@@ -459,7 +477,7 @@ class Session:
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
-        return await self._open().handles.find(job_id)
+        return await self._open().handles.find(own_id(job_id))
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -469,7 +487,7 @@ class Session:
     async def wait_many(
         self,
         connection: str,
-        ids: Iterable[str],
+        ids: Iterable[str | UUID],
         *,
         timeout: float | None = None,
         poll_cost: float | None = None,
@@ -479,7 +497,7 @@ class Session:
     async def wait_many(
         self,
         connection: str,
-        ids: Iterable[str],
+        ids: Iterable[str | UUID],
         *,
         timeout: float | None = None,
         poll_cost: float | None = None,
@@ -488,7 +506,7 @@ class Session:
     async def wait_many(
         self,
         connection: str,
-        ids: Iterable[str],
+        ids: Iterable[str | UUID],
         *,
         timeout: float | None = None,
         poll_cost: float | None = None,
@@ -503,7 +521,7 @@ class Session:
             poll_cost: seconds of waiting that one request about one of them is worth; by default the session's.
             return_exceptions: put errors among the results instead of raising the first.
         """
-        checked = [check_id(i) for i in ([ids] if isinstance(ids, str) else ids)]
+        checked = [check_given_id(i) for i in ([ids] if isinstance(ids, str | UUID) else ids)]
         self.connections.find(connection)
         jobs = [await self.attach(connection, i, timeout=timeout, poll_cost=poll_cost) for i in checked]
         async for job in self.as_completed(jobs):
@@ -527,7 +545,7 @@ class Session:
 
     # --- single calls
 
-    async def get(self, connection: str, provider_id: str) -> Generation:
+    async def get(self, connection: str, provider_id: str | UUID) -> Generation:
         """Read a generation once, as it stands now; a failed one is returned, not raised.
 
         Raises:
@@ -535,10 +553,10 @@ class Session:
             InputError: the id is empty or cannot be an id.
         """
         provider = self.connections.find(connection)
-        return await self._open().calls.get(provider, check_id(provider_id))
+        return await self._open().calls.get(provider, check_given_id(provider_id))
 
     async def list(
-        self, connection: str, *, user_id: str | None = None, limit: int | None = None
+        self, connection: str, *, user_id: str | UUID | None = None, limit: int | None = None
     ) -> AsyncIterator[Generation]:
         """The user's generations, page by page, in the provider's order (Leonardo: newest first, undocumented).
 
@@ -557,7 +575,7 @@ class Session:
         """
         provider = self.connections.find(connection)
         if user_id is not None:
-            user_id = check_id(user_id, "User")
+            user_id = check_given_id(user_id, "User")
         if limit is not None:
             check_number(limit, "limit", 1, 1_000_000)
         parts = self._open()
@@ -570,7 +588,7 @@ class Session:
                     if count == limit:
                         return
 
-    async def delete(self, connection: str, provider_id: str, *, missing_ok: bool = False) -> bool:
+    async def delete(self, connection: str, provider_id: str | UUID, *, missing_ok: bool = False) -> bool:
         """Delete a generation at the provider, with its images; True if it was there.
 
         This is no cancel: whether it stops a running generation is not documented.
@@ -580,7 +598,7 @@ class Session:
             Unsupported: the provider has no such call (Luma).
         """
         provider = self.connections.find(connection)
-        return await self._open().calls.delete(provider, check_id(provider_id), missing_ok=missing_ok)
+        return await self._open().calls.delete(provider, check_given_id(provider_id), missing_ok=missing_ok)
 
     async def account(self, connection: str) -> Account:
         """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 
 from _vendor import vendor
 
@@ -10,19 +11,40 @@ import aiogen
 
 async def main() -> None:
     """Nothing is deleted that has pictures."""
+    ends: Counter[str] = Counter()
     async with vendor():
         if not os.environ.get("LEONARDO_API_KEY"):
             raise SystemExit("This example needs LEONARDO_API_KEY (or no key at all, for the sandbox).")
         async with aiogen.Session() as session:
-            if "sandbox" in str((await session.account("leonardo")).username):
-                jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(3)]
-                jobs.append(await session.submit("leonardo/gemini-image-2", "dog [[fail=generation_failed]]"))
-                await asyncio.gather(*jobs, return_exceptions=True)
-            async for generation in session.list("leonardo", limit=100):
-                print(f"{generation.provider_id}  {generation.state:10}  {generation.prompt}")
-                if generation.state is aiogen.State.FAILED and generation.provider_id:
-                    await session.delete("leonardo", generation.provider_id, missing_ok=True)
-                    print("    deleted")
+            try:
+                await something_to_clean_up(session)
+                async for generation in session.list("leonardo", limit=100):
+                    print(f"{generation.provider_id}  {generation.state:10}  {generation.prompt}")
+                    if generation.state is aiogen.State.FAILED and generation.provider_id:
+                        ends[await deleted(session, generation.provider_id)] += 1
+            except aiogen.AiogenError as error:  # the list could not be read (any further)
+                ends[type(error).__name__] += 1
+                print(f"{type(error).__name__}: {error}")
+    print(", ".join(f"{count} {kind}" for kind, count in ends.most_common()) or "nothing to delete")
+
+
+async def deleted(session: aiogen.Session, provider_id: str) -> str:
+    """What came of it; one that cannot be deleted keeps none of the others."""
+    try:
+        await session.delete("leonardo", provider_id, missing_ok=True)
+    except aiogen.AiogenError as error:
+        print(f"    {type(error).__name__}: {error}")
+        return type(error).__name__
+    print("    deleted")
+    return "deleted"
+
+
+async def something_to_clean_up(session: aiogen.Session) -> None:
+    """In the sandbox only, which begins empty."""
+    if "sandbox" in str((await session.account("leonardo")).username):
+        jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(3)]
+        jobs.append(await session.submit("leonardo/gemini-image-2", "dog [[fail=generation_failed]]"))
+        await asyncio.gather(*jobs, return_exceptions=True)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,15 @@ async def main() -> None:
         if not os.environ.get("LUMA_AGENTS_API_KEY"):
             raise SystemExit("This example needs LUMA_AGENTS_API_KEY (or no key at all, for the sandbox).")
         async with aiogen.Session() as session:
-            first = await session.generate("luma/uni-1", "a harbour at noon", output_format="png")
-            (path,) = await session.download(first, "out/")
-            edited = await session.generate(
-                aiogen.LumaImageEdit(prompt="the same harbour at night", source=path, output_format="png")
-            )
-            (night,) = await session.download(edited, "out/")
+            try:
+                first = await session.generate("luma/uni-1", "a harbour at noon", output_format="png")
+                (path,) = await session.download(first, "out/")
+                edited = await session.generate(
+                    aiogen.LumaImageEdit(prompt="the same harbour at night", source=path, output_format="png")
+                )
+                (night,) = await session.download(edited, "out/")
+            except aiogen.AiogenError as error:
+                raise SystemExit(f"{type(error).__name__}: {error}") from None
         print(f"{path} -> {night}")
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from _vendor import vendor
 from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 import aiogen
@@ -56,39 +57,52 @@ def as_json(job: aiogen.Job) -> dict[str, Any]:
         "job_id": job.id,
         "provider_id": job.provider_id,
         "state": job.state,
+        "error": type(job.error).__name__ if job.error is not None else None,
         "urls": [output.url for output in generation.outputs],
         "failure_code": generation.failure_code,
         "action": generation.action,
     }
 
 
-async def submitted(session: aiogen.Session, wanted: Wanted) -> aiogen.Job:
-    """Take a job in, or say what is wrong with it."""
-    try:
-        return await session.submit(wanted.model, wanted.prompt)
-    except aiogen.InputError as error:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from None
+# The first that fits: narrower kinds stand before wider ones.
+STATUSES: tuple[tuple[type[aiogen.AiogenError], int], ...] = (
+    (aiogen.InputError, status.HTTP_422_UNPROCESSABLE_CONTENT),
+    (aiogen.GenerationFailed, status.HTTP_422_UNPROCESSABLE_CONTENT),
+    (aiogen.GenerationTimeout, status.HTTP_504_GATEWAY_TIMEOUT),
+    (aiogen.SessionClosed, status.HTTP_503_SERVICE_UNAVAILABLE),
+    (aiogen.StoreError, status.HTTP_503_SERVICE_UNAVAILABLE),
+    (aiogen.AiogenError, status.HTTP_502_BAD_GATEWAY),
+)
+
+
+@app.exception_handler(aiogen.AiogenError)
+async def say_what_went_wrong(request: Request, error: aiogen.AiogenError) -> JSONResponse:
+    """Whatever kind it is: its name, what helps, and the ids by which the job is found again."""
+    code = next(code for kind, code in STATUSES if isinstance(error, kind))
+    detail = {
+        "error": type(error).__name__,
+        "message": error.message,
+        "job_id": error.job_id,
+        "provider_id": error.provider_id,
+        "failure_code": error.code,
+        "action": error.action,
+        "retryable": error.retryable,
+    }
+    return JSONResponse({"detail": detail}, status_code=code)
 
 
 @app.post("/images")
 async def make_and_wait(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
     """Answer when the image is there.  If the client goes away, the job goes on and is not lost."""
-    job = await submitted(session, wanted)
-    try:
-        await job
-    except aiogen.GenerationFailed as failure:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, as_json(job)) from failure
-    except aiogen.GenerationTimeout as late:
-        raise HTTPException(status.HTTP_504_GATEWAY_TIMEOUT, as_json(job)) from late
-    except aiogen.AiogenError as error:
-        raise HTTPException(status.HTTP_502_BAD_GATEWAY, str(error)) from error
+    job = await session.submit(wanted.model, wanted.prompt)
+    await job
     return as_json(job)
 
 
 @app.post("/images/jobs", status_code=status.HTTP_202_ACCEPTED)
 async def make(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
     """Answer at once with our id of the job, which is known before anything is sent."""
-    return as_json(await submitted(session, wanted))
+    return as_json(await session.submit(wanted.model, wanted.prompt))
 
 
 @app.get("/images/jobs/{job_id}")

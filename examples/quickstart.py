@@ -8,10 +8,13 @@ import aiogen
 
 
 async def main() -> None:
-    """The program of the README."""
+    """The program of the README, which also says in a line why there is no picture."""
     async with vendor(), aiogen.Session() as session:
-        generation = await session.generate("luma/uni-1", "a lighthouse at dawn", aspect_ratio="16:9")
-        paths = await session.download(generation, "out/")
+        try:
+            generation = await session.generate("luma/uni-1", "a lighthouse at dawn", aspect_ratio="16:9")
+            paths = await session.download(generation, "out/")
+        except aiogen.AiogenError as error:
+            raise SystemExit(f"{type(error).__name__}: {error}") from None
         print(f"{generation.state}: {paths[0]}")
 
 

@@ -40,6 +40,17 @@ def test_connections_are_a_mapping_by_name() -> None:
     assert found["luma-eu"] is found.find("luma-eu") is EU
 
 
+def test_connections_are_shown_by_name() -> None:
+    """No key, and not one dictionary in another."""
+    assert repr(connections(LUMA, EU)) == "<Connections luma, luma-eu>"
+    assert repr(connections()) == "<Connections none>"
+    assert connections(LUMA, LEONARDO).describe().splitlines() == [
+        "Connections:",
+        "  luma      Luma, https://agents.lumalabs.ai/v1",
+        "  leonardo  Leonardo AI, https://cloud.leonardo.ai/api/rest",
+    ]
+
+
 def test_by_default_those_whose_key_is_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """With no list, each provider is there whose key is set; a blank key is none."""
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", "luma-api-key")

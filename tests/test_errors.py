@@ -117,8 +117,8 @@ CARRIED = [
     (NetworkError, FailureCode.PROVIDER_ERROR, Action.WAIT, True),
     (GenerationTimeout, FailureCode.UNKNOWN, Action.WAIT, False),
     (SubmissionUnknown, FailureCode.UNKNOWN, Action.GIVE_UP, False),
-    (SessionClosed, None, Action.RETRY, False),
-    (DownloadError, None, Action.RETRY, False),
+    (SessionClosed, None, Action.RETRY, True),
+    (DownloadError, None, Action.RETRY, True),
     (StoreError, None, Action.GIVE_UP, False),
 ]
 
@@ -127,7 +127,7 @@ CARRIED = [
 def test_an_error_says_what_helps(
     cls: type[AiogenError], code: FailureCode | None, action: Action | None, retryable: bool
 ) -> None:
-    """Each kind of error has its code, its action, and says whether the same call may succeed later."""
+    """Each kind of error has its code, its action, and says whether doing it again may help."""
     error = cls("text")
     assert (error.code, error.action, error.retryable) == (code, action, retryable)
     assert (str(error), error.message) == ("text", "text")
@@ -165,6 +165,81 @@ def test_an_action_that_is_given_stays() -> None:
 def test_an_action_that_is_ruled_out_stays_away() -> None:
     """Where a class's own action does not help, `action=None` says that none is known."""
     assert ConfigurationError("two of one name", action=None).action is None
+
+
+HELPED_BY_REPEATING = {
+    Action.RETRY: True,
+    Action.WAIT: True,
+    Action.CHANGE_INPUT: False,
+    Action.ADD_FUNDS: False,
+    Action.FIX_KEY: False,
+    Action.GIVE_UP: False,
+    None: False,
+}
+GOES_ON = (GenerationTimeout, SessionClosed)
+"""What these tell of may still run while one waits."""
+
+
+@pytest.mark.parametrize("action", [None, *Action])
+@pytest.mark.parametrize("cls", EVERY, ids=lambda cls: cls.__name__)
+def test_whether_to_repeat_it_is_what_the_action_says(cls: type[AiogenError], action: Action | None) -> None:
+    """`retryable` says the same as `action`, of every kind of error; what may still run is not paid for again."""
+    error = cls("text", action=action)
+    may_run = isinstance(error, GOES_ON) and action is Action.WAIT
+    assert error.retryable is (HELPED_BY_REPEATING[action] and not may_run)
+
+
+@pytest.mark.parametrize("code", [None, *FailureCode])
+@pytest.mark.parametrize("cls", EVERY, ids=lambda cls: cls.__name__)
+def test_an_error_says_one_thing_about_repeating_it(cls: type[AiogenError], code: FailureCode | None) -> None:
+    """With whatever code, and with what its class says by itself."""
+    for error in (cls("text"), cls("text", code=code), GenerationFailed.of(failed_generation(failure_code=code))):
+        may_run = isinstance(error, GOES_ON) and error.action is Action.WAIT
+        assert error.retryable is (HELPED_BY_REPEATING[error.action] and not may_run)
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (StoreError("locked", retryable=True), Action.WAIT),
+        (NetworkError("no host can be called so", retryable=False), Action.GIVE_UP),
+        (DownloadError("cut", retryable=True), Action.RETRY),
+        (StoreError("begins again", action=Action.RETRY, retryable=False), Action.RETRY),
+        (InvalidRequest("no", retryable=False), Action.CHANGE_INPUT),
+    ],
+)
+def test_whoever_says_retryable_says_an_action(error: AiogenError, action: Action) -> None:
+    """A store of somebody's own may say only that: it is brought in line with the action, and never against it."""
+    assert error.action is action
+    assert error.retryable is HELPED_BY_REPEATING[action]
+
+
+def test_a_generation_is_named_once() -> None:
+    """The message says which generation it is about, unless it does so already."""
+    error = NotFound("Failed to delete generation. API error 404: gone")
+    assert str(error.naming("p1")) == "Failed to delete generation. API error 404: gone (generation p1)."
+    assert str(error.naming("p1")).count("p1") == 1
+    assert (error.message, error.provider_id) == (str(error), "p1")
+    assert str(NotFound("No p1.").naming("p1")) == "No p1."
+
+
+def test_an_error_describes_itself() -> None:
+    """All that it carries, one fact a line, and nothing that is not known."""
+    error = RateLimited("slow", status=429, provider="luma", request_id="r1", retry_after=600.0)
+    error.add_note("A note.")
+    assert error.describe().splitlines() == [
+        "RateLimited: slow",
+        "  what helps   Wait, then try again.",
+        "  code         rate_limited",
+        "  action       wait",
+        "  retryable    yes",
+        "  retry after  10 min",
+        "  HTTP status  429",
+        "  provider     luma",
+        "  request id   r1",
+        "  notes        A note.",
+    ]
+    assert AiogenError("so").describe() == "AiogenError: so\n  retryable  no"
 
 
 def test_about_adds_only_what_is_missing() -> None:

@@ -83,22 +83,148 @@ def test_no_raw_answer_is_shown() -> None:
 
 def test_a_plain_url_is_shown_whole() -> None:
     """Without a query there is nothing to hide."""
-    assert "'https://cdn.example.com/a.png'" in repr(Output(kind="image", url="https://cdn.example.com/a.png"))
+    output = Output(kind="image", url="https://cdn.example.com/a.png", nsfw=True)
+    assert repr(output) == "<Output image https://cdn.example.com/a.png nsfw>"
 
 
 @pytest.mark.parametrize("url", ["", "no url at all", "https://[half", "http://[::1"])
 def test_any_output_can_be_shown(url: str) -> None:
     """Whatever a vendor calls a url, the output that holds it can be printed."""
-    assert repr(Output(kind="image", url=url)).startswith("Output(kind='image'")
+    output = Output(kind="image", url=url)
+    assert repr(output).startswith("<Output image ")
+    assert output.describe().startswith("Output: image")
 
 
-def test_a_generation_shows_no_prompt_and_no_raw() -> None:
-    """Prompts, raw answers and signatures stay out of a generation's repr."""
-    shown = repr(
-        generation(prompt="a private matter", raw={"k": "the raw"}, outputs=(Output(kind="image", url=SIGNED),))
+IMAGE = Output(kind="image", url="https://cdn.example.com/a.png")
+LONG_ID = "670f1e2d-6c54-4b01-90e6-d701748f0851"
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        (
+            {"state": State.COMPLETED, "provider_id": LONG_ID, "outputs": (IMAGE,), "prompt": "a lighthouse at dawn"},
+            "<Generation completed luma/uni-1 670f… 1 image 'a lighthouse at dawn'>",
+        ),
+        ({"provider_id": None, "prompt": "a boat"}, "<Generation queued luma/uni-1 'a boat'>"),
+        ({"model": None}, "<Generation queued luma p1>"),
+        (
+            {"state": State.FAILED, "failure_code": FailureCode.AUTH, "failure_reason": "their words"},
+            "<Generation failed luma/uni-1 p1 auth>",
+        ),
+        (
+            {"state": State.COMPLETED, "outputs": (IMAGE, IMAGE), "partial": True},
+            "<Generation completed luma/uni-1 p1 2 images, not all>",
+        ),
+        (
+            {"state": State.COMPLETED, "outputs": (IMAGE, attrs.evolve(IMAGE, kind="video"))},
+            "<Generation completed luma/uni-1 p1 2 outputs>",
+        ),
+        ({"prompt": "a\n\x1b[31mboat " + "x" * 99, "model": "m\x07\u202e"}, None),
+    ],
+)
+def test_a_generation_is_shown_in_one_line(changes: dict[str, object], shown: str | None) -> None:
+    """Where it stands, who makes it, what came of it and what of; short, printable, without raw and signatures."""
+    told = repr(generation(raw={"k": "the raw"}, **changes))
+    assert shown is None or told == shown
+    assert told.isprintable()
+    assert len(told) < 150
+    assert "the raw" not in told
+
+
+def test_no_signature_is_shown() -> None:
+    """Neither in one line nor in many."""
+    made = generation(prompt="a boat", outputs=(Output(kind="image", url=SIGNED),), raw={"k": "the raw"})
+    assert not [word for word in ("secret", "the raw") if word in repr(made) + made.describe()]
+
+
+def test_a_generation_describes_itself() -> None:
+    """Everything but `raw`, one fact a line; a prompt of several lines stays on one."""
+    made = generation(
+        provider_id=LONG_ID,
+        state=State.COMPLETED,
+        prompt="a boat\non a lake",
+        outputs=(Output(kind="image", url=SIGNED),),
+        cost=Cost(Decimal("0.0404"), "DOLLARS"),
+        accepted_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+        finished_at=datetime(2026, 1, 1, 12, 0, 31, tzinfo=UTC),
     )
-    assert "p1" in shown
-    assert not [word for word in ("private", "the raw", "secret") if word in shown]
+    assert made.describe().splitlines() == [
+        "Generation: luma/uni-1",
+        "  state        completed",
+        f"  provider id  {LONG_ID}",
+        "  job id       j1",
+        "  model        uni-1",
+        r"  prompt       a boat\non a lake",
+        "  kind         image",
+        "  cost         0.0404 dollars",
+        "  accepted     2026-01-01 12:00:00+00:00",
+        "  finished     2026-01-01 12:00:31+00:00",
+        "  took         31 s",
+        "  outputs      1 image",
+        "  output 0     https://storage.example.com/a/output.png?…",
+    ]
+
+
+def test_a_failed_generation_describes_why() -> None:
+    """The code, the vendor's words, and what helps."""
+    told = generation(
+        state=State.FAILED, failure_code=FailureCode.AUTH, failure_reason="no\x1b", action=Action.FIX_KEY
+    ).describe()
+    assert "  failure      auth" in told.splitlines()
+    assert r"  reason       no\x1b" in told.splitlines()
+    assert "  what helps   Check the API key" in told
+
+
+def test_an_output_describes_itself() -> None:
+    """What is known of it, without what signs its url."""
+    output = Output(kind="image", url=SIGNED, provider_id="o1", nsfw=False, expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert output.describe().splitlines() == [
+        "Output: image",
+        "  url          https://storage.example.com/a/output.png?…",
+        "  expires      2026-01-01 00:00:00+00:00",
+        "  provider id  o1",
+        "  nsfw         no",
+    ]
+
+
+def test_a_cost_is_said_in_its_unit() -> None:
+    """As people write it, without an exponent."""
+    assert repr(Cost(Decimal("0.0404"), "DOLLARS")) == "<Cost 0.0404 dollars>"
+    assert str(Cost(Decimal("1.2E+4"), "CREDITS")) == "12,000 credits"
+
+
+def test_an_account_is_shown_in_one_line() -> None:
+    """Who it is and what it has; however much a vendor tells."""
+    account = Account(
+        provider="leonardo",
+        connection="leonardo",
+        username="some\x1bone",
+        balances={"apiPaidTokens": 5000, "note": "x" * 99},
+        window={"creates_used": 1, "per_minute": 1500.5},
+        concurrency_slots=10,
+    )
+    assert repr(account) == (rf"<Account leonardo 'some\x1bone', apiPaidTokens 5,000, note {'x' * 39}…>")
+    assert account.describe().splitlines()[:4] == [
+        "Account: leonardo",
+        "  provider       leonardo",
+        r"  user           some\x1bone",
+        "  jobs at once   10",
+    ]
+    assert "  per minute     1,500.5" in account.describe().splitlines()
+    assert repr(Account(provider="luma", connection="luma")) == "<Account luma>"
+    many = Account(provider="luma", connection="luma", balances={f"n{i}": i for i in range(10_000)})
+    assert len(repr(many)) < 200
+
+
+def test_what_is_shown_does_not_decide_what_is_equal() -> None:
+    """Snapshots are equal by what they hold, and can be copied and hashed as before."""
+    one = generation(prompt="x" * 40 + "a", raw={})
+    other = generation(prompt="x" * 40 + "b", raw={})
+    assert repr(one) == repr(other)
+    assert one != other
+    assert attrs.evolve(one) == one
+    assert hash(Cost(Decimal(1), "CREDITS")) == hash(Cost(Decimal(1), "CREDITS"))
 
 
 def test_the_first_output_is_the_url() -> None:

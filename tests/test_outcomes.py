@@ -279,6 +279,7 @@ async def test_a_deadline_says_that_it_may_still_finish() -> None:
         "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
+    assert "The end passed. session" in str(outcomes.timed_out(job(), 120.0, NetworkError("The end passed.")))
 
 
 async def test_a_deadline_without_trouble_speaks_of_none() -> None:
@@ -291,10 +292,10 @@ async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
     """A job that was never sent can be submitted again, and the error says so."""
     error = outcomes.timed_out(job(provider_id=None, state=State.PENDING), 3600.0, None)
     assert str(error) == (
-        "Job j1 waited 3600 s for its turn at luma-eu and was not sent; nothing was charged. "
+        "Job j1 waited 1 hour for its turn at luma-eu and was not sent; nothing was charged. "
         "Submit it again, or allow more with Session(queue_timeout=…)."
     )
-    assert error.provider_id is None
+    assert (error.provider_id, error.action, error.retryable) == (None, Action.RETRY, True)
 
 
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
@@ -305,7 +306,7 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
     assert str(error) == (
         "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
         "It was sent at 2026-10-21T12:00:00+00:00 and may be running and charged; it is not sent again by itself. "
-        "session.reconcile() tells what it could be; look there before you submit it anew "
+        "session.reconcile() tells what it could be; look there before you submit it again "
         f"(fingerprint {CREATE.fingerprint()[:12]})."
     )
     assert (error.submitted_at, error.fingerprint, error.request_id) == (NOON, CREATE.fingerprint(), "r1")
@@ -369,3 +370,33 @@ def test_warnings_are_kept_and_said_once() -> None:
     """What was odd about it before, and what its last answer adds."""
     after = outcomes.advanced(known(warnings=("a", "b")), read(warnings=("b", "c")), State.COMPLETED, NOON)
     assert after.warnings == ("a", "b", "c")
+
+
+UNSENT: dict[str, Any] = {"provider_id": None, "state": State.PENDING}
+IN_FLIGHT: dict[str, Any] = {"provider_id": None, "state": State.SUBMITTING}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "action", "again"),
+    [
+        ({}, False, Action.WAIT, False),
+        ({}, True, Action.WAIT, False),
+        (UNSENT, False, Action.RETRY, True),
+        (UNSENT, True, Action.WAIT, False),
+        (IN_FLIGHT, False, Action.GIVE_UP, False),
+    ],
+    ids=["runs", "runs, kept", "unsent", "unsent, kept", "in flight"],
+)
+async def test_what_goes_on_is_not_to_be_paid_for_again(
+    changes: dict[str, Any], kept: bool, action: Action, again: bool
+) -> None:
+    """Only a job that nobody will send any more may be submitted again."""
+    error = outcomes.closed(job(**changes), kept=kept)
+    assert (error.action, error.retryable) == (action, again)
+    assert ("Submit it again" in str(error)) is again
+
+
+async def test_what_was_not_kept_may_be_submitted_again() -> None:
+    """A job whose request is nowhere was not sent, and costs nothing."""
+    error = outcomes.not_kept(job(**UNSENT))
+    assert (error.action, error.retryable) == (Action.RETRY, True)

@@ -19,8 +19,8 @@ PURE = (
     "aiogen._curves", "aiogen._durations", "aiogen._entity", "aiogen._expiry", "aiogen._line", "aiogen._listing",
     "aiogen._media", "aiogen._outcomes", "aiogen._pages", "aiogen._phases", "aiogen._plan", "aiogen._proxies",
     "aiogen._redact", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._secret", "aiogen._shapes",
-    "aiogen._share", "aiogen._states", "aiogen._whole", "aiogen._window", "aiogen._wire", "aiogen.errors",
-    "aiogen.models", "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo",
+    "aiogen._share", "aiogen._states", "aiogen._whole", "aiogen._window", "aiogen._wire", "aiogen._wording",
+    "aiogen.errors", "aiogen.models", "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo",
     "aiogen.providers.luma", "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ PURE = (
 LAYERS = (
     (
         "aiogen.models", "aiogen.errors", "aiogen._address", "aiogen._entity", "aiogen._expiry", "aiogen._media",
-        "aiogen._secret", "aiogen._shapes", "aiogen._whole",
+        "aiogen._secret", "aiogen._shapes", "aiogen._whole", "aiogen._wording",
     ),
     ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
     ("aiogen._curves", "aiogen._plan", "aiogen._redact"),
@@ -37,7 +37,9 @@ LAYERS = (
         "aiogen.providers", "aiogen._schedule", "aiogen._window", "aiogen._retry", "aiogen._convert",
         "aiogen._references", "aiogen._proxies", "aiogen.stores",
     ),
-    ("aiogen._clock", "aiogen._job", "aiogen._ledger", "aiogen._account", "aiogen._beliefs"),  # what the shell keeps
+    (  # what the shell keeps
+        "aiogen._clock", "aiogen._job", "aiogen._log", "aiogen._ledger", "aiogen._account", "aiogen._beliefs",
+    ),
     ("aiogen._", "aiogen._coordinator", "aiogen._create", "aiogen._forecast", "aiogen._poll", "aiogen._sweep"),
     ("aiogen.session", "aiogen.webhooks"),
     ("aiogen.sandbox", "aiogen.testing", "aiogen.integrations", "aiogen.cli", "aiogen.__main__"),

@@ -55,10 +55,85 @@ def test_only_https_is_fetched(url: str) -> None:
 
 
 def test_a_long_address_is_not_repeated_whole() -> None:
-    """A data url of megabytes does not become an error message of megabytes."""
+    """An address of megabytes does not become an error message of megabytes, and what signs it is not shown."""
     with pytest.raises(InputError) as caught:
-        Reference(url="data:image/png;base64," + "A" * 100_000)
+        Reference(url="http://example.com/" + "A" * 100_000 + "?Signature=secret")
     assert len(str(caught.value)) < 400
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["HTTPS://Example.com/A.png?b=%2F", " https://Example.com/A.png?b=%2F\n"])
+def test_https_is_https(url: str) -> None:
+    """In capitals as well, and with a blank before it; the rest is sent as it was written."""
+    assert Reference.of(url).url == Reference(url=url).url == "https://Example.com/A.png?b=%2F"
+
+
+# --- data: URIs
+
+BASE64 = base64.b64encode(PNG).decode()
+WRITTEN = {
+    "plain": f"data:image/png;base64,{BASE64}",
+    "capitals": f"DATA:Image/PNG;Base64,{BASE64}",
+    "blanks": f" data:image/png;base64,{BASE64}\n",
+    "line ends": f"data:image/png;base64,{BASE64[:8]}\r\n{BASE64[8:]}",
+    "a parameter": f"data:image/png;name=a.png;base64,{BASE64}",
+    "percent": "data:image/png;base64," + BASE64.replace("=", "%3D").replace("+", "%2B").replace("/", "%2F"),
+    "no type": f"data:;base64,{BASE64}",
+    "another type": f"data:image/jpeg;base64,{BASE64}",
+    "any bytes": f"data:application/octet-stream;base64,{BASE64}",
+}
+
+
+@pytest.mark.parametrize("uri", WRITTEN.values(), ids=WRITTEN)
+def test_a_data_uri_is_its_bytes(uri: str) -> None:
+    """As other SDKs take them: by itself, as a url, and in a mapping.  What the bytes show is what they are."""
+    for reference in (Reference.of(uri), Reference(url=uri), Reference.of({"url": uri}), Reference.of({"data": uri})):
+        assert reference == Reference(data=PNG)
+        assert (reference.media_type, reference.url) == ("image/png", None)
+
+
+def test_a_data_uri_may_hold_what_we_do_not_know() -> None:
+    """A kind of image that cannot be told from its bytes is what it is said to be."""
+    uri = "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode()
+    assert Reference.of(uri) == Reference(data=b"<svg/>", media_type="image/svg+xml")
+
+
+LONG = base64.b64encode(b"\x00secret" * 100_000).decode()
+MALFORMED = {
+    "not base64": "data:image/png;base64,!" + LONG,
+    "cut": "data:image/png;base64," + LONG[:-5],
+    "no image": "data:image/png;base64," + LONG,
+    "an image of another name": "data:image/jpg;base64," + LONG,
+    "a text": "data:text/plain;base64," + LONG,
+    "empty": "data:image/svg+xml;base64,",
+    "no base64": "data:image/png," + LONG,
+    "no comma": "data:image/png;base64" + LONG,
+    "nothing": "data:",
+    "a film": "data:video/mp4;base64," + base64.b64encode(b"\0\0\0\x18ftypisom" + b"\0" * 99).decode(),
+    "not ASCII": "data:image/png;base64,é" + LONG,
+    "a bad type": "data:" + "x\n\x1b[31m" * 40 + ";base64," + LONG,
+    "base64 alone": base64.b64encode(PNG * 900).decode(),
+    "base64 of a JPEG": base64.b64encode(b"\xff\xd8\xff\xe0" + b"\0secret" * 90).decode(),
+    "a long text": "secret" * 1000,
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("write", [str, lambda text: {"url": text}], ids=["text", "url"])
+def test_what_cannot_be_taken_is_refused_in_one_short_line(text: str, write: Any) -> None:
+    """It says what would be right, and never shows the data, whichever way it comes in."""
+    with pytest.raises(InputError) as caught:
+        Reference.of(write(text))
+    words = str(caught.value)
+    assert len(words) < 250
+    assert words.isprintable()
+    assert not [part for part in (LONG[:20], "iVBOR", "secret", "/9j/") if part in words]
+
+
+@pytest.mark.parametrize("path", ["/9j/a.png", "iVBORw0KGgo", "x" * 300 + ".png", "a" * 4096])
+def test_what_may_be_a_path_is_one(path: str) -> None:
+    """Short, or long and not like base64: whether it is there the disk tells."""
+    assert Reference.of(path).path == Reference.of({"path": path}).path == Path(path)
 
 
 def test_the_type_is_told_by_the_bytes() -> None:
@@ -131,7 +206,7 @@ def test_a_mapping_in_the_vendors_form(mapping: dict[str, Any], reference: Refer
     assert Reference.of(mapping) == reference
 
 
-@pytest.mark.parametrize("data", ["not base64!", "data:image/png;base64,AAAA", "AAA", "iVBOR!w0KGgo="])
+@pytest.mark.parametrize("data", ["not base64!", "AAA", "iVBOR!w0KGgo=", "é"])
 def test_data_that_is_no_base64(data: str) -> None:
     """Text that is no base64 is refused, and not sent on to be refused later."""
     with pytest.raises(InputError, match="not valid base64"):
@@ -147,7 +222,7 @@ def test_a_misspelt_name_is_said() -> None:
 @pytest.mark.parametrize("value", [None, 5, 1.5, object(), ["https://example.com/a.png"]])
 def test_anything_else_is_none(value: Any) -> None:
     """What cannot refer to an image is refused with the ways to write one."""
-    with pytest.raises(InputError, match=f"an https url, a path, bytes .* not a {type(value).__name__}"):
+    with pytest.raises(InputError, match=f"an https url, a data: URI, a path, bytes .* not a {type(value).__name__}"):
         Reference.of(value)
 
 

@@ -80,13 +80,41 @@ async def test_repr_tells_where_it_stands() -> None:
     vendor = Vendor(reads=[(200, body("processing")), (200, done())])
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         job = await session.submit("luma/uni-1", "a boat")
-        assert repr(job) == f"<Job {job.id} luma/uni-1 pending 'a boat'>"
+        assert repr(job) == f"<Job {job.id[:4]}… pending luma/uni-1 'a boat'>"
         assert repr(session) == "<Session [luma] 1 pending; luma: 0/10 active, 0/30 creates, 576 requests/min>"
         await job
-        assert repr(job) == f"<Job {job.id} luma/uni-1 {ID} completed 'a boat'>"
+        assert repr(job) == f"<Job {job.id[:4]}… completed luma/uni-1 d290… 1 image 'a boat'>"
+        assert repr(session.connections) == "<Connections luma>"
         assert repr(session) == "<Session [luma] no jobs; luma: 0/10 active, 1/30 creates, 576 requests/min>"
-        assert KEY not in repr((job, session, session.connections, job.generation))
+        told = f"{session.describe()}\n{job.describe()}"
+        assert KEY not in repr((job, session, session.connections, job.generation)) + told
     assert repr(session) == "<Session [luma] closed>"
+    assert told.splitlines()[:5] == [
+        "Session:",
+        "  jobs   no jobs",
+        "  store  <MemoryStore>",
+        "  luma   0/10 active, 1/30 creates, 576 requests/min",
+        "Connections:",
+    ]
+    for known in (f"  luma  Luma, {url}/v1", f"Job: {job.id}", f"  provider id  {ID}", "  state        completed"):
+        assert known in told.splitlines()
+
+
+async def test_a_job_that_failed_describes_its_end() -> None:
+    """What is still to come while it runs, and what went wrong afterwards."""
+    vendor = Vendor(reads=[(200, body("processing"))] * 3 + [(200, body("failed", failure_code="content_moderated"))])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        job = await session.submit("luma/uni-1", "a boat", batch="boats", timeout=600.0)
+        await job.accepted()
+        running = job.describe()
+        with pytest.raises(aiogen.GenerationFailed):
+            await job
+    assert "  batch        boats" in running.splitlines()
+    assert "  deadline     10 min after it is accepted" in running.splitlines()
+    assert "  still to go  about " in running
+    assert "GenerationFailed: Generation d290" in job.describe()
+    assert "  failure        content_moderated" in job.describe().splitlines()
+    assert repr(job).endswith("failed luma/uni-1 d290… content_moderated 'a boat' GenerationFailed>")
 
 
 async def test_as_completed_gives_the_first_first() -> None:

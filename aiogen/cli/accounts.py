@@ -12,6 +12,7 @@ import attrs
 
 import aiogen
 from aiogen import Account, Session
+from aiogen._wording import count
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
 from aiogen.cli.terminal import Terminal, masked
 from aiogen.errors import AiogenError, AuthenticationError, ConfigurationError
@@ -49,7 +50,7 @@ def _show(terminal: Terminal, found: Account) -> None:
     facts["jobs at once"] = found.concurrency_slots
     facts["this session's limits"] = (
         f"{found.window['creates_per_minute']} creates a minute, {found.window['max_active']} jobs at once, "
-        f"{found.window['requests_per_minute']:g} requests a minute"
+        f"{count(found.window['requests_per_minute'])} requests a minute"
     )
     terminal.table(
         ("connection", "fact", "value"),
@@ -124,7 +125,7 @@ async def _examine(cls: type[Provider]) -> _Finding:
         is_suspect = os.environ.get(cls.url_variable) and not isinstance(
             error, ConfigurationError | AuthenticationError
         )
-        hint = f" Is {cls.url_variable} right?" if is_suspect else ""
+        hint = f" Is {cls.url_variable} right?" if is_suspect and cls.url_variable not in error.message else ""
         return attrs.evolve(finding, works=False, error=explain(error) + hint, exit=exit_of(error))
     return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
 

@@ -95,7 +95,9 @@ def exit_of(error: AiogenError) -> Exit:
 def explain(error: AiogenError) -> str:
     """The error's message, and what helps, on one line."""
     parts = [error.message, *getattr(error, "__notes__", ())]
-    if isinstance(error, NotFound) and error.provider_id is not None:
+    if "Is the base url " in error.message:
+        pass  # that is what helps
+    elif isinstance(error, NotFound) and error.provider_id is not None:
         parts.append("Check the id, and that the key is of the account that made it.")
     elif isinstance(error, GenerationTimeout) and error.provider_id is not None:
         # "Try again" would be taken for a second submission, which is a second bill.

@@ -16,7 +16,7 @@ from aiogen._wire import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.options import store_words
 from aiogen.cli.results import STYLES, Ending, show
-from aiogen.cli.terminal import Notes, Terminal
+from aiogen.cli.terminal import Notes, Terminal, telling_of_jobs
 from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
 
@@ -134,17 +134,18 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
     """
     batch = Batch()
     try:
-        async with session:
-            try:
-                yield batch
-            except asyncio.CancelledError:
-                in_flight = sum(job.state is State.SUBMITTING for job in batch.jobs)
-                if in_flight:
-                    terminal.say(
-                        f"Interrupted. Waiting for {in_flight} submission{'s' * (in_flight > 1)} in flight to be "
-                        "answered, so that nothing paid is lost; Ctrl-C again does not wait."
-                    )
-                raise
+        with telling_of_jobs():
+            async with session:
+                try:
+                    yield batch
+                except asyncio.CancelledError:
+                    in_flight = sum(job.state is State.SUBMITTING for job in batch.jobs)
+                    if in_flight:
+                        terminal.say(
+                            f"Interrupted. Waiting for {in_flight} submission{'s' * (in_flight > 1)} in flight to be "
+                            "answered, so that nothing paid is lost; Ctrl-C again does not wait."
+                        )
+                    raise
     except BaseException:
         try:
             if not terminal.as_json:

@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
@@ -112,6 +113,21 @@ class Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tell it."""
         self._tell(record.getMessage())
+
+
+@contextmanager
+def telling_of_jobs() -> Iterator[None]:
+    """What becomes of jobs the command says itself, with the command that helps: the log does not say it again."""
+
+    def is_about_none(record: logging.LogRecord) -> bool:
+        return not hasattr(record, "aiogen_event")
+
+    logger = logging.getLogger("aiogen")
+    logger.addFilter(is_about_none)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_about_none)
 
 
 def masked(key: str) -> str:

@@ -16,6 +16,7 @@ from functools import lru_cache, wraps
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 import attrs
 
@@ -34,6 +35,7 @@ from aiogen._wire import (
     retry_after,
     shorten,
 )
+from aiogen._wording import count, duration, short_url
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -52,6 +54,9 @@ from aiogen.models import Account, Action, FailureCode
 MAX_ID_LENGTH = 256
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONGEST = 30 * 86_400.0
+"""Seconds; no setting waits for longer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -175,6 +180,11 @@ class Provider:
         """How many accepted generations the vendor runs at once, the others waiting behind them; None if all run."""
         return None
 
+    @property
+    def is_at_home(self) -> bool:
+        """True if the vendor's own address is asked, which nobody can have written wrongly."""
+        return self.base_url == type(self).default_url
+
     def headers(self) -> dict[str, str]:
         """The headers of every request; they hold the key."""
         return {"Authorization": Masked(f"Bearer {self.api_key}"), "Accept": "application/json"}
@@ -250,9 +260,11 @@ class Provider:
         if code is not None:
             context["code"] = code
         plural = "generations" if verb == "list" else "generation"
+        # A page where the API should be: more often a wrong address than anything else.
+        hint = self._address_hint() if status == 404 and not from_api and not self.is_at_home else ""
         whose = "" if from_api else f" (no answer of the API itself: something between here and {self.vendor} gave it)"
         error = cls(
-            f"Failed to {verb} {plural}. API error {status}: {details}{whose}",
+            f"Failed to {verb} {plural}. API error {status}: {details}{hint or whose}",
             status=status,
             details=details,
             provider=self.default_name,
@@ -262,8 +274,16 @@ class Provider:
             from_api=from_api,
             **context,
         )
-        error.add_note((error.action or Action.GIVE_UP).help_text)
+        if not hint:  # else it says itself what helps
+            error.add_note((error.action or Action.GIVE_UP).help_text)
         return error
+
+    def _address_hint(self) -> str:
+        cls = type(self)
+        return (
+            f". Is the base url {short_url(self.base_url)} right (base_url=, or {cls.url_variable})? "
+            f"{self.vendor}'s own is {cls.default_url}"
+        )
 
 
 _BY_CODE: Mapping[FailureCode, type[APIError]] = {
@@ -428,10 +448,24 @@ def check_number(value: object, name: str, low: float, high: float) -> float:
     Raises:
         InputError: it is not.
     """
+    return _within(value, low, high, f"{name} has to be", "a number ", f"from {count(low)} to {count(high)}", "")
+
+
+def check_seconds(value: object, name: str, low: float = 0.001, high: float = _LONGEST) -> float:
+    """Seconds from `low` to `high`: by default from a millisecond to 30 days.
+
+    Raises:
+        InputError: it is not.
+    """
+    span = f"from {duration(low)} to {duration(high)}"
+    return _within(value, low, high, f"{name} has to be", "a number of seconds, ", span, " s")
+
+
+def _within(value: object, low: float, high: float, has_to_be: str, kind: str, span: str, unit: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name} has to be a number from {low:g} to {high:g}, not {value!r}.")
+        raise InputError(f"{has_to_be} {kind}{span}, not {shorten(repr(value), 60)}.")
     if not low <= value <= high:
-        raise InputError(f"{name} has to be from {low:g} to {high:g}, not {value!r}.")
+        raise InputError(f"{has_to_be} {span}, not {count(value)}{unit}.")
     return value
 
 
@@ -447,6 +481,8 @@ def check_id(value: object, what: str = "Generation") -> str:
     Raises:
         InputError: it is empty, too long, or has a slash or a control character in it.
     """
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, str) and _PLAIN_ID.fullmatch(value):
         return value
     if not isinstance(value, str) or not value.strip():
@@ -460,6 +496,30 @@ def check_id(value: object, what: str = "Generation") -> str:
             "Pass the id alone, not a path or an address."
         )
     return value
+
+
+def check_given_id(value: object, what: str = "Generation") -> str:
+    """An id as people have it: a `uuid.UUID`, or text, with blanks or a line end around it, in upper case.
+
+    A UUID is written in lower case (RFC 9562), as both vendors and aiogen do, so that one generation has one spelling:
+    in the ledger, on a page of a list, in the name of a file.
+
+    Raises: as `check_id`.
+    """
+    text = check_id(value, what)
+    return text.lower() if _UUID.fullmatch(text) else text
+
+
+def own_id(value: object) -> str:
+    """An id of ours as people have it, in the spelling in which the ledger has it; what is none is merely not found.
+
+    Raises:
+        InputError: it is neither text nor a `uuid.UUID`.
+    """
+    if not isinstance(value, str | UUID):
+        raise InputError(f"A job's id is text or a uuid.UUID, not {type(value).__name__}.")
+    text = str(value).strip()
+    return text.lower() if _UUID.fullmatch(text) else text
 
 
 def path_of(value: str) -> str:

@@ -92,6 +92,9 @@ _ECHOED = (
 # Where the new id stands, in order: v2 as recorded, v1, videos, v2 as published.
 _CREATED = ("generate", "sdGenerationJob", "motionVideoGenerationJob", "motionSvdGenerationJob")
 
+_EMPTY = frozenset({"generations_by_pk", "delete_generations_by_pk"})
+"""What a call answers about a generation that is not there: one of these with `null`."""
+
 # What the words of an error mean, first match wins (error messages page; texts reported by public clients).
 _WORDS: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), code)
@@ -324,7 +327,9 @@ class Leonardo(Provider):
         response = yield self.request("delete", "DELETE", path)
         try:
             document = self._answer(response, "delete")
-        except NotFound:
+        except NotFound as error:
+            if not error.from_api and not self.is_at_home:
+                raise  # whatever said so knows nothing about the generation
             return Deleted(found=False)
         if not isinstance(document, dict) or "delete_generations_by_pk" not in document:
             raise unreadable(response, "delete", "no delete_generations_by_pk", "$.delete_generations_by_pk")
@@ -364,8 +369,11 @@ class Leonardo(Provider):
         error = _error_in(document)
         if error is not None:
             raise self._refusal(response, verb, error)
-        if response.status >= 300:  # JSON in none of the API's shapes
-            raise self.refusal(response, verb, shorten(str(document), 300), from_api=False)
+        if response.status >= 300:
+            # `null` and the empty answers are theirs, too; JSON of any other shape is somebody else's.
+            is_empty = document in (None, []) or (isinstance(document, dict) and not _EMPTY.isdisjoint(document))
+            from_api = is_empty and response.status == 404
+            raise self.refusal(response, verb, shorten(str(document), 300), from_api=from_api)
         return document
 
     def _refusal(self, response: Response, verb: str, error: _Error) -> APIError:

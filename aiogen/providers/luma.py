@@ -342,8 +342,9 @@ class Luma(Provider):
         if not 200 <= response.status < 300:
             error = self._refusal(response, "retrieve")
             # The files API may not be granted to every client; that says nothing about the key.
-            tolerable = isinstance(error, NotFound) or (error.status == 403 and "client is" not in error.details)
-            if not tolerable or not _details(response, "retrieve")[1]:
+            is_suspended = error.status == 403 and "client is" in error.details
+            says_so = error.from_api or (isinstance(error, NotFound) and self.is_at_home)
+            if is_suspended or not says_so or error.status not in (403, 404):
                 raise error
         else:
             parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
@@ -419,7 +420,8 @@ def _details(response: Response, verb: str) -> tuple[str, bool]:
         document = parse_json(response, verb)
     except ProtocolError:
         return plain_details(response), False
-    if not isinstance(document, dict) or "detail" not in document:
+    # "Not Found" alone is a framework's that has no such route; Luma's own says what was not found.
+    if not isinstance(document, dict) or document.get("detail", "Not Found") == "Not Found":
         return shorten(str(document), 500), False
     detail = document["detail"]
     if isinstance(detail, str):

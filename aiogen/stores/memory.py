@@ -32,6 +32,9 @@ class MemoryStore:
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When a handler is to be told of a job's end, and how often it was tried."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     @property
     def lease(self) -> float | None:
         """See `Store.lease`."""

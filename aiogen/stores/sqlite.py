@@ -20,7 +20,7 @@ import attrs
 
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
-from aiogen.providers.base import check_number
+from aiogen.providers.base import check_seconds
 from aiogen.stores import _rows as rows
 from aiogen.stores import _sharing as sharing
 from aiogen.stores._file import connect, is_dead, new_worker, trouble
@@ -63,9 +63,9 @@ class SqliteStore:
         lease: float = 15.0,
         patience: float = 10.0,
     ) -> None:
-        check_number(keep_finished, "keep_finished", 0.0, 36_500 * _DAY)
-        check_number(lease, "lease", 0.5, 3600.0)
-        check_number(patience, "patience", 0.0, 600.0)
+        check_seconds(keep_finished, "keep_finished", 0.0, 36_500 * _DAY)
+        check_seconds(lease, "lease", 0.5, 3600.0)
+        check_seconds(patience, "patience", 0.0, 600.0)
         if "://" in os.fspath(path):
             raise ConfigurationError(f"The store {os.fspath(path)!r} is no file; this version keeps its ledger in one.")
         self.path: Path = Path(path)

@@ -92,8 +92,9 @@ def test_doctor_suspects_an_address_of_yours_before_the_key(aiogen, vendors, mon
     monkeypatch.setenv("LEONARDO_BASE_URL", f"{vendors.sandbox.url}/nowhere")
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", "wrong-key-of-nobody")
     said = aiogen("doctor")
-    assert "Is LEONARDO_BASE_URL right?" in said.err
-    assert "Is LUMA_BASE_URL right?" not in said.err
+    assert f"Is the base url {vendors.sandbox.url}/nowhere right (base_url=, or LEONARDO_BASE_URL)?" in said.err
+    assert (said.err.count("LEONARDO_BASE_URL"), said.err.count("LUMA_BASE_URL")) == (1, 0)
+    assert "Nothing is known to help" not in said.err
 
 
 def test_doctor_hides_what_an_address_must_not_hold(aiogen, monkeypatch) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from aiogen.cli.terminal import Notes, Terminal, masked
+from aiogen.cli.terminal import Notes, Terminal, masked, telling_of_jobs
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,12 @@ def test_notes_are_warnings_only() -> None:
     logger.debug("how")
     logger.warning("state %r", "dreaming")
     assert told == ["state 'dreaming'"]
+
+
+def test_what_becomes_of_jobs_is_said_by_the_command_alone(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("aiogen")
+    with telling_of_jobs():
+        logger.warning("it may be running", extra={"aiogen_event": "unknown"})
+        logger.warning("the ledger does not answer")
+    logger.warning("it may be running", extra={"aiogen_event": "unknown"})
+    assert caplog.messages == ["the ledger does not answer", "it may be running"]

@@ -91,7 +91,7 @@ class Program:
             return
         # What the vendor sent beside that is for whoever read its answer, and not in the ledger.
         outputs = tuple(attrs.evolve(output, raw={}) for output in generation.outputs)
-        say("ended", id=job.id, result=repr(attrs.evolve(generation, raw={}, outputs=outputs)))
+        say("ended", id=job.id, result=repr(attrs.asdict(attrs.evolve(generation, raw={}, outputs=outputs))))
 
 
 async def main(config: dict[str, Any]) -> None:

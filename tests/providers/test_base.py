@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from providers.drive import answer
+from providers.drive import answer, drive
 
-from aiogen._wire import Typical
+from aiogen._wire import Exchange, Response, Ticket, Typical
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -27,11 +29,14 @@ from aiogen.models import Action, FailureCode
 from aiogen.providers import PROVIDERS, Capabilities, Leonardo, Luma, Provider
 from aiogen.providers.base import (
     MAX_ID_LENGTH,
+    check_given_id,
     check_id,
     check_json,
     check_number,
     check_prompt,
+    check_seconds,
     is_this_machine,
+    own_id,
     path_of,
     plain_details,
 )
@@ -480,6 +485,32 @@ def test_ids_are_opaque(value: str) -> None:
     assert check_id(f"  {value}\n") == value
 
 
+NAME = "1f0bba44-923a-69b0-b519-62a6710d46a9"
+
+
+@pytest.mark.parametrize("value", [NAME, NAME.upper(), f" {NAME.upper()}\r\n", UUID(NAME)], ids=repr)
+def test_an_id_has_one_spelling(value: Any) -> None:
+    """As people have it: from a database as a `uuid.UUID`, in upper case, with a line end around it."""
+    assert check_given_id(value) == own_id(value) == NAME
+    assert check_id(UUID(NAME)) == NAME
+
+
+@pytest.mark.parametrize("value", ["Gen-1", "J9K0", NAME.upper() + "-X", NAME.replace("-", "").upper()])
+def test_only_what_is_a_uuid_is_written_in_lower_case(value: str) -> None:
+    """Any other id is opaque: whether upper case matters is the vendor's affair.  So is an id in a vendor's answer."""
+    assert check_given_id(value) == own_id(f" {value} ") == value
+    assert check_id(NAME.upper()) == NAME.upper()
+
+
+@pytest.mark.parametrize("value", [None, 5, b"j1", ["j1"]])
+def test_no_job_is_called_so(value: Any) -> None:
+    """Something of another type is a mistake of the program, and said."""
+    with pytest.raises(InputError, match=f"text or a uuid.UUID, not {type(value).__name__}"):
+        own_id(value)
+    with pytest.raises(InputError, match="cannot be empty"):
+        check_given_id(value)
+
+
 @pytest.mark.parametrize(
     "value",
     ["a/b", "a\\b", "https://x", ".", "..", "a\nb", "a\0", "a\x7f", "a\u2028b", "a\u200eb", "\ud800", "x" * 257],
@@ -563,3 +594,92 @@ def test_a_limit_is_a_whole_number() -> None:
     """Two and a half jobs cannot run at once."""
     with pytest.raises(InputError, match="max_active has to be a whole number"):
         Luma(api_key="k", max_active=2.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (lambda: check_seconds(31 * 86_400.0, "wait"), "wait has to be from 0.001 s to 30 days, not 2,678,400 s."),
+        (lambda: check_seconds(-1, "wait"), "wait has to be from 0.001 s to 30 days, not -1 s."),
+        (lambda: check_seconds("9", "wait"), "wait has to be a number of seconds, from 0.001 s to 30 days, not '9'."),
+        (lambda: check_seconds(70, "poll_cost", 0.001, 60.0), "poll_cost has to be from 0.001 s to 60 s, not 70 s."),
+        (lambda: check_number(2e6, "limit", 1, 1_000_000), "limit has to be from 1 to 1,000,000, not 2,000,000."),
+        (lambda: check_number(float("nan"), "limit", 1, 1e6), "limit has to be a number from 1 to 1,000,000, not nan."),
+        (lambda: check_number(0, "max_download_bytes", 1, 1 << 50),
+         "max_download_bytes has to be from 1 to 1,125,899,906,842,624, not 0."),
+    ],
+)  # fmt: skip
+def test_numbers_in_messages_are_written_as_people_write_them(check: Any, words: str) -> None:
+    """Days as days, thousands with commas, nothing as 2.592e+06."""
+    with pytest.raises(InputError) as caught:
+        check()
+    assert str(caught.value) == words
+
+
+# --- a 404 that is not the API's
+
+HTML = b"<html><head><title>404 Not Found</title></head></html>"
+ELSEWHERE = {
+    "html": HTML,
+    "empty": b"",
+    "text": b"404 page not found",
+    "gateway": b'{"message": "no Route matched with those values"}',
+    "framework": b'{"detail": "Not Found"}',
+    "bare": b'{"error": "Not Found"}',
+    "word": b'"no"',
+}
+OWN = {
+    Luma: [b'{"detail": "Generation not found"}'],
+    Leonardo: [
+        b'{"error": "not found", "path": "$", "code": "not_found"}',
+        b"[]",
+        b"null",
+        b'{"errors": [{"message": "no"}]}',
+    ],
+}
+VERBS = ("retrieve", "list", "delete", "create")
+NO_CALL = {(Luma, "list"), (Luma, "delete")}
+
+
+def refused(provider: Provider, verb: str, response: Response) -> APIError:
+    """The error that an answer to this call becomes."""
+    exchanges: dict[str, Callable[[], Exchange[Any]]] = {
+        "retrieve": lambda: provider.get(Ticket(provider_id="abc")),
+        "list": lambda: provider.list("u", 0, 50),
+        "delete": lambda: provider.delete("abc"),
+        "create": lambda: provider.create(provider.encode(provider.prepare("m", "a boat", {}))),
+    }
+    with pytest.raises(APIError) as caught:
+        drive(exchanges[verb](), response)
+    return caught.value
+
+
+@every_provider
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("body", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_404_that_is_not_the_apis_asks_whether_the_address_is_right(
+    cls: type[Provider], verb: str, body: bytes
+) -> None:
+    """Whatever call it was: the page of another server says nothing about a generation."""
+    if (cls, verb) in NO_CALL:
+        pytest.skip("no such call")
+    error = refused(cls(api_key=KEY, base_url="http://127.0.0.1:9/v9"), verb, answer(body, status=404))
+    assert f"Is the base url http://127.0.0.1:9/v9 right (base_url=, or {cls.url_variable})?" in str(error)
+    assert cls.default_url in str(error)
+    assert str(error).startswith(f"Failed to {verb} ")
+    assert not [note for note in getattr(error, "__notes__", []) if "Nothing is known to help" in note]
+
+
+@pytest.mark.parametrize(("cls", "body"), [(cls, body) for cls, bodies in OWN.items() for body in bodies])
+def test_a_404_of_the_api_does_not(cls: type[Provider], body: bytes) -> None:
+    """Its own words say that the address is right."""
+    error = refused(cls(api_key=KEY, base_url="http://127.0.0.1:9/v9"), "retrieve", answer(body, status=404))
+    assert "base url" not in str(error)
+
+
+@every_provider
+@pytest.mark.parametrize(("status", "url"), [(404, ""), (500, "http://127.0.0.1:9"), (403, "http://127.0.0.1:9")])
+def test_the_vendors_own_address_is_right(cls: type[Provider], status: int, url: str) -> None:
+    """Nobody is sent to look at an address that was not given, nor by another status."""
+    error = refused(cls(api_key=KEY, base_url=url), "retrieve", answer(HTML, status=status))
+    assert "base url" not in str(error)

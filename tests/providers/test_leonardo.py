@@ -325,7 +325,7 @@ def test_the_users_durations_are_used() -> None:
         ({"prompt": None}, "The prompt cannot be empty"),
         ({"model": ""}, "The Leonardo model is a slug"),
         ({"model": None}, "The Leonardo model is a slug"),
-        ({"width": 0}, "width has to be from 1 to 100000"),
+        ({"width": 0}, "width has to be from 1 to 100,000, not 0"),
         ({"height": -8}, "height has to be from 1"),
         ({"width": 64.0}, "width has to be a whole number"),
         ({"width": "64"}, "width has to be a whole number"),

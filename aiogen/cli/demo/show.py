@@ -15,7 +15,7 @@ from aiogen.cli.demo.witness import Witness
 from aiogen.cli.exits import Exit, explain, gravest
 from aiogen.cli.following import Batch, follow
 from aiogen.cli.results import Ending
-from aiogen.cli.terminal import Terminal
+from aiogen.cli.terminal import Terminal, telling_of_jobs
 from aiogen.providers.base import check_number
 
 
@@ -23,7 +23,8 @@ async def show(terminal: Terminal, plan: Plan, folder: Path, *, speed: float) ->
     """All of it: the code is 0 if everything ended as planned, failures by design included."""
     check_number(speed, "--speed", 0.1, 1000.0)
     try:
-        return await _show(terminal, plan, folder, speed)
+        with telling_of_jobs():
+            return await _show(terminal, plan, folder, speed)
     except asyncio.CancelledError:
         terminal.say("The demo was stopped; its generations were imitations and are gone.")
         raise
