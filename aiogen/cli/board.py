@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiogen import Job
+from aiogen.cli.tables import handle
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import SubmissionUnknown
 from aiogen.models import State
@@ -99,6 +100,10 @@ class Board:
         self._events.append((self.seconds, Text(self._terminal.clean(text), style)))
         if self._live is None:
             self._terminal.say(f"{self.seconds:6.1f} s  {text}")
+
+    def id_of(self, job: Job) -> str:
+        """The id of a job's generation as far as there is room: whole on a line, its beginning where lines are cut."""
+        return handle(job.provider_id or "") if self._live is not None else job.provider_id or ""
 
     async def __aenter__(self) -> Self:
         if self._terminal.is_live:

@@ -1,0 +1,47 @@
+"""Numbers and moments as people, and as programs, write them.  Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from aiogen.models import Cost
+
+_UNITS = (("d", 86_400.0), ("h", 3600.0), ("m", 60.0))
+_LONG = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"))
+_IN_SECONDS = 300.0
+"""Below this, seconds are what people say."""
+
+
+def age(passed: timedelta) -> str:
+    """How long ago, in at most four characters: 7s, 59m, 23h, 400d."""
+    seconds = max(0.0, passed.total_seconds())
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds // 1:.0f}s"
+
+
+def duration(seconds: float) -> str:
+    """90 s, 10 min, 24 h, 30 days; never 2.592e+06 s."""
+    if seconds >= _IN_SECONDS:
+        for size, unit in _LONG:
+            if seconds >= 2 * size or seconds % size == 0.0:
+                return f"{round(seconds / size, 1):g} {unit}"
+    return f"{seconds:g} s"
+
+
+def money(cost: Cost | None) -> str:
+    """$0.04 or 8 credits; the amount as the vendor wrote it."""
+    if cost is None:
+        return "-"
+    if cost.unit == "DOLLARS":
+        return f"${cost.amount:f}"
+    return f"{cost.amount:f} {cost.unit.lower()}"
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC, such as 2026-11-27T10:00:00.208Z."""
+    if at is None:
+        return None
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds" if at.microsecond else "seconds").replace("+00:00", "Z")
