@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -105,10 +106,9 @@ async def doctor(terminal: Terminal, common: Connected) -> Exit:
     findings = await asyncio.gather(*(_examine(cls) for cls in PROVIDERS))
     kept = await _examine_ledger(common)
     if terminal.as_json:
-        terminal.record({"versions": versions})
+        terminal.record({"versions": versions, "ledger": attrs.asdict(kept)})
         for finding in findings:
             terminal.record(attrs.asdict(finding, filter=lambda field, _: field.name != "exit"))
-        terminal.record({"ledger": kept.path, "works": kept.works, "error": kept.error})
     else:
         terminal.line("  ".join(f"{name} {number}" for name, number in versions.items()))
         rows = [*(finding.row() for finding in findings), ("ledger", "-", kept.path or "-", kept.answer)]
@@ -184,9 +184,9 @@ async def _examine_ledger(common: Connected) -> _Kept:
     """Whether jobs can be kept; no file is made for it."""
     path: str | None = common.store
     try:
-        store = common.ledger()
+        store = await asyncio.to_thread(common.ledger)
         path = str(store.path)
-        if not await asyncio.to_thread(store.path.exists):
+        if not await asyncio.to_thread(store.path.exists) and await asyncio.to_thread(_can_write, store.path.parent):
             return _Kept(path=path, works=True, answer="not made yet")
         await store.open()
         try:
@@ -205,6 +205,10 @@ async def _examine_ledger(common: Connected) -> _Kept:
     except AiogenError as error:
         return _Kept(path=path, works=False, answer="no: cannot be used", error=explain(error))
     return _Kept(path=path, works=True, answer="works" if newest else "works, empty")
+
+
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _address(url: str) -> str:

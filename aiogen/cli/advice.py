@@ -22,6 +22,7 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
 )
+from aiogen.models import Action
 
 Command = Callable[..., str]
 """Makes a command of this program as it is typed; see `aiogen.cli.program.command`."""
@@ -78,6 +79,8 @@ def what_helps(error: AiogenError, command: Command) -> str:
         # "Try again" would be taken for a second submission, which is a second bill.
         if error.provider_id is not None:
             return f"Follow it again with: {command('wait', error.connection or '', error.provider_id)}"
+        if error.action is Action.RETRY:
+            return "Nothing was charged; submit it again."
         return f"See what became of it with: {command('jobs')}"
     if isinstance(error, SubmissionUnknown):
         return f"See what it could have become with: {command('reconcile')}"

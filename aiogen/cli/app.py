@@ -515,8 +515,8 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     try:
         tokens = options_first(app, argv)
-        out = Terminal().out
-        chosen, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False, console=out)
+        app.console = Terminal().out  # of --help and --version
+        chosen, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
         return int(chosen(*bound.args, **bound.kwargs) or Exit.OK)
     except CycloptsError as error:
         where = " ".join((*program(), *(error.command_chain or ()), "--help"))

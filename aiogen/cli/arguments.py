@@ -25,8 +25,8 @@ def options_first(app: App, tokens: Sequence[str]) -> list[str]:
     """The command, its options, `--`, and the positional words in their order."""
     tokens = _shared_last(tokens)
     chain, apps, rest = app.parse_commands(tokens)
-    if not chain or apps[-1].default_command is None:
-        return tokens
+    if not chain or chain[-1].startswith("-") or apps[-1].default_command is None:
+        return tokens  # nothing, --help or --version
     has_value = {
         name: argument.token_count()[0] > 0
         for argument in apps[-1].assemble_argument_collection()

@@ -115,6 +115,8 @@ def generation_of(record: Record) -> Generation:
     )
     return attrs.evolve(
         known,
+        state=record.state,
+        provider_id=known.provider_id or record.provider_id,
         accepted_at=known.accepted_at or record.accepted_at,
         finished_at=known.finished_at or record.finished_at,
     )
