@@ -25,6 +25,8 @@ _FRAME = 0.125
 _SUMMARY = 1.0
 _FORECAST = 1.0
 _EVENTS = 8
+_SHORTEST_BAR = 8
+_FREE = 4
 
 
 @attrs.frozen
@@ -150,14 +152,18 @@ class Board:
         columns = (*_ALWAYS, *rare)
         # What is left of the line goes to the bar: the counts are worth more than its length.
         taken = 20 + max(len(name) for name, _ in connections) + sum(2 + len(s.word) for s in columns)
-        length = max(8, min(48, self._terminal.err.width - taken))
+        length = min(48, self._terminal.err.width - taken)
+        if length < _SHORTEST_BAR:
+            # On a narrow terminal there is no bar, and only what there is is counted.
+            columns = tuple(s for s in columns if any(stages[s] for _, stages in connections))
         rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
         for heading in ("", "", "", *(s.word for s in columns)):
             rows.add_column(heading, justify="right" if heading else "left", no_wrap=True)
         for name, stages in connections:
             over = sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
             counts = (Text(str(stages[s]), s.style if stages[s] else "bright_black") for s in columns)
-            rows.add_row(Text(name, "bold"), self._bar(stages, length), f"{over} of {stages.total()}", *counts)
+            bar = self._bar(stages, length if length >= _SHORTEST_BAR else 0)
+            rows.add_row(Text(name, "bold"), bar, f"{over} of {stages.total()}", *counts)
         parts: list[RenderableType] = []
         if self._title:
             parts += [Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")), Text()]
@@ -177,10 +183,11 @@ class Board:
             self._left_at = self.seconds
         return self._left
 
-    @staticmethod
-    def _event(at: float, text: Text) -> Text:
+    def _event(self, at: float, text: Text) -> Text:
         line = Text.assemble((f"{at:6.1f} s  ", "bright_black"), text)
-        line.no_wrap, line.overflow = True, "ellipsis"
+        # Some columns stay free: a "^C" that the terminal writes there must not begin a new line.
+        line.truncate(max(1, self._terminal.err.width - _FREE), overflow="ellipsis")
+        line.no_wrap = True
         return line
 
     def _by_connection(self) -> Iterator[tuple[str, Counter[_Stage]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from aiogen.cli.advice import what_happened, what_helps, without_python
+from aiogen.cli.advice import Command, what_happened, what_helps, without_python
 from aiogen.cli.program import command
 from aiogen.errors import (
     AiogenError,
@@ -93,7 +93,7 @@ def exit_of(error: AiogenError) -> Exit:
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.PROVIDER)
 
 
-def explain(error: AiogenError) -> str:
+def explain(error: AiogenError, command: Command = command) -> str:
     """What happened, and what helps, on one line."""
     text = ""
     notes = map(without_python, getattr(error, "__notes__", ()))

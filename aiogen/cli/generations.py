@@ -161,7 +161,7 @@ async def delete(
                 was_there = await session.delete(connection, provider_id, missing_ok=missing_ok)
             except AiogenError as error:
                 trouble = error
-                terminal.complain(named(provider_id, error))
+                terminal.complain(named(terminal, provider_id, error))
             exits.append(Exit.OK if trouble is None else exit_of(trouble))
             if terminal.as_json:
                 record = {"connection": connection, "provider_id": provider_id, "deleted": was_there}

@@ -88,7 +88,7 @@ async def jobs(
             terminal.columns(_line(record, now))
     unknown = sum(record.state is State.UNKNOWN for record in records)
     if unknown:
-        terminal.say(possibly_charged(unknown))
+        terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return Exit.OK
 
 
@@ -103,7 +103,7 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
         for job_id in dict.fromkeys(ids):
             job = await session.job(job_id)
             if job is None:
-                raise InputError(f"There is no job {job_id} in the ledger. See: {command('jobs')}")
+                raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
             if job not in batch.jobs:
                 batch.jobs.append(job)
         if not batch.jobs:
@@ -118,13 +118,13 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
         found = await session.reconcile(*ids, batch=batch)
     for job in found:
         if terminal.as_json:
-            terminal.record(of_unknown(job, _advice(job)))
+            terminal.record(of_unknown(job, _advice(terminal, job)))
         else:
             _tell(terminal, job, store_words(session.store))
     if not found:
         terminal.say("Nothing is unknown.")
     else:
-        terminal.say(possibly_charged(len(found), reconciled=True))
+        terminal.say(possibly_charged(len(found), None))
     missing = set(ids) - {job.job_id for job in found}
     for job_id in sorted(missing):
         terminal.complain(f"Job {job_id} is not in the ledger, or not unknown.")
@@ -189,7 +189,8 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
         terminal.complain(
-            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. See: {command('jobs')}"
+            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. "
+            f"See: {terminal.command('jobs')}"
         )
         return Exit.FAILED
     return Exit.OK
@@ -223,11 +224,11 @@ def _when(seconds: float | None) -> str:
     return f", made {abs(seconds):.0f} s {'before' if seconds < -0.5 else 'after'} it was sent"
 
 
-def _advice(job: UnknownJob) -> str:
+def _advice(terminal: Terminal, job: UnknownJob) -> str:
     """What can be done about it."""
-    again = command("reconcile", job.job_id, "--resend")
+    again = terminal.command("reconcile", job.job_id, "--resend")
     if job.candidates:
-        adopt = command("reconcile", job.job_id, "--adopt")
+        adopt = terminal.command("reconcile", job.job_id, "--adopt")
         return f"If one of the candidates is it: {adopt} ID. Else, though it may be charged twice: {again}"
     return f"Look at the provider. To send it again, though it may be charged twice: {again}"
 

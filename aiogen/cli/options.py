@@ -60,6 +60,10 @@ class Connected(Common):
         ),
     ] = None
 
+    def terminal(self) -> Terminal:
+        """The two streams, as asked for."""
+        return Terminal(as_json=self.json, where=["--store", self.store] if self.store and self.store != _NONE else [])
+
     def session(self, *, kept: bool = False, take_up: bool = False) -> Session:
         """A session over the connections in the environment.
 

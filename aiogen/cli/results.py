@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
-from aiogen.cli.program import command
 from aiogen.cli.records import Kept, as_json, failure_code, failure_reason, is_seen
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationTimeout, SubmissionUnknown
@@ -108,16 +107,16 @@ def show(terminal: Terminal, endings: Sequence[Ending]) -> None:
             terminal.line(f"            {detail}")
 
 
-def possibly_charged(count: int, *, reconciled: bool = False) -> str:
-    """What every report says of jobs whose create was never answered."""
+def possibly_charged(count: int, look: str | None) -> str:
+    """What every report says of jobs whose create was never answered; `look` is the command that tells more."""
     they = "it may be running and charged, and is" if count == 1 else "they may be running and charged, and are"
-    look = "" if reconciled else f" See: {command('reconcile')}"
-    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{look}"
+    see = "" if look is None else f" See: {look}"
+    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{see}"
 
 
-def named(provider_id: str | None, error: AiogenError) -> str:
+def named(terminal: Terminal, provider_id: str | None, error: AiogenError) -> str:
     """The explanation, with the id that it is about."""
-    text = explain(error)
+    text = explain(error, terminal.command)
     return text if provider_id is None or provider_id in text else f"{provider_id}: {text}"
 
 
@@ -126,8 +125,8 @@ def conclude(terminal: Terminal, endings: Iterable[Ending]) -> Exit:
     endings = list(endings)
     for ending in endings:
         if ending.error is not None:
-            terminal.complain(named(ending.provider_id, ending.error))
+            terminal.complain(named(terminal, ending.provider_id, ending.error))
     unknown = sum(isinstance(ending.error, SubmissionUnknown) for ending in endings)
     if unknown:
-        terminal.say(possibly_charged(unknown))
+        terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return gravest(ending.exit for ending in endings)

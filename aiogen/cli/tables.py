@@ -60,8 +60,11 @@ def layout(rows: Sequence[Row], width: int, *, short: str | None) -> Layout:
     if _left(rows, headings, _widths(rows, ids), width) >= _LEAST_PROMPT:
         return Layout(headings=headings, ids=ids)
     aside = [] if short is None else [max(HANDLE, len(short))]
-    # On a very narrow terminal the place goes before the prompt does.
-    while len(headings) > 1 and _left(rows, headings, aside, width) < _LOWEST_PROMPT and headings[-1] != _PROMPT:
+    # What stands behind the prompt goes before the prompt does.
+    while headings[-1] != _PROMPT:
+        enough = min(_LEAST_PROMPT, max(_LOWEST_PROMPT, _size(rows, headings[-1])))
+        if _left(rows, headings, aside, width) >= enough:
+            break
         headings = headings[:-1]
     return Layout(headings=headings, short=short, below=short is None)
 
@@ -73,11 +76,13 @@ def draw(rows: Sequence[Row], width: int, *, short: str | None) -> list[Text]:
     sizes = {name: _size(rows, name) for name in plan.headings}
     sizes[_PROMPT] = max(_LOWEST_PROMPT, _left(rows, plan.headings, aside, width))
     named = plan.ids if plan.short is None else (plan.short,)
-    heads = [fitted(name, sizes[name]) for name in plan.headings] + list(named)
+    heads = [fitted(name, sizes[name]) for name in plan.headings]
+    heads += [fitted(name, size) for name, size in zip(named, aside, strict=True)]
     lines = [Text((" " * _GAP).join(heads).rstrip(), "bold")]
     for row in rows:
         state, *others = (fitted(row.cells[name], sizes[name]) for name in plan.headings)
-        others += [row.ids[name] if plan.short is None else handle(row.ids[name]) for name in named]
+        ids = (row.ids[name] if plan.short is None else handle(row.ids[name]) for name in named)
+        others += [fitted(each, size) for each, size in zip(ids, aside, strict=True)]
         rest = "".join(" " * _GAP + cell for cell in others)
         lines.append(Text.assemble((state, row.style), rest.rstrip()))
         if plan.below:

@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from aiogen.cli import streams
+from aiogen.cli.program import command
 from aiogen.cli.tables import Row, draw
 from aiogen.providers import PROVIDERS
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
+_ABOUT_LEDGER = ("jobs", "resume", "reconcile", "forget")
 _PIPE_WIDTH = 110
 """Of what is laid out in columns, where there is no terminal to say how wide it is."""
 
@@ -27,8 +29,10 @@ _PIPE_WIDTH = 110
 class Terminal:
     """The two streams of one run.  A stream that is no terminal gets plain lines: no colours, no live display."""
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, where: Sequence[str] = ()) -> None:
+        """`where`: what a command has to be told of the ledger to find the same one."""
         self.as_json = as_json
+        self._where = where
         self.out: Console = _console(streams.results())
         self.err: Console = _console(streams.messages())
         values = (os.environ.get(cls.key_variable, "") for cls in PROVIDERS)
@@ -41,6 +45,10 @@ class Terminal:
         Not when JSON lines come out on the same terminal meanwhile: they would be drawn over.
         """
         return self.err.is_terminal and not self.err.is_dumb_terminal and not (self.as_json and self.out.is_terminal)
+
+    def command(self, *words: str) -> str:
+        """A command of this program as it is typed, about the ledger that this one is about."""
+        return command(*words, *(self._where if words[0] in _ABOUT_LEDGER else ()))
 
     def say(self, text: str, style: str = "") -> None:
         """A message: one line on stderr."""
