@@ -153,17 +153,19 @@ class Board:
         # What is left of the line goes to the bar: the counts are worth more than its length.
         taken = 20 + max(len(name) for name, _ in connections) + sum(2 + len(s.word) for s in columns)
         length = min(48, self._terminal.err.width - taken)
-        if length < _SHORTEST_BAR:
-            # On a narrow terminal there is no bar, and only what there is is counted.
+        # On a narrow terminal there is no bar, and only what there is is counted.
+        is_narrow = length < _SHORTEST_BAR
+        if is_narrow:
             columns = tuple(s for s in columns if any(stages[s] for _, stages in connections))
-        rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
-        for heading in ("", "", "", *(s.word for s in columns)):
+        gap = 1 if is_narrow else 2
+        rows = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bright_black")
+        for heading in (*([""] if is_narrow else ["", ""]), "", *(s.word for s in columns)):
             rows.add_column(heading, justify="right" if heading else "left", no_wrap=True)
         for name, stages in connections:
             over = sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
             counts = (Text(str(stages[s]), s.style if stages[s] else "bright_black") for s in columns)
-            bar = self._bar(stages, length if length >= _SHORTEST_BAR else 0)
-            rows.add_row(Text(name, "bold"), bar, f"{over} of {stages.total()}", *counts)
+            bar = [] if is_narrow else [self._bar(stages, length)]
+            rows.add_row(Text(name, "bold"), *bar, f"{over} of {stages.total()}", *counts)
         parts: list[RenderableType] = []
         if self._title:
             parts += [Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")), Text()]

@@ -95,9 +95,11 @@ def exit_of(error: AiogenError) -> Exit:
 
 def explain(error: AiogenError, command: Command = command) -> str:
     """What happened, and what helps, on one line."""
-    text = ""
-    notes = map(without_python, getattr(error, "__notes__", ()))
-    for part in (what_happened(error), *notes, what_helps(error, command)):
+    text, helps = "", what_helps(error, command)
+    # What is said of the kind of failure in general does not stand beside what is said of this one.
+    general = error.action.help_text if error.action is not None and helps else ""
+    notes = [without_python(note) for note in getattr(error, "__notes__", ()) if note == helps or note != general]
+    for part in (what_happened(error), *notes, helps):
         part = " ".join(part.split())
         if part and part not in text:
             text += ("" if not text else " " if text.endswith((".", "!", "?")) else ". ") + part

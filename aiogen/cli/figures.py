@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from aiogen.models import Cost
 
 _UNITS = (("d", 86_400.0), ("h", 3600.0), ("m", 60.0))
-_LONG = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"))
+_LONG = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3600.0, 3600.0, "h"), (0.0, 60.0, "min"))
+"""From how many seconds on, and the unit that is then used."""
 _IN_SECONDS = 300.0
 """Below this, seconds are what people say."""
 
@@ -24,9 +25,8 @@ def age(passed: timedelta) -> str:
 def duration(seconds: float) -> str:
     """90 s, 10 min, 24 h, 30 days; never 2.592e+06 s."""
     if seconds >= _IN_SECONDS:
-        for size, unit in _LONG:
-            if seconds >= 2 * size or seconds % size == 0.0:
-                return f"{round(seconds / size, 1):g} {unit}"
+        size, unit = next((size, unit) for least, size, unit in _LONG if seconds >= least)
+        return f"{round(seconds / size, 1):g} {unit}"
     return f"{seconds:g} s"
 
 

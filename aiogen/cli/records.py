@@ -17,12 +17,12 @@ import attrs
 
 from aiogen.cli.advice import what_happened
 from aiogen.cli.figures import moment
-from aiogen.errors import AiogenError, GenerationTimeout, SubmissionUnknown
+from aiogen.errors import AiogenError, GenerationTimeout, NotFound, SubmissionUnknown
 from aiogen.models import Generation, Output, State, UnknownJob
 from aiogen.stores.base import Record
 
 _INDEX = re.compile(r"-(\d+)$")
-_SEEN_LATER = (State.QUEUED, State.PROCESSING)
+_ASSUMED = (State.QUEUED, State.PROCESSING)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +49,7 @@ def as_json(
 ) -> dict[str, Any]:
     """The JSON object.  `generation` is None for an id that could not be read."""
     known = generation if generation is not None else _nothing(connection, provider_id)
-    was_seen = generation is not None and is_seen(generation)
+    was_seen = generation is not None and is_seen(generation, error)
     record = {
         # Whatever a generation knows, in its own order; only the vendor's raw answer stays out.
         field.name: _plain(getattr(known, field.name))
@@ -146,9 +146,10 @@ def of_unknown(job: UnknownJob, advice: str) -> dict[str, Any]:
     }
 
 
-def is_seen(generation: Generation) -> bool:
-    """False if its state is only assumed: somebody named an id, and the provider was not yet heard of it."""
-    return generation.state not in _SEEN_LATER or generation.accepted_at is not None or bool(generation.raw)
+def is_seen(generation: Generation, error: AiogenError | None = None) -> bool:
+    """False if its state is only assumed: somebody named an id, and the provider has told nothing of it."""
+    is_assumed = generation.state in _ASSUMED or isinstance(error, NotFound)
+    return not is_assumed or generation.accepted_at is not None or bool(generation.raw)
 
 
 def failure_code(generation: Generation | None, error: AiogenError | None) -> str | None:

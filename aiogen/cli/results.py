@@ -38,7 +38,8 @@ class Ending:
     @property
     def state(self) -> State | None:
         """Where it stands; None if nobody has seen it."""
-        return self.generation.state if self.generation is not None and is_seen(self.generation) else None
+        was_seen = self.generation is not None and is_seen(self.generation, self.error)
+        return self.generation.state if self.generation is not None and was_seen else None
 
     @property
     def exit(self) -> Exit:
