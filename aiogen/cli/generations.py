@@ -15,6 +15,7 @@ from aiogen.cli.exits import Exit, exit_of, gravest
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import provider_ids, whole_only
 from aiogen.cli.following import follow, open_until_left, saved
+from aiogen.cli.program import command
 from aiogen.cli.records import error_as_json
 from aiogen.cli.results import STYLES, Ending, conclude, looked_up, named, show
 from aiogen.cli.tables import Row
@@ -73,11 +74,12 @@ async def get(
     terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, known: SqliteStore | None
 ) -> Exit:
     """Read each once, as it stands now."""
+    ids = await provider_ids(known, connection, ids, terminal.say)
 
     async def read(provider_id: str) -> Ending:
         return looked_up(await session.get(connection, provider_id))
 
-    return await _each(terminal, session, connection, ids, read, known=known)
+    return await _each(terminal, session, connection, ids, read)
 
 
 async def download(
@@ -91,6 +93,7 @@ async def download(
     known: SqliteStore | None,
 ) -> Exit:
     """Save the outputs of completed generations."""
+    ids = await provider_ids(known, connection, ids, terminal.say)
 
     async def save(provider_id: str) -> Ending:
         generation = await session.get(connection, provider_id)
@@ -103,7 +106,12 @@ async def download(
             )
         return await saved(session, generation, out, overwrite=overwrite)
 
-    return await _each(terminal, session, connection, ids, save, known=known)
+    try:
+        return await _each(terminal, session, connection, ids, save)
+    except asyncio.CancelledError:
+        terminal.say("Interrupted. What was saved is kept; go on with:")
+        terminal.say(f"  {command('download', connection, *ids, '--out', str(out))}")
+        raise
 
 
 async def list_(terminal: Terminal, session: Session, connection: str, *, limit: int, user_id: str | None) -> Exit:
@@ -202,11 +210,8 @@ async def _each(
     connection: str,
     ids: Sequence[str],
     work: Callable[[str], Awaitable[Ending]],
-    *,
-    known: SqliteStore | None,
 ) -> Exit:
     """Do the same for every id, side by side; trouble with one does not keep the others."""
-    ids = await provider_ids(known, connection, ids, terminal.say)
     tell = teller(terminal)
 
     async def one(provider_id: str) -> Ending:

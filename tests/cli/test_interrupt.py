@@ -112,6 +112,14 @@ def test_an_image_that_was_not_saved_is_named(aiogen, vendors, tmp_path: Path, m
     assert len(resumed.records[0]["files"]) == 1
 
 
+def test_a_download_that_was_stopped_goes_on_with_the_same_command(aiogen, vendors, tmp_path: Path) -> None:
+    [made] = vendors.make("a boat [[processing=0 download=hang]]")
+    vendors.interrupt_once(lambda: any(request.action == "download" for request in vendors.sandbox.requests))
+    said = aiogen("download", "leonardo", made, "--out", tmp_path)
+    assert said.code == 130
+    assert said.err.endswith(f"go on with:\n  aiogen download leonardo {made} --out {tmp_path}\n")
+
+
 def test_what_has_ended_is_shown(aiogen, vendors) -> None:
     short, long = vendors.make("a boat", f"a lake {FOREVER}")
     vendors.interrupt_once(lambda: vendors.jobs[0].seen_end_at is not None and len(vendors.jobs[1].polls) > 3)
