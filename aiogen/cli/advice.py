@@ -16,6 +16,7 @@ from aiogen.errors import (
     APIError,
     GenerationTimeout,
     InputError,
+    InvalidRequest,
     NotFound,
     ProtocolError,
     SessionClosed,
@@ -73,7 +74,7 @@ def _late(error: GenerationTimeout) -> str:
 
 def what_helps(error: AiogenError, command: Command) -> str:
     """What to do; empty where the message says it, or nobody knows."""
-    if isinstance(error, NotFound) and error.provider_id is not None:
+    if isinstance(error, NotFound | InvalidRequest) and error.provider_id is not None:
         return "Check the id, and that the key is of the account that made it."
     if isinstance(error, GenerationTimeout):
         # "Try again" would be taken for a second submission, which is a second bill.

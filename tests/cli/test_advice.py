@@ -62,11 +62,15 @@ def test_a_vendor_s_words_are_left_alone() -> None:
     assert explain(error) == "API error 400: session.width( is not in (a=b)"
 
 
-def test_of_two_who_say_what_helps_the_better_informed_is_heard() -> None:
-    error = errors.NotFound("API error 404: not found", provider_id="x")
-    error.add_note(Action.GIVE_UP.help_text)
-    assert "support may know" not in explain(error)
-    assert "Check the id" in explain(error)
+@pytest.mark.parametrize("kind", [errors.NotFound, errors.InvalidRequest])
+def test_of_two_who_say_what_helps_the_better_informed_is_heard(kind: type[errors.APIError]) -> None:
+    """Of an id that cannot be one, too: there is no prompt to change."""
+    error = kind("API error 400: no such thing", provider_id="x")
+    assert error.action is not None
+    error.add_note(error.action.help_text)
+    assert explain(error) == (
+        "API error 400: no such thing. Check the id, and that the key is of the account that made it."
+    )
 
 
 def late(**more: Any) -> errors.GenerationTimeout:
