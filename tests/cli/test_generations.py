@@ -341,7 +341,8 @@ def test_a_folder_without_the_right_to_write_is_code_2(aiogen, vendors, tmp_path
 @pytest.mark.parametrize("words", [("generate", "luma/uni-1", "a boat", "--no-download"), ("wait", "luma", "x")])
 def test_poll_cost_reaches_the_session(aiogen, vendors, words: tuple[str, ...]) -> None:
     said = aiogen(*words, "--poll-cost", 0)
-    assert (said.code, said.err) == (2, "aiogen: --poll-cost has to be from 0.001 to 60, not 0.0.\n")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert said.err.startswith("aiogen: --poll-cost has to be from 0.001")
 
 
 # --- delete
