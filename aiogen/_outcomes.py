@@ -148,7 +148,9 @@ def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenE
         f"accepted it; it may still finish.{last}{'' if last.endswith('.') or not last else '.'} "
         f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
     )
-    return about(job, GenerationTimeout(text, timeout=seconds))
+    late = GenerationTimeout(text, timeout=seconds)
+    late.__cause__ = last_error
+    return about(job, late)
 
 
 def still_elsewhere(job: Job, seconds: float) -> AiogenError:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,10 +15,23 @@ import aiogen
 from aiogen import Account, Session
 from aiogen._wording import count
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
+from aiogen.cli.options import Connected, without_key
 from aiogen.cli.terminal import Terminal, masked
-from aiogen.errors import AiogenError, AuthenticationError, ConfigurationError
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    InputError,
+    NetworkError,
+    NotFound,
+    ProtocolError,
+    RateLimited,
+)
 from aiogen.providers import PROVIDERS, Provider
+from aiogen.stores.base import Wanted
 
+_NO_KEY = "No connection is configured. Set {} in the environment. {}"
 _PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow")
 
 
@@ -25,7 +39,7 @@ async def account(terminal: Terminal, session: Session, connection: str | None) 
     """Who the keys belong to."""
     names = list(session.connections) if connection is None else [session.connections.find(connection).name]
     if not names:
-        raise ConfigurationError(f"No connection is configured. Set {_variables()} in the environment.")
+        raise ConfigurationError(_NO_KEY.format(_variables(), without_key()))
     async with session:
         found = await asyncio.gather(*(_account(session, name) for name in names))
     for result in found:
@@ -73,34 +87,42 @@ class _Finding:
     works: bool | None = None
     """None: no key, so it was not tried."""
     seconds: float | None = None
+    why: str | None = None
+    """Why not, in a few words."""
     error: str | None = None
+    """Why not, and what helps."""
     exit: Exit = Exit.OK
 
     def row(self) -> tuple[str, str, str, str]:
         if self.works is None:
             return self.connection, "-", self.base_url, f"not configured: set {self.key_variable}"
-        return self.connection, self.key or "-", self.base_url, f"works ({self.seconds:.1f} s)" if self.works else "no"
+        answer = f"works ({self.seconds:.1f} s)" if self.works else f"no: {self.why}"
+        return self.connection, self.key or "-", self.base_url, answer
 
 
-async def doctor(terminal: Terminal) -> Exit:
-    """Which connections there are, and whether they work."""
+async def doctor(terminal: Terminal, common: Connected) -> Exit:
+    """Which connections there are, and whether they and the ledger work."""
     versions = {"aiogen": aiogen.__version__, "python": platform.python_version()}
     versions |= await asyncio.to_thread(_versions)
     findings = await asyncio.gather(*(_examine(cls) for cls in PROVIDERS))
+    kept = await _examine_ledger(common)
     if terminal.as_json:
-        terminal.record({"versions": versions})
+        terminal.record({"versions": versions, "ledger": attrs.asdict(kept)})
         for finding in findings:
             terminal.record(attrs.asdict(finding, filter=lambda field, _: field.name != "exit"))
     else:
         terminal.line("  ".join(f"{name} {number}" for name, number in versions.items()))
-        terminal.table(("connection", "key", "address", "answer"), [finding.row() for finding in findings])
+        rows = [*(finding.row() for finding in findings), ("ledger", "-", kept.path or "-", kept.answer)]
+        terminal.table(("connection", "key", "address", "answer"), rows, whole=("answer",))
     for finding in findings:
         if finding.error is not None:
             terminal.complain(f"{finding.connection}: {finding.error}")
+    if kept.error is not None:
+        terminal.complain(f"ledger: {kept.error}")
     if all(finding.works is None for finding in findings):
-        terminal.complain(f"No connection is configured. Set {_variables()} in the environment.")
+        terminal.complain(_NO_KEY.format(_variables(), without_key()))
         return Exit.CONFIGURATION
-    return gravest(finding.exit for finding in findings)
+    return gravest([*(finding.exit for finding in findings), Exit.OK if kept.works else Exit.CONFIGURATION])
 
 
 async def _examine(cls: type[Provider]) -> _Finding:
@@ -126,8 +148,68 @@ async def _examine(cls: type[Provider]) -> _Finding:
             error, ConfigurationError | AuthenticationError
         )
         hint = f" Is {cls.url_variable} right?" if is_suspect and cls.url_variable not in error.message else ""
-        return attrs.evolve(finding, works=False, error=explain(error) + hint, exit=exit_of(error))
+        return attrs.evolve(
+            finding, works=False, why=_in_short(error), error=explain(error) + hint, exit=exit_of(error)
+        )
     return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
+
+
+# The first that fits: narrower kinds stand before wider ones.
+_IN_SHORT: tuple[tuple[type[AiogenError], str], ...] = (
+    (ConfigurationError, "key or address cannot be right"),
+    (AuthenticationError, "the key is refused"),
+    (NotFound, "nothing there"),
+    (RateLimited, "too many requests"),
+    (NetworkError, "cannot be reached"),
+    (ProtocolError, "unreadable answer"),
+    (APIError, "refused"),
+)
+
+
+def _in_short(error: AiogenError) -> str:
+    words = next((words for kind, words in _IN_SHORT if isinstance(error, kind)), "trouble")
+    return f"{words} ({error.status})" if isinstance(error, APIError) and error.status else words
+
+
+@attrs.frozen(kw_only=True)
+class _Kept:
+    """What is known of the ledger."""
+
+    path: str | None
+    works: bool
+    answer: str
+    error: str | None = None
+
+
+async def _examine_ledger(common: Connected) -> _Kept:
+    """Whether jobs can be kept; no file is made for it."""
+    path: str | None = common.store
+    try:
+        store = await asyncio.to_thread(common.ledger)
+        path = str(store.path)
+        if not await asyncio.to_thread(store.path.exists) and await asyncio.to_thread(_can_write, store.path.parent):
+            return _Kept(path=path, works=True, answer="not made yet")
+        await store.open()
+        try:
+            newest = await store.find(Wanted(limit=1))
+        finally:
+            await store.close()
+    except InputError as error:
+        # None was asked for, which is no fault; or what was asked for cannot be one.
+        is_none = not isinstance(error, ConfigurationError)
+        return _Kept(
+            path=path,
+            works=is_none,
+            answer="none is kept" if is_none else "no: cannot be one",
+            error=None if is_none else explain(error),
+        )
+    except AiogenError as error:
+        return _Kept(path=path, works=False, answer="no: cannot be used", error=explain(error))
+    return _Kept(path=path, works=True, answer="works" if newest else "works, empty")
+
+
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _address(url: str) -> str:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 
 import aiogen
-from aiogen.cli import accounts, generations, ledger
+from aiogen.cli import accounts, generations, ledger, streams
+from aiogen.cli.arguments import options_first, with_stdin
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
-from aiogen.cli.options import Common, Connected, checked_folder, parse_params, shared_last
+from aiogen.cli.options import Common, Connected, checked_folder, checked_waiting, connected, parse_params
+from aiogen.cli.program import command, program
 from aiogen.cli.running import run as run_until_signalled
-from aiogen.cli.terminal import Terminal
+from aiogen.cli.terminal import Notes, Terminal
 from aiogen.errors import AiogenError, InputError, Unsupported
+from aiogen.providers.base import check_number
 
 _HELP = """AI image generation at several providers: submit, follow and collect paid generations, and lose none.
 
 Keys come from the environment: LUMA_AGENTS_API_KEY, LEONARDO_API_KEY.  To see it work without one: aiogen demo
+
+Options may stand anywhere; what begins with a dash and is none comes last, after --.  Where ids are asked for, - reads
+them from stdin, one a line.
 
 Results go to stdout, everything else to stderr.  With --json there is one JSON object per line on stdout.
 
@@ -81,7 +88,10 @@ def generate(
     batch
         A word of yours that the ledger keeps, to find them by.
     """
+    checked_waiting(timeout, poll_cost)
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
+    if "/" in model:
+        connected(session, model.partition("/")[0].strip())
     folder = None if no_download else checked_folder(out)
     return run_until_signalled(
         generations.generate(
@@ -108,9 +118,15 @@ def get(connection: str, ids: _Ids, /, *, common: Connected = _NO_STORE) -> Exit
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
     """
-    return run_until_signalled(generations.get(common.terminal(), common.session(), connection, ids))
+    session = common.session()
+    connected(session, connection)
+    if not (ids := with_stdin(ids)):
+        return _nothing(common.terminal())
+    return run_until_signalled(
+        generations.get(common.terminal(), session, connection, ids, known=common.ledger_if_there())
+    )
 
 
 @app.command
@@ -119,6 +135,7 @@ def wait(
     ids: _Ids,
     /,
     *,
+    out: Path | None = None,
     timeout: float | None = None,
     poll_cost: float | None = None,
     common: Connected = _NO_STORE,
@@ -130,14 +147,31 @@ def wait(
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
+    out
+        The folder for the images; without it only the addresses are told.
     timeout
         Seconds from now to the deadline of each; 600 by default.
     poll_cost
         Seconds of waiting that one request is worth, 0.001 to 60; lower asks more often.  0.15 by default.
     """
+    checked_waiting(timeout, poll_cost)
+    session = common.session()
+    connected(session, connection)
+    folder = checked_folder(out) if out is not None else None
+    if not (ids := with_stdin(ids)):
+        return _nothing(common.terminal())
     return run_until_signalled(
-        generations.wait(common.terminal(), common.session(), connection, ids, timeout=timeout, poll_cost=poll_cost)
+        generations.wait(
+            common.terminal(),
+            session,
+            connection,
+            ids,
+            out=folder,
+            timeout=timeout,
+            poll_cost=poll_cost,
+            known=common.ledger_if_there(),
+        )
     )
 
 
@@ -154,9 +188,10 @@ def list_(connection: str, /, *, limit: int = 50, user: str | None = None, commo
     user
         Whose, by the provider's id of the user; by default the owner of the key.
     """
-    return run_until_signalled(
-        generations.list_(common.terminal(), common.session(), connection, limit=limit, user_id=user)
-    )
+    check_number(limit, "--limit", 1, 1_000_000)
+    session = common.session()
+    connected(session, connection)
+    return run_until_signalled(generations.list_(common.terminal(), session, connection, limit=limit, user_id=user))
 
 
 @app.command
@@ -176,17 +211,22 @@ def delete(
     connection
         Such as leonardo.
     ids
-        The provider's ids.
+        The provider's ids, whole.
     yes
         Do not ask.
     missing_ok
         What is not there is no error.
     """
     terminal, session = common.terminal(), common.session()
-    provider = session.connections.find(connection)  # what cannot be is told before the question
+    provider = connected(session, connection)  # what cannot be is told before the question
     if not provider.capabilities.delete:
         raise Unsupported(f"{provider.vendor} has no call that deletes a generation.", connection=connection)
-    if not yes and not generations.confirmed(terminal, connection, len(set(ids))):
+    if not (ids := with_stdin(ids)):
+        return _nothing(terminal)
+    code = run_until_signalled(generations.check_whole(ids, common.ledger_if_there()))
+    if code is not Exit.OK:
+        return code
+    if not yes and not generations.confirmed(terminal, connection, len(ids)):
         return Exit.USAGE
     return run_until_signalled(generations.delete(terminal, session, connection, ids, missing_ok=missing_ok))
 
@@ -208,15 +248,27 @@ def download(
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
     out
         The folder for the images.
     overwrite
         Fetch also what is there already.
     """
     session = common.session()
+    connected(session, connection)
+    folder = checked_folder(out)
+    if not (ids := with_stdin(ids)):
+        return _nothing(common.terminal())
     return run_until_signalled(
-        generations.download(common.terminal(), session, connection, ids, out=checked_folder(out), overwrite=overwrite)
+        generations.download(
+            common.terminal(),
+            session,
+            connection,
+            ids,
+            out=folder,
+            overwrite=overwrite,
+            known=common.ledger_if_there(),
+        )
     )
 
 
@@ -245,6 +297,7 @@ def jobs(
     limit
         At most so many.
     """
+    check_number(limit, "--limit", 1, 1_000_000)
     return run_until_signalled(
         ledger.jobs(
             common.terminal(),
@@ -259,11 +312,20 @@ def jobs(
 
 
 @app.command
-def resume(*, out: Path = Path(), no_download: Annotated[bool, _Flag] = False, common: Connected = _NO_STORE) -> Exit:
+def resume(
+    ids: _Ids | None = None,
+    /,
+    *,
+    out: Path = Path(),
+    no_download: Annotated[bool, _Flag] = False,
+    common: Connected = _NO_STORE,
+) -> Exit:
     """Go on with what was left behind by a program that ended: send what waited, follow what runs, save the images.
 
     Parameters
     ----------
+    ids
+        Jobs that have completed, whose images are to be saved, too; by the whole ids that `aiogen jobs` tells.
     out
         The folder for the images.
     no_download
@@ -271,7 +333,8 @@ def resume(*, out: Path = Path(), no_download: Annotated[bool, _Flag] = False, c
     """
     folder = None if no_download else checked_folder(out)
     common.ledger()
-    return run_until_signalled(ledger.resume(common.terminal(), common.session(kept=True, take_up=True), out=folder))
+    session = common.session(kept=True, take_up=True)
+    return run_until_signalled(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=folder))
 
 
 @app.command
@@ -294,7 +357,7 @@ def reconcile(
     Parameters
     ----------
     ids
-        The jobs, by the ids that `aiogen jobs` tells; by default all that are unknown.
+        The jobs, by the whole ids that `aiogen jobs` tells; by default all that are unknown.
     batch
         Only those of this batch.
     adopt
@@ -308,13 +371,19 @@ def reconcile(
     no_download
         Only tell the addresses; nothing is saved.
     """
-    ids, terminal = ids or [], common.terminal()
-    common.ledger()
+    words, terminal = ids or [], common.terminal()
+    store = common.ledger()
+    ids = with_stdin(words)
+    if words and not ids:
+        return _nothing(terminal)
+    code = run_until_signalled(ledger.check_whole(store, ids))
+    if code is not Exit.OK:
+        return code
     if adopt is None and not resend:
         return run_until_signalled(ledger.reconcile(terminal, common.session(kept=True), ids, batch=batch))
     if (adopt is not None) == resend or not ids or (adopt is not None and len(ids) > 1):
         raise InputError("Name one job to --adopt, or jobs to --resend.")
-    if resend and not yes and not ledger.confirmed(terminal, len(set(ids))):
+    if resend and not yes and not ledger.confirmed(terminal, len(ids)):
         return Exit.USAGE
     folder = None if no_download else checked_folder(out)
     return run_until_signalled(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=folder))
@@ -327,14 +396,17 @@ def forget(ids: _Ids | None = None, /, *, older: str | None = None, common: Conn
     Parameters
     ----------
     ids
-        The jobs, by the ids that `aiogen jobs` tells.
+        The jobs, by the whole ids that `aiogen jobs` tells.
     older
         All that are over and were submitted before the last 24h or 7d.
     """
     age = ledger.parse_age(older) if older else None
     if not ids and age is None:
-        raise InputError("Name the jobs to forget, or an age: aiogen forget --older 7d.")
-    return run_until_signalled(ledger.forget(common.terminal(), common.ledger(), ids or [], age))
+        raise InputError(f"Name the jobs to forget, or an age: {command('forget', '--older', '7d')}")
+    words = with_stdin(ids or [])
+    if not words and age is None:
+        return _nothing(common.terminal())
+    return run_until_signalled(ledger.forget(common.terminal(), common.ledger(), words, age))
 
 
 @app.command
@@ -346,13 +418,19 @@ def account(connection: str | None = None, /, *, common: Connected = _NO_STORE) 
     connection
         Such as luma or leonardo; by default every one that is configured.
     """
-    return run_until_signalled(accounts.account(common.terminal(), common.session(), connection))
+    session = common.session()
+    if connection is not None:
+        connected(session, connection)
+    return run_until_signalled(accounts.account(common.terminal(), session, connection))
 
 
 @app.command
-def doctor(*, common: Common = _NO_JSON) -> Exit:
-    """Tell which connections are configured, and whether they work: one cheap read each, nothing is charged."""
-    return run_until_signalled(accounts.doctor(common.terminal()))
+def doctor(*, common: Connected = _NO_STORE) -> Exit:
+    """Tell which connections are configured, and whether they and the ledger work.
+
+    One cheap read each; nothing is charged, and no ledger is made.
+    """
+    return run_until_signalled(accounts.doctor(common.terminal(), common))
 
 
 @app.command
@@ -413,32 +491,68 @@ def demo(
     return run_until_signalled(demonstration.show(common.terminal(), plan, checked_folder(out), speed=speed))
 
 
+def _nothing(terminal: Terminal) -> Exit:
+    terminal.say("No ids came on stdin; nothing to do.")
+    return Exit.OK
+
+
 def run(argv: Sequence[str]) -> int:
     """Read the words, run the command, and turn whatever comes out into an exit code and a sentence."""
+    streams.hold_numbers()
     try:
-        command, bound, _ = app.parse_args(shared_last(argv), exit_on_error=False, print_error=False)
-        return int(command(*bound.args, **bound.kwargs) or Exit.OK)
+        with _noted():
+            code = _run(argv)
+            Terminal().flush()  # what a full disk refuses only now is told here, and not by Python at exit
+            return code
+    except (streams.OutputLost, BrokenPipeError) as lost:
+        streams.discard(sys.stdout)
+        if isinstance(lost, streams.OutputLost) and not isinstance(lost.__cause__, BrokenPipeError):
+            why = getattr(lost.__cause__, "strerror", None) or lost
+            Terminal().complain(f"What this command prints could not be written: {why}.")
+        return Exit.PIPE  # of `aiogen list … | head` nobody needs to be told
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        tokens = options_first(app, argv)
+        app.console = Terminal().out  # of --help and --version
+        chosen, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        return int(chosen(*bound.args, **bound.kwargs) or Exit.OK)
     except CycloptsError as error:
-        where = " ".join(("aiogen", *(error.command_chain or ()), "--help"))
-        Terminal().complain(f"{' '.join(str(error).split())} See {where}.")
+        where = " ".join((*program(), *(error.command_chain or ()), "--help"))
+        dash = " What begins with a dash and is no option comes after --." if _has_dash(error) else ""
+        Terminal().complain(f"{' '.join(str(error).split())}{dash} See {where}.")
         return Exit.USAGE
     except AiogenError as error:
         return _failed(error, explain(error), exit_of(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Who read us has gone, as in `aiogen list … | head`.  What is still buffered must not raise again at exit.
-        with suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), sys.stdout.fileno())
-        return Exit.PIPE
+    except (streams.OutputLost, BrokenPipeError):
+        raise
     except Exception as error:
         text = f"This is a bug in aiogen: {type(error).__name__}: {error}. AIOGEN_DEBUG=1 shows where."
         return _failed(error, text, Exit.BUG)
 
 
+def _has_dash(error: CycloptsError) -> bool:
+    return isinstance(error, UnknownOptionError) and not error.token.value.startswith("--")
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """What the package warns of is a message like any other: on one line, and without a key."""
+    logger = logging.getLogger("aiogen")
+    handler = Notes(lambda text: Terminal().say(text))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def _failed(error: Exception, text: str, code: Exit) -> int:
     terminal = Terminal()
     if os.environ.get("AIOGEN_DEBUG") == "1":
-        terminal.say("".join(traceback.format_exception(error)).rstrip())
+        terminal.trace("".join(traceback.format_exception(error)))
     terminal.complain(text)
     return code

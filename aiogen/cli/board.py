@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiogen import Job
+from aiogen.cli.tables import handle
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import SubmissionUnknown
 from aiogen.models import State
@@ -24,6 +25,8 @@ _FRAME = 0.125
 _SUMMARY = 1.0
 _FORECAST = 1.0
 _EVENTS = 8
+_SHORTEST_BAR = 8
+_FREE = 4
 
 
 @attrs.frozen
@@ -100,6 +103,10 @@ class Board:
         if self._live is None:
             self._terminal.say(f"{self.seconds:6.1f} s  {text}")
 
+    def id_of(self, job: Job) -> str:
+        """The id of a job's generation as far as there is room: whole on a line, its beginning where lines are cut."""
+        return handle(job.provider_id or "") if self._live is not None else job.provider_id or ""
+
     async def __aenter__(self) -> Self:
         if self._terminal.is_live:
             # Drawn by a task of ours, not by rich's thread: nothing changes while it is looked at.
@@ -145,14 +152,20 @@ class Board:
         columns = (*_ALWAYS, *rare)
         # What is left of the line goes to the bar: the counts are worth more than its length.
         taken = 20 + max(len(name) for name, _ in connections) + sum(2 + len(s.word) for s in columns)
-        length = max(8, min(48, self._terminal.err.width - taken))
-        rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bright_black")
-        for heading in ("", "", "", *(s.word for s in columns)):
+        length = min(48, self._terminal.err.width - taken)
+        # On a narrow terminal there is no bar, and only what there is is counted.
+        is_narrow = length < _SHORTEST_BAR
+        if is_narrow:
+            columns = tuple(s for s in columns if any(stages[s] for _, stages in connections))
+        gap = 1 if is_narrow else 2
+        rows = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bright_black")
+        for heading in (*([""] if is_narrow else ["", ""]), "", *(s.word for s in columns)):
             rows.add_column(heading, justify="right" if heading else "left", no_wrap=True)
         for name, stages in connections:
             over = sum(stages[s] for s in (DONE, FAILED, LOST, LEFT))
             counts = (Text(str(stages[s]), s.style if stages[s] else "bright_black") for s in columns)
-            rows.add_row(Text(name, "bold"), self._bar(stages, length), f"{over} of {stages.total()}", *counts)
+            bar = [] if is_narrow else [self._bar(stages, length)]
+            rows.add_row(Text(name, "bold"), *bar, f"{over} of {stages.total()}", *counts)
         parts: list[RenderableType] = []
         if self._title:
             parts += [Text.assemble((self._title, "bold"), (f"   {self.seconds:.1f} s", "bright_black")), Text()]
@@ -172,10 +185,11 @@ class Board:
             self._left_at = self.seconds
         return self._left
 
-    @staticmethod
-    def _event(at: float, text: Text) -> Text:
+    def _event(self, at: float, text: Text) -> Text:
         line = Text.assemble((f"{at:6.1f} s  ", "bright_black"), text)
-        line.no_wrap, line.overflow = True, "ellipsis"
+        # Some columns stay free: a "^C" that the terminal writes there must not begin a new line.
+        line.truncate(max(1, self._terminal.err.width - _FREE), overflow="ellipsis")
+        line.no_wrap = True
         return line
 
     def _by_connection(self) -> Iterator[tuple[str, Counter[_Stage]]]:

@@ -1,10 +1,12 @@
-"""What an error means to whoever called the program: an exit code, and a sentence.  Pure."""
+"""What an error means to whoever called the program: an exit code, and a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
 
+from aiogen.cli.advice import Command, what_happened, what_helps, without_python
+from aiogen.cli.program import command
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -16,7 +18,6 @@ from aiogen.errors import (
     InputError,
     InsufficientFunds,
     InvalidRequest,
-    NotFound,
     StoreError,
     SubmissionUnknown,
 )
@@ -46,8 +47,8 @@ MEANINGS = {
     Exit.PROVIDER: "the provider or the network failed, or does not know the id",
     Exit.UNKNOWN: "whether a submission was accepted cannot be known; it may be running and charged",
     Exit.BUG: "a bug in aiogen; AIOGEN_DEBUG=1 shows where",
-    Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
-    Exit.PIPE: "whoever read the output has gone",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C, SIGTERM or SIGHUP",
+    Exit.PIPE: "the output could not be written: whoever read it has gone, or the disk is full",
 }
 
 # A submission nobody knows about may cost money twice, so it outweighs everything that is certain.  What the user
@@ -92,21 +93,14 @@ def exit_of(error: AiogenError) -> Exit:
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.PROVIDER)
 
 
-def explain(error: AiogenError) -> str:
-    """The error's message, and what helps, on one line."""
-    parts = [error.message, *getattr(error, "__notes__", ())]
-    if "Is the base url " in error.message:
-        pass  # that is what helps
-    elif isinstance(error, NotFound) and error.provider_id is not None:
-        parts.append("Check the id, and that the key is of the account that made it.")
-    elif isinstance(error, GenerationTimeout) and error.provider_id is not None:
-        # "Try again" would be taken for a second submission, which is a second bill.
-        parts.append(f"On the command line: aiogen wait {error.connection} {error.provider_id}")
-    # What was refused here, or by the file, says itself what helps; of an unknown submission nothing general is true.
-    elif error.action is not None and not isinstance(error, InputError | StoreError | SubmissionUnknown):
-        parts.append(error.action.help_text)
-    text = ""
-    for part in (" ".join(part.split()) for part in parts):
+def explain(error: AiogenError, command: Command = command) -> str:
+    """What happened, and what helps, on one line."""
+    text, helps = "", what_helps(error, command)
+    # What is said of the kind of failure in general does not stand beside what is said of this one.
+    general = error.action.help_text if error.action is not None and helps else ""
+    notes = [without_python(note) for note in getattr(error, "__notes__", ()) if note == helps or note != general]
+    for part in (what_happened(error), *notes, helps):
+        part = " ".join(part.split())
         if part and part not in text:
             text += ("" if not text else " " if text.endswith((".", "!", "?")) else ". ") + part
     return text

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shlex
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -15,12 +14,17 @@ from aiogen import Generation, Job, Session
 from aiogen._wire import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.options import store_words
+from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
+from aiogen.cli.streams import OutputLost
 from aiogen.cli.terminal import Notes, Terminal, telling_of_jobs
 from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
 
 logger: logging.Logger = logging.getLogger("aiogen")
+
+_NAMED = 10
+"""Running generations that are listed one by one, when they are left."""
 
 
 @attrs.define
@@ -31,7 +35,7 @@ class Batch:
     endings: list[Ending] = attrs.field(factory=list)
     """As they came."""
     out: Path | None = None
-    """Where their images go."""
+    """Where their images go; None to save none."""
 
     def in_order(self) -> list[Ending]:
         """The endings in the order of the jobs."""
@@ -49,15 +53,13 @@ async def follow(
     batch: Batch,
     board: Board,
     *,
-    out: Path | None = None,
     ended: Callable[[Ending], None] = lambda ending: None,
 ) -> None:
     """Follow all of a batch to their endings; `ended` is called with each as it comes.
 
-    Outputs are saved to `out`, if there is one, as soon as they are there.
+    Outputs are saved to the batch's folder, if it has one, as soon as they are there.
     """
-    batch.out = out
-    tasks = [asyncio.create_task(_end(session, job, board, out)) for job in batch.jobs]
+    tasks = [asyncio.create_task(_end(session, job, board, batch.out)) for job in batch.jobs]
     try:
         with notes_to(board):
             async with board:
@@ -77,26 +79,35 @@ async def _end(session: Session, job: Job, board: Board, out: Path | None) -> En
     try:
         generation = await job
     except AiogenError as error:
-        return Ending(connection=job.connection, provider_id=job.provider_id, generation=job.generation, error=error)
-    return await saved(session, generation, out) if out is not None else _completed(generation)
+        return _ending(job.generation, error=error, batch=job.batch)
+    return await saved(session, generation, out, batch=job.batch)
 
 
-async def saved(session: Session, generation: Generation, out: Path, *, overwrite: bool = False) -> Ending:
-    """A completed generation with its files, or with what kept them away."""
+async def saved(
+    session: Session, generation: Generation, out: Path | None, *, overwrite: bool = False, batch: str | None = None
+) -> Ending:
+    """A completed generation with its files, or with what kept them away; without a folder nothing is fetched."""
     try:
-        files = await session.download(generation, out, overwrite=overwrite)
+        files = await session.download(generation, out, overwrite=overwrite) if out is not None else []
     except AiogenError as error:
-        return _completed(generation, error=error)
-    return _completed(generation, files=tuple(files))
+        return _ending(generation, error=error, batch=batch)
+    return _ending(generation, files=tuple(files), batch=batch)
 
 
-def _completed(generation: Generation, *, error: AiogenError | None = None, files: tuple[Path, ...] = ()) -> Ending:
+def _ending(
+    generation: Generation,
+    *,
+    error: AiogenError | None = None,
+    files: tuple[Path, ...] = (),
+    batch: str | None = None,
+) -> Ending:
     return Ending(
         connection=generation.connection,
         provider_id=generation.provider_id,
         generation=generation,
         error=error,
         files=files,
+        batch=batch,
     )
 
 
@@ -104,35 +115,40 @@ def _tell(board: Board, job: Job, event: Event) -> None:
     if event.previous is None:
         return  # where it stood when the watching began: nothing happened
     known = job.generation
-    words = [f"{event.state:<10}", f"{job.connection}/{job.model or '?'}"]
+    words = [f"{event.state:<10}", f"{job.connection}/{job.model or '?'}", board.id_of(job)]
     if event.state is State.FAILED:
         words.append(f"{known.failure_code}")
     if event.state is State.PENDING:
         words.append("not accepted just now, it waits for another turn")
-    words += [shorten(known.prompt or "", 60), job.provider_id or ""]
+    words.append(shorten(known.prompt or "", 60))
     minor = not event.state.is_terminal and event.state is not State.UNKNOWN
     board.note("  ".join(filter(None, words)), STYLES.get(event.state, ""), minor=minor)
 
 
 @contextmanager
 def notes_to(board: Board) -> Iterator[None]:
-    """What the package warns of becomes an event on the board."""
+    """What the package warns of becomes an event on the board, and nothing else."""
+    before = [handler for handler in logger.handlers if isinstance(handler, Notes)]
     handler = Notes(lambda text: board.note(text, "magenta"))
     logger.addHandler(handler)
+    for other in before:
+        logger.removeHandler(other)
     try:
         yield
     finally:
+        for other in before:
+            logger.addHandler(other)
         logger.removeHandler(handler)
 
 
 @asynccontextmanager
-async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator[Batch]:
-    """The session, open, and a batch for its jobs.
+async def open_until_left(terminal: Terminal, session: Session, *, out: Path | None) -> AsyncIterator[Batch]:
+    """The session, open, and a batch for its jobs, whose images go to `out`.
 
-    Whatever cuts it short: creates in flight are waited for, what has ended is shown, and every job that goes on
-    without us is named, with the command that takes it up again.
+    Whatever cuts it short: creates in flight are waited for, what has ended is shown, and what goes on without us is
+    named, with the command that takes it up again.
     """
-    batch = Batch()
+    batch = Batch(out=out)
     try:
         with telling_of_jobs():
             async with session:
@@ -147,19 +163,18 @@ async def open_until_left(terminal: Terminal, session: Session) -> AsyncIterator
                         )
                     raise
     except BaseException:
-        try:
-            if not terminal.as_json:
+        if not terminal.as_json:
+            with suppress(OutputLost):  # whoever read it may be why we leave
                 show(terminal, batch.in_order())
-        finally:
-            for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
-                terminal.say(line)
+        for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
+            terminal.say(line)
         raise
 
 
 def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> Iterator[str]:
-    """What goes on without us, what was not finished, and how to take both up again; `kept`: they are in a ledger.
+    """What goes on without us, what was not finished, and the one command that takes all of it up again.
 
-    `where`: what a command has to be told of that ledger.
+    `kept`: the jobs are in a ledger.  `where`: what a command has to be told of that ledger.
     """
     left = [job for job in batch.jobs if isinstance(job.error, SessionClosed)]
     # A create that was not waited for may have arrived, whatever its job was told in the hurry.
@@ -167,29 +182,53 @@ def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> 
     running = [job for job in left if job.provider_id is not None]
     unsent = [job for job in left if job.provider_id is None and job not in unknown]
     unfinished = batch.unfinished()
-    out = ["--out", str(batch.out)] if batch.out is not None and batch.out != Path() else []
     if running:
         yield "Still running at the provider:"
-        for job in running:
+        for job in running[:_NAMED]:
             yield f"  {job.connection}  {job.provider_id}  {job.state}"
-        yield "Take them up again with:"
-        yield from _commands("wait", running)
+        if len(running) > _NAMED:
+            yield f"  and {len(running) - _NAMED} more"
     if unfinished:
-        yield "Completed, but not yet saved; save them with:"
-        yield from _commands("download", unfinished, *out)
+        yield f"Completed, but not yet saved: {len(unfinished)}."
+    if unsent:
+        yield f"Not sent, and not charged: {len(unsent)}."
     for job in unknown:
         yield (
             f"Whether {job.connection} accepted job {job.id} cannot be known: it may be running and charged. "
-            "Look at the provider before you submit it anew."
+            "Look at the provider before you submit it again."
         )
-    if unsent:
-        yield f"Not sent, and not charged: {len(unsent)}."
-    if kept and (unsent or running):
-        yield "What still runs and what was not sent is in the ledger. Go on with both, and save the images, with:"
-        yield "  " + shlex.join(["aiogen", "resume", *out, *where])
+    step = _next_step(running, unfinished, unsent, unknown, batch.out, kept=kept, where=where)
+    if step is not None:
+        yield "Go on with:"
+        yield f"  {step}"
 
 
-def _commands(verb: str, jobs: Sequence[Job], *more: str) -> Iterator[str]:
-    for connection in dict.fromkeys(job.connection for job in jobs):
-        ids = [job.provider_id or "" for job in jobs if job.connection == connection]
-        yield "  " + shlex.join(["aiogen", verb, connection, *ids, *more])
+def _next_step(
+    running: Sequence[Job],
+    unfinished: Sequence[Job],
+    unsent: Sequence[Job],
+    unknown: Sequence[Job],
+    out: Path | None,
+    *,
+    kept: bool,
+    where: Sequence[str],
+) -> str | None:
+    """One command for everything; None if there is nothing to go on with."""
+    if kept and (running or unsent or unfinished):
+        # It finds in the ledger what still runs and what was not sent; what has completed it has to be told.
+        ids = [job.id for job in unfinished]
+        folder = ["--no-download"] if out is None else _folder(out) if out != Path() else []
+        return command("resume", *ids, *folder, *where)
+    if kept and unknown:
+        return command("reconcile", *(job.id for job in unknown), *where)
+    # Without a ledger, ids are all there is; a command that names ids is about one connection.
+    connections = dict.fromkeys(job.connection for job in (*running, *unfinished))
+    commands = []
+    for connection in connections:
+        ids = [job.provider_id or "" for job in (*running, *unfinished) if job.connection == connection]
+        commands.append(command("wait", connection, *ids, *([] if out is None else _folder(out))))
+    return "; ".join(commands) or None
+
+
+def _folder(out: Path) -> list[str]:
+    return ["--out", str(out)]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aiogen import Generation, Session
+from aiogen.cli import streams
 from aiogen.cli.board import Board
-from aiogen.cli.exits import Exit, exit_of, explain, gravest
+from aiogen.cli.exits import Exit, exit_of, gravest
+from aiogen.cli.figures import age, money
+from aiogen.cli.finding import provider_ids, whole_only
 from aiogen.cli.following import follow, open_until_left, saved
-from aiogen.cli.results import Ending, conclude, looked_up, show
+from aiogen.cli.program import command
+from aiogen.cli.records import error_as_json
+from aiogen.cli.results import STYLES, Ending, conclude, looked_up, named, show
+from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed
 from aiogen.models import State
 from aiogen.providers.base import check_id, check_number
+from aiogen.stores.sqlite import SqliteStore
 
 
 async def generate(
@@ -34,12 +41,12 @@ async def generate(
 ) -> Exit:
     """Submit, follow, save; `group` is the batch that the ledger knows them by."""
     check_number(count, "--count", 1, 1000)
-    async with open_until_left(terminal, session) as batch:
+    async with open_until_left(terminal, session, out=out) as batch:
         for _ in range(count):
             batch.jobs.append(
                 await session.submit(model, prompt, timeout=timeout, poll_cost=poll_cost, batch=group, **params)
             )
-        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -49,19 +56,25 @@ async def wait(
     connection: str,
     ids: Sequence[str],
     *,
+    out: Path | None,
     timeout: float | None,
     poll_cost: float | None,
+    known: SqliteStore | None,
 ) -> Exit:
-    """Follow generations that were made before, or elsewhere."""
-    async with open_until_left(terminal, session) as batch:
-        for provider_id in dict.fromkeys([check_id(i) for i in ids]):
+    """Follow generations that were made before, or elsewhere; `known` is the ledger in which ids are looked up."""
+    ids = await provider_ids(known, connection, [check_id(i) for i in ids], terminal.say)
+    async with open_until_left(terminal, session, out=out) as batch:
+        for provider_id in ids:
             batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout, poll_cost=poll_cost))
         await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
 
-async def get(terminal: Terminal, session: Session, connection: str, ids: Sequence[str]) -> Exit:
+async def get(
+    terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, known: SqliteStore | None
+) -> Exit:
     """Read each once, as it stands now."""
+    ids = await provider_ids(known, connection, ids, terminal.say)
 
     async def read(provider_id: str) -> Ending:
         return looked_up(await session.get(connection, provider_id))
@@ -70,9 +83,17 @@ async def get(terminal: Terminal, session: Session, connection: str, ids: Sequen
 
 
 async def download(
-    terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, out: Path, overwrite: bool
+    terminal: Terminal,
+    session: Session,
+    connection: str,
+    ids: Sequence[str],
+    *,
+    out: Path,
+    overwrite: bool,
+    known: SqliteStore | None,
 ) -> Exit:
     """Save the outputs of completed generations."""
+    ids = await provider_ids(known, connection, ids, terminal.say)
 
     async def save(provider_id: str) -> Ending:
         generation = await session.get(connection, provider_id)
@@ -85,7 +106,12 @@ async def download(
             )
         return await saved(session, generation, out, overwrite=overwrite)
 
-    return await _each(terminal, session, connection, ids, save)
+    try:
+        return await _each(terminal, session, connection, ids, save)
+    except asyncio.CancelledError:
+        terminal.say("Interrupted. What was saved is kept; go on with:")
+        terminal.say(f"  {command('download', connection, *ids, '--out', str(out))}")
+        raise
 
 
 async def list_(terminal: Terminal, session: Session, connection: str, *, limit: int, user_id: str | None) -> Exit:
@@ -99,17 +125,35 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
     if not found:
         terminal.say("There are no generations.")
     elif not terminal.as_json:
-        rows = [_row(generation) for generation in found]
-        terminal.table(("id", "state", "created", "model", "prompt"), rows, whole=("id", "state"))
+        _list(terminal, found, datetime.now(UTC))
     if len(found) == limit:
         terminal.say(f"These are the first {limit}; --limit gives more.")
     return Exit.OK
 
 
-def _row(generation: Generation) -> tuple[str, ...]:
-    created = f"{generation.created_at:%Y-%m-%d %H:%M}" if generation.created_at is not None else "-"
-    prompt = " ".join((generation.prompt or "").split())
-    return generation.provider_id or "-", generation.state, created, generation.model or "-", prompt
+def _list(terminal: Terminal, found: Sequence[Generation], now: datetime) -> None:
+    if not terminal.out.is_terminal:
+        for g in found:
+            created = f"{g.created_at:%Y-%m-%d %H:%M}" if g.created_at is not None else "-"
+            terminal.columns([g.provider_id or "-", g.state, created, g.model or "-", g.prompt or ""])
+        return
+    # Ids stand whole: the ledger may know none of these by its beginning.
+    terminal.listing(
+        [
+            Row(
+                cells={
+                    "state": g.state,
+                    "age": age(now - g.created_at) if g.created_at is not None else "-",
+                    "cost": money(g.cost),
+                    "prompt": g.prompt or "",
+                    "model": g.model or "-",
+                },
+                ids={"id": g.provider_id or "-"},
+                style=STYLES.get(g.state, ""),
+            )
+            for g in found
+        ]
+    )
 
 
 async def delete(
@@ -119,25 +163,36 @@ async def delete(
     exits = []
     async with session:
         for provider_id in dict.fromkeys(ids):
+            trouble: AiogenError | None = None
+            was_there = False
             try:
                 was_there = await session.delete(connection, provider_id, missing_ok=missing_ok)
             except AiogenError as error:
-                terminal.complain(explain(error))
-                exits.append(exit_of(error))
-                was_there = False
-            else:
-                exits.append(Exit.OK)
-                if not terminal.as_json:
-                    terminal.line(f"{'deleted' if was_there else 'was not there'}\t{connection}\t{provider_id}")
+                trouble = error
+                terminal.complain(named(terminal, provider_id, error))
+            exits.append(Exit.OK if trouble is None else exit_of(trouble))
             if terminal.as_json:
-                terminal.record({"connection": connection, "provider_id": provider_id, "deleted": was_there})
+                record = {"connection": connection, "provider_id": provider_id, "deleted": was_there}
+                terminal.record(record | {"error": error_as_json(trouble)})
+            elif trouble is None:
+                terminal.columns(["deleted" if was_there else "was not there", connection, provider_id])
     return gravest(exits)
+
+
+async def check_whole(ids: Sequence[str], known: SqliteStore | None) -> Exit:
+    """Before the question whether to delete.
+
+    Raises:
+        InputError: an id is only the beginning of one.
+    """
+    await whole_only(known, ids, "delete")
+    return Exit.OK
 
 
 def confirmed(terminal: Terminal, connection: str, count: int) -> bool:
     """Ask on the terminal whether to delete; without one there is nobody to ask."""
     what = f"{count} generations" if count > 1 else "1 generation"
-    if not sys.stdin.isatty():
+    if not streams.can_ask():
         terminal.complain(f"To delete {what} at {connection} without a terminal to ask on, pass --yes.")
         return False
     if terminal.ask(f"Delete {what} at {connection}, with the images, for good?"):
@@ -157,7 +212,6 @@ async def _each(
     work: Callable[[str], Awaitable[Ending]],
 ) -> Exit:
     """Do the same for every id, side by side; trouble with one does not keep the others."""
-    session.connections.find(connection)
     tell = teller(terminal)
 
     async def one(provider_id: str) -> Ending:
@@ -179,6 +233,10 @@ def teller(terminal: Terminal) -> Callable[[Ending], None]:
 
 
 def shown(terminal: Terminal, endings: Sequence[Ending]) -> Exit:
-    if not terminal.as_json:
-        show(terminal, endings)
-    return conclude(terminal, endings)
+    """All of them for people, and every error.  An error is also said where the results could not be written."""
+    try:
+        if not terminal.as_json:
+            show(terminal, endings)
+    finally:
+        code = conclude(terminal, endings)
+    return code

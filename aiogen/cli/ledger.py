@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiogen import Session
 from aiogen._wire import shorten
+from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit
+from aiogen.cli.figures import age, money
+from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import shown, teller
 from aiogen.cli.options import store_words
-from aiogen.cli.results import possibly_charged
+from aiogen.cli.program import command
+from aiogen.cli.records import generation_of, of_record, of_unknown
+from aiogen.cli.results import STYLES, possibly_charged
+from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
 from aiogen.models import State, UnknownJob
@@ -74,25 +78,37 @@ async def jobs(
     )
     if terminal.as_json:
         for record in records:
-            terminal.record(_as_json(record))
+            terminal.record(of_record(record))
     elif not records:
         terminal.say(f"No such job in {store.path}.")
+    elif terminal.out.is_terminal:
+        terminal.listing([_row(record, now) for record in records], short="job")
     else:
-        headings = ("state", "job", "at", "provider's id", "submitted", "prompt")
-        terminal.table(headings, [_row(record, now) for record in records], whole=("job", "provider's id"))
+        for record in records:
+            terminal.columns(_line(record, now))
     unknown = sum(record.state is State.UNKNOWN for record in records)
     if unknown:
-        terminal.say(possibly_charged(unknown))
+        terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return Exit.OK
 
 
-async def resume(terminal: Terminal, session: Session, *, out: Path | None) -> Exit:
-    """Take up what was left behind, and follow it to its end."""
-    async with open_until_left(terminal, session) as batch:
+async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
+    """Take up what was left behind, and follow it to its end; `ids`: completed jobs whose images are to be saved, too.
+
+    Raises:
+        InputError: an id is not in the ledger.
+    """
+    async with open_until_left(terminal, session, out=out) as batch:
         batch.jobs.extend(await session.resume())
+        for job_id in dict.fromkeys(ids):
+            job = await session.job(job_id)
+            if job is None:
+                raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
+            if job not in batch.jobs:
+                batch.jobs.append(job)
         if not batch.jobs:
             terminal.say("Nothing was left behind.")
-        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -102,13 +118,13 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
         found = await session.reconcile(*ids, batch=batch)
     for job in found:
         if terminal.as_json:
-            terminal.record(_unknown_as_json(job))
+            terminal.record(of_unknown(job, _advice(terminal, job)))
         else:
             _tell(terminal, job, store_words(session.store))
     if not found:
         terminal.say("Nothing is unknown.")
     else:
-        terminal.say(possibly_charged(len(found), reconciled=True))
+        terminal.say(possibly_charged(len(found), None))
     missing = set(ids) - {job.job_id for job in found}
     for job_id in sorted(missing):
         terminal.complain(f"Job {job_id} is not in the ledger, or not unknown.")
@@ -118,7 +134,7 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
 def confirmed(terminal: Terminal, count: int) -> bool:
     """Ask on the terminal whether to send again; without one there is nobody to ask."""
     what = f"{count} jobs" if count > 1 else "1 job"
-    if not sys.stdin.isatty():
+    if not streams.can_ask():
         terminal.complain(f"To send {what} again without a terminal to ask on, pass --yes.")
         return False
     if terminal.ask(f"Send {what} again, though what arrived the first time is charged, too?"):
@@ -131,16 +147,31 @@ async def decide(
     terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Path | None
 ) -> Exit:
     """Carry out the user's word about unknown jobs, and follow them to their ends."""
-    async with open_until_left(terminal, session) as batch:
+    async with open_until_left(terminal, session, out=out) as batch:
         for job_id in dict.fromkeys(ids):
             job = session.adopt(job_id, adopt) if adopt is not None else session.resend(job_id)
             batch.jobs.append(await job)
-        await follow(session, batch, Board(terminal, batch.jobs), out=out, ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
     return shown(terminal, batch.in_order())
 
 
+async def check_whole(store: SqliteStore, ids: Sequence[str]) -> Exit:
+    """Before the question whether to send again.
+
+    Raises:
+        InputError: an id is only the beginning of one.
+    """
+    await whole_only(store, ids, "reconcile")
+    return Exit.OK
+
+
 async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], older: timedelta | None) -> Exit:
-    """Remove what is over, or unknown, from the ledger; at the providers nothing changes."""
+    """Remove what is over, or unknown, from the ledger; at the providers nothing changes.
+
+    Raises:
+        InputError: an id is only the beginning of one.
+    """
+    await whole_only(store, ids, "forget")
     await store.open()
     try:
         wanted = list(ids)
@@ -158,7 +189,8 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
         terminal.complain(
-            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. See: aiogen jobs"
+            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. "
+            f"See: {terminal.command('jobs')}"
         )
         return Exit.FAILED
     return Exit.OK
@@ -170,8 +202,8 @@ def _tell(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
     `where`: what the commands have to be told of the ledger.
     """
 
-    def command(*words: str) -> str:
-        return shlex.join(["aiogen", *words, *where])
+    def step(*words: str) -> str:
+        return command(*words, *where)
 
     terminal.line(f"unknown     {job.connection}/{job.model or '?'}  {job.job_id}", "magenta")
     if job.prompt:
@@ -180,10 +212,10 @@ def _tell(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
     for candidate in job.candidates:
         known = candidate.generation
         terminal.line(f"            could be {known.provider_id}, {known.state}{_when(candidate.seconds)}")
-        terminal.line(f"                {command('reconcile', job.job_id, '--adopt', known.provider_id or '')}")
-    again = command("reconcile", job.job_id, "--resend")
+        terminal.line(f"                {step('reconcile', job.job_id, '--adopt', known.provider_id or '')}")
+    again = step("reconcile", job.job_id, "--resend")
     terminal.line(f"            to send it again, though it may be charged twice: {again}")
-    terminal.line(f"            to give it up: {command('forget', job.job_id)}")
+    terminal.line(f"            to give it up: {step('forget', job.job_id)}")
 
 
 def _when(seconds: float | None) -> str:
@@ -192,23 +224,13 @@ def _when(seconds: float | None) -> str:
     return f", made {abs(seconds):.0f} s {'before' if seconds < -0.5 else 'after'} it was sent"
 
 
-def _unknown_as_json(job: UnknownJob) -> dict[str, object]:
-    return {
-        "id": job.job_id,
-        "connection": job.connection,
-        "model": job.model,
-        "prompt": job.prompt,
-        "batch": job.batch,
-        "fingerprint": job.fingerprint,
-        "submitted_at": job.submitted_at,
-        "searched": job.searched,
-        "explanation": job.explanation,
-        "advice": job.advice,
-        "candidates": [
-            {"provider_id": c.generation.provider_id, "state": c.generation.state, "seconds": c.seconds}
-            for c in job.candidates
-        ],
-    }
+def _advice(terminal: Terminal, job: UnknownJob) -> str:
+    """What can be done about it."""
+    again = terminal.command("reconcile", job.job_id, "--resend")
+    if job.candidates:
+        adopt = terminal.command("reconcile", job.job_id, "--adopt")
+        return f"If one of the candidates is it: {adopt} ID. Else, though it may be charged twice: {again}"
+    return f"Look at the provider. To send it again, though it may be charged twice: {again}"
 
 
 async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:
@@ -219,45 +241,30 @@ async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:
         await store.close()
 
 
-def _prompt(record: Record) -> str | None:
-    if record.submission is not None:
-        return record.submission.prompt
-    return record.generation.prompt if record.generation is not None else None
-
-
-def _row(record: Record, now: datetime) -> tuple[str, ...]:
-    return (
-        str(record.state),
-        record.id,
-        record.connection,
-        record.provider_id or "-",
-        f"{_ago(now - record.created_at)} ago",
-        shorten(_prompt(record) or "", 40),
+def _row(record: Record, now: datetime) -> Row:
+    known = generation_of(record)
+    return Row(
+        cells={
+            "state": known.state,
+            "age": age(now - record.created_at),
+            "cost": money(known.cost),
+            "prompt": known.prompt or "",
+            "at": record.connection,
+        },
+        ids={"job": record.id, "provider's id": record.provider_id or "-"},
+        style=STYLES.get(known.state, ""),
     )
 
 
-def _ago(age: timedelta) -> str:
-    seconds = max(0.0, age.total_seconds())
-    for unit in ("d", "h", "m"):
-        if seconds >= _UNITS[unit]:
-            return f"{seconds / _UNITS[unit]:.0f}{unit}"
-    return f"{seconds:.0f}s"
-
-
-def _as_json(record: Record) -> dict[str, object]:
-    ended = record.generation
-    return {
-        "id": record.id,
-        "provider_id": record.provider_id,
-        "connection": record.connection,
-        "state": record.state,
-        "batch": record.batch,
-        "prompt": _prompt(record),
-        "fingerprint": record.fingerprint,
-        "created_at": record.created_at,
-        "submitted_at": record.submitted_at,
-        "accepted_at": record.accepted_at,
-        "finished_at": record.finished_at,
-        "failure_code": ended.failure_code if ended is not None else None,
-        "outputs": [{"url": o.url, "kind": o.kind} for o in ended.outputs] if ended is not None else [],
-    }
+def _line(record: Record, now: datetime) -> list[str]:
+    """For a pipe: these columns in this order are a promise; whatever comes new stands behind them."""
+    known = generation_of(record)
+    return [
+        known.state,
+        record.id,
+        record.connection,
+        record.provider_id or "-",
+        f"{age(now - record.created_at)} ago",
+        known.prompt or "",
+        money(known.cost),
+    ]

@@ -13,11 +13,17 @@ from cyclopts import Group, Parameter
 from platformdirs import user_data_path
 
 from aiogen import Session
+from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import InputError
+from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
+from aiogen.providers import PROVIDERS
+from aiogen.providers.base import Provider, check_number
 from aiogen.stores.base import Store
 from aiogen.stores.sqlite import SqliteStore
 
+_NONE = ":memory:"
+_PATIENCE = 1.0
+"""Seconds to wait for a ledger that others write to, where it would only be good to know."""
 _SHARED = Group("Options of every command", sort_key=9)
 _TAKEN = {
     "model": "MODEL", "prompt": "PROMPT", "connection": "MODEL", "timeout": "--timeout", "poll_cost": "--poll-cost",
@@ -54,12 +60,16 @@ class Connected(Common):
         ),
     ] = None
 
+    def terminal(self) -> Terminal:
+        """The two streams, as asked for."""
+        return Terminal(as_json=self.json, where=["--store", self.store] if self.store and self.store != _NONE else [])
+
     def session(self, *, kept: bool = False, take_up: bool = False) -> Session:
         """A session over the connections in the environment.
 
         `kept`: its jobs go to the ledger.  `take_up`: it goes on with what others have left behind.
         """
-        store = self.ledger() if kept and self.store != ":memory:" else None
+        store = self.ledger() if kept and self.store != _NONE else None
         return Session(store=store, take_up=take_up)
 
     def ledger(self) -> SqliteStore:
@@ -67,18 +77,41 @@ class Connected(Common):
 
         Raises:
             InputError: none was asked for.
+            StoreError: there is no folder of the user's to keep it in.
         """
-        if self.store == ":memory:":
+        if self.store == _NONE:
             raise InputError("There is no ledger in memory to look into; name a file with --store.")
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path is None:
+            raise StoreError("There is no home folder to keep the ledger of jobs in (HOME is not set).")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The folder {str(path.parent)!r} for the ledger of jobs cannot be made: {error.strerror or error}."
+            ) from None
         return SqliteStore(path)
 
+    def ledger_if_there(self) -> SqliteStore | None:
+        """The same, if it was made before; what only looks needs none, and makes none."""
+        if self.store == _NONE:
+            return None
+        path = Path(self.store) if self.store else _own_place()
+        try:
+            return SqliteStore(path, patience=_PATIENCE) if path is not None and path.is_file() else None
+        except (OSError, AiogenError):
+            return None
 
-def _own_place() -> Path:
-    return user_data_path("aiogen", appauthor=False) / "jobs.db"
+
+def _own_place() -> Path | None:
+    """Where the ledger is by default; None without a home folder."""
+    try:
+        path = user_data_path("aiogen", appauthor=False) / "jobs.db"
+    except RuntimeError:
+        return None  # HOME is not set, or empty, and the user is in no list of users, as in many containers
+    return path if path.is_absolute() else None  # what older versions make of the same
 
 
 def store_words(store: Store) -> list[str]:
@@ -88,14 +121,44 @@ def store_words(store: Store) -> list[str]:
     return ["--store", str(store.path)]
 
 
-def shared_last(tokens: Sequence[str]) -> list[str]:
-    """Options of every command that stand before the command, moved behind it: `aiogen --json get …`."""
-    rest, moved = list(tokens), []
-    while rest and (rest[0] == "--json" or rest[0].partition("=")[0] == "--store"):
-        moved.append(rest.pop(0))
-        if moved[-1] == "--store" and rest:
-            moved.append(rest.pop(0))
-    return [*rest[:1], *moved, *rest[1:]]
+def connected(session: Session, name: str) -> Provider:
+    """The connection of that name.
+
+    Raises:
+        ConfigurationError: there is none; says which variable to set, or what can be seen without any key.
+    """
+    found = session.connections.get(name)
+    if found is not None:
+        return found
+    cls = next((cls for cls in PROVIDERS if cls.default_name == name), None)
+    if cls is None:
+        known = ", ".join(cls.default_name for cls in PROVIDERS)
+        raise ConfigurationError(f"There is no connection {name!r}; aiogen knows {known}.")
+    without = "" if len(session.connections) else f" {without_key()}"
+    raise ConfigurationError(
+        f"There is no connection {name!r}: set the environment variable {cls.key_variable} to your {cls.vendor} API "
+        f"key.{without}"
+    )
+
+
+def without_key() -> str:
+    """What there is to see for who has no key."""
+    return (
+        f"Without any key, {command('demo')} shows everything at work, and {command('sandbox')} imitates the "
+        "providers for your own commands."
+    )
+
+
+def checked_waiting(timeout: float | None, poll_cost: float | None) -> None:
+    """Told in the words that were typed.
+
+    Raises:
+        InputError: one is out of its range.
+    """
+    if timeout is not None:
+        check_number(timeout, "--timeout", 0.001, 30 * 86_400.0)
+    if poll_cost is not None:
+        check_number(poll_cost, "--poll-cost", 0.001, 60.0)
 
 
 def parse_params(pairs: Sequence[str]) -> dict[str, Any]:

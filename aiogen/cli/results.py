@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
+from aiogen.cli.records import Kept, as_json, failure_code, failure_reason, is_seen
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationTimeout, SubmissionUnknown
 from aiogen.models import Generation, State
@@ -32,11 +33,13 @@ class Ending:
     generation: Generation | None = None
     error: AiogenError | None = None
     files: tuple[Path, ...] = ()
+    batch: str | None = None
 
     @property
     def state(self) -> State | None:
-        """Where it stands, as far as is known."""
-        return self.generation.state if self.generation is not None else None
+        """Where it stands; None if nobody has seen it."""
+        was_seen = self.generation is not None and is_seen(self.generation, self.error)
+        return self.generation.state if self.generation is not None and was_seen else None
 
     @property
     def exit(self) -> Exit:
@@ -48,45 +51,35 @@ class Ending:
     @property
     def failure_code(self) -> str | None:
         """Why it failed; None while it may still complete."""
-        if self.generation is not None and self.generation.failure_code is not None:
-            return self.generation.failure_code
-        # These two say "unknown" of what may yet end well: that is no failure.
-        if self.error is None or isinstance(self.error, GenerationTimeout | SubmissionUnknown):
-            return None
-        return self.error.code
-
-    @property
-    def failure_reason(self) -> str | None:
-        """The vendor's words, else ours."""
-        said = self.generation.failure_reason if self.generation is not None else None
-        return said or (self.error.message if self.error is not None else None)
+        return failure_code(self.generation, self.error)
 
     def record(self) -> dict[str, Any]:
-        """The JSON object; its keys are a promise."""
-        known = self.generation
-        action = known.action if known is not None and known.action is not None else getattr(self.error, "action", None)
-        return {
-            "id": known.id if known is not None else None,
-            "provider_id": self.provider_id,
-            "connection": self.connection,
-            "model": known.model if known is not None else None,
-            "state": self.state,
-            "outputs": [{"url": o.url, "kind": o.kind} for o in known.outputs] if known is not None else [],
-            "failure_code": self.failure_code,
-            "failure_reason": self.failure_reason,
-            "action": action,
-            "files": [str(path) for path in self.files],
-        }
+        """The JSON object."""
+        return as_json(
+            self.generation,
+            connection=self.connection,
+            provider_id=self.provider_id,
+            kept=Kept(batch=self.batch),
+            error=self.error,
+            files=self.files,
+        )
 
     def details(self) -> list[str]:
-        """What there is to show below its name: files, else addresses, else why there are none."""
+        """What there is to show below its name: files, else a word on why there are none, else addresses.
+
+        The sentence about an error is said by `conclude`, once.
+        """
         if self.files:
             return [str(path) for path in self.files]
-        if self.failure_code is not None:
-            return [f"{self.failure_code}: {self.failure_reason}" if self.failure_reason else self.failure_code]
-        if self.generation is not None and self.generation.outputs:
-            return [output.url for output in self.generation.outputs]
-        return [self.failure_reason] if self.failure_reason else []
+        code = self.failure_code
+        if code is not None:
+            reason = failure_reason(self.generation, None) if self.error is None else None
+            return [f"{code}: {reason}" if reason else code]
+        if isinstance(self.error, GenerationTimeout):
+            return ["not finished in time"]
+        if isinstance(self.error, SubmissionUnknown):
+            return ["possibly charged"]
+        return [output.url for output in self.generation.outputs] if self.generation is not None else []
 
 
 def looked_up(generation: Generation) -> Ending:
@@ -97,21 +90,35 @@ def looked_up(generation: Generation) -> Ending:
 def show(terminal: Terminal, endings: Sequence[Ending]) -> None:
     """Endings for people: a block each on a terminal, a line each on a pipe."""
     for ending in endings:
-        name = f"{ending.connection}/{ending.generation.model}" if ending.generation is not None else ending.connection
-        state = ending.state or "unreadable"
+        model = ending.generation.model if ending.generation is not None else None
+        name = ending.connection if model is None else f"{ending.connection}/{model}"
+        state = str(ending.state or "unreadable")
         if not terminal.out.is_terminal:
-            terminal.line("\t".join([str(state), name, ending.provider_id or "-", " ".join(ending.details())]))
+            terminal.columns([state, name, ending.provider_id or "-", " ".join(ending.details())])
             continue
-        terminal.line(f"{state:<10}  {name}  {ending.provider_id or ''}", STYLES.get(ending.state or State.UNKNOWN, ""))
-        for detail in ending.details():
+        head = f"{state:<10}  {name}"
+        below = [detail for detail in ending.details() if detail]
+        if ending.provider_id is not None:
+            if len(head) + 2 + len(ending.provider_id) <= terminal.out.width:
+                head += f"  {ending.provider_id}"
+            else:
+                below.insert(0, ending.provider_id)  # a terminal would break it in two
+        terminal.line(head, STYLES.get(ending.state or State.UNKNOWN, ""))
+        for detail in below:
             terminal.line(f"            {detail}")
 
 
-def possibly_charged(count: int, *, reconciled: bool = False) -> str:
-    """What every report says of jobs whose create was never answered."""
+def possibly_charged(count: int, look: str | None) -> str:
+    """What every report says of jobs whose create was never answered; `look` is the command that tells more."""
     they = "it may be running and charged, and is" if count == 1 else "they may be running and charged, and are"
-    look = "" if reconciled else " See: aiogen reconcile"
-    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{look}"
+    see = "" if look is None else f" See: {look}"
+    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{see}"
+
+
+def named(terminal: Terminal, provider_id: str | None, error: AiogenError) -> str:
+    """The explanation, with the id that it is about."""
+    text = explain(error, terminal.command)
+    return text if provider_id is None or provider_id in text else f"{provider_id}: {text}"
 
 
 def conclude(terminal: Terminal, endings: Iterable[Ending]) -> Exit:
@@ -119,8 +126,8 @@ def conclude(terminal: Terminal, endings: Iterable[Ending]) -> Exit:
     endings = list(endings)
     for ending in endings:
         if ending.error is not None:
-            terminal.complain(explain(ending.error))
+            terminal.complain(named(terminal, ending.provider_id, ending.error))
     unknown = sum(isinstance(ending.error, SubmissionUnknown) for ending in endings)
     if unknown:
-        terminal.say(possibly_charged(unknown))
+        terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return gravest(ending.exit for ending in endings)

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine to its end, or until Ctrl-C or SIGTERM."""
+"""Runs a command's coroutine to its end, or until Ctrl-C, SIGTERM or SIGHUP."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any
 
 from aiogen.cli.exits import Exit
 
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""The terminal was closed, or the line dropped; not on every system."""
+
 
 def run(work: Coroutine[Any, Any, Exit]) -> Exit:
     """The command's own code, or `INTERRUPTED`.
 
     The first signal cancels the work, which then closes its session: that waits for creates in flight, so that no
-    paid generation is left without its id.  A second signal ends that wait, too.
+    paid generation is left without its id.  A second Ctrl-C or SIGTERM ends that wait, too; a hangup never does, for
+    it is nobody's impatience, and mostly comes twice: from the kernel and from the shell.
     """
     return asyncio.run(_until_signalled(work))
 
@@ -26,12 +30,14 @@ async def _until_signalled(work: Coroutine[Any, Any, Exit]) -> Exit:
     task = asyncio.create_task(work)
     signalled = False
 
-    def stop() -> None:
+    def stop(number: int) -> None:
         nonlocal signalled
+        if signalled and number == _HANGUP:
+            return
         signalled = True
         task.cancel()
 
-    with _on_signals(lambda: loop.call_soon_threadsafe(stop)):
+    with _on_signals(lambda number: loop.call_soon_threadsafe(stop, number)):
         try:
             return await task
         except asyncio.CancelledError:
@@ -41,12 +47,16 @@ async def _until_signalled(work: Coroutine[Any, Any, Exit]) -> Exit:
 
 
 @contextmanager
-def _on_signals(do: Callable[[], object]) -> Iterator[None]:
+def _on_signals(do: Callable[[int], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may listen; elsewhere whoever started us decides
         return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # Under nohup a hangup is to be ignored.
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        numbers.append(_HANGUP)
     # Plain handlers rather than loop.add_signal_handler: they work on every system, and wake the loop all the same.
-    before = {number: signal.signal(number, lambda *_: do()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda came, _: do(came)) for number in numbers}
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
@@ -11,14 +10,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+import attrs
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from aiogen.cli import streams
+from aiogen.cli.program import command
+from aiogen.cli.tables import Row, draw
 from aiogen.providers import PROVIDERS
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
+_ABOUT_LEDGER = ("jobs", "resume", "reconcile", "forget")
 _PIPE_WIDTH = 110
 """Of what is laid out in columns, where there is no terminal to say how wide it is."""
 
@@ -26,10 +30,12 @@ _PIPE_WIDTH = 110
 class Terminal:
     """The two streams of one run.  A stream that is no terminal gets plain lines: no colours, no live display."""
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, where: Sequence[str] = ()) -> None:
+        """`where`: what a command has to be told of the ledger to find the same one."""
         self.as_json = as_json
-        self.out: Console = _console(sys.stdout)
-        self.err: Console = _console(sys.stderr)
+        self._where = where
+        self.out: Console = _console(streams.results())
+        self.err: Console = _console(streams.messages())
         values = (os.environ.get(cls.key_variable, "") for cls in PROVIDERS)
         self._secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
 
@@ -41,6 +47,10 @@ class Terminal:
         """
         return self.err.is_terminal and not self.err.is_dumb_terminal and not (self.as_json and self.out.is_terminal)
 
+    def command(self, *words: str) -> str:
+        """A command of this program as it is typed, about the ledger that this one is about."""
+        return command(*words, *(self._where if words[0] in _ABOUT_LEDGER else ()))
+
     def say(self, text: str, style: str = "") -> None:
         """A message: one line on stderr."""
         self.err.print(Text(self.clean(text), style), soft_wrap=True)
@@ -50,9 +60,14 @@ class Terminal:
         line = Text.assemble(("aiogen: ", "bold red"), self.clean(text))
         self.err.print(line, soft_wrap=True)
 
+    def trace(self, text: str) -> None:
+        """Several lines on stderr, such as a traceback."""
+        for line in text.rstrip().split("\n"):
+            self.say(line)
+
     def ask(self, question: str) -> bool:
         """A question with yes or no for an answer; no, unless it is yes."""
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{self.clean(question)} [y/N] ", end="", file=self.err.file, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def record(self, record: Mapping[str, Any]) -> None:
@@ -67,7 +82,11 @@ class Terminal:
         if self.out.is_terminal:
             self.out.print(Text(self.clean(text), style), soft_wrap=True)
         else:
-            print(self.clean(text), file=self.out.file)  # rich would make blanks of the tabs
+            print(self.clean(text), file=self.out.file)  # rich would pad and measure
+
+    def columns(self, cells: Sequence[str]) -> None:
+        """One line of a result for a pipe: the cells with tabs between them, and none inside."""
+        print("\t".join(map(self.clean, cells)), file=self.out.file)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()) -> None:
         """Results on stdout: a table on a terminal, else lines with tabs, without headings.
@@ -76,9 +95,9 @@ class Terminal:
         """
         if not self.out.is_terminal:
             for row in rows:
-                self.line("\t".join(row))
+                self.columns(row)
             return
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for heading in headings:
             # To rich, a column that may not wrap may not be narrowed either; cells of the others are cut, not wrapped.
             table.add_column(heading, no_wrap=heading in whole)
@@ -86,15 +105,39 @@ class Terminal:
             table.add_row(*(Text(self.clean(cell), no_wrap=True, overflow="ellipsis") for cell in row))
         self.out.print(table)
 
+    def listing(self, rows: Sequence[Row], *, short: str | None = None) -> None:
+        """Generations on a terminal, as `aiogen.cli.tables` lays them out."""
+        cleaned = [
+            attrs.evolve(
+                row,
+                cells={name: self.clean(cell) for name, cell in row.cells.items()},
+                ids={name: self.clean(identifier) for name, identifier in row.ids.items()},
+            )
+            for row in rows
+        ]
+        for line in draw(cleaned, self.out.width, short=short):
+            self.out.print(line, soft_wrap=True)
+
+    def flush(self) -> None:
+        """Everything is out, or lost, when this returns.
+
+        Raises:
+            OutputLost: stdout does not take it.
+        """
+        self.err.file.flush()
+        self.out.file.flush()
+
     def report(self, renderable: RenderableType) -> None:
         """Something that is laid out already: on stdout, or on stderr if stdout is for JSON."""
         (self.err if self.as_json else self.out).print(renderable)
 
     def clean(self, text: str) -> str:
-        """The text as it may be shown: vendors' words may hold control characters, and an error may quote a key."""
-        return self._without_secrets(
-            "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-        )
+        """The text as it may be shown: on one line, and without a key.
+
+        Users' and vendors' words may hold line ends and tabs, which would forge a line or a column, and characters that
+        steer a terminal or turn the direction of writing; an error may quote a key.
+        """
+        return self._without_secrets("".join(map(_shown, text)))
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -136,9 +179,16 @@ def masked(key: str) -> str:
     return "…" + key[len(key) - shown :]
 
 
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
 def _console(stream: TextIO) -> Console:
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # a picture of a bar must not end a paid job
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")  # a picture of a bar must not end a paid job
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH

@@ -52,6 +52,9 @@ from aiogen.errors import (
 from aiogen.models import Account, Action, FailureCode
 
 MAX_ID_LENGTH = 256
+_READ_OF_PAGE = 16 * 1024
+"""Bytes: enough for the head of any page, and for its first heading where it has no title."""
+_TITLE = re.compile(r"<(?:title|h1)\b[^>]{0,500}>([^<]{1,1000})<", re.IGNORECASE)
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -342,11 +345,14 @@ def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page
 
 
 def plain_details(response: Response) -> str:
-    """What a body that is no JSON says, short enough for a message."""
-    text = response.body[:2000].decode("utf-8", "replace").strip()
+    """What a body that is no JSON says, short enough for a message; of an HTML page its title, or first heading."""
+    text = response.body[:_READ_OF_PAGE].decode("utf-8", "replace").strip()
     if not text:
         return "(empty body)"
-    return ("HTML page: " if text.startswith("<") else "") + shorten(text, 200)
+    if not text.startswith("<"):
+        return shorten(text[:2000], 200)
+    title = next((found[1] for found in _TITLE.finditer(text) if found[1].strip()), text[:2000])
+    return f"HTML page: {shorten(title, 200)}"
 
 
 def check_name(name: str) -> str:

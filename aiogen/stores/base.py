@@ -91,6 +91,8 @@ class Wanted:
     created_after: datetime | None = None
     created_before: datetime | None = None
     ids: Collection[str] | None = None
+    prefix: str | None = None
+    """Only those whose id, ours or the vendor's, begins so."""
     limit: int = 1000
     """At most so many, the newest first."""
 

@@ -241,4 +241,5 @@ def _is_wanted(record: Record, wanted: Wanted) -> bool:
         and (wanted.created_after is None or record.created_at > wanted.created_after)
         and (wanted.created_before is None or record.created_at < wanted.created_before)
         and (wanted.ids is None or record.id in wanted.ids)
+        and (wanted.prefix is None or any(i.startswith(wanted.prefix) for i in (record.id, record.provider_id or "")))
     )

@@ -508,6 +508,9 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.ids is not None:
         parts.append(f"id IN ({', '.join('?' for _ in wanted.ids)})")
         values += wanted.ids
+    if wanted.prefix is not None:
+        parts.append("(substr(id, 1, ?) = ? OR substr(provider_id, 1, ?) = ?)")
+        values += [len(wanted.prefix), wanted.prefix] * 2
     for column, value in (("connection", wanted.connection), ("batch", wanted.batch)):
         if value is not None:
             parts.append(f"{column} = ?")

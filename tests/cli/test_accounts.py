@@ -42,15 +42,18 @@ def test_account_tells_of_the_others_when_one_key_is_wrong(aiogen, vendors, monk
 def test_doctor_tells_what_works(aiogen, vendors) -> None:
     said = aiogen("doctor")
     assert said.code == 0
-    versions, luma, leonardo = said.out.splitlines()
+    versions, luma, leonardo, ledger = said.out.splitlines()
     assert versions.startswith("aiogen 0")
     assert luma.split("\t")[:3] == ["luma", "…0000", vendors.sandbox.luma_url]
     assert "works" in leonardo
+    assert ledger.startswith("ledger\t-\t")
+    assert ledger.endswith("\tnot made yet")
 
 
 def test_doctor_json(aiogen, vendors, monkeypatch) -> None:
     monkeypatch.delenv("LEONARDO_API_KEY")
     versions, luma, leonardo = aiogen("doctor", "--json").records
+    assert versions["ledger"]["works"] is True
     assert set(versions["versions"]) >= {"aiogen", "python", "aiohttp", "cyclopts", "rich"}
     assert (luma["works"], luma["key"]) == (True, "…0000")
     assert (leonardo["works"], leonardo["key"], leonardo["key_variable"]) == (None, None, "LEONARDO_API_KEY")
@@ -86,6 +89,7 @@ def test_doctor_where_nobody_answers_is_code_5(aiogen, vendors, monkeypatch) -> 
     assert said.code == 5
     assert said.records[1]["works"] is False
     assert "cannot be reached" in said.records[1]["error"]
+    assert said.records[1]["why"] == "cannot be reached"
 
 
 def test_doctor_suspects_an_address_of_yours_before_the_key(aiogen, vendors, monkeypatch) -> None:

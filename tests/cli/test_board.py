@@ -74,11 +74,25 @@ def test_it_tells_how_long_the_last_may_still_take() -> None:
     assert "left" not in drawn([*JOBS, *LOST])
 
 
-@pytest.mark.parametrize("width", [70, 80, 100, 200])
+@pytest.mark.parametrize("width", [50, 60, 70, 80, 100, 200])
 def test_it_fits_the_terminal(width: int) -> None:
     lines = drawn(JOBS, width=width).splitlines()
     assert max(len(line) for line in lines) <= width
     assert lines[3].split()[-5:] == ["2", "1", "2", "1", "1"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_every_word_of_it_is_whole(width: int) -> None:
+    """But for the prompts; and nothing stands in the last columns, where a ^C would begin a new line."""
+    lines = drawn([*JOBS, job(State.QUEUED, connection="leonardo")], width=width).splitlines()
+    assert "…" not in "".join(lines[:5])
+    assert lines[2].split() == ["waiting", "queued", "processing", "done", "failed"]
+    assert len(lines[-1]) <= width - 4
+
+
+def test_on_a_narrow_terminal_only_what_there_is_is_counted() -> None:
+    lines = drawn([job(State.QUEUED, connection="leonardo")], width=60).splitlines()
+    assert (lines[2].split(), lines[3].split()) == (["queued"], ["leonardo", "0", "of", "1", "1"])
 
 
 def test_without_colours_the_bar_has_signs() -> None:

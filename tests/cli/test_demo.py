@@ -77,9 +77,10 @@ def test_it_needs_no_key_keeps_files_and_tells_what_to_do_next(
     assert "12 of 15" in said.out
     assert "1 × content_moderated" in said.out
     assert "24 images are in" in said.out
-    last = said.out.rstrip().splitlines()[-1]
-    assert "LUMA_AGENTS_API_KEY" in last
-    assert 'aiogen generate luma/uni-1 "' in last
+    sandbox, key, generate = said.out.rstrip().splitlines()[-3:]
+    assert sandbox == "  aiogen sandbox"
+    assert "LUMA_AGENTS_API_KEY" in key
+    assert generate == "  aiogen generate luma/uni-1 'a lighthouse at dawn'"
     assert "\x1b" not in said.out + said.err
     for sign in ("500 and 502", "expired", "dreaming", "503", "broke off"):
         assert sign in said.out

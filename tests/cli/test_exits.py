@@ -81,7 +81,7 @@ def test_what_was_refused_here_says_itself_what_would_be_right() -> None:
 
 def test_a_deadline_names_the_command_that_goes_on_if_there_is_something_to_follow() -> None:
     sent = errors.GenerationTimeout("Too late.", connection="luma", provider_id="abc")
-    assert explain(sent).endswith("On the command line: aiogen wait luma abc")
+    assert explain(sent).endswith("Follow it again with: aiogen wait luma abc")
     assert "aiogen wait" not in explain(errors.GenerationTimeout("Too late."))
 
 
@@ -95,4 +95,6 @@ def test_an_id_that_is_not_there_may_be_mistyped_or_of_another_account() -> None
 
 
 def test_a_file_that_cannot_be_opened_is_nothing_for_the_support_of_a_provider() -> None:
-    assert explain(errors.StoreError("The ledger could not be opened.")) == "The ledger could not be opened."
+    said = explain(errors.StoreError("The ledger could not be opened."))
+    assert said == ("The ledger could not be opened. --store FILE names another ledger, --store :memory: keeps none.")
+    assert explain(errors.StoreError("It was removed.", job_id="1")) == "It was removed."

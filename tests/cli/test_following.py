@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from aiogen import Generation, Job, State
 from aiogen.cli.following import Batch, farewell
 from aiogen.cli.results import looked_up
@@ -39,24 +41,56 @@ def test_all_that_goes_on_is_named_with_the_command_that_takes_it_up_again() -> 
         "  luma  id-0  processing",
         "  leonardo  id-1  queued",
         "  luma  id-2  queued",
-        "Take them up again with:",
-        "  aiogen wait luma id-0 id-2",
-        "  aiogen wait leonardo id-1",
-        "Completed, but not yet saved; save them with:",
-        "  aiogen download luma id-4",
-        "Whether luma accepted job ours-1 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it anew.",
-        "Whether luma accepted job ours-2 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it anew.",
+        "Completed, but not yet saved: 1.",
         "Not sent, and not charged: 1.",
+        "Whether luma accepted job ours-1 cannot be known: it may be running and charged. "
+        "Look at the provider before you submit it again.",
+        "Whether luma accepted job ours-2 cannot be known: it may be running and charged. "
+        "Look at the provider before you submit it again.",
+        "Go on with:",
+        "  aiogen wait luma id-0 id-2 id-4; aiogen wait leonardo id-1",
     ]
 
 
-def test_the_commands_name_the_folder_and_the_ledger_that_were_asked_for() -> None:
-    jobs = [job(State.PENDING, SessionClosed("left")), job(State.COMPLETED, id="not saved", provider_id="id-4")]
-    said = list(farewell(Batch(jobs, out=Path("my pictures")), kept=True, where=["--store", "my.db"]))
-    assert "  aiogen download luma id-4 --out 'my pictures'" in said
-    assert said[-1] == "  aiogen resume --out 'my pictures' --store my.db"
+RUNNING = job(State.QUEUED, SessionClosed("left"), id="ours-1", provider_id="id-1")
+UNSENT = job(State.PENDING, SessionClosed("left"), id="ours-2")
+UNSAVED = job(State.COMPLETED, id="ours-3", provider_id="id-3")
+UNKNOWN = job(State.UNKNOWN, SubmissionUnknown("no"), id="ours-4")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "out", "kept", "step"),
+    [
+        ([RUNNING, UNSENT], "pics", True, "aiogen resume --out pics"),
+        ([RUNNING, UNSENT], None, True, "aiogen resume --no-download"),
+        ([RUNNING, UNSENT], "", True, "aiogen resume"),
+        ([RUNNING, UNSENT, UNSAVED, UNKNOWN], "my pics", True, "aiogen resume ours-3 --out 'my pics'"),
+        ([UNSAVED], "pics", True, "aiogen resume ours-3 --out pics"),
+        ([UNKNOWN], "pics", True, "aiogen reconcile ours-4"),
+        ([RUNNING, UNSENT, UNSAVED], "pics", False, "aiogen wait luma id-1 id-3 --out pics"),
+        ([RUNNING], "", False, "aiogen wait luma id-1 --out ."),
+        ([RUNNING], None, False, "aiogen wait luma id-1"),
+    ],
+)
+def test_one_command_takes_up_all_that_was_left(jobs: list[Job], out: str | None, kept: bool, step: str) -> None:
+    """With the folder and the ledger that were asked for."""
+    where = ["--store", "my.db"] if kept else []
+    batch = Batch(jobs, out=None if out is None else Path(out))
+    said = list(farewell(batch, kept=kept, where=where))
+    assert [line for line in said if line.startswith("  aiogen")] == [" ".join(["  " + step, *where])]
+    assert said[-2] == "Go on with:"
+
+
+@pytest.mark.parametrize("jobs", [[UNSENT], [UNKNOWN]])
+def test_without_a_ledger_there_may_be_nothing_to_go_on_with(jobs: list[Job]) -> None:
+    assert not [line for line in farewell(Batch(jobs)) if "aiogen" in line]
+
+
+def test_of_many_that_run_some_are_named() -> None:
+    jobs = [job(State.QUEUED, SessionClosed("left"), id=str(i), provider_id=f"id-{i}") for i in range(60)]
+    said = list(farewell(Batch(jobs), kept=True))
+    assert len(said) < 15
+    assert "  and 50 more" in said
 
 
 def test_there_is_nothing_to_say_when_all_is_over() -> None:

@@ -60,7 +60,7 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
         "generate", "luma/uni-1", "a boat", "--count", 4, "--store", store, "--out", tmp_path, "--no-download"
     )
     assert said.code == 130
-    assert f"aiogen resume --store {store}" in said.err
+    assert f"aiogen resume --no-download --store {store}" in said.err
     before = aiogen("jobs", "--store", store, "--json").records
     # The one that was just being taken in may have been given up.
     kept = [record for record in before if record["state"] != "cancelled"]
@@ -102,6 +102,65 @@ def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any
     assert "have to be there and writable" in said.err
     assert "provider" not in said.err  # whose support knows nothing of this file
     assert vendors.jobs == []
+
+
+@pytest.mark.parametrize("home", ["file", "file/below", "/proc/none"])
+def test_without_a_home_nothing_is_paid_for_and_reading_works(
+    aiogen: Any, vendors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """As in a container with a read-only disk."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / home))
+    for words in (("generate", "luma/uni-1", "a boat", "--no-download"), ("jobs",), ("resume",), ("forget", "x")):
+        said = aiogen(*words)
+        assert (said.code, said.out) == (3, "")
+        assert "--store FILE names another ledger, --store :memory: keeps none" in said.err
+        assert "bug" not in said.err
+    assert vendors.jobs == []
+    [made] = vendors.make("a boat [[processing=0]]")
+    assert aiogen("get", "leonardo", made).code == 0
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", ":memory:").code == 0
+    doctor = aiogen("doctor")
+    assert doctor.code == 3
+    assert "ledger\t-\t-\tno: cannot be used" in doctor.out
+    assert "--store" in doctor.err
+
+
+def test_a_user_without_a_home_folder_at_all_is_told(aiogen: Any, vendors: Any, monkeypatch: Any) -> None:
+    def unknown(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for place in (unknown, lambda *_, **__: Path("~/.local/share/aiogen")):
+        monkeypatch.setattr("aiogen.cli.options.user_data_path", place)
+        said = aiogen("generate", "luma/uni-1", "a boat", "--no-download")
+        assert said.code == 3
+        assert "HOME is not set" in said.err
+        assert "--store" in said.err
+        assert aiogen("get", "luma", "x").code == 5
+    assert vendors.jobs == []
+
+
+def test_doctor_looks_at_the_ledger(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    store = tmp_path / "mine.db"
+    assert aiogen("doctor", "--store", store).out.endswith(f"ledger\t-\t{store}\tnot made yet\n")
+    assert not store.exists()
+    assert aiogen("jobs", "--store", store).code == 0
+    assert "works, empty" in aiogen("doctor", "--store", store).out
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", store).code == 0
+    assert aiogen("doctor", "--store", store).out.endswith("\tworks\n")
+    assert "none is kept" in aiogen("doctor", "--store", ":memory:").out
+    store.write_bytes(b"nothing of the kind" * 100)
+    said = aiogen("doctor", "--store", store, "--json")
+    assert said.code == 3
+    assert said.records[0]["ledger"]["works"] is False
+    assert "damaged" in said.err
+    assert aiogen("doctor", "--store", "postgresql://nowhere/db").code == 3
+
+
+def test_only_what_is_in_the_ledger_is_resumed(aiogen: Any, vendors: Any) -> None:
+    said = aiogen("resume", "d290f1ee-6c54-4b01-90e6-d701748f0851", "--no-download")
+    assert said.code == 2
+    assert "There is no job d290f1ee-6c54-4b01-90e6-d701748f0851" in said.err
 
 
 @pytest.mark.parametrize("option", ["--json", ""])

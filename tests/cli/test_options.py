@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiogen import InputError
-from aiogen.cli.options import parse_params, shared_last
+from aiogen.cli.options import parse_params
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,3 @@ def test_a_value_is_json_or_else_text(text: str, value: object) -> None:
 def test_a_pair_that_cannot_be_meant_is_refused(pair: str) -> None:
     with pytest.raises(InputError):
         parse_params([pair])
-
-
-@pytest.mark.parametrize(
-    ("typed", "read"),
-    [
-        ("", ""),
-        ("get luma x --json", "get luma x --json"),
-        ("--json get luma x", "get --json luma x"),
-        ("--store :memory: --json get luma x", "get --store :memory: --json luma x"),
-        ("--store=:memory: get luma x", "get --store=:memory: luma x"),
-        ("--store", "--store"),
-        ("--version", "--version"),
-    ],
-)
-def test_shared_options_may_stand_before_the_command(typed: str, read: str) -> None:
-    assert shared_last(typed.split()) == read.split()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 
 import pytest
 
+from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Notes, Terminal, masked, telling_of_jobs
 
 
@@ -50,6 +52,38 @@ def test_a_value_too_short_for_a_key_does_not_spoil_words(
 def test_control_characters_of_a_vendor_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().complain("title \x1b]0;owned\x07")
     assert "\x1b" not in capsys.readouterr().err
+
+
+EVIL = (
+    "a\r\nFAKE\tcompleted\v\f\x1c\x85\u2028\u202egnp\u2066\u200b\ufeff\U000e0041\x9b31m"
+    "\x1b]52;c;x\x07\x00\x7f [/b] :smile:"
+)
+
+
+@pytest.mark.parametrize("as_terminal", [True, False])
+def test_words_of_others_make_no_line_no_column_and_no_escape(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], as_terminal: bool
+) -> None:
+    """In whatever they are shown; markup and signs of ours are words like any other."""
+    if as_terminal:
+        request.getfixturevalue("terminal")
+    terminal = Terminal()
+    terminal.say(EVIL)
+    terminal.complain(EVIL)
+    terminal.line(EVIL)
+    terminal.trace("\n".join([EVIL.replace("\n", "")] * 2))
+    if as_terminal:
+        terminal.listing([Row(cells={"state": EVIL, "prompt": EVIL}, ids={"id": EVIL})])
+    else:
+        terminal.columns([EVIL, EVIL])
+    terminal.table(("a", "b"), [(EVIL, EVIL)])
+    out, err = capsys.readouterr()
+    # Of ours there are only colours, and the tab between two columns.
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out + err)
+    assert {c for c in shown if not c.isprintable()} == ({"\n"} if as_terminal else {"\n", "\t"})
+    assert not [line for line in shown.split("\n") if line.startswith("FAKE")]
+    assert shown.count("\t") == (0 if as_terminal else 2)
+    assert "[/b] :smile:" in err
 
 
 def test_a_stream_that_cannot_say_a_character_says_another(monkeypatch: pytest.MonkeyPatch) -> None:

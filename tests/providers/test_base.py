@@ -443,6 +443,11 @@ def test_an_error_names_where_it_comes_from() -> None:
         (b" \n", "(empty body)"),
         (b"upstream\n  connect error", "upstream connect error"),
         (b"\n<html><body>502</body></html>", "HTML page: <html><body>502</body></html>"),
+        (
+            b"<!DOCTYPE html>\n<HTML><title lang='en'>\n 502 Bad\n Gateway </title><h1>Oh</h1>",
+            "HTML page: 502 Bad Gateway",
+        ),
+        (b"<html><title> </title><body><h1 class=a>No <b>way", "HTML page: No"),
         (b"\xff\xfe", "\ufffd\ufffd"),
     ],
 )

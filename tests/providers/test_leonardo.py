@@ -1009,7 +1009,10 @@ def test_a_page_of_the_networks_edge() -> None:
     """An HTML page with a 403 blames no key."""
     error = complaint(sample("leonardo/error_html"), "retrieve")
     assert (type(error), error.code, error.status) == (ProviderError, "provider_error", 403)
-    assert str(error).startswith("Failed to retrieve generation. API error 403: HTML page: <!DOCTYPE html> <html>")
+    assert str(error) == (
+        "Failed to retrieve generation. API error 403: HTML page: Attention Required! | Cloudflare "
+        "(no answer of the API itself: something between here and Leonardo AI gave it)"
+    )
 
 
 @pytest.mark.parametrize(

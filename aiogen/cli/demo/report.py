@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiogen.cli.demo.plan import Incident
+from aiogen.cli.program import command
 from aiogen.cli.results import Ending
 from aiogen.models import Action, FailureCode
 
@@ -42,13 +43,17 @@ def report(parts: Sequence[Part], survived: Sequence[tuple[str, Incident]], imag
         *_section("Went wrong on the way, and came through all the same:", _survived(survived)),
         Text(),
         Text.assemble(f"{images} images are in {overview.parent}; all of them in one picture: ", picture),
-        Text.assemble(
-            "Next:  ",
-            ("export LUMA_AGENTS_API_KEY=…", "cyan"),
-            "  then  ",
-            ('aiogen generate luma/uni-1 "a lighthouse at dawn"', "cyan"),
-        ),
+        Text(),
+        Text("Next, without a key:"),
+        _copied(command("sandbox")),
+        Text("and with one of yours in LUMA_AGENTS_API_KEY:"),
+        _copied(command("generate", "luma/uni-1", "a lighthouse at dawn")),
     )
+
+
+def _copied(line: str) -> Text:
+    """A command, never broken in two: it is there to be copied."""
+    return Text(f"  {line}", "cyan", no_wrap=True, overflow="ignore")
 
 
 def _section(heading: str, rows: Table) -> list[RenderableType]:

@@ -45,8 +45,8 @@ async def _show(terminal: Terminal, plan: Plan, folder: Path, speed: float) -> E
             if terminal.as_json:
                 terminal.record(ending.record())
 
-        batch = Batch(jobs)
-        await follow(session, batch, board, out=folder, ended=ended)
+        batch = Batch(jobs, out=folder)
+        await follow(session, batch, board, ended=ended)
         asked = [request.provider for request in sandbox.requests]
 
     endings = batch.in_order()

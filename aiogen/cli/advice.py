@@ -1,0 +1,96 @@
+"""What went wrong and what helps, in the language of the command line.  Pure.
+
+The package speaks to programs: its messages end in `session.attach(…)` or `Session(queue_timeout=…)`.  What matters
+most is said here from what the error carries, with the command that helps; of any other message only what names Python
+is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from aiogen._wording import duration
+from aiogen.errors import (
+    AiogenError,
+    APIError,
+    GenerationTimeout,
+    InputError,
+    InvalidRequest,
+    NotFound,
+    ProtocolError,
+    SessionClosed,
+    StoreError,
+    SubmissionUnknown,
+)
+from aiogen.models import Action
+
+Command = Callable[..., str]
+"""Makes a command of this program as it is typed; see `aiogen.cli.program.command`."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_CALLS = re.compile(r"\b[Ss]ession(?:\.\w+)?\(")
+_ARGUMENTS = (
+    re.compile(r" or \w+=(?=\))"),  # (from LUMA_BASE_URL or base_url=)
+    re.compile(r" \(\w+=\w+\)"),  # its request was not kept (keep_requests=False)
+    re.compile(r", or pass .*?(?=\.(?:\s|$))"),  # use https, or pass allow_insecure=True if you must.
+)
+
+
+def what_happened(error: AiogenError) -> str:
+    """The message, without what is meant for programs."""
+    if isinstance(error, GenerationTimeout):
+        return _late(error)
+    if isinstance(error, SubmissionUnknown) and error.submitted_at is not None:
+        why = f": {error.__cause__}" if error.__cause__ is not None else "."
+        return (
+            f"Whether {error.connection} accepted job {error.job_id} cannot be known{why} It was sent at "
+            f"{error.submitted_at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again "
+            "by itself."
+        )
+    if isinstance(error, APIError | ProtocolError):
+        return error.message  # the vendor's words, whatever they look like
+    return without_python(error.message)
+
+
+def without_python(text: str) -> str:
+    """A message or a note of the package, without what it tells programs to call."""
+    for argument in _ARGUMENTS:
+        text = argument.sub("", text)
+    return " ".join(sentence for sentence in _SENTENCE_END.split(text) if not _CALLS.search(sentence))
+
+
+def _late(error: GenerationTimeout) -> str:
+    if error.provider_id is None:
+        # Its turn did not come, here or in the process that has it: this one cannot always tell which.
+        return f"Job {error.job_id} was not sent to {error.connection} within {duration(error.timeout)}."
+    within = duration(error.timeout)
+    last = f" The last question was answered with: {error.__cause__}" if error.__cause__ is not None else ""
+    return (
+        f"Generation {error.provider_id} at {error.connection} was not finished within {within}; it may still finish."
+        f"{last}"
+    )
+
+
+def what_helps(error: AiogenError, command: Command) -> str:
+    """What to do; empty where the message says it, or nobody knows."""
+    if "Is the base url " in error.message:
+        return ""
+    if isinstance(error, NotFound | InvalidRequest) and error.provider_id is not None:
+        return "Check the id, and that the key is of the account that made it."
+    if isinstance(error, GenerationTimeout):
+        # "Try again" would be taken for a second submission, which is a second bill.
+        if error.provider_id is not None:
+            return f"Follow it again with: {command('wait', error.connection or '', error.provider_id)}"
+        if error.action is Action.RETRY:
+            return "Nothing was charged; submit it again."
+        return f"See what became of it with: {command('jobs')}"
+    if isinstance(error, SubmissionUnknown):
+        return f"See what it could have become with: {command('reconcile')}"
+    if isinstance(error, StoreError):
+        # One that is about a job is not about the file.
+        return "" if error.job_id is not None else "--store FILE names another ledger, --store :memory: keeps none."
+    # What was refused here says itself what would be right; whoever leaves a session is told at its end.
+    if error.action is None or isinstance(error, InputError | SessionClosed):
+        return ""
+    return error.action.help_text

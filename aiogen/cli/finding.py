@@ -1,0 +1,115 @@
+"""Ids as people type them: ours or the vendor's, whole or their first eight characters, looked up in the ledger.
+
+Only for what reads.  What deletes, pays or forgets wants an id whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from aiogen.cli.program import command
+from aiogen.cli.tables import HANDLE
+from aiogen.errors import AiogenError, InputError
+from aiogen.stores.base import Record, Wanted
+from aiogen.stores.sqlite import SqliteStore
+
+_MOST = 100
+_SHOWN = 5
+_AT_ONCE = 500
+_WHOLE = 36
+"""Characters of a UUID, which ours are, and both vendors'."""
+_BEGINS_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]{0,26})?", re.IGNORECASE)
+
+
+async def provider_ids(
+    store: SqliteStore | None, connection: str, words: Sequence[str], tell: Callable[[str], None]
+) -> list[str]:
+    """The vendor's ids that are meant, each once; `tell` is told in full what was meant by a part, or by an id of ours.
+
+    What the ledger does not know, and where there is none, a word is taken for the vendor's id.
+
+    Raises:
+        InputError: a beginning fits several generations, one at another connection, or a job without an id so far.
+    """
+    found = await _beginning(store, words)
+    ids = list[str]()
+    for word in words:
+        meant = _meant(word, connection, found.get(word, []))
+        if meant is None:
+            ids.append(word)
+            continue
+        if meant.provider_id is None:
+            step = "reconcile" if meant.state == "unknown" else "resume"
+            raise InputError(
+                f"Job {meant.id} is {meant.state} and has no id at {connection} so far. See: {command(step)}"
+            )
+        if meant.provider_id != word:
+            tell(f"{word} is {meant.provider_id} at {connection}, job {meant.id}.")
+        ids.append(meant.provider_id)
+    return list(dict.fromkeys(ids))
+
+
+async def whole_only(store: SqliteStore | None, words: Sequence[str], verb: str) -> None:
+    """A beginning does not do for what cannot be undone.
+
+    Raises:
+        InputError: a word is only the beginning of an id.
+    """
+    found = await _beginning(store, words)
+    for word in words:
+        records = found.get(word, [])
+        wholes = {i for record in records for i in (record.id, record.provider_id) if i is not None}
+        if word in wholes:
+            continue
+        fitting = sorted(i for i in wholes if i.startswith(word))
+        if fitting or (_BEGINS_UUID.fullmatch(word) and len(word) < _WHOLE):
+            known = f" Ids that begin so: {_several(fitting)}." if fitting else ""
+            raise InputError(f"{word} is only the beginning of an id; {verb} wants it whole.{known}")
+
+
+def _meant(word: str, connection: str, records: Sequence[Record]) -> Record | None:
+    """The record that a word names; None if it names none."""
+    here = [record for record in records if record.connection == connection]
+    whole = [record for record in here if word in (record.id, record.provider_id)]
+    if whole:
+        return whole[0]
+    by_generation = {record.provider_id or record.id: record for record in here}
+    if len(by_generation) > 1:
+        raise InputError(f"{word} is the beginning of several ids: {_several(list(by_generation))}. Write more of it.")
+    if not by_generation and records and not _is_whole(word, records):
+        raise InputError(f"{word} is at {records[0].connection}, not at {connection}.")
+    return next(iter(by_generation.values()), None)
+
+
+def _is_whole(word: str, records: Sequence[Record]) -> bool:
+    return any(word in (record.id, record.provider_id) for record in records)
+
+
+def _several(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
+
+
+async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[str, list[Record]]:
+    """The jobs whose id, ours or the vendor's, begins with each word; nothing where there is no ledger to read.
+
+    Of whole ids, which may be many, only ours are looked up: the vendor's mean themselves.
+    """
+    whole = [word for word in words if len(word) >= _WHOLE]
+    found: dict[str, list[Record]] = {}
+    if store is None or not any(len(word) >= HANDLE for word in words):
+        return found
+    try:
+        await store.open()
+        try:
+            for i in range(0, len(whole), _AT_ONCE):
+                for record in await store.find(Wanted(ids=whole[i : i + _AT_ONCE], limit=_AT_ONCE)):
+                    found[record.id] = [record]
+            for word in words:
+                if HANDLE <= len(word) < _WHOLE:
+                    found[word] = await store.find(Wanted(prefix=word, limit=_MOST))
+        finally:
+            await store.close()
+    except AiogenError:
+        pass  # to look needs no ledger, and the vendor knows its ids
+    return found

@@ -1,0 +1,206 @@
+"""The JSON object of one generation: the same keys in every command.
+
+Its keys are a promise to programs; docs/cli.md lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from aiogen.cli.advice import what_happened
+from aiogen.cli.figures import moment
+from aiogen.errors import AiogenError, GenerationTimeout, NotFound, SubmissionUnknown
+from aiogen.models import Generation, Output, State, UnknownJob
+from aiogen.stores.base import Record
+
+_INDEX = re.compile(r"-(\d+)$")
+_ASSUMED = (State.QUEUED, State.PROCESSING)
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """What the ledger knows beside the generation."""
+
+    batch: str | None = None
+    fingerprint: str | None = None
+    added_at: datetime | None = None
+    submitted_at: datetime | None = None
+
+
+NOTHING_KEPT = Kept()
+
+
+def as_json(
+    generation: Generation | None,
+    *,
+    connection: str,
+    provider_id: str | None,
+    kept: Kept = NOTHING_KEPT,
+    error: AiogenError | None = None,
+    files: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """The JSON object.  `generation` is None for an id that could not be read."""
+    known = generation if generation is not None else _nothing(connection, provider_id)
+    was_seen = generation is not None and is_seen(generation, error)
+    record = {
+        # Whatever a generation knows, in its own order; only the vendor's raw answer stays out.
+        field.name: _plain(getattr(known, field.name))
+        for field in attrs.fields(Generation)
+        if field.name not in ("raw", "outputs", "warnings")
+    }
+    if not was_seen:
+        record["state"] = record["kind"] = None
+    record["provider_id"] = known.provider_id or provider_id
+    record["outputs"] = [_output(output, i, files) for i, output in enumerate(known.outputs)]
+    record["failure_code"] = _plain(failure_code(generation, error))
+    record["failure_reason"] = failure_reason(generation, error)
+    record["action"] = _plain(known.action if known.action is not None else getattr(error, "action", None))
+    record |= {
+        "batch": kept.batch,
+        "fingerprint": kept.fingerprint,
+        "added_at": moment(kept.added_at),
+        "submitted_at": moment(kept.submitted_at),
+        "files": [str(path) for path in files],
+        "warnings": _warnings(known),
+        "error": error_as_json(error),
+    }
+    return record
+
+
+def error_as_json(error: AiogenError | None) -> dict[str, Any] | None:
+    """What kept a command from having what it was asked for."""
+    if error is None:
+        return None
+    return {
+        "type": type(error).__name__,
+        "message": what_happened(error),
+        "code": _plain(error.code),
+        "action": _plain(error.action),
+        "retryable": error.retryable,
+        "request_id": error.request_id,
+    }
+
+
+def of_record(record: Record) -> dict[str, Any]:
+    """What the ledger knows of a job, in the same keys."""
+    kept = Kept(
+        batch=record.batch,
+        fingerprint=record.fingerprint,
+        added_at=record.created_at,
+        submitted_at=record.submitted_at,
+    )
+    return as_json(generation_of(record), connection=record.connection, provider_id=record.provider_id, kept=kept)
+
+
+def generation_of(record: Record) -> Generation:
+    """A job in the ledger as a generation, as far as it is known."""
+    submission = record.submission
+    known = record.generation or Generation(
+        id=record.id,
+        provider_id=record.provider_id,
+        provider=record.provider,
+        connection=record.connection,
+        model=submission.model if submission is not None else None,
+        kind=submission.kind if submission is not None else "image",
+        state=record.state,
+        prompt=submission.prompt if submission is not None else None,
+    )
+    return attrs.evolve(
+        known,
+        state=record.state,
+        provider_id=known.provider_id or record.provider_id,
+        accepted_at=known.accepted_at or record.accepted_at,
+        finished_at=known.finished_at or record.finished_at,
+    )
+
+
+def of_unknown(job: UnknownJob, advice: str) -> dict[str, Any]:
+    """A job whose create was never answered, with what it could have become."""
+    known = Generation(
+        id=job.job_id,
+        provider_id=None,
+        provider=job.connection,
+        connection=job.connection,
+        model=job.model,
+        state=State.UNKNOWN,
+        prompt=job.prompt,
+    )
+    kept = Kept(batch=job.batch, fingerprint=job.fingerprint, submitted_at=job.submitted_at)
+    candidates = [
+        as_json(c.generation, connection=job.connection, provider_id=c.generation.provider_id) | {"seconds": c.seconds}
+        for c in job.candidates
+    ]
+    return as_json(known, connection=job.connection, provider_id=None, kept=kept) | {
+        "searched": job.searched,
+        "explanation": job.explanation,
+        "advice": advice,
+        "candidates": candidates,
+    }
+
+
+def is_seen(generation: Generation, error: AiogenError | None = None) -> bool:
+    """False if its state is only assumed: somebody named an id, and the provider has told nothing of it."""
+    is_assumed = generation.state in _ASSUMED or isinstance(error, NotFound)
+    return not is_assumed or generation.accepted_at is not None or bool(generation.raw)
+
+
+def failure_code(generation: Generation | None, error: AiogenError | None) -> str | None:
+    """Why it failed; None while it may still complete."""
+    if generation is not None and generation.failure_code is not None:
+        return generation.failure_code
+    # These two say "unknown" of what may yet end well: that is no failure.
+    if error is None or isinstance(error, GenerationTimeout | SubmissionUnknown):
+        return None
+    return error.code
+
+
+def failure_reason(generation: Generation | None, error: AiogenError | None) -> str | None:
+    """The vendor's words, else ours."""
+    said = generation.failure_reason if generation is not None else None
+    return said or (what_happened(error) if error is not None else None)
+
+
+def _nothing(connection: str, provider_id: str | None) -> Generation:
+    return Generation(
+        id=None,
+        provider_id=provider_id,
+        provider=connection,
+        connection=connection,
+        model=None,
+        state=State.QUEUED,
+    )
+
+
+def _output(output: Output, index: int, files: Sequence[Path]) -> dict[str, Any]:
+    # By the index in its name: not every output needs to have become a file.
+    path = next((p for p in files if (found := _INDEX.search(p.stem)) and int(found[1]) == index), None)
+    told = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name != "raw"}
+    return told | {"path": None if path is None else str(path)}
+
+
+def _warnings(generation: Generation) -> list[str]:
+    fewer = ("fewer outputs came than were asked for",) if generation.partial else ()
+    return [*fewer, *generation.warnings]
+
+
+def _plain(value: Any) -> Any:
+    """As JSON says it: moments in UTC, amounts as text, for a number would be rounded."""
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, Enum):
+        return value.value
+    if attrs.has(type(value)):
+        return {f.name: _plain(getattr(value, f.name)) for f in attrs.fields(type(value))}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,45 @@
+"""Ages, money and moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from aiogen.cli.figures import age, moment, money
+from aiogen.models import Cost
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "0s"), (0.9, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (86_399, "23h"), (86_400, "1d"), (9e6, "104d")],
+)
+def test_an_age_is_short_and_never_rounded_up(seconds: float, said: str) -> None:
+    assert age(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (None, "-"),
+        (Cost(Decimal("0.0404"), "DOLLARS"), "$0.0404"),
+        (Cost(Decimal("1E+2"), "CREDITS"), "100 credits"),
+        (Cost(Decimal("8"), "Tokens"), "8 tokens"),
+    ],
+)
+def test_money_has_its_unit(cost: Cost | None, said: str) -> None:
+    assert money(cost) == said
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (None, None),
+        (datetime(2026, 11, 27, 10, tzinfo=UTC), "2026-11-27T10:00:00Z"),
+        (datetime(2026, 11, 27, 12, 0, 0, 208_900, tzinfo=timezone(timedelta(hours=2))), "2026-11-27T10:00:00.208Z"),
+        (datetime(2026, 11, 27, 10), "2026-11-27T10:00:00Z"),
+    ],
+)
+def test_moments_are_in_utc(at: datetime | None, said: str | None) -> None:
+    assert moment(at) == said

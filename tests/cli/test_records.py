@@ -1,0 +1,144 @@
+"""One JSON object for a generation, in every command."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+
+from aiogen import errors
+from aiogen.cli.records import as_json, of_record
+from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
+from aiogen.stores.base import Record
+
+AT = datetime(2026, 11, 27, 10, 0, 0, 208_000, tzinfo=UTC)
+WHOLE = Generation(
+    id="ours",
+    provider_id="theirs",
+    provider="leonardo",
+    connection="leonardo",
+    model="lucid-origin",
+    state=State.COMPLETED,
+    prompt="a boat",
+    outputs=(
+        Output(kind="image", url="https://x/0", expires_at=AT, provider_id="o-0", nsfw=False, raw={"a": 1}),
+        Output(kind="image", url="https://x/1"),
+    ),
+    partial=True,
+    warnings=("1 of 3 outputs could not be read",),
+    cost=Cost(Decimal("0.0404"), "DOLLARS"),
+    created_at=AT,
+    accepted_at=AT + timedelta(seconds=1),
+    finished_at=AT + timedelta(seconds=9),
+    raw={"secret": "of the vendor"},
+)
+
+
+def record(generation: Generation | None = WHOLE, **more: object) -> dict[str, object]:
+    return as_json(generation, connection="leonardo", provider_id="theirs", **more)  # type: ignore[arg-type]
+
+
+def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> None:
+    told = record(files=[Path("leonardo-theirs-1.png")])
+    assert {field.name for field in attrs.fields(Generation)} - {"raw"} <= set(told)
+    assert (told["prompt"], told["kind"], told["partial"]) == ("a boat", "image", True)
+    assert told["cost"] == {"amount": "0.0404", "unit": "DOLLARS"}
+    assert told["created_at"] == "2026-11-27T10:00:00.208Z"
+    assert told["accepted_at"] == "2026-11-27T10:00:01.208Z"
+    assert told["finished_at"] == "2026-11-27T10:00:09.208Z"
+    assert told["outputs"] == [
+        {
+            "kind": "image", "url": "https://x/0", "expires_at": "2026-11-27T10:00:00.208Z", "provider_id": "o-0",
+            "nsfw": False, "path": None,
+        },
+        {
+            "kind": "image", "url": "https://x/1", "expires_at": None, "provider_id": None, "nsfw": None,
+            "path": "leonardo-theirs-1.png",
+        },
+    ]  # fmt: skip
+    assert told["warnings"] == ["fewer outputs came than were asked for", "1 of 3 outputs could not be read"]
+    assert told["error"] is None
+
+
+def test_a_failure_is_told_by_its_code_and_what_helps() -> None:
+    failed = attrs.evolve(
+        WHOLE, state=State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, failure_reason="no",
+        action=Action.CHANGE_INPUT,
+    )  # fmt: skip
+    told = record(failed, error=errors.GenerationFailed.of(failed))
+    assert (told["failure_code"], told["failure_reason"], told["action"]) == ("content_moderated", "no", "change_input")
+    assert told["error"]["type"] == "GenerationFailed"  # type: ignore[index]
+
+
+def test_what_nobody_has_seen_has_an_error_and_no_state() -> None:
+    """An id that was only typed is neither queued nor an image."""
+    attached = Generation(
+        id="ours", provider_id="theirs", provider="luma", connection="luma", model=None, state=State.QUEUED
+    )  # fmt: skip
+    error = errors.NotFound("not found", provider_id="theirs", request_id="r-1")
+    for generation in (attached, None):
+        told = record(generation, error=error)
+        assert (told["state"], told["kind"], told["provider_id"]) == (None, None, "theirs")
+        assert told["error"] == {
+            "type": "NotFound", "message": "not found", "code": "not_found", "action": "give_up", "retryable": False,
+            "request_id": "r-1",
+        }  # fmt: skip
+    assert record(attrs.evolve(attached, state=State.FAILED), error=error)["state"] is None
+    assert record(attrs.evolve(attached, state=State.FAILED, accepted_at=AT), error=error)["state"] == "failed"
+    seen = attrs.evolve(attached, accepted_at=AT)
+    assert record(seen)["state"] == "queued"
+    assert record(attrs.evolve(attached, raw={"id": "x"}))["state"] == "queued"
+    assert record(attrs.evolve(attached, state=State.UNKNOWN))["state"] == "unknown"
+
+
+def test_the_ledger_is_told_in_the_same_keys() -> None:
+    """Also of a job that still runs, and of one whose state somebody else has changed since."""
+    running = Record(
+        id="ours", connection="leonardo", provider="leonardo", account="a", state=State.PROCESSING,
+        provider_id="theirs", batch="fleet", fingerprint="f", created_at=AT, submitted_at=AT, accepted_at=AT,
+    )  # fmt: skip
+    told = of_record(running)
+    assert list(told) == list(record())
+    assert (told["state"], told["batch"], told["fingerprint"]) == ("processing", "fleet", "f")
+    assert told["added_at"] == told["submitted_at"] == told["accepted_at"] == "2026-11-27T10:00:00.208Z"
+    assert of_record(attrs.evolve(running, generation=WHOLE, state=State.UNKNOWN))["state"] == "unknown"
+
+
+def test_the_page_lists_every_key() -> None:
+    page = Path(__file__, "../../../docs/cli.md").resolve().read_text()
+    listed = set(re.findall(r"`([a-z_]+)`", page[page.index("## For programs") : page.index("## Exit codes")]))
+    assert set(record()) <= listed
+    assert set(record()["outputs"][0]) <= listed  # type: ignore[index]
+
+
+def test_every_command_has_the_same_keys(aiogen, vendors, tmp_path: Path) -> None:
+    said = aiogen("generate", "leonardo/lucid-origin", "a boat", "--batch", "fleet", "--json", "--out", tmp_path)
+    [made] = said.records
+    keys = list(made)
+    named = ("leonardo", made["provider_id"], "--json")
+    told = {
+        words[0]: aiogen(*words).records[0]
+        for words in (
+            ("wait", *named, "--out", tmp_path),
+            ("get", *named),
+            ("download", *named, "--out", tmp_path),
+            ("list", "leonardo", "--json"),
+            ("jobs", "--json"),
+        )
+    }
+    assert {name: list(each) for name, each in told.items()} == dict.fromkeys(told, keys)
+    assert {each["prompt"] for each in (made, *told.values())} == {"a boat"}
+    assert made["batch"] == told["jobs"]["batch"] == "fleet"
+    assert made["cost"] == told["jobs"]["cost"]
+    assert made["cost"]["unit"] == "DOLLARS"
+    assert made["outputs"][0]["path"] == made["files"][0] == told["wait"]["files"][0] == told["download"]["files"][0]
+
+
+def test_a_bad_id_that_is_waited_for_has_an_error_and_no_state(aiogen, vendors) -> None:
+    [record] = aiogen("wait", "luma", "d290f1ee-6c54-4b01-90e6-d701748f0851", "--json").records
+    assert (record["state"], record["error"]["type"], record["failure_code"]) == (None, "NotFound", "not_found")
+    said = aiogen("wait", "luma", "d290f1ee-6c54-4b01-90e6-d701748f0851")
+    assert said.out.startswith("unreadable\tluma\td290f1ee-")
