@@ -27,6 +27,7 @@ PURE = (
 LAYERS = (
     ("aiogen.models", "aiogen.errors", "aiogen._media", "aiogen._shapes"),
     ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
+    ("aiogen._binding",),
     ("aiogen._curves", "aiogen._plan"),
     ("aiogen._durations", "aiogen._phases"),
     (

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from aiogen._binding import Binding, bound
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
 from aiogen.providers.base import check_number
@@ -41,6 +42,7 @@ _MANY = 500
 """Ids in one statement; SQLite of old took 999."""
 
 
+@bound
 class SqliteStore:
     """The ledger in an SQLite file.
 
@@ -73,6 +75,7 @@ class SqliteStore:
         self._keep_requests = keep_requests
         self._lease = lease
         self._patience = patience
+        self._binding = Binding("store")
         self._writer: Writer | None = None
         self._me = ""
         self._names: list[str] = []
