@@ -132,9 +132,9 @@ Method = Callable[..., Coroutine[Any, Any, Any]]
 
 def _checked(method: Method) -> Method:
     @functools.wraps(method)
-    def checked(self: Bound, *args: Any, **options: Any) -> Coroutine[Any, Any, Any]:
+    async def checked(self: Bound, *args: Any, **options: Any) -> Any:
         self._binding.check()
-        return method(self, *args, **options)
+        return await method(self, *args, **options)
 
     return checked
 
