@@ -19,6 +19,7 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._binding import Binding, Claim
 from aiogen._calls import Calls
+from aiogen._checkpoint import Checkpoint
 from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
@@ -49,6 +50,7 @@ _POLL_COSTS = (0.001, 60.0)
 class _Parts:
     """What exists only inside a running loop."""
 
+    checkpoint: Checkpoint
     clock: Clock
     transport: Transport
     coordinator: Coordinator
@@ -275,6 +277,7 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
+        await parts.checkpoint()
         submission = await encode(provider, request)
         generation = Generation(
             id=str(uuid4()),
@@ -330,7 +333,9 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
-        return await self._open().handles.attached(provider, provider_id, timeout, poll_cost)
+        parts = self._open()
+        await parts.checkpoint()
+        return await parts.handles.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -482,7 +487,9 @@ class Session:
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
-        return await self._open().handles.find(job_id)
+        parts = self._open()
+        await parts.checkpoint()
+        return await parts.handles.find(job_id)
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -541,10 +548,12 @@ class Session:
         ended: asyncio.Queue[Job] = asyncio.Queue()
         put = ended.put_nowait
         waiting = list(dict.fromkeys(jobs))
+        checkpoint = Checkpoint()
         for job in waiting:
             job._when_done(put)
         try:
             for _ in waiting:
+                await checkpoint()  # those that have ended are not waited for
                 yield await ended.get()
         finally:
             for job in waiting:
@@ -698,7 +707,7 @@ class Session:
             hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
             handles = Handles(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
-            parts = _Parts(clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
+            parts = _Parts(Checkpoint(), clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
             hub.ledger.adopted = handles.take_up
             if not self._take_up_jobs:
                 hub.ledger.only = hub.ledger.watched
