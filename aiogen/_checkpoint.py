@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-_AT_ONCE = 100
-"""Steps in one turn of the loop; of the longest, submitting, that is some five milliseconds."""
+_AT_ONCE = 25
+"""Steps in one turn of the loop; of the longest, submitting, that is one or two milliseconds."""
 
 
 class Checkpoint:
