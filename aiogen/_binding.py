@@ -81,7 +81,8 @@ class Binding:
         if bound.is_closed():
             raise _refusal(
                 f"This {self._what} belongs to an event loop that has ended: asyncio.run() closes its loop when it "
-                f"returns. Open one {self._what} per loop, inside the coroutine that asyncio.run() is given{self._instead}"
+                f"returns. Open one {self._what} per loop, inside the coroutine that asyncio.run() is "
+                f"given{self._instead}"
             )
         if bound.is_running():
             raise _refusal(
@@ -180,6 +181,7 @@ class Claim:
         Raises:
             InputError: another session has it.
         """
+        self._binding: Binding = binding
         other = _claims.get(id(store))
         if other is not None and not other._binding.is_over:
             raise _refusal(
@@ -188,7 +190,6 @@ class Claim:
                 "may use one file."
             )
         self._store = store  # so that its id stays its own
-        self._binding = binding
         _claims[id(store)] = self
 
     def release(self) -> None:

@@ -233,9 +233,7 @@ class Coordinator:
             while running := self._polls | self._writings:
                 await asyncio.wait(running)
             # Nothing more will be heard of what runs: only creates are waited for.
-            await self._close_all(
-                job for job in self.jobs() if job.provider_id is not None or job in self.elsewhere
-            )
+            await self._close_all(job for job in self.jobs() if job.provider_id is not None or job in self.elsewhere)
             while running := self._creates | self._writings:
                 await asyncio.wait(running)
         finally:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,11 +67,6 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "wait_many": ("luma", []),
 }
 """Of the session's methods that need any."""
-
-
-async def done(result: Any) -> object:
-    """Of a coroutine, or of the first step of an async generator."""
-    return await (anext(result) if inspect.isasyncgen(result) else result)
 
 
 # --- places
@@ -127,65 +123,68 @@ everywhere = pytest.mark.parametrize(("place", "says"), PLACES.items(), ids=[pla
 @contextmanager
 def left_open() -> Iterator[None]:
     """What is not closed in here warns, when it is collected; so does what it has opened."""
-    with warnings.catch_warnings(record=True) as told:
+    told: set[type[Warning]] = set()
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
+        # Not recorded: a record would keep what it is about.
+        warnings.showwarning = lambda message, category, *_: told.add(category)
         yield
         gc.collect()
-    assert {warning.category for warning in told} <= {ResourceWarning}
+    assert told <= {ResourceWarning}
 
 
 # --- from every method
 
 
-@everywhere
-@pytest.mark.parametrize("name", async_methods(aiogen.Session))
-def test_a_session_says_where_it_belongs(
-    name: str, place: Callable[..., None], says: str, home: Home
-) -> None:
-    """From each of its methods, at once, in words that name the way out; what only looks never raises."""
+async def said(calls: dict[str, Work]) -> dict[str, str]:
+    """What each of them raises here; anything but our own refusal, and a call that hangs, fails the test."""
+    found = {}
+    for name, call in calls.items():
+        with pytest.raises(aiogen.InputError) as caught:
+            async with asyncio.timeout(5.0):
+                await call()
+        assert (caught.value.action, caught.value.retryable) == (aiogen.Action.GIVE_UP, False), name
+        found[name] = str(caught.value)
+    return found
 
-    async def elsewhere() -> None:
-        async with asyncio.timeout(5.0):
-            with pytest.raises(aiogen.InputError, match=says) as caught:
-                await done(getattr(session, name)(*ARGUMENTS.get(name, ())))
-        assert "async with aiogen.Session" in str(caught.value)
-        assert caught.value.action is aiogen.Action.GIVE_UP
-        assert not caught.value.retryable
+
+@everywhere
+def test_a_session_and_its_jobs_say_where_they_belong(place: Callable[..., None], says: str, home: Home) -> None:
+    """From each of their methods, at once, in words that name the way out; what only looks never raises."""
+
+    async def elsewhere(session: aiogen.Session, job: aiogen.Job, seen: str) -> None:
+        calls: dict[str, Work] = {
+            name: partial(done, partial(getattr(session, name), *ARGUMENTS.get(name, ())))
+            for name in async_methods(aiogen.Session)
+        }
+        calls |= {f"job.{name}": partial(done, getattr(job, name)) for name in async_methods(aiogen.Job)}
+        calls["await job"] = partial(awaited, job)
+        for name, text in (await said(calls)).items():
+            assert says in text, name
+            assert "async with aiogen.Session" in text, name
         assert (session.jobs(), repr(session)) == ([job], seen)
+        assert job.id in repr(job)
 
     with left_open():
         session = aiogen.Session([luma(NOBODY)])
         home.run(session.__aenter__())
         job = home.run(session.submit("luma/uni-1", "a boat"))
-        seen = repr(session)
-        place(home, elsewhere)
+        place(home, partial(elsewhere, session, job, repr(session)))
         if not home.is_closed:
             home.run(session.close())
-        del session, job
-
-
-@everywhere
-@pytest.mark.parametrize("name", ["__await__", *async_methods(aiogen.Job)])
-def test_a_job_says_where_it_belongs(
-    name: str, place: Callable[..., None], says: str, home: Home
-) -> None:
-    """While it runs; what is over is known anywhere."""
-
-    async def elsewhere() -> None:
-        async with asyncio.timeout(5.0):
-            with pytest.raises(aiogen.InputError, match=says):
-                await (job if name == "__await__" else done(getattr(job, name)()))
-        assert job.id in repr(job)
-
-    with left_open():
-        session = aiogen.Session([luma(NOBODY)])
-        job = home.run(session.submit("luma/uni-1", "a boat"))
-        place(home, elsewhere)
-        if not home.is_closed:
-            home.run(session.close())
-            with pytest.raises(aiogen.SessionClosed):
+            with pytest.raises(aiogen.SessionClosed):  # what is over is known anywhere
                 asyncio.run(job.result())
         del session, job
+
+
+async def done(call: Callable[[], Any]) -> object:
+    """Of a coroutine, or of the first step of an async generator."""
+    result = call()
+    return await (anext(result) if inspect.isasyncgen(result) else result)
+
+
+async def awaited(job: aiogen.Job) -> object:
+    return await job
 
 
 @everywhere
@@ -196,11 +195,12 @@ def test_a_store_says_where_it_belongs(
     """From each method, as long as it is open; closed, it may be opened in any loop."""
 
     async def elsewhere() -> None:
+        calls: dict[str, Work] = {}
         for name in async_methods(kind):
             method = getattr(store, name)
             arguments = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
-            with pytest.raises(aiogen.InputError, match=says):
-                await method(*[None] * len(arguments))
+            calls[name] = partial(method, *[None] * len(arguments))
+        assert all(says in text for text in (await said(calls)).values())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_writer, "_LOOK", 0.01)
@@ -246,10 +246,14 @@ async def test_what_went_wrong_is_not_hidden_by_where_it_is_left(home: Home) -> 
         session = aiogen.Session([luma(NOBODY)])
         await asyncio.to_thread(home.run, session.__aenter__())
         with pytest.raises(ZeroDivisionError):
-            async with AsyncExitStack() as stack:
-                stack.push_async_exit(session.__aexit__)
-                raise ZeroDivisionError
+            await interrupted(session)
         await asyncio.to_thread(home.run, session.close())
+
+
+async def interrupted(session: aiogen.Session) -> None:
+    async with AsyncExitStack() as stack:
+        stack.push_async_exit(session.__aexit__)
+        raise ZeroDivisionError
 
 
 # --- one store, one session
@@ -320,10 +324,13 @@ def test_a_session_that_was_never_closed_says_so() -> None:
         if close:
             await session.close()
 
-    with pytest.warns(ResourceWarning, match="never closed.*async with"):
-        asyncio.run(use(close=False))
+    def forget(*, close: bool) -> None:
+        asyncio.run(use(close=close))
         gc.collect()
-    asyncio.run(use(close=True))
+
+    with pytest.warns(ResourceWarning, match="never closed.*async with"):
+        forget(close=False)
+    forget(close=True)
     aiogen.Session([luma(NOBODY)])
     gc.collect()
 

@@ -31,7 +31,9 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
     forks.refuse_inherited(path)
     # 0600 from the first moment; SQLite gives its side files the mode of the main one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False, factory=forks.Connection)
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False, factory=forks.Connection
+    )
     try:
         _version(connection, path)  # before anything is changed
         _use_wal(connection, patience)

@@ -78,8 +78,8 @@ class Writer:
         await asyncio.shield(self._ended)
         # It has told that as its last act.  Joining it would need another thread, and an application may use up all of
         # the loop's own.
-        while self._thread.is_alive():
-            await asyncio.sleep(0)  # noqa: ASYNC110
+        while self._thread.is_alive():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 # --- in the thread

@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 import aiogen
 from aiogen import _coordinator
 from aiogen.stores import _forks
@@ -29,12 +31,8 @@ def say(text: str) -> None:
 
 async def refused(*calls: Callable[[], Awaitable[object]]) -> None:
     for call in calls:
-        try:
+        with pytest.raises(aiogen.InputError, match=r"forked.*open a new"):
             await asyncio.wait_for(call(), 5.0)
-        except aiogen.InputError as error:
-            assert "forked" in str(error) and "open a new" in str(error), error
-        else:
-            raise AssertionError(call)
 
 
 async def child(session: aiogen.Session, job: aiogen.Job, folder: Path, said: int, heard: int) -> None:
@@ -42,13 +40,12 @@ async def child(session: aiogen.Session, job: aiogen.Job, folder: Path, said: in
         lambda: session.submit(NAME, "in the child"), lambda: session.get("luma", "an-id"), session.records,
         session.close, job.result, job.withdraw, lambda: session.store.find(Wanted()),
     )  # fmt: skip
-    assert session.jobs() and repr(session)
+    assert [each.id for each in session.jobs()] == [job.id]
+    assert "1 pending" in repr(session)
     say("the child is refused by each method of the session, the job and the store")
-    try:
+    with pytest.raises(aiogen.StoreError, match="while this process was forked"):
         await SqliteStore(folder / "busy.db").open()
-    except aiogen.StoreError as error:
-        assert "while this process was forked" in str(error), error
-        say("what was in use while it was forked is refused")
+    say("what was in use while it was forked is refused")
     async with aiogen.Session([LUMA], store=folder / "aiogen.db", take_up=False) as own:
         await own.submit(NAME, "first of the child")
         os.write(said, b".")
