@@ -172,14 +172,15 @@ async def close_it_from_a_callback(session: aiogen.Session) -> None:
 CLOSING: set[asyncio.Task[None]] = set()
 
 
+@pytest.mark.parametrize("stays", [0.0, 1.0001, 5.0])
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize(
     "close", [close_it, leave_it, close_it_in_a_task, close_it_within_a_time, close_it_from_a_callback]
 )
 async def test_however_a_handler_closes_it_everything_ends(
-    close: Callable[[aiogen.Session], Awaitable[None]], count: int
+    close: Callable[[aiogen.Session], Awaitable[None]], count: int, stays: float
 ) -> None:
-    """Also when several do, and the program leaves it meanwhile."""
+    """Also when several do, and the program leaves it before, meanwhile, or after."""
     told: list[str | None] = []
 
     async def handler(generation: Generation) -> None:
@@ -194,6 +195,7 @@ async def test_however_a_handler_closes_it_everything_ends(
             jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(count)]
             began = loop.time()
             await asyncio.gather(*(job.withdraw() for job in jobs))
+            await asyncio.sleep(stays)
         if CLOSING:
             await asyncio.wait(CLOSING)
             CLOSING.clear()
