@@ -58,7 +58,8 @@ class Deliveries:
         self._handlers: dict[str, Handler] = {}
         self._news = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
-        self._running: dict[_Call, asyncio.Task[None]] = {}
+        self._running: set[_Call] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closers: set[_Call] = set()
         """They wait for the session to close, so it cannot wait for them."""
         self._leaving = asyncio.Event()
@@ -82,7 +83,7 @@ class Deliveries:
 
     def surrounding(self) -> Collection[_Call]:
         """The handlers from within which this is called, while they run."""
-        return _around.get() & self._running.keys()
+        return _around.get() & self._running
 
     async def told(self) -> None:
         """When everything that has ended by now was told, each handler within its time."""
@@ -113,7 +114,7 @@ class Deliveries:
                 idle = self._idle
                 if await self._call_those_due():
                     continue
-                if idle is not None and self._running.keys() <= self._closers:
+                if idle is not None and self._running <= self._closers:
                     self._idle = None
                     if not idle.done():  # who waited may have been cancelled
                         idle.set_result(None)
@@ -126,10 +127,9 @@ class Deliveries:
                     pass
         finally:
             # Here with calls under way only if it was cancelled itself.
-            calls = list(self._running.values())
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _call_those_due(self) -> bool:
         """As many as there are places for; False if none was due."""
@@ -150,12 +150,14 @@ class Deliveries:
 
     def _start(self, name: str, generation: Generation, attempt: int) -> None:
         call = _Call(name)
+        self._running.add(call)  # first: with an eager task factory it runs at once
         task = asyncio.get_running_loop().create_task(self._deliver(call, generation, attempt))
-        self._running[call] = task
+        self._tasks.add(task)
         task.add_done_callback(partial(self._ended, call))
 
     def _ended(self, call: _Call, task: asyncio.Task[None]) -> None:
-        del self._running[call]
+        self._tasks.discard(task)
+        self._running.discard(call)
         self._closers.discard(call)
         self._news.set()
         if not task.cancelled():

@@ -181,7 +181,7 @@ class SqliteStore:
             return
         try:
             await writer.do(lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self._me,)).rowcount)
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             pass  # the lease runs out by itself
         finally:
             await writer.close()
