@@ -179,9 +179,12 @@ class Claim:
         """`binding` is the session's.
 
         Raises:
-            InputError: another session has it.
+            InputError: another session has it, or it is open in another loop or process.
         """
         self._binding: Binding = binding
+        bound_to = getattr(store, "_binding", None)  # a store of somebody's own has none
+        if isinstance(bound_to, Binding):
+            bound_to.check()
         other = _claims.get(id(store))
         if other is not None and not other._binding.is_over:
             raise _refusal(

@@ -277,7 +277,7 @@ class Session:
             check_number(timeout, "timeout", 0.001, _LONGEST)
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
-        await parts.checkpoint()
+        await self._step(parts)
         submission = await encode(provider, request)
         generation = Generation(
             id=str(uuid4()),
@@ -334,7 +334,7 @@ class Session:
         if poll_cost is not None:
             check_number(poll_cost, "poll_cost", *_POLL_COSTS)
         parts = self._open()
-        await parts.checkpoint()
+        await self._step(parts)
         return await parts.handles.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
@@ -488,7 +488,7 @@ class Session:
             ConfigurationError: it belongs to an account that this session has no key for.
         """
         parts = self._open()
-        await parts.checkpoint()
+        await self._step(parts)
         return await parts.handles.find(job_id)
 
     def jobs(self) -> builtins.list[Job]:
@@ -642,6 +642,11 @@ class Session:
         return await parts.calls.download(generation, Path(directory), overwrite=overwrite)
 
     # --- inside
+
+    async def _step(self, parts: _Parts) -> None:
+        """Others have their turns before it; the session may be closed then."""
+        await parts.checkpoint()
+        self._open()
 
     async def _leave(self, parts: _Parts) -> None:
         try:

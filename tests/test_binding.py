@@ -79,6 +79,14 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A ledger's thread looks at once whether its loop is still there."""
+    monkeypatch.setattr(_writer, "_LOOK", 0.01)
+    yield
+    wait_until(lambda: not [each for each in threading.enumerate() if each.name == "aiogen-store"])
+
+
+@pytest.fixture
 def home() -> Iterator[Home]:
     """The loop in which everything begins."""
     with asyncio.Runner() as runner:
@@ -190,7 +198,7 @@ async def awaited(job: aiogen.Job) -> object:
 @everywhere
 @pytest.mark.parametrize("kind", [MemoryStore, SqliteStore])
 def test_a_store_says_where_it_belongs(
-    kind: type, place: Callable[..., None], says: str, home: Home, tmp_path: Path
+    kind: type, place: Callable[..., None], says: str, home: Home, tmp_path: Path, soon: None
 ) -> None:
     """From each method, as long as it is open; closed, it may be opened in any loop."""
 
@@ -202,14 +210,12 @@ def test_a_store_says_where_it_belongs(
             calls[name] = partial(method, *[None] * len(arguments))
         assert all(says in text for text in (await said(calls)).values())
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_writer, "_LOOK", 0.01)
-        store = kind(*([tmp_path / "aiogen.db"] if kind is SqliteStore else []))
-        home.run(store.open())
-        place(home, elsewhere)
-        if not home.is_closed:
-            home.run(store.close())
-            asyncio.run(opened_and_closed(store))
+    store = kind(*([tmp_path / "aiogen.db"] if kind is SqliteStore else []))
+    home.run(store.open())
+    place(home, elsewhere)
+    if not home.is_closed:
+        home.run(store.close())
+        asyncio.run(opened_and_closed(store))
 
 
 async def opened_and_closed(store: Any) -> None:
@@ -273,6 +279,39 @@ async def test_a_store_serves_one_session_at_a_time(kind: type, tmp_path: Path) 
         assert len(await after.records()) == 1
 
 
+@everywhere
+@pytest.mark.parametrize("kind", [MemoryStore, SqliteStore])
+def test_a_store_that_is_open_elsewhere_is_refused(
+    kind: type, place: Callable[..., None], says: str, home: Home, tmp_path: Path, soon: None
+) -> None:
+    """By every session that is given it, whatever is asked first; closing that session is nothing then."""
+    store = kind(*([tmp_path / "aiogen.db"] if kind is SqliteStore else []))
+
+    async def elsewhere() -> None:
+        session = aiogen.Session([luma(NOBODY)], store=store)
+        await said({"enter": session.__aenter__, "get": partial(session.get, "luma", ID), "records": session.records})
+        await session.close()
+
+    home.run(store.open())
+    place(home, elsewhere)
+    if not home.is_closed:
+        home.run(store.close())
+
+
+async def test_a_session_that_is_closed_while_many_submit_takes_nothing_in() -> None:
+    """Whoever still waits for a turn is told so, and no job is left in the ledger that nobody has a handle for."""
+    store = MemoryStore()
+    session = aiogen.Session([luma(NOBODY)], store=store)
+    async with session:
+        submits = [asyncio.create_task(session.submit("luma/uni-1", f"boat {i}")) for i in range(500)]
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*submits, return_exceptions=True)
+    refused = [each for each in results if isinstance(each, BaseException)]
+    assert 0 < len(refused) < 500
+    assert all(isinstance(each, aiogen.InputError) and "closed" in str(each) for each in refused)
+    assert len(await store.find(Wanted())) == 500 - len(refused)
+
+
 # --- what was never closed
 
 
@@ -304,9 +343,8 @@ def test_sessions_that_were_never_closed_leave_no_thread(tmp_path: Path) -> None
     assert asyncio.run(after()) == 3
 
 
-def test_a_session_that_outlives_its_loop_leaves_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_outlives_its_loop_leaves_no_thread(tmp_path: Path, soon: None) -> None:
     """One at the top of a module is never collected."""
-    monkeypatch.setattr(_writer, "_LOOK", 0.01)
     path = tmp_path / "aiogen.db"
     with left_open(), no_thread_left():
         session = asyncio.run(forgotten(path))

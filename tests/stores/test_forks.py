@@ -75,7 +75,8 @@ def test_the_child_refuses_what_was_in_use(tmp_path: Path) -> None:
 def test_forked_by_what_does_not_tell_python_before(tmp_path: Path) -> None:
     """What is open then is inherited, whether it is in use or not."""
     path = tmp_path / "aiogen.db"
-    with (guarded := connection_to(path)):
+    guarded = connection_to(path)
+    with guarded:
         pass
     forks._after_fork_in_child()
     with pytest.raises(StoreError, match="forked"):
