@@ -50,7 +50,8 @@ class Guarded:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        _all.add(self)
+        with _forking:
+            _all.add(self)
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()

@@ -96,11 +96,13 @@ def _serve(
         batch = _batch(item, waiting)
         _tell(_carried_out(connection, batch))
         del item, batch  # they lead to the loop
-    if item is None and last is not None:
-        _carry_out_last(connection, last)
-    connection.close()
-    if item is not None:
-        _resolve_in(item.get_loop(), partial(_set_result, item))
+    try:
+        if item is None and last is not None:
+            _carry_out_last(connection, last)
+        connection.close()
+    finally:
+        if item is not None:
+            _resolve_in(item.get_loop(), partial(_set_result, item))
 
 
 def _next(waiting: Waiting, loop: weakref.ref[asyncio.AbstractEventLoop]) -> Item | asyncio.Future[None] | None:
