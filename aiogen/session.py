@@ -358,6 +358,9 @@ class Session:
         up to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
         was there are told to the next session that registers a handler under the same name.
 
+        It is called in the order in which the ends were written, for up to 20 of them at the same time, so that one
+        call which hangs holds up no other; each within `handler_timeout`.  It may close the session.
+
         Args:
             name: of the handler, the same in each program.
             handler: an async function; or a plain one, while which nothing else is done in this loop.
