@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ _DRAIN_SECONDS = 30.0
 """Between two questions about a job that nobody waits for: its place at the vendor is still taken."""
 _UNSEEN = 3.0
 """A generation behind others began at most so long before the end of the one before was seen."""
+_ENDED_AT_ONCE = 200
+"""Jobs that end together in one turn of the loop."""
 _DRAIN_FOR = 3600.0
 """Luma forgets an active job after an hour."""
 
@@ -220,23 +222,22 @@ class Coordinator:
         Meanwhile everything else goes on, so a handler may still download what it is told of.
         """
         self.closed = True
-        self._send_no_more()
+        await self._send_no_more()
         await self.deliveries.told()
 
     async def close(self) -> None:
         """Send nothing new, let creates in flight be answered, then tell every waiter."""
         self.closed = self._has_stopped = True
-        self._send_no_more()
+        self.ledger.takes_up = False
         for poll in self._polls:
             poll.cancel()
         costly = dict.fromkeys(job for job in self.jobs() if self._may_cost(job))
         try:
+            await self._send_no_more()
             while running := self._polls | self._writings:
                 await asyncio.wait(running)
             # Nothing more will be heard of what runs: only creates are waited for.
-            for job in self.jobs():
-                if job.provider_id is not None or job in self.elsewhere:
-                    self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+            await self._close_all(job for job in self.jobs() if job.provider_id is not None or job in self.elsewhere)
             while running := self._creates | self._writings:
                 await asyncio.wait(running)
         finally:
@@ -264,10 +265,14 @@ class Coordinator:
         """It runs at the provider, or may do so, and nobody else follows it."""
         return job not in self.elsewhere and (job.provider_id is not None or job.state is State.SUBMITTING)
 
-    def _send_no_more(self) -> None:
-        for desk in self._desks.values():
-            for job in desk.drain():
-                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+    async def _send_no_more(self) -> None:
+        await self._close_all(job for desk in self.desks() for job in desk.drain())
+
+    async def _close_all(self, jobs: Iterable[Job]) -> None:
+        for i, job in enumerate(jobs, 1):
+            self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+            if i % _ENDED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     # --- what carries out requests reports back
 
@@ -411,8 +416,12 @@ class Coordinator:
         if self._has_stopped:
             return
         now = self.clock.now()
-        while (due := self._deadlines.pop(now)) is not None:
+        for _ in range(_ENDED_AT_ONCE):
+            if (due := self._deadlines.pop(now)) is None:
+                break
             self._expire(due)
+        else:
+            self.kick()  # the others in the next turn of the loop
         wake = self._deadlines.wake_at()
         moments = [math.inf if wake is None else wake]
         if not self.ledger.is_fenced(now):  # else the lease's renewal looks again

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from aiogen import _outcomes as outcomes
 from aiogen._account import Track
+from aiogen._binding import Binding
 from aiogen._intake import attach, take_up
 from aiogen._job import Job
 from aiogen._wire import Submission, Ticket
@@ -29,9 +30,10 @@ _UNSENT = (State.PENDING, State.SUBMITTING)
 class Handles:
     """Makes them, and finds them again by our id while anybody holds them."""
 
-    def __init__(self, hub: Coordinator, connections: Connections, *, poll_cost: float) -> None:
-        """`poll_cost`: of jobs that have none of their own."""
+    def __init__(self, hub: Coordinator, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
+        """`binding`: the session's; `poll_cost`: of jobs that have none of their own."""
         self._hub = hub
+        self._binding = binding
         self._poll_cost = poll_cost
         self._by_account: dict[str, list[Provider]] = {}
         for provider in connections.values():
@@ -56,6 +58,7 @@ class Handles:
             submission=submission,
             timeout=timeout,
             poll_cost=poll_cost or self._poll_cost,
+            binding=self._binding,
             forecast=self._hub.forecast,
             withdraw=self._hub.withdraw_one,
             batch=batch,

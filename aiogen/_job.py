@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import datetime
 from typing import Any
 
+from aiogen._binding import Binding
 from aiogen._states import may_follow
 from aiogen._wire import Submission
 from aiogen._wording import duration, lines, short_id
@@ -26,11 +27,11 @@ class Job:
     __slots__ = (
         "__weakref__",
         "_accepted",
+        "_binding",
         "_callbacks",
         "_done",
         "_error",
         "_forecast",
-        "_loop",
         "_not_taken",
         "_provider",
         "_queues",
@@ -53,6 +54,7 @@ class Job:
         submission: Submission | None,
         timeout: float,
         poll_cost: float,
+        binding: Binding,
         forecast: Callable[[Job], Eta | None],
         withdraw: Callable[[Job], Awaitable[bool]],
         batch: str | None = None,
@@ -75,9 +77,9 @@ class Job:
         """How often the vendor has said that it does not take it just now."""
         self._forecast = forecast
         self._withdraw = withdraw
-        loop = self._loop = asyncio.get_running_loop()
         self._error: AiogenError | None = None
-        self._done: asyncio.Future[None] = loop.create_future()
+        self._binding = binding
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # The rest is made only when somebody asks: most jobs are only awaited.
         self._accepted: asyncio.Future[None] | None = None
         self._queues: list[asyncio.Queue[Event | None]] | None = None
@@ -123,8 +125,10 @@ class Job:
             SessionClosed: the session was left first.
             AuthenticationError, InsufficientFunds: the account cannot create or read.
             NotFound: the provider does not know it (any more).
+            InputError: it still runs, in another event loop or process than this one.
         """
         if not self._done.done():
+            self._binding.check()
             await asyncio.shield(self._done)
         self._raise()
         return self.generation
@@ -141,6 +145,9 @@ class Job:
 
         False if it is too late: it is on its way, runs, or is over.  No provider here can cancel what runs.
         """
+        if self._done.done():
+            return False
+        self._binding.check()
         return await self._withdraw(self)
 
     async def accepted(self) -> str:
@@ -152,13 +159,16 @@ class Job:
             if self._done.done():
                 self._raise()
                 break
+            self._binding.check()
             if self._accepted is None:
-                self._accepted = self._loop.create_future()
+                self._accepted = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._accepted)
         return self.provider_id or ""
 
     async def events(self) -> AsyncIterator[Event]:
         """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed."""
+        if not self._done.done():
+            self._binding.check()
         yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())
         if self._done.done():
             return
@@ -234,6 +244,7 @@ class Job:
         if self._done.done():
             callback(self)
         else:
+            self._binding.check()
             self._callbacks = [*(self._callbacks or ()), callback]
 
     def _forget(self, callback: Callable[[Job], None]) -> None:

@@ -6,6 +6,7 @@ paid for twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -59,16 +60,13 @@ class Reconciler:
         known = await self._hub.store.known(provider.account, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
-        return [
-            _told(
-                record,
-                f"{looked}.",
-                matching.candidates(record, provider, listed, taken, at),
-                whole=is_whole,
-                is_early=at < matching.sent_at(record) + matching.AFTER,
-            )
-            for record in group
-        ]
+        told = []
+        for record in group:
+            await asyncio.sleep(0)  # each is compared with the whole list
+            candidates = matching.candidates(record, provider, listed, taken, at)
+            is_early = at < matching.sent_at(record) + matching.AFTER
+            told.append(_told(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
+        return told
 
     async def _listed(self, provider: Provider, earliest: datetime, look_through: int) -> tuple[list[Snapshot], bool]:
         listed: list[Snapshot] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
+import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
@@ -17,7 +18,9 @@ from uuid import UUID, uuid4
 import attrs
 
 from aiogen import _outcomes as outcomes
+from aiogen._binding import Binding, Claim
 from aiogen._calls import Calls
+from aiogen._checkpoint import Checkpoint
 from aiogen._clock import Clock
 from aiogen._connections import Connections, TypedRequest
 from aiogen._coordinator import Coordinator, Limits
@@ -48,6 +51,7 @@ _POLL_COSTS = (0.001, 60.0)
 class _Parts:
     """What exists only inside a running loop."""
 
+    checkpoint: Checkpoint
     clock: Clock
     transport: Transport
     coordinator: Coordinator
@@ -60,6 +64,8 @@ class Session:
     """Talks to every configured provider, and follows all of its jobs together.
 
     Use it with `async with`.  One session serves a whole program, however many jobs it runs.
+    It belongs to the process and the event loop in which it is first used; from anywhere else every call raises
+    `InputError`, which says what to do instead.
     `session.connections` holds its providers by their names.
     """
 
@@ -163,12 +169,16 @@ class Session:
         self._download_session = download_session
         self._store = _store(store)
         self._take_up_jobs = take_up
+        self._binding = Binding("session")
+        self._claim: Claim | None = None
         self._parts: _Parts | None = None
-        self._is_leaving = self._closed = False
+        self._leaving: asyncio.Future[None] | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
+        parts = self._open()
         try:
-            await self._open().coordinator.ledger.ready()
+            await parts.coordinator.ledger.ready()
         except BaseException:
             await self.close()
             raise
@@ -177,7 +187,21 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except InputError:
+            if error is None:  # else what is on its way already says more
+                raise
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        # A forked child has only a copy, and nothing to close.
+        if getattr(self, "_parts", None) is not None and self._binding.is_of_this_process:
+            _warn(
+                "A session was never closed. Its creates in flight end as unknown, and its jobs are not followed any "
+                "more; use: async with aiogen.Session(...) as session: ...",
+                ResourceWarning,
+                source=self,
+            )
 
     async def close(self) -> None:
         """Wait for handlers and for creates in flight, then stop following; `async with` does it by itself.
@@ -185,18 +209,31 @@ class Session:
         Handlers of `on_completion` are told of what has ended by now; until they are done nothing new is created, and
         calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, which says how to
         take it up again.
+
+        A handler may call it, too: it then returns when all the rest is done, and the handler's own end is the last
+        that the session waits for.
+
+        Raises:
+            InputError: the session belongs to another event loop or process than this one.
         """
-        if self._closed or self._is_leaving:
-            return
-        self._is_leaving = True
-        try:
-            if self._parts is not None:
-                await self._parts.coordinator.leave()
-        finally:
+        parts = self._parts
+        if self._closed or parts is None:
             self._closed = True
-            parts, self._parts = self._parts, None
-            if parts is not None:
-                await self._close(parts)
+            return
+        self._binding.check()
+        deliveries = parts.coordinator.deliveries
+        if handlers := deliveries.surrounding():
+            # A task of its own, for it outlasts the handler, which is waited for itself.
+            self._leaving = self._leaving or asyncio.get_running_loop().create_task(self._leave(parts))
+            await deliveries.closing(handlers)
+        elif self._leaving is not None:
+            await asyncio.wait([self._leaving])
+        else:
+            left = self._leaving = asyncio.get_running_loop().create_future()
+            try:
+                await self._leave(parts)
+            finally:
+                left.set_result(None)
 
     def __repr__(self) -> str:
         names = ", ".join(self.connections)
@@ -264,6 +301,7 @@ class Session:
             check_seconds(timeout, "timeout")
         if poll_cost is not None:
             check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
+        await self._step(parts)
         submission = await encode(provider, request, parts.transport.threads)
         generation = Generation(
             id=str(uuid4()),
@@ -319,7 +357,9 @@ class Session:
             check_seconds(timeout, "timeout")
         if poll_cost is not None:
             check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
-        return await self._open().handles.attached(provider, provider_id, timeout, poll_cost)
+        parts = self._open()
+        await self._step(parts)
+        return await parts.handles.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -341,6 +381,9 @@ class Session:
         the same each time, so that a handler can see that it has done this already.  One that raises is called again,
         up to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
         was there are told to the next session that registers a handler under the same name.
+
+        It is called in the order in which the ends were written, for up to 20 of them at the same time, so that one
+        call which hangs holds up no other; each within `handler_timeout`.  It may close the session.
 
         Args:
             name: of the handler, the same in each program.
@@ -477,7 +520,10 @@ class Session:
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
-        return await self._open().handles.find(own_id(job_id))
+        job_id = own_id(job_id)
+        parts = self._open()
+        await self._step(parts)
+        return await parts.handles.find(job_id)
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -523,6 +569,7 @@ class Session:
         """
         checked = [check_given_id(i) for i in ([ids] if isinstance(ids, str | UUID) else ids)]
         self.connections.find(connection)
+        self._open()
         jobs = [await self.attach(connection, i, timeout=timeout, poll_cost=poll_cost) for i in checked]
         async for job in self.as_completed(jobs):
             if job.error is not None and not return_exceptions:
@@ -531,13 +578,16 @@ class Session:
 
     async def as_completed(self, jobs: Iterable[Job]) -> AsyncIterator[Job]:
         """The jobs in the order in which they end, each ready to be awaited at once."""
+        self._binding.check()
         ended: asyncio.Queue[Job] = asyncio.Queue()
         put = ended.put_nowait
         waiting = list(dict.fromkeys(jobs))
+        checkpoint = Checkpoint()
         for job in waiting:
             job._when_done(put)
         try:
             for _ in waiting:
+                await checkpoint()  # those that have ended are not waited for
                 yield await ended.get()
         finally:
             for job in waiting:
@@ -640,6 +690,27 @@ class Session:
 
     # --- inside
 
+    async def _step(self, parts: _Parts) -> None:
+        """Others have their turns before it; the session may be closed then."""
+        await parts.checkpoint()
+        self._open()
+
+    async def _leave(self, parts: _Parts) -> None:
+        try:
+            await parts.coordinator.leave()
+        finally:
+            self._closed = True
+            self._parts = None
+            try:
+                await self._close(parts)
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._binding.release()
+        if self._claim is not None:
+            self._claim.release()
+
     async def _close(self, parts: _Parts) -> None:
         calls = parts.calls.close()
         try:
@@ -658,9 +729,18 @@ class Session:
         if self._closed:
             raise InputError("This session is closed. Open another one: async with aiogen.Session() as session: …")
         if self._parts is None:
-            from aiogen._download import Downloader
-            from aiogen._transport import Transport
+            self._parts = self._begin()
+        else:
+            self._binding.check()
+        return self._parts
 
+    def _begin(self) -> _Parts:
+        from aiogen._download import Downloader
+        from aiogen._transport import Transport
+
+        self._binding.bind()
+        try:
+            self._claim = Claim(self._store, self._binding)
             clock = Clock()
             transport = Transport(
                 clock,
@@ -679,12 +759,16 @@ class Session:
             )
             hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
-            handles = Handles(hub, self.connections, poll_cost=self._poll_cost)
-            self._parts = _Parts(clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
+            handles = Handles(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
+            parts = _Parts(Checkpoint(), clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
             hub.ledger.adopted = handles.take_up
             if not self._take_up_jobs:
                 hub.ledger.only = hub.ledger.watched
-        return self._parts
+            self._binding.holding = parts
+            return parts
+        except BaseException:
+            self._let_go()
+            raise
 
 
 def _store(store: object) -> Store:

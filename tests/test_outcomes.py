@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from aiogen import _outcomes as outcomes
+from aiogen._binding import Binding
 from aiogen._job import Job
 from aiogen._wire import Failure, Snapshot, Submission, Typical
 from aiogen.errors import (
@@ -79,6 +80,7 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
         submission=submission,
         timeout=120.0,
         poll_cost=0.15,
+        binding=Binding("session"),
         forecast=lambda _: Eta(9.0, 5.0, 14.0),
         withdraw=too_late,
     )

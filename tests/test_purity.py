@@ -31,6 +31,7 @@ LAYERS = (
         "aiogen._secret", "aiogen._shapes", "aiogen._whole", "aiogen._wording",
     ),
     ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
+    ("aiogen._binding",),
     ("aiogen._curves", "aiogen._plan", "aiogen._redact"),
     ("aiogen._durations", "aiogen._phases"),
     (

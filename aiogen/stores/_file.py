@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiogen.errors import StoreError
 from aiogen.models import Action
+from aiogen.stores import _forks as forks
 from aiogen.stores._schema import STEPS, VERSION
 
 _BUSY = 0.01
@@ -23,12 +24,16 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
     """Open the file, made if it is not there; `patience` is in seconds.
 
     Raises:
-        StoreError: it is of a newer version, or no ledger; then nothing in it is changed.
+        StoreError: it is of a newer version, or no ledger, or cannot be used in this forked process; then nothing in it
+            is changed.
         sqlite3.Error, OSError: it cannot be opened; see `trouble`.
     """
+    forks.refuse_inherited(path)
     # 0600 from the first moment; SQLite gives its side files the mode of the main one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False, factory=forks.Connection
+    )
     try:
         _version(connection, path)  # before anything is changed
         _use_wal(connection, patience)

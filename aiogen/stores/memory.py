@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
 from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
@@ -19,10 +20,12 @@ from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
 _ME = "memory"
 
 
+@bound
 class MemoryStore:
     """Keeps every unfinished job, each one whose end is still to be told, and the last `keep_finished` others."""
 
     def __init__(self, keep_finished: int = 1_000) -> None:
+        self._binding = Binding("store")
         self._records: dict[str, Record] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from aiogen._binding import Binding, bound
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
 from aiogen.providers.base import check_seconds
@@ -41,6 +42,7 @@ _MANY = 500
 """Ids in one statement; SQLite of old took 999."""
 
 
+@bound
 class SqliteStore:
     """The ledger in an SQLite file.
 
@@ -73,6 +75,7 @@ class SqliteStore:
         self._keep_requests = keep_requests
         self._lease = lease
         self._patience = patience
+        self._binding = Binding("store")
         self._writer: Writer | None = None
         self._me = ""
         self._names: list[str] = []
@@ -100,10 +103,10 @@ class SqliteStore:
     async def open(self) -> None:
         """See `Store.open`."""
         if self._writer is None:
-            writer = Writer(partial(connect, self.path, self._patience))
+            writer = Writer(partial(connect, self.path, self._patience), last=partial(_give_up, self._names))
             try:
                 await writer.open()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, RuntimeError) as error:  # the last: no more threads are allowed
                 raise trouble(error, self.path, "opened") from error
             self._writer = writer
 
@@ -178,7 +181,7 @@ class SqliteStore:
             return
         try:
             await writer.do(lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self._me,)).rowcount)
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             pass  # the lease runs out by itself
         finally:
             await writer.close()
@@ -483,7 +486,7 @@ class SqliteStore:
             raise StoreError(f"The ledger {str(self.path)!r} is not open.")
         try:
             return await self._writer.do(work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:  # OSError: it was opened again, after a fork
             raise trouble(error, self.path, "written") from error
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
@@ -496,8 +499,13 @@ class SqliteStore:
 
 
 def _version(c: Connection) -> int:
-    """Changes whenever somebody else has written."""
-    return int(c.execute("PRAGMA data_version").fetchone()[0])
+    """Changes whenever somebody else has written, and with each connection."""
+    return int(c.execute("PRAGMA data_version").fetchone()[0]) + (getattr(c, "number", 0) << 32)
+
+
+def _give_up(names: list[str], c: Connection) -> None:
+    """Nobody uses this store any more, and nobody has closed it: what is ours is for others to take up."""
+    c.executemany("DELETE FROM aiogen_worker WHERE id = ?", [(name,) for name in names])
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:

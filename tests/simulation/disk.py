@@ -28,8 +28,8 @@ class Disk:
         self.workers: dict[Any, str] = {}
         self._reader: sqlite3.Connection | None = None
 
-    def writer(self, connect: Callable[[], sqlite3.Connection]) -> _Writer:
-        """For one store of one program."""
+    def writer(self, connect: Callable[[], sqlite3.Connection], *, last: object = None) -> _Writer:
+        """For one store of one program; no program here forgets to close it, so `last` is not needed."""
         return _Writer(self, connect)
 
     def row(self, question: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ async def test_who_waits_for_another_processes_job_waits_until_it_was_sent() -> 
         async with aiogen.Session([luma(url, max_active=1)], store=store) as one:
             await one.submit("luma/uni-1", "a boat")
             mine = await one.submit("luma/uni-1", "another", timeout=5.0)
-            async with aiogen.Session([luma(url)], store=store, take_up=False, queue_timeout=30.0) as other:
+            elsewhere = copy.copy(store)  # the same ledger, as another process has it
+            async with aiogen.Session([luma(url)], store=elsewhere, take_up=False, queue_timeout=30.0) as other:
                 job = await other.job(mine.id)
                 assert job is not None
                 await asyncio.sleep(20.0)
