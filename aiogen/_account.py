@@ -29,6 +29,30 @@ _NAMES = 10_000
 """Ids that are remembered per account, to see one that is given twice."""
 
 
+class SeenIds:
+    """The latest ids that an account's creates were answered with."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._said: set[str] = set()
+
+    def first(self, provider_id: str, job_id: str) -> str | None:
+        """This job's create was answered with this id; the job that was given it before, if there is one."""
+        first = self._first.setdefault(provider_id, job_id)
+        if len(self._first) > _NAMES:
+            oldest = next(iter(self._first))
+            del self._first[oldest]
+            self._said.discard(oldest)
+        return first if first != job_id else None
+
+    def says_so(self, provider_id: str) -> bool:
+        """True the first time: one id is reported once, however often it is given."""
+        if provider_id in self._said:
+            return False
+        self._said.add(provider_id)
+        return True
+
+
 @attrs.define(eq=False)
 class Track:
     """One generation at the vendor, and everyone here who waits for it."""
@@ -100,8 +124,7 @@ class AccountDesk:
         self.creates_in_flight = 0
         self.works = False
         """The key has been accepted at least once."""
-        self._named: dict[str, str] = {}
-        """The latest ids that creates were answered with, and for which job of ours."""
+        self.named = SeenIds()
         self._unreachable_since: float | None = None
         self._unreachable_at = -math.inf
         self._gave_up_at = -math.inf
@@ -149,13 +172,6 @@ class AccountDesk:
     def room(self) -> Room:
         """What is left for other processes, our own creates in flight included."""
         return Room(creates=self.window.creates_left, active=self.window.free_places)
-
-    def named(self, provider_id: str, job_id: str) -> str | None:
-        """A create was answered with this id; the job whose create was answered with it before, if there is one."""
-        first = self._named.setdefault(provider_id, job_id)
-        if len(self._named) > _NAMES:
-            del self._named[next(iter(self._named))]
-        return first if first != job_id else None
 
     def reached(self) -> None:
         """The provider has answered a create."""

@@ -17,11 +17,12 @@ from aiogen import _log as log
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
+from aiogen._one_id import may_share
 from aiogen._retry import Verdict, judge_create, resend_pause
 from aiogen._wire import Accepted, Quota, Submission, Ticket
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.models import State
-from aiogen.stores.base import Record, TakenOver
+from aiogen.stores.base import TakenOver
 
 if TYPE_CHECKING:
     from aiogen._coordinator import Coordinator
@@ -115,8 +116,8 @@ async def _accept(
     alone: bool,
 ) -> None:
     snapshot = accepted.snapshot
-    first = desk.named(snapshot.provider_id, job.id)
-    if first is not None and not await _shares(hub, job, submission, snapshot.provider_id, first):
+    first = desk.named.first(snapshot.provider_id, job.id)
+    if first is not None and not await may_share(hub, desk, job, submission, snapshot.provider_id, first):
         mistaken = AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
         await _lose(hub, desk, job, mistaken, weight, submitted_at)
         return
@@ -155,44 +156,6 @@ async def _accept(
     if snapshot.state.is_terminal and is_ours:
         # Done at once.  The next reading says so in the form that every end has.
         desk.schedule.ask_now(snapshot.provider_id, now)
-
-
-async def _shares(hub: Coordinator, job: Job, submission: Submission, provider_id: str, first: str) -> bool:
-    """Two creates were answered with one id: True if the second job may be the same generation, as both asked for it.
-
-    Then both end with it, and both say so.  If they asked for different things, one of them runs under another id, or
-    not at all: nobody can know.
-    """
-    try:
-        record = await hub.store.get(first)
-    except StoreError:
-        record = None
-    is_same = record is not None and _fingerprint(record) == submission.fingerprint()
-    logger.error(
-        "%s answered the create of job %s with generation %s, which is that of job %s. Two creates may have been "
-        "charged, and %s.",
-        job.connection,
-        job.id,
-        provider_id,
-        first,
-        "both jobs get its outputs, for they asked for the same" if is_same else "what became of the second is unknown",
-    )
-    if is_same:
-        words = f"generation {provider_id} is also that of job {{}}: the provider answered two creates with one id"
-        _warn(hub, job, words.format(first))
-        for track in (desk.tracks.get(provider_id) for desk in hub.desks()):
-            for other in track.jobs if track is not None else ():
-                if other.id == first:
-                    _warn(hub, other, words.format(job.id))
-    return is_same
-
-
-def _fingerprint(record: Record) -> str | None:
-    return record.fingerprint or (record.submission.fingerprint() if record.submission is not None else None)
-
-
-def _warn(hub: Coordinator, job: Job, words: str) -> None:
-    job._update(attrs.evolve(job.generation, warnings=(*job.generation.warnings, words)), hub.clock.datetime())
 
 
 def _learn(desk: AccountDesk, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:

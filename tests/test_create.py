@@ -419,11 +419,24 @@ async def test_jobs_that_asked_for_different_things_are_not_one_generation(caplo
                 await other
         assert (await first).warnings == ()
         assert {r.state for r in await session.records() if r.id != first.id} == {State.UNKNOWN}
-        with pytest.raises(aiogen.SubmissionUnknown):  # also after its end
-            await session.generate("luma/uni-1", "another boat")
-    assert vendor.creates == 4
-    assert len(loud(caplog)) == 3
-    assert all(ID in line and "may have been charged" in line for line in loud(caplog))
+    assert vendor.creates == 3
+    (line,) = loud(caplog)
+    assert ID in line
+    assert "may have been charged, and what became of the second is unknown" in line
+
+
+async def test_an_id_that_comes_again_is_confirmed_marked_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The first is over, so nothing of it can be mixed up any more: no paid job becomes an error for its id."""
+    vendor = Vendor()
+    vendor.has_many = False
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        generations = [await session.generate("luma/uni-1", f"boat {i}") for i in range(4)]
+        recorded = {r.id: r for r in await session.records()}
+    assert [len(generation.warnings) for generation in generations] == [0, 1, 1, 1]
+    assert all(f"also that of job {generations[0].id}" in g.warnings[0] for g in generations[1:])
+    assert {(r.state, r.provider_id) for r in recorded.values()} == {(State.COMPLETED, ID)}
+    (line,) = loud(caplog)
+    assert "both get its outputs" in line
 
 
 async def test_two_jobs_that_asked_for_the_same_may_be_one_generation(caplog: pytest.LogCaptureFixture) -> None:
@@ -441,7 +454,7 @@ async def test_two_jobs_that_asked_for_the_same_may_be_one_generation(caplog: py
     ]
     assert all(recorded[g.id or ""].warnings == g.warnings for g in (first, second))
     (line,) = loud(caplog)
-    assert "both jobs get its outputs" in line
+    assert "both get its outputs" in line
 
 
 async def test_a_ledger_in_trouble_does_not_make_two_jobs_one(monkeypatch: pytest.MonkeyPatch) -> None:
