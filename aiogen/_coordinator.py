@@ -171,7 +171,7 @@ class Coordinator:
         ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
         job._update(ended, at)
         self.end(job, error)
-        await self.ledger.note(partial(self.store.settle, [ended]))
+        await self.ledger.note(partial(self.store.settle, [ended]), job.id)
         self.deliveries.wake()
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
@@ -357,7 +357,7 @@ class Coordinator:
         lesson: Lesson[str] | None,
         now: float,
     ) -> None:
-        await self.ledger.note(partial(self.store.settle, ended))
+        await self.ledger.note(partial(self.store.settle, ended), *(job.id for job in track.jobs))
         self.deliveries.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):

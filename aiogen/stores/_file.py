@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import secrets
 import socket
@@ -225,7 +226,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path, real: Path, *, is_adopt
         for step in STEPS[version:]:
             for statement in step:
                 connection.execute(statement)
-        put(connection, "schema", str(VERSION))
+        connection.execute("INSERT OR REPLACE INTO aiogen_meta VALUES ('schema', ?)", (str(VERSION),))
         took = _take_place(connection, real, is_adopted=is_adopted)
         connection.execute("COMMIT")
     except BaseException:
@@ -239,7 +240,7 @@ def _take_place(connection: sqlite3.Connection, real: Path, *, is_adopted: bool)
 
     What waits in a copy is marked, so that nobody takes it up before the user has said so.
     """
-    told: dict[str, str] = dict(connection.execute("SELECT k, v FROM aiogen_meta").fetchall())
+    told: dict[str, str] = dict(connection.execute("SELECT k, v FROM aiogen_file").fetchall())
     here, known = place(real), identity.places_of(told.get("places"))
     name, count = told.get("ledger"), number(told.get("count"))
     by_file = beside.read(real)
@@ -268,14 +269,14 @@ def _take_place(connection: sqlite3.Connection, real: Path, *, is_adopted: bool)
 
 def adopt(connection: sqlite3.Connection) -> int:
     """What came with a copy may be sent; how many jobs that are."""
-    connection.execute("DELETE FROM aiogen_meta WHERE k = 'copied'")
+    connection.execute("DELETE FROM aiogen_file WHERE k = 'copied'")
     return connection.execute("UPDATE aiogen_job SET copied = 0 WHERE copied AND finished_at IS NULL").rowcount
 
 
 def count_on(connection: sqlite3.Connection) -> identity.Counter:
     """One more; at each opening, and with each heartbeat."""
     told: dict[str, str] = dict(
-        connection.execute("SELECT k, v FROM aiogen_meta WHERE k IN ('ledger', 'count')").fetchall()
+        connection.execute("SELECT k, v FROM aiogen_file WHERE k IN ('ledger', 'count')").fetchall()
     )
     counter = identity.Counter(told["ledger"], number(told.get("count")) + 1)
     put(connection, "count", str(counter.count))
@@ -285,7 +286,7 @@ def count_on(connection: sqlite3.Connection) -> identity.Counter:
 
 def put(connection: sqlite3.Connection, key: str, value: str) -> None:
     """Something about the file itself."""
-    connection.execute("INSERT OR REPLACE INTO aiogen_meta VALUES (?, ?)", (key, value))
+    connection.execute("INSERT OR REPLACE INTO aiogen_file VALUES (?, ?)", (key, value))
 
 
 def number(text: str | None) -> int:
@@ -301,9 +302,10 @@ def place(real: Path) -> identity.Place:
 def _machine() -> str:
     try:
         with open("/etc/machine-id", encoding="ascii", errors="replace") as file:
-            return file.read(64).strip()
+            told = file.read(64).strip()
     except OSError:
         return ""
+    return hashlib.sha256(f"aiogen {told}".encode()).hexdigest()[:16] if told else ""  # it is nobody else's to know
 
 
 def trouble(error: BaseException, path: Path, verb: str) -> StoreError:

@@ -21,9 +21,9 @@ Key = tuple[float, str]
 _COLUMNS = ", ".join(rows.COLUMNS)
 _AT_ONCE = 4
 """Threads; further reads wait for one to end."""
-_SLICE = 100
+_SLICE = 10
 """Rows between two pauses."""
-_PAUSE = 0.0005
+_PAUSE = 0.0001
 """Seconds in which the event loop and the writer come to their turns: both need the interpreter that reading holds."""
 
 

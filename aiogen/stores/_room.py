@@ -19,7 +19,7 @@ def give_back(c: sqlite3.Connection) -> bool:
     if _mode(c) != 2 or not is_worth_it(c):
         return False
     # Whoever sees the file become smaller has to know that it is no accident.
-    found = c.execute("SELECT v FROM aiogen_meta WHERE k = 'shrunk'").fetchone()
+    found = c.execute("SELECT v FROM aiogen_file WHERE k = 'shrunk'").fetchone()
     put(c, "shrunk", str(number(found[0] if found is not None else None) + 1))
     c.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
     return is_worth_it(c)

@@ -42,6 +42,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (  # moments that mean something though a clock was wrong; a copy is known to be one
+        "CREATE TABLE aiogen_file(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT",
         "ALTER TABLE aiogen_worker ADD COLUMN lease REAL",
         "ALTER TABLE aiogen_budget ADD COLUMN held_for REAL",
         "ALTER TABLE aiogen_delivery ADD COLUMN pause REAL",

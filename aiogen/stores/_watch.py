@@ -191,5 +191,5 @@ def _read(number: int, count: int) -> bytes:
 
 
 def _shrunk(connection: sqlite3.Connection) -> str | None:
-    found = connection.execute("SELECT v FROM aiogen_meta WHERE k = 'shrunk'").fetchone()
+    found = connection.execute("SELECT v FROM aiogen_file WHERE k = 'shrunk'").fetchone()
     return None if found is None else str(found[0])

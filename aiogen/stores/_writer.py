@@ -112,29 +112,31 @@ class Writer:
         self._tell([(self._opened, None, None)])
         try:
             while not self._is_closing:
-                if writes := self._arrived(connection, self._waiting.get()):
-                    self._write(connection, writes)
+                orders = self._arrived(self._waiting.get(), _TOGETHER)
+                first = next((i for i, order in enumerate(orders) if not order.is_look), len(orders))
+                self._answer(connection, orders[:first])
+                if first < len(orders):
+                    self._write(connection, orders[first:])
         finally:
             connection.close()
             self._let_go()
 
-    def _arrived(self, connection: sqlite3.Connection, first: _Order | None, room: int = _TOGETHER) -> list[_Order]:
-        """The transactions that wait, at most `room`; reads are answered at once."""
-        orders, order = list[_Order](), first
-        while True:
-            if order is None:
-                self._is_closing = True
-                break
+    def _arrived(self, order: _Order | None, room: int) -> list[_Order]:
+        """This one and what waits behind it, `room` at most."""
+        orders = list[_Order]()
+        while order is not None:
             orders.append(order)
             if len(orders) >= room:
-                break
+                return orders
             try:
                 order = self._waiting.get_nowait()
             except queue.Empty:
-                break
-        if looks := [order for order in orders if order.is_look]:
-            self._tell([self._looked(connection, look) for look in looks])
-        return [order for order in orders if not order.is_look]
+                return orders
+        self._is_closing = True
+        return orders
+
+    def _answer(self, connection: sqlite3.Connection, looks: list[_Order]) -> None:
+        self._tell([self._looked(connection, look) for look in looks])
 
     def _looked(self, connection: sqlite3.Connection, look: _Order) -> Result:
         while True:
@@ -147,17 +149,23 @@ class Writer:
                     return look.done, None, error
 
     def _write(self, connection: sqlite3.Connection, orders: list[_Order]) -> None:
+        """Transactions, and reads that came after one of them."""
         try:
             self._check(connection)
             orders = self._begin(connection, orders)
         except BaseException as error:
             self._tell([(order.done, None, error) for order in orders])
             return
-        if orders:
-            self._tell(_carry_out(connection, orders, self._check))
+        writes = [order for order in orders if not order.is_look]
+        if writes:
+            self._tell(_carry_out(connection, writes, self._check))
+        self._answer(connection, [order for order in orders if order.is_look])
 
     def _begin(self, connection: sqlite3.Connection, orders: list[_Order]) -> list[_Order]:
-        """Begin a transaction; who is in it: those who have waited for too long are not, and others have joined."""
+        """Begin a transaction, and who is in it: those who have waited for too long are not, and others have joined.
+
+        With nothing but reads left, none was begun.
+        """
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -165,8 +173,9 @@ class Writer:
                 if not is_busy(error):
                     raise
                 now = time.monotonic()
-                self._tell([(order.done, None, error) for order in orders if order.until <= now])
-                orders = [order for order in orders if order.until > now]
+                self._tell([(order.done, None, error) for order in orders if not order.is_look and order.until <= now])
+                self._answer(connection, [order for order in orders if order.is_look])
+                orders = [order for order in orders if not order.is_look and order.until > now]
             else:
                 return orders
             if not self._is_closing and len(orders) < _TOGETHER:
@@ -175,9 +184,9 @@ class Writer:
                 except queue.Empty:
                     pass
                 else:
-                    orders += self._arrived(connection, first, _TOGETHER - len(orders))
-            if not orders:
-                return []
+                    orders += self._arrived(first, _TOGETHER - len(orders))
+            if all(order.is_look for order in orders):
+                return orders
 
     def _tell(self, results: list[Result]) -> None:
         if not results:

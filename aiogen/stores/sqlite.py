@@ -221,7 +221,7 @@ class SqliteStore:
         return connection
 
     def _what_is_held(self, c: Connection) -> HeldCopy | None:
-        reason = c.execute("SELECT v FROM aiogen_meta WHERE k = 'copied'").fetchone()
+        reason = c.execute("SELECT v FROM aiogen_file WHERE k = 'copied'").fetchone()
         if reason is None:
             return None
         count = c.execute(
