@@ -357,7 +357,10 @@ class Coordinator:
         lesson: Lesson[str] | None,
         now: float,
     ) -> None:
-        await self.ledger.note(partial(self.store.settle, ended), *(job.id for job in track.jobs))
+        moments = [moment for job in track.jobs if (moment := self._deadlines.moment(job)) is not None]
+        within = max(0.0, min([self.ledger.patience, *(moment - now for moment in moments)]))  # a deadline is one
+        write = partial(self.store.settle, ended)
+        await self.ledger.note(write, *(job.id for job in track.jobs), within=within)
         self.deliveries.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):

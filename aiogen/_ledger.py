@@ -12,6 +12,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
+from typing import ClassVar
 
 import attrs
 
@@ -31,7 +32,7 @@ _WATCHED_EVERY = 0.1
 """Seconds between two looks whether another process has written something; a look takes some microseconds."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
-_PATIENCE = 1.0
+_PATIENCE = 0.7
 """Seconds that anybody waits for a fact to be written; after that it is owed, and goes to those who wait for it."""
 _REMINDED_EVERY = 60.0
 """Seconds between two warnings that say the same."""
@@ -89,6 +90,9 @@ class Ledger:
         self._warned: tuple[str, float] = ("", -math.inf)
         """What was said last about trouble with the heartbeat, and when."""
 
+    patience: ClassVar[float] = _PATIENCE
+    """Seconds that who waits for an end waits for the ledger, too."""
+
     @property
     def is_shared(self) -> bool:
         """True if it outlives this process."""
@@ -132,29 +136,31 @@ class Ledger:
         lease = self._store.lease
         return not self._is_open or lease is None or now <= self._beaten_at + _FENCE * lease
 
-    async def note(self, write: Write, *job_ids: str) -> None:
+    async def note(self, write: Write, *job_ids: str, within: float = _PATIENCE) -> None:
         """A fact about these jobs: written now, or as soon as the ledger takes it.
 
-        Never raises what a store raises, and never waits for longer than a second: the write goes on after that, and
-        counts as owed until it is done.  Facts about different jobs are written side by side; only behind what is owed
+        Never raises what a store raises, and waits for it for less than a second (`within`): the write goes on after
+        that, and counts as owed until it is done.  Facts about different jobs are written side by side; only behind what is owed
         they keep their order.  While the ledger is in trouble nobody waits for it at all.
         """
         fact = _Owed(write, job_ids)
         if self._owed:
             self._owed.append(fact)
             if not self._is_behind:
-                await self._catch_up_within(_PATIENCE)
+                await self._catch_up_within(within)
             return
         if not self.is_shared:
             await self._took(write)
             return
         fact.trying = trying = asyncio.get_running_loop().create_task(self._took(write))
         try:
-            await asyncio.wait([trying], timeout=_PATIENCE)
+            await asyncio.wait([trying], timeout=within)
         finally:
             if not trying.done():  # also when whoever noted it was cancelled
                 self._is_behind = True
-            if not (trying.done() and trying.result()):
+                self._owed.append(fact)
+            elif not trying.result():
+                fact.trying = None
                 self._owed.append(fact)
 
     async def catch_up(self) -> None:
@@ -168,9 +174,12 @@ class Ledger:
         """True if it is written; one try goes on if whoever asked for it is cancelled."""
         if fact.trying is None:
             fact.trying = asyncio.get_running_loop().create_task(self._took(fact.write))
-        took = await asyncio.shield(fact.trying)
-        fact.trying = None
-        return took
+        trying = fact.trying
+        try:
+            return await asyncio.shield(trying)
+        finally:
+            if trying.done():
+                fact.trying = None
 
     async def _catch_up_within(self, seconds: float) -> None:
         """It goes on after that, beside the heartbeat: much may be owed, and take longer than the lease."""

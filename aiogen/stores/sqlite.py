@@ -57,7 +57,7 @@ _NAMED = 20
 """Rows that cannot be read are named in the log, up to so many."""
 _BEFORE_THE_FENCE = 0.2
 """So much of the lease the heartbeat waits for others at most: trouble has to be known before the lease may run out."""
-_BUDGET_PATIENCE = 0.5
+_BUDGET_PATIENCE = 0.25
 """Seconds; what is asked for in vain here is sent all the same."""
 _TIDYING = 0.2
 """Seconds with each heartbeat that what is free is given back to the disk."""
