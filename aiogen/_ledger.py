@@ -140,8 +140,8 @@ class Ledger:
         """A fact about these jobs: written now, or as soon as the ledger takes it.
 
         Never raises what a store raises, and waits for it for less than a second (`within`): the write goes on after
-        that, and counts as owed until it is done.  Facts about different jobs are written side by side; only behind what is owed
-        they keep their order.  While the ledger is in trouble nobody waits for it at all.
+        that, and counts as owed until it is done.  Facts about different jobs are written side by side; only behind
+        what is owed they keep their order.  While the ledger is in trouble nobody waits for it at all.
         """
         fact = _Owed(write, job_ids)
         if self._owed:

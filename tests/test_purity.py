@@ -19,8 +19,8 @@ PURE = (
     "aiogen._durations", "aiogen._line", "aiogen._listing", "aiogen._media", "aiogen._outcomes", "aiogen._phases",
     "aiogen._plan", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._shapes", "aiogen._share",
     "aiogen._states", "aiogen._window", "aiogen._wire", "aiogen.errors", "aiogen.models", "aiogen.providers",
-    "aiogen.providers.base", "aiogen.providers.leonardo", "aiogen.providers.luma", "aiogen.stores._rows",
-    "aiogen.stores._schema",
+    "aiogen.providers.base", "aiogen.providers.leonardo", "aiogen.providers.luma", "aiogen.stores._identity",
+    "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.

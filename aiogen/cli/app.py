@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import aiogen
 from aiogen.cli import accounts, generations, ledger
+from aiogen.cli.db import db
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.options import Common, Connected, checked_folder, parse_params, shared_last
 from aiogen.cli.running import run as run_until_signalled
@@ -36,6 +37,8 @@ app: App = App(
     help=_HELP + "\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items()),
     help_format="plaintext",
 )
+
+app.command(db)
 
 _Flag = Parameter(negative="")  # no --no-… and no --empty-… beside it
 _Ids = Annotated[list[str], _Flag]

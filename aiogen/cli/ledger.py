@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,29 +62,42 @@ async def jobs(
     limit: int,
 ) -> Exit:
     """What the ledger says, without asking anybody."""
-    now = datetime.now(UTC)
-    records = await _found(
-        store,
-        Wanted(
-            states=states,
-            batch=batch,
-            created_after=None if newer is None else now - newer,
-            created_before=None if older is None else now - older,
-            limit=limit,
-        ),
+    now, unknown, rows = datetime.now(UTC), 0, list[tuple[str, ...]]()
+    wanted = Wanted(
+        states=states,
+        batch=batch,
+        created_after=None if newer is None else now - newer,
+        created_before=None if older is None else now - older,
+        limit=limit,
     )
-    if terminal.as_json:
-        for record in records:
-            terminal.record(_as_json(record))
-    elif not records:
+    is_any = False
+    async with _open(store):
+        async for records in store.scan(wanted):  # of any number there are a few hundred in memory
+            is_any = True
+            unknown += sum(record.state is State.UNKNOWN for record in records)
+            if terminal.as_json:
+                for record in records:
+                    terminal.record(_as_json(record))
+            else:
+                rows += [_row(record, now) for record in records]
+                if not terminal.out.is_terminal:
+                    _show(terminal, rows)
+                    rows.clear()
+    if rows:
+        _show(terminal, rows)
+    if not is_any and not terminal.as_json:
         terminal.say(f"No such job in {store.path}.")
-    else:
-        headings = ("state", "job", "at", "provider's id", "submitted", "prompt")
-        terminal.table(headings, [_row(record, now) for record in records], whole=("job", "provider's id"))
-    unknown = sum(record.state is State.UNKNOWN for record in records)
+    if store.unreadable:
+        count = len(store.unreadable)
+        terminal.complain(f"{count} {'job' if count == 1 else 'jobs'} in {store.path} cannot be read, and not shown.")
     if unknown:
         terminal.say(possibly_charged(unknown))
     return Exit.OK
+
+
+def _show(terminal: Terminal, rows: Sequence[Sequence[str]]) -> None:
+    headings = ("state", "job", "at", "provider's id", "submitted", "prompt")
+    terminal.table(headings, rows, whole=("job", "provider's id"))
 
 
 async def resume(terminal: Terminal, session: Session, *, out: Path | None) -> Exit:
@@ -141,8 +155,7 @@ async def decide(
 
 async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], older: timedelta | None) -> Exit:
     """Remove what is over, or unknown, from the ledger; at the providers nothing changes."""
-    await store.open()
-    try:
+    async with _open(store):
         wanted = list(ids)
         if older is not None:
             ended = Wanted(
@@ -150,10 +163,8 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
                 created_before=datetime.now(UTC) - older,
                 limit=1_000_000,
             )
-            wanted += [record.id for record in await store.find(ended)]
+            wanted += [record.id async for records in store.scan(ended) for record in records]
         count = await store.forget(wanted)
-    finally:
-        await store.close()
     terminal.say(f"{count} forgotten.")
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
@@ -211,10 +222,11 @@ def _unknown_as_json(job: UnknownJob) -> dict[str, object]:
     }
 
 
-async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:
+@asynccontextmanager
+async def _open(store: SqliteStore) -> AsyncIterator[None]:
     await store.open()
     try:
-        return await store.find(wanted)
+        yield
     finally:
         await store.close()
 

@@ -57,6 +57,8 @@ _NAMED = 20
 """Rows that cannot be read are named in the log, up to so many."""
 _BEFORE_THE_FENCE = 0.2
 """So much of the lease the heartbeat waits for others at most: trouble has to be known before the lease may run out."""
+_LITTLE_PATIENCE = 1.0
+"""Seconds; for what is no fact about a job."""
 _BUDGET_PATIENCE = 0.25
 """Seconds; what is asked for in vain here is sent all the same."""
 _TIDYING = 0.2
@@ -320,7 +322,10 @@ class SqliteStore:
         try:
             if readers is not None:
                 await readers.close()
-            await writer.do(lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self._me,)).rowcount)
+            await writer.do(
+                lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self._me,)).rowcount,
+                patience=_LITTLE_PATIENCE,
+            )
         except (sqlite3.Error, StoreError):
             pass  # the lease runs out by itself
         finally:
@@ -674,8 +679,12 @@ class SqliteStore:
 
     async def remember(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
-        text = json.dumps(value)
-        await self._execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", name, text, time.time())
+        told = (name, json.dumps(value), time.time())
+        # It is learned again, if need be: nobody waits long for that.
+        await self._write(
+            lambda c: c.execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", told).rowcount,
+            patience=_LITTLE_PATIENCE,
+        )
 
     async def recall(self, name: str) -> Mapping[str, Any] | None:
         """See `Store.recall`."""
