@@ -21,7 +21,8 @@ def give_back(c: sqlite3.Connection) -> bool:
     # Whoever sees the file become smaller has to know that it is no accident.
     found = c.execute("SELECT v FROM aiogen_file WHERE k = 'shrunk'").fetchone()
     put(c, "shrunk", str(number(found[0] if found is not None else None) + 1))
-    c.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+    for _ in range(_STEP):  # sqlite3 carries out one page of it at a time, however many are asked for
+        c.execute("PRAGMA incremental_vacuum(1)")
     return is_worth_it(c)
 
 
