@@ -46,6 +46,8 @@ class _Owed:
     job_ids: tuple[str, ...]
     trying: asyncio.Task[bool] | None = None
     """It is being written: the store may need as long as it is patient."""
+    is_said: bool = False
+    """That it could not be written: once is enough."""
 
 
 class Ledger:
@@ -150,9 +152,9 @@ class Ledger:
                 await self._catch_up_within(within)
             return
         if not self.is_shared:
-            await self._took(write)
+            await self._took(fact)
             return
-        fact.trying = trying = asyncio.get_running_loop().create_task(self._took(write))
+        fact.trying = trying = asyncio.get_running_loop().create_task(self._took(fact))
         try:
             await asyncio.wait([trying], timeout=within)
         finally:
@@ -173,7 +175,7 @@ class Ledger:
     async def _try(self, fact: _Owed) -> bool:
         """True if it is written; one try goes on if whoever asked for it is cancelled."""
         if fact.trying is None:
-            fact.trying = asyncio.get_running_loop().create_task(self._took(fact.write))
+            fact.trying = asyncio.get_running_loop().create_task(self._took(fact))
         trying = fact.trying
         try:
             return await asyncio.shield(trying)
@@ -192,12 +194,13 @@ class Ledger:
         if self._is_behind:
             await self._catch_up_within(_PATIENCE)
 
-    async def _took(self, write: Write) -> bool:
+    async def _took(self, fact: _Owed) -> bool:
         """False if it has to be tried again."""
         try:
-            await write()
+            await fact.write()
         except Exception as trouble:
-            if not self.is_shared or not getattr(trouble, "retryable", False):
+            if not fact.is_said and not (self.is_shared and getattr(trouble, "retryable", False)):
+                fact.is_said = True
                 logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
             self._is_behind = self.is_shared
             return not self.is_shared

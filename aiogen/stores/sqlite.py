@@ -227,7 +227,7 @@ class SqliteStore:
         if reason is None:
             return None
         count = c.execute(
-            "SELECT count(*) FROM aiogen_job WHERE copied AND finished_at IS NULL AND owner IS NULL AND state = ?",
+            "SELECT count(*) FROM aiogen_job WHERE copied AND finished_at IS NULL AND state = ?",
             (str(State.PENDING),),
         ).fetchone()[0]
         return HeldCopy(self.path, count, reason[0]) if count else None
@@ -524,6 +524,7 @@ class SqliteStore:
 
     async def _slice(self, wanted: Wanted, after: reading.Key | None = None) -> tuple[list[Record], reading.Key | None]:
         """Records behind a key, and the key of the last one; None if there are no more."""
+        await self._look(lambda c: None)  # whether it is still there
         readers = self._readers
         if readers is None:
             raise self._not_open()
