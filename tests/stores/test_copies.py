@@ -33,7 +33,8 @@ class Studio:
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST":
             self.prompts.append((await request.json())["prompt"])
-            return web.json_response(body() | {"id": f"v-{len(self.prompts)}"}, status=201)
+            told = done() if self.is_done else body()
+            return web.json_response(told | {"id": f"v-{len(self.prompts)}"}, status=201)
         told = done() if self.is_done else body("processing")
         return web.json_response(told | {"id": request.path.rpartition("/")[2]})
 
@@ -116,26 +117,37 @@ KINDS = {
 
 
 @pytest.mark.parametrize("happens", KINDS.values(), ids=KINDS)
-async def test_what_waited_in_a_copy_is_held(
+async def test_what_may_be_a_copy_is_known(
     url: str, studio: Studio, path: Path, happens: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Until somebody says that it is the only one; what runs is followed, and new jobs are sent.  Said once."""
+    """However it came about; said once each time that it is opened, with the way out."""
     await left_behind(url, studio, path)
     there = await asyncio.to_thread(happens, path)
-    for time in range(2):  # it stays so
+    for _ in range(2):
         caplog.clear()
+        store = SqliteStore(there)
+        await store.open()
+        await store.open()
+        assert store.held_copy is not None
+        assert store.held_copy.jobs == 3
+        assert {each.state for each in await store.adopt([luma(url).account])} <= {State.QUEUED}
+        await store.close()
+        (said,) = [each.getMessage() for each in caplog.records if "seems to be a copy" in each.getMessage()]
+        assert f"aiogen db adopt --store {there}" in said
+
+
+async def test_what_waited_in_a_copy_is_held(url: str, studio: Studio, path: Path) -> None:
+    """Until somebody says that it is the only one; what runs is followed, and new jobs are sent."""
+    await left_behind(url, studio, path)
+    there = copied(path)
+    for time in range(2):  # it stays so
         store = SqliteStore(there)
         async with session_on(url, store) as session:
             ended = await asyncio.gather(*await session.resume())
             assert [each.prompt for each in ended] == (["boat 0"] if time == 0 else [])
             assert (await session.generate("luma/uni-1", f"new {time}")).state is State.COMPLETED
             assert len(await session.records(states=[State.PENDING])) == 3
-            assert store.held_copy is not None
-            assert store.held_copy.jobs == 3
-        (said,) = [each.getMessage() for each in caplog.records if "seems to be a copy" in each.getMessage()]
-        assert f"aiogen db adopt --store {there}" in said
     assert studio.prompts == ["boat 0", "new 0", "new 1"]
-    store = SqliteStore(there)
     await store.open()
     assert await store.adopt_copy() == 3
     assert store.held_copy is None
