@@ -20,6 +20,7 @@ from aiogen.errors import StoreError
 from aiogen.models import Action
 from aiogen.stores import _beside as beside
 from aiogen.stores import _identity as identity
+from aiogen.stores._rows import lenient
 from aiogen.stores._schema import STEPS, VERSION
 from aiogen.stores._watch import Opened, Watch
 from aiogen.stores._writer import is_busy
@@ -120,7 +121,8 @@ def _opened(path: Path, patience: float) -> sqlite3.Connection:
             try:
                 _check(connection, path)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK or not _has_just_begun(path):
+                is_unfinished = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
+                if not is_unfinished or not _has_just_begun(path):
                     raise
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
@@ -154,7 +156,9 @@ def _read_only(path: Path) -> str:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError, unless it is a ledger that this version can use, or empty."""
+    connection.text_factory = lenient  # whatever may stand in somebody else's file
     version = _version(connection, path)
+    connection.text_factory = str
     if version and not _has_shape(connection, _shape(version)):
         raise StoreError(f"The ledger {str(path)!r} has other tables than version {version} has. {_DAMAGED}")
 

@@ -68,7 +68,7 @@ class Readers:
         try:
             connection = self._connect()
             try:
-                connection.text_factory = lenient
+                connection.text_factory = rows.lenient
                 value = work(connection)
             finally:
                 connection.close()
@@ -88,11 +88,6 @@ class Readers:
             return  # the loop is gone, and with it everybody who waited
 
 
-def lenient(raw: bytes) -> str:
-    """Text that may be damaged; `rows.record_of` tells, of one row at a time."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
 def fetched(c: Connection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows, also if the text of one cannot be decoded."""
     try:
@@ -100,7 +95,7 @@ def fetched(c: Connection, statement: str, values: Sequence[Any]) -> list[tuple[
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-        before, c.text_factory = c.text_factory, lenient
+        before, c.text_factory = c.text_factory, rows.lenient
         try:
             return c.execute(statement, values).fetchall()
         finally:
@@ -109,15 +104,23 @@ def fetched(c: Connection, statement: str, values: Sequence[Any]) -> list[tuple[
 
 def found(c: Connection, wanted: Wanted, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
     """The rows that are wanted, in slices, the newest first; those behind a key, if one is given."""
+    cursor = c.execute(*_query(wanted, after))
+    while some := cursor.fetchmany(_SLICE):
+        yield some
+
+
+def found_at_once(c: Connection, wanted: Wanted) -> list[tuple[Any, ...]]:
+    """The same, where there are few."""
+    return fetched(c, *_query(wanted))
+
+
+def _query(wanted: Wanted, after: Key | None = None) -> tuple[str, list[Any]]:
     where, values = _where(wanted)
     if after is not None:
         where += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
         values += [after[0], after[0], after[1].encode("utf-8", "surrogateescape")]
-    cursor = c.execute(
-        f"SELECT {_COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at DESC, id LIMIT ?", (*values, wanted.limit)
-    )
-    while some := cursor.fetchmany(_SLICE):
-        yield some
+    statement = f"SELECT {_COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at DESC, id LIMIT ?"
+    return statement, [*values, wanted.limit]
 
 
 def key_of(row: tuple[Any, ...]) -> Key:

@@ -105,6 +105,11 @@ def generation_of(text: str) -> Generation:
     return _json.structure(json.loads(text), Generation)
 
 
+def lenient(raw: bytes) -> str:
+    """Text that may be damaged, for SQLite to read; `record_of` tells, of one row at a time."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 class Unreadable(Exception):
     """A row that this version cannot read: it is damaged, or somebody else wrote there."""
 

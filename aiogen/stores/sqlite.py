@@ -501,7 +501,7 @@ class SqliteStore:
     async def find(self, wanted: Wanted) -> list[Record]:
         """See `Store.find`.  Rows that cannot be read are left out and logged; see `unreadable`."""
         if wanted.ids is not None and len(wanted.ids) <= _MANY:  # few, and found at once
-            return await self._look(lambda c: self._read_all(reading.found(c, wanted), lambda: None))
+            return await self._look(lambda c: self._read_all([reading.found_at_once(c, wanted)], lambda: None))
         return (await self._slice(wanted))[0]
 
     async def scan(self, wanted: Wanted) -> AsyncIterator[list[Record]]:
@@ -594,13 +594,14 @@ class SqliteStore:
             owner = self._owner(c)
             if owner is None:
                 return []  # a claim of the dead would hold nobody else off
-            found = c.execute(
+            found = reading.fetched(
+                c,
                 "SELECT d.job, d.handler, d.attempts, j.result "
                 "FROM aiogen_delivery d JOIN aiogen_job j ON j.id = d.job "
                 f"WHERE d.next_at <= ? AND d.owner IS NULL AND d.handler IN ({', '.join('?' for _ in handlers)}) "
                 "ORDER BY d.next_at LIMIT ?",
                 (now, *handlers, limit),
-            ).fetchall()
+            )
             claimed = [(owner, job, handler) for job, handler, _, _ in found]
             c.executemany(
                 "UPDATE aiogen_delivery SET attempts = attempts + 1, owner = ? WHERE job = ? AND handler = ?", claimed
