@@ -72,6 +72,8 @@ class Watch:
         self._wal = real.with_name(real.name + "-wal")
         self._opened = opened
         self._size = os.stat(path).st_size
+        self._written_at = 0
+        """When the main file was changed last, in nanoseconds: as often as not it is not looked into."""
         self._stamp = identity.header_of(opened.header())
         self._shrunk = _shrunk(connection)
         wal = os.stat(self._wal)
@@ -87,6 +89,12 @@ class Watch:
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._opened.key
+
+    def glance(self, connection: sqlite3.Connection) -> None:
+        """Before each transaction: the log, of which within one too little can be found out."""
+        start = _read(self._wal_number, _WAL_HEADER)
+        if start[:4] not in _WAL_MAGICS:
+            self.check(connection)
 
     def check(self, connection: sqlite3.Connection) -> None:
         """Raises StoreError, if what is written now would not be found by whoever opens the path next."""
@@ -114,11 +122,12 @@ class Watch:
             self._rescue(connection)
             return f"was replaced by another file while it was in use. {_BACK}"
         self._is_rescued = False
-        return (
-            self._size_is_wrong(connection, found.st_size)
-            or self._header_is_wrong(connection)
-            or self._wal_is_wrong(connection)
-        )
+        what = None
+        if found.st_mtime_ns != self._written_at or found.st_size != self._size:
+            what = self._size_is_wrong(connection, found.st_size) or self._header_is_wrong(connection)
+            if what is None:
+                self._written_at = found.st_mtime_ns
+        return what or self._wal_is_wrong(connection)
 
     def _rescue(self, connection: sqlite3.Connection) -> None:
         """What is in the journal belongs into the file that was moved, and must not get into one that replaces it."""
@@ -162,13 +171,12 @@ class Watch:
         return None
 
     def _wal_is_wrong(self, connection: sqlite3.Connection) -> str | None:
-        name = repr(str(self._wal))
         try:
             wal = os.stat(self._wal)
         except OSError:
-            return f"has lost its file {name} while it was in use. {_ANEW}"
+            return f"has lost its file {str(self._wal)!r} while it was in use. {_ANEW}"
         if (wal.st_dev, wal.st_ino) != self._wal_key:
-            return f"has another file {name} than the one in use. {_ANEW}"
+            return f"has another file {str(self._wal)!r} than the one in use. {_ANEW}"
         if wal.st_size == 0:
             # Who puts everything into the main file may empty it; somebody who does not, must not.
             if not self._is_wal_empty:
@@ -176,13 +184,14 @@ class Watch:
                     if not connection.in_transaction:
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 except sqlite3.Error:
-                    return f"has an emptied file {name}: what was in it is lost. {_ANEW}"
+                    return f"has an emptied file {str(self._wal)!r}: what was in it is lost. {_ANEW}"
                 self._is_wal_empty = not connection.in_transaction
             return None
         self._is_wal_empty = False
-        start = _read(self._wal_number, _WAL_HEADER)
-        if start and start[:4] not in _WAL_MAGICS:
-            return f"has a damaged file {name}. {_ANEW}"
+        if not connection.in_transaction:
+            start = _read(self._wal_number, _WAL_HEADER)
+            if start and start[:4] not in _WAL_MAGICS:
+                return f"has a damaged file {str(self._wal)!r}. {_ANEW}"
         return None
 
 

@@ -49,17 +49,19 @@ class Writer:
         connect: Callable[[], sqlite3.Connection],
         *,
         patience: float = 10.0,
+        glance: Callable[[sqlite3.Connection], None] = lambda connection: None,
         check: Callable[[sqlite3.Connection], None] = lambda connection: None,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin with `open`.
 
         `connect` is called in the thread, first.  `patience`: seconds to wait while another program holds the file.
-        `check` is called before each read, each transaction and each commit; what it raises undoes that.  `let_go` is
-        called last.
+        `glance` is called before each transaction, `check` before each read and each commit; what they raise undoes
+        that.  `let_go` is called last.
         """
         self._connect = connect
         self._patience = patience
+        self._glance = glance
         self._check = check
         self._let_go = let_go
         self._loop = asyncio.get_running_loop()
@@ -151,7 +153,7 @@ class Writer:
     def _write(self, connection: sqlite3.Connection, orders: list[_Order]) -> None:
         """Transactions, and reads that came after one of them."""
         try:
-            self._check(connection)
+            self._glance(connection)
             orders = self._begin(connection, orders)
         except BaseException as error:
             self._tell([(order.done, None, error) for order in orders])

@@ -170,7 +170,9 @@ class SqliteStore:
         """See `Store.open`."""
         if self._writer is None:
             self._unreadable.clear()
-            writer = Writer(self._connect, patience=self._patience, check=self._check, let_go=self._let_go)
+            writer = Writer(
+                self._connect, patience=self._patience, glance=self._glance, check=self._check, let_go=self._let_go
+            )
             try:
                 await writer.open()
             except Exception as error:
@@ -203,6 +205,10 @@ class SqliteStore:
         """In the store's thread."""
         self._file = connect(self.path, self._patience, is_adopted=self._is_adopted)
         return self._file.connection
+
+    def _glance(self, c: Connection) -> None:
+        assert self._file is not None
+        self._file.watch.glance(c)
 
     def _check(self, c: Connection) -> None:
         assert self._file is not None

@@ -269,7 +269,9 @@ async def test_what_is_held_can_be_given_up(url: str, studio: Studio, path: Path
 async def test_the_command(url: str, studio: Studio, path: Path, what: str) -> None:
     """`aiogen db adopt` says what it did; `aiogen jobs` what is held."""
     await left_behind(url, studio, path)
-    there = {"held": copied, "nothing": lambda path: path, "no file": lambda path: path.with_name("none.db")}[what](path)
+    there = {"held": copied, "nothing": lambda path: path, "no file": lambda path: path.with_name("none.db")}[what](
+        path
+    )
 
     async def run(*words: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "aiogen", *words, "--store", str(there)]

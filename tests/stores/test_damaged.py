@@ -1,4 +1,4 @@
-"""Damaged or foreign content: a StoreError that names it, the rest stays readable, and what is not ours is left alone."""
+"""Damaged or foreign content is a StoreError that names it; the rest stays readable, and nothing of others changes."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def _rows(path: Path, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
 
 
-@pytest.mark.parametrize("value", ["'{half'", "CAST(x'ff' AS TEXT)", f"'{'[' * 100_000}'"], ids=["half", "bytes", "deep"])
+@pytest.mark.parametrize(
+    "value", ["'{half'", "CAST(x'ff' AS TEXT)", f"'{'[' * 100_000}'"], ids=["half", "bytes", "deep"]
+)
 async def test_what_was_learned_may_be_damaged(path: Path, value: str) -> None:
     """A StoreError, which the session takes for nothing learned."""
     async with opened(path) as store:

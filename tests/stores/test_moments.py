@@ -18,7 +18,9 @@ from aiogen.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.looptime(False)
 
 HOUR, YEAR, LEASE, KEEP = 3600.0, 365 * 86_400.0, 15.0, 1000.0
-wrong_by = pytest.mark.parametrize("wrong", [HOUR, YEAR, -HOUR, 0.0], ids=["hour ahead", "year ahead", "behind", "right"])
+wrong_by = pytest.mark.parametrize(
+    "wrong", [HOUR, YEAR, -HOUR, 0.0], ids=["hour ahead", "year ahead", "behind", "right"]
+)
 
 
 class Clock:

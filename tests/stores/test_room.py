@@ -59,9 +59,7 @@ async def test_what_is_forgotten_leaves_the_disk(tmp_path: Path) -> None:
         assert await store.get("more") is not None
 
 
-async def test_what_is_old_leaves_the_disk_with_the_heartbeats(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_old_leaves_the_disk_with_the_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step by step, while others use the file, who do not take that for an accident."""
     monkeypatch.setattr("aiogen.stores._room._STEP", 50)
     monkeypatch.setattr("aiogen.stores.sqlite._TIDYING", 0.0)
