@@ -213,7 +213,9 @@ class Writer:
 def is_busy(error: BaseException) -> bool:
     """Another program holds the file: worth trying again."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _BUSY
+    return isinstance(error, sqlite3.Error) and (
+        "database is locked" in str(error) if code is None else code & 0xFF in _BUSY
+    )
 
 
 def _carry_out(
