@@ -41,6 +41,11 @@ class Agenda(Generic[K]):
             self._heap = [entry for entry in self._heap if self._is_current(entry)]
             heapify(self._heap)
 
+    def moment(self, key: K) -> float | None:
+        """When its time comes, or None if it is not here."""
+        found = self._current.get(key)
+        return None if found is None else found[0]
+
     def drop(self, key: K) -> None:
         """The key is no longer here."""
         self._current.pop(key, None)

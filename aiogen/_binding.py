@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
@@ -123,8 +125,12 @@ class Bound(Protocol):
 def bound(cls: C) -> C:
     """Let a store belong to one process and loop from `open` to `close`: all of its async methods are guarded."""
     for name, method in list(vars(cls).items()):
-        if not name.startswith("_") and asyncio.iscoroutinefunction(method):
+        if name.startswith("_"):
+            continue
+        if asyncio.iscoroutinefunction(method):
             setattr(cls, name, _GUARDS.get(name, _checked)(method))
+        elif inspect.isasyncgenfunction(method):
+            setattr(cls, name, _checked_at_each_step(method))
     return cls
 
 
@@ -136,6 +142,18 @@ def _checked(method: Method) -> Method:
     async def checked(self: Bound, *args: Any, **options: Any) -> Any:
         self._binding.check()
         return await method(self, *args, **options)
+
+    return checked
+
+
+def _checked_at_each_step(method: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., AsyncGenerator[Any, None]]:
+    @functools.wraps(method)
+    async def checked(self: Bound, *args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        self._binding.check()
+        async with aclosing(method(self, *args, **options)) as items:
+            async for item in items:
+                yield item
+                self._binding.check()
 
     return checked
 

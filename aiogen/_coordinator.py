@@ -176,7 +176,7 @@ class Coordinator:
         ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
         job._update(ended, at)
         self.end(job, error)
-        await self.ledger.note(partial(self.store.settle, [ended]))
+        await self.ledger.note(partial(self.store.settle, [ended]), job.id)
         self.deliveries.wake()
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
@@ -373,7 +373,10 @@ class Coordinator:
         lesson: Lesson[str] | None,
         now: float,
     ) -> None:
-        await self.ledger.note(partial(self.store.settle, ended))
+        moments = [moment for job in track.jobs if (moment := self._deadlines.moment(job)) is not None]
+        within = max(0.0, min([self.ledger.patience, *(moment - now for moment in moments)]))  # a deadline is one
+        write = partial(self.store.settle, ended)
+        await self.ledger.note(write, *(job.id for job in track.jobs), within=within)
         self.deliveries.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):

@@ -73,7 +73,7 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         if desk.window.holds_creates(hub.clock.now()):
             # Another one was refused meanwhile: not before the vendor says so, however long the intent took.
             desk.withheld(weight)
-            await hub.ledger.note(partial(hub.store.retreat, job.id))
+            await hub.ledger.note(partial(hub.store.retreat, job.id), job.id)
             _back_into_line(hub, desk, number, job)
             return
         _move(hub, job, State.SUBMITTING)
@@ -135,7 +135,7 @@ async def _accept(
         nonlocal is_ours
         is_ours = await hub.store.confirm(job.id, snapshot.provider_id, state, at) is not False
 
-    await hub.ledger.note(confirm)
+    await hub.ledger.note(confirm, job.id)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -179,14 +179,14 @@ async def _lose(
 ) -> None:
     desk.window.create_lost(hub.clock.now(), weight)
     hub.hold_place(desk, weight, job.timeout)
-    await hub.ledger.note(partial(hub.store.lose, job.id))
+    await hub.ledger.note(partial(hub.store.lose, job.id), job.id)
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job, error, submitted_at))
 
 
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
-    await hub.ledger.note(partial(hub.store.settle, [generation]))
+    await hub.ledger.note(partial(hub.store.settle, [generation]), job.id)
     hub.deliveries.wake()
     job._update(generation, hub.clock.datetime())
     hub.end(job, refusal)
@@ -229,7 +229,7 @@ async def _put_back(
             patience = hub.limits.unreachable_timeout
             logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, patience)
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
-    await hub.ledger.note(partial(hub.store.retreat, job.id))
+    await hub.ledger.note(partial(hub.store.retreat, job.id), job.id)
     _move(hub, job, State.PENDING)
     _back_into_line(hub, desk, number, job)
 

@@ -12,6 +12,9 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import ClassVar
+
+import attrs
 
 from aiogen._clock import TICK, Clock
 from aiogen.stores.base import Lane, Record, Store, Wanted
@@ -31,6 +34,22 @@ _WATCHED_EVERY = 0.1
 """Seconds between two looks whether another process has written something; a look takes some microseconds."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
+_PATIENCE = 0.7
+"""Seconds that anybody waits for a fact to be written; after that it is owed, and goes to those who wait for it."""
+_REMINDED_EVERY = 60.0
+"""Seconds between two warnings that say the same."""
+
+
+@attrs.define(eq=False)
+class _Owed:
+    """A fact that the ledger does not know yet."""
+
+    write: Write
+    job_ids: tuple[str, ...]
+    trying: asyncio.Task[bool] | None = None
+    """It is being written: the store may need as long as it is patient."""
+    is_said: bool = False
+    """That it could not be written: once is enough."""
 
 
 class Ledger:
@@ -58,7 +77,7 @@ class Ledger:
         """Requests may be sent again."""
         self.peers = 0
         """Other processes on this ledger, as of the last look."""
-        self._owed: deque[Write] = deque()
+        self._owed: deque[_Owed] = deque()
         self._is_behind = False
         """What is owed could not be written at the last try."""
         self._opening = asyncio.Lock()
@@ -75,6 +94,11 @@ class Ledger:
         self._woken = asyncio.Event()
         self._writing = asyncio.Lock()
         self._catching_up: asyncio.Task[None] | None = None
+        self._warned: tuple[str, float] = ("", -math.inf)
+        """What was said last about trouble with the heartbeat, and when."""
+
+    patience: ClassVar[float] = _PATIENCE
+    """Seconds that who waits for an end waits for the ledger, too."""
 
     @property
     def is_shared(self) -> bool:
@@ -136,30 +160,50 @@ class Ledger:
         lease = self._store.lease
         return not self._is_open or lease is None or now <= self._beaten_at + _FENCE * lease
 
-    async def note(self, write: Write) -> None:
-        """A fact: written now, or as soon as the ledger takes it.  Never raises what a store raises.
+    async def note(self, write: Write, *job_ids: str, within: float = _PATIENCE) -> None:
+        """A fact about these jobs: written now, or as soon as the ledger takes it.
 
-        Facts about different jobs are written side by side; only behind what is owed they keep their order.  While the
-        ledger is in trouble nobody waits for it: each try may take as long as the store is patient.
+        Never raises what a store raises, and waits for it for less than a second (`within`): the write goes on after
+        that, and counts as owed until it is done.  Facts about different jobs are written side by side; only behind
+        what is owed they keep their order.  While the ledger is in trouble nobody waits for it at all.
         """
+        fact = _Owed(write, job_ids)
         if self._owed:
-            self._owed.append(write)
+            self._owed.append(fact)
             if not self._is_behind:
-                await self.catch_up()
+                await self._catch_up_within(within)
             return
-        took = False
+        if not self.is_shared:
+            await self._took(fact)
+            return
+        fact.trying = trying = asyncio.get_running_loop().create_task(self._took(fact))
         try:
-            took = await self._took(write)
+            await asyncio.wait([trying], timeout=within)
         finally:
-            if not took:  # also when whoever noted it was cancelled
-                self._owed.append(write)
+            if not trying.done():  # also when whoever noted it was cancelled
+                self._is_behind = True
+                self._owed.append(fact)
+            elif not trying.result():
+                fact.trying = None
+                self._owed.append(fact)
 
     async def catch_up(self) -> None:
         """Write what is owed, in order."""
         async with self._writing:
-            while self._owed and await self._took(self._owed[0]):
+            while self._owed and await self._try(self._owed[0]):
                 self._owed.popleft()
             self._is_behind = bool(self._owed)
+
+    async def _try(self, fact: _Owed) -> bool:
+        """True if it is written; one try goes on if whoever asked for it is cancelled."""
+        if fact.trying is None:
+            fact.trying = asyncio.get_running_loop().create_task(self._took(fact))
+        trying = fact.trying
+        try:
+            return await asyncio.shield(trying)
+        finally:
+            if trying.done():
+                fact.trying = None
 
     async def _catch_up_within(self, seconds: float) -> None:
         """It goes on after that, beside the heartbeat: much may be owed, and take longer than the lease."""
@@ -168,16 +212,17 @@ class Ledger:
         await asyncio.wait([self._catching_up], timeout=seconds)
 
     async def catch_up_if_behind(self) -> None:
-        """Try once more what could not be written."""
+        """Try once more what could not be written, for a moment."""
         if self._is_behind:
-            await self.catch_up()
+            await self._catch_up_within(_PATIENCE)
 
-    async def _took(self, write: Write) -> bool:
+    async def _took(self, fact: _Owed) -> bool:
         """False if it has to be tried again."""
         try:
-            await write()
+            await fact.write()
         except Exception as trouble:
-            if not self.is_shared or not getattr(trouble, "retryable", False):
+            if not fact.is_said and not (self.is_shared and getattr(trouble, "retryable", False)):
+                fact.is_said = True
                 logger.error("The ledger could not be written, so this is only in memory: %r", trouble)
             self._is_behind = self.is_shared
             return not self.is_shared
@@ -195,11 +240,18 @@ class Ledger:
             await self.catch_up()
         if self._catching_up is not None:
             await asyncio.gather(self._catching_up, return_exceptions=True)
+        if trying := [fact.trying for fact in self._owed if fact.trying is not None]:
+            await asyncio.gather(*trying, return_exceptions=True)
+            await self.catch_up()
         if self._owed:
+            ids = list(dict.fromkeys(job_id for fact in self._owed for job_id in fact.job_ids))
             logger.error(
                 "%d facts could not be written to the ledger before the session was left. The next one finds these "
-                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it.",
+                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it. "
+                "Jobs: %s%s",
                 len(self._owed),
+                ", ".join(ids[:_AT_ONCE]),
+                f" and {len(ids) - _AT_ONCE} more" if len(ids) > _AT_ONCE else "",
             )
 
     async def _keep(self, lease: float) -> None:
@@ -219,8 +271,15 @@ class Ledger:
                     await self.look()
             except Exception as trouble:
                 self._failed_at = self._clock.now()
-                logger.warning("The ledger does not answer; it is tried again: %s", trouble)
+                self._warn(str(trouble))
                 await asyncio.sleep(max(0.0, looked_at + pause - self._clock.now()))
+
+    def _warn(self, text: str) -> None:
+        """Once a minute, as long as it stays the same."""
+        before, at = self._warned
+        if text != before or self._clock.now() >= at + _REMINDED_EVERY:
+            self._warned = (text, self._clock.now())
+            logger.warning("The ledger does not answer; it is tried again: %s", text)
 
     async def _look_after(self, lease: float, pause: float) -> None:
         if self._clock.now() >= self._beaten_at + lease / _BEATS:

@@ -774,6 +774,6 @@ class Session:
 def _store(store: object) -> Store:
     if store is None or store == ":memory:":
         return MemoryStore()
-    if isinstance(store, str | os.PathLike):
-        return SqliteStore(store)
+    if isinstance(store, str | bytes | os.PathLike) or not hasattr(store, "intend"):
+        return SqliteStore(store)  # type: ignore[arg-type]  # which says what is wrong with it
     return store  # type: ignore[return-value]

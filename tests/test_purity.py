@@ -21,7 +21,7 @@ PURE = (
     "aiogen._redact", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._secret", "aiogen._shapes",
     "aiogen._share", "aiogen._states", "aiogen._whole", "aiogen._window", "aiogen._wire", "aiogen._wording",
     "aiogen.errors", "aiogen.models", "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo",
-    "aiogen.providers.luma", "aiogen.stores._rows", "aiogen.stores._schema",
+    "aiogen.providers.luma", "aiogen.stores._identity", "aiogen.stores._rows", "aiogen.stores._schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.

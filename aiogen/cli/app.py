@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 import aiogen
 from aiogen.cli import accounts, generations, ledger, streams
 from aiogen.cli.arguments import options_first, with_stdin
+from aiogen.cli.db import db
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.options import Common, Connected, checked_folder, checked_waiting, connected, parse_params
 from aiogen.cli.program import command, program
@@ -43,6 +44,8 @@ app: App = App(
     help=_HELP + "\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items()),
     help_format="plaintext",
 )
+
+app.command(db)
 
 _Flag = Parameter(negative="")  # no --no-… and no --empty-… beside it
 _Ids = Annotated[list[str], _Flag]

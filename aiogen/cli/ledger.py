@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,28 +66,34 @@ async def jobs(
     limit: int,
 ) -> Exit:
     """What the ledger says, without asking anybody."""
-    now = datetime.now(UTC)
-    records = await _found(
-        store,
-        Wanted(
-            states=states,
-            batch=batch,
-            created_after=None if newer is None else now - newer,
-            created_before=None if older is None else now - older,
-            limit=limit,
-        ),
+    now, unknown, rows = datetime.now(UTC), 0, list[Row]()
+    wanted = Wanted(
+        states=states,
+        batch=batch,
+        created_after=None if newer is None else now - newer,
+        created_before=None if older is None else now - older,
+        limit=limit,
     )
-    if terminal.as_json:
-        for record in records:
-            terminal.record(of_record(record))
-    elif not records:
+    is_any = False
+    async with _open(store):
+        async for records in store.scan(wanted):  # of any number there are a few hundred in memory
+            is_any = True
+            unknown += sum(record.state is State.UNKNOWN for record in records)
+            if terminal.as_json:
+                for record in records:
+                    terminal.record(of_record(record))
+            elif terminal.out.is_terminal:
+                rows += [_row(record, now) for record in records]  # its columns are as wide as what is in them
+            else:
+                for record in records:
+                    terminal.columns(_line(record, now))
+    if rows:
+        terminal.listing(rows, short="job")
+    if not is_any and not terminal.as_json:
         terminal.say(f"No such job in {store.path}.")
-    elif terminal.out.is_terminal:
-        terminal.listing([_row(record, now) for record in records], short="job")
-    else:
-        for record in records:
-            terminal.columns(_line(record, now))
-    unknown = sum(record.state is State.UNKNOWN for record in records)
+    if store.unreadable:
+        count = len(store.unreadable)
+        terminal.complain(f"{count} {'job' if count == 1 else 'jobs'} in {store.path} cannot be read, and not shown.")
     if unknown:
         terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return Exit.OK
@@ -172,8 +179,7 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
         InputError: an id is only the beginning of one.
     """
     await whole_only(store, ids, "forget")
-    await store.open()
-    try:
+    async with _open(store):
         wanted = list(ids)
         if older is not None:
             ended = Wanted(
@@ -181,10 +187,8 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
                 created_before=datetime.now(UTC) - older,
                 limit=1_000_000,
             )
-            wanted += [record.id for record in await store.find(ended)]
+            wanted += [record.id async for records in store.scan(ended) for record in records]
         count = await store.forget(wanted)
-    finally:
-        await store.close()
     terminal.say(f"{count} forgotten.")
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
@@ -233,10 +237,11 @@ def _advice(terminal: Terminal, job: UnknownJob) -> str:
     return f"Look at the provider. To send it again, though it may be charged twice: {again}"
 
 
-async def _found(store: SqliteStore, wanted: Wanted) -> list[Record]:
+@asynccontextmanager
+async def _open(store: SqliteStore) -> AsyncIterator[None]:
     await store.open()
     try:
-        return await store.find(wanted)
+        yield
     finally:
         await store.close()
 

@@ -105,12 +105,36 @@ def generation_of(text: str) -> Generation:
     return _json.structure(json.loads(text), Generation)
 
 
+def lenient(raw: bytes) -> str:
+    """Text that may be damaged, for SQLite to read; `record_of` tells, of one row at a time."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class Unreadable(Exception):
+    """A row that this version cannot read: it is damaged, or somebody else wrote there."""
+
+    def __init__(self, job_id: object, cause: Exception) -> None:
+        self.job_id = str(job_id).encode("utf-8", "replace").decode()
+        self.cause = cause
+        super().__init__(f"job {self.job_id}: {cause!r}")
+
+
 def record_of(values: tuple[Any, ...]) -> Record:
     """The record that a row tells.
 
     Raises:
-        Exception: of any kind, if somebody else wrote there.
+        Unreadable: it tells none.
     """
+    try:
+        return _record_of(values)
+    except Exception as error:  # of any kind: whatever may stand in a file
+        raise Unreadable(values[0], error) from error
+
+
+def _record_of(values: tuple[Any, ...]) -> Record:
+    for value in values:
+        if isinstance(value, str):
+            value.encode()  # text that is none was let through so far
     told = dict(zip(COLUMNS, values, strict=True))
     request, result = told.pop("request"), told.pop("result")
     for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):

@@ -41,6 +41,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (  # moments that mean something though a clock was wrong; a copy is known to be one
+        "CREATE TABLE aiogen_file(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT",
+        "ALTER TABLE aiogen_worker ADD COLUMN lease REAL",
+        "ALTER TABLE aiogen_budget ADD COLUMN held_for REAL",
+        "ALTER TABLE aiogen_delivery ADD COLUMN pause REAL",
+        "ALTER TABLE aiogen_job ADD COLUMN copied INTEGER NOT NULL DEFAULT 0",
+        "PRAGMA application_id = 0x61696F67",
+    ),
 )
 """What each version adds to the one before; a step that was released never changes."""
 

@@ -59,9 +59,11 @@ def _lately(c: sqlite3.Connection, me: str, account: str, period: float, now: fl
     """
     since = now - period
     return c.execute(
-        "SELECT coalesce(accepted_at, submitted_at) AS at, weight FROM aiogen_job WHERE account = ? "
-        "AND submitter IS NOT ? AND submitted_at > ? AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
-        (account, me, since - _LONGEST_CREATE, since),
+        # An answer that came later than one can was stamped by a clock that had been set meanwhile.
+        "SELECT min(coalesce(accepted_at, submitted_at), submitted_at + ?) AS at, weight FROM aiogen_job "
+        "WHERE account = ? AND submitter IS NOT ? AND submitted_at > ? "
+        "AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
+        (_LONGEST_CREATE, account, me, since - _LONGEST_CREATE, since),
     ).fetchall()
 
 
@@ -85,6 +87,9 @@ def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second
     ).fetchone()
     spent_until, held_until = found or (0.0, 0.0)
     lot = count / per_second
+    # Each worker has taken one lot ahead, at most: what lies further ahead a wrong clock has written.
+    workers = c.execute("SELECT count(*) FROM aiogen_worker").fetchone()[0]
+    spent_until = min(spent_until, max(now, held_until) + lot * (workers + 1))
     spent_until = max(spent_until, now - lot, held_until - lot) + lot
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, spent_until) VALUES (?, ?, ?) "
@@ -94,11 +99,11 @@ def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second
     return float(max(0.0, spent_until - now))
 
 
-def hold(c: sqlite3.Connection, me: str, account: str, lane: Lane, until: float) -> None:
-    """Nobody sends such requests before this moment; the latest one counts."""
+def hold(c: sqlite3.Connection, me: str, account: str, lane: Lane, seconds: float, now: float) -> None:
+    """Nobody sends such requests for so long; what ends last counts."""
     c.execute(
-        "INSERT INTO aiogen_budget (account, lane, held_until, held_by) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_by = excluded.held_by "
-        "WHERE excluded.held_until > held_until",
-        (account, str(lane), until, me),
+        "INSERT INTO aiogen_budget (account, lane, held_until, held_for, held_by) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_for = excluded.held_for, "
+        "held_by = excluded.held_by WHERE excluded.held_until > held_until",
+        (account, str(lane), now + seconds, seconds, me),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiogen.stores._writer import _carry_out
+from aiogen.stores._writer import Opening, _carry_out, _Order
 
 from .network import PROGRAM
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Disk:
-    """One per simulation; `writer` takes the place of `aiogen.stores._writer.Writer`."""
+    """One per simulation; `writer` and `readers` take the places of the store's threads."""
 
     def __init__(self, path: Path, seconds: Callable[[], float]) -> None:
         """`seconds`: how long the next commit takes."""
@@ -28,9 +28,13 @@ class Disk:
         self.workers: dict[Any, str] = {}
         self._reader: sqlite3.Connection | None = None
 
-    def writer(self, connect: Callable[[], sqlite3.Connection], *, last: object = None) -> _Writer:
+    def writer(self, opening: Opening, *, patience: float, last: object = None) -> _Writer:
         """For one store of one program; no program here forgets to close it, so `last` is not needed."""
-        return _Writer(self, connect)
+        return _Writer(self, opening)
+
+    def readers(self, connect: Callable[[], sqlite3.Connection]) -> _Readers:
+        """For one store of one program."""
+        return _Readers(self, connect)
 
     def row(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """What anybody would read in the file now."""
@@ -55,25 +59,48 @@ def _in_a_thread() -> Iterator[None]:
         asyncio._set_running_loop(loop)
 
 
-class _Writer:
+class _Readers:
     def __init__(self, disk: Disk, connect: Callable[[], sqlite3.Connection]) -> None:
         self._disk = disk
         self._connect = connect
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        await asyncio.sleep(self._disk.seconds())
+        with _in_a_thread(), closing(self._connect()) as connection:
+            return work(connection)
+
+    def breathe(self) -> None:
+        """Nothing is held up."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _Writer:
+    def __init__(self, disk: Disk, opening: Opening) -> None:
+        self._disk = disk
+        self._opening = opening
         self._process = PROGRAM.get()
-        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._waiting: list[_Order] = []
         self._commit: asyncio.TimerHandle | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
         await asyncio.sleep(self._disk.seconds())
         with _in_a_thread():
-            self._connection = self._connect()
+            self._connection = self._opening.connect()
             self._connection.execute("PRAGMA synchronous = OFF")
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def do(self, work: Callable[[sqlite3.Connection], T], *, patience: float = 0.0) -> T:
+        return await self._ask(work, is_look=False)
+
+    async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._ask(work, is_look=True)
+
+    async def _ask(self, work: Callable[[sqlite3.Connection], T], *, is_look: bool) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append((work, done))
+        self._waiting.append(_Order(work, done, 0.0, is_look))
         if self._commit is None:
             self._commit = loop.call_later(self._disk.seconds(), self._carry_out)
         return await asyncio.shield(done)
@@ -84,18 +111,31 @@ class _Writer:
         if self._connection is not None:
             with _in_a_thread():
                 self._connection.close()
+                self._opening.let_go()
 
     def _carry_out(self) -> None:
         batch, self._waiting = self._waiting, []
         assert self._connection is not None
         trouble = "the program is dead" if self._process is not None and self._process.dead else self._disk.fails
         if trouble is not None:
-            results: Any = [(future, None, sqlite3.OperationalError(trouble)) for _, future in batch]
+            results: Any = [(order.done, None, sqlite3.OperationalError(trouble)) for order in batch]
         else:
             with _in_a_thread():
-                results = _carry_out(self._connection, batch)
+                results = self._carried_out(self._connection, batch)
         # It is on the disk now, and its program learns of that a little later: it may die in between.
         self._commit = asyncio.get_running_loop().call_later(self._disk.seconds(), self._tell, results)
+
+    def _carried_out(self, connection: sqlite3.Connection, batch: list[_Order]) -> list[Any]:
+        results = list[Any]()
+        if writes := [order for order in batch if not order.is_look]:
+            connection.execute("BEGIN IMMEDIATE")
+            results += _carry_out(connection, writes, self._opening.check)
+        for look in [order for order in batch if order.is_look]:
+            try:
+                results.append((look.done, look.work(connection), None))
+            except Exception as error:
+                results.append((look.done, None, error))
+        return results
 
     def _tell(self, results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
         for future, value, error in results:

@@ -466,6 +466,7 @@ def run(seed: int) -> World:
                 logger.setLevel(logging.WARNING)
             if world.disk is not None:
                 more.append(patch.object(sqlite, "Writer", world.disk.writer))
+                more.append(patch.object(sqlite.reading, "Readers", world.disk.readers))
                 more.append(patch.object(sqlite, "is_dead", world.gone.__contains__))
                 for each in more:
                     each.start()

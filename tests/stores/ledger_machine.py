@@ -62,6 +62,8 @@ class Seat:
     worker: Worker
     number: int
     """By which the model knows who sent a create: it stays the same, life after life."""
+    looked_at: float = 0.0
+    """The time of its last heartbeat."""
 
 
 @attrs.define(eq=False)
@@ -365,7 +367,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=any_worker, what=any_job)
     def user_forgets(self, which: int, what: int) -> None:
         job = self.job(what)
-        may = job.is_over or job.state is State.UNKNOWN
+        may = self.model.may_forget(job)
         assert self.run(self.seat(which).store.forget([job.id, "unheard of"])) == may
         if may:
             del self.model.jobs[job.id]
@@ -481,6 +483,7 @@ class Machine(RuleBasedStateMachine):
         self.opens()
         (seat,) = self.seats
         self.beats(seat, begins_anew=False)
+        self.user_says_it_is_the_only_one(0)
         lost = {job.id for job in self.model.jobs.values() if job.state is State.SUBMITTING and job.account == "a"}
         self.adopt(seat, ["a"], None)
         for job in self.model.jobs.values():
@@ -497,15 +500,52 @@ class Machine(RuleBasedStateMachine):
     def goes_for_good(self) -> None:
         self.closes(0)
 
+    def user_says_it_is_the_only_one(self, which: int) -> None:
+        """Of a file that was moved."""
+
 
 class FileMachine(Machine):
-    """In a file."""
+    """In a file, which may be moved, while the clock may be set back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path = Path(self.folder.name) / "aiogen.db"
 
     def new_store(self) -> Store:
-        return SqliteStore(Path(self.folder.name) / "aiogen.db", lease=LEASE, keep_finished=KEEP)
+        return SqliteStore(self.path, lease=LEASE, keep_finished=KEEP)
 
     def goes_for_good(self) -> None:
         self.dies(0, is_known=False)
+
+    @rule(seconds=st.sampled_from([10.0, 3600.0]))
+    def clock_is_set_back(self, seconds: float) -> None:
+        """It was wrong until now; who opens the file, or uses it, puts right what it left there."""
+        self.model.now -= seconds
+        for seat in self.seats:
+            self.beats(seat, begins_anew=True)
+
+    def beats(self, seat: Seat, *, begins_anew: bool) -> None:
+        if self.model.now < seat.looked_at:
+            self.model.correct()
+        seat.looked_at = self.model.now
+        super().beats(seat, begins_anew=begins_anew)
+
+    @rule(moves=mostly)
+    def file_is_moved(self, moves: bool) -> None:
+        """While nobody uses it; what waits in it is held, and everything else goes on."""
+        if moves and self.number() % 3:
+            return  # not too often
+        while self.seats:
+            self.goes_for_good()
+        self.path = self.path.rename(self.path.with_name(f"moved-{self.number()}.db"))
+        self.model.move()
+        self.opens()
+
+    @rule(which=any_worker)
+    def user_says_it_is_the_only_one(self, which: int) -> None:
+        store = self.seat(which).store
+        assert isinstance(store, SqliteStore)
+        assert self.run(store.adopt_copy()) == self.model.adopt_copy()
 
 
 class MemoryMachine(Machine):

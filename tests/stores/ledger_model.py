@@ -22,6 +22,7 @@ class Worker:
 
     name: str
     lease_until: float
+    lease: float = 0.0
     lives: bool = True
 
 
@@ -31,6 +32,8 @@ class Telling:
 
     next_at: float | None = None
     """None before the end."""
+    pause: float = 0.0
+    """Seconds from when that was said."""
     attempts: int = 0
     claimed_by: Worker | None = None
     done: bool = False
@@ -56,6 +59,8 @@ class Job:
     ended_at: datetime | None = None
     expires_at: float = 0.0
     tellings: dict[str, Telling] = attrs.field(factory=dict)
+    is_held: bool = False
+    """It waited in a file that was moved since: perhaps somebody else sends it."""
 
     @property
     def sent_as(self) -> str:
@@ -89,9 +94,33 @@ class Ledger:
     # --- workers
 
     def begin(self, name: str, lease: float) -> Worker:
-        worker = Worker(name, self.now + lease)
+        self.correct()
+        worker = Worker(name, self.now + lease, lease)
         self.workers.append(worker)
         return worker
+
+    def correct(self) -> None:
+        """The clock may have been set back: nothing lies further ahead than it can have meant."""
+        for worker in self.workers:
+            worker.lease_until = min(worker.lease_until, self.now + worker.lease)
+        for job in self.jobs.values():
+            if job.ended_at is not None and job.ended_at.timestamp() > self.now:
+                job.expires_at += self.now - job.ended_at.timestamp()
+                job.ended_at = datetime.fromtimestamp(self.now, UTC)
+            for telling in job.tellings.values():
+                if telling.next_at is not None:
+                    telling.next_at = min(telling.next_at, self.now + telling.pause)
+
+    def move(self) -> None:
+        """The file is found in another place."""
+        for job in self.jobs.values():
+            job.is_held = job.is_held or job.state is State.PENDING
+
+    def adopt_copy(self) -> int:
+        held = [job for job in self.jobs.values() if job.is_held and not job.is_over]
+        for job in held:
+            job.is_held = False
+        return len(held)
 
     def end(self, worker: Worker) -> None:
         """What was its is nobody's."""
@@ -125,6 +154,7 @@ class Ledger:
             for job in sorted(self.jobs.values(), key=lambda job: job.number)
             if job.owner is None and job.state in ADOPTED and job.account in accounts
             if only is None or job.id in only
+            if not (job.is_held and job.state is State.PENDING)
         ]
 
     def adopt(self, worker: Worker, free: list[Job]) -> None:
@@ -157,7 +187,7 @@ class Ledger:
             job.state, job.owner = State.UNKNOWN, None
 
     def reopen(self, job: Job, worker: Worker, provider_id: str | None) -> None:
-        job.owner, job.provider_id = worker, provider_id
+        job.owner, job.provider_id, job.is_held = worker, provider_id, False
         job.state = State.PENDING if provider_id is None else State.QUEUED
         if provider_id is None:
             job.submitted_at = None
@@ -174,6 +204,10 @@ class Ledger:
         job.owner, job.ended_at, job.expires_at = None, at, self.now + self.keep_finished
         for telling in job.tellings.values():
             telling.next_at = self.now
+
+    def may_forget(self, job: Job) -> bool:
+        is_held = job.is_held and job.state is State.PENDING and job.owner is None
+        return job.is_over or job.state is State.UNKNOWN or is_held
 
     # --- who is to be told
 
@@ -193,6 +227,7 @@ class Ledger:
         telling.claimed_by = None
         telling.done = again is None
         telling.next_at = None if again is None else self.now + again
+        telling.pause = again or 0.0
 
 
 def agrees(record: Record, job: Job) -> bool:

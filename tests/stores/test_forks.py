@@ -38,8 +38,9 @@ async def test_the_parent_goes_on(tmp_path: Path) -> None:
         await store.changed()
         assert not await store.changed()
         forks._before_fork()
-        assert list(tmp_path.iterdir()) == [store.path]  # nothing is open, or the journal would be there
+        there = {path.name for path in tmp_path.iterdir()}
         forks._after_fork_in_parent()
+        assert there == {"aiogen.db", "aiogen.db-epoch"}  # nothing is open, or the journal would be there
         assert await store.changed()
         assert not await store.changed()
         assert await store.find(Wanted()) == []
@@ -47,7 +48,7 @@ async def test_the_parent_goes_on(tmp_path: Path) -> None:
         store.path.unlink()
         store.path.mkdir()
         forks._after_fork_in_parent()
-        with pytest.raises(StoreError, match="have to be there and writable"):
+        with pytest.raises(StoreError, match="another file is in its place, since this process was forked"):
             await store.find(Wanted())
     finally:
         await store.close()

@@ -37,11 +37,11 @@ class Stumbling(SqliteStore):
     full = False
     tries = 0
 
-    async def _write(self, work: Any) -> Any:
+    async def _write(self, work: Any, **options: Any) -> Any:
         if self.full:
             self.tries += 1
             raise StoreError("The disk is full; make room.")
-        return await super()._write(work)
+        return await super()._write(work, **options)
 
 
 class Studio:

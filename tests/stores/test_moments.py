@@ -1,0 +1,238 @@
+"""A clock that was wrong in an earlier life: what it left in the ledger holds nobody for longer than it meant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiogen import Generation, State
+from aiogen.stores.base import Lane, Record, Room, Wanted
+from aiogen.stores.sqlite import SqliteStore
+
+pytestmark = pytest.mark.looptime(False)
+
+HOUR, YEAR, LEASE, KEEP = 3600.0, 365 * 86_400.0, 15.0, 1000.0
+wrong_by = pytest.mark.parametrize(
+    "wrong", [HOUR, YEAR, -HOUR, 0.0], ids=["hour ahead", "year ahead", "behind", "right"]
+)
+
+
+class Clock:
+    """The time of day, which the ledger reads, at rest."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def time(self) -> float:
+        return self.now
+
+    def datetime(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("aiogen.stores.sqlite.time", clock)
+    return clock
+
+
+class Ledger:
+    """A file, a clock, and one process after the other."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path, self.clock = path, clock
+
+    @asynccontextmanager
+    async def opened(self, *, is_killed: bool = False) -> AsyncIterator[SqliteStore]:
+        store = SqliteStore(self.path, lease=LEASE, keep_finished=KEEP)
+        await store.open()
+        try:
+            yield store
+        finally:
+            if is_killed:
+                writer, store._writer = store._writer, None
+                assert writer is not None
+                await writer.close()
+            else:
+                await store.close()
+
+    async def earlier(self, wrong: float, does: Callable[[SqliteStore], Awaitable[object]]) -> None:
+        """What a process did while the clock was wrong by so much; then it was killed, and the clock put right."""
+        self.clock.now += wrong
+        async with self.opened(is_killed=True) as store:
+            await does(store)
+        self.clock.now -= wrong
+
+    def record(self, job_id: str, **more: Any) -> Record:
+        told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
+        return Record(id=job_id, created_at=self.clock.datetime(), **(told | more))
+
+    def ended(self, job_id: str) -> Generation:
+        known = {"provider": "luma", "connection": "luma", "model": "uni-1", "state": State.COMPLETED}
+        return Generation(id=job_id, provider_id=f"v-{job_id}", finished_at=self.clock.datetime(), **known)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(tmp_path / "aiogen.db", clock)
+
+
+@wrong_by
+async def test_its_jobs_are_taken_over_after_a_lease(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """And it counts as one who is there for no longer than that."""
+    await ledger.earlier(wrong, lambda store: store.add(ledger.record("a")))
+    async with ledger.opened() as store:
+        clock.now += LEASE + 0.1
+        assert await store.peers() == 0
+        assert await store.beat() is False  # we stood still for as long
+        await store.open()
+        assert [each.id for each in await store.adopt(["a"])] == ["a"]
+
+
+@wrong_by
+@pytest.mark.parametrize("lane", Lane)
+async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wrong: float, lane: Lane) -> None:
+    """From when somebody looks again, at most."""
+    await ledger.earlier(wrong, lambda store: store.hold("a", lane, 20.0))
+
+    async def wait(store: SqliteStore) -> float:
+        if lane is Lane.REQUESTS:
+            return await store.acquire("a", 1, 10.0)
+        return await store.intend("job", Room())
+
+    async with ledger.opened() as store:
+        await store.add(ledger.record("job"))
+        seconds = await wait(store)
+        assert seconds <= 20.001
+        clock.now += 20.5
+        assert not seconds or await wait(store) == 0.0
+
+
+@wrong_by
+async def test_requests_that_were_taken_ahead(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """They cost a lot, not an hour."""
+
+    async def takes(store: SqliteStore) -> None:
+        for _ in range(2):
+            await store.acquire("a", 5, 10.0)
+
+    await ledger.earlier(wrong, takes)
+    async with ledger.opened() as store:
+        assert await store.acquire("a", 5, 10.0) <= 2.0
+
+
+@wrong_by
+async def test_creates_leave_the_window_after_a_minute(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """What seems to have been sent in the future was sent just now."""
+
+    async def sends(store: SqliteStore) -> None:
+        for job_id in "abc":
+            await store.add(ledger.record(job_id))
+            await store.intend(job_id)
+            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, clock.datetime())
+            await store.settle([ledger.ended(job_id)])
+
+    await ledger.earlier(wrong, sends)
+    async with ledger.opened() as store:
+        await store.add(ledger.record("job"))
+        seconds = await store.intend("job", Room(creates=0))
+        assert seconds <= 60.001
+        clock.now += 60.1
+        assert not seconds or await store.intend("job", Room(creates=0)) == 0.0
+
+
+@wrong_by
+async def test_a_lost_create_holds_its_place_until_its_deadline(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """Counted from now at the latest; and one that runs, as long as the vendor keeps one."""
+
+    async def sends(store: SqliteStore) -> None:
+        for job_id in ("lost", "runs"):
+            await store.add(ledger.record(job_id, timeout=600.0))
+            await store.intend(job_id)
+        await store.lose("lost")
+        await store.confirm("runs", "v", State.QUEUED, clock.datetime())
+
+    await ledger.earlier(wrong, sends)
+    async with ledger.opened() as store:
+        await store.add(ledger.record("job"))
+        clock.now += 600.5
+        assert await store.intend("job", Room(active=1)) == 0.0
+        await store.add(ledger.record("more"))
+        clock.now += 3000.0
+        assert await store.intend("more", Room(active=0)) == 0.0
+
+
+@wrong_by
+@pytest.mark.parametrize("again", [None, 5.0], ids=["first", "once more"])
+async def test_an_end_is_told_when_it_was_meant_to_be(
+    ledger: Ledger, clock: Clock, wrong: float, again: float | None
+) -> None:
+    """At once; or after the pause of a handler that failed."""
+
+    async def ends(store: SqliteStore) -> None:
+        await store.add(ledger.record("a", handlers=("gallery",)))
+        await store.settle([ledger.ended("a")])
+        if again is not None:
+            await store.due(["gallery"], 1)
+            await store.delivered("a", "gallery", again)
+
+    await ledger.earlier(wrong, ends)
+    async with ledger.opened() as store:
+        clock.now += again or 0.0
+        assert len(await store.due(["gallery"], 1)) == 1
+
+
+@pytest.mark.parametrize("wrong", [HOUR, YEAR], ids=["hour", "year"])
+async def test_what_is_over_is_kept_as_long_as_was_meant(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """All of it, also if there is much."""
+
+    async def ends(store: SqliteStore) -> None:
+        for i in range(3):
+            await store.add(ledger.record(f"{i}"))
+            await store.settle([ledger.ended(f"{i}")])
+
+    await ledger.earlier(wrong, ends)
+    async with ledger.opened() as store:
+        clock.now += 10.0
+        assert await store.beat()
+        assert len(await store.find(Wanted())) == 3
+        clock.now += KEEP
+        await store.beat()
+        assert await store.find(Wanted()) == []
+
+
+async def test_a_clock_that_is_put_right_while_it_is_used(ledger: Ledger, clock: Clock) -> None:
+    """With the next heartbeat."""
+    clock.now += HOUR
+    async with ledger.opened(is_killed=True) as dies, ledger.opened() as store:
+        await dies.hold("a", Lane.REQUESTS, 20.0)
+        await dies.add(ledger.record("theirs"))
+        assert await store.beat()
+        clock.now -= HOUR
+        assert await store.beat()
+        assert await store.acquire("a", 1, 10.0) == pytest.approx(20.0)
+        for _ in range(3):
+            clock.now += 0.4 * LEASE
+            assert await store.beat()
+        assert [each.id for each in await store.adopt(["a"])] == ["theirs"]
+
+
+async def test_many_ends_from_the_future(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than are looked at at once."""
+    monkeypatch.setattr("aiogen.stores._moments._ROWS", 2)
+
+    async def ends(store: SqliteStore) -> None:
+        for i in range(7):
+            await store.add(ledger.record(f"{i}"))
+            await store.settle([ledger.ended(f"{i}")])
+
+    await ledger.earlier(HOUR, ends)
+    async with ledger.opened() as store:
+        assert {each.finished_at for each in await store.find(Wanted())} == {clock.datetime()}
