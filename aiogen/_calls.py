@@ -99,7 +99,10 @@ class Calls:
                     ) from None
                 if page.problem is not None and not said:
                     said = True
-                    logger.warning("Rows of the list of %s are left out, the first: %s", provider.name, page.problem)
+                    path = page.problem.path
+                    logger.warning(
+                        "Rows of the list of %s cannot be read and are left out, as at %s.", provider.name, path
+                    )
                 if any(found):
                     yield tuple(row for row in found if row is not None)
         finally:

@@ -215,7 +215,13 @@ async def _put_back(
         desk.throttled(error, now, sent_at=sent_at)
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
-        logger.warning("%s By its documents nothing was queued; job %s is sent again soon.", error.message, job.id)
+        logger.warning(
+            "%s answered the create of job %s with HTTP %s, by which its documents mean that nothing was queued; it is "
+            "sent again soon.",
+            job.connection,
+            job.id,
+            getattr(error, "status", None),
+        )
         pause = resend_pause(job._not_taken, draw=random.uniform)
         desk.window.unreachable(now, max(pause, error.retry_after or 0.0))
     else:

@@ -276,7 +276,7 @@ class Transport:
         given = self._usable(self._given, "client_session")
         if self._reads is None:
             if given is None:
-                self._reads = sessions.own(aiohttp.TCPConnector(limit=0), sessions.way_of_environment())
+                self._reads = sessions.own(self._connector(), sessions.way_of_environment())
             else:
                 self._reads = sessions.over(given, sessions.way_of(given, "client_session"))
         return self._reads
@@ -289,7 +289,7 @@ class Transport:
             if given is None:
                 way = sessions.way_of_environment()
                 # A connector that closes by force would ask a proxy to close, too, in the very CONNECT.
-                connector = aiohttp.TCPConnector(limit=0, force_close=way is None)
+                connector = self._connector(force_close=way is None)
                 self._creates = sessions.own(connector, way, traces=[send_trace()], alone=way is not None)
             else:
                 way = sessions.way_of(given, "client_session")
@@ -305,14 +305,17 @@ class Transport:
         given = self._usable(given, argument)
         if self._storage is None:
             if given is None:
-                resolver = GuardedResolver(self.threads)
-                connector = aiohttp.TCPConnector(limit=0, resolver=resolver, use_dns_cache=False)
+                connector = self._connector(use_dns_cache=False)
                 way = sessions.way_of_environment()
                 self._storage = sessions.own(connector, way, request_class=GuardedRequest)
             else:
                 way = sessions.way_of(given, argument)
                 self._storage = sessions.over(given, way, request_class=GuardedRequest)
         return self._storage
+
+    def _connector(self, **options: bool) -> aiohttp.TCPConnector:
+        # Names are looked up in our own threads: an application may have filled those of the loop.
+        return aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(self.threads), **options)
 
     def _usable(self, given: aiohttp.ClientSession | None, argument: str) -> aiohttp.ClientSession | None:
         if given is not None:

@@ -303,9 +303,12 @@ class SessionClosed(GenerationError):
 
 
 class DownloadError(AiogenError):
-    """The bytes of an output could not be had, or are not what was promised."""
+    """The bytes of an output could not be had, or are not what was promised.
 
-    action: Action | None = Action.RETRY
+    The picture is there and paid for: it is the download that is tried again, nothing is to be submitted.
+    """
+
+    action: Action | None = Action.WAIT
     status: int | None = None
 
 

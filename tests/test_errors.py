@@ -118,7 +118,7 @@ CARRIED = [
     (GenerationTimeout, FailureCode.UNKNOWN, Action.WAIT, False),
     (SubmissionUnknown, FailureCode.UNKNOWN, Action.GIVE_UP, False),
     (SessionClosed, None, Action.RETRY, True),
-    (DownloadError, None, Action.RETRY, True),
+    (DownloadError, None, Action.WAIT, True),
     (StoreError, None, Action.GIVE_UP, False),
 ]
 
@@ -203,7 +203,7 @@ def test_an_error_says_one_thing_about_repeating_it(cls: type[AiogenError], code
     [
         (StoreError("locked", retryable=True), Action.WAIT),
         (NetworkError("no host can be called so", retryable=False), Action.GIVE_UP),
-        (DownloadError("cut", retryable=True), Action.RETRY),
+        (DownloadError("cut", retryable=True), Action.WAIT),
         (StoreError("begins again", action=Action.RETRY, retryable=False), Action.RETRY),
         (InvalidRequest("no", retryable=False), Action.CHANGE_INPUT),
     ],

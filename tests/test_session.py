@@ -317,7 +317,7 @@ async def test_a_list_that_moves_too_fast_is_an_error(caplog: pytest.LogCaptureF
         with pytest.raises(aiogen.ProtocolError, match="cannot be established"):
             await anext(listed)
     (warning,) = (record.message for record in caplog.records)
-    assert warning.startswith("Rows of the list of leonardo are left out, the first: Cannot read the answer to 'list'")
+    assert warning == "Rows of the list of leonardo cannot be read and are left out, as at $.generations[2]."
 
 
 async def test_delete_says_whether_it_was_there() -> None:

@@ -69,11 +69,12 @@ async def test_an_application_may_have_filled_the_pool_of_the_loop(tmp_path: Pat
         return aiohttp.web.Response(body=png(), content_type="image/png")
 
     (tmp_path / "reference.png").write_bytes(png())
-    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+    async with serving(vendor) as url, aiogen.Session([luma(url.replace("127.0.0.1", "localhost"))]) as session:
 
         async def work() -> int:
             found = await session.get("luma", ID)
-            await session.submit("luma/uni-1", "warmer", image_ref=[tmp_path / "reference.png", bytes(png(200_000))])
+            job = await session.submit("luma/uni-1", "warmer", image_ref=[tmp_path / "reference.png", bytes(png(200_000))])
+            await job
             return len(await session.download(found, tmp_path))
 
         def view() -> int:
