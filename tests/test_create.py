@@ -153,7 +153,10 @@ async def test_what_the_vendor_says_of_a_job_is_believed_three_times(status: int
         assert (await session.generate("luma/uni-1", "another")).state is State.COMPLETED
 
 
-PAGES = ["<html>Bad Gateway</html>", "upstream connect error", "", '{"message": "no"}', "[]", "null", '{"det']
+PAGES = [
+    *("<html>Bad Gateway</html>", "upstream connect error", "", '{"message": "no"}', "[]", "null", '{"det'),
+    *('{"detail": null}', '{"detail": "Bad Gateway"}', '{"error": "Bad Gateway", "code": 502}'),
+]
 VENDORS = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}
 
 
