@@ -771,9 +771,6 @@ def test_an_empty_page() -> None:
         ({}, "$.generations"),
         ([], "$.generations"),
         (None, "$.generations"),
-        ({"generations": [row(id=5), None]}, "$.generations[0].id"),
-        ({"generations": [None]}, "$.generations[0]"),
-        ({"generations": [row(id="")]}, "$.generations[0].id"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -782,6 +779,20 @@ def test_a_list_that_cannot_be_read(document: Any, path: str) -> None:
     error = complaint(answer(document), "list")
     assert type(error) is ProtocolError
     assert (error.status, error.path) == (200, path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "path"),
+    [
+        ([row(id=5), None], "$.generations[0].id"),
+        ([None], "$.generations[0]"),
+        ([row(id="")], "$.generations[0].id"),
+    ],
+)
+def test_a_page_of_which_no_row_can_be_read(rows: list[Any], path: str) -> None:
+    """Every row keeps its place; the first tells what is wrong."""
+    page = drive(LEONARDO.list(USER, 0, 50), answer({"generations": rows})).result
+    assert (page.rows, page.problem.path) == ((None,) * len(rows), path)
 
 
 UNREAD: list[Any] = [
