@@ -168,7 +168,9 @@ def _exact(text: str, base: URL | None) -> URL:
             raise Refused("names no host")
         return URL(f"{origin}{path}", encoded=True)
     except (ValueError, TypeError):
-        raise Refused("cannot be requested") from None
+        pass
+    # Not from in there: among the locals of yarl's frames is half a URL, which breaks whoever prints them.
+    raise Refused("cannot be requested")
 
 
 def _is_host(host: str) -> bool:

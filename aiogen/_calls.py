@@ -18,7 +18,7 @@ import attrs
 from aiogen import _outcomes as outcomes
 from aiogen._pages import Moved, Pager
 from aiogen._poll import about_it, observe
-from aiogen._wire import Exchange, Snapshot, Ticket
+from aiogen._wire import Exchange, Page, Snapshot, Ticket
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
 from aiogen.models import Account, Generation
 from aiogen.providers.base import Provider
@@ -83,11 +83,11 @@ class Calls:
         pager = Pager(provider.capabilities.list_page)
         readings = self._readings.setdefault(provider.account, set())
         readings.add(pager)
-        said = False
+        said = knows = False
         try:
             while not pager.is_over:
-                ask = partial(provider.list, user_id, pager.offset, provider.capabilities.list_page)
-                page = await self._read(provider, ask)
+                page = await self._read(provider, partial(_page, provider, user_id, pager.offset, knows=knows))
+                knows = knows or any(page.rows)
                 try:
                     found = [page.rows[i] for i in pager.read(page.names)]
                 except Moved as moved:
@@ -194,3 +194,15 @@ class Calls:
             raise
         finally:
             self._running.discard(task)
+
+
+def _page(provider: Provider, user_id: str | None, offset: int, *, knows: bool) -> Exchange[Page]:
+    """One page of a list; `knows`: a row of that list could be read before.
+
+    Raises:
+        ProtocolError: none could, so the vendor writes its lists otherwise than this version knows.
+    """
+    page = yield from provider.list(user_id, offset, provider.capabilities.list_page)
+    if page.problem is not None and not knows and not any(page.rows):
+        raise page.problem
+    return page

@@ -17,7 +17,7 @@ from aiogen import _log as log
 from aiogen import _outcomes as outcomes
 from aiogen._account import AccountDesk
 from aiogen._job import Job
-from aiogen._one_id import may_share
+from aiogen._one_id import may_share, named_before
 from aiogen._retry import Verdict, judge_create, resend_pause
 from aiogen._wire import Accepted, Quota, Submission, Ticket
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
@@ -116,7 +116,7 @@ async def _accept(
     alone: bool,
 ) -> None:
     snapshot = accepted.snapshot
-    first = desk.named.first(snapshot.provider_id, job.id)
+    first = await named_before(hub, desk, job, snapshot.provider_id)
     if first is not None and not await may_share(hub, desk, job, submission, snapshot.provider_id, first):
         mistaken = AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
         await _lose(hub, desk, job, mistaken, weight, submitted_at)

@@ -34,7 +34,8 @@ def url_expiry(url: str, received_at: float | None = None) -> datetime | None:
         seconds = _whole_number(said.get("expires"), _EARLIEST, 100 * _EARLIEST)
         if seconds is not None:
             return datetime.fromtimestamp(seconds, UTC)
-        return _moment(said.get("se")) if "sig" in said else None
+        ends = _moment(said.get("se")) if "sig" in said else None
+        return ends if ends is not None and in_every_zone(ends) else None
     except OverflowError:
         return None
 
@@ -51,3 +52,8 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def in_every_zone(when: datetime) -> bool:
+    """False for the first and last years of the calendar: in some time zone they cannot be told."""
+    return 1970 <= when.year < 9999

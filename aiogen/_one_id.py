@@ -10,12 +10,25 @@ import attrs
 from aiogen._account import AccountDesk
 from aiogen._job import Job
 from aiogen._wire import Submission
-from aiogen.errors import StoreError
 
 if TYPE_CHECKING:
     from aiogen._coordinator import Coordinator
 
 logger = logging.getLogger("aiogen")
+
+
+async def named_before(hub: Coordinator, desk: AccountDesk, job: Job, provider_id: str) -> str | None:
+    """The other job that has this id already, if there is one: of this session, or by the ledger of one before or
+    beside it.
+    """
+    first = desk.named.first(provider_id, job.id)
+    if first is not None or hub.ledger.is_behind:
+        return first
+    try:
+        known = await hub.store.known(desk.key, [provider_id])
+    except Exception:  # what a ledger in trouble cannot tell must not cost a paid job
+        return None
+    return next((record.id for record in known if record.id != job.id), None)
 
 
 async def may_share(
@@ -28,7 +41,7 @@ async def may_share(
     """
     track = desk.tracks.get(provider_id)
     running = next((other for other in track.jobs if other.id == first), None) if track is not None else None
-    is_shared = running is None or await _asked_for(hub, first) == submission.fingerprint()
+    is_shared = await _may_be_one(hub, first, submission, runs=running is not None)
     if desk.named.says_so(provider_id):
         logger.error(
             "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have been "
@@ -47,14 +60,20 @@ async def may_share(
     return is_shared
 
 
-async def _asked_for(hub: Coordinator, job_id: str) -> str | None:
+async def _may_be_one(hub: Coordinator, first: str, submission: Submission, *, runs: bool) -> bool:
+    """`runs`: the first one is known to run here; it may do so elsewhere."""
     try:
-        record = await hub.store.get(job_id)
-    except StoreError:
-        return None
-    if record is None or record.fingerprint is not None:
-        return None if record is None else record.fingerprint
-    return record.submission.fingerprint() if record.submission is not None else None
+        record = await hub.store.get(first)
+    except Exception:
+        return not runs
+    if record is None:
+        return not runs
+    if not runs and record.state.is_terminal:
+        return True
+    asked = record.fingerprint
+    if asked is None and record.submission is not None:
+        asked = record.submission.fingerprint()
+    return asked is None or asked == submission.fingerprint()  # what was attached, nobody here asked for
 
 
 def _warn(hub: Coordinator, job: Job, words: str) -> None:

@@ -54,7 +54,8 @@ def over(
     """A session of ours over the caller's connector, which stays open; `alone` as far as it does what `own`'s do."""
     assert given.connector is not None
     request_class = _routed(request_class, way, alone=alone)
-    return _opened(given.connector, False, request_class, [*traces, *given.trace_configs])
+    # Ours come last: where one of the caller's raises, nothing was sent yet.
+    return _opened(given.connector, False, request_class, [*given.trace_configs, *traces])
 
 
 def _opened(

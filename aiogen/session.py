@@ -620,7 +620,7 @@ class Session:
 
         Raises:
             Unsupported: the provider has no such call.
-            ProtocolError: none of a page's rows can be read, or the list moves so fast that what it holds cannot be
+            ProtocolError: no row of the first page can be read, or the list moves so fast that what it holds cannot be
                 known.
         """
         provider = self.connections.find(connection)

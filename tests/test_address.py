@@ -241,3 +241,10 @@ def test_examples_in_the_docstrings_are_true() -> None:
     found = doctest.testmod(_address)
     assert found.attempted
     assert not found.failed
+
+
+def test_an_address_that_is_none_leaves_no_frames_that_cannot_be_printed() -> None:
+    """Error reporters print the locals of every frame, also of what was caught on the way."""
+    with pytest.raises(Refused) as caught:
+        PUBLIC.url("https://[1/")
+    assert caught.value.__context__ is None

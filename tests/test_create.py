@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,7 +155,10 @@ async def test_what_the_vendor_says_of_a_job_is_believed_three_times(status: int
         assert (await session.generate("luma/uni-1", "another")).state is State.COMPLETED
 
 
-PAGES = ["<html>Bad Gateway</html>", "upstream connect error", "", '{"message": "no"}', "[]", "null", '{"det']
+PAGES = [
+    *("<html>Bad Gateway</html>", "upstream connect error", "", '{"message": "no"}', "[]", "null", '{"det'),
+    *('{"detail": null}', '{"detail": "Bad Gateway"}', '{"error": "Bad Gateway", "code": 502}'),
+]
 VENDORS = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}
 
 
@@ -437,6 +442,52 @@ async def test_an_id_that_comes_again_is_confirmed_marked_and_reported_once(capl
     assert {(r.state, r.provider_id) for r in recorded.values()} == {(State.COMPLETED, ID)}
     (line,) = loud(caplog)
     assert "both get its outputs" in line
+
+
+@pytest.mark.looptime(False)
+@pytest.mark.parametrize("how", ["after it", "beside it", "taken up", "attached"])
+async def test_an_id_of_another_session_is_seen_in_the_ledger(
+    how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one that was given before a restart, to another program on the same file, or that was attached."""
+    vendor = Vendor(reads=[(200, body("processing"))])
+    vendor.has_many = False
+    async with asyncio.timeout(30.0), serving(vendor) as url, AsyncExitStack() as stack:
+
+        async def opened() -> aiogen.Session:
+            provider = luma(url, typical_seconds={"uni-1": 0.05})
+            return await stack.enter_async_context(aiogen.Session([provider], store=tmp_path / "ledger.db"))
+
+        session = await opened()
+        job = await (session.attach("luma", ID) if how == "attached" else session.submit("luma/uni-1", "a boat"))
+        await job.accepted()
+        if how == "after it":
+            vendor._reads = [(200, done())]
+            await job
+        if how in ("after it", "taken up"):
+            await stack.aclose()
+        if how != "attached":
+            session = await opened()
+            await session.resume()
+        late = await session.submit("luma/uni-1", "a tree" if how == "after it" else "a boat")
+        await late.accepted()
+        vendor._reads = [(200, done())]
+        assert "the provider answered two creates with one id" in (await late).warnings[0]
+    (line,) = loud(caplog)
+    assert "both get its outputs" in line
+
+
+@pytest.mark.looptime(False)
+async def test_an_id_of_a_job_that_runs_in_another_session_gives_its_picture_to_nobody_else(tmp_path: Path) -> None:
+    """It asked for something else, so what the second create made is unknown."""
+    vendor = Vendor(reads=[(200, body("processing"))])
+    vendor.has_many = False
+    store = tmp_path / "ledger.db"
+    async with asyncio.timeout(30.0), serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:
+        await (await session.submit("luma/uni-1", "a boat")).accepted()
+        async with aiogen.Session([luma(url)], store=store) as other:
+            with pytest.raises(aiogen.SubmissionUnknown):
+                await other.generate("luma/uni-1", "a tree")
 
 
 async def test_two_jobs_that_asked_for_the_same_may_be_one_generation(caplog: pytest.LogCaptureFixture) -> None:

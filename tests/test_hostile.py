@@ -6,7 +6,6 @@ test_hostile_wire.py it comes over one.  AIOGEN_LONG=1 tries many times as much,
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from providers.drive import drive
 import aiogen
 from aiogen import _outcomes as outcomes
 from aiogen._retry import Verdict, judge_create
-from aiogen._wire import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket
+from aiogen._wire import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket, parse_json
 from aiogen.models import Account
 from aiogen.providers.base import Provider, check_id
 from aiogen.stores._rows import generation_of, result_text
@@ -61,8 +60,8 @@ def outcome(exchange: Exchange[Any], response: Response) -> Any:
 
 def document_of(response: Response) -> Any:
     try:
-        return json.loads(response.body)
-    except (ValueError, RecursionError):
+        return parse_json(response, "read")
+    except aiogen.ProtocolError:
         return None
 
 

@@ -172,6 +172,15 @@ async def test_an_attached_id_that_cannot_be_read_is_an_error_at_once(answer: An
         assert session._open().coordinator.desk(session.connections["luma"]).window.active == 0
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422, 451])
+@pytest.mark.parametrize("page", ["<html>no</html>", "", "gone", {"message": "no"}])
+async def test_what_stands_between_does_not_end_an_attached_job(status: int, page: Any) -> None:
+    """Only the vendor itself can say that an id is none: one page of a gateway is asked past."""
+    vendor = Vendor(reads=[(status, page), (status, page), (200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        assert (await (await session.attach("luma", ID))).state is State.COMPLETED
+
+
 async def test_a_key_that_worked_may_be_refused_twice() -> None:
     """A flake of the authentication does not end the waiting; a key that stays refused does."""
     refused = (401, {"detail": "Invalid API key"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -318,6 +319,45 @@ async def test_a_list_that_moves_too_fast_is_an_error(caplog: pytest.LogCaptureF
             await anext(listed)
     (warning,) = (record.message for record in caplog.records)
     assert warning == "Rows of the list of leonardo cannot be read and are left out, as at $.generations[2]."
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize("odd", [{8}, {0}, {3, 7, 8}, {0, 1, 2}, {4, 5, 6, 7, 8}, set(range(1, 9))], ids=str)
+async def test_rows_that_cannot_be_read_hide_no_others_wherever_they_stand(odd: set[int], deletes: bool) -> None:
+    """Also where nothing else is on the last page, or is left of the list that is being cleaned up."""
+    rows: list[dict[str, Any]] = [{"id": n if n in odd else f"g{n}", "status": "FAILED"} for n in range(9)]
+
+    async def vendor(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        path = request.path
+        if path.endswith("/me"):
+            return aiohttp.web.json_response({"user_details": [{"user": {"id": "u"}}]})
+        if request.method == "DELETE":
+            rows[:] = [row for row in rows if row["id"] != path.rpartition("/")[2]]
+            return aiohttp.web.json_response({"delete_generations_by_pk": {"id": "x"}})
+        offset = int(request.query["offset"])
+        return aiohttp.web.json_response({"generations": rows[offset : offset + 4]})
+
+    given: list[str | None] = []
+    async with serving(vendor) as url, aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=url)]) as session:
+        async for generation in session.list("leonardo"):
+            given.append(generation.provider_id)
+            if deletes:
+                await session.delete("leonardo", str(generation.provider_id))
+    assert given == [f"g{n}" for n in range(9) if n not in odd]
+
+
+async def test_a_list_of_which_nothing_can_be_read_is_an_error() -> None:
+    """Rather than an empty list: this vendor writes its rows otherwise than is known."""
+
+    async def vendor(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        if request.path.endswith("/me"):
+            return aiohttp.web.json_response({"user_details": [{"user": {"id": "u"}}]})
+        return aiohttp.web.json_response({"generations": [{"uuid": "a"}, {"uuid": "b"}]})
+
+    async with serving(vendor) as url, aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=url)]) as session:
+        with pytest.raises(aiogen.ProtocolError, match="required field missing") as caught:
+            await anext(session.list("leonardo"))
+    assert caught.value.connection == "leonardo"
 
 
 async def test_delete_says_whether_it_was_there() -> None:

@@ -108,6 +108,22 @@ def counting(seen: list[str]) -> aiohttp.TraceConfig:
     return traces
 
 
+async def test_a_trace_that_raises_before_the_first_byte_makes_no_create_unknown() -> None:
+    """Nothing was sent, so nobody is told that money may be gone."""
+
+    async def raises(*_: Any) -> None:
+        raise RuntimeError("a bug in a trace")
+
+    traces = aiohttp.TraceConfig()
+    traces.on_request_headers_sent.append(raises)
+    studio = Studio()
+    async with serving(studio) as studio.url, aiohttp.ClientSession(trace_configs=[traces]) as mine:
+        async with aiogen.Session([luma(studio.url)], client_session=mine) as session:
+            with pytest.raises(aiogen.ConfigurationError, match="Nothing was sent"):
+                await session.generate("luma/uni-1", "a boat")
+    assert studio.headers == []
+
+
 @pytest.mark.parametrize("second", [False, True])
 async def test_files_go_the_same_way_or_by_a_second_session(second: bool, tmp_path: Path) -> None:
     """With `download_session` they go by that; either stays open."""

@@ -321,11 +321,7 @@ def cls_name(provider: Provider) -> str:
 
 
 def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page:
-    """A page whose rows are read one by one: one that cannot be read does not hide the others.
-
-    Raises:
-        ProtocolError: there are rows, and none can be read.
-    """
+    """A page whose rows are read one by one: one that cannot be read does not hide the others."""
     found: list[Snapshot | None] = []
     names: list[str] = []
     problem: ProtocolError | None = None
@@ -339,8 +335,6 @@ def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page
         else:
             found.append(snapshot)
             names.append(snapshot.provider_id.lower())
-    if problem is not None and not any(found):
-        raise problem
     return Page(rows=tuple(found), names=tuple(names), problem=problem)
 
 

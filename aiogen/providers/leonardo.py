@@ -380,7 +380,9 @@ class Leonardo(Provider):
         status = error.status or response.status
         text = f"{error.message} {error.code}"
         code = next((code for words, code in _WORDS if words.search(text)), None)
-        if code is None and not error.from_api:
+        # Words alone say why it was turned away; that nothing was carried out, only the API itself can say.
+        is_turned_away = 400 <= status < 500 and status != 408
+        if not error.from_api and (code is None or not is_turned_away):
             return self.refusal(response, verb, shorten(error.message, 500), status=status, from_api=False)
         if status == 429:
             code = FailureCode.RATE_LIMITED
@@ -469,12 +471,21 @@ def _error_in(document: Any) -> _Error | None:
     """The error in an answer, if it is one: v1's object, a GraphQL array, the same inside `errors`."""
     if isinstance(document, dict):
         if document.get("error"):
-            # Theirs has a code and a path beside it; gateways say `{"error": "Unauthorized"}` as well.
-            from_api = "code" in document or "path" in document
-            return _Error(message=str(document["error"]), code=str(document.get("code") or ""), from_api=from_api)
+            code = document.get("code")
+            return _Error(message=str(document["error"]), code=str(code or ""), from_api=_is_hasura(document))
         errors = document.get("errors")
         return _worst(errors) if isinstance(errors, list) and errors else None
     return _worst(document) if isinstance(document, list) and _is_graphql(document) else None
+
+
+def _is_hasura(document: Mapping[str, Any]) -> bool:
+    """Theirs has a word as code and a path into the request beside it (recorded).
+
+    Gateways say `{"error": "Unauthorized"}` as well, with the status as code, or with the path of the address.
+    """
+    code, path = document.get("code"), document.get("path")
+    is_word = isinstance(code, str) and re.fullmatch("[a-z][a-z_-]*", code, re.IGNORECASE) is not None
+    return is_word or (isinstance(path, str) and path.startswith("$"))
 
 
 def _is_graphql(errors: list[Any]) -> bool:

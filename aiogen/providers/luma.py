@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,6 +44,9 @@ from aiogen.providers.base import Capabilities, Provider, check_id, check_json, 
 
 MAX_REFERENCE_BYTES = 52_428_800
 """50 MB, counted after base64 is decoded (FAQ)."""
+
+_PHRASES = frozenset(status.phrase.lower() for status in HTTPStatus if status != 429)
+"""What HTTP itself calls its statuses; a 429 is believed whoever says it."""
 
 STATES = {
     "queued": State.QUEUED,
@@ -420,10 +424,10 @@ def _details(response: Response, verb: str) -> tuple[str, bool]:
         document = parse_json(response, verb)
     except ProtocolError:
         return plain_details(response), False
-    # "Not Found" alone is a framework's that has no such route; Luma's own says what was not found.
-    if not isinstance(document, dict) or document.get("detail", "Not Found") == "Not Found":
+    detail = document.get("detail") if isinstance(document, dict) else None
+    # "Not Found" or "Bad Gateway" alone is a framework's own word for the status; Luma's says what was not found.
+    if not detail or (isinstance(detail, str) and detail.strip().lower() in _PHRASES):
         return shorten(str(document), 500), False
-    detail = document["detail"]
     if isinstance(detail, str):
         return shorten(detail, 500), True
     if isinstance(detail, list):  # the usual shape of such frameworks' validation errors
@@ -431,7 +435,7 @@ def _details(response: Response, verb: str) -> tuple[str, bool]:
             f"{_place(item.get('loc'))}: {item.get('msg')}" if isinstance(item, dict) else str(item) for item in detail
         ]
         return shorten("; ".join(parts), 500), True
-    return shorten(str(detail if detail is not None else document), 500), True
+    return shorten(str(detail), 500), True
 
 
 def _place(loc: object) -> str:

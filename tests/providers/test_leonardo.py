@@ -771,9 +771,6 @@ def test_an_empty_page() -> None:
         ({}, "$.generations"),
         ([], "$.generations"),
         (None, "$.generations"),
-        ({"generations": [row(id=5), None]}, "$.generations[0].id"),
-        ({"generations": [None]}, "$.generations[0]"),
-        ({"generations": [row(id="")]}, "$.generations[0].id"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -782,6 +779,20 @@ def test_a_list_that_cannot_be_read(document: Any, path: str) -> None:
     error = complaint(answer(document), "list")
     assert type(error) is ProtocolError
     assert (error.status, error.path) == (200, path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "path"),
+    [
+        ([row(id=5), None], "$.generations[0].id"),
+        ([None], "$.generations[0]"),
+        ([row(id="")], "$.generations[0].id"),
+    ],
+)
+def test_a_page_of_which_no_row_can_be_read(rows: list[Any], path: str) -> None:
+    """Every row keeps its place; the first tells what is wrong."""
+    page = drive(LEONARDO.list(USER, 0, 50), answer({"generations": rows})).result
+    assert (page.rows, page.problem.path) == ((None,) * len(rows), path)
 
 
 UNREAD: list[Any] = [
@@ -1005,6 +1016,19 @@ def test_a_broken_create_is_never_sent_again(status: int, words: str) -> None:
     assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
 
 
+WORDS = ["Rate limit exceeded", "access-denied", "insufficient funds", "bad_request", "authorization hook"]
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("document", ["{'error': %r}", "{'error': {'message': %r}}", "{'errors': [%r]}"])
+@pytest.mark.parametrize("status", [200, 201, 408, 500, 502, 503, 504])
+def test_words_alone_do_not_say_that_nothing_was_made(status: int, document: str, words: str) -> None:
+    """Something on the way may say them after it has passed the create on: it is neither refused nor sent again."""
+    error = complaint(answer((document % words).replace("'", '"'), status=status))
+    assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
+    assert not error.from_api
+
+
 def test_a_page_of_the_networks_edge() -> None:
     """An HTML page with a 403 blames no key."""
     error = complaint(sample("leonardo/error_html"), "retrieve")
@@ -1030,7 +1054,8 @@ def test_a_page_of_the_networks_edge() -> None:
 @pytest.mark.parametrize(
     "body",
     ["<html>no</html>", "", '{"error": "ha', '{"message": "Unauthorized"}', '{"error": "Unauthorized"}', '["no"]',
-     '{"errors": [{"title": "Unauthorized"}]}'],
+     '{"errors": [{"title": "Unauthorized"}]}', '{"error": "Unauthorized", "code": 401}',
+     '{"status": 401, "error": "Unauthorized", "path": "/api/rest/v2/generations"}', '{"error": "no", "code": "401"}'],
 )  # fmt: skip
 def test_what_the_api_did_not_say_blames_no_key(status: int, cls: type[APIError], body: str) -> None:
     """An answer in none of the API's shapes goes by its status, and says nothing of the key or the balance."""

@@ -648,7 +648,7 @@ DETAILS = [
         "body.0: bad; : worse; text",
     ),
     ({"detail": [{"msg": "bad"}]}, ": bad"),
-    ({"detail": []}, ""),
+    ({"detail": []}, "{'detail': []}"),
     ({"detail": {"a": 1}}, "{'a': 1}"),
     ({"detail": 5}, "5"),
     ({"detail": None}, "{'detail': None}"),
@@ -689,7 +689,11 @@ def test_an_empty_refusal() -> None:
     )
 
 
-@pytest.mark.parametrize("body", ["<html>Forbidden</html>", "", "Forbidden", {"message": "Forbidden"}, ["no"]])
+@pytest.mark.parametrize(
+    "body",
+    ["<html>Forbidden</html>", "", "Forbidden", {"message": "Forbidden"}, ["no"], {"detail": "Forbidden"},
+     {"detail": None}, {"detail": ""}, {"detail": []}, {"detail": {}}, {"detail": False}],
+)  # fmt: skip
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_what_the_api_did_not_say_blames_no_key(status: int, body: Any) -> None:
     """A refusal that has not the API's own shape says nothing about the key or the balance."""
@@ -698,7 +702,7 @@ def test_what_the_api_did_not_say_blames_no_key(status: int, body: Any) -> None:
     assert not error.from_api
 
 
-@pytest.mark.parametrize("detail", ["no", ["no"], {"why": "no"}, None])
+@pytest.mark.parametrize("detail", ["no", ["no"], {"why": "no"}])
 def test_a_403_of_the_api_is_about_the_key(detail: Any) -> None:
     """A 403 in the API's own JSON is about the key, whatever shape its words have."""
     assert type(complaint(answer({"detail": detail}, status=403), "retrieve")) is AuthenticationError
