@@ -151,7 +151,7 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
         if not desk.works or track.auth_refusals >= _AUTH_REFUSALS:
             hub.abandon(desk, track, error)
             return
-    if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
+    if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
         hub.abandon(desk, track, error)  # attached by an id that this vendor cannot even read
         return
     if not hub.drained(desk, track):

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import attrs
 import pytest
 
-from aiogen import _account, _coordinator, _create, _poll, _window
+from aiogen import _account, _coordinator, _create, _poll, _retry, _transport, _window
 from aiogen._job import Job
 from aiogen._retry import Verdict
 from aiogen.models import State
@@ -94,8 +94,8 @@ def _skips_the_intent() -> list[Any]:
 def _sends_again_what_was_not_answered() -> list[Any]:
     judge = _create.judge_create
 
-    def hopeful(*arguments: Any) -> Verdict:
-        verdict = judge(*arguments)
+    def hopeful(*arguments: Any, **more: Any) -> Verdict:
+        verdict = judge(*arguments, **more)
         return Verdict.UNREACHABLE if verdict is Verdict.UNKNOWN else verdict
 
     return [patch.object(_create, "judge_create", hopeful)]
@@ -163,7 +163,7 @@ def _believes_any_answer() -> list[Any]:
 
 def _gives_up_at_the_first_not_found() -> list[Any]:
     return [
-        patch.object(_poll, "_NOT_FOUND_POLLS", 1),
+        patch.object(_retry, "_LOOKS", 1),
         patch("aiogen.providers.base.Provider.not_found_grace", 0.0),
         patch("aiogen.providers.luma.Luma.not_found_grace", 0.0),
         patch("aiogen.providers.leonardo.Leonardo.not_found_grace", 0.0),
@@ -207,6 +207,91 @@ def _leaves_a_task() -> list[Any]:
         return close(self)
 
     return [patch.object(_account.AccountDesk, "drain", careless)]
+
+
+def _judges_otherwise(misjudged: Callable[[Any, Verdict], Verdict]) -> list[Any]:
+    judge = _create.judge_create
+
+    def judged(error: Any, *arguments: Any, **more: Any) -> Verdict:
+        return misjudged(error, judge(error, *arguments, **more))
+
+    return [patch.object(_create, "judge_create", judged)]
+
+
+def _believes_in_anybodys_503() -> list[Any]:
+    def misjudged(error: Any, verdict: Verdict) -> Verdict:
+        return Verdict.NOT_TAKEN if getattr(error, "status", 0) in (502, 503) else verdict
+
+    return _judges_otherwise(misjudged)
+
+
+def _calls_refused_what_is_unknown() -> list[Any]:
+    def misjudged(error: Any, verdict: Verdict) -> Verdict:
+        is_answer = isinstance(error, APIError) and verdict is Verdict.UNKNOWN
+        return Verdict.REFUSED if is_answer else verdict
+
+    return _judges_otherwise(misjudged)
+
+
+def _takes_everybody_for_the_vendor() -> list[Any]:
+    refusal = Provider.refusal
+
+    def credulous(self: Any, *arguments: Any, from_api: bool = True, **more: Any) -> APIError:
+        return refusal(self, *arguments, **more)
+
+    return [patch.object(Provider, "refusal", credulous)]
+
+
+def _gives_up_on_anybodys_refusal() -> list[Any]:
+    """The older rule: whatever an attached generation's first question is refused with ends it."""
+    unanswered = _poll._unanswered
+
+    async def hasty(hub: Any, desk: Any, track: Any, error: Any, sent_at: float) -> None:
+        if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
+            hub.abandon(desk, track, error)
+        else:
+            await unanswered(hub, desk, track, error, sent_at)
+
+    return [patch.object(_poll, "_unanswered", hasty)]
+
+
+def _believes_not_found_of_what_it_has_seen() -> list[Any]:
+    """The grace is for what was just created, as it once was."""
+    forget = _account.Track.forget_failures
+
+    def hasty(self: Any) -> None:
+        forget(self)
+        self.not_found, self.missing_since = 99, float("-inf")
+
+    return [patch.object(_account.Track, "forget_failures", hasty)]
+
+
+def _sends_again_for_ever() -> list[Any]:
+    return [patch.object(_retry, "TAKES", 1000)]
+
+
+def _hides_no_key() -> list[Any]:
+    return [patch.object(_transport, "redacted", lambda secret, response: response)]
+
+
+def _hides_the_key_in_bodies_alone() -> list[Any]:
+    redacted = _transport.redacted
+
+    def careless(secret: Any, response: Any) -> Any:
+        return attrs.evolve(redacted(secret, response), headers=response.headers, request_id=response.request_id)
+
+    return [patch.object(_transport, "redacted", careless)]
+
+
+def _hides_the_key_as_it_is_alone() -> list[Any]:
+    def careless(secret: Any, response: Any) -> Any:
+        return attrs.evolve(response, body=response.body.replace(str(secret.text).encode(), b"[the key]"))
+
+    return [patch.object(_transport, "redacted", careless)]
+
+
+def _hides_no_key_in_what_broke_off() -> list[Any]:
+    return [patch.object(_failures, "redacted_message", lambda secret, text: text)]
 
 
 PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
