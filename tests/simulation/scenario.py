@@ -223,10 +223,18 @@ def _vendor(r: Random, between: Random, name: str, mood: str) -> VendorPlan:
         read_faults=_some(r, READ_FAULTS),
         list_faults=_some(r, LIST_FAULTS),
         roughness=roughness * r.uniform(0.5, 1.5),
-        outages=outages,
+        outages=outages or _closed(between, mood),
         foreign=r.choice((0, 0, 0, 2, 8)),
         **_between(between, mood),
     )
+
+
+def _closed(r: Random, mood: str) -> tuple[Outage, ...]:
+    """A vendor that says for longer than a job is sent again that it takes nothing just now."""
+    if mood == "calm" or r.random() >= 0.15:
+        return ()
+    begin = r.uniform(0.0, 20.0)
+    return (Outage(begin=begin, end=begin + r.uniform(20.0, 60.0), how="503"),)
 
 
 def _between(r: Random, mood: str) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from unittest.mock import patch
 import attrs
 import pytest
 
-from aiogen import _account, _coordinator, _create, _poll, _retry, _transport, _window
+from aiogen import _account, _coordinator, _create, _failures, _poll, _retry, _transport, _window
 from aiogen._job import Job
 from aiogen._retry import Verdict
+from aiogen.errors import APIError, InvalidRequest
 from aiogen.models import State
+from aiogen.providers.base import Provider
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -267,7 +269,7 @@ def _believes_not_found_of_what_it_has_seen() -> list[Any]:
 
 
 def _sends_again_for_ever() -> list[Any]:
-    return [patch.object(_retry, "TAKES", 1000)]
+    return [patch.object(_retry, "TAKES", 1000), patch.object(_create, "resend_pause", lambda *_, **__: 2.0)]
 
 
 def _hides_no_key() -> list[Any]:
