@@ -47,6 +47,8 @@ class Life:
     """Before that reads do not know it."""
     blips: tuple[tuple[float, float], ...] = ()
     """From when to when they do not know it either."""
+    missed_in: tuple[float, float] | None = None
+    """The blip in which the last read was."""
     hollow_reads: int = 0
     seen_over: bool = False
 
@@ -64,9 +66,19 @@ class Life:
             return True
         return at < self.ends_at or (frees_by_poll and not self.seen_over and self.fate != "lost")
 
-    def is_known(self, at: float) -> bool:
-        """True if a read finds it."""
-        return self.known_from <= at < self.lost_at and not any(begin <= at < end for begin, end in self.blips)
+    def is_found(self, at: float) -> bool:
+        """True if a read finds it now.
+
+        There is a good reading between two blips, even if it comes late: else nobody could tell them from a loss.
+        """
+        if not self.known_from <= at < self.lost_at:
+            return False
+        blip = next((blip for blip in self.blips if blip[0] <= at < blip[1]), None)
+        if blip is None or self.missed_in not in (None, blip):
+            self.missed_in = None
+            return True
+        self.missed_in = blip
+        return False
 
     @property
     def given(self) -> int:

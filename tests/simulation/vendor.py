@@ -259,7 +259,7 @@ class Vendor:
 
     def _read(self, ask: Ask, at: float) -> Answer:
         life = self.lives.get(ask.key)
-        if life is None or not life.is_known(self.now):
+        if life is None or not life.is_found(self.now):
             return self.missing(ask)
         return self.shown(life, at)
 
