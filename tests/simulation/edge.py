@@ -1,7 +1,7 @@
 """What stands between the programs and a vendor: it passes requests on, or answers them itself, or both.
 
-It says nothing that the vendor could have said: a page, a word, nothing, or JSON of another shape.  What it passed on was
-carried out, whatever it says then; what it turns away with a 4xx was not passed on, for so it is to be understood.
+It says nothing that the vendor could have said: a page, a word, nothing, or JSON of another shape.  What it passed on
+was carried out, whatever it says then; what it turns away with a 4xx was not passed on, for so that is understood.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Laws:
                 self.breach("no second create", f"job {number} is sent again, the one before is {attempt.verdict}")
         in_vain = [attempt for attempt in before if attempt.process is ask.process and attempt.is_unavailable]
         if len(in_vain) >= _TAKES and ask.process is not None and self.world.knows_deadlines(ask.process):
-            self.breach("three takes", f"job {number} is sent again after {len(in_vain)} times \"not just now\"")
+            self.breach("three takes", f'job {number} is sent again after {len(in_vain)} times "not just now"')
         self._attempt[ask] = Attempt(ask.process, ask.at)
         before.append(self._attempt[ask])
         state = self.world.state_of(number)

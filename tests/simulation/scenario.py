@@ -153,8 +153,8 @@ class Scenario:
         """Nothing goes wrong in it, so everything has to go well."""
         return (
             all(
-                not v.roughness and not v.outages and not v.edge and not v.blips and not v.late_knowledge and set(v.fates) == {"completed"}
-                and v.believed <= 1.0
+                not v.roughness and not v.outages and not v.late_knowledge and set(v.fates) == {"completed"}
+                and v.believed <= 1.0 and not v.edge and not v.blips
                 for v in self.vendors
             )
             and all(not p.lives and not p.stands_still for p in self.programs)

@@ -23,12 +23,13 @@ from aiogen.providers.base import Provider
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
-from .scenario import draw
+from .quotes import WAYS
+from .scenario import EDGE_FORMS, EDGE_LOSES, EDGE_READS, EDGE_TURNS_AWAY, QUOTE_PLACES, QUOTE_WAYS, draw
 from .world import digest, run, told
 
 pytestmark = pytest.mark.no_cover  # measured, they take more than twice as long
 SEEDS = 240
-FOUND = (253, 401, 761, 1218, 1962)
+FOUND = (253, 401, 761, 1218, 1918, 1962, 2013)
 """Further ones, which have found something once."""
 _ROOT = Path(__file__).parents[2]
 
@@ -68,12 +69,21 @@ def test_the_seeds_meet_everything() -> None:
     plans = [draw(seed) for seed in range(SEEDS)]
     vendors = [vendor for plan in plans for vendor in plan.vendors]
     ends = {how for plan in plans for program in plan.programs for _, how in program.lives}
+    assert set(QUOTE_WAYS) == set(WAYS)
     assert ends == {"leaves", "dies", "vanishes"}
     assert {len(plan.programs) for plan in plans} == {1, 2, 3}
     assert {plan.is_file for plan in plans} == {True, False}
     assert {vendor.name for vendor in vendors} == {"luma", "leonardo"}
     assert {outage.how for vendor in vendors for outage in vendor.outages} == {"refuses", "swallows", "503"}
     assert any(plan.disk_trouble for plan in plans)
+    edges = [vendor.edge for vendor in vendors if vendor.edge is not None]
+    assert {status for edge in edges for status in edge.loses} == set(EDGE_LOSES)
+    assert {status for edge in edges for status in edge.turns_away} == set(EDGE_TURNS_AWAY)
+    assert {status for edge in edges for status in edge.reads} == set(EDGE_READS)
+    assert {form for edge in edges for form in edge.forms} == set(EDGE_FORMS)
+    quotes = [quote for vendor in vendors for quote in vendor.quotes]
+    assert ({place for place, _ in quotes}, {way for _, way in quotes}) == (set(QUOTE_PLACES), set(QUOTE_WAYS))
+    assert any(vendor.blips for vendor in vendors)
     assert any(program.stands_still for plan in plans for program in plan.programs)
     assert sum(plan.is_calm for plan in plans) > 10
     assert max(len(plan.jobs) for plan in plans) > 50
@@ -311,6 +321,16 @@ PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_goes_back, "forward", (211, 56, 74)),
     (_forgets_the_handlers, "every wait ends", (17, 99)),
     (_leaves_a_task, "nothing left", (21, 11)),
+    (_believes_in_anybodys_503, "no second create", (23, 40)),
+    (_calls_refused_what_is_unknown, "lost at the edge", (61, 69)),
+    (_takes_everybody_for_the_vendor, "one answer, one job", (2, 99)),
+    (_gives_up_on_anybodys_refusal, "one answer, one job", (325,)),
+    (_believes_not_found_of_what_it_has_seen, "truth", (10, 29)),
+    (_sends_again_for_ever, "three takes", (7, 12)),
+    (_hides_no_key, "no key", (18, 21)),
+    (_hides_the_key_in_bodies_alone, "no key", (7, 58)),
+    (_hides_the_key_as_it_is_alone, "no key", (47, 52)),
+    (_hides_no_key_in_what_broke_off, "no key", (87, 112)),
 ]
 """What is broken, the law that is broken by it, and seeds that show it."""
 
