@@ -152,9 +152,8 @@ class Downloader:
         is_fresh = False
         appearing = _Appearing(self._transport.clock.now)
         while True:
-            output = source.output(index)
+            output, before = source.output(index), entity.received
             try:
-                before = entity.received
                 await self._stream(part, entity, output.url, source)
                 return entity
             except _Expired as error:

@@ -71,7 +71,7 @@ class AiogenError(Exception):
         `retryable=` among them is short for an action, where none is given: `wait` if true, `give_up` if false.
         """
         super().__init__(message)
-        self.message = message
+        self.message: str = message
         retryable = context.pop("retryable", None)
         for name, value in context.items():
             if not hasattr(type(self), name):
@@ -100,7 +100,7 @@ class AiogenError(Exception):
         """Have the message name a generation that it does not name yet, and return self."""
         if provider_id not in self.message:
             self.message = f"{self.message.removesuffix('.')} (generation {provider_id})."
-            self.args = (self.message,)
+            super().__init__(self.message)
         return self.about(provider_id=provider_id)
 
     def describe(self) -> str:

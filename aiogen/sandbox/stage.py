@@ -172,10 +172,11 @@ class Stage:
         self.pil = pil
         self.light = light
         self.dice = dice
-        self.width, self.height = size[0] * FINE, size[1] * FINE
+        self.width: int = size[0] * FINE
+        self.height: int = size[1] * FINE
         self.canvas: Any = pil.image.new("RGB", (self.width, self.height), light.zenith)
         self.draw: Any = pil.draw.Draw(self.canvas, "RGBA")
-        self.unit = min(self.width, self.height)
+        self.unit: int = min(self.width, self.height)
         """Subjects are as large as the shorter side allows."""
 
     @property
