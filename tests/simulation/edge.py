@@ -26,11 +26,16 @@ _PASSES_ON = 0.8
 class Word:
     """What it says to one request."""
 
-    answer: Answer
+    answer: Answer | None
+    """None: what it said to an earlier one."""
     passes_on: bool
 
-    def instead_of(self, answer: Answer) -> Answer:
+    def instead_of(self, answer: Answer, earlier: Answer | None) -> Answer:
         """What is told, if the vendor's answer was this."""
+        if self.answer is None:
+            if earlier is None or answer.life is None:
+                return answer
+            return attrs.evolve(earlier, means="mixed up", life=answer.life)
         return attrs.evolve(self.answer, life=answer.life, means="lost" if answer.life else self.answer.means)
 
 
@@ -47,6 +52,8 @@ def word(vendor: Vendor, plan: EdgePlan, ask: Ask) -> Word | None:
         return Word(_said(r.choice(plan.reads), form, wait, is_read=True), passes_on=False)
     if which < loses:
         return Word(_said(r.choice(plan.loses), form, None, is_read=False), passes_on=r.random() < _PASSES_ON)
+    if r.random() < plan.repeats:
+        return Word(None, passes_on=True)
     if which < loses + turns_away:
         return Word(_said(r.choice(plan.turns_away), form, wait, is_read=False), passes_on=False)
     return None

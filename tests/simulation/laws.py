@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -72,6 +72,10 @@ class Laws:
         self._confused: set[int] = set()
         self._lives: dict[str, tuple[Vendor, Life]] = {}
         self._told: dict[str, Generation] = {}
+        self.mixed_up: dict[int, str] = {}
+        """Jobs whose creates were answered with the id of another one."""
+        self._anothers: set[int] = set()
+        """Those of them of which the other one still ran."""
         self._dismissed: set[tuple[Process | None, str]] = set()
         """Who was told by a vendor that the account itself is refused."""
         self.delivered: Counter[tuple[str, str]] = Counter()
@@ -154,6 +158,8 @@ class Laws:
             attempt = self._attempt[ask]
             attempt.end = now
             attempt.is_lost = answer.means == "lost"
+            if answer.means == "mixed up" and process is not None:
+                self._mixed_up(process, int(ask.key), answer)
             if answer.means == "refused" and not answer.is_edge and answer.status in (401, 402):
                 self._dismissed.add((process, vendor.name))
             if process is None or process.still:
@@ -180,6 +186,13 @@ class Laws:
             who = (process, life.id)
             if now - self._follows.get(who, now) > 1.0 and not self._reading[who]:
                 self._over.setdefault(who, now)
+
+    def _mixed_up(self, process: Process, number: int, answer: Answer) -> None:
+        told = id_in(answer.document)
+        self.mixed_up[number] = told
+        if any(job.provider_id == told for job in self.world.jobs_of(process)):
+            self._anothers.add(number)
+        self.begins_anew(process, told)
 
     def cut(self, ask: Ask) -> None:
         """A connection was cut instead of an answer."""
@@ -320,7 +333,9 @@ class Laws:
                 self.breach("truth", f"{who} of {name} is told of {generation.provider_id}, which nobody made")
             return
         number = self.world.numbers.get(generation.id or "")
-        if life.number is not None and number is not None and life.number != number:
+        is_marked = any("two creates with one id" in words for words in generation.warnings)
+        is_mixed_up = number not in self._anothers and self.mixed_up.get(number or 0) == life.id and is_marked
+        if life.number is not None and number is not None and life.number != number and not is_mixed_up:
             self.breach("truth", f"{who} of {name} is told of job {life.number}")
         state, codes = ENDS.get(life.fate, (None, frozenset()))
         if generation.state is not state or generation.failure_code not in codes or now < life.ends_at - _AT_ONCE:
@@ -342,6 +357,13 @@ class Laws:
         for before, after in pairwise(states):
             if _RANKS[after] < _RANKS[before] or (before.is_terminal and after is not before):
                 self.breach("forward", f"{name} went from {before} to {after}")
+
+
+def id_in(document: Any) -> str:
+    """Of the generation that was accepted."""
+    if "id" in document:
+        return str(document["id"])
+    return str(next(value["generationId"] for value in document.values() if isinstance(value, dict)))
 
 
 def _everything_in(what: object) -> str:

@@ -58,6 +58,8 @@ class EdgePlan:
     forms: tuple[str, ...]
     odds: tuple[float, float, float]
     """Of each of these."""
+    repeats: float
+    """How often it answers a create, which is carried out, with the answer to an earlier one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -249,6 +251,7 @@ def _between(r: Random, mood: str) -> dict[str, Any]:
             reads=_some(r, EDGE_READS),
             forms=tuple(r.sample(EDGE_FORMS, 2)),
             odds=(r.uniform(0.02, most), r.uniform(0.0, 0.5 * most), r.uniform(0.02, most)),
+            repeats=r.choice((0.0, 0.0, 0.0, 0.1)),
         )
     quotes: tuple[tuple[str, str], ...] = ()
     if r.random() < 0.25:

@@ -34,8 +34,9 @@ class Answer:
     status: int
     document: Any
     means: str = "nothing"
-    """accepted, refused, throttled, unavailable, over, runs, missing, page; "nothing" if it cannot be believed, and
-    "lost" if it stands in place of a create's answer that said "accepted"."""
+    """accepted, refused, throttled, unavailable, over, runs, missing, page; "nothing" if it cannot be believed.
+
+    In place of a create's answer that said "accepted": "lost", or "mixed up" if it says so of another generation."""
     headers: dict[str, str] = attrs.field(factory=dict)
     life: Life | None = None
     page: list[Life] = attrs.field(factory=list)

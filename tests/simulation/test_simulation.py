@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import ANY, patch
 
 import attrs
 import pytest
 
-from aiogen import _account, _coordinator, _create, _failures, _poll, _retry, _transport, _window
+from aiogen import _account, _coordinator, _create, _failures, _one_id, _poll, _retry, _transport, _window
 from aiogen._job import Job
 from aiogen._retry import Verdict
 from aiogen.errors import APIError, InvalidRequest
@@ -83,6 +83,7 @@ def test_the_seeds_meet_everything() -> None:
     assert {form for edge in edges for form in edge.forms} == set(EDGE_FORMS)
     quotes = [quote for vendor in vendors for quote in vendor.quotes]
     assert ({place for place, _ in quotes}, {way for _, way in quotes}) == (set(QUOTE_PLACES), set(QUOTE_WAYS))
+    assert any(edge.repeats for edge in edges)
     assert any(vendor.blips for vendor in vendors)
     assert any(program.stands_still for plan in plans for program in plan.programs)
     assert sum(plan.is_calm for plan in plans) > 10
@@ -278,6 +279,20 @@ def _believes_not_found_of_what_it_has_seen() -> list[Any]:
     return [patch.object(_account.Track, "forget_failures", hasty)]
 
 
+def _marks_no_shared_id() -> list[Any]:
+    async def generous(*_: Any) -> bool:
+        return True
+
+    return [patch.object(_create, "may_share", generous)]
+
+
+def _shares_the_id_of_what_still_runs() -> list[Any]:
+    async def whatever(*_: Any) -> Any:
+        return ANY
+
+    return [patch.object(_one_id, "_asked_for", whatever)]
+
+
 def _sends_again_for_ever() -> list[Any]:
     return [patch.object(_retry, "TAKES", 1000), patch.object(_create, "resend_pause", lambda *_, **__: 2.0)]
 
@@ -326,6 +341,8 @@ PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_takes_everybody_for_the_vendor, "one answer, one job", (2, 99)),
     (_gives_up_on_anybodys_refusal, "one answer, one job", (325,)),
     (_believes_not_found_of_what_it_has_seen, "truth", (10, 29)),
+    (_marks_no_shared_id, "truth", (132, 197)),
+    (_shares_the_id_of_what_still_runs, "truth", (132, 30)),
     (_sends_again_for_ever, "three takes", (7, 12)),
     (_hides_no_key, "no key", (18, 21)),
     (_hides_the_key_in_bodies_alone, "no key", (7, 58)),

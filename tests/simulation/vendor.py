@@ -39,6 +39,8 @@ class Vendor:
         self.key = KEYS[plan.name]
         """What its users show it."""
         self._quoting = dict(plan.quotes)
+        self._accepted: dict[Process | None, Answer] = {}
+        """The last create of each process of which it was surely told."""
         self.lives: dict[str, Life] = {}
         self.made: dict[int, list[Life]] = {}
         """What was carried out, by the numbers of jobs."""
@@ -102,8 +104,8 @@ class Vendor:
         low, high = self.plan.latency
         await asyncio.sleep(low)
         answer = word.answer
-        if word.passes_on:
-            answer = word.instead_of(self._too_many() or self._answer(ask, None))
+        if answer is None or word.passes_on:
+            answer = word.instead_of(self._too_many() or self._answer(ask, None), self._accepted.get(ask.process))
         await asyncio.sleep(high - low)
         return self._deliver(request, ask, answer, "the edge's word")
 
@@ -153,6 +155,8 @@ class Vendor:
         self.tell(ask, words + (f", wait {answer.wait:g} s ({answer.scope})" if answer.wait is not None else ""))
         self.served += 1
         self.world.laws.answered(self, ask, answer)
+        if answer.means == "accepted":
+            self._accepted[ask.process] = answer
         return response
 
     def _quote(self, body: bytes, answer: Answer) -> bytes:

@@ -237,7 +237,9 @@ class World:
         if not records:
             self.laws.breach("no lost job", f"job {number}, carried out as {life.id}, is not in the ledger")
         for state, provider_id in records:
-            if provider_id not in (life.id, None) or (provider_id is None and state is not State.UNKNOWN):
+            if provider_id not in (life.id, self.laws.mixed_up.get(number), None) or (
+                provider_id is None and state is not State.UNKNOWN
+            ):
                 self.laws.breach("no lost job", f"job {number} is {life.id}, the ledger says {state} {provider_id}")
 
     def _kept_budget(self, vendor: Vendor) -> None:
@@ -311,6 +313,11 @@ class World:
             self.numbers[job.id] = int(number)
             return int(number)
         return None
+
+    def jobs_of(self, process: Process) -> list[Job]:
+        """What this one follows."""
+        sessions = [program.session for program in self.programs if program.process is process]
+        return [job for session in sessions if session is not None for job in session.jobs()]
 
     def name_of(self, job: Job) -> str:
         number = self.number_of(job)
