@@ -52,8 +52,7 @@ def instead(vendor: Vendor, ask: Ask, fault: str | None, r: Random) -> Answer | 
             if ask.kind == "list":
                 return vendor.listed(ask, at)
             life = vendor.lives.get(ask.key)
-            is_there = life is not None and life.known_from <= vendor.now < life.lost_at
-            return vendor.shown(life, at) if life is not None and is_there else vendor.missing(ask)
+            return vendor.shown(life, at) if life is not None and life.is_found(vendor.now) else vendor.missing(ask)
         case ["wrong", "id"]:
             others = [life for life in vendor.lives.values() if life.id != ask.key]
             return attrs.evolve(vendor.shown(r.choice(others), vendor.now - 1e-9), means="nothing") if others else None

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 import aiogen
 from aiogen import Generation, Job, State
 
+from . import quotes
 from .lives import ENDS, Life
 from .network import Process
 from .talk import Answer, Ask
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 EXACT = 0.05
 """Seconds by which a deadline may be missed."""
 _AT_ONCE = 0.001
+_TAKES = 3
+"""Creates of one job that a program sends to a vendor which says that it takes none just now."""
 _RANKS = {
     State.PENDING: 0, State.SUBMITTING: 0, State.UNKNOWN: 1, State.QUEUED: 1, State.PROCESSING: 2, State.COMPLETED: 3,
     State.FAILED: 3, State.CANCELLED: 3,
@@ -44,6 +47,10 @@ class Attempt:
     end: float = math.inf
     verdict: str = "open"
     """"not done", "refused" or "accepted", if its program was surely told so."""
+    is_unavailable: bool = False
+    """The vendor itself has said that it does not take it just now."""
+    is_lost: bool = False
+    """It was carried out, and something in between answered it."""
 
 
 class Laws:
@@ -65,6 +72,12 @@ class Laws:
         self._confused: set[int] = set()
         self._lives: dict[str, tuple[Vendor, Life]] = {}
         self._told: dict[str, Generation] = {}
+        self.mixed_up: dict[int, str] = {}
+        """Jobs whose creates were answered with the id of another one."""
+        self._anothers: set[int] = set()
+        """Those of them of which the other one still ran."""
+        self._dismissed: set[tuple[Process | None, str]] = set()
+        """Who was told by a vendor that the account itself is refused."""
         self.delivered: Counter[tuple[str, str]] = Counter()
         """How often a handler was told of a job, and said nothing against it."""
 
@@ -102,6 +115,9 @@ class Laws:
         for attempt in before:
             if attempt.verdict != "not done":
                 self.breach("no second create", f"job {number} is sent again, the one before is {attempt.verdict}")
+        in_vain = [attempt for attempt in before if attempt.process is ask.process and attempt.is_unavailable]
+        if len(in_vain) >= _TAKES and ask.process is not None and self.world.knows_deadlines(ask.process):
+            self.breach("three takes", f'job {number} is sent again after {len(in_vain)} times "not just now"')
         self._attempt[ask] = Attempt(ask.process, ask.at)
         before.append(self._attempt[ask])
         state = self.world.state_of(number)
@@ -141,11 +157,17 @@ class Laws:
         if ask.kind == "create":
             attempt = self._attempt[ask]
             attempt.end = now
+            attempt.is_lost = answer.means == "lost"
+            if answer.means == "mixed up" and process is not None:
+                self._mixed_up(process, int(ask.key), answer)
+            if answer.means == "refused" and not answer.is_edge and answer.status in (401, 402):
+                self._dismissed.add((process, vendor.name))
             if process is None or process.still:
                 return  # when it goes on, the time for an answer may be over
             verdicts = {"throttled": "not done", "unavailable": "not done"}
             verdicts |= {"accepted": "accepted", "refused": "refused"}
             attempt.verdict = verdicts.get(answer.means, "open")
+            attempt.is_unavailable = answer.means == "unavailable"
             if answer.means == "accepted" and answer.life is not None:
                 self._follows.setdefault((process, answer.life.id), now)
         elif ask.kind == "read":
@@ -164,6 +186,13 @@ class Laws:
             who = (process, life.id)
             if now - self._follows.get(who, now) > 1.0 and not self._reading[who]:
                 self._over.setdefault(who, now)
+
+    def _mixed_up(self, process: Process, number: int, answer: Answer) -> None:
+        told = id_in(answer.document)
+        self.mixed_up[number] = told
+        if any(job.provider_id == told for job in self.world.jobs_of(process)):
+            self._anothers.add(number)
+        self.begins_anew(process, told)
 
     def cut(self, ask: Ask) -> None:
         """A connection was cut instead of an answer."""
@@ -201,6 +230,7 @@ class Laws:
         """Awaiting a job has ended; `early` and `slack` are how much sooner or later that may be."""
         now = self.world.loop.time()
         error, name = job.error, self.world.name_of(job)
+        self.shown(f"the end of {name}", error, job.generation)
         self._in_time(process, job, name, deadline, slack, now)
         number = self.world.number_of(job)
         if error is None:
@@ -208,12 +238,13 @@ class Laws:
             self._is_settled(job, name)
             return
         is_unsent = job.provider_id is None
+        attempts = self.attempts.get(number, []) if number is not None else []
+        self._is_its_own(process, job, name, attempts, error)
         match error:
             case aiogen.SubmissionUnknown():
-                attempts = self.attempts.get(number, []) if number is not None else []
-                mine = [a for a in attempts if a.process is process]
-                if mine and mine[-1].verdict != "open":
-                    self.breach("no lost job", f"{name} is called unknown, its create was {mine[-1].verdict}")
+                # What another process has sent since is for that one to know.
+                if attempts and attempts[-1].process is process and attempts[-1].verdict != "open":
+                    self.breach("no lost job", f"{name} is called unknown, its create was {attempts[-1].verdict}")
                 return
             case aiogen.SessionClosed():
                 if not process.closing:
@@ -243,6 +274,23 @@ class Laws:
         if is_unsent and number is not None and self.world.made(number):
             self.breach("paid once", f"{name} ended in {type(error).__name__} as if unsent, but it was carried out")
 
+    def _is_its_own(
+        self, process: Process, job: Job, name: str, attempts: list[Attempt], error: aiogen.AiogenError
+    ) -> None:
+        """What something in between said is about one request: no more than that ends by it."""
+        if attempts and attempts[-1].is_lost and isinstance(error, aiogen.APIError | aiogen.NetworkError):
+            words = f"{name} was carried out, and its answer lost on its way; it ended in {type(error).__name__}"
+            self.breach("lost at the edge", words)
+        if not isinstance(error, aiogen.APIError) or (process, job.connection) in self._dismissed:
+            return
+        if job.provider_id is not None and not error.from_api:
+            self.breach("one answer, one job", f"{name} is paid for, and ended by {error!r}, not the vendor's word")
+        mine = [attempt for attempt in attempts if attempt.process is process]
+        was_refused = any(a.verdict == "refused" for a in mine) or sum(a.is_unavailable for a in mine) >= _TAKES
+        is_dismissal = isinstance(error, aiogen.AuthenticationError | aiogen.InsufficientFunds)
+        if is_dismissal or (job.provider_id is None and not was_refused):
+            self.breach("one answer, one job", f"{name} ended in {error!r}, which nobody said of it")
+
     def _in_time(self, process: Process, job: Job, name: str, deadline: float, slack: float, now: float) -> None:
         stood = self.world.stood_still_until(process)
         # After a pause the ledger is asked first who owns the jobs that were not sent.
@@ -255,8 +303,15 @@ class Laws:
         if state is not None and not state.is_terminal and not self.world.disk_failed:
             self.breach("ledger first", f"{name} is told to be {job.state}, the ledger says {state}")
 
+    def shown(self, where: str, *what: object) -> None:
+        """Anybody may see this: the keys are not in it, where a vendor quotes them."""
+        for vendor in self.world.vendors:
+            if vendor.plan.quotes and quotes.stands_in(vendor.key, _everything_in(what)):
+                self.breach("no key", f"that of {vendor.name} is in {where}")
+
     def told(self, name: str, generation: Generation, who: str) -> None:
         """Somebody hears how a generation has ended."""
+        self.shown(f"what {who} of {name} is told", generation)
         if not generation.state.is_terminal:
             self.breach("truth", f"{who} of {name} is told {generation.state}")
             return
@@ -278,7 +333,9 @@ class Laws:
                 self.breach("truth", f"{who} of {name} is told of {generation.provider_id}, which nobody made")
             return
         number = self.world.numbers.get(generation.id or "")
-        if life.number is not None and number is not None and life.number != number:
+        is_marked = any("two creates with one id" in words for words in generation.warnings)
+        is_mixed_up = number not in self._anothers and self.mixed_up.get(number or 0) == life.id and is_marked
+        if life.number is not None and number is not None and life.number != number and not is_mixed_up:
             self.breach("truth", f"{who} of {name} is told of job {life.number}")
         state, codes = ENDS.get(life.fate, (None, frozenset()))
         if generation.state is not state or generation.failure_code not in codes or now < life.ends_at - _AT_ONCE:
@@ -289,6 +346,7 @@ class Laws:
 
     def looked_up(self, generation: Generation, key: str) -> None:
         """A user has read a generation by the vendor's id."""
+        self.shown(f"what is read of {key}", generation)
         if generation.provider_id != key:
             self.breach("truth", f"who asked about {key} is told of {generation.provider_id}")
         elif generation.state.is_terminal and generation.outputs:  # without any it may not be the last word
@@ -299,3 +357,25 @@ class Laws:
         for before, after in pairwise(states):
             if _RANKS[after] < _RANKS[before] or (before.is_terminal and after is not before):
                 self.breach("forward", f"{name} went from {before} to {after}")
+
+
+def id_in(document: Any) -> str:
+    """Of the generation that was accepted."""
+    if "id" in document:
+        return str(document["id"])
+    return str(next(value["generationId"] for value in document.values() if isinstance(value, dict)))
+
+
+def _everything_in(what: object) -> str:
+    """All that can be seen of it: the texts, of an error also what belongs to it and what led to it."""
+    if isinstance(what, str):
+        return what
+    if isinstance(what, Generation):
+        return repr(attrs.asdict(what))
+    if isinstance(what, BaseException):
+        led_to_it = what.__cause__ or what.__context__
+        parts = [str(what), repr(what), _everything_in(tuple(vars(what).values())), _everything_in(led_to_it)]
+        return "\n".join(parts)
+    if isinstance(what, list | tuple):
+        return "\n".join(map(_everything_in, what))
+    return repr(what)

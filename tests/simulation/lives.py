@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -44,6 +45,10 @@ class Life:
     ends_at: float
     known_from: float
     """Before that reads do not know it."""
+    blips: tuple[tuple[float, float], ...] = ()
+    """From when to when they do not know it either."""
+    missed_in: tuple[float, float] | None = None
+    """The blip in which the last read was."""
     hollow_reads: int = 0
     seen_over: bool = False
 
@@ -61,6 +66,20 @@ class Life:
             return True
         return at < self.ends_at or (frees_by_poll and not self.seen_over and self.fate != "lost")
 
+    def is_found(self, at: float) -> bool:
+        """True if a read finds it now.
+
+        There is a good reading between two blips, even if it comes late: else nobody could tell them from a loss.
+        """
+        if not self.known_from <= at < self.lost_at:
+            return False
+        blip = next((blip for blip in self.blips if blip[0] <= at < blip[1]), None)
+        if blip is None or self.missed_in not in (None, blip):
+            self.missed_in = None
+            return True
+        self.missed_in = blip
+        return False
+
     @property
     def given(self) -> int:
         """How many pictures there will be."""
@@ -76,7 +95,7 @@ def born(
     """A new one; `plan` is its vendor's."""
     duration = max(0.05, plan.medians.get(model, 5.0) * math.exp(plan.spread * r.gauss(0.0, 1.0)))
     fate = r.choices(tuple(plan.fates), tuple(plan.fates.values()))[0]
-    return Life(
+    life = Life(
         id=key,
         number=number,
         model=model,
@@ -88,6 +107,18 @@ def born(
         ends_at=at + duration,
         known_from=at + (plan.late_knowledge * r.random() if number is not None else 0.0),
     )
+    if plan.blips:
+        life.blips = tuple(_blips(r, at, at + duration))
+    return life
+
+
+def _blips(r: Random, begin: float, end: float) -> Iterator[tuple[float, float]]:
+    """Also about the end, for it is then that most is asked; and apart, for together they would be believed."""
+    at = begin
+    while (at := at + r.uniform(6.0, 20.0)) < end - 8.0:
+        yield at, at + r.uniform(0.5, 2.5)
+    at = end + r.uniform(-1.5, 0.5)
+    yield at, at + r.uniform(0.5, 2.5)
 
 
 def luma(life: Life, at: float) -> dict[str, Any]:

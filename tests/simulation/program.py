@@ -171,6 +171,7 @@ class Program:
             try:
                 await work
             except (aiogen.AiogenError, TimeoutError) as error:
+                self.world.laws.shown("what a user met", error)
                 # Waits of several kinds end as the job does; a session that is left refuses what is new.
                 if isinstance(error, aiogen.InputError) and not process.closing:
                     self.world.laws.breach("typed ends", f"a user met {error!r}")

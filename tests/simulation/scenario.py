@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any, TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 CREATE_FAULTS = (
     "500", "500 after", "502", "503", "503 told", "408", "429", "429 told", "429 dated", "cut", "cut after", "stall",
@@ -19,6 +22,15 @@ READ_FAULTS = (
 )  # fmt: skip
 LIST_FAULTS = ("500", "429 told", "503", "cut", "half", "html", "nonsense", "slow", "stall", "stale", "gaps")
 FATES = ("completed", "moderated", "failed", "stuck", "lost", "hollow", "hollow twice", "partial", "empty")
+EDGE_LOSES = (200, 201, 202, 204, 301, 302, 307, 408, 500, 502, 503, 504, 520, 524)
+"""What an edge says instead of the vendor's answer to a create, whether it had passed it on or not."""
+EDGE_TURNS_AWAY = (400, 401, 402, 403, 404, 405, 407, 410, 413, 429, 451)
+"""What it says to a create that it did not pass on."""
+EDGE_READS = (200, 204, 302, 400, 401, 402, 403, 404, 410, 429, 451, 500, 502, 503, 504)
+EDGE_FORMS = ("page", "text", "empty", "json")
+"""How it says so: never as the vendor does."""
+QUOTE_PLACES = ("errors", "answers", "request id", "broken header", "pages")
+QUOTE_WAYS = ("plain", "slashes", "escaped", "percent", "percent lower", "base64", "hex", "entities")
 WAITERS = (
     "impatient", "cancelled", "watcher", "acceptance", "withdrawer", "attacher", "getter", "elsewhere", "many",
     "collector",
@@ -33,6 +45,21 @@ class Outage:
     end: float
     how: str
     """"refuses", "swallows", or "503"."""
+
+
+@attrs.frozen(kw_only=True)
+class EdgePlan:
+    """What stands between the programs and a vendor, and sometimes answers in its place."""
+
+    loses: tuple[int, ...]
+    turns_away: tuple[int, ...]
+    reads: tuple[int, ...]
+    """Statuses."""
+    forms: tuple[str, ...]
+    odds: tuple[float, float, float]
+    """Of each of these."""
+    repeats: float
+    """How often it answers a create, which is carried out, with the answer to an earlier one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +93,11 @@ class VendorPlan:
     outages: tuple[Outage, ...]
     foreign: int
     """Generations that others made there."""
+    edge: EdgePlan | None
+    quotes: tuple[tuple[str, str], ...]
+    """Where the key is quoted, and how it is written there."""
+    blips: bool
+    """For a second or two reads do not know what they knew before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +156,7 @@ class Scenario:
         return (
             all(
                 not v.roughness and not v.outages and not v.late_knowledge and set(v.fates) == {"completed"}
-                and v.believed <= 1.0
+                and v.believed <= 1.0 and not v.edge and not v.blips
                 for v in self.vendors
             )
             and all(not p.lives and not p.stands_still for p in self.programs)
@@ -139,7 +171,7 @@ def draw(seed: int) -> Scenario:
     is_file = r.random() < 0.65
     count = r.choices((1, 2, 3), (7, 3, 2))[0] if is_file else 1
     names = r.choice((("luma",), ("leonardo",), ("luma", "leonardo")))
-    vendors = tuple(_vendor(r, name, mood) for name in names)
+    vendors = tuple(_vendor(r, Random(f"edge {seed} {name}"), name, mood) for name in names)
     trouble: tuple[tuple[float, float], ...] = ()
     if is_file and mood in ("rough", "storm") and r.random() < 0.15:
         at = r.uniform(0.0, 40.0)
@@ -158,7 +190,7 @@ def draw(seed: int) -> Scenario:
     )
 
 
-def _vendor(r: Random, name: str, mood: str) -> VendorPlan:
+def _vendor(r: Random, between: Random, name: str, mood: str) -> VendorPlan:
     is_luma = name == "luma"
     median = math.exp(r.uniform(math.log(1.5), math.log(45.0)))
     models = ("uni-1", "uni-1-max") if is_luma else ("gemini-image-2", "de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3")
@@ -193,12 +225,42 @@ def _vendor(r: Random, name: str, mood: str) -> VendorPlan:
         read_faults=_some(r, READ_FAULTS),
         list_faults=_some(r, LIST_FAULTS),
         roughness=roughness * r.uniform(0.5, 1.5),
-        outages=outages,
+        outages=outages or _closed(between, mood),
         foreign=r.choice((0, 0, 0, 2, 8)),
+        **_between(between, mood),
     )
 
 
-def _some(r: Random, faults: tuple[str, ...]) -> tuple[str, ...]:
+def _closed(r: Random, mood: str) -> tuple[Outage, ...]:
+    """A vendor that says for longer than a job is sent again that it takes nothing just now."""
+    if mood == "calm" or r.random() >= 0.15:
+        return ()
+    begin = r.uniform(0.0, 20.0)
+    return (Outage(begin=begin, end=begin + r.uniform(20.0, 60.0), how="503"),)
+
+
+def _between(r: Random, mood: str) -> dict[str, Any]:
+    """Drawn by itself, so that the rest of a story is the same without it."""
+    is_rough = mood != "calm"
+    edge = None
+    if is_rough and r.random() < 0.5:
+        most = {"light": 0.1, "rough": 0.3, "storm": 0.6}[mood]
+        edge = EdgePlan(
+            loses=_some(r, EDGE_LOSES),
+            turns_away=(*_some(r, EDGE_TURNS_AWAY), *r.sample((401, 402, 403, 429), 2)),
+            reads=_some(r, EDGE_READS),
+            forms=tuple(r.sample(EDGE_FORMS, 2)),
+            odds=(r.uniform(0.02, most), r.uniform(0.0, 0.5 * most), r.uniform(0.02, most)),
+            repeats=r.choice((0.0, 0.0, 0.0, 0.1)),
+        )
+    quotes: tuple[tuple[str, str], ...] = ()
+    if r.random() < 0.25:
+        places = QUOTE_PLACES if is_rough else ("errors", "answers", "request id")
+        quotes = tuple((place, r.choice(QUOTE_WAYS)) for place in r.sample(places, r.randint(1, 3)))
+    return {"edge": edge, "quotes": quotes, "blips": is_rough and r.random() < 0.3}
+
+
+def _some(r: Random, faults: tuple[T, ...]) -> tuple[T, ...]:
     """Few kinds in one story: they show more of what follows from each than all together."""
     return tuple(r.sample(faults, r.randint(1, max(1, len(faults) // 3))))
 

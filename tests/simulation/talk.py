@@ -34,7 +34,9 @@ class Answer:
     status: int
     document: Any
     means: str = "nothing"
-    """accepted, refused, throttled, unavailable, over, runs, missing, page; "nothing" if it cannot be believed."""
+    """accepted, refused, throttled, unavailable, over, runs, missing, page; "nothing" if it cannot be believed.
+
+    In place of a create's answer that said "accepted": "lost", or "mixed up" if it says so of another generation."""
     headers: dict[str, str] = attrs.field(factory=dict)
     life: Life | None = None
     page: list[Life] = attrs.field(factory=list)
@@ -45,3 +47,5 @@ class Answer:
     """Who has to wait: "all", "creates", "place"."""
     is_genuine: bool = False
     """A limit was really reached."""
+    is_edge: bool = False
+    """Something in between said so, not the vendor."""

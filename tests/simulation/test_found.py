@@ -50,6 +50,14 @@ async def test_what_was_just_accepted_and_is_taken_up_may_not_be_known_yet() -> 
             assert (await job).state is State.COMPLETED
 
 
+@pytest.mark.parametrize("status", [400, 405, 410, 451])
+async def test_a_page_in_place_of_the_first_answer_ends_nothing_that_was_attached(status: int) -> None:
+    """Only the vendor itself can say that it cannot read such an id."""
+    vendor = Vendor(reads=[(status, "<html><h1>Not here</h1></html>"), (200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        assert (await (await session.attach("luma", ID))).state is State.COMPLETED
+
+
 async def test_what_the_vendor_cannot_show_yet_is_read_in_the_ledger() -> None:
     """Who attaches a generation a moment after its end hears of it, and the vendor is not asked for what is known."""
     vendor = Vendor(reads=[(200, done())])

@@ -9,24 +9,27 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import ANY, patch
 
 import attrs
 import pytest
 
-from aiogen import _account, _coordinator, _create, _poll, _window
+from aiogen import _account, _coordinator, _create, _failures, _one_id, _poll, _retry, _transport, _window
 from aiogen._job import Job
 from aiogen._retry import Verdict
+from aiogen.errors import APIError, InvalidRequest
 from aiogen.models import State
+from aiogen.providers.base import Provider
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
-from .scenario import draw
+from .quotes import WAYS
+from .scenario import EDGE_FORMS, EDGE_LOSES, EDGE_READS, EDGE_TURNS_AWAY, QUOTE_PLACES, QUOTE_WAYS, draw
 from .world import digest, run, told
 
 pytestmark = pytest.mark.no_cover  # measured, they take more than twice as long
 SEEDS = 240
-FOUND = (253, 401, 761, 1218, 1962)
+FOUND = (253, 401, 761, 1218, 1918, 1962, 2013)
 """Further ones, which have found something once."""
 _ROOT = Path(__file__).parents[2]
 
@@ -66,12 +69,22 @@ def test_the_seeds_meet_everything() -> None:
     plans = [draw(seed) for seed in range(SEEDS)]
     vendors = [vendor for plan in plans for vendor in plan.vendors]
     ends = {how for plan in plans for program in plan.programs for _, how in program.lives}
+    assert set(QUOTE_WAYS) == set(WAYS)
     assert ends == {"leaves", "dies", "vanishes"}
     assert {len(plan.programs) for plan in plans} == {1, 2, 3}
     assert {plan.is_file for plan in plans} == {True, False}
     assert {vendor.name for vendor in vendors} == {"luma", "leonardo"}
     assert {outage.how for vendor in vendors for outage in vendor.outages} == {"refuses", "swallows", "503"}
     assert any(plan.disk_trouble for plan in plans)
+    edges = [vendor.edge for vendor in vendors if vendor.edge is not None]
+    assert {status for edge in edges for status in edge.loses} == set(EDGE_LOSES)
+    assert {status for edge in edges for status in edge.turns_away} == set(EDGE_TURNS_AWAY)
+    assert {status for edge in edges for status in edge.reads} == set(EDGE_READS)
+    assert {form for edge in edges for form in edge.forms} == set(EDGE_FORMS)
+    quotes = [quote for vendor in vendors for quote in vendor.quotes]
+    assert ({place for place, _ in quotes}, {way for _, way in quotes}) == (set(QUOTE_PLACES), set(QUOTE_WAYS))
+    assert any(edge.repeats for edge in edges)
+    assert any(vendor.blips for vendor in vendors)
     assert any(program.stands_still for plan in plans for program in plan.programs)
     assert sum(plan.is_calm for plan in plans) > 10
     assert max(len(plan.jobs) for plan in plans) > 50
@@ -94,8 +107,8 @@ def _skips_the_intent() -> list[Any]:
 def _sends_again_what_was_not_answered() -> list[Any]:
     judge = _create.judge_create
 
-    def hopeful(*arguments: Any) -> Verdict:
-        verdict = judge(*arguments)
+    def hopeful(*arguments: Any, **more: Any) -> Verdict:
+        verdict = judge(*arguments, **more)
         return Verdict.UNREACHABLE if verdict is Verdict.UNKNOWN else verdict
 
     return [patch.object(_create, "judge_create", hopeful)]
@@ -163,7 +176,7 @@ def _believes_any_answer() -> list[Any]:
 
 def _gives_up_at_the_first_not_found() -> list[Any]:
     return [
-        patch.object(_poll, "_NOT_FOUND_POLLS", 1),
+        patch.object(_retry, "_LOOKS", 1),
         patch("aiogen.providers.base.Provider.not_found_grace", 0.0),
         patch("aiogen.providers.luma.Luma.not_found_grace", 0.0),
         patch("aiogen.providers.leonardo.Leonardo.not_found_grace", 0.0),
@@ -209,6 +222,105 @@ def _leaves_a_task() -> list[Any]:
     return [patch.object(_account.AccountDesk, "drain", careless)]
 
 
+def _judges_otherwise(misjudged: Callable[[Any, Verdict], Verdict]) -> list[Any]:
+    judge = _create.judge_create
+
+    def judged(error: Any, *arguments: Any, **more: Any) -> Verdict:
+        return misjudged(error, judge(error, *arguments, **more))
+
+    return [patch.object(_create, "judge_create", judged)]
+
+
+def _believes_in_anybodys_503() -> list[Any]:
+    def misjudged(error: Any, verdict: Verdict) -> Verdict:
+        return Verdict.NOT_TAKEN if getattr(error, "status", 0) in (502, 503) else verdict
+
+    return _judges_otherwise(misjudged)
+
+
+def _calls_refused_what_is_unknown() -> list[Any]:
+    def misjudged(error: Any, verdict: Verdict) -> Verdict:
+        is_answer = isinstance(error, APIError) and verdict is Verdict.UNKNOWN
+        return Verdict.REFUSED if is_answer else verdict
+
+    return _judges_otherwise(misjudged)
+
+
+def _takes_everybody_for_the_vendor() -> list[Any]:
+    refusal = Provider.refusal
+
+    def credulous(self: Any, *arguments: Any, from_api: bool = True, **more: Any) -> APIError:
+        return refusal(self, *arguments, **more)
+
+    return [patch.object(Provider, "refusal", credulous)]
+
+
+def _gives_up_on_anybodys_refusal() -> list[Any]:
+    """The older rule: whatever an attached generation's first question is refused with ends it."""
+    unanswered = _poll._unanswered
+
+    async def hasty(hub: Any, desk: Any, track: Any, error: Any, sent_at: float) -> None:
+        if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
+            hub.abandon(desk, track, error)
+        else:
+            await unanswered(hub, desk, track, error, sent_at)
+
+    return [patch.object(_poll, "_unanswered", hasty)]
+
+
+def _believes_not_found_of_what_it_has_seen() -> list[Any]:
+    """The grace is for what was just created, as it once was."""
+    forget = _account.Track.forget_failures
+
+    def hasty(self: Any) -> None:
+        forget(self)
+        self.not_found, self.missing_since = 99, float("-inf")
+
+    return [patch.object(_account.Track, "forget_failures", hasty)]
+
+
+def _marks_no_shared_id() -> list[Any]:
+    async def generous(*_: Any) -> bool:
+        return True
+
+    return [patch.object(_create, "may_share", generous)]
+
+
+def _shares_the_id_of_what_still_runs() -> list[Any]:
+    async def whatever(*_: Any) -> Any:
+        return ANY
+
+    return [patch.object(_one_id, "_asked_for", whatever)]
+
+
+def _sends_again_for_ever() -> list[Any]:
+    return [patch.object(_retry, "TAKES", 1000), patch.object(_create, "resend_pause", lambda *_, **__: 2.0)]
+
+
+def _hides_no_key() -> list[Any]:
+    return [patch.object(_transport, "redacted", lambda secret, response: response)]
+
+
+def _hides_the_key_in_bodies_alone() -> list[Any]:
+    redacted = _transport.redacted
+
+    def careless(secret: Any, response: Any) -> Any:
+        return attrs.evolve(redacted(secret, response), headers=response.headers, request_id=response.request_id)
+
+    return [patch.object(_transport, "redacted", careless)]
+
+
+def _hides_the_key_as_it_is_alone() -> list[Any]:
+    def careless(secret: Any, response: Any) -> Any:
+        return attrs.evolve(response, body=response.body.replace(str(secret.text).encode(), b"[the key]"))
+
+    return [patch.object(_transport, "redacted", careless)]
+
+
+def _hides_no_key_in_what_broke_off() -> list[Any]:
+    return [patch.object(_failures, "redacted_message", lambda secret, text: text)]
+
+
 PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_skips_the_intent, "intent first", (21, 11)),
     (_sends_again_what_was_not_answered, "no second create", (47, 228)),
@@ -224,6 +336,18 @@ PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_goes_back, "forward", (211, 56, 74)),
     (_forgets_the_handlers, "every wait ends", (17, 99)),
     (_leaves_a_task, "nothing left", (21, 11)),
+    (_believes_in_anybodys_503, "no second create", (23, 40)),
+    (_calls_refused_what_is_unknown, "lost at the edge", (61, 69)),
+    (_takes_everybody_for_the_vendor, "one answer, one job", (2, 99)),
+    (_gives_up_on_anybodys_refusal, "one answer, one job", (325,)),
+    (_believes_not_found_of_what_it_has_seen, "truth", (10, 29)),
+    (_marks_no_shared_id, "truth", (132, 197)),
+    (_shares_the_id_of_what_still_runs, "truth", (132, 30)),
+    (_sends_again_for_ever, "three takes", (7, 12)),
+    (_hides_no_key, "no key", (18, 21)),
+    (_hides_the_key_in_bodies_alone, "no key", (7, 58)),
+    (_hides_the_key_as_it_is_alone, "no key", (47, 52)),
+    (_hides_no_key_in_what_broke_off, "no key", (87, 112)),
 ]
 """What is broken, the law that is broken by it, and seeds that show it."""
 

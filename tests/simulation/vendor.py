@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import faults, lives
+from . import edge, faults, lives, quotes
 from .lives import EPOCH, USER, Life
 from .network import Process, port_of, reset
 from .scenario import VendorPlan
@@ -23,6 +23,7 @@ from .talk import Answer, Ask
 if TYPE_CHECKING:
     from .world import World
 
+KEYS = {"luma": "luma-api-sim/8Q+v&3=zT0", "leonardo": "leonardo-sim/5w+J&7=kX9"}
 _MINUTE = 60.0
 
 
@@ -35,6 +36,11 @@ class Vendor:
         self.name = plan.name
         self.is_luma = plan.name == "luma"
         self.port = port
+        self.key = KEYS[plan.name]
+        """What its users show it."""
+        self._quoting = dict(plan.quotes)
+        self._accepted: dict[Process | None, Answer] = {}
+        """The last create of each process of which it was surely told."""
         self.lives: dict[str, Life] = {}
         self.made: dict[int, list[Life]] = {}
         """What was carried out, by the numbers of jobs."""
@@ -73,6 +79,9 @@ class Vendor:
 
     async def _serve(self, request: web.BaseRequest, ask: Ask) -> web.StreamResponse:
         r = self.chance(ask.kind, ask.key, ask.nth)
+        word = edge.word(self, self.plan.edge, ask) if self.plan.edge is not None else None
+        if word is not None:
+            return await self._serve_at_the_edge(request, ask, word)
         fault = self._fault(r, ask)
         too_many = self._too_many()
         if fault in ("cut", "stall"):
@@ -91,6 +100,15 @@ class Vendor:
             return await (self._cut(request, ask) if fault == "cut after" else self._stall(request))
         return self._deliver(request, ask, answer, fault)
 
+    async def _serve_at_the_edge(self, request: web.BaseRequest, ask: Ask, word: edge.Word) -> web.StreamResponse:
+        low, high = self.plan.latency
+        await asyncio.sleep(low)
+        answer = word.answer
+        if answer is None or word.passes_on:
+            answer = word.instead_of(self._too_many() or self._answer(ask, None), self._accepted.get(ask.process))
+        await asyncio.sleep(high - low)
+        return self._deliver(request, ask, answer, "the edge's word")
+
     def _deliver(self, request: web.BaseRequest, ask: Ask, answer: Answer, fault: str | None) -> web.StreamResponse:
         transport = request.transport
         body = answer.document if isinstance(answer.document, bytes) else json.dumps(answer.document).encode()
@@ -99,13 +117,22 @@ class Vendor:
             return web.Response()
         if answer.is_dated and answer.wait is not None:
             answer.headers["Retry-After"] = formatdate(EPOCH + self.now + answer.wait, usegmt=True)
-        is_html = body.startswith(b"<")
+        if self._quoting:
+            body = self._quote(body, answer)
+        kinds = {b"<": "text/html", b"e": "text/plain"}
         response = web.Response(
             status=answer.status,
             body=body,
             headers=answer.headers,
-            content_type="text/html" if is_html else "application/json",
+            content_type=kinds.get(body[:1], "application/json"),
         )
+        if "broken header" in self._quoting and self.chance("header", ask.kind, ask.key, ask.nth).random() < 0.1:
+            self.tell(ask, f"{answer.status} {answer.means}, in a broken header")
+            key = quotes.WAYS[self._quoting["broken header"]](self.key)
+            transport.write(f"HTTP/1.1 200 OK\r\nX Debug: Bearer {key}\r\nContent-Length: 0\r\n\r\n".encode())
+            transport.close()
+            self.world.laws.cut(ask)
+            return response
         if fault == "half" and len(body) > 1:
             self.tell(ask, f"half of {answer.status} {answer.means}")
             head = (
@@ -128,7 +155,15 @@ class Vendor:
         self.tell(ask, words + (f", wait {answer.wait:g} s ({answer.scope})" if answer.wait is not None else ""))
         self.served += 1
         self.world.laws.answered(self, ask, answer)
+        if answer.means == "accepted":
+            self._accepted[ask.process] = answer
         return response
+
+    def _quote(self, body: bytes, answer: Answer) -> bytes:
+        """It repeats the key that it was shown."""
+        if way := self._quoting.get("request id"):
+            answer.headers = {**answer.headers, "X-Request-Id": f"for {quotes.WAYS[way](self.key)}"}
+        return quotes.into(body, self.key, self._quoting)
 
     async def _cut(self, request: web.BaseRequest, ask: Ask) -> web.StreamResponse:
         self.world.laws.cut(ask)
@@ -228,7 +263,7 @@ class Vendor:
 
     def _read(self, ask: Ask, at: float) -> Answer:
         life = self.lives.get(ask.key)
-        if life is None or self.now < life.known_from or self.now >= life.lost_at:
+        if life is None or not life.is_found(self.now):
             return self.missing(ask)
         return self.shown(life, at)
 

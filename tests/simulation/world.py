@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 import aiohappyeyeballs
 import aiohttp.connector
+import attrs
 from aiohttp import web
 from async_solipsism.exceptions import SleepForeverError, SolipsismWarning
 
@@ -43,7 +44,6 @@ from .vendor import Vendor
 
 _LONGEST = 2000.0
 """Virtual seconds after which somebody surely waits for ever."""
-_KEYS = {"luma": "luma-api-simulation", "leonardo": "leonardo-simulation"}
 
 
 class World:
@@ -73,6 +73,8 @@ class World:
         self.given_up: set[str] = set()
         self.gone: set[str] = set()
         """Workers of which anybody can see that they are dead."""
+        self.loudness = logging.DEBUG if any(vendor.quotes for vendor in plan.vendors) else logging.WARNING
+        """What is listened to: where no vendor quotes the key, only what everybody hears."""
         self.disk_failed = False
         self.had_deaths = False
         self._is_over = False
@@ -216,17 +218,28 @@ class World:
             for number in self.unsent & vendor.made.keys():
                 self.laws.breach("paid once", f"job {number} was withdrawn, and carried out")
             self._kept_budget(vendor)
+        self._look_for_keys()
         if not self.had_deaths and not self.disk_failed:
             for (handler, job_id), count in self.laws.delivered.items():
                 if count > 1:
                     self.laws.breach("one completion", f"{handler} was told of {self.name_by_id(job_id)} {count} times")
+
+    def _look_for_keys(self) -> None:
+        """In the ledger: what can be read in it, and whatever else is in its files."""
+        if self.disk is None:
+            self.laws.shown("the ledger", [attrs.asdict(record) for record in self._kept().values()])
+            return
+        for file in sorted(self.disk.path.parent.iterdir()):
+            self.laws.shown(file.name, file.read_bytes().decode("latin-1"))
 
     def _is_kept(self, number: int, life: Any) -> None:
         records = self.records_of(number)
         if not records:
             self.laws.breach("no lost job", f"job {number}, carried out as {life.id}, is not in the ledger")
         for state, provider_id in records:
-            if provider_id not in (life.id, None) or (provider_id is None and state is not State.UNKNOWN):
+            if provider_id not in (life.id, self.laws.mixed_up.get(number), None) or (
+                provider_id is None and state is not State.UNKNOWN
+            ):
                 self.laws.breach("no lost job", f"job {number} is {life.id}, the ledger says {state} {provider_id}")
 
     def _kept_budget(self, vendor: Vendor) -> None:
@@ -259,7 +272,7 @@ class World:
             "requests_per_minute": max(10, int(plan.requests * share)),
         }
         kind: Any = aiogen.Luma if vendor.is_luma else aiogen.Leonardo
-        return kind(api_key=_KEYS[vendor.name], base_url=vendor.url(), **limits)
+        return kind(api_key=vendor.key, base_url=vendor.url(), **limits)
 
     def store(self, process: Process) -> Any:
         """The ledger, for one session."""
@@ -300,6 +313,11 @@ class World:
             self.numbers[job.id] = int(number)
             return int(number)
         return None
+
+    def jobs_of(self, process: Process) -> list[Job]:
+        """What this one follows."""
+        sessions = [program.session for program in self.programs if program.process is process]
+        return [job for session in sessions if session is not None for job in session.jobs()]
 
     def name_of(self, job: Job) -> str:
         number = self.number_of(job)
@@ -384,11 +402,14 @@ class _Ears(logging.Handler):
     """What is logged, and what nobody looked at."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(world.loudness)
         self.world = world
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
+        self.world.laws.shown("a record of the log", text, record.exc_info)
+        if record.levelno < logging.WARNING:
+            return
         self.world.say("log", f"{record.name}: {text}")
         if record.name != "aiogen" or "bug in aiogen" in text or ("could not be read" in text and record.exc_info):
             trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""  # type: ignore[arg-type]
@@ -463,7 +484,7 @@ def run(seed: int) -> World:
             for logger in loggers:
                 logger.addHandler(ears)
                 logger.propagate = False
-                logger.setLevel(logging.WARNING)
+                logger.setLevel(world.loudness if logger.name == "aiogen" else logging.WARNING)
             if world.disk is not None:
                 more.append(patch.object(sqlite, "Writer", world.disk.writer))
                 more.append(patch.object(sqlite.reading, "Readers", world.disk.readers))
