@@ -313,9 +313,10 @@ class Transport:
                 self._storage = sessions.over(given, way, request_class=GuardedRequest)
         return self._storage
 
-    def _connector(self, **options: bool) -> aiohttp.TCPConnector:
+    def _connector(self, *, force_close: bool = False, use_dns_cache: bool = True) -> aiohttp.TCPConnector:
         # Names are looked up in our own threads: an application may have filled those of the loop.
-        return aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(self.threads), **options)
+        resolver = GuardedResolver(self.threads)
+        return aiohttp.TCPConnector(limit=0, resolver=resolver, force_close=force_close, use_dns_cache=use_dns_cache)
 
     def _usable(self, given: aiohttp.ClientSession | None, argument: str) -> aiohttp.ClientSession | None:
         if given is not None:

@@ -73,8 +73,8 @@ async def test_an_application_may_have_filled_the_pool_of_the_loop(tmp_path: Pat
 
         async def work() -> int:
             found = await session.get("luma", ID)
-            job = await session.submit("luma/uni-1", "warmer", image_ref=[tmp_path / "reference.png", bytes(png(200_000))])
-            await job
+            references = [tmp_path / "reference.png", bytes(png(200_000))]
+            await (await session.submit("luma/uni-1", "warmer", image_ref=references))
             return len(await session.download(found, tmp_path))
 
         def view() -> int:
