@@ -199,7 +199,7 @@ class _Serving:
                 with self._connection as connection:
                     results = work(connection, some)
             except BaseException as error:  # it could not be opened
-                results = [(order.done, None, error) for order in some]
+                results = list[Result]((order.done, None, error) for order in some)
             # Only now: whoever hears of it may fork, for which nobody may hold the connection.
             _tell(results)
 
