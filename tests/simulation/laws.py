@@ -324,7 +324,10 @@ class Laws:
         self._is_true(name, generation, who)
 
     def _is_true(self, name: str, generation: Generation, who: str) -> None:
+        number = self.world.numbers.get(generation.id or "")
         if generation.provider_id is None:
+            if number is not None and self.world.made(number) and not self.world.disk_failed:
+                self.breach("paid once", f"{who} of {name} is told {generation.state}, but it was carried out")
             return
         now = self.world.loop.time()
         vendor, life = self._lives.get(generation.provider_id, (None, None))
@@ -332,7 +335,6 @@ class Laws:
             if generation.state is not State.FAILED:
                 self.breach("truth", f"{who} of {name} is told of {generation.provider_id}, which nobody made")
             return
-        number = self.world.numbers.get(generation.id or "")
         is_marked = any("two creates with one id" in words for words in generation.warnings)
         is_mixed_up = number not in self._anothers and self.mixed_up.get(number or 0) == life.id and is_marked
         if life.number is not None and number is not None and life.number != number and not is_mixed_up:
