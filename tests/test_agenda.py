@@ -144,3 +144,11 @@ TestAgenda = pytest.mark.no_cover(AgendaMachine.TestCase)
 TestAgenda.settings = settings(
     deadline=None, derandomize=True, max_examples=60, stateful_step_count=40, report_multiple_bugs=False
 )
+
+
+def test_a_moment_can_be_looked_up() -> None:
+    """The latest that was put; none for what is not here."""
+    agenda: Agenda[str] = Agenda()
+    agenda.put("a", 2.0)
+    agenda.put("a", 5.0)
+    assert (agenda.moment("a"), agenda.moment("b")) == (5.0, None)
