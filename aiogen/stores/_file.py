@@ -78,16 +78,18 @@ class Handle:
         Raises:
             StoreError: it is not the ledger that was open before.
         """
-        before, self.file = self.file, None
-        if before is not None:
-            self._is_lost = not before.watch.is_there()
-            before.watch.close()
+        before = self.file
+        if before is not None and not before.watch.is_there():
+            self._is_lost = True
+            self.let_go()
         if self._is_lost:
             raise StoreError(
                 f"The ledger {str(self._path)!r} is gone, or another file is in its place, since this process was "
                 "forked. Leave this session; a new one begins with what the file holds then."
             )
         self.file = connect(self._path, self._patience, is_adopted=self._is_adopted)
+        if before is not None:
+            before.watch.close()  # not sooner: to close the last descriptor ends the locks of those who read just now
         return self.file.connection
 
     def glance(self, connection: sqlite3.Connection) -> None:
