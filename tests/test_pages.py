@@ -115,6 +115,42 @@ def test_a_list_that_moves_for_ever_is_said() -> None:
         listed.to_the_end(make)
 
 
+def test_a_list_that_says_nothing_new_is_given_up() -> None:
+    """Known rows in ever another order: what lies between them cannot be known."""
+    pager = Pager(3)
+    pager.read(["a", "b", "c"])
+
+    def read_on() -> None:
+        for i in range(100):
+            pager.read(["a", "b", "c"] if i % 2 else ["c", "a", "b"])
+
+    with pytest.raises(Moved, match="faster than it can be read"):
+        read_on()
+
+
+def test_the_same_page_at_the_same_place_is_no_sign() -> None:
+    """A deletion of ours brings it back to where it was: that says nothing about the vendor."""
+    pager = Pager(3)
+    pager.read(["a", "b", "c"])
+    assert (pager.read(["c", "d"]), pager.offset) == ([1], 3)
+    pager.read(["c", "d"])
+    for name in ("a", "b", "c", "d"):
+        pager.removed(name)
+        assert pager.offset == 3
+        assert pager.read(["c", "d"]) == []
+
+
+def test_what_was_not_read_yet_moves_nothing() -> None:
+    """Nor does what is deleted a second time."""
+    pager = Pager(3)
+    pager.read(["a", "b", "c"])
+    pager.removed("x")
+    assert pager.offset == 2
+    pager.removed("a")
+    pager.removed("a")
+    assert pager.offset == 1
+
+
 @given(
     count=st.integers(0, 30),
     limit=st.integers(2, 7),
