@@ -398,6 +398,8 @@ def _name(response: Response) -> str | None:
 
 
 def _outputs(listed: Any, received_at: float) -> tuple[Output, ...]:
+    if not listed:
+        return ()
     # FAQ: presigned for one hour, and every read mints a new one.  What the url says is nearer to the truth.
     an_hour = datetime.fromtimestamp(received_at, UTC) + timedelta(hours=1)
     found = ((item, read_part(_Output, item)) for item in objects_in(listed))
