@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiogen")
 
+_PATIENCE = 1.0
+"""Seconds for asking the ledger whether an id is known, before it is written down."""
+
 
 async def named_before(hub: Coordinator, desk: AccountDesk, job: Job, provider_id: str) -> str | None:
     """The other job that has this id already, if there is one: of this session, or by the ledger of one before or
@@ -25,8 +29,10 @@ async def named_before(hub: Coordinator, desk: AccountDesk, job: Job, provider_i
     if first is not None or hub.ledger.is_behind:
         return first
     try:
-        known = await hub.store.known(desk.key, [provider_id])
-    except Exception:  # what a ledger in trouble cannot tell must not cost a paid job
+        async with asyncio.timeout(_PATIENCE):
+            known = await hub.store.known(desk.key, [provider_id])
+    except (Exception, asyncio.CancelledError):
+        # The id is not written down yet: neither a ledger in trouble nor the end of the session may cost a paid job.
         return None
     return next((record.id for record in known if record.id != job.id), None)
 

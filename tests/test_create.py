@@ -521,3 +521,30 @@ async def test_a_ledger_in_trouble_does_not_make_two_jobs_one(monkeypatch: pytes
         monkeypatch.setattr(MemoryStore, "get", broken)
         with pytest.raises(aiogen.SubmissionUnknown):
             await session.generate("luma/uni-1", "a boat")
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+async def test_an_id_is_written_down_also_if_the_ledger_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, is_left: bool
+) -> None:
+    """Whether it was given before is asked first; neither silence nor the end of the session costs the paid id."""
+    asked = asyncio.Event()
+
+    async def silent(self: MemoryStore, account: str, provider_ids: Any) -> Any:
+        asked.set()
+        await asyncio.sleep(1e6)
+
+    monkeypatch.setattr(MemoryStore, "known", silent)
+    store = MemoryStore()
+    async with serving(Vendor(reads=[(200, body("processing"))])) as url:
+        session = aiogen.Session([luma(url)], store=store)
+        job = await session.submit("luma/uni-1", "a boat")
+        await asked.wait()
+        if is_left:
+            for task in list(session._open().coordinator._creates):
+                task.cancel()
+        await asyncio.sleep(2.0)
+        record = await store.get(job.id)
+        await session.close()
+    assert record is not None
+    assert (record.provider_id, record.state) == (ID, State.QUEUED)
