@@ -5,8 +5,7 @@ async with aiogen.Session() as session:
     await session.download(generation, "out/")
 """
 
-from aiogen._job import Job
-from aiogen._references import Reference
+from aiogen._engine.job import Job
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -45,6 +44,7 @@ from aiogen.models import (
     UnknownJob,
 )
 from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.references import Reference
 from aiogen.session import Session
 
 __version__ = "0.1.0"

@@ -17,7 +17,7 @@ from aiogen._wording import count, duration, lines, plain, quoted, short_id, sho
 
 
 class State(StrEnum):
-    """Where a job stands.  It only ever moves forward; `aiogen._states` has the table."""
+    """Where a job stands.  It only ever moves forward; `aiogen._answers.states` has the table."""
 
     PENDING = "pending"
     """Ours: nothing has been sent."""

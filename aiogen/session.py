@@ -17,30 +17,30 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from aiogen import _outcomes as outcomes
+from aiogen._answers import outcomes
 from aiogen._binding import Binding, Claim
-from aiogen._calls import Calls
 from aiogen._checkpoint import Checkpoint
 from aiogen._clock import Clock
-from aiogen._connections import Connections, TypedRequest
-from aiogen._coordinator import Coordinator, Limits
-from aiogen._files import encode
-from aiogen._handles import Handles
-from aiogen._intake import submit
-from aiogen._job import Job
-from aiogen._reconcile import Reconciler
+from aiogen._engine.coordinator import Coordinator, Limits
+from aiogen._engine.job import Job
+from aiogen._jobs.calls import Calls
+from aiogen._jobs.intake import submit
+from aiogen._jobs.reconcile import Reconciler
+from aiogen._jobs.registry import Handles
+from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, check_given_id, check_number, check_seconds, own_id
+from aiogen.providers.connections import Connections, TypedRequest
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from aiogen._transport import Transport
+    from aiogen._transfer.transport import Transport
 
 T = TypeVar("T")
 
@@ -143,8 +143,8 @@ class Session:
         check_seconds(download_timeout, "download_timeout")
         check_seconds(call_timeout, "call_timeout")
         # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
-        from aiogen._sessions import check_session
-        from aiogen._transport import Timeouts
+        from aiogen._transfer.sessions import check_session
+        from aiogen._transfer.transport import Timeouts
 
         for argument, given in (("client_session", client_session), ("download_session", download_session)):
             if given is not None:
@@ -735,8 +735,8 @@ class Session:
         return self._parts
 
     def _begin(self) -> _Parts:
-        from aiogen._download import Downloader
-        from aiogen._transport import Transport
+        from aiogen._transfer.download import Downloader
+        from aiogen._transfer.transport import Transport
 
         self._binding.bind()
         try:

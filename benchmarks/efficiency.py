@@ -14,9 +14,9 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
-from aiogen._durations import Durations
-from aiogen._plan import Plan
-from aiogen._shapes import EDGES
+from aiogen._polling.durations import Durations
+from aiogen._polling.plan import Plan
+from aiogen._polling.survival import EDGES
 from benchmarks import results
 from benchmarks.distributions import DISTRIBUTIONS, USUAL, Distribution, Lognormal, quantile
 from benchmarks.learning import SHIFT, TYPICAL, Course, Findings, judged, take

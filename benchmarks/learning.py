@@ -13,8 +13,8 @@ from random import Random
 
 import attrs
 
-from aiogen._durations import Durations
-from aiogen._wire import Typical
+from aiogen._polling.durations import Durations
+from aiogen.exchange import Typical
 from benchmarks.distributions import Distribution
 from benchmarks.optimum import Outcome, asked, outcome
 

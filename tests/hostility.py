@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from providers.drive import SAMPLES
 
-from aiogen._wire import Response
+from aiogen.exchange import Response
 
 RAW = {
     "\0number": "7" * 5000,  # more digits than Python reads

@@ -1,4 +1,4 @@
-"""`aiogen._address`: which addresses a file may be fetched from, and in which bytes they are asked for."""
+"""`aiogen._safety.address`: which addresses a file may be fetched from, and in which bytes they are asked for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen import _address
-from aiogen._address import FilePolicy, Reach, Refused, reach_of, reach_of_host
+from aiogen._safety import address as _address
+from aiogen._safety.address import FilePolicy, Reach, Refused, reach_of, reach_of_host
 
 PUBLIC = FilePolicy.of("https://api.vendor.example/v1")
 LOCAL = FilePolicy.of("http://127.0.0.1:8000/v1")

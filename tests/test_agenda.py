@@ -1,4 +1,4 @@
-"""`aiogen._agenda`: keys, each with one moment."""
+"""`aiogen._polling.timers`: keys, each with one moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiogen._agenda import Agenda
+from aiogen._polling.timers import Agenda
 
 keys = st.sampled_from("abcdefgh")
 moments = st.integers(0, 20).map(float)

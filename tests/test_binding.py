@@ -25,11 +25,11 @@ from serving import ID, luma
 from watchdogs import no_thread_left, wait_until
 
 import aiogen
-from aiogen import _coordinator
-from aiogen.stores import _writer
+from aiogen._engine import coordinator as _coordinator
 from aiogen.stores.base import Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite import writer as _writer
 
 NOBODY = "http://127.0.0.1:9"
 

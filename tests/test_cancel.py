@@ -28,7 +28,7 @@ from serving import luma, serving
 
 import aiogen
 from aiogen import Generation, Job, State
-from aiogen._durations import Durations
+from aiogen._polling.durations import Durations
 from aiogen.stores.base import Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore

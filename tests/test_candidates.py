@@ -1,4 +1,4 @@
-"""`aiogen._candidates`: what an unanswered create could have become."""
+"""`aiogen._answers.matching`: what an unanswered create could have become."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 import aiogen
 from aiogen import State
-from aiogen._candidates import candidates, is_past, since
-from aiogen._wire import Snapshot, Submission
+from aiogen._answers.matching import candidates, is_past, since
+from aiogen.exchange import Snapshot, Submission
 from aiogen.stores.base import Record
 
 SENT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

@@ -12,8 +12,9 @@ import pytest
 from serving import luma
 
 import aiogen
-from aiogen import Generation, Job, _coordinator
+from aiogen import Generation, Job
 from aiogen._checkpoint import Checkpoint
+from aiogen._engine import coordinator as _coordinator
 from aiogen.stores.memory import MemoryStore
 
 COUNT = 1500

@@ -1,4 +1,4 @@
-"""`aiogen._connections`: from what users write to a provider and a checked request."""
+"""`aiogen.providers.connections`: from what users write to a provider and a checked request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aiogen._connections import Connections
 from aiogen.errors import AiogenError, ConfigurationError, InputError
 from aiogen.providers import PROVIDERS, Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.providers.connections import Connections
 
 LUMA, EU, LEONARDO = Luma(api_key="k1"), Luma(api_key="k2", name="luma-eu"), Leonardo(api_key="k3")
 

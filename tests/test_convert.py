@@ -1,4 +1,4 @@
-"""`aiogen._convert`: strict where a field is there, tolerant of what is new."""
+"""`aiogen.providers.reading`: strict where a field is there, tolerant of what is new."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer
 
-from aiogen._convert import objects_in, read, read_part, unread_in
 from aiogen.errors import ProtocolError
+from aiogen.providers.reading import objects_in, read, read_part, unread_in
 
 
 @attrs.frozen

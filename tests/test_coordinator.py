@@ -109,7 +109,7 @@ async def test_a_bug_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture, mon
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("aiogen._create._accept", broken)
+    monkeypatch.setattr("aiogen._engine.create._accept", broken)
     vendor = Vendor()
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.SubmissionUnknown, match="RuntimeError"):
@@ -127,7 +127,7 @@ async def test_a_bug_while_asking_is_survived(monkeypatch: pytest.MonkeyPatch) -
         times += 1
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("aiogen._poll.observe", broken)
+    monkeypatch.setattr("aiogen._engine.poll.observe", broken)
     async with serving(Vendor()) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.GenerationTimeout):
             await session.generate("luma/uni-1", "a boat", timeout=100.0)

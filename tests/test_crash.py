@@ -26,7 +26,10 @@ PROGRAM = """
 import asyncio, os, signal, sys
 
 import aiogen
-from aiogen import _create, _download, _poll, _transport
+from aiogen._engine import create as _create
+from aiogen._transfer import download as _download
+from aiogen._engine import poll as _poll
+from aiogen._transfer import transport as _transport
 from aiogen.stores.sqlite import SqliteStore
 
 key, url, path, point, nth, out = sys.argv[1:]
@@ -68,7 +71,7 @@ async def send(*args, **kwargs):
     await inner(*args, **kwargs)
     await task
 _create.send = send
-from aiogen import _dispatch
+from aiogen._engine import dispatch as _dispatch
 _dispatch.send = send
 
 async def main():

@@ -1,4 +1,4 @@
-"""`aiogen._curves`: many curves at once, weighed by what was seen."""
+"""`aiogen._polling.curves`: many curves at once, weighed by what was seen."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen import _shapes as shapes
-from aiogen._curves import belief
-from aiogen._shapes import BINS, EDGES, WIDTHS, Shape
-from aiogen._wire import Typical
+from aiogen._polling import survival as shapes
+from aiogen._polling.curves import belief
+from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
+from aiogen.exchange import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=25)
 

@@ -309,7 +309,7 @@ async def test_a_disk_that_does_not_take_it(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aiogen._saving.os.fsync", full)
+    monkeypatch.setattr("aiogen._transfer.saving.os.fsync", full)
     with pytest.raises(aiogen.DownloadError, match="No space left on device"):
         await save(Storage(), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -327,7 +327,7 @@ async def test_a_disk_that_does_not_even_take_the_rest(tmp_path: Path, monkeypat
                 super().close()
                 raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aiogen._saving.os.fdopen", lambda number, _: Full(io.FileIO(number, "w+")))
+    monkeypatch.setattr("aiogen._transfer.saving.os.fdopen", lambda number, _: Full(io.FileIO(number, "w+")))
     with pytest.raises(aiogen.DownloadError, match="No space left on device"):
         await save(Storage(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""`aiogen._durations`: what is believed of how long one model's generations take."""
+"""`aiogen._polling.durations`: what is believed of how long one model's generations take."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiogen._durations import Durations
-from aiogen._plan import Plan
-from aiogen._shapes import ANYTHING, BINS, EDGES, WIDTHS, bin_of
-from aiogen._wire import Typical
+from aiogen._polling.durations import Durations
+from aiogen._polling.plan import Plan
+from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, bin_of
+from aiogen.exchange import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=6)
 

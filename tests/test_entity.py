@@ -1,4 +1,4 @@
-"""`aiogen._entity`: one file in several answers of a storage, and what may be joined."""
+"""`aiogen._content.entity`: one file in several answers of a storage, and what may be joined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from aiogen._entity import Entity, Gunzip, Mismatch, Verdict, verdict
+from aiogen._content.entity import Entity, Gunzip, Mismatch, Verdict, verdict
 
 
 @pytest.mark.parametrize(

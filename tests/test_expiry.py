@@ -1,4 +1,4 @@
-"""`aiogen._expiry`: when a url stops working, as far as it says so itself."""
+"""`aiogen._content.expiry`: when a url stops working, as far as it says so itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._expiry import url_expiry
+from aiogen._content.expiry import url_expiry
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIVED = NEW_YEAR.timestamp()

@@ -16,9 +16,9 @@ from serving import KEY, Vendor, luma, serving
 from yarl import URL
 
 import aiogen
-from aiogen._failures import SendWatch, failure, send_trace, watching_send
-from aiogen._secret import Masked, Secret
-from aiogen._wire import Request
+from aiogen._safety.secret import Masked, Secret
+from aiogen._transfer.failures import SendWatch, failure, send_trace, watching_send
+from aiogen.exchange import Request
 
 REQUEST = Request(verb="create", method="POST", url="https://api.example/v1/generations")
 ROUTE = ConnectionKey("api.example", 443, True, True, None, None, None)

@@ -1,4 +1,4 @@
-"""`aiogen._guard`: where connections for files really lead."""
+"""`aiogen._transfer.guard`: where connections for files really lead."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from yarl import URL
 
 import aiogen
 from aiogen import Action, Generation, Output, State
-from aiogen._address import FilePolicy, Refused
-from aiogen._guard import GuardedRequest, GuardedResolver, holding_to
-from aiogen._threads import Threads
+from aiogen._safety.address import FilePolicy, Refused
+from aiogen._transfer.guard import GuardedRequest, GuardedResolver, holding_to
+from aiogen._transfer.threads import Threads
 
 PUBLIC = FilePolicy.of("https://api.vendor.example/v1")
 LOCAL = FilePolicy.of("http://127.0.0.1:9/v1")
@@ -38,7 +38,7 @@ def looked_up(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
             (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses
         ]
 
-    monkeypatch.setattr("aiogen._guard.socket.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("aiogen._transfer.guard.socket.getaddrinfo", getaddrinfo)
     return asked
 
 

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from providers.drive import drive
 
 import aiogen
-from aiogen import _outcomes as outcomes
-from aiogen._retry import Verdict, judge_create
-from aiogen._wire import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket, parse_json
+from aiogen._answers import outcomes
+from aiogen._limits.retry import Verdict, judge_create
+from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket, parse_json
 from aiogen.models import Account
 from aiogen.providers.base import Provider, check_id
-from aiogen.stores._rows import generation_of, result_text
+from aiogen.stores.sqlite.rows import generation_of, result_text
 
 pytestmark = pytest.mark.no_cover  # what is read here is measured where its meaning is tested
 LONG = bool(os.environ.get("AIOGEN_LONG"))

@@ -20,9 +20,9 @@ from providers.drive import drive
 
 import aiogen
 from aiogen import State
-from aiogen._durations import Durations
-from aiogen._retry import Verdict, judge_create
-from aiogen._wire import Accepted, Exchange, Response, Snapshot, Ticket
+from aiogen._limits.retry import Verdict, judge_create
+from aiogen._polling.durations import Durations
+from aiogen.exchange import Accepted, Exchange, Response, Snapshot, Ticket
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 

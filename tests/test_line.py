@@ -1,4 +1,4 @@
-"""`aiogen._line`: which of the accepted generations run, and which wait behind them."""
+"""`aiogen._polling.vendor_queue`: which of the accepted generations run, and which wait behind them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._line import Line
+from aiogen._polling.vendor_queue import Line
 
 
 def line_of(keys: str, slots: int | None) -> Line[str]:

@@ -1,4 +1,4 @@
-"""`aiogen._listing`: which page of a vendor's list answers for the most of our generations."""
+"""`aiogen._polling.listing`: which page of a vendor's list answers for the most of our generations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._listing import Listing
+from aiogen._polling.listing import Listing
 
 quick = settings(deadline=None, derandomize=True, max_examples=50)
 

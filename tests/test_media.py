@@ -1,4 +1,4 @@
-"""`aiogen._media`: what kind of file some bytes are."""
+"""`aiogen._content.media`: what kind of file some bytes are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen import _media
-from aiogen._media import (
+from aiogen._content import media as _media
+from aiogen._content.media import (
     EXTENSIONS,
     HEAD_BYTES,
     OTHER_EXTENSIONS,

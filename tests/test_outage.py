@@ -18,7 +18,7 @@ from serving import luma, serving
 
 import aiogen
 from aiogen import Job, State
-from aiogen._durations import Durations
+from aiogen._polling.durations import Durations
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 

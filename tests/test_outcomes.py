@@ -1,4 +1,4 @@
-"""`aiogen._outcomes`: what an end means in words."""
+"""`aiogen._answers.outcomes`: what an end means in words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
-from aiogen import _outcomes as outcomes
+from aiogen._answers import outcomes
 from aiogen._binding import Binding
-from aiogen._job import Job
-from aiogen._wire import Failure, Snapshot, Submission, Typical
+from aiogen._engine.job import Job
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -29,6 +28,7 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
 )
+from aiogen.exchange import Failure, Snapshot, Submission, Typical
 from aiogen.models import Action, Cost, Eta, FailureCode, Generation, Output, State
 from aiogen.providers import Luma
 

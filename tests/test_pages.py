@@ -1,4 +1,4 @@
-"""`aiogen._pages`: reading a list that moves."""
+"""`aiogen._answers.pages`: reading a list that moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._pages import Moved, Pager
+from aiogen._answers.pages import Moved, Pager
 
 
 class Listed:

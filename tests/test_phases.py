@@ -1,4 +1,4 @@
-"""`aiogen._phases`: since the acceptance, or since the beginning."""
+"""`aiogen._polling.phases`: since the acceptance, or since the beginning."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._phases import Phases
-from aiogen._wire import Typical
+from aiogen._polling.phases import Phases
+from aiogen.exchange import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=30)
 

@@ -1,4 +1,4 @@
-"""`aiogen._plan`: the best ages to ask at."""
+"""`aiogen._polling.plan`: the best ages to ask at."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen import _shapes as shapes
-from aiogen._plan import Plan
-from aiogen._shapes import BINS, EDGES, Shape
+from aiogen._polling import survival as shapes
+from aiogen._polling.plan import Plan
+from aiogen._polling.survival import BINS, EDGES, Shape
 
 quick = settings(deadline=None, derandomize=True, max_examples=25)
 

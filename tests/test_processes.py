@@ -18,7 +18,7 @@ from processes.vendor import Vendor
 import aiogen
 from aiogen import State
 from aiogen._clock import Clock
-from aiogen._ledger import Ledger
+from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.memory import MemoryStore

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from aiogen._proxies import Proxies, Proxy, basic, proxy_at
+from aiogen._safety.proxies import Proxies, Proxy, basic, proxy_at
 from aiogen.errors import ConfigurationError
 
 PROXY = "http://proxy.example:3128"

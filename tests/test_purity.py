@@ -15,33 +15,33 @@ PACKAGE = Path(aiogen.__file__).parent
 IMPURE = {"asyncio", "aiohttp", "time", "random"}
 
 PURE = (
-    "aiogen._address", "aiogen._agenda", "aiogen._candidates", "aiogen._connections", "aiogen._convert",
-    "aiogen._curves", "aiogen._durations", "aiogen._entity", "aiogen._expiry", "aiogen._line", "aiogen._listing",
-    "aiogen._media", "aiogen._outcomes", "aiogen._pages", "aiogen._phases", "aiogen._plan", "aiogen._proxies",
-    "aiogen._redact", "aiogen._references", "aiogen._retry", "aiogen._schedule", "aiogen._secret", "aiogen._shapes",
-    "aiogen._share", "aiogen._states", "aiogen._whole", "aiogen._window", "aiogen._wire", "aiogen._wording",
+    "aiogen._safety.address", "aiogen._polling.timers", "aiogen._answers.matching", "aiogen.providers.connections", "aiogen.providers.reading",
+    "aiogen._polling.curves", "aiogen._polling.durations", "aiogen._content.entity", "aiogen._content.expiry", "aiogen._polling.vendor_queue", "aiogen._polling.listing",
+    "aiogen._content.media", "aiogen._answers.outcomes", "aiogen._answers.pages", "aiogen._polling.phases", "aiogen._polling.plan", "aiogen._safety.proxies",
+    "aiogen._safety.redact", "aiogen.references", "aiogen._limits.retry", "aiogen._polling.schedule", "aiogen._safety.secret", "aiogen._polling.survival",
+    "aiogen._limits.shared_budget", "aiogen._answers.states", "aiogen._content.whole", "aiogen._limits.window", "aiogen.exchange", "aiogen._wording",
     "aiogen.errors", "aiogen.models", "aiogen.providers", "aiogen.providers.base", "aiogen.providers.leonardo",
-    "aiogen.providers.luma", "aiogen.stores._identity", "aiogen.stores._rows", "aiogen.stores._schema",
+    "aiogen.providers.luma", "aiogen.stores.sqlite.identity", "aiogen.stores.sqlite.rows", "aiogen.stores.sqlite.schema",
 )  # fmt: skip
 
 # From the bottom up: a module imports its own layer and those below.
 LAYERS = (
     (
-        "aiogen.models", "aiogen.errors", "aiogen._address", "aiogen._entity", "aiogen._expiry", "aiogen._media",
-        "aiogen._secret", "aiogen._shapes", "aiogen._whole", "aiogen._wording",
+        "aiogen.models", "aiogen.errors", "aiogen._safety.address", "aiogen._content.entity", "aiogen._content.expiry", "aiogen._content.media",
+        "aiogen._safety.secret", "aiogen._polling.survival", "aiogen._content.whole", "aiogen._wording",
     ),
-    ("aiogen._wire", "aiogen._states", "aiogen._agenda", "aiogen._line", "aiogen._listing", "aiogen._share"),
+    ("aiogen.exchange", "aiogen._answers.states", "aiogen._polling.timers", "aiogen._polling.vendor_queue", "aiogen._polling.listing", "aiogen._limits.shared_budget"),
     ("aiogen._binding",),
-    ("aiogen._curves", "aiogen._plan", "aiogen._redact"),
-    ("aiogen._durations", "aiogen._phases"),
+    ("aiogen._polling.curves", "aiogen._polling.plan", "aiogen._safety.redact"),
+    ("aiogen._polling.durations", "aiogen._polling.phases"),
     (
-        "aiogen.providers", "aiogen._schedule", "aiogen._window", "aiogen._retry", "aiogen._convert",
-        "aiogen._references", "aiogen._proxies", "aiogen.stores",
+        "aiogen.providers", "aiogen._polling.schedule", "aiogen._limits.window", "aiogen._limits.retry", "aiogen.providers.reading",
+        "aiogen.references", "aiogen._safety.proxies", "aiogen.stores",
     ),
     (  # what the shell keeps
-        "aiogen._clock", "aiogen._job", "aiogen._log", "aiogen._ledger", "aiogen._account", "aiogen._beliefs",
+        "aiogen._clock", "aiogen._engine.job", "aiogen._engine.log", "aiogen._ledger.lease", "aiogen._engine.account", "aiogen._ledger.learned",
     ),
-    ("aiogen._", "aiogen._coordinator", "aiogen._create", "aiogen._forecast", "aiogen._poll", "aiogen._sweep"),
+    ("aiogen._", "aiogen._engine.coordinator", "aiogen._engine.create", "aiogen._engine.eta", "aiogen._engine.poll", "aiogen._engine.sweep"),
     ("aiogen.session", "aiogen.webhooks"),
     ("aiogen.sandbox", "aiogen.testing", "aiogen.integrations", "aiogen.cli", "aiogen.__main__"),
 )  # fmt: skip
@@ -164,7 +164,7 @@ def test_nobody_below_imports_the_package_itself(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in sorted(modules()) if name.startswith("aiogen.providers")])
 def test_a_provider_never_sends(name: str) -> None:
     """A provider file imports nothing of the shell, and no provider imports another."""
-    assert "aiogen._transport" not in reached(name)
+    assert "aiogen._transfer.transport" not in reached(name)
     others = {n for n in reached(name) if n.startswith("aiogen.providers.")} - {name, "aiogen.providers.base"}
     assert name == "aiogen.providers" or not others
 
@@ -190,10 +190,10 @@ def test_only_the_command_line_knows_the_sandbox(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_one_file_sends(name: str) -> None:
     """Below the session aiohttp is imported by the transport, by what it is made of, and by the download alone."""
-    if layer_of(name) <= layer_of("aiogen._transport") and "aiohttp" in imported(name):
+    if layer_of(name) <= layer_of("aiogen._transfer.transport") and "aiohttp" in imported(name):
         assert name.removeprefix("aiogen.") in ("_transport", "_sessions", "_failures", "_download", "_guard")
 
 
 def test_the_retrying_library_is_imported_once() -> None:
     """`backoff` is used in one module, so that its continuation can take its place."""
-    assert [name for name in sorted(modules()) if "backoff" in imported(name)] == ["aiogen._transport"]
+    assert [name for name in sorted(modules()) if "backoff" in imported(name)] == ["aiogen._transfer.transport"]

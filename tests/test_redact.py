@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from aiogen._redact import (
+from aiogen._safety.redact import (
     found,
     redacted,
     redacted_body,
@@ -18,8 +18,8 @@ from aiogen._redact import (
     redacted_message,
     redacted_text,
 )
-from aiogen._secret import MASK, Secret
-from aiogen._wire import Response
+from aiogen._safety.secret import MASK, Secret
+from aiogen.exchange import Response
 
 KEYS = (
     "luma-api-SECRETsecret0123456789abcdef",

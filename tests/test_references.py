@@ -1,4 +1,4 @@
-"""`aiogen._references`: images that a request refers to."""
+"""`aiogen.references`: images that a request refers to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
-from aiogen._references import Reference
 from aiogen.errors import InputError
+from aiogen.references import Reference
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 8
 

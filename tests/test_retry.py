@@ -1,4 +1,4 @@
-"""`aiogen._retry`: again, or not."""
+"""`aiogen._limits.retry`: again, or not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._retry import (
+from aiogen._limits.retry import (
     TAKES,
     Verdict,
     delay,

@@ -1,4 +1,4 @@
-"""`aiogen._saving`: names of files, what counts as saved, and a file that gets its name only when it is whole."""
+"""`aiogen._transfer.saving`: names of files, what counts as saved, and a file that gets its name only when it is whole."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from pictures import png
 
 from aiogen import Generation, State
-from aiogen._entity import Mismatch
-from aiogen._saving import PartFile, TooLarge, file_stem, find_saved, is_saved, make_folder
+from aiogen._content.entity import Mismatch
+from aiogen._transfer.saving import PartFile, TooLarge, file_stem, find_saved, is_saved, make_folder
 
 
 def stem(provider_id: str, connection: str = "luma", index: int = 0) -> str:
@@ -87,16 +87,16 @@ def refuse(number: int) -> object:
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM])
 def test_a_mount_without_chmod_and_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Shares and FUSE mounts have neither; a picture can be saved there all the same."""
-    monkeypatch.setattr("aiogen._saving.os.fsync", refuse(number))
+    monkeypatch.setattr("aiogen._transfer.saving.os.fsync", refuse(number))
     for name in ("chmod", "fchmod", "utime", "chown"):
-        monkeypatch.setattr(f"aiogen._saving.os.{name}", refuse(errno.EPERM), raising=False)
+        monkeypatch.setattr(f"aiogen._transfer.saving.os.{name}", refuse(errno.EPERM), raising=False)
     assert save(tmp_path).read_bytes() == png()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_a_disk_that_lost_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """What fsync is there to tell is told."""
-    monkeypatch.setattr("aiogen._saving.os.fsync", refuse(number))
+    monkeypatch.setattr("aiogen._transfer.saving.os.fsync", refuse(number))
     with pytest.raises(OSError, match=os.strerror(number)):
         save(tmp_path)
 

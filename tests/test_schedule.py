@@ -1,4 +1,4 @@
-"""`aiogen._schedule`: when to ask about which job.
+"""`aiogen._polling.schedule`: when to ask about which job.
 
 The belief of these tests never changes; what is expected and learned is in `test_schedule_groups`, any order of events
 in `test_schedule_machine`.
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from aiogen._phases import Phases
-from aiogen._schedule import Schedule
-from aiogen._wire import Typical
+from aiogen._polling.phases import Phases
+from aiogen._polling.schedule import Schedule
+from aiogen.exchange import Typical
 
 PRICE = 0.15
 UNI = Phases(Typical(median=30.0, spread=0.45))

@@ -1,4 +1,4 @@
-"""`aiogen._schedule`: what is expected of jobs, what their answers teach, and what follows for the others."""
+"""`aiogen._polling.schedule`: what is expected of jobs, what their answers teach, and what follows for the others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from aiogen import _agenda
-from aiogen._agenda import Agenda
-from aiogen._durations import Durations
-from aiogen._phases import Phases
-from aiogen._plan import Plan
-from aiogen._schedule import Schedule
-from aiogen._wire import Typical
+from aiogen._polling import timers as _agenda
+from aiogen._polling.durations import Durations
+from aiogen._polling.phases import Phases
+from aiogen._polling.plan import Plan
+from aiogen._polling.schedule import Schedule
+from aiogen._polling.timers import Agenda
+from aiogen.exchange import Typical
 
 PRICE = 0.15
 TYPICAL = Typical(median=30.0, spread=0.45)

@@ -1,4 +1,4 @@
-"""`aiogen._schedule`: any order of events, against what is known of each job from outside."""
+"""`aiogen._polling.schedule`: any order of events, against what is known of each job from outside."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._durations import Durations
-from aiogen._phases import Phases
-from aiogen._schedule import Schedule
-from aiogen._wire import Typical
+from aiogen._polling.durations import Durations
+from aiogen._polling.phases import Phases
+from aiogen._polling.schedule import Schedule
+from aiogen.exchange import Typical
 
 TYPICAL = Typical(median=30.0, spread=0.45)
 SCOUTS, PATIENCE, KNOWN = 2, 1.0, 6

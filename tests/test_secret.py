@@ -11,7 +11,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 import aiogen
-from aiogen._secret import MASK, Masked, Secret, to_secret
+from aiogen._safety.secret import MASK, Masked, Secret, to_secret
 from aiogen.providers.base import Provider
 
 KEY = "luma-api-0123456789-abcdef"

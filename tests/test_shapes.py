@@ -1,4 +1,4 @@
-"""`aiogen._shapes`: survival functions on one grid of ages."""
+"""`aiogen._polling.survival`: survival functions on one grid of ages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen import _shapes as shapes
-from aiogen._shapes import ANYTHING, BINS, EDGES, WIDTHS, Shape
+from aiogen._polling import survival as shapes
+from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, Shape
 
 quick = settings(deadline=None, derandomize=True, max_examples=60)
 

@@ -1,10 +1,10 @@
-"""`aiogen._share`: what one process may ask of a budget that several share."""
+"""`aiogen._limits.shared_budget`: what one process may ask of a budget that several share."""
 
 from __future__ import annotations
 
 import math
 
-from aiogen._share import Share
+from aiogen._limits.shared_budget import Share
 
 
 def test_it_begins_by_asking() -> None:

@@ -1,4 +1,4 @@
-"""`aiogen._states`: the life of a job."""
+"""`aiogen._answers.states`: the life of a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._states import TRANSITIONS, may_follow, observed
+from aiogen._answers.states import TRANSITIONS, may_follow, observed
 from aiogen.models import State
 
 P, S, U, Q, R = State.PENDING, State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.PROCESSING

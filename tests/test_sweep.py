@@ -456,7 +456,7 @@ async def test_a_bug_while_reading_a_page_is_survived(monkeypatch: pytest.Monkey
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("aiogen._listing.Listing.read", broken)
+    monkeypatch.setattr("aiogen._polling.listing.Listing.read", broken)
     gallery = Gallery()
     async with serving(gallery) as url:
         async with aiogen.Session([aiogen.Leonardo(api_key=KEY, base_url=url, **WIDE)]) as session:

@@ -1,4 +1,4 @@
-"""`aiogen._threads`: a session's own threads."""
+"""`aiogen._transfer.threads`: a session's own threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pictures import png
 from serving import ID, done, luma, serving
 
 import aiogen
-from aiogen._threads import AT_MOST, Threads
+from aiogen._transfer.threads import AT_MOST, Threads
 
 
 async def test_what_is_done_there_has_a_result() -> None:

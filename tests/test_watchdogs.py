@@ -24,9 +24,9 @@ from serving import Vendor, luma, serving
 from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left
 
 import aiogen
-from aiogen._files import load
-from aiogen._references import Reference
-from aiogen._threads import Threads
+from aiogen._transfer.threads import Threads
+from aiogen._transfer.uploads import load
+from aiogen.references import Reference
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.no_cover  # what is planted has no source

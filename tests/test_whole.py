@@ -1,4 +1,4 @@
-"""`aiogen._whole`: whether a picture has come to its end."""
+"""`aiogen._content.whole`: whether a picture has come to its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import chunk, drawn, png
 
-from aiogen._whole import Walk
+from aiogen._content.whole import Walk
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`aiogen._window`: what one account allows."""
+"""`aiogen._limits.window`: what one account allows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._window import Rate, Window
+from aiogen._limits.window import Rate, Window
 from aiogen.errors import Throttle
 
 quick = settings(deadline=None, derandomize=True, max_examples=100)

@@ -1,4 +1,4 @@
-"""`aiogen._wire`: requests, answers, and how single values in them are read."""
+"""`aiogen.exchange`: requests, answers, and how single values in them are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer
 
-from aiogen._wire import (
+from aiogen.errors import ProtocolError
+from aiogen.exchange import (
     Request,
     Response,
     Snapshot,
@@ -27,7 +28,6 @@ from aiogen._wire import (
     unreadable,
     whole_number,
 )
-from aiogen.errors import ProtocolError
 from aiogen.models import State
 
 quick = settings(deadline=None, derandomize=True)

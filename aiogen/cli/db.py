@@ -11,7 +11,7 @@ from aiogen.cli.options import Connected
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 db: App = App(name="db", help="Look after the file of the ledger.", help_format="plaintext")
 _NO_STORE = Connected()

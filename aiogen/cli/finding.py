@@ -12,7 +12,7 @@ from aiogen.cli.program import command
 from aiogen.cli.tables import HANDLE
 from aiogen.errors import AiogenError, InputError
 from aiogen.stores.base import Record, Wanted
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 _MOST = 100
 _SHOWN = 5

@@ -23,7 +23,7 @@ from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed
 from aiogen.models import State
 from aiogen.providers.base import check_id, check_number
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 
 async def generate(

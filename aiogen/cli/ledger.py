@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiogen import Session
-from aiogen._wire import shorten
 from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit
@@ -24,9 +23,10 @@ from aiogen.cli.results import STYLES, possibly_charged
 from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
+from aiogen.exchange import shorten
 from aiogen.models import State, UnknownJob
 from aiogen.stores.base import Record, Wanted
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 

@@ -19,7 +19,7 @@ from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreErro
 from aiogen.providers import PROVIDERS
 from aiogen.providers.base import Provider, check_number
 from aiogen.stores.base import Store
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 _NONE = ":memory:"
 _PATIENCE = 1.0

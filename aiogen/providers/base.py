@@ -20,21 +20,7 @@ from uuid import UUID
 
 import attrs
 
-from aiogen._secret import Masked, Secret, to_secret
-from aiogen._wire import (
-    Accepted,
-    Deleted,
-    Exchange,
-    Page,
-    Request,
-    Response,
-    Snapshot,
-    Submission,
-    Ticket,
-    Typical,
-    retry_after,
-    shorten,
-)
+from aiogen._safety.secret import Masked, Secret, to_secret
 from aiogen._wording import count, duration, short_url
 from aiogen.errors import (
     APIError,
@@ -48,6 +34,20 @@ from aiogen.errors import (
     ProviderError,
     RateLimited,
     Unsupported,
+)
+from aiogen.exchange import (
+    Accepted,
+    Deleted,
+    Exchange,
+    Page,
+    Request,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
+    Typical,
+    retry_after,
+    shorten,
 )
 from aiogen.models import Account, Action, FailureCode
 

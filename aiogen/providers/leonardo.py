@@ -18,9 +18,9 @@ from uuid import UUID
 
 import attrs
 
-from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
-from aiogen._expiry import url_expiry
-from aiogen._wire import (
+from aiogen._content.expiry import url_expiry
+from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
+from aiogen.exchange import (
     Accepted,
     Deleted,
     Exchange,
@@ -37,7 +37,6 @@ from aiogen._wire import (
     shorten,
     unreadable,
 )
-from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.models import Account, Action, Cost, FailureCode, Output, State
 from aiogen.providers.base import (
     Capabilities,
@@ -51,6 +50,7 @@ from aiogen.providers.base import (
     plain_details,
     read_page,
 )
+from aiogen.providers.reading import check_outputs, objects_in, read, read_part, unread_in
 
 STATES = {
     "PENDING": State.QUEUED,  # queue and run are both PENDING; nothing tells them apart

@@ -17,10 +17,9 @@ from typing import Any, ClassVar
 
 import attrs
 
-from aiogen._convert import check_outputs, objects_in, read, read_part, unread_in
-from aiogen._expiry import url_expiry
-from aiogen._references import Reference
-from aiogen._wire import (
+from aiogen._content.expiry import url_expiry
+from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
+from aiogen.exchange import (
     Accepted,
     Exchange,
     Failure,
@@ -38,9 +37,10 @@ from aiogen._wire import (
     unreadable,
     whole_number,
 )
-from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.models import Account, FailureCode, Output, State
 from aiogen.providers.base import Capabilities, Provider, check_id, check_json, check_prompt, path_of, plain_details
+from aiogen.providers.reading import check_outputs, objects_in, read, read_part, unread_in
+from aiogen.references import Reference
 
 MAX_REFERENCE_BYTES = 52_428_800
 """50 MB, counted after base64 is decoded (FAQ)."""

@@ -2,6 +2,6 @@
 
 from aiogen.stores.base import Record, Store
 from aiogen.stores.memory import MemoryStore
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.store import SqliteStore
 
 __all__ = ["MemoryStore", "Record", "SqliteStore", "Store"]

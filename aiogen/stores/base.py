@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from aiogen._wire import Submission
 from aiogen.errors import StoreError
+from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 
 ADOPTED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)

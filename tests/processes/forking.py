@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import aiogen
-from aiogen import _coordinator
-from aiogen.stores import _forks
+from aiogen._engine import coordinator as _coordinator
 from aiogen.stores.base import Wanted
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite import forks as _forks
 
 LUMA = aiogen.Luma(api_key="luma-api-test-key-0123456789", base_url="http://127.0.0.1:9/v1")
 NAME = "luma/uni-1"

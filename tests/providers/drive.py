@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from aiogen._wire import Exchange, Request, Response
+from aiogen.exchange import Exchange, Request, Response
 
 SAMPLES = Path(__file__).with_name("samples")
 

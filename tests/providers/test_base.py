@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer, drive
 
-from aiogen._wire import Exchange, Response, Ticket, Typical
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -25,6 +24,7 @@ from aiogen.errors import (
     RateLimited,
     Unsupported,
 )
+from aiogen.exchange import Exchange, Response, Ticket, Typical
 from aiogen.models import Action, FailureCode
 from aiogen.providers import PROVIDERS, Capabilities, Leonardo, Luma, Provider
 from aiogen.providers.base import (

@@ -10,8 +10,7 @@ import attrs
 import pytest
 from providers.drive import answer, drive, first_request, names_of, sample, sample_body
 
-from aiogen._retry import Verdict, judge_create
-from aiogen._wire import Deleted, Failure, Response, Snapshot, Submission, Ticket
+from aiogen._limits.retry import Verdict, judge_create
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -25,6 +24,7 @@ from aiogen.errors import (
     RateLimited,
     Throttle,
 )
+from aiogen.exchange import Deleted, Failure, Response, Snapshot, Submission, Ticket
 from aiogen.models import ACTIONS, Account, Action, Cost, FailureCode, State
 from aiogen.providers import Capabilities, Leonardo, LeonardoImage
 

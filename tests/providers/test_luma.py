@@ -10,8 +10,6 @@ import attrs
 import pytest
 from providers.drive import answer, drive, first_request, names_of, sample, sample_body
 
-from aiogen._references import Reference
-from aiogen._wire import Failure, Quota, Response, Snapshot, Submission, Ticket
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -25,9 +23,11 @@ from aiogen.errors import (
     Throttle,
     Unsupported,
 )
+from aiogen.exchange import Failure, Quota, Response, Snapshot, Submission, Ticket
 from aiogen.models import ACTIONS, Account, Action, FailureCode, State
 from aiogen.providers import Capabilities, Luma, LumaImage, LumaImageEdit
 from aiogen.providers.luma import MAX_REFERENCE_BYTES
+from aiogen.references import Reference
 
 KEY = "luma-api-0123456789"
 LUMA = Luma(api_key=KEY, name="luma-eu")

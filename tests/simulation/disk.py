@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiogen.stores._writer import Opening, _carry_out, _Order
+from aiogen.stores.sqlite.writer import Opening, _carry_out, _Order
 
 from .network import PROGRAM
 

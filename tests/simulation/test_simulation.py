@@ -14,9 +14,17 @@ from unittest.mock import patch
 import attrs
 import pytest
 
-from aiogen import _account, _coordinator, _create, _failures, _one_id, _poll, _retry, _transport, _window
-from aiogen._job import Job
-from aiogen._retry import Verdict
+from aiogen._engine import account as _account
+from aiogen._engine import coordinator as _coordinator
+from aiogen._engine import create as _create
+from aiogen._engine import one_id as _one_id
+from aiogen._engine import poll as _poll
+from aiogen._engine.job import Job
+from aiogen._limits import retry as _retry
+from aiogen._limits import window as _window
+from aiogen._limits.retry import Verdict
+from aiogen._transfer import failures as _failures
+from aiogen._transfer import transport as _transport
 from aiogen.errors import APIError, InvalidRequest
 from aiogen.models import State
 from aiogen.providers.base import Provider
@@ -198,8 +206,8 @@ def _misses_deadlines() -> list[Any]:
 
 def _goes_back() -> list[Any]:
     return [
-        patch("aiogen._poll.observed", lambda current, seen: seen),
-        patch("aiogen._job.may_follow", lambda current, new: not current.is_terminal),
+        patch("aiogen._engine.poll.observed", lambda current, seen: seen),
+        patch("aiogen._engine.job.may_follow", lambda current, new: not current.is_terminal),
     ]
 
 

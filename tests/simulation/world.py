@@ -27,12 +27,14 @@ from aiohttp import web
 from async_solipsism.exceptions import SleepForeverError, SolipsismWarning
 
 import aiogen
-from aiogen import Job, State, _curves, _durations
-from aiogen._wire import Typical
-from aiogen.stores import sqlite
+from aiogen import Job, State
+from aiogen._polling import curves as _curves
+from aiogen._polling import durations as _durations
+from aiogen.exchange import Typical
 from aiogen.stores.base import Record
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite import store as sqlite
 
 from .disk import Disk
 from .laws import Laws
@@ -464,7 +466,7 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
 
 def run(seed: int) -> World:
     """Play the story of a seed; its log and what it broke stand on the world that is returned."""
-    import aiogen._transport  # noqa: F401  - it is imported with the first session, and has to be seeded
+    import aiogen._transfer.transport  # noqa: F401  - it is imported with the first session, and has to be seeded
 
     plan = draw(seed)
     loop = Network()

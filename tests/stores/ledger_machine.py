@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from stores.ledger_model import Job, Ledger, Telling, Worker, agrees
 
 from aiogen import Generation, State, StoreError
-from aiogen._wire import Submission, Typical
+from aiogen.exchange import Submission, Typical
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
@@ -97,8 +97,8 @@ class Machine(RuleBasedStateMachine):
         clock = SimpleNamespace(time=lambda: self.model.now)
         loop = SimpleNamespace(get_running_loop=lambda: clock)
         self.patches = [
-            mock.patch("aiogen.stores.sqlite.time", clock),
-            mock.patch("aiogen.stores.sqlite.is_dead", lambda name: name in self.dead),
+            mock.patch("aiogen.stores.sqlite.store.time", clock),
+            mock.patch("aiogen.stores.sqlite.store.is_dead", lambda name: name in self.dead),
             mock.patch("aiogen.stores.memory.asyncio", loop),
         ]
         for patch in self.patches:

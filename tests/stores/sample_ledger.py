@@ -19,7 +19,7 @@ from unittest import mock
 import attrs
 
 from aiogen import FailureCode, Generation, Luma, Output, State
-from aiogen._wire import Submission
+from aiogen.exchange import Submission
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import SqliteStore
 
@@ -112,7 +112,7 @@ async def live(path: Path) -> str:
 def dump() -> str:
     """The sample, in the words of SQL."""
     clock = SimpleNamespace(time=lambda: (THEN + timedelta(minutes=2)).timestamp())
-    with tempfile.TemporaryDirectory() as folder, mock.patch("aiogen.stores.sqlite.time", clock):
+    with tempfile.TemporaryDirectory() as folder, mock.patch("aiogen.stores.sqlite.store.time", clock):
         path = Path(folder) / "aiogen.db"
         me = asyncio.run(live(path))
         connection = sqlite3.connect(path)

@@ -19,7 +19,7 @@ import pytest
 
 import aiogen
 from aiogen import ConfigurationError, Generation, State, StoreError
-from aiogen._wire import Submission, Typical
+from aiogen.exchange import Submission, Typical
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
 

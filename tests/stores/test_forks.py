@@ -10,9 +10,8 @@ from weakref import WeakSet
 import pytest
 
 from aiogen import StoreError
-from aiogen.stores import _forks as forks
 from aiogen.stores.base import Wanted
-from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite import SqliteStore, forks
 
 pytestmark = pytest.mark.looptime(False)
 

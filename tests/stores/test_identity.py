@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiogen.stores._identity import (
+from aiogen.stores.sqlite.identity import (
     HEADER,
     Counter,
     Place,

@@ -39,7 +39,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.time", clock)
+    monkeypatch.setattr("aiogen.stores.sqlite.store.time", clock)
     return clock
 
 
@@ -226,7 +226,7 @@ async def test_a_clock_that_is_put_right_while_it_is_used(ledger: Ledger, clock:
 
 async def test_many_ends_from_the_future(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than are looked at at once."""
-    monkeypatch.setattr("aiogen.stores._moments._ROWS", 2)
+    monkeypatch.setattr("aiogen.stores.sqlite.moments._ROWS", 2)
 
     async def ends(store: SqliteStore) -> None:
         for i in range(7):

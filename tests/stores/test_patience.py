@@ -16,9 +16,9 @@ from stores.disks import held
 
 import aiogen
 from aiogen import State, StoreError
-from aiogen.stores import _rows
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite import rows as _rows
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -228,7 +228,7 @@ async def test_a_read_that_nobody_waits_for_any_more_ends(
 
 async def test_records_come_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same ones, in the same order, however many were taken in at one moment, and no more than were asked for."""
-    monkeypatch.setattr("aiogen.stores.sqlite._SLICE", 4)
+    monkeypatch.setattr("aiogen.stores.sqlite.store._SLICE", 4)
     moment = datetime.now(UTC)
     async with opened(path) as store:
         for i in range(21):

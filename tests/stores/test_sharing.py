@@ -34,7 +34,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.time", clock)
+    monkeypatch.setattr("aiogen.stores.sqlite.store.time", clock)
     return clock
 
 

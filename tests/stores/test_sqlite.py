@@ -20,7 +20,7 @@ import attrs
 import pytest
 
 from aiogen import Action, Cost, FailureCode, Generation, Output, State, StoreError
-from aiogen._wire import Submission, Typical
+from aiogen.exchange import Submission, Typical
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
 
@@ -452,7 +452,7 @@ def test_numbers_out_of_range_are_refused(path: Path, options: dict[str, float])
 
 def test_the_rows_are_plain_json() -> None:
     """For whoever looks into the file with another program."""
-    from aiogen.stores._rows import request_text, result_text
+    from aiogen.stores.sqlite.rows import request_text, result_text
 
     assert json.loads(request_text(WISH, whole=True))["body"] == WISH.body
     assert json.loads(result_text(ended("a"), whole=True))["state"] == "completed"

@@ -20,9 +20,9 @@ from stores.sample_ledger import ATTACHED, DEAD, HANDLER, KEY, LEARNED, NAMES, e
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores._schema import VERSION
 from aiogen.stores.base import Wanted
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.stores.sqlite.schema import VERSION
 
 pytestmark = pytest.mark.looptime(False)
 

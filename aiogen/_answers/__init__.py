@@ -1,0 +1,1 @@
+"""What the vendor's answers and the ends of jobs mean. Pure."""

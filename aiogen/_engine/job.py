@@ -1,0 +1,257 @@
+"""The live handle of one generation."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from datetime import datetime
+from typing import Any
+
+from aiogen._answers.states import may_follow
+from aiogen._binding import Binding
+from aiogen._wording import duration, lines, short_id
+from aiogen.errors import AiogenError
+from aiogen.exchange import Submission
+from aiogen.models import Eta, Event, Generation, State
+from aiogen.providers.base import Provider
+
+
+class Job:
+    """One generation that a session follows.  Await it to get the finished `Generation`.
+
+    Any number of tasks may await the same job; cancelling one of them, or letting it time out, takes nothing with it.
+    Jobs are made by `Session.submit` and `Session.attach`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_accepted",
+        "_binding",
+        "_callbacks",
+        "_done",
+        "_error",
+        "_forecast",
+        "_not_taken",
+        "_provider",
+        "_queues",
+        "_withdraw",
+        "batch",
+        "connection",
+        "generation",
+        "id",
+        "poll_cost",
+        "provider",
+        "submission",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        generation: Generation,
+        provider: Provider,
+        *,
+        submission: Submission | None,
+        timeout: float,
+        poll_cost: float,
+        binding: Binding,
+        forecast: Callable[[Job], Eta | None],
+        withdraw: Callable[[Job], Awaitable[bool]],
+        batch: str | None = None,
+    ) -> None:
+        self.id: str = generation.id or ""
+        """Ours: a UUID made before anything is sent."""
+        self.connection: str = generation.connection
+        self.provider: str = generation.provider
+        self.generation: Generation = generation
+        """The latest snapshot."""
+        self.submission: Submission | None = submission
+        self.timeout: float = timeout
+        """Seconds from acceptance to the deadline."""
+        self.poll_cost: float = poll_cost
+        """Seconds of waiting that one request is worth."""
+        self.batch: str | None = batch
+        """The user's word for jobs that belong together."""
+        self._provider = provider
+        self._not_taken = 0
+        """How often the vendor has said that it does not take it just now."""
+        self._forecast = forecast
+        self._withdraw = withdraw
+        self._error: AiogenError | None = None
+        self._binding = binding
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # The rest is made only when somebody asks: most jobs are only awaited.
+        self._accepted: asyncio.Future[None] | None = None
+        self._queues: list[asyncio.Queue[Event | None]] | None = None
+        self._callbacks: list[Callable[[Job], None]] | None = None
+
+    # --- what users read
+
+    @property
+    def provider_id(self) -> str | None:
+        """The vendor's id; None until the vendor accepted the job."""
+        return self.generation.provider_id
+
+    @property
+    def state(self) -> State:
+        """Where the job stands, as far as is known."""
+        return self.generation.state
+
+    @property
+    def model(self) -> str | None:
+        """The model as it was asked for."""
+        return self.generation.model
+
+    @property
+    def done(self) -> bool:
+        """True once awaiting it returns or raises at once."""
+        return self._done.done()
+
+    @property
+    def error(self) -> AiogenError | None:
+        """What awaiting it raises; None while it runs and when it completed."""
+        return self._error
+
+    def __await__(self) -> Generator[Any, None, Generation]:
+        return self.result().__await__()
+
+    async def result(self) -> Generation:
+        """Wait for the end; the same as awaiting the job.
+
+        Raises:
+            GenerationFailed: it failed at the provider, or was refused (`GenerationRefused`).
+            GenerationTimeout: its deadline passed; it may still finish.
+            SubmissionUnknown: whether it runs cannot be known.
+            SessionClosed: the session was left first.
+            AuthenticationError, InsufficientFunds: the account cannot create or read.
+            NotFound: the provider does not know it (any more).
+            InputError: it still runs, in another event loop or process than this one.
+        """
+        if not self._done.done():
+            self._binding.check()
+            await asyncio.shield(self._done)
+        self._raise()
+        return self.generation
+
+    def eta(self) -> Eta | None:
+        """How long it may still take, learned from the generations before; None when it is over or nobody can say.
+
+        While it waits for its turn here or behind others at the vendor, that is counted in.
+        """
+        return None if self._done.done() else self._forecast(self)
+
+    async def withdraw(self) -> bool:
+        """Take it back if it was not sent yet: nothing is charged, and whoever awaits it gets `GenerationFailed`.
+
+        False if it is too late: it is on its way, runs, or is over.  No provider here can cancel what runs.
+        """
+        if self._done.done():
+            return False
+        self._binding.check()
+        return await self._withdraw(self)
+
+    async def accepted(self) -> str:
+        """Wait until the provider has accepted the job, and return the provider's id of it.
+
+        Raises: the same as awaiting the job, if it ends before it is accepted.
+        """
+        while self.provider_id is None:
+            if self._done.done():
+                self._raise()
+                break
+            self._binding.check()
+            if self._accepted is None:
+                self._accepted = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._accepted)
+        return self.provider_id or ""
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed."""
+        if not self._done.done():
+            self._binding.check()
+        yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())
+        if self._done.done():
+            return
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        queues = self._queues = self._queues or []
+        queues.append(queue)
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            queues.remove(queue)
+
+    def __repr__(self) -> str:
+        known = repr(self.generation).removeprefix("<Generation ").removesuffix(">")
+        ended = f" {type(self._error).__name__}" if self._error is not None else ""
+        return f"<Job {short_id(self.id)} {known}{ended}>"
+
+    def describe(self) -> str:
+        """All that is known of it, one fact a line, for people."""
+        eta = self.eta()
+        rows = {
+            "batch": self.batch,
+            "deadline": f"{duration(self.timeout)} after it is accepted",
+            "still to go": f"about {eta}" if eta is not None else None,
+        }
+        ended = f"\n{self._error.describe()}" if self._error is not None else ""
+        return f"{lines(f'Job: {self.id}', rows.items())}\n{self.generation.describe()}{ended}"
+
+    # --- what the coordinator does
+
+    def _raise(self) -> None:
+        if self._error is None:
+            return
+        # Each waiter gets its own copy: tracebacks of different tasks do not pile up on one object.
+        error = copy.copy(self._error)
+        error.__cause__ = self._error.__cause__
+        raise error
+
+    def _update(self, generation: Generation, at: datetime, *, skips: bool = False) -> None:
+        """A newer snapshot.  States that lead backwards were filtered before; this is the last line.
+
+        `skips`: it is read in the ledger, so nobody here saw what came between; what is over stays so.
+        """
+        previous = self.generation.state
+        allowed = not previous.is_terminal if skips else may_follow(previous, generation.state)
+        if generation.state is not previous and not allowed:
+            return
+        self.generation = generation
+        if generation.provider_id is not None and self._accepted is not None:
+            _wake(self._accepted)
+        if generation.state is not previous and self._queues:
+            eta = None if generation.state.is_terminal else self.eta()
+            for queue in self._queues:
+                queue.put_nowait(Event(self.id, generation.state, previous, at, eta))
+
+    def _finish(self, error: AiogenError | None) -> None:
+        """Resolve every waiter, once."""
+        if self._done.done():
+            return
+        if error is not None:
+            error.generation = error.generation or self.generation
+            self._error = error
+        self._done.set_result(None)
+        if self._accepted is not None:
+            _wake(self._accepted)
+        for queue in self._queues or ():
+            queue.put_nowait(None)
+        callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback(self)
+
+    def _when_done(self, callback: Callable[[Job], None]) -> None:
+        if self._done.done():
+            callback(self)
+        else:
+            self._binding.check()
+            self._callbacks = [*(self._callbacks or ()), callback]
+
+    def _forget(self, callback: Callable[[Job], None]) -> None:
+        if self._callbacks:
+            self._callbacks = [c for c in self._callbacks if c is not callback]
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,170 @@
+"""One question about one generation, and what its answer means for everyone who waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from aiogen._answers import outcomes
+from aiogen._answers.states import observed
+from aiogen._engine.account import AccountDesk, Track
+from aiogen._limits.retry import delay, is_missing, missing_pause
+from aiogen.errors import (
+    AiogenError,
+    AuthenticationError,
+    InvalidRequest,
+    NotFound,
+    ProtocolError,
+    RateLimited,
+)
+from aiogen.exchange import Exchange, Failure, Snapshot
+from aiogen.models import FailureCode, State
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+
+logger = logging.getLogger("aiogen")
+
+_HOLLOW_POLLS = 4
+_AUTH_REFUSALS = 3
+_HOLLOW_PAUSE = 2.0
+
+
+async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
+    """Ask the vendor once; the schedule has already taken the question out."""
+    key = track.ticket.provider_id
+    sent_at = hub.clock.now()
+    try:
+        question = about_it(track.provider.get(track.ticket), key)
+        snapshot, number = await hub.transport.look(track.provider, question, track.last_answer)
+    except AiogenError as error:
+        if desk.tracks.get(key) is track:  # else it ended meanwhile, by another reading
+            await _unanswered(hub, desk, track, error, sent_at)
+    else:
+        desk.works = True
+        desk.window.request_served()
+        if desk.tracks.get(key) is not track:
+            return
+        if snapshot is None:
+            track.forget_failures()
+            _goes_on(hub, desk, track, sent_at, 1.0)
+            return
+        if not snapshot.state.is_terminal:
+            track.last_answer = number
+        await observe(hub, desk, track, snapshot, sent_at=sent_at)
+
+
+def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
+    """The same question; an answer about another generation is none, for whatever stands between may mix them up."""
+    snapshot = yield from question
+    if snapshot.provider_id.lower() != key.lower():
+        raise ProtocolError(f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id")
+    return snapshot
+
+
+async def observe(
+    hub: Coordinator,
+    desk: AccountDesk,
+    track: Track,
+    snapshot: Snapshot,
+    *,
+    sent_at: float | None = None,
+    share: float = 1.0,
+) -> None:
+    """A reading of a generation that is followed, wherever it comes from.
+
+    `sent_at`: when the schedule's own question was sent; None for a reading of somebody else's.
+    `share`: the part of that question that was about this generation.
+    """
+    key = track.ticket.provider_id
+    track.was_read = True
+    track.forget_failures()
+    if snapshot.strange is not None:
+        _note_strange(hub, track, snapshot.strange)
+    now, at = hub.clock.now(), hub.clock.datetime()
+    if snapshot.hollow:
+        track.hollow += 1
+        if track.hollow < _HOLLOW_POLLS:
+            again = desk.schedule.postpone if sent_at is None else desk.schedule.failed
+            again(key, now, _HOLLOW_PAUSE)
+            return
+        failure = Failure(
+            code=FailureCode.OUTPUT_NOT_FOUND,
+            reason=f"completed, but {track.hollow} readings had no output url",
+        )
+        await hub.settle(
+            desk,
+            track,
+            lambda known: outcomes.failed(outcomes.advanced(known, snapshot, known.state, at), failure, at),
+        )
+        return
+    state = observed(track.state, snapshot.state)
+    if state is State.PROCESSING and track.state is State.QUEUED:
+        desk.schedule.turned(key, now if sent_at is None else sent_at)
+    track.state = state
+    if state.is_terminal:
+        await hub.settle(desk, track, lambda known: outcomes.advanced(known, snapshot, state, at))
+        return
+    for job in track.jobs:
+        job._update(outcomes.advanced(job.generation, snapshot, observed(job.state, state), at), at)
+    _goes_on(hub, desk, track, sent_at, share)
+
+
+def _goes_on(hub: Coordinator, desk: AccountDesk, track: Track, sent_at: float | None, share: float) -> None:
+    """It runs: when to ask next?"""
+    key, now = track.ticket.provider_id, hub.clock.now()
+    if hub.drained(desk, track):
+        return
+    if sent_at is None:
+        desk.schedule.known_to_run(key, now)
+    else:
+        desk.schedule.answered(key, now, sent_at=sent_at, share=share)
+
+
+async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: AiogenError, sent_at: float) -> None:
+    """No reading came.  Nearly always that passes, and it never ends a paid job by itself."""
+    key = track.ticket.provider_id
+    now = hub.clock.now()
+    track.last_error = error
+    track.failures += 1
+    error.about(provider_id=key)
+    desk.refused(error, now, sent_at=sent_at)
+    if isinstance(error, RateLimited):
+        track.failures = 0
+        desk.schedule.failed(key, now, 0.0)
+        return
+    if isinstance(error, NotFound) and error.from_api:
+        track.not_found += 1
+        track.missing_since = min(track.missing_since, sent_at)
+        grace = track.provider.not_found_grace
+        # Counted from the question: an answer that took long may be as old as it.
+        if not is_missing(track.not_found, track.missing_since, sent_at, grace):
+            desk.schedule.failed(key, now, missing_pause(track.not_found, track.provider.poll_floor, grace))
+            return
+        failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
+        at = hub.clock.datetime()
+        await hub.settle(desk, track, lambda known: outcomes.failed(known, failure, at), error)
+        return
+    if isinstance(error, AuthenticationError):
+        track.auth_refusals += 1
+        if not desk.works or track.auth_refusals >= _AUTH_REFUSALS:
+            hub.abandon(desk, track, error)
+            return
+    if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
+        hub.abandon(desk, track, error)  # attached by an id that this vendor cannot even read
+        return
+    if not hub.drained(desk, track):
+        wait = delay(track.failures, base=1.0, cap=track.provider.poll_ceiling, draw=random.uniform)
+        desk.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
+
+
+def _note_strange(hub: Coordinator, track: Track, word: str) -> None:
+    known = hub.strange_words
+    if (track.provider.default_name, word) not in known:
+        known.add((track.provider.default_name, word))
+        logger.warning(
+            "%s tells of a state %r that this version does not know; such generations count as running.",
+            track.provider.default_name,
+            word,
+        )

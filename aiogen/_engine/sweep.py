@@ -1,0 +1,123 @@
+"""One page of the vendor's list, as one question about all the jobs that stand on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiogen._engine.account import AccountDesk, Track
+from aiogen._engine.poll import observe
+from aiogen.errors import AiogenError
+from aiogen.exchange import Page, Snapshot
+from aiogen.models import State
+from aiogen.providers.base import Provider
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+
+logger = logging.getLogger("aiogen")
+
+
+async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset: int, keys: list[str]) -> None:
+    """Read one page; the schedule has already taken out the questions about the jobs that should be on it.
+
+    `keys` are these, and grows by those that are on it all the same.
+    """
+    sent_at = hub.clock.now()
+    try:
+        if desk.user_id is None:
+            has_waited = desk.looking_up.locked()
+            async with desk.looking_up:
+                if desk.user_id is None:
+                    if has_waited:  # whoever was before us found nothing, and by now the account may have to wait
+                        await hub.turn(desk)
+                    await _look_up(hub, desk, provider)
+            await hub.turn(desk)  # by now the account may have to wait
+            sent_at = hub.clock.now()
+        limit = provider.capabilities.list_page
+        page = await hub.transport.perform(provider, provider.list(desk.user_id, offset, limit))
+    except AiogenError as error:
+        now = hub.clock.now()
+        logger.debug("the list of %s: %s", provider.name, error)
+        if desk.refused(error, now, sent_at=sent_at):
+            desk.listing.throttled(now)
+        else:
+            desk.listing.refused(now)
+        put_back(hub, desk, keys)
+    else:
+        desk.works = True
+        desk.window.request_served()
+        await _read(hub, desk, page, offset, keys, sent_at)
+
+
+def put_back(hub: Coordinator, desk: AccountDesk, keys: Sequence[str]) -> None:
+    """The page told nothing about these jobs."""
+    now = hub.clock.now()
+    for key in keys:
+        desk.schedule.put_back(key, now)
+
+
+async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> None:
+    """Whose list it is, once; the same answer tells how many jobs run at once."""
+    account = await hub.transport.perform(provider, provider.read_account())
+    desk.user_id = account.user_id
+    if account.concurrency_slots is not None:
+        # More slots than was thought were there before, too.
+        hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now(), always=True)
+
+
+async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
+    now = hub.clock.now()
+    listing, schedule = desk.listing, desk.schedule
+    on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
+    is_behind = any(listing.is_behind(key) and not s.state.is_terminal for key, (_, s) in on_page.items())
+    places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
+    missing = listing.read(now, offset, places, [key for key in keys if key in desk.tracks])
+    taken = set(keys)
+    running: list[tuple[Track, Snapshot]] = []
+    ended: list[tuple[Track, Snapshot]] = []
+    for key, (i, snapshot) in on_page.items():
+        track = desk.tracks.get(key)
+        if track is None:
+            continue
+        listing.seen(key, offset, i)
+        if snapshot.state.is_terminal:
+            snapshot = attrs.evolve(snapshot, partial=len(snapshot.outputs) < (track.ticket.outputs or 0))
+        if key not in taken and schedule.take_also(key):
+            taken.add(key)
+            keys.append(key)
+        if key not in taken and not _is_whole(snapshot):
+            continue  # another question about it is on its way, and says more
+        (ended if snapshot.state.is_terminal else running).append((track, snapshot))
+    hazards = {t.ticket.provider_id: schedule.hazard(t.ticket.provider_id, now) for t, _ in running}
+    total = sum(hazards.values())
+    for track, snapshot in running:
+        share = hazards[track.ticket.provider_id] / total if total > 0.0 else 1.0
+        await observe(hub, desk, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
+    for track, snapshot in ended:
+        await _end(hub, desk, track, snapshot, sent_at if track.ticket.provider_id in taken else None)
+    for key in missing:
+        schedule.put_back(key, now)
+    if is_behind:
+        logger.debug("The list of %s is behind the generations themselves; it is not used for a while.", desk.name)
+        listing.refused(now)
+    elif hazards and listing.wants_check():
+        schedule.ask_now(max(hazards, key=hazards.__getitem__), now)
+
+
+def _is_whole(snapshot: Snapshot) -> bool:
+    return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.hollow
+
+
+async def _end(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot, sent_at: float | None) -> None:
+    if _is_whole(snapshot):
+        await observe(hub, desk, track, snapshot, sent_at=sent_at)
+        return
+    # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.
+    key = track.ticket.provider_id
+    now = hub.clock.now()
+    desk.schedule.put_back(key, now)
+    desk.schedule.ask_now(key, now)

@@ -1,0 +1,1 @@
+"""How jobs come in, are found again, and are settled by their users."""

@@ -1,0 +1,208 @@
+"""Calls that a caller waits for by itself: one reading, one page of a list, a delete, the account, a download.
+
+They share the account's budget with everything else, are repeated while that may help, and end when the session is
+left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from aiogen._answers import outcomes
+from aiogen._answers.pages import Moved, Pager
+from aiogen._engine.poll import about_it, observe
+from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
+from aiogen.exchange import Exchange, Page, Snapshot, Ticket
+from aiogen.models import Account, Generation
+from aiogen.providers.base import Provider
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+    from aiogen._transfer.download import Downloader
+    from aiogen.providers.connections import Connections
+
+T = TypeVar("T")
+logger = logging.getLogger("aiogen")
+
+
+class Calls:
+    """The single calls of one session."""
+
+    def __init__(
+        self, hub: Coordinator, downloader: Downloader, connections: Connections, *, call_timeout: float
+    ) -> None:
+        """`call_timeout`: seconds for one call, all attempts together."""
+        self._hub = hub
+        self._downloader = downloader
+        self._connections = connections
+        self._call_timeout = call_timeout
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._readings: dict[str, set[Pager]] = {}
+        """The lists that are being read, by account: what is deleted moves what they have still to read."""
+
+    def close(self) -> list[asyncio.Task[Any]]:
+        """End what is under way; the tasks that are to be waited for."""
+        self._closed = True
+        running = list(self._running)
+        for call in running:
+            call.cancel()
+        return running
+
+    async def get(self, provider: Provider, provider_id: str) -> Generation:
+        """See `Session.get`."""
+        hub = self._hub
+        track = hub.tracked(provider, provider_id)
+        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        try:
+            snapshot = await self._read(provider, lambda: about_it(provider.get(ticket), provider_id))
+        except AiogenError as error:
+            raise error.about(provider_id=provider_id) from error.__cause__
+        if track is not None and hub.tracked(provider, provider_id) is track:
+            await observe(hub, hub.desk(provider), track, snapshot)
+        known = track.jobs[0].generation if track is not None and track.jobs else None
+        at = hub.clock.datetime()
+        if known is not None:
+            return outcomes.advanced(known, snapshot, snapshot.state, at)
+        return outcomes.looked_up(provider, snapshot, at=at)
+
+    async def pages(self, provider: Provider, user_id: str | None) -> AsyncGenerator[tuple[Snapshot, ...], None]:
+        """A user's generations, page by page, each once; by default of the owner of the key.
+
+        What is deleted meanwhile, here or by others, hides none that was there at the start.
+        """
+        if user_id is None and provider.capabilities.list:
+            user_id = await self._user_id(provider)
+        pager = Pager(provider.capabilities.list_page)
+        readings = self._readings.setdefault(provider.account, set())
+        readings.add(pager)
+        said = knows = False
+        try:
+            while not pager.is_over:
+                page = await self._read(provider, partial(_page, provider, user_id, pager.offset, knows=knows))
+                knows = knows or any(page.rows)
+                try:
+                    found = [page.rows[i] for i in pager.read(page.names)]
+                except Moved as moved:
+                    raise ProtocolError(
+                        f"What generations {provider.name} has cannot be established from its list: {moved}. "
+                        "Read it again when less is made and deleted there.",
+                        provider=provider.default_name,
+                        connection=provider.name,
+                    ) from None
+                if page.problem is not None and not said:
+                    said = True
+                    path = page.problem.path
+                    logger.warning(
+                        "Rows of the list of %s cannot be read and are left out, as at %s.", provider.name, path
+                    )
+                if any(found):
+                    yield tuple(row for row in found if row is not None)
+        finally:
+            readings.discard(pager)
+
+    async def delete(self, provider: Provider, provider_id: str, *, missing_ok: bool) -> bool:
+        """See `Session.delete`."""
+        try:
+            deleted = await self._read(provider, lambda: provider.delete(provider_id))
+        except AiogenError as error:
+            raise error.naming(provider_id) from error.__cause__
+        for pager in self._readings.get(provider.account, ()):
+            pager.removed(provider_id.lower())
+        if not deleted.found and not missing_ok:
+            raise NotFound(
+                "Failed to delete generation. API error 404: Generation not found",
+                status=404,
+                details="Generation not found",
+                provider=provider.default_name,
+                connection=provider.name,
+            ).naming(provider_id)
+        return deleted.found
+
+    async def account(self, provider: Provider) -> Account:
+        """See `Session.account`."""
+        account = await self._read(provider, provider.read_account)
+        return attrs.evolve(account, window=self._hub.desk(provider).window.figures(self._hub.clock.now()))
+
+    async def download(self, generation: Generation, directory: Path, *, overwrite: bool) -> list[Path]:
+        """See `Session.download`."""
+        provider = self._connections.get(generation.connection)
+        hub = self._hub
+        return await self._until_closed(
+            self._downloader.save(
+                generation,
+                directory,
+                overwrite=overwrite,
+                refresh=self._refreshed,
+                turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
+                base_url=provider.base_url if provider is not None else None,
+                allow_insecure=provider is not None and provider.allow_insecure,
+            )
+        )
+
+    async def _refreshed(self, generation: Generation) -> Generation:
+        return await self.get(self._connections.find(generation.connection), generation.provider_id or "")
+
+    async def _user_id(self, provider: Provider) -> str | None:
+        desk = self._hub.desk(provider)
+        async with desk.looking_up:
+            if desk.user_id is None:
+                desk.user_id = (await self._read(provider, provider.read_account)).user_id
+            return desk.user_id
+
+    async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
+        """A single read, within the account's budget, repeated while that may help."""
+        hub = self._hub
+        desk, clock = hub.desk(provider), hub.clock
+        sent_at = clock.now()
+
+        async def turn() -> None:
+            nonlocal sent_at
+            await hub.turn(desk)
+            sent_at = clock.now()
+
+        def noted(error: AiogenError) -> None:
+            desk.refused(error, clock.now(), sent_at=sent_at)
+
+        async with desk.places:
+            result = await self._until_closed(
+                hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
+            )
+        desk.works = True
+        desk.window.request_served()
+        return result
+
+    async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""
+        if self._closed:
+            work.close()
+            raise SessionClosed("The session was left before this call was sent.")
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task.cancelled() and self._closed:
+                raise SessionClosed("The session was left while this call was under way.") from None
+            raise
+        finally:
+            self._running.discard(task)
+
+
+def _page(provider: Provider, user_id: str | None, offset: int, *, knows: bool) -> Exchange[Page]:
+    """One page of a list; `knows`: a row of that list could be read before.
+
+    Raises:
+        ProtocolError: none could, so the vendor writes its lists otherwise than this version knows.
+    """
+    page = yield from provider.list(user_id, offset, provider.capabilities.list_page)
+    if page.problem is not None and not knows and not any(page.rows):
+        raise page.problem
+    return page

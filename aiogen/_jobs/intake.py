@@ -1,0 +1,130 @@
+"""How jobs come in: submitted, attached by a vendor's id, or taken up because whoever had them is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiogen._answers import outcomes
+from aiogen._engine.account import AccountDesk
+from aiogen._engine.job import Job
+from aiogen.exchange import Ticket, Typical
+from aiogen.models import State
+from aiogen.stores.base import Record
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+
+_AT_LEAST = 60.0
+"""Seconds for which a job that was left behind is followed, however long ago its deadline was."""
+UNTOLD = Typical(median=20.0, spread=0.8)
+"""For a generation that was made elsewhere: its model may be anything."""
+
+
+async def submit(hub: Coordinator, job: Job) -> None:
+    """Take a job in; it is sent when its turn comes.
+
+    Raises:
+        StoreError: the ledger did not take it, so it will not be sent.
+    """
+    provider, submission = job._provider, job.submission
+    await hub.ledger.ready()
+    if submission is not None:
+        await hub.beliefs.recall(provider, submission.model, submission.typical)
+    record = Record(
+        id=job.id,
+        connection=job.connection,
+        provider=job.provider,
+        account=provider.account,
+        state=State.PENDING,
+        submission=submission,
+        weight=submission.weight if submission is not None else 1,
+        timeout=job.timeout,
+        batch=job.batch,
+        handlers=hub.deliveries.names,
+        created_at=hub.clock.datetime(),
+    )
+    try:
+        await hub.store.add(record)
+    except asyncio.CancelledError:
+        # The ledger may take it all the same, and the next session would send what nobody has a handle for.
+        hub.spawn(hub.withdraw(job, outcomes.withdrawn(job)))
+        raise
+    if hub.closed:
+        job._finish(outcomes.closed(job, kept=hub.ledger.is_shared))
+        return
+    hub.enqueue(job)
+
+
+async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
+    """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
+    desk = hub.desk(job._provider)
+    await hub.ledger.ready()
+    try:
+        if is_new and ticket.provider_id not in desk.tracks:
+            now = hub.clock.datetime()
+            await hub.store.add(
+                Record(
+                    id=job.id,
+                    connection=job.connection,
+                    provider=job.provider,
+                    account=job._provider.account,
+                    state=State.QUEUED,
+                    provider_id=ticket.provider_id,
+                    timeout=job.timeout,
+                    handlers=hub.deliveries.names,
+                    created_at=now,
+                    accepted_at=now,
+                )
+            )
+    except asyncio.CancelledError:
+        # The ledger may take it all the same, as ours: then nobody else would follow it.
+        _follow_attached(hub, desk, job, ticket)
+        raise
+    _follow_attached(hub, desk, job, ticket)
+
+
+def _follow_attached(hub: Coordinator, desk: AccountDesk, job: Job, ticket: Ticket) -> None:
+    if hub.closed:
+        job._finish(outcomes.closed(job, kept=hub.ledger.is_shared))
+        return
+    if ticket.provider_id not in desk.tracks:
+        desk.window.follow(1)
+    hub.follow(desk, job, ticket, UNTOLD, weight=1, is_ours=False)
+
+
+def take_up(hub: Coordinator, job: Job, record: Record) -> None:
+    """Go on with a job that a session before this one, or another process, has left behind."""
+    was_watched = hub.elsewhere.is_ours_now(job)
+    if record.state is State.UNKNOWN:
+        if job.state is State.SUBMITTING and not was_watched:
+            return  # our own create, which outlives our lease: its answer will tell
+        hub.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
+    elif record.provider_id is not None:
+        _follow_left_behind(hub, job, record, record.provider_id)
+    elif job.submission is not None and job.submission.body:
+        hub.enqueue(job)  # after a pause we have what the ledger may not have kept
+    else:
+        hub.spawn(hub.withdraw(job, outcomes.not_kept(job)))
+
+
+def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id: str) -> None:
+    desk, submission, at = hub.desk(job._provider), record.submission, hub.clock.datetime()
+    weight = submission.weight if submission is not None else 1
+    if provider_id not in desk.tracks:  # else it is followed for somebody who attached it, and counted
+        desk.window.follow(weight)
+    ticket = Ticket(provider_id=provider_id)
+    if submission is not None:
+        ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
+    accepted_at = record.accepted_at or record.created_at
+    if job.provider_id is None:  # somebody waits here since before it was sent elsewhere
+        known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
+        job._update(attrs.evolve(known, accepted_at=record.accepted_at), at, skips=True)
+    job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
+    typical = submission.typical if submission is not None else UNTOLD
+    # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
+    is_ours = submission is not None
+    age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
+    hub.follow(desk, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)

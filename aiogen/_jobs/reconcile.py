@@ -1,0 +1,163 @@
+"""Creates without an answer: what could have become of them, and what the user decides about them.
+
+Nothing is ever decided here.  A job that is adopted by mistake hides another one; a create that is sent again may be
+paid for twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aiogen._answers import matching
+from aiogen._engine.job import Job
+from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.exchange import Snapshot
+from aiogen.models import Candidate, State, UnknownJob
+from aiogen.providers.base import Provider
+from aiogen.stores.base import Record
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+    from aiogen._jobs.calls import Calls
+    from aiogen._jobs.registry import Handles
+
+
+class Reconciler:
+    """Looks for them at the providers that can list, and carries out the user's word."""
+
+    def __init__(self, hub: Coordinator, calls: Calls, handles: Handles) -> None:
+        self._hub = hub
+        self._calls = calls
+        self._handles = handles
+
+    async def look(self, records: Sequence[Record], look_through: int) -> list[UnknownJob]:
+        """Each of these unknown jobs with what it could be; one list per account answers for all of them."""
+        groups: dict[str, list[Record]] = {}
+        for record in records:
+            groups.setdefault(record.account, []).append(record)
+        found: dict[str, UnknownJob] = {}
+        for group in groups.values():
+            for each in await self._look_at(self._handles.provider_of(group[0]), group, look_through):
+                found[each.job_id] = each
+        return [found[record.id] for record in records]
+
+    async def _look_at(self, provider: Provider | None, group: list[Record], look_through: int) -> list[UnknownJob]:
+        if provider is None:
+            return [_told(record, f"This session has no key for {record.connection}.") for record in group]
+        if not provider.capabilities.list:
+            text = f"{provider.vendor} cannot list generations, so nothing more can be found out here."
+            return [_told(record, text) for record in group]
+        try:
+            listed, is_whole = await self._listed(provider, min(map(matching.since, group)), look_through)
+        except AiogenError as error:
+            return [
+                _told(record, f"The list of {provider.vendor} could not be read: {error.message}") for record in group
+            ]
+        known = await self._hub.store.known(provider.account, [s.provider_id for s in listed])
+        taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
+        looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
+        told = []
+        for record in group:
+            await asyncio.sleep(0)  # each is compared with the whole list
+            candidates = matching.candidates(record, provider, listed, taken, at)
+            is_early = at < matching.sent_at(record) + matching.AFTER
+            told.append(_told(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
+        return told
+
+    async def _listed(self, provider: Provider, earliest: datetime, look_through: int) -> tuple[list[Snapshot], bool]:
+        listed: list[Snapshot] = []
+        async with aclosing(self._calls.pages(provider, None)) as pages:
+            async for page in pages:
+                listed += page
+                if matching.is_past(page, earliest):
+                    return listed, True
+                if len(listed) >= look_through:
+                    return listed, False
+        return listed, True
+
+    async def adopt(self, job_id: str, provider_id: str) -> Job:
+        """See `Session.adopt`."""
+        record, provider = await self._unknown(job_id)
+        for other in await self._hub.store.known(provider.account, [provider_id]):
+            raise InputError(
+                f"Generation {provider_id} is job {other.id} in the ledger already; one generation is one job."
+            )
+        await self._calls.get(provider, provider_id)  # before anything is changed: it may be mistyped
+        return await self._reopened(record, provider_id)
+
+    async def resend(self, job_id: str) -> Job:
+        """See `Session.resend`."""
+        record, _ = await self._unknown(job_id)
+        if record.submission is None or not record.submission.body:
+            raise InputError(
+                f"Job {job_id} cannot be sent again: its request was not kept (keep_requests=False). Submit it anew."
+            )
+        return await self._reopened(record, None)
+
+    async def _unknown(self, job_id: str) -> tuple[Record, Provider]:
+        record = await self._hub.store.get(job_id)
+        if record is None:
+            raise InputError(f"There is no job {job_id} in the ledger.")
+        if record.state is not State.UNKNOWN:
+            raise InputError(f"Job {job_id} is {record.state}, not unknown: there is nothing to decide about it.")
+        provider = self._handles.provider_of(record)
+        if provider is None:
+            raise ConfigurationError(
+                f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
+            )
+        return record, provider
+
+    async def _reopened(self, record: Record, provider_id: str | None) -> Job:
+        reopened = await self._hub.store.reopen(record.id, provider_id)
+        job = self._handles.go_on(reopened) if reopened is not None else None
+        if job is None:
+            raise InputError(f"Job {record.id} is not unknown any more: somebody else has decided about it.")
+        return job
+
+
+def _told(
+    record: Record,
+    looked: str,
+    candidates: Sequence[Candidate] = (),
+    *,
+    whole: bool | None = None,
+    is_early: bool = False,
+) -> UnknownJob:
+    """What the user needs to decide.
+
+    `whole`: whether the list was looked through as far as it matters; None if it was not at all.
+    `is_early`: it may still appear there.
+    """
+    submission = record.submission
+    sent_at = matching.sent_at(record)
+    if candidates:
+        advice = "If one of these is it, session.adopt(job_id, provider_id) goes on with it."
+    elif whole is False:
+        advice = "None of these fits, but it may stand further on in the list: look again with a larger look_through."
+    elif whole and is_early:
+        minutes = matching.AFTER.total_seconds() / 60.0
+        advice = f"None of these fits yet. It may appear until {minutes:.0f} min after it was sent: look again then."
+    elif whole:
+        advice = "None of them fits, so it was probably not accepted; session.resend(job_id) sends it again."
+    else:
+        advice = "Look at the provider; then session.adopt(job_id, provider_id) or session.resend(job_id)."
+    return UnknownJob(
+        job_id=record.id,
+        connection=record.connection,
+        model=submission.model if submission is not None else None,
+        prompt=submission.prompt if submission is not None else None,
+        batch=record.batch,
+        fingerprint=record.fingerprint,
+        submitted_at=sent_at,
+        candidates=tuple(candidates),
+        searched=whole is not None,
+        explanation=(
+            f"Its create was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may be running and "
+            f"charged. {looked}"
+        ),
+        advice=advice,
+    )

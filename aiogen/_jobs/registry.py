@@ -1,0 +1,216 @@
+"""The handles of one session: a `Job` for each generation that somebody here asked for, took up, or looks at."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from aiogen._answers import outcomes
+from aiogen._binding import Binding
+from aiogen._engine.account import Track
+from aiogen._engine.job import Job
+from aiogen._jobs.intake import attach, take_up
+from aiogen.errors import ConfigurationError, GenerationTimeout
+from aiogen.exchange import Submission, Ticket
+from aiogen.models import Generation, State
+from aiogen.providers.base import Provider
+from aiogen.stores.base import Record
+
+if TYPE_CHECKING:
+    from aiogen._engine.coordinator import Coordinator
+    from aiogen.providers.connections import Connections
+
+ATTACHED_TIMEOUT = 600.0
+"""Seconds for which a generation is followed of which nobody said how long it may take."""
+_UNSENT = (State.PENDING, State.SUBMITTING)
+
+
+class Handles:
+    """Makes them, and finds them again by our id while anybody holds them."""
+
+    def __init__(self, hub: Coordinator, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
+        """`binding`: the session's; `poll_cost`: of jobs that have none of their own."""
+        self._hub = hub
+        self._binding = binding
+        self._poll_cost = poll_cost
+        self._by_account: dict[str, list[Provider]] = {}
+        for provider in connections.values():
+            self._by_account.setdefault(provider.account, []).append(provider)
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+        self._taken_up: dict[str, Job] = {}
+        self._attaching: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def new(
+        self,
+        generation: Generation,
+        provider: Provider,
+        submission: Submission | None,
+        timeout: float,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+    ) -> Job:
+        """A handle, known to nobody yet; see `keep`."""
+        return Job(
+            generation,
+            provider,
+            submission=submission,
+            timeout=timeout,
+            poll_cost=poll_cost or self._poll_cost,
+            binding=self._binding,
+            forecast=self._hub.forecast,
+            withdraw=self._hub.withdraw_one,
+            batch=batch,
+        )
+
+    def keep(self, job: Job) -> Job:
+        """From now on it is found by its id."""
+        self._jobs[job.id] = job
+        return job
+
+    def take_up(self, record: Record) -> None:
+        """Go on with a job that was left behind, by a session before this one or by another process that died."""
+        job = self.go_on(record)
+        if job is not None:
+            self._taken_up[job.id] = job
+
+    def go_on(self, record: Record) -> Job | None:
+        """Send or follow a job that is ours now; None without a key for it."""
+        job = self._jobs.get(record.id)
+        if job is None or job.done:
+            job = self.revived(record)
+            if job is None:
+                return None
+            self.keep(job)
+        take_up(self._hub, job, record)
+        return job
+
+    def taken_up(self) -> list[Job]:
+        """What was taken up since this was last asked."""
+        jobs = list(self._taken_up.values())
+        self._taken_up.clear()
+        return jobs
+
+    async def find(self, job_id: str) -> Job | None:
+        """See `Session.job`."""
+        hub = self._hub
+        job = self._jobs.get(job_id)
+        if job is not None and not _may_be_outdated(job):
+            return job
+        await hub.ledger.ready()
+        record = await hub.store.get(job_id)
+        if record is None or self._jobs.get(job_id) is not job:  # taken up just now
+            return self._jobs.get(job_id)
+        if job is not None and record.generation is None and job.state not in _UNSENT:
+            is_ours = record.owner is not None and record.owner == hub.store.worker
+            if is_ours or record.state is job.state is State.UNKNOWN:
+                return job  # nothing more is known of it
+        if job is None and record.provider_id is not None and record.owner == hub.store.worker:
+            return self.go_on(record)  # ours, and followed no more: its key was refused, or nobody waited for an hour
+        job = self.revived(record)
+        if job is None:
+            raise ConfigurationError(
+                f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
+            )
+        if record.generation is not None:
+            job._finish(outcomes.ended(record.generation))
+        else:
+            self.keep(job)
+            await hub.elsewhere.watch(job)
+        return job
+
+    async def attached(
+        self, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None
+    ) -> Job:
+        """See `Session.attach`."""
+        # Whoever attaches it while it is looked for and written down gets the same job.
+        async with self._attaching.setdefault((provider.account, provider_id), asyncio.Lock()):
+            track = self._hub.tracked(provider, provider_id)
+            known: Job | str | None = None
+            if track is None:
+                known = await self.known(provider, provider_id)
+            elif (running := next((job for job in track.jobs if not job.done), None)) is not None:
+                known = running
+                if poll_cost is not None and poll_cost < running.poll_cost:
+                    self._hub.hasten(running, poll_cost)
+            if not isinstance(known, Job):
+                return await self._attach(provider, provider_id, timeout, poll_cost, track=track, known=known)
+            if timeout is not None and not known.done:
+                self._hub.extend(known, timeout)
+            return known
+
+    async def _attach(
+        self,
+        provider: Provider,
+        provider_id: str,
+        timeout: float | None,
+        poll_cost: float | None,
+        *,
+        track: Track | None = None,
+        known: str | None = None,
+    ) -> Job:
+        """A new handle.  `track`: it is asked about, but nobody waits for it; `known`: our id of it in the ledger."""
+        generation = Generation(
+            id=known or str(uuid4()),
+            provider_id=provider_id,
+            provider=provider.default_name,
+            connection=provider.name,
+            model=None,
+            state=State.QUEUED,
+        )
+        ticket = Ticket(provider_id=provider_id)
+        if track is not None:
+            ticket = track.ticket
+            generation = track.jobs[0].generation if track.jobs else generation
+        job = self.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
+        await attach(self._hub, job, ticket, is_new=known is None)
+        return self.keep(job)
+
+    async def known(self, provider: Provider, provider_id: str) -> Job | str | None:
+        """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""
+        hub = self._hub
+        await hub.ledger.ready()
+        for record in await hub.store.known(provider.account, [provider_id]):
+            if record.generation is not None and outcomes.still_holds(record.generation, hub.clock.datetime()):
+                # A vendor that lags behind may not even know it yet.
+                job = self.revived(record)
+                if job is not None:
+                    job._finish(outcomes.ended(record.generation))
+                    return job
+            if record.state.is_terminal or record.owner == hub.store.worker:
+                return record.id
+            for orphan in await hub.store.adopt([record.account], [record.id]):
+                return self.go_on(orphan)
+            return await self.find(record.id)
+        return None
+
+    def revived(self, record: Record) -> Job | None:
+        """A new handle for what the ledger tells; None without a key for it."""
+        provider = self.provider_of(record)
+        if provider is None:
+            return None
+        submission = record.submission
+        generation = record.generation or Generation(
+            id=record.id,
+            provider_id=record.provider_id,
+            provider=record.provider,
+            connection=provider.name,
+            model=submission.model if submission is not None else None,
+            kind=submission.kind if submission is not None else "image",
+            state=record.state,
+            prompt=submission.prompt if submission is not None else None,
+            accepted_at=record.accepted_at,
+        )
+        return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
+
+    def provider_of(self, record: Record) -> Provider | None:
+        """The connection with the key that it was submitted with; the one of the same name, if there are several."""
+        found = self._by_account.get(record.account, [])
+        return next((c for c in found if c.name == record.connection), found[0] if found else None)
+
+
+def _may_be_outdated(job: Job) -> bool:
+    """Its waiting is over but it was not, when that ended: the ledger may know more by now."""
+    was_left = isinstance(job.error, GenerationTimeout) and job.provider_id is not None
+    return job.done and (was_left or not job.state.is_terminal)

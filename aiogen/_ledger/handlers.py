@@ -1,0 +1,195 @@
+"""Ends brought to whoever registered for them: at least once, also if nobody was there when they came.
+
+What is to be delivered stands in the ledger since the job was taken in.  A delivery is claimed, the handler is
+called, and only then it is done; if the program dies in between, the claim ends with its lease.
+
+Handlers are called in the order in which the ends were written, several at once, and may finish in any order.  Each
+name has its own places, and a place that gets free is taken by the next end: one call that hangs holds up no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection
+from contextvars import ContextVar
+from functools import partial
+
+import attrs
+
+from aiogen._clock import Clock
+from aiogen._limits.retry import delay
+from aiogen.models import Generation
+from aiogen.stores.base import Store
+
+logger = logging.getLogger("aiogen")
+
+Handler = Callable[[Generation], Awaitable[object] | None]
+
+_LOOK = 2.0
+"""Seconds between two looks for ends that others have seen."""
+_AT_ONCE = 20
+"""Calls of one handler at the same time."""
+_ATTEMPTS = 12
+_LONGEST_PAUSE = 300.0
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """One call of a handler."""
+
+    name: str
+
+
+_around: ContextVar[frozenset[_Call]] = ContextVar("aiogen_handlers", default=frozenset())
+"""The calls from within which this is done, also in tasks that a handler has started; of any session."""
+
+
+class Deliveries:
+    """The handlers of one session."""
+
+    def __init__(self, store: Store, clock: Clock, *, patience: float) -> None:
+        """`patience`: seconds that a handler may take."""
+        self._store = store
+        self._clock = clock
+        self._patience = patience
+        self._handlers: dict[str, Handler] = {}
+        self._news = asyncio.Event()
+        self._working: asyncio.Task[None] | None = None
+        self._running: set[_Call] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closers: set[_Call] = set()
+        """They wait for the session to close, so it cannot wait for them."""
+        self._leaving = asyncio.Event()
+        self._idle: asyncio.Future[None] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who is to be told of the jobs that are taken in now."""
+        return tuple(self._handlers)
+
+    def register(self, name: str, handler: Handler) -> None:
+        """From now on; a name that is there already gets the new handler."""
+        self._handlers[name] = handler
+        self._news.set()
+        if self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work())
+
+    def wake(self) -> None:
+        """Something has ended."""
+        self._news.set()
+
+    def surrounding(self) -> Collection[_Call]:
+        """The handlers from within which this is called, while they run."""
+        return _around.get() & self._running
+
+    async def told(self) -> None:
+        """When everything that has ended by now was told, each handler within its time."""
+        if self._working is not None:
+            idle = self._idle = self._idle or asyncio.get_running_loop().create_future()
+            self._news.set()
+            await asyncio.wait({idle, self._working}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def closing(self, handlers: Collection[_Call]) -> None:
+        """For these, which close the session: until it waits for nothing but them."""
+        self._closers.update(handlers)
+        self._news.set()
+        await self._leaving.wait()
+
+    async def close(self) -> None:
+        """Tell what has ended by now, and then nothing more."""
+        self._leaving.set()
+        working, self._working = self._working, None
+        if working is None:
+            return
+        self._news.set()
+        await asyncio.gather(working, return_exceptions=True)
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                self._news.clear()
+                idle = self._idle
+                if await self._call_those_due():
+                    continue
+                if idle is not None and self._running <= self._closers:
+                    self._idle = None
+                    if not idle.done():  # who waited may have been cancelled
+                        idle.set_result(None)
+                if self._leaving.is_set() and not self._running:
+                    return
+                try:
+                    async with asyncio.timeout(_LOOK):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            # Here with calls under way only if it was cancelled itself.
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _call_those_due(self) -> bool:
+        """As many as there are places for; False if none was due."""
+        taken = Counter(call.name for call in self._running if call not in self._closers)
+        found = False
+        for name in self.names:
+            if taken[name] >= _AT_ONCE:
+                continue
+            try:
+                due = await self._store.due([name], _AT_ONCE - taken[name])
+            except Exception as trouble:
+                logger.warning("What is to be delivered could not be read; it is tried again: %s", trouble)
+                return found
+            for _, generation, attempt in due:
+                found = True
+                self._start(name, generation, attempt)
+        return found
+
+    def _start(self, name: str, generation: Generation, attempt: int) -> None:
+        call = _Call(name)
+        self._running.add(call)  # first: with an eager task factory it runs at once
+        task = asyncio.get_running_loop().create_task(self._deliver(call, generation, attempt))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, call))
+
+    def _ended(self, call: _Call, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._running.discard(call)
+        self._closers.discard(call)
+        self._news.set()
+        if not task.cancelled():
+            task.exception()  # SystemExit and its like: the loop has raised it already
+
+    async def _deliver(self, call: _Call, generation: Generation, attempt: int) -> None:
+        name, job_id = call.name, generation.id or ""
+        handler = self._handlers[name]
+        _around.set(_around.get() | {call})
+        again: float | None = None
+        try:
+            async with asyncio.timeout(self._patience):
+                told = handler(generation)
+                if inspect.isawaitable(told):  # a plain function has done it already
+                    await told
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the session is torn down; else something that the handler waited for was cancelled
+            if attempt < _ATTEMPTS:
+                again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
+                logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)
+            else:
+                logger.error(
+                    "Handler %r failed for job %s %d times, and is not called again: %r",
+                    name,
+                    job_id,
+                    attempt,
+                    error,
+                    exc_info=error,
+                )
+        try:
+            await self._store.delivered(job_id, name, again)
+        except Exception as trouble:
+            logger.warning("That job %s was delivered could not be written, so it is once more: %s", job_id, trouble)

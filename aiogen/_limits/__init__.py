@@ -1,0 +1,1 @@
+"""What an account allows, and what is sent again. Pure."""

@@ -1,0 +1,1 @@
+"""When to ask about which job. Pure."""

@@ -1,0 +1,163 @@
+"""Curves that durations may follow, all at once: each weighed by how well it explains what was seen.  Pure.
+
+On a logarithmic grid of ages a lognormal of one spread is the same curve wherever its median lies, only shifted; so is
+a Weibull of one form, and a uniform of one ratio between its ends.  The hazards are kept once per curve, and the
+likelihood of what was seen (ends and exposure per bin) is one product of lists for each shift.  The belief is the
+weighted mean: with little seen it is wide, because many curves explain it, and it narrows by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from itertools import pairwise
+from operator import mul
+
+import attrs
+
+from aiogen._polling.survival import BINS, FIRST, STEP, Shape
+from aiogen.exchange import Typical
+
+_LOGNORMALS = (0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1)
+"""Standard deviations of the logarithm."""
+_WEIBULLS = (0.8, 1.0, 1.3, 1.8, 2.5, 4.0)
+"""Forms; 1 is the exponential."""
+_UNIFORMS = (1.15, 1.25, 1.4, 1.6, 1.9, 2.4, 3.2, 5.0, 12.0)
+"""Longest over shortest duration."""
+_FAMILIES = (0.6, 0.2, 0.2)
+"""Weights of the three before anything was seen."""
+_UNSURE = (0.35, 1.0)
+"""Standard deviations of the logarithm of the typical duration: how far a provider's table may be off."""
+_TRUST = 0.9
+"""Weight of the typical durations against "any scale from half a second to an hour"."""
+_ANY = (math.log(0.5), math.log(3600.0))
+_CARRIERS = 40
+_STRAY = 0.01
+"""Part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
+
+
+@attrs.frozen(eq=False)
+class _Curve:
+    """Survival, hazard per bin and its logarithm, by distance from the middle in bins, from -BINS on."""
+
+    width: float
+    """Of most of it, in bins."""
+    free: float
+    """Weight before anything was seen, wherever it lies."""
+    sigma: float | None
+    """Of a lognormal, to compare with what the provider file calls typical."""
+    survival: list[float]
+    hazard: list[float]
+    log_hazard: list[float]
+
+
+def _curve(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Curve:
+    """`law` is the survival at a distance, in units of the logarithm, from the middle."""
+    stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
+    survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
+    hazard = [max(1e-9, math.log(a / b)) for a, b in pairwise(survival)]
+    return _Curve(width / STEP, free, sigma, survival, hazard, [math.log(h) for h in hazard])
+
+
+def _lognormal(sigma: float) -> Callable[[float], float]:
+    return lambda x: 0.5 * math.erfc(x / (sigma * math.sqrt(2.0)))
+
+
+def _weibull(form: float) -> Callable[[float], float]:
+    return lambda x: math.exp(-math.log(2.0) * math.exp(min(form * x, 6.5)))
+
+
+def _uniform(ratio: float) -> Callable[[float], float]:
+    low = 2.0 / (1.0 + ratio)  # so that the median is 1
+    return lambda x: min(1.0, max(0.0, (ratio * low - math.exp(x)) / (ratio * low - low)))
+
+
+@cache
+def _curves() -> tuple[_Curve, ...]:
+    """Made when first needed, which takes some milliseconds."""
+    usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
+    a, b, c = _FAMILIES
+    curves = [
+        _curve(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
+    ]
+    curves += [_curve(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
+    curves += [_curve(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
+    return tuple(curves)
+
+
+@attrs.frozen(eq=False)
+class _Candidate:
+    log_prior: float
+    curve: _Curve
+    shift: int
+    """Of the middle, in bins from the first edge."""
+
+
+@lru_cache(maxsize=64)
+def _candidates(typical: Typical) -> tuple[_Candidate, ...]:
+    """Every curve at every shift, with its weight before anything was seen."""
+    told = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
+    found = []
+    for curve in _curves():
+        stride = max(1, round(0.45 * curve.width))
+        trusted = told[curve.sigma] / sum(told.values()) if curve.sigma is not None else 0.0
+        for shift in range(1, BINS, stride):
+            mu = math.log(FIRST) + shift * STEP
+            near = sum(_normal(mu - math.log(typical.median), unsure) for unsure in _UNSURE) / len(_UNSURE)
+            anywhere = 1.0 / (_ANY[1] - _ANY[0]) if _ANY[0] <= mu <= _ANY[1] else 0.0
+            weight = stride * (_TRUST * trusted * near + (1.0 - _TRUST) * curve.free * anywhere)
+            if weight > 1e-9:
+                found.append(_Candidate(math.log(weight), curve, shift))
+    return tuple(found)
+
+
+def _normal(distance: float, deviation: float) -> float:
+    return math.exp(-0.5 * (distance / deviation) ** 2) / (deviation * math.sqrt(2.0 * math.pi))
+
+
+def belief(typical: Typical, ends: list[float], exposure: list[float], median: float | None = None) -> Shape:
+    """The mean of all curves, by how well they explain the ends and the exposure (in bins) of each bin.
+
+    `median` is that of what was seen, if it is known: only curves near it are looked at.
+    """
+    candidates = _candidates(typical)
+    if median is not None:
+        candidates = tuple(_near(candidates, math.log(max(median, FIRST) / FIRST) / STEP, sum(ends)))
+    scored = _scored(candidates, ends, exposure)
+    best = max(score for score, _ in scored)
+    parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
+    if median is not None:
+        # A few dozen carry all but a trace of the weight.
+        parts = sorted(parts, key=lambda part: -part[0])[:_CARRIERS]
+    total = sum(weight for weight, _ in parts)
+    shape = [0.0] * BINS
+    for weight, c in parts:
+        start, share = BINS - c.shift, weight / total
+        shape = [s + share * v for s, v in zip(shape, c.curve.survival[start : start + BINS], strict=True)]
+    return [1.0, *shape]
+
+
+def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:
+    """Those whose median lies within five standard errors of the one that was seen."""
+    errors = 5.0 / math.sqrt(max(count, 1.0))
+    for c in candidates:
+        if abs(c.shift - middle) <= errors * c.curve.width + 2.0:
+            yield c
+
+
+def _scored(
+    candidates: tuple[_Candidate, ...], ends: list[float], exposure: list[float]
+) -> list[tuple[float, _Candidate]]:
+    """Log-likelihood of a constant hazard within each bin: ends times its logarithm, less exposure times it."""
+    last = max((i for i, x in enumerate(exposure) if x > 0.0), default=1)
+    exposed = exposure[1 : last + 1]
+    places = [i for i, count in enumerate(ends) if count > 1e-6]
+    low, high = (max(1, places[0]), max(1, places[-1])) if places else (1, 0)
+    counts = ends[low : high + 1]
+    found = []
+    for c in candidates:
+        start = BINS - c.shift  # of the first edge, which begins bin 1
+        likely = sum(map(mul, counts, c.curve.log_hazard[start + low - 1 : start + high]))
+        found.append((c.log_prior + likely - sum(map(mul, exposed, c.curve.hazard[start : start + last])), c))
+    return found

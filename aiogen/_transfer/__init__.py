@@ -1,0 +1,1 @@
+"""What opens connections and files: API requests, uploads, downloads."""

@@ -1,0 +1,156 @@
+"""Files on disk: their names, what counts as saved, and a file that gets its name only when it is whole.
+
+Everything here may block; it runs in a session's own threads.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from uuid import uuid4
+
+from aiogen._content.entity import Gunzip
+from aiogen._content.media import EXTENSIONS, HEAD_BYTES, OTHER_EXTENSIONS
+from aiogen._content.whole import Walk
+from aiogen.models import Generation
+
+_LONGEST_STEM = 200
+"""Bytes of a name without index and ending; most file systems end at 255 for the whole."""
+_NO_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
+"""How mounts tell that they have no fsync.  What it is for (ENOSPC, EDQUOT, EIO) is not among them."""
+
+
+class TooLarge(Exception):
+    """More bytes than may be saved."""
+
+
+def file_stem(generation: Generation, index: int) -> str:
+    """The name of an output's file without its extension: connection, the vendor's id, index."""
+    name = f"{generation.connection}-{generation.provider_id}"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    # Two ids that differ only in what a file name cannot hold must not share a file.
+    if len(safe) > _LONGEST_STEM:
+        safe = f"{safe[: _LONGEST_STEM - 17]}-{digest[:16]}"
+    elif safe != name:
+        safe = f"{safe}-{digest[:8]}"
+    return f"{safe}-{index}"
+
+
+def make_folder(directory: Path) -> bool:
+    """Make it with its parents; False if a file is in the way."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return True
+
+
+def find_saved(directory: Path, stem: str) -> Path | None:
+    """The file of that output, if it was saved before, under whatever ending."""
+    for extension in (*EXTENSIONS.values(), *OTHER_EXTENSIONS.values(), "bin"):
+        name = f"{stem}.{extension}"
+        if is_saved(os.path.join(directory, name)):  # a `Path` for each would take most of the time
+            return directory / name
+    return None
+
+
+def is_saved(path: str | Path) -> bool:
+    """Whether there is a file with something in it; a link, a folder and an empty leftover are none."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
+class PartFile:
+    """A file on its way, beside the one that it will become."""
+
+    def __init__(self, directory: Path, stem: str, max_bytes: int) -> None:
+        self._path = directory / f".{stem[:100]}-{uuid4().hex[:12]}.part"
+        # The mode is that of any new file: the process's umask takes from it, or the folder's default ACL.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
+        self._max_bytes = max_bytes
+        self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
+        self.begin(packed=False)
+
+    def begin(self, *, packed: bool) -> None:
+        """What comes now is the file from its first byte; nothing is done to the disk yet."""
+        self.size = 0
+        """Bytes in it, unpacked."""
+        self.head = b""
+        """The first `HEAD_BYTES` of them."""
+        self.walk = Walk()
+        self._gunzip = Gunzip() if packed else None
+        self._is_new = True
+
+    def write(self, block: bytes) -> None:
+        """The next bytes, as they came.
+
+        Raises:
+            OSError: the disk does not take them.
+            TooLarge: they are too many.
+            Mismatch: they cannot be unpacked.
+        """
+        with self._in_use:
+            if self._is_new:
+                self._file.seek(0)
+                self._file.truncate()
+                self._is_new = False
+            for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
+                self.size += len(piece)
+                if self.size > self._max_bytes:
+                    raise TooLarge
+                if len(self.head) < HEAD_BYTES:
+                    self.head += piece[: HEAD_BYTES - len(self.head)]
+                self.walk.feed(piece)
+                self._file.write(piece)
+
+    def finish(self) -> None:
+        """All bytes have come.
+
+        Raises:
+            Mismatch: the end of what is to be unpacked is missing.
+        """
+        self.walk.finish()
+        if self._gunzip is not None:
+            self._gunzip.finish()
+
+    def keep_as(self, path: Path, *, overwrite: bool) -> Path:
+        """Give it its name; what is there by now is kept unless `overwrite`.  A link is replaced, never followed.
+
+        Raises:
+            OSError: the disk does not take it, or a folder has that name.
+        """
+        if not overwrite and is_saved(path):
+            self.discard()
+            return path
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, f"a folder has the name {path.name!r}")
+        with self._in_use:
+            self._file.flush()
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                if error.errno not in _NO_FSYNC:
+                    raise
+            self._file.close()
+            os.replace(self._path, path)
+        return path
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with self._in_use:
+            with suppress(OSError):  # a full disk does not take what was not written yet
+                self._file.close()
+            with suppress(OSError):
+                os.unlink(self._path)

@@ -1,0 +1,54 @@
+"""Reading the files that a request refers to, off the event loop and before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from aiogen._transfer.threads import Threads
+from aiogen.errors import InputError
+from aiogen.exchange import Submission
+from aiogen.providers.base import Provider
+from aiogen.references import Reference
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise InputError(
+                f"The reference {str(path)!r} has {size:,} bytes; the provider takes at most {limit:,}. "
+                "Make it smaller."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The reference {str(path)!r} cannot be read: {error.strerror or error}. "
+            "Pass the path of a readable file, an https url, or bytes."
+        ) from None
+
+
+async def load(references: Iterable[Reference], limit: int, threads: Threads) -> dict[Path, Reference]:
+    """The local files among the references, read: path to a reference that holds its bytes.
+
+    Raises:
+        InputError: a file cannot be read, is larger than `limit` bytes, or is no known image type.
+    """
+    paths = list(dict.fromkeys(r.path for r in references if r.path is not None))
+    contents = [await threads.run(_read, path, limit) for path in paths]
+    return {path: Reference(data=data) for path, data in zip(paths, contents, strict=True)}
+
+
+async def encode(provider: Provider, request: Any, threads: Threads) -> Submission:
+    """What the create will say, with local files read and images written as the vendor wants them.
+
+    Raises:
+        InputError: a file cannot be read, or something cannot be said.
+    """
+    references = list(request.references())
+    if any(r.path is not None for r in references):
+        request = request.with_files(await load(references, provider.max_reference_bytes, threads))
+    if any(r.data is not None or r.path is not None for r in references):
+        return await threads.run(provider.encode, request)  # base64 of megabytes would hold up the loop
+    return provider.encode(request)

@@ -1,0 +1,147 @@
+"""Records as rows of text and numbers, and back.  Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import cattrs
+
+from aiogen.exchange import Submission
+from aiogen.models import Generation, State
+from aiogen.stores.base import Record
+
+COLUMNS = (
+    "id",
+    "connection",
+    "provider",
+    "account",
+    "provider_id",
+    "state",
+    "owner",
+    "batch",
+    "request",
+    "fingerprint",
+    "weight",
+    "result",
+    "timeout",
+    "created_at",
+    "submitted_at",
+    "accepted_at",
+    "finished_at",
+)
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(omit_if_default=True)
+    converter.register_unstructure_hook(datetime, lambda moment: moment.isoformat())
+    converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    converter.register_unstructure_hook(Decimal, str)
+    converter.register_structure_hook(Decimal, lambda text, _: Decimal(text))
+    # What a vendor sent, or will be sent, is JSON already.
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Any], lambda value, _: value)
+    converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], lambda value: value)
+    return converter
+
+
+_json = _converter()
+
+
+def request_text(submission: Submission, *, whole: bool) -> str:
+    """What a create will say.  If not `whole`, only what following it needs, without prompt and parameters."""
+    if not whole:
+        submission = attrs.evolve(submission, prompt=None, body={})
+    return json.dumps(_json.unstructure(submission), separators=(",", ":"))
+
+
+def result_text(generation: Generation, *, whole: bool) -> str:
+    """How a job ended.  The vendor's raw answers, and without `whole` the prompt, are left out."""
+    outputs = tuple(attrs.evolve(output, raw={}) for output in generation.outputs)
+    prompt = generation.prompt if whole else None
+    bare = attrs.evolve(generation, raw={}, outputs=outputs, prompt=prompt)
+    return json.dumps(_json.unstructure(bare), separators=(",", ":"))
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """As the ledger counts."""
+    return None if moment is None else moment.timestamp()
+
+
+def _moment(number: float | None) -> datetime | None:
+    return None if number is None else datetime.fromtimestamp(number, UTC)
+
+
+def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
+    """The values of `COLUMNS`."""
+    submission, generation = record.submission, record.generation
+    fingerprint = record.fingerprint or (submission.fingerprint() if submission is not None else None)
+    return (
+        record.id,
+        record.connection,
+        record.provider,
+        record.account,
+        record.provider_id,
+        str(record.state),
+        record.owner,
+        record.batch,
+        None if submission is None else request_text(submission, whole=whole),
+        fingerprint,
+        record.weight,
+        None if generation is None else result_text(generation, whole=whole),
+        record.timeout,
+        seconds(record.created_at),
+        seconds(record.submitted_at),
+        seconds(record.accepted_at),
+        seconds(record.finished_at),
+    )
+
+
+def generation_of(text: str) -> Generation:
+    """How a job ended."""
+    return _json.structure(json.loads(text), Generation)
+
+
+def lenient(raw: bytes) -> str:
+    """Text that may be damaged, for SQLite to read; `record_of` tells, of one row at a time."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class Unreadable(Exception):
+    """A row that this version cannot read: it is damaged, or somebody else wrote there."""
+
+    def __init__(self, job_id: object, cause: Exception) -> None:
+        self.job_id = str(job_id).encode("utf-8", "replace").decode()
+        self.cause = cause
+        super().__init__(f"job {self.job_id}: {cause!r}")
+
+
+def record_of(values: tuple[Any, ...]) -> Record:
+    """The record that a row tells.
+
+    Raises:
+        Unreadable: it tells none.
+    """
+    try:
+        return _record_of(values)
+    except Exception as error:  # of any kind: whatever may stand in a file
+        raise Unreadable(values[0], error) from error
+
+
+def _record_of(values: tuple[Any, ...]) -> Record:
+    for value in values:
+        if isinstance(value, str):
+            value.encode()  # text that is none was let through so far
+    told = dict(zip(COLUMNS, values, strict=True))
+    request, result = told.pop("request"), told.pop("result")
+    for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):
+        told[name] = _moment(told[name])
+    told["state"] = State(told["state"])
+    return Record(
+        **told,
+        submission=None if request is None else _json.structure(json.loads(request), Submission),
+        generation=None if result is None else generation_of(result),
+    )
