@@ -82,3 +82,9 @@ def lines(title: str, rows: Iterable[tuple[str, object]]) -> str:
 
 def _value(value: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text on one line, at most `limit` characters long."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -356,3 +356,13 @@ class Event:
     at: datetime
     eta: Eta | None = None
     """How long it may still take; None when it is over, or nobody can say."""
+
+
+@attrs.frozen(kw_only=True)
+class Typical:
+    """What is believed of a model's durations before any was seen: a lognormal by its median and spread."""
+
+    median: float
+    """Seconds from acceptance to the end."""
+    spread: float = 0.5
+    """Standard deviation of the logarithm; 0.35 is narrow, 0.8 says little."""

@@ -20,6 +20,7 @@ import attrs
 from aiogen._answers import outcomes
 from aiogen._binding import Binding, Claim
 from aiogen._checkpoint import Checkpoint
+from aiogen._checks import check_given_id, check_number, check_seconds, own_id
 from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator, Limits
 from aiogen._engine.job import Job
@@ -31,7 +32,7 @@ from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
 from aiogen.models import Account, Generation, State, UnknownJob
-from aiogen.providers.base import Provider, check_given_id, check_number, check_seconds, own_id
+from aiogen.providers.base import Provider
 from aiogen.providers.connections import Connections, TypedRequest
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore

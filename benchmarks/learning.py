@@ -14,7 +14,7 @@ from random import Random
 import attrs
 
 from aiogen._polling.durations import Durations
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 from benchmarks.distributions import Distribution
 from benchmarks.optimum import Outcome, asked, outcome
 

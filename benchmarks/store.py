@@ -17,7 +17,8 @@ from pathlib import Path
 import attrs
 
 import aiogen
-from aiogen.exchange import Submission, Typical
+from aiogen.exchange import Submission
+from aiogen.models import Typical
 from aiogen.models import Generation, Output, State
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import SqliteStore

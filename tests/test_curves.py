@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aiogen._polling import survival as shapes
 from aiogen._polling.curves import belief
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=25)
 

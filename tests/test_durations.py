@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from aiogen._polling.durations import Durations
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, bin_of
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=6)
 

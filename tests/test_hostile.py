@@ -22,10 +22,12 @@ from providers.drive import drive
 
 import aiogen
 from aiogen._answers import outcomes
+from aiogen._checks import check_id
 from aiogen._limits.retry import Verdict, judge_create
-from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket, parse_json
+from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket
 from aiogen.models import Account
-from aiogen.providers.base import Provider, check_id
+from aiogen.providers.base import Provider
+from aiogen.providers.reading import parse_json
 from aiogen.stores.sqlite.rows import generation_of, result_text
 
 pytestmark = pytest.mark.no_cover  # what is read here is measured where its meaning is tested

@@ -28,8 +28,8 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
 )
-from aiogen.exchange import Failure, Snapshot, Submission, Typical
-from aiogen.models import Action, Cost, Eta, FailureCode, Generation, Output, State
+from aiogen.exchange import Failure, Snapshot, Submission
+from aiogen.models import Action, Cost, Eta, FailureCode, Generation, Output, State, Typical
 from aiogen.providers import Luma
 
 LUMA = Luma(api_key="k", name="luma-eu")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiogen._polling.phases import Phases
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=30)
 

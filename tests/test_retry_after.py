@@ -17,7 +17,8 @@ from serving import KEY, serving
 
 import aiogen
 from aiogen import State
-from aiogen.exchange import Response, retry_after
+from aiogen.exchange import Response
+from aiogen.providers.reading import retry_after
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.no_cover

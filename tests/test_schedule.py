@@ -13,7 +13,7 @@ import pytest
 
 from aiogen._polling.phases import Phases
 from aiogen._polling.schedule import Schedule
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 PRICE = 0.15
 UNI = Phases(Typical(median=30.0, spread=0.45))

@@ -14,7 +14,7 @@ from aiogen._polling.phases import Phases
 from aiogen._polling.plan import Plan
 from aiogen._polling.schedule import Schedule
 from aiogen._polling.timers import Agenda
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 PRICE = 0.15
 TYPICAL = Typical(median=30.0, spread=0.45)

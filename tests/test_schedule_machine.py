@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiogen._polling.durations import Durations
 from aiogen._polling.phases import Phases
 from aiogen._polling.schedule import Schedule
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 TYPICAL = Typical(median=30.0, spread=0.45)
 SCOUTS, PATIENCE, KNOWN = 2, 1.0, 6

@@ -12,23 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer
 
+from aiogen._wording import shorten
 from aiogen.errors import ProtocolError
-from aiogen.exchange import (
-    Request,
-    Response,
-    Snapshot,
-    Submission,
-    Typical,
+from aiogen.exchange import Request, Response, Snapshot, Submission
+from aiogen.models import State, Typical
+from aiogen.providers.reading import (
     parse_amount,
     parse_json,
     parse_object,
     parse_time,
     retry_after,
-    shorten,
     unreadable,
     whole_number,
 )
-from aiogen.models import State
 
 quick = settings(deadline=None, derandomize=True)
 

@@ -29,8 +29,8 @@ from aiogen._ledger.lease import Ledger
 from aiogen._polling.schedule import Lesson
 from aiogen._polling.timers import Agenda
 from aiogen.errors import AiogenError
-from aiogen.exchange import Ticket, Typical
-from aiogen.models import Eta, Generation, State
+from aiogen.exchange import Ticket
+from aiogen.models import Eta, Generation, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
 

@@ -10,8 +10,8 @@ import attrs
 from aiogen._answers import outcomes
 from aiogen._engine.account import AccountDesk
 from aiogen._engine.job import Job
-from aiogen.exchange import Ticket, Typical
-from aiogen.models import State
+from aiogen.exchange import Ticket
+from aiogen.models import State, Typical
 from aiogen.stores.base import Record
 
 if TYPE_CHECKING:

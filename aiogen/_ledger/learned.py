@@ -6,7 +6,7 @@ import hashlib
 import logging
 
 from aiogen._polling.phases import Phases
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
 

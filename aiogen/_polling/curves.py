@@ -17,7 +17,7 @@ from operator import mul
 import attrs
 
 from aiogen._polling.survival import BINS, FIRST, STEP, Shape
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 _LOGNORMALS = (0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1)
 """Standard deviations of the logarithm."""

@@ -20,7 +20,7 @@ from aiogen._polling import curves
 from aiogen._polling import survival as shapes
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 _FADE = 0.99
 """What an end still counts after the next one: about a hundred ends are remembered."""

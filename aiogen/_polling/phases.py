@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from aiogen._polling.durations import Durations
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 
 _FADE = 0.95
 _LEAD = 1.5

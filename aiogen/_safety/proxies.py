@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from aiogen._checks import can_be_host, is_this_machine
 from aiogen._safety.secret import Masked
 from aiogen.errors import ConfigurationError
-from aiogen.providers.base import can_be_host, is_this_machine
 
 
 @attrs.frozen

@@ -22,8 +22,9 @@ from aiogen._transfer.saving import PartFile, TooLarge, file_stem, find_saved, m
 from aiogen._transfer.transport import USER_AGENT, Transport
 from aiogen._wording import duration
 from aiogen.errors import AiogenError, DownloadError, InputError
-from aiogen.exchange import Response, retry_after
+from aiogen.exchange import Response
 from aiogen.models import Action, Generation, Output, State
+from aiogen.providers.reading import retry_after
 
 logger = logging.getLogger("aiogen")
 

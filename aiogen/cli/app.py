@@ -14,6 +14,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 
 import aiogen
+from aiogen._checks import check_number
 from aiogen.cli import accounts, generations, ledger, streams
 from aiogen.cli.arguments import options_first, with_stdin
 from aiogen.cli.db import db
@@ -23,7 +24,6 @@ from aiogen.cli.program import command, program
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Notes, Terminal
 from aiogen.errors import AiogenError, InputError, Unsupported
-from aiogen.providers.base import check_number
 
 _HELP = """AI image generation at several providers: submit, follow and collect paid generations, and lose none.
 

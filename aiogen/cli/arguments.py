@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
+from aiogen._checks import MAX_ID_LENGTH
 from aiogen.errors import InputError
-from aiogen.providers.base import MAX_ID_LENGTH
 
 _SHARED = {"--json": False, "--store": True}
 """Options that may also stand before the command, and whether a value follows."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 from aiogen import Generation, Job, Session
+from aiogen._wording import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.options import store_words
 from aiogen.cli.program import command
@@ -18,7 +19,6 @@ from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.streams import OutputLost
 from aiogen.cli.terminal import Notes, Terminal, telling_of_jobs
 from aiogen.errors import AiogenError, SessionClosed
-from aiogen.exchange import shorten
 from aiogen.models import Event, State
 
 logger: logging.Logger = logging.getLogger("aiogen")

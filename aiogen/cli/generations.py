@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiogen import Generation, Session
+from aiogen._checks import check_id, check_number
 from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit, exit_of, gravest
@@ -22,7 +23,6 @@ from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed
 from aiogen.models import State
-from aiogen.providers.base import check_id, check_number
 from aiogen.stores.sqlite.store import SqliteStore
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiogen import Session
+from aiogen._wording import shorten
 from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit
@@ -23,7 +24,6 @@ from aiogen.cli.results import STYLES, possibly_charged
 from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
-from aiogen.exchange import shorten
 from aiogen.models import State, UnknownJob
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite.store import SqliteStore

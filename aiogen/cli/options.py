@@ -13,11 +13,12 @@ from cyclopts import Group, Parameter
 from platformdirs import user_data_path
 
 from aiogen import Session
+from aiogen._checks import check_number
 from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
 from aiogen.providers import PROVIDERS
-from aiogen.providers.base import Provider, check_number
+from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
 from aiogen.stores.sqlite.store import SqliteStore
 

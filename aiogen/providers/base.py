@@ -5,23 +5,18 @@ A provider file says how one vendor is asked and how its answers are read, as ex
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
-import math
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache, wraps
-from ipaddress import ip_address
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, urlsplit
-from uuid import UUID
+from urllib.parse import urlsplit
 
 import attrs
 
+from aiogen._checks import can_be_host, check_name, check_number, is_this_machine
 from aiogen._safety.secret import Masked, Secret, to_secret
-from aiogen._wording import count, duration, short_url
+from aiogen._wording import short_url
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -30,36 +25,13 @@ from aiogen.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
-    ProtocolError,
     ProviderError,
     RateLimited,
     Unsupported,
 )
-from aiogen.exchange import (
-    Accepted,
-    Deleted,
-    Exchange,
-    Page,
-    Request,
-    Response,
-    Snapshot,
-    Submission,
-    Ticket,
-    Typical,
-    retry_after,
-    shorten,
-)
-from aiogen.models import Account, Action, FailureCode
-
-MAX_ID_LENGTH = 256
-_READ_OF_PAGE = 16 * 1024
-"""Bytes: enough for the head of any page, and for its first heading where it has no title."""
-_TITLE = re.compile(r"<(?:title|h1)\b[^>]{0,500}>([^<]{1,1000})<", re.IGNORECASE)
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_LONGEST = 30 * 86_400.0
-"""Seconds; no setting waits for longer."""
+from aiogen.exchange import Accepted, Deleted, Exchange, Page, Request, Response, Snapshot, Submission, Ticket
+from aiogen.models import Account, Action, FailureCode, Typical
+from aiogen.providers.reading import retry_after
 
 
 @attrs.frozen(kw_only=True)
@@ -320,44 +292,6 @@ def cls_name(provider: Provider) -> str:
     return type(provider).default_name
 
 
-def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page:
-    """A page whose rows are read one by one: one that cannot be read does not hide the others."""
-    found: list[Snapshot | None] = []
-    names: list[str] = []
-    problem: ProtocolError | None = None
-    for i, row in enumerate(rows):
-        try:
-            snapshot = read(row, i)
-        except ProtocolError as error:
-            problem = problem or error
-            found.append(None)
-            names.append(hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest())
-        else:
-            found.append(snapshot)
-            names.append(snapshot.provider_id.lower())
-    return Page(rows=tuple(found), names=tuple(names), problem=problem)
-
-
-def plain_details(response: Response) -> str:
-    """What a body that is no JSON says, short enough for a message; of an HTML page its title, or first heading."""
-    text = response.body[:_READ_OF_PAGE].decode("utf-8", "replace").strip()
-    if not text:
-        return "(empty body)"
-    if not text.startswith("<"):
-        return shorten(text[:2000], 200)
-    title = next((found[1] for found in _TITLE.finditer(text) if found[1].strip()), text[:2000])
-    return f"HTML page: {shorten(title, 200)}"
-
-
-def check_name(name: str) -> str:
-    """The name of a connection: it begins model strings, so it has no slash and no spaces."""
-    if not isinstance(name, str) or not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
-        raise ConfigurationError(
-            f"The connection name {name!r} cannot be used: take 1-64 letters, digits, '-', '_' or '.'.", action=None
-        )
-    return name
-
-
 def check_key(key: Secret, cls: type[Provider]) -> Secret:
     """The key, stripped of nothing: a key with blanks or line ends around it was copied wrongly.
 
@@ -417,165 +351,7 @@ def _whole(url: str, cls: type[Provider]) -> str:
     return cls.default_url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
 
 
-def can_be_host(host: str) -> bool:
-    """False for what no resolver could look up: an empty label or one of more than 63 letters, odd characters."""
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        pass
-    else:
-        return True
-    try:
-        name = host.encode("idna").decode("ascii").removesuffix(".")
-    except UnicodeError:
-        return False
-    return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
-
-
-def is_this_machine(host: str) -> bool:
-    """True for loopback addresses and names that mean them."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check_number(value: object, name: str, low: float, high: float) -> float:
-    """A finite number from `low` to `high`.
-
-    Raises:
-        InputError: it is not.
-    """
-    return _within(value, low, high, f"{name} has to be", "a number ", f"from {count(low)} to {count(high)}", "")
-
-
-def check_seconds(value: object, name: str, low: float = 0.001, high: float = _LONGEST) -> float:
-    """Seconds from `low` to `high`: by default from a millisecond to 30 days.
-
-    Raises:
-        InputError: it is not.
-    """
-    span = f"from {duration(low)} to {duration(high)}"
-    return _within(value, low, high, f"{name} has to be", "a number of seconds, ", span, " s")
-
-
-def _within(value: object, low: float, high: float, has_to_be: str, kind: str, span: str, unit: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{has_to_be} {kind}{span}, not {shorten(repr(value), 60)}.")
-    if not low <= value <= high:
-        raise InputError(f"{has_to_be} {span}, not {count(value)}{unit}.")
-    return value
-
-
 @lru_cache(maxsize=64)
 def _account(key: Secret, name: str) -> str:
     # Once per key: thousands of jobs ask for it when they are taken up.
     return hmac.new(key.text.encode(), name.encode(), "sha256").hexdigest()[:24]
-
-
-def check_id(value: object, what: str = "Generation") -> str:
-    """An id as a vendor gives it: opaque, but fit for a path.
-
-    Raises:
-        InputError: it is empty, too long, or has a slash or a control character in it.
-    """
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, str) and _PLAIN_ID.fullmatch(value):
-        return value
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{what} ID cannot be empty. Please provide a valid {what.lower()} ID.")
-    value = value.strip()
-    if len(value) > MAX_ID_LENGTH:
-        raise InputError(f"{what} ID is {len(value)} characters long; at most {MAX_ID_LENGTH} can be an id.")
-    if value in (".", "..") or any(c in "/\\" or not c.isprintable() for c in value):
-        raise InputError(
-            f"{what} ID {shorten(repr(value), 60)} cannot be an id: no slashes and no control characters. "
-            "Pass the id alone, not a path or an address."
-        )
-    return value
-
-
-def check_given_id(value: object, what: str = "Generation") -> str:
-    """An id as people have it: a `uuid.UUID`, or text, with blanks or a line end around it, in upper case.
-
-    A UUID is written in lower case (RFC 9562), as both vendors and aiogen do, so that one generation has one spelling:
-    in the ledger, on a page of a list, in the name of a file.
-
-    Raises: as `check_id`.
-    """
-    text = check_id(value, what)
-    return text.lower() if _UUID.fullmatch(text) else text
-
-
-def own_id(value: object) -> str:
-    """An id of ours as people have it, in the spelling in which the ledger has it; what is none is merely not found.
-
-    Raises:
-        InputError: it is neither text nor a `uuid.UUID`.
-    """
-    if not isinstance(value, str | UUID):
-        raise InputError(f"A job's id is text or a uuid.UUID, not {type(value).__name__}.")
-    text = str(value).strip()
-    return text.lower() if _UUID.fullmatch(text) else text
-
-
-def path_of(value: str) -> str:
-    """An id as one segment of a path."""
-    return value if _PLAIN_ID.fullmatch(value) else quote(value, safe="")
-
-
-def check_prompt(prompt: object) -> str:
-    """A prompt with something in it.
-
-    Raises:
-        InputError: it is not text, or blank, or cannot be encoded.
-    """
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise InputError("The prompt cannot be empty. Say in words what the image should show.")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:
-        raise InputError("The prompt holds half a surrogate pair, which no JSON can carry.") from None
-    return prompt
-
-
-def check_extra(extra: object) -> None:
-    """Further fields of a body, by name.
-
-    Raises:
-        InputError: it is no mapping, or holds something that JSON cannot carry.
-    """
-    if not isinstance(extra, Mapping):
-        raise InputError(f"extra= holds further fields by name, {{'name': value}}; not {type(extra).__name__}.")
-    check_json(extra, "extra")
-
-
-def check_json(value: Any, where: str = "options") -> None:
-    """Everything in it can be said in JSON.
-
-    Raises:
-        InputError: a number is not finite, or something is no JSON at all; says where.
-    """
-    if value is None or isinstance(value, bool | int | str):
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise InputError(f"{where} holds half a surrogate pair, which no JSON can carry.") from None
-        return
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InputError(f"{where} is {value!r}; JSON has only finite numbers.")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise InputError(f"{where} has the key {key!r}; JSON keys are text.")
-            check_json(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            check_json(item, f"{where}[{i}]")
-    else:
-        raise InputError(f"{where} is a {type(value).__name__}, which JSON cannot carry.")

@@ -18,39 +18,26 @@ from uuid import UUID
 
 import attrs
 
+from aiogen._checks import check_extra, check_id, check_json, check_number, check_prompt, path_of
 from aiogen._content.expiry import url_expiry
+from aiogen._wording import shorten
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
-from aiogen.exchange import (
-    Accepted,
-    Deleted,
-    Exchange,
-    Failure,
-    Page,
-    Response,
-    Snapshot,
-    Submission,
-    Ticket,
-    Typical,
+from aiogen.exchange import Accepted, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket
+from aiogen.models import Account, Action, Cost, FailureCode, Output, State, Typical
+from aiogen.providers.base import Capabilities, Provider
+from aiogen.providers.reading import (
+    check_outputs,
+    objects_in,
     parse_amount,
     parse_json,
     parse_time,
-    shorten,
+    plain_details,
+    read,
+    read_page,
+    read_part,
+    unread_in,
     unreadable,
 )
-from aiogen.models import Account, Action, Cost, FailureCode, Output, State
-from aiogen.providers.base import (
-    Capabilities,
-    Provider,
-    check_extra,
-    check_id,
-    check_json,
-    check_number,
-    check_prompt,
-    path_of,
-    plain_details,
-    read_page,
-)
-from aiogen.providers.reading import check_outputs, objects_in, read, read_part, unread_in
 
 STATES = {
     "PENDING": State.QUEUED,  # queue and run are both PENDING; nothing tells them apart

@@ -17,29 +17,27 @@ from typing import Any, ClassVar
 
 import attrs
 
+from aiogen._checks import check_id, check_json, check_prompt, path_of
 from aiogen._content.expiry import url_expiry
+from aiogen._wording import shorten
 from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
-from aiogen.exchange import (
-    Accepted,
-    Exchange,
-    Failure,
-    Quota,
-    Response,
-    Snapshot,
-    Submission,
-    Ticket,
-    Typical,
+from aiogen.exchange import Accepted, Exchange, Failure, Quota, Response, Snapshot, Submission, Ticket
+from aiogen.models import Account, FailureCode, Output, State, Typical
+from aiogen.providers.base import Capabilities, Provider
+from aiogen.providers.reading import (
+    check_outputs,
+    objects_in,
     parse_json,
     parse_object,
     parse_time,
+    plain_details,
+    read,
+    read_part,
     retry_after,
-    shorten,
+    unread_in,
     unreadable,
     whole_number,
 )
-from aiogen.models import Account, FailureCode, Output, State
-from aiogen.providers.base import Capabilities, Provider, check_id, check_json, check_prompt, path_of, plain_details
-from aiogen.providers.reading import check_outputs, objects_in, read, read_part, unread_in
 from aiogen.references import Reference
 
 MAX_REFERENCE_BYTES = 52_428_800

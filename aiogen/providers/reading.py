@@ -10,14 +10,23 @@ that must be seen.  Reading is done twice only when it fails: the fast converter
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from aiogen.exchange import Response, unreadable
+from aiogen._content.expiry import in_every_zone
+from aiogen._wording import shorten
+from aiogen.errors import ProtocolError
+from aiogen.exchange import Page, Response, Snapshot
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -116,3 +125,157 @@ def check_outputs(value: Any, outputs: int, urls: Sequence[str], response: Respo
     )
     if not is_bare:
         raise unreadable(response, verb, "outputs in a form that this version cannot read", where)
+
+
+_LONGEST_WAIT = 7 * 86_400.0
+"""Seconds; who asks for more than a week means something else, and the account is not shut for it."""
+
+_MANY = 1_000_000_000
+
+
+def parse_json(response: Response, verb: str) -> Any:
+    """The answer's JSON.
+
+    In a 2xx, bytes that are no UTF-8, a line end inside a text, and a number of thousands of digits are taken: they
+    stand in some field that nobody needs, and the answer may name a job that is paid for.
+
+    Raises:
+        ProtocolError: the body is empty, not JSON, or not text.
+    """
+    text = response.body
+    if not text.strip():
+        raise unreadable(response, verb, "an empty body where JSON belongs")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as caught:
+        error = caught
+    try:
+        if 200 <= response.status < 300:
+            decoded = text.decode(json.detect_encoding(text), "replace").removeprefix("\ufeff")
+            return json.loads(decoded, strict=False, parse_int=_number_or_text)
+    except (ValueError, RecursionError):
+        pass
+    kind = "HTML" if text.lstrip()[:1] == b"<" else "text"
+    raise unreadable(response, verb, f"{kind} that is not JSON ({shorten(str(error), 80)})")
+
+
+def _number_or_text(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # Python turns no more than 4,300 digits into a number
+        return digits
+
+
+def parse_object(response: Response, verb: str) -> dict[str, Any]:
+    """The answer's JSON, which must be an object."""
+    document = parse_json(response, verb)
+    if not isinstance(document, dict):
+        raise unreadable(response, verb, f"a {type(document).__name__} where an object belongs")
+    return document
+
+
+def unreadable(response: Response, verb: str, what: str, path: str = "$") -> ProtocolError:
+    """The error for an answer that cannot be read; says what came, where, and with which status."""
+    return ProtocolError(
+        f"Cannot read the answer to {verb!r}: HTTP {response.status} with {what} at {path}; "
+        f"it begins {shorten(response.body[:300].decode('utf-8', 'replace'), 120)!r}",
+        status=response.status,
+        path=path,
+        request_id=response.request_id,
+    )
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that `Retry-After` asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None if it says neither."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = when.timestamp() - _sent_at(response)
+    if not seconds <= _LONGEST_WAIT:  # no number, or a moment where seconds belong
+        return None
+    return max(0.0, seconds)
+
+
+def _sent_at(response: Response) -> float:
+    """When the answer was sent by the clock that also wrote `Retry-After`; ours, if it does not say."""
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return response.received_at
+
+
+def whole_number(value: str | None) -> int | None:
+    """A header's value as a number; None if it is none, or one that counts nothing in this world."""
+    try:
+        number = int(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is None or abs(number) < _MANY else None
+
+
+def parse_time(value: object) -> datetime | None:
+    """A vendor's time stamp.  One without a zone is taken as UTC; one that cannot be read is None, never an error."""
+    if not isinstance(value, str):
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if not in_every_zone(when):
+        return None
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def parse_amount(value: object) -> Decimal | None:
+    """A vendor's amount of money or credits (a number, or a number in a string), exactly; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return amount if amount.is_finite() else None
+
+
+_READ_OF_PAGE = 16 * 1024
+"""Bytes: enough for the head of any page, and for its first heading where it has no title."""
+
+_TITLE = re.compile(r"<(?:title|h1)\b[^>]{0,500}>([^<]{1,1000})<", re.IGNORECASE)
+
+
+def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page:
+    """A page whose rows are read one by one: one that cannot be read does not hide the others."""
+    found: list[Snapshot | None] = []
+    names: list[str] = []
+    problem: ProtocolError | None = None
+    for i, row in enumerate(rows):
+        try:
+            snapshot = read(row, i)
+        except ProtocolError as error:
+            problem = problem or error
+            found.append(None)
+            names.append(hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest())
+        else:
+            found.append(snapshot)
+            names.append(snapshot.provider_id.lower())
+    return Page(rows=tuple(found), names=tuple(names), problem=problem)
+
+
+def plain_details(response: Response) -> str:
+    """What a body that is no JSON says, short enough for a message; of an HTML page its title, or first heading."""
+    text = response.body[:_READ_OF_PAGE].decode("utf-8", "replace").strip()
+    if not text:
+        return "(empty body)"
+    if not text.startswith("<"):
+        return shorten(text[:2000], 200)
+    title = next((found[1] for found in _TITLE.finditer(text) if found[1].strip()), text[:2000])
+    return f"HTML page: {shorten(title, 200)}"

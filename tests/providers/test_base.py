@@ -12,6 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer, drive
 
+from aiogen._checks import (
+    MAX_ID_LENGTH,
+    check_given_id,
+    check_id,
+    check_json,
+    check_number,
+    check_prompt,
+    check_seconds,
+    is_this_machine,
+    own_id,
+    path_of,
+)
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -24,22 +36,10 @@ from aiogen.errors import (
     RateLimited,
     Unsupported,
 )
-from aiogen.exchange import Exchange, Response, Ticket, Typical
-from aiogen.models import Action, FailureCode
+from aiogen.exchange import Exchange, Response, Ticket
+from aiogen.models import Action, FailureCode, Typical
 from aiogen.providers import PROVIDERS, Capabilities, Leonardo, Luma, Provider
-from aiogen.providers.base import (
-    MAX_ID_LENGTH,
-    check_given_id,
-    check_id,
-    check_json,
-    check_number,
-    check_prompt,
-    check_seconds,
-    is_this_machine,
-    own_id,
-    path_of,
-    plain_details,
-)
+from aiogen.providers.reading import plain_details
 
 KEY = "luma-api-0123456789"
 LUMA = Luma(api_key=KEY)

@@ -30,7 +30,7 @@ import aiogen
 from aiogen import Job, State
 from aiogen._polling import curves as _curves
 from aiogen._polling import durations as _durations
-from aiogen.exchange import Typical
+from aiogen.models import Typical
 from aiogen.stores.base import Record
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore

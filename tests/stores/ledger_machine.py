@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 from stores.ledger_model import Job, Ledger, Telling, Worker, agrees
 
 from aiogen import Generation, State, StoreError
-from aiogen.exchange import Submission, Typical
+from aiogen.exchange import Submission
+from aiogen.models import Typical
 from aiogen.stores.base import Record, Store, Wanted
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore

@@ -19,7 +19,8 @@ import pytest
 
 import aiogen
 from aiogen import ConfigurationError, Generation, State, StoreError
-from aiogen.exchange import Submission, Typical
+from aiogen.exchange import Submission
+from aiogen.models import Typical
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
 

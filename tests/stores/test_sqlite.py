@@ -20,7 +20,8 @@ import attrs
 import pytest
 
 from aiogen import Action, Cost, FailureCode, Generation, Output, State, StoreError
-from aiogen.exchange import Submission, Typical
+from aiogen.exchange import Submission
+from aiogen.models import Typical
 from aiogen.stores.base import Record, Wanted
 from aiogen.stores.sqlite import SqliteStore
 

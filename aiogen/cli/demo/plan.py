@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 
 from aiogen import Leonardo, Luma, Provider
+from aiogen._checks import check_number
 from aiogen.models import FailureCode
-from aiogen.providers.base import check_number
 from aiogen.sandbox import Fate, LeonardoSettings, Rule, Sandbox, Script, Storm
 
 MOST_LUMA = 30

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from aiogen import Session
+from aiogen._checks import check_number
 from aiogen.cli.board import Board
 from aiogen.cli.demo.overview import draw_overview
 from aiogen.cli.demo.plan import Plan
@@ -16,7 +17,6 @@ from aiogen.cli.exits import Exit, explain, gravest
 from aiogen.cli.following import Batch, follow
 from aiogen.cli.results import Ending
 from aiogen.cli.terminal import Terminal, telling_of_jobs
-from aiogen.providers.base import check_number
 
 
 async def show(terminal: Terminal, plan: Plan, folder: Path, *, speed: float) -> Exit:

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 import attrs
 
 from aiogen._binding import Binding, bound
+from aiogen._checks import check_seconds
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
-from aiogen.providers.base import check_seconds
 from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, TakenOver, Wanted
 from aiogen.stores.sqlite import moments, reading, rows, sharing
 from aiogen.stores.sqlite import room as room_left
