@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from aiogen._answers import outcomes
+from aiogen._answers import snapshots
 from aiogen._binding import Binding, Claim
 from aiogen._checkpoint import Checkpoint
 from aiogen._checks import check_given_id, check_number, check_seconds, own_id
@@ -634,7 +634,7 @@ class Session:
         async with aclosing(parts.calls.pages(provider, user_id)) as pages:
             async for page in pages:
                 for snapshot in page:
-                    yield outcomes.looked_up(provider, snapshot, at=parts.clock.datetime())
+                    yield snapshots.looked_up(provider, snapshot, at=parts.clock.datetime())
                     count += 1
                     if count == limit:
                         return

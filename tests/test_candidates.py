@@ -1,4 +1,4 @@
-"""`aiogen._answers.matching`: what an unanswered create could have become."""
+"""`aiogen._jobs.matching`: what an unanswered create could have become."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import aiogen
 from aiogen import State
-from aiogen._answers.matching import candidates, is_past, since
+from aiogen._jobs.matching import candidates, is_past, since
 from aiogen.exchange import Snapshot, Submission
 from aiogen.stores.base import Record
 

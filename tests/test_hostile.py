@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from providers.drive import drive
 
 import aiogen
-from aiogen._answers import outcomes
+from aiogen._answers import snapshots
 from aiogen._checks import check_id
 from aiogen._limits.retry import Verdict, judge_create
 from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket
@@ -87,7 +87,7 @@ def asked(provider: Provider, response: Response) -> None:
         ends = ("completed", "failed") if provider is LUMA else ("complete", "completed", "failed")
         assert result.state.is_terminal is (said in ends)
         assert result.provider_id == row["id"]
-        check_kept(outcomes.looked_up(provider, result, at=NOW))
+        check_kept(snapshots.looked_up(provider, result, at=NOW))
     # What may end the waiting without being a state needs the vendor's word as well.
     if isinstance(result, aiogen.NotFound):
         assert response.status == 404 or row in (None, []) or re.search("not_found|404", words_of(response))

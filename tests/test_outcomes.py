@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aiogen._answers import outcomes
+from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
 from aiogen._engine.job import Job
 from aiogen.errors import (
@@ -91,7 +91,7 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
 
 def test_progress_changes_the_state_alone() -> None:
     """A reading that only says "processing" changes the state and the raw answer, and forgets nothing."""
-    after = outcomes.advanced(known(), read(State.PROCESSING, raw={"state": "processing"}), State.PROCESSING, NOON)
+    after = snapshots.advanced(known(), read(State.PROCESSING, raw={"state": "processing"}), State.PROCESSING, NOON)
     assert after == known(state=State.PROCESSING, raw={"state": "processing"})
 
 
@@ -100,7 +100,7 @@ def test_an_end_brings_the_outputs() -> None:
     snapshot = read(
         outputs=(IMAGE,), partial=True, kind="video", cost=Cost(Decimal(9), "CREDITS"), created_at=NOON, raw={"k": 1}
     )
-    after = outcomes.advanced(known(), snapshot, State.COMPLETED, NOON)
+    after = snapshots.advanced(known(), snapshot, State.COMPLETED, NOON)
     assert after == known(
         state=State.COMPLETED,
         outputs=(IMAGE,),
@@ -116,21 +116,21 @@ def test_an_end_brings_the_outputs() -> None:
 def test_what_we_knew_stays() -> None:
     """The id, model and prompt that we asked with are not replaced by the vendor's wording of them."""
     snapshot = Snapshot(provider_id="P1", state=State.QUEUED, model="uni-1-2026", prompt="A boat, rewritten")
-    after = outcomes.advanced(known(), snapshot, State.QUEUED, NOON)
+    after = snapshots.advanced(known(), snapshot, State.QUEUED, NOON)
     assert (after.provider_id, after.model, after.prompt) == ("p1", "uni-1", "a boat")
 
 
 def test_what_we_did_not_know_is_filled_in() -> None:
     """Of a generation made elsewhere the vendor's words are all there is."""
     snapshot = read(State.QUEUED, model="uni-1-2026", prompt="theirs")
-    after = outcomes.advanced(known(provider_id=None, model=None, prompt=None), snapshot, State.QUEUED, NOON)
+    after = snapshots.advanced(known(provider_id=None, model=None, prompt=None), snapshot, State.QUEUED, NOON)
     assert (after.provider_id, after.model, after.prompt, after.finished_at) == ("p1", "uni-1-2026", "theirs", None)
 
 
 def test_a_failure_brings_its_code_and_what_helps() -> None:
     """A failed reading tells code, reason, the vendor's spelling, and the action of the table."""
     failure = Failure(code=FailureCode.RATE_LIMITED, reason="upstream", vendor_code="rate_limited")
-    after = outcomes.advanced(known(), read(State.FAILED, failure=failure), State.FAILED, NOON)
+    after = snapshots.advanced(known(), read(State.FAILED, failure=failure), State.FAILED, NOON)
     assert (after.failure_code, after.failure_reason, after.vendor_code, after.action, after.finished_at) == (
         "rate_limited", "upstream", "rate_limited", Action.WAIT, NOON,
     )  # fmt: skip
@@ -139,19 +139,19 @@ def test_a_failure_brings_its_code_and_what_helps() -> None:
 def test_a_failure_that_was_overtaken_is_not_told() -> None:
     """If the state that counts is no failure, the reading's failure does not show."""
     snapshot = read(State.FAILED, failure=Failure(code=FailureCode.GENERATION_FAILED))
-    after = outcomes.advanced(known(), snapshot, State.COMPLETED, NOON)
+    after = snapshots.advanced(known(), snapshot, State.COMPLETED, NOON)
     assert (after.state, after.failure_code, after.action) == (State.COMPLETED, None, None)
 
 
 def test_the_provider_may_know_what_helps() -> None:
     """An action that the provider file gave wins over the table's."""
     failure = Failure(code=FailureCode.OUTPUT_NOT_FOUND, action=Action.CHANGE_INPUT)
-    assert outcomes.failed(known(), failure, NOON).action is Action.CHANGE_INPUT
+    assert snapshots.failed(known(), failure, NOON).action is Action.CHANGE_INPUT
 
 
 def test_a_failure_without_a_reading() -> None:
     """An end that no reading tells keeps what was known, and says when and why."""
-    after = outcomes.failed(known(), Failure(code=FailureCode.NOT_FOUND, reason="gone"), NOON)
+    after = snapshots.failed(known(), Failure(code=FailureCode.NOT_FOUND, reason="gone"), NOON)
     assert after == known(
         state=State.FAILED,
         finished_at=NOON,
@@ -165,7 +165,7 @@ def test_a_failure_without_a_reading() -> None:
 def test_a_generation_that_was_looked_up(job_id: str | None) -> None:
     """A reading of any generation becomes one with the vendor's words, and with our id if there is one."""
     snapshot = read(model="uni-1", kind="image_edit", outputs=(IMAGE,), created_at=MORNING, raw={"k": 1})
-    assert outcomes.looked_up(LUMA, snapshot, job_id=job_id, at=NOON) == Generation(
+    assert snapshots.looked_up(LUMA, snapshot, job_id=job_id, at=NOON) == Generation(
         id=job_id,
         provider_id="p1",
         provider="luma",
@@ -266,13 +266,13 @@ def test_any_other_end_is_an_error(state: State) -> None:
 
 async def test_an_error_is_told_with_the_ids_of_its_job() -> None:
     """Whatever waiters get names provider, connection, and both ids."""
-    error = outcomes.about(job(), StoreError("disk full"))
+    error = outcomes.about(known(), StoreError("disk full"))
     assert (error.provider, error.connection, error.job_id, error.provider_id) == ("luma", "luma-eu", "j1", "p1")
 
 
 async def test_a_deadline_says_that_it_may_still_finish() -> None:
     """A timeout names the generation, the seconds, the last trouble, and the call that follows it again."""
-    error = outcomes.timed_out(job(), 120.0, NetworkError("connection lost"))
+    error = outcomes.timed_out(known(), 120.0, NetworkError("connection lost"))
     assert isinstance(error, GenerationTimeout)
     assert isinstance(error, TimeoutError)
     assert str(error) == (
@@ -281,18 +281,20 @@ async def test_a_deadline_says_that_it_may_still_finish() -> None:
         "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
-    assert "The end passed. session" in str(outcomes.timed_out(job(), 120.0, NetworkError("The end passed.")))
+    assert "The end passed. session" in str(
+        outcomes.timed_out(known(), 120.0, NetworkError("The end passed."))
+    )
 
 
 async def test_a_deadline_without_trouble_speaks_of_none() -> None:
     """If the last question was answered well, nothing is said about it."""
-    assert "last question" not in str(outcomes.timed_out(job(), 0.5, None))
-    assert "not finished 0.5 s after" in str(outcomes.timed_out(job(), 0.5, None))
+    assert "last question" not in str(outcomes.timed_out(known(), 0.5, None))
+    assert "not finished 0.5 s after" in str(outcomes.timed_out(known(), 0.5, None))
 
 
 async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
     """A job that was never sent can be submitted again, and the error says so."""
-    error = outcomes.timed_out(job(provider_id=None, state=State.PENDING), 3600.0, None)
+    error = outcomes.timed_out(known(provider_id=None, state=State.PENDING), 3600.0, None)
     assert str(error) == (
         "Job j1 waited 1 hour for its turn at luma-eu and was not sent; nothing was charged. "
         "Submit it again, or allow more with Session(queue_timeout=…)."
@@ -303,7 +305,7 @@ async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
     """Nobody claims to know: the error says when it was sent, that it may be charged, and its fingerprint."""
     cause = NetworkError("The connection was lost.", request_id="r1")
-    error = outcomes.lost(job(provider_id=None), cause, NOON)
+    error = outcomes.lost(known(provider_id=None), CREATE, cause, NOON)
     assert isinstance(error, SubmissionUnknown)
     assert str(error) == (
         "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
@@ -317,15 +319,14 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
 
 async def test_a_lost_create_without_its_words() -> None:
     """A job whose submission is not known any more has no fingerprint, and its loss is still told."""
-    bare = job_of(known(provider_id=None), None)
-    error = outcomes.lost(bare, NetworkError("gone"), NOON)
+    error = outcomes.lost(known(provider_id=None), None, NetworkError("gone"), NOON)
     assert isinstance(error, SubmissionUnknown)
     assert error.fingerprint == ""
 
 
 async def test_a_session_that_was_left_says_how_to_go_on() -> None:
     """A generation that runs goes on at the provider, and the error has the call that takes it up."""
-    error = outcomes.closed(job())
+    error = outcomes.closed(known())
     assert isinstance(error, SessionClosed)
     assert str(error) == (
         "The session was left while generation p1 (job j1) was running at luma-eu, where it goes on. "
@@ -336,7 +337,7 @@ async def test_a_session_that_was_left_says_how_to_go_on() -> None:
 
 async def test_a_session_that_was_left_before_anything_was_sent() -> None:
     """A job in line was not charged, and the error says so."""
-    error = outcomes.closed(job(provider_id=None, state=State.PENDING))
+    error = outcomes.closed(known(provider_id=None, state=State.PENDING))
     assert str(error) == (
         "The session was left before job j1 was sent to luma-eu; nothing was charged. Submit it again."
     )
@@ -344,7 +345,7 @@ async def test_a_session_that_was_left_before_anything_was_sent() -> None:
 
 async def test_a_session_that_was_left_while_a_create_was_on_its_way() -> None:
     """Of a create that was sent nobody says that nothing was charged, or that it should be submitted again."""
-    error = outcomes.closed(job(provider_id=None, state=State.SUBMITTING))
+    error = outcomes.closed(known(provider_id=None, state=State.SUBMITTING))
     assert "nothing was charged" not in str(error)
     assert "Submit it again" not in str(error)
 
@@ -365,12 +366,12 @@ SOON = NOON + timedelta(minutes=2)
 )
 def test_what_the_ledger_knows_of_an_end_holds_while_its_urls_live(generation: Generation, holds: bool) -> None:
     """A state that is over stays; a url that dies soon is asked for again."""
-    assert outcomes.still_holds(generation, NOON) is holds
+    assert snapshots.still_holds(generation, NOON) is holds
 
 
 def test_warnings_are_kept_and_said_once() -> None:
     """What was odd about it before, and what its last answer adds."""
-    after = outcomes.advanced(known(warnings=("a", "b")), read(warnings=("b", "c")), State.COMPLETED, NOON)
+    after = snapshots.advanced(known(warnings=("a", "b")), read(warnings=("b", "c")), State.COMPLETED, NOON)
     assert after.warnings == ("a", "b", "c")
 
 
@@ -393,12 +394,12 @@ async def test_what_goes_on_is_not_to_be_paid_for_again(
     changes: dict[str, Any], kept: bool, action: Action, again: bool
 ) -> None:
     """Only a job that nobody will send any more may be submitted again."""
-    error = outcomes.closed(job(**changes), kept=kept)
+    error = outcomes.closed(known(**changes), kept=kept)
     assert (error.action, error.retryable) == (action, again)
     assert ("Submit it again" in str(error)) is again
 
 
 async def test_what_was_not_kept_may_be_submitted_again() -> None:
     """A job whose request is nowhere was not sent, and costs nothing."""
-    error = outcomes.not_kept(job(**UNSENT))
+    error = outcomes.not_kept(known(**UNSENT))
     assert (error.action, error.retryable) == (Action.RETRY, True)

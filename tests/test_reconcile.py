@@ -78,7 +78,7 @@ async def test_it_is_sent_again_on_the_user_s_word(
         assert unknown.candidates == ()
         assert "look again" in unknown.advice
         with monkeypatch.context() as later:
-            later.setattr("aiogen._answers.matching.AFTER", timedelta(0))
+            later.setattr("aiogen._jobs.matching.AFTER", timedelta(0))
             (unknown,) = await session.reconcile(job.id)
         assert "probably not accepted" in unknown.advice
         assert box.jobs == []

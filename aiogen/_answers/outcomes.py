@@ -1,12 +1,10 @@
-"""What an end means in words: snapshots to generations, ends to errors.  Pure."""
+"""The error for each kind of end, for those who wait for the job.  Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 
-import attrs
-
+from aiogen._answers.snapshots import failed
 from aiogen._wording import duration
 from aiogen.errors import (
     AiogenError,
@@ -20,65 +18,8 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
 )
-from aiogen.exchange import Failure, Snapshot
-from aiogen.models import ACTIONS, Action, FailureCode, Generation, State
-from aiogen.providers.base import Provider
-
-if TYPE_CHECKING:
-    from aiogen._engine.job import Job
-
-_FRESH = timedelta(minutes=1)
-"""A url has to live so long to be given out again."""
-
-
-def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
-    """A generation as the vendor tells it, with nothing of ours but perhaps the id."""
-    bare = Generation(
-        id=job_id,
-        provider_id=snapshot.provider_id,
-        provider=provider.default_name,
-        connection=provider.name,
-        model=snapshot.model,
-        state=snapshot.state,
-    )
-    return advanced(bare, snapshot, snapshot.state, at)
-
-
-def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) -> Generation:
-    """What is known, brought up to date by a snapshot; `state` has been checked to lead forward."""
-    failure = snapshot.failure if state is State.FAILED else None
-    return attrs.evolve(
-        known,
-        provider_id=known.provider_id or snapshot.provider_id,
-        model=known.model or snapshot.model,
-        kind=snapshot.kind or known.kind,
-        prompt=known.prompt or snapshot.prompt,
-        state=state,
-        outputs=snapshot.outputs,
-        partial=snapshot.partial,
-        cost=snapshot.cost or known.cost,
-        warnings=tuple(dict.fromkeys((*known.warnings, *snapshot.warnings))),
-        created_at=snapshot.created_at or known.created_at,
-        finished_at=at if state.is_terminal else None,
-        raw=snapshot.raw,
-        **_failure_fields(failure),
-    )
-
-
-def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
-    """What is known, ended by a failure that no snapshot tells."""
-    return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
-
-
-def _failure_fields(failure: Failure | None) -> dict[str, Any]:
-    if failure is None:
-        return {}
-    return {
-        "failure_code": failure.code,
-        "failure_reason": failure.reason,
-        "vendor_code": failure.vendor_code,
-        "action": failure.action or ACTIONS[failure.code],
-    }
+from aiogen.exchange import Failure, Submission
+from aiogen.models import Action, FailureCode, Generation, State
 
 
 def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Generation, AiogenError]:
@@ -123,18 +64,12 @@ def ended(generation: Generation) -> AiogenError | None:
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
 
 
-def still_holds(generation: Generation, at: datetime) -> bool:
-    """True if nothing newer can be read of a generation that is over: its urls, if it has any, still work."""
-    soon = at + _FRESH
-    return generation.state.is_terminal and all(o.expires_at is None or o.expires_at > soon for o in generation.outputs)
-
-
-def about(job: Job, error: AiogenError) -> AiogenError:
+def about(job: Generation, error: AiogenError) -> AiogenError:
     """The error with the job's ids."""
     return error.about(provider=job.provider, connection=job.connection, job_id=job.id, provider_id=job.provider_id)
 
 
-def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenError:
+def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> AiogenError:
     """The deadline has passed."""
     if job.provider_id is None:
         text = (
@@ -153,7 +88,7 @@ def timed_out(job: Job, seconds: float, last_error: Exception | None) -> AiogenE
     return about(job, late)
 
 
-def still_elsewhere(job: Job, seconds: float) -> AiogenError:
+def still_elsewhere(job: Generation, seconds: float) -> AiogenError:
     """It waits for its turn, and in another process as far as is known."""
     text = (
         f"Job {job.id} was still {job.state} after {duration(seconds)}, and is another process's, or may be by now: "
@@ -162,7 +97,7 @@ def still_elsewhere(job: Job, seconds: float) -> AiogenError:
     return about(job, GenerationTimeout(text, timeout=seconds))
 
 
-def removed(job: Job) -> AiogenError:
+def removed(job: Generation) -> AiogenError:
     """It was in the ledger, and is not any more: only what is over or unknown is removed."""
     read = f" session.get({job.connection!r}, {job.provider_id!r}) reads it there." if job.provider_id else ""
     text = (
@@ -172,9 +107,9 @@ def removed(job: Job) -> AiogenError:
     return about(job, StoreError(text))
 
 
-def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
+def lost(job: Generation, submission: Submission | None, error: AiogenError, at: datetime) -> AiogenError:
     """The create's answer never came."""
-    fingerprint = job.submission.fingerprint() if job.submission is not None else ""
+    fingerprint = submission.fingerprint() if submission is not None else ""
     unknown = SubmissionUnknown(
         f"Whether {job.connection} accepted job {job.id} cannot be known: {error.message} "
         f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again by "
@@ -188,7 +123,7 @@ def lost(job: Job, error: AiogenError, at: datetime) -> AiogenError:
     return about(job, unknown)
 
 
-def _kept(job: Job) -> str:
+def _kept(job: Generation) -> str:
     if job.state is State.PENDING:
         return (
             f"The session was left before job {job.id} was sent to {job.connection}. It is in the ledger: the next "
@@ -200,13 +135,13 @@ def _kept(job: Job) -> str:
     )
 
 
-def left_behind(job: Job, at: datetime) -> AiogenError:
+def left_behind(job: Generation, submission: Submission | None, at: datetime) -> AiogenError:
     """The program that sent its create ended before the answer came."""
     ended = AiogenError("the program that sent it ended before the answer came.")
-    return lost(job, ended, at)
+    return lost(job, submission, ended, at)
 
 
-def not_kept(job: Job) -> AiogenError:
+def not_kept(job: Generation) -> AiogenError:
     """It was not sent, and what it would have said was not kept."""
     return about(
         job,
@@ -214,18 +149,18 @@ def not_kept(job: Job) -> AiogenError:
             f"Job {job.id} was not sent before its program ended, and its request was not kept "
             "(keep_requests=False); nothing was charged. Submit it again.",
             action=Action.RETRY,
-            generation=job.generation,
+            generation=job,
         ),
     )
 
 
-def withdrawn(job: Job) -> AiogenError:
+def withdrawn(job: Generation) -> AiogenError:
     """Its user took it back."""
     text = f"Job {job.id} was withdrawn before it was sent to {job.connection}; nothing was charged."
-    return about(job, GenerationFailed(text, generation=job.generation))
+    return about(job, GenerationFailed(text, generation=job))
 
 
-def closed(job: Job, *, kept: bool = False) -> AiogenError:
+def closed(job: Generation, *, kept: bool = False) -> AiogenError:
     """The session was left; `kept`: in a ledger that the next session goes on with."""
     if kept:
         return about(job, SessionClosed(_kept(job), action=Action.WAIT))

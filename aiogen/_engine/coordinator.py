@@ -160,7 +160,7 @@ class Coordinator:
             return False
         if not self.ledger.is_sure(self.clock.now()):
             return False  # another process may own it by now, and have sent it
-        await self.withdraw(job, outcomes.withdrawn(job))
+        await self.withdraw(job, outcomes.withdrawn(job.generation))
         return True
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -250,7 +250,7 @@ class Coordinator:
                     handle.cancel()
             costly |= dict.fromkeys(job for job in self.jobs() if self._may_cost(job))
             for job in self.jobs():
-                self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+                self.end(job, outcomes.closed(job.generation, kept=self.ledger.is_shared))
             left = [job for job in costly if not job.state.is_terminal]
             log.left(left, kept=self.ledger.is_shared and not self.ledger.is_behind)
             try:
@@ -270,7 +270,7 @@ class Coordinator:
 
     async def _close_all(self, jobs: Iterable[Job]) -> None:
         for i, job in enumerate(jobs, 1):
-            self.end(job, outcomes.closed(job, kept=self.ledger.is_shared))
+            self.end(job, outcomes.closed(job.generation, kept=self.ledger.is_shared))
             if i % _ENDED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -405,7 +405,7 @@ class Coordinator:
         self.overdue.discard(job)
         if job.done:
             return
-        job._finish(outcomes.about(job, error) if error is not None else None)
+        job._finish(outcomes.about(job.generation, error) if error is not None else None)
         log.ended(job, error)
 
     def hold_place(self, desk: AccountDesk, weight: int, seconds: float) -> None:
@@ -463,7 +463,7 @@ class Coordinator:
     def _broken_create(self, job: Job, error: BaseException) -> None:
         """Even a bug leaves no waiter waiting, nor has a create repeated."""
         trouble = AiogenError(f"it was interrupted by {type(error).__name__}: {error}.")
-        self.end(job, outcomes.lost(job, trouble, self.clock.datetime()))
+        self.end(job, outcomes.lost(job.generation, job.submission, trouble, self.clock.datetime()))
 
     def _broken_poll(self, desk: AccountDesk, keys: list[str], _: BaseException) -> None:
         for key in keys:
@@ -486,15 +486,17 @@ class Coordinator:
             return
         job = due
         if self.elsewhere.is_ours_now(job):
-            late = outcomes.timed_out(job, job.timeout, None)
-            self.end(job, late if job.provider_id else outcomes.still_elsewhere(job, self.limits.queue_timeout))
+            late = outcomes.timed_out(job.generation, job.timeout, None)
+            self.end(
+                job, late if job.provider_id else outcomes.still_elsewhere(job.generation, self.limits.queue_timeout)
+            )
             return
         desk = self._desks[job._provider.account]
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
         if track is None:
             self.expire_unsent(job, self.clock.now())
             return
-        self.end(job, outcomes.timed_out(job, job.timeout, track.last_error))
+        self.end(job, outcomes.timed_out(job.generation, job.timeout, track.last_error))
         if not track.is_awaited:
             desk.schedule.slow_down(track.ticket.provider_id, _DRAIN_SECONDS)
 
@@ -508,9 +510,9 @@ class Coordinator:
             self._deadlines.put(job, now + 1.0)
         elif self.ledger.is_sure(now):
             # Out of the ledger, too: the next session must not send what somebody may submit again.
-            self.spawn(self.withdraw(job, outcomes.timed_out(job, patience, None)))
+            self.spawn(self.withdraw(job, outcomes.timed_out(job.generation, patience, None)))
         else:
-            self.end(job, outcomes.still_elsewhere(job, patience))
+            self.end(job, outcomes.still_elsewhere(job.generation, patience))
 
     def drained(self, desk: AccountDesk, track: Track) -> bool:
         """True, and no longer followed, if nobody has waited for it for long enough."""

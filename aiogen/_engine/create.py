@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiogen._answers import outcomes
+from aiogen._answers import outcomes, snapshots
 from aiogen._engine import log
 from aiogen._engine.account import AccountDesk
 from aiogen._engine.job import Job
@@ -150,7 +150,7 @@ async def _accept(
         desk.window.ended(weight)
         hub.elsewhere.give_away(job)
     # Last: whoever hears of it can ask how long it will take.
-    generation = outcomes.advanced(job.generation, snapshot, state, at)
+    generation = snapshots.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
     log.accepted(job)
     if snapshot.state.is_terminal and is_ours:
@@ -181,7 +181,7 @@ async def _lose(
     hub.hold_place(desk, weight, job.timeout)
     await hub.ledger.note(partial(hub.store.lose, job.id), job.id)
     _move(hub, job, State.UNKNOWN)
-    hub.end(job, outcomes.lost(job, error, submitted_at))
+    hub.end(job, outcomes.lost(job.generation, job.submission, error, submitted_at))
 
 
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
@@ -242,7 +242,7 @@ async def _put_back(
 
 def _back_into_line(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
     if hub.closed:
-        hub.end(job, outcomes.closed(job, kept=hub.ledger.is_shared))
+        hub.end(job, outcomes.closed(job.generation, kept=hub.ledger.is_shared))
     elif job in hub.overdue:
         hub.expire_unsent(job, hub.clock.now())
     else:

@@ -6,7 +6,7 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from aiogen._answers import outcomes
+from aiogen._answers import snapshots
 from aiogen._answers.states import observed
 from aiogen._engine.account import AccountDesk, Track
 from aiogen._limits.retry import delay, is_missing, missing_pause
@@ -96,7 +96,7 @@ async def observe(
         await hub.settle(
             desk,
             track,
-            lambda known: outcomes.failed(outcomes.advanced(known, snapshot, known.state, at), failure, at),
+            lambda known: snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at),
         )
         return
     state = observed(track.state, snapshot.state)
@@ -104,10 +104,10 @@ async def observe(
         desk.schedule.turned(key, now if sent_at is None else sent_at)
     track.state = state
     if state.is_terminal:
-        await hub.settle(desk, track, lambda known: outcomes.advanced(known, snapshot, state, at))
+        await hub.settle(desk, track, lambda known: snapshots.advanced(known, snapshot, state, at))
         return
     for job in track.jobs:
-        job._update(outcomes.advanced(job.generation, snapshot, observed(job.state, state), at), at)
+        job._update(snapshots.advanced(job.generation, snapshot, observed(job.state, state), at), at)
     _goes_on(hub, desk, track, sent_at, share)
 
 
@@ -144,7 +144,7 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()
-        await hub.settle(desk, track, lambda known: outcomes.failed(known, failure, at), error)
+        await hub.settle(desk, track, lambda known: snapshots.failed(known, failure, at), error)
         return
     if isinstance(error, AuthenticationError):
         track.auth_refusals += 1

@@ -66,7 +66,7 @@ class Elsewhere:
         elif record.state is State.UNKNOWN:
             del self._jobs[record.id]
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
-            hub.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
+            hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
         else:
             is_accepted = job.provider_id is None and record.provider_id is not None
             # That it has begun to be processed the ledger does not keep.
@@ -79,4 +79,4 @@ class Elsewhere:
     def _gone(self, job_id: str) -> None:
         job = self._jobs.pop(job_id, None)
         if job is not None:
-            self._hub.end(job, outcomes.removed(job))
+            self._hub.end(job, outcomes.removed(job.generation))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from aiogen._answers import outcomes
+from aiogen._answers import snapshots
 from aiogen._answers.pages import Moved, Pager
 from aiogen._engine.poll import about_it, observe
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
@@ -70,8 +70,8 @@ class Calls:
         known = track.jobs[0].generation if track is not None and track.jobs else None
         at = hub.clock.datetime()
         if known is not None:
-            return outcomes.advanced(known, snapshot, snapshot.state, at)
-        return outcomes.looked_up(provider, snapshot, at=at)
+            return snapshots.advanced(known, snapshot, snapshot.state, at)
+        return snapshots.looked_up(provider, snapshot, at=at)
 
     async def pages(self, provider: Provider, user_id: str | None) -> AsyncGenerator[tuple[Snapshot, ...], None]:
         """A user's generations, page by page, each once; by default of the owner of the key.

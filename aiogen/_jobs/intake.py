@@ -50,10 +50,10 @@ async def submit(hub: Coordinator, job: Job) -> None:
         await hub.store.add(record)
     except asyncio.CancelledError:
         # The ledger may take it all the same, and the next session would send what nobody has a handle for.
-        hub.spawn(hub.withdraw(job, outcomes.withdrawn(job)))
+        hub.spawn(hub.withdraw(job, outcomes.withdrawn(job.generation)))
         raise
     if hub.closed:
-        job._finish(outcomes.closed(job, kept=hub.ledger.is_shared))
+        job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
     hub.enqueue(job)
 
@@ -88,7 +88,7 @@ async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = T
 
 def _follow_attached(hub: Coordinator, desk: AccountDesk, job: Job, ticket: Ticket) -> None:
     if hub.closed:
-        job._finish(outcomes.closed(job, kept=hub.ledger.is_shared))
+        job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
     if ticket.provider_id not in desk.tracks:
         desk.window.follow(1)
@@ -101,13 +101,13 @@ def take_up(hub: Coordinator, job: Job, record: Record) -> None:
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:
             return  # our own create, which outlives our lease: its answer will tell
-        hub.end(job, outcomes.left_behind(job, record.submitted_at or record.created_at))
+        hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
     elif record.provider_id is not None:
         _follow_left_behind(hub, job, record, record.provider_id)
     elif job.submission is not None and job.submission.body:
         hub.enqueue(job)  # after a pause we have what the ledger may not have kept
     else:
-        hub.spawn(hub.withdraw(job, outcomes.not_kept(job)))
+        hub.spawn(hub.withdraw(job, outcomes.not_kept(job.generation)))
 
 
 def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id: str) -> None:

@@ -12,8 +12,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from aiogen._answers import matching
 from aiogen._engine.job import Job
+from aiogen._jobs import matching
 from aiogen.errors import AiogenError, ConfigurationError, InputError
 from aiogen.exchange import Snapshot
 from aiogen.models import Candidate, State, UnknownJob

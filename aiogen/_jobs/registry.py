@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from aiogen._answers import outcomes
+from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
 from aiogen._engine.account import Track
 from aiogen._engine.job import Job
@@ -172,7 +172,7 @@ class Handles:
         hub = self._hub
         await hub.ledger.ready()
         for record in await hub.store.known(provider.account, [provider_id]):
-            if record.generation is not None and outcomes.still_holds(record.generation, hub.clock.datetime()):
+            if record.generation is not None and snapshots.still_holds(record.generation, hub.clock.datetime()):
                 # A vendor that lags behind may not even know it yet.
                 job = self.revived(record)
                 if job is not None:

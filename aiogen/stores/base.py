@@ -1,4 +1,4 @@
-"""What a store is: the ledger of jobs.
+"""What a store is: the ledger of jobs.  Pure.
 
 A store is told facts and keeps them; it decides nothing.  Each call is one whole transaction: when it returns, the
 fact is as durable as the store makes anything.  The order of calls is the life of a job: `add`, `intend` (before the

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from aiogen._answers import outcomes
+from aiogen._answers import snapshots
 from aiogen.exchange import Snapshot
 from aiogen.models import Candidate
 from aiogen.providers.base import Provider
@@ -45,7 +45,7 @@ def candidates(
         if record.submission is not None and not provider.resembles(record.submission, snapshot):
             continue
         seconds = None if created is None else (created - sent_at(record)).total_seconds()
-        found.append(Candidate(generation=outcomes.looked_up(provider, snapshot, at=at), seconds=seconds))
+        found.append(Candidate(generation=snapshots.looked_up(provider, snapshot, at=at), seconds=seconds))
     return tuple(sorted(found, key=lambda each: float("inf") if each.seconds is None else abs(each.seconds)))
 
 

@@ -1,0 +1,71 @@
+"""What the vendor has told of a generation, joined to what is known of it.  Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from aiogen.exchange import Failure, Snapshot
+from aiogen.models import ACTIONS, Generation, State
+from aiogen.providers.base import Provider
+
+_FRESH = timedelta(minutes=1)
+"""A url has to live so long to be given out again."""
+
+
+def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
+    """A generation as the vendor tells it, with nothing of ours but perhaps the id."""
+    bare = Generation(
+        id=job_id,
+        provider_id=snapshot.provider_id,
+        provider=provider.default_name,
+        connection=provider.name,
+        model=snapshot.model,
+        state=snapshot.state,
+    )
+    return advanced(bare, snapshot, snapshot.state, at)
+
+
+def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) -> Generation:
+    """What is known, brought up to date by a snapshot; `state` has been checked to lead forward."""
+    failure = snapshot.failure if state is State.FAILED else None
+    return attrs.evolve(
+        known,
+        provider_id=known.provider_id or snapshot.provider_id,
+        model=known.model or snapshot.model,
+        kind=snapshot.kind or known.kind,
+        prompt=known.prompt or snapshot.prompt,
+        state=state,
+        outputs=snapshot.outputs,
+        partial=snapshot.partial,
+        cost=snapshot.cost or known.cost,
+        warnings=tuple(dict.fromkeys((*known.warnings, *snapshot.warnings))),
+        created_at=snapshot.created_at or known.created_at,
+        finished_at=at if state.is_terminal else None,
+        raw=snapshot.raw,
+        **_failure_fields(failure),
+    )
+
+
+def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
+    """What is known, ended by a failure that no snapshot tells."""
+    return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
+
+
+def _failure_fields(failure: Failure | None) -> dict[str, Any]:
+    if failure is None:
+        return {}
+    return {
+        "failure_code": failure.code,
+        "failure_reason": failure.reason,
+        "vendor_code": failure.vendor_code,
+        "action": failure.action or ACTIONS[failure.code],
+    }
+
+
+def still_holds(generation: Generation, at: datetime) -> bool:
+    """True if nothing newer can be read of a generation that is over: its urls, if it has any, still work."""
+    soon = at + _FRESH
+    return generation.state.is_terminal and all(o.expires_at is None or o.expires_at > soon for o in generation.outputs)

@@ -1,0 +1,251 @@
+"""The rooms of the package: imports point one way, there is no circle, and a pure room stays pure.
+
+A room is a folder of `aiogen/`, or a module at its top.  What counts is read from the source, imports that are only for
+type checkers included: who reads a file follows those, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import aiogen
+
+PACKAGE = Path(aiogen.__file__).parent
+IMPURE = {"asyncio", "aiohttp", "threading", "time", "random", "sqlite3"}
+
+FLOORS = (
+    ("_wording", "_content"),
+    ("models",),
+    ("errors",),
+    ("exchange", "_checks", "references"),
+    ("_safety",),
+    ("_polling", "_limits", "providers"),
+    ("_answers",),
+    ("_clock", "_binding", "_checkpoint"),
+    ("stores",),
+    ("_transfer", "_ledger"),
+    ("_engine",),
+    ("_jobs",),
+    ("session",),
+    ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
+    ("cli",),
+    ("__main__",),
+)
+"""From the bottom up: a room imports those on floors below its own, and nothing beside it."""
+
+PURE = (
+    "_wording", "models", "errors", "exchange", "_checks", "references",
+    "_content", "_safety", "_polling", "_limits", "providers", "_answers",
+)  # fmt: skip
+"""Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
+
+ALONE = ("sandbox",)
+"""Rooms that import nothing of ours: an error in reading a vendor's documents must not agree with itself."""
+
+
+class Tree:
+    """The source of a package, read but not run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.modules: dict[str, ast.Module] = {}
+        self._packages = set()
+        for path in folder.rglob("*.py"):
+            parts = ["aiogen", *path.relative_to(folder).with_suffix("").parts]
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            if parts[-1] == "__init__":
+                self._packages.add(name)
+            self.modules[name] = ast.parse(path.read_text(encoding="utf-8"))
+
+    def imported(self, name: str) -> set[str]:
+        """What a module imports anywhere in it, by full names."""
+        found = set()
+        for node in ast.walk(self.modules[name]):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                module = ".".join([*self._parents(name, node.level), *filter(None, [node.module])])
+                for alias in node.names:
+                    inner = f"{module}.{alias.name}"
+                    found.add(inner if inner in self.modules else module)
+        return found
+
+    def _parents(self, name: str, level: int) -> list[str]:
+        """What the dots of a relative import mean; nothing for an absolute one."""
+        if level == 0:
+            return []
+        parts = name.split(".")
+        return parts[: len(parts) - (level - 1 if name in self._packages else level)]
+
+    def ours(self, name: str) -> set[str]:
+        return {found for found in self.imported(name) if found.partition(".")[0] == "aiogen"}
+
+
+def room_of(module: str) -> str:
+    """`aiogen` itself has no room: it joins what stands up to the session."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def floor_of(room: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+
+
+# --- the rules; each yields what breaks it
+
+
+def upwards(tree: Tree) -> Iterator[str]:
+    """Imports of a room on the same floor, or on one above."""
+    for name in tree.modules:
+        room = room_of(name)
+        floor = floor_of(room) if room else floor_of("session") + 1
+        for found in tree.ours(name):
+            other = room_of(found)
+            if not other:
+                if room and floor <= floor_of("session"):
+                    yield f"{name} imports the package itself, which runs everything"
+            elif other != room and floor_of(other) >= floor:
+                yield f"{name} imports {found}"
+
+
+def circles(tree: Tree) -> Iterator[str]:
+    """Modules that cannot be read one after the other."""
+    graph: Mapping[str, set[str]] = {name: tree.ours(name) - {name, "aiogen"} for name in tree.modules if "." in name}
+    try:
+        TopologicalSorter(_without_own_package(graph)).prepare()
+    except CycleError as error:
+        yield " <- ".join(error.args[1])
+
+
+def _without_own_package(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """`from aiogen.room import module` names the room, too; that is no import of what the room exports."""
+    return {name: {other for other in found if not name.startswith(f"{other}.")} for name, found in graph.items()}
+
+
+def impure(tree: Tree) -> Iterator[str]:
+    """What a pure room imports, or asks for the time with, anywhere."""
+    for name, module in tree.modules.items():
+        if not is_pure(name, module):
+            continue
+        for found in sorted(tree.imported(name)):
+            if found.partition(".")[0] in IMPURE:
+                yield f"{name} imports {found}"
+        for node in ast.walk(module):
+            if isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today"):
+                yield f"{name} asks for the time: {ast.unparse(node)}"
+
+
+def is_pure(name: str, module: ast.Module) -> bool:
+    """By its room; a module of another room may say so of itself, and is then held to it."""
+    return room_of(name) in PURE or "Pure." in (ast.get_docstring(module) or "")
+
+
+def through(tree: Tree) -> Iterator[str]:
+    """A pure module that reaches an impure one through others of ours."""
+    for name, module in tree.modules.items():
+        if is_pure(name, module):
+            for found in tree.ours(name) - {"aiogen"}:
+                if not is_pure(found, tree.modules[found]):
+                    yield f"{name} is pure, and imports {found}, which is not"
+
+
+RULES = (upwards, circles, impure, through)
+THE_PACKAGE = Tree(PACKAGE)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_package_keeps_it(rule: object) -> None:
+    assert callable(rule)
+    assert not list(rule(THE_PACKAGE))
+
+
+# --- and each rule sees what it is there for
+
+
+def planted(folder: Path, module: str, line: str) -> Tree:
+    """The package with one more line at the end of a module; at the end of a class body would be seen as well."""
+    shutil.copytree(PACKAGE, folder / "aiogen", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "aiogen" / module
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+    return Tree(folder / "aiogen")
+
+
+@pytest.mark.parametrize(
+    ("rule", "module", "line"),
+    [
+        (upwards, "_polling/plan.py", "from aiogen._engine import job"),
+        (upwards, "_polling/plan.py", "from .._engine.job import Job"),
+        (upwards, "_polling/plan.py", "from aiogen._limits import window"),
+        (upwards, "_engine/poll.py", "if TYPE_CHECKING:\n    from aiogen.session import Session"),
+        (upwards, "_engine/poll.py", "def late():\n    import aiogen"),
+        (upwards, "session.py", "from aiogen.sandbox import app"),
+        (upwards, "models.py", "import aiogen.errors"),
+        (circles, "_polling/survival.py", "from aiogen._polling.schedule import Schedule"),
+        (circles, "_polling/survival.py", "if TYPE_CHECKING:\n    from .schedule import Schedule"),
+        (circles, "sandbox/clock.py", "from aiogen.sandbox import app"),
+        (impure, "_polling/plan.py", "import asyncio"),
+        (impure, "_limits/window.py", "from time import monotonic"),
+        (impure, "providers/luma.py", "def late():\n    import aiohttp"),
+        (impure, "models.py", "AT = datetime.now()"),
+        (through, "stores/sqlite/rows.py", "from aiogen.stores.sqlite import file"),
+    ],
+)
+def test_a_planted_fault_is_seen(tmp_path: Path, rule: object, module: str, line: str) -> None:
+    assert callable(rule)
+    assert list(rule(planted(tmp_path, module, line)))
+
+
+# --- what is more than direction
+
+
+@pytest.mark.parametrize("name", sorted(THE_PACKAGE.modules))
+def test_every_module_has_a_room_on_a_floor(name: str) -> None:
+    if room := room_of(name):
+        assert floor_of(room) >= 0
+
+
+@pytest.mark.parametrize("room", ALONE)
+def test_what_stands_alone_imports_nothing_of_ours(room: str) -> None:
+    for name in THE_PACKAGE.modules:
+        if room_of(name) == room:
+            assert all(room_of(found) == room for found in THE_PACKAGE.ours(name)), name
+
+
+def test_only_the_command_line_knows_the_sandbox() -> None:
+    knowing = {
+        room_of(name) for name in THE_PACKAGE.modules if any(room_of(f) == "sandbox" for f in THE_PACKAGE.ours(name))
+    }
+    assert knowing <= {"sandbox", "cli"}
+
+
+def test_no_provider_imports_another() -> None:
+    for vendor in ("luma", "leonardo"):
+        others = {f"aiogen.providers.{other}" for other in ("luma", "leonardo", "connections")} - {
+            f"aiogen.providers.{vendor}"
+        }
+        assert not THE_PACKAGE.ours(f"aiogen.providers.{vendor}") & others
+
+
+def test_what_decides_knows_no_provider() -> None:
+    """When to ask, and how much is allowed, is decided without knowing whom."""
+    for name in THE_PACKAGE.modules:
+        if room_of(name) in ("_polling", "_limits"):
+            assert not [found for found in THE_PACKAGE.ours(name) if room_of(found) == "providers"], name
+
+
+def test_one_room_sends() -> None:
+    """Below the session aiohttp is imported by the room of the transport alone."""
+    for name in THE_PACKAGE.modules:
+        room = room_of(name)
+        if room and floor_of(room) < floor_of("session") and "aiohttp" in THE_PACKAGE.imported(name):
+            assert room == "_transfer"
+
+
+def test_the_retrying_library_is_imported_once() -> None:
+    """`backoff` is used in one module, so that its continuation can take its place."""
+    using = [name for name in sorted(THE_PACKAGE.modules) if "backoff" in THE_PACKAGE.imported(name)]
+    assert using == ["aiogen._transfer.transport"]
