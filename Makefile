@@ -24,7 +24,7 @@ official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
 
 backoff: $(VENV)/.test  ## the same retries with backoff's maintained continuation
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/python-backoff "python-backoff>=3"
-	PYTHONPATH=$(VENV)/python-backoff $(BIN)/python -m pytest -q tests/test_transport.py
+	PYTHONPATH=$(VENV)/python-backoff $(BIN)/python -m pytest -q tests/transfer/test_transport.py
 
 bench: $(VENV)/.bench  ## every figure, picture and sentence of docs/benchmarks.md, measured on this machine
 	$(BIN)/python -m benchmarks

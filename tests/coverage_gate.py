@@ -9,12 +9,10 @@ import tempfile
 from pathlib import Path
 
 PACKAGE_PERCENT = 95.0
-PURE = (
-    "_address", "_agenda", "_candidates", "_connections", "_convert", "_curves", "_durations", "_entity", "_expiry",
-    "_line", "_listing", "_media", "_outcomes", "_pages", "_phases", "_plan", "_proxies", "_redact", "_references",
-    "_retry", "_schedule", "_secret", "_shapes", "_share", "_states", "_whole", "_window", "_wire", "errors",
-    "models", "providers/base", "providers/leonardo", "providers/luma",
-)  # fmt: skip
+PURE = ("_wording.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py") + tuple(
+    f"{room}/" for room in ("_content", "_safety", "_polling", "_limits", "providers", "_answers")
+)
+"""The rooms that are pure, as in tests/test_rooms.py."""
 
 
 def main() -> int:
@@ -25,9 +23,9 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "coverage", "json", "-q", "-o", str(target)], check=True)
         report = json.loads(target.read_text())
     short = [
-        f"aiogen/{name}.py is pure and has to be covered whole, lines and branches"
-        for name in PURE
-        if report["files"][f"aiogen/{name}.py"]["summary"]["percent_covered"] < 100.0
+        f"{name} is pure and has to be covered whole, lines and branches"
+        for name, file in report["files"].items()
+        if name.removeprefix("aiogen/").startswith(PURE) and file["summary"]["percent_covered"] < 100.0
     ]
     total = report["totals"]["percent_covered"]
     if total < PACKAGE_PERCENT:

@@ -398,7 +398,10 @@ async def test_nothing_untyped_comes_out(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / f"luma-{ID}-0.png").mkdir()
         with pytest.raises(aiogen.DownloadError, match="a folder has the name"):
             await session.download(at(f"{url}/a"), tmp_path)
-        for what, error in (("_download.ending_for", KeyError("x")), ("_download.PartFile", MemoryError())):
+        for what, error in (
+            ("_transfer.download.ending_for", KeyError("x")),
+            ("_transfer.download.PartFile", MemoryError()),
+        ):
 
             def fail(*_: object, error: Exception = error) -> None:
                 raise error

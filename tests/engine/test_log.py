@@ -369,7 +369,7 @@ async def test_keys_and_prompts_are_in_no_line(caplog: pytest.LogCaptureFixture)
 
 # --- what the documentation says
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "logging.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "logging.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.looptime(False)

@@ -281,9 +281,7 @@ async def test_a_deadline_says_that_it_may_still_finish() -> None:
         "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
-    assert "The end passed. session" in str(
-        outcomes.timed_out(known(), 120.0, NetworkError("The end passed."))
-    )
+    assert "The end passed. session" in str(outcomes.timed_out(known(), 120.0, NetworkError("The end passed.")))
 
 
 async def test_a_deadline_without_trouble_speaks_of_none() -> None:

@@ -13,7 +13,7 @@ from aiogen import Action, FailureCode, State
 from aiogen.models import ACTIONS
 from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, LeonardoSettings, LumaSettings, Sandbox
 
-DOC = (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
+DOC = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 MODELS = ["luma/uni-1", "leonardo/gemini-image-2", "leonardo/de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3"]
 
 

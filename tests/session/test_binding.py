@@ -396,7 +396,7 @@ async def test_leaving_needs_no_thread_of_the_applications(tmp_path: Path) -> No
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 def test_a_forked_child_has_a_session_of_its_own(tmp_path: Path) -> None:
     """What it inherited says so; its own, on the same ledger, loses nothing when the parent leaves it."""
-    program = Path(__file__).parent / "processes" / "forking.py"
+    program = Path(__file__).parents[1] / "processes" / "forking.py"
     ran = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", str(program), str(tmp_path)],
         capture_output=True,
