@@ -31,7 +31,7 @@ from aiogen.errors import (
     Unsupported,
 )
 from aiogen.models import (
-    Account,
+    AccountInfo,
     Action,
     Candidate,
     Cost,
@@ -51,7 +51,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "APIError",
-    "Account",
+    "AccountInfo",
     "Action",
     "AiogenError",
     "AuthenticationError",

@@ -89,7 +89,7 @@ class AiogenError(Exception):
         """True exactly where a new submission, or the same call again, may help.  Follows from `action`."""
         return self.action is Action.RETRY or (self.action is Action.WAIT and not self._may_go_on)
 
-    def about(self, **context: Any) -> Self:
+    def add_context(self, **context: Any) -> Self:
         """Add what only the caller of a pure function knew (ids, connection), and return self."""
         for name, value in context.items():
             if getattr(self, name) is None:
@@ -101,7 +101,7 @@ class AiogenError(Exception):
         if provider_id not in self.message:
             self.message = f"{self.message.removesuffix('.')} (generation {provider_id})."
             super().__init__(self.message)
-        return self.about(provider_id=provider_id)
+        return self.add_context(provider_id=provider_id)
 
     def describe(self) -> str:
         """All that is known, one fact a line, for people."""

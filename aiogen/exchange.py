@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import attrs
 
 from aiogen.errors import ProtocolError
-from aiogen.models import Account, Action, Cost, FailureCode, Output, State, Typical
+from aiogen.models import AccountInfo, Action, Cost, FailureCode, Output, State, Typical
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Submission:
     """How many outputs are asked for, where the request says."""
     weight: int = 1
     """Units of the account's window that it takes, as far as the provider file knows."""
-    tariff: str = ""
+    weight_class: str = ""
     """What the weight depends on, in the vendor's words; submissions with the same tariff weigh the same."""
     timeout: float
     """Default deadline, seconds after acceptance."""
@@ -115,11 +115,11 @@ class Snapshot:
     failure: Failure | None = None
     cost: Cost | None = None
     created_at: datetime | None = None
-    strange: str | None = None
+    unknown_state: str | None = None
     """A state word that this version does not know; the job counts as running."""
     warnings: tuple[str, ...] = ()
     """What is odd about it and ends nothing; for `Generation.warnings`."""
-    hollow: bool = False
+    missing_outputs: bool = False
     """Completed, yet with no output where one must be: worth asking again before believing it."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
@@ -164,4 +164,4 @@ class Deleted:
     found: bool
 
 
-AccountExchange = Exchange[Account]
+AccountExchange = Exchange[AccountInfo]

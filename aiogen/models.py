@@ -289,7 +289,7 @@ class UnknownJob:
 
 
 @attrs.frozen(kw_only=True)
-class Account:
+class AccountInfo:
     """What is known about a connection's account."""
 
     provider: str

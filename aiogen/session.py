@@ -27,14 +27,14 @@ from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.intake import submit
 from aiogen._jobs.reconcile import Reconciler
-from aiogen._jobs.registry import Handles
+from aiogen._jobs.registry import Registry
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
-from aiogen.models import Account, Generation, State, UnknownJob
+from aiogen.models import AccountInfo, Generation, State, UnknownJob
 from aiogen.providers.base import Provider
 from aiogen.providers.connections import Connections, TypedRequest
-from aiogen.stores.base import Record, Store, Wanted
+from aiogen.stores.base import Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -57,7 +57,7 @@ class _Parts:
     transport: Transport
     coordinator: Coordinator
     calls: Calls
-    handles: Handles
+    handles: Registry
     reconciler: Reconciler
 
 
@@ -222,7 +222,7 @@ class Session:
             self._closed = True
             return
         self._binding.check()
-        deliveries = parts.coordinator.deliveries
+        deliveries = parts.coordinator.handlers
         if handlers := deliveries.surrounding():
             # A task of its own, for it outlasts the handler, which is waited for itself.
             self._leaving = self._leaving or asyncio.get_running_loop().create_task(self._leave(parts))
@@ -257,7 +257,7 @@ class Session:
         if self._parts is None:
             return []
         hub, now = self._parts.coordinator, self._parts.clock.now()
-        return [(desk.name, desk.window.told(now)) for desk in hub.desks()]
+        return [(desk.name, desk.window.summary(now)) for desk in hub.accounts()]
 
     @property
     def store(self) -> Store:
@@ -398,7 +398,7 @@ class Session:
             raise InputError("A handler needs a name: by it the ledger knows what it has been told already.")
         hub = self._open().coordinator
         await hub.ledger.ready()
-        hub.deliveries.register(name, handler)
+        hub.handlers.register(name, handler)
 
     async def records(
         self,
@@ -430,7 +430,7 @@ class Session:
                 raise InputError(f"{name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
         await self._open().coordinator.ledger.ready()
         return await self._store.find(
-            Wanted(
+            RecordQuery(
                 states=states,
                 batch=batch,
                 connection=connection,
@@ -464,7 +464,7 @@ class Session:
         check_number(look_through, "look_through", 1, 100_000)
         parts = self._open()
         await parts.coordinator.ledger.ready()
-        wanted = Wanted(
+        wanted = RecordQuery(
             states=[State.UNKNOWN],
             ids=[own_id(i) for i in job_ids] or None,
             batch=batch,
@@ -651,7 +651,7 @@ class Session:
         provider = self.connections.find(connection)
         return await self._open().calls.delete(provider, check_given_id(provider_id), missing_ok=missing_ok)
 
-    async def account(self, connection: str) -> Account:
+    async def account(self, connection: str) -> AccountInfo:
         """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.
 
         Raises:
@@ -760,7 +760,7 @@ class Session:
             )
             hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
-            handles = Handles(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
+            handles = Registry(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
             parts = _Parts(Checkpoint(), clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
             hub.ledger.adopted = handles.take_up
             if not self._take_up_jobs:

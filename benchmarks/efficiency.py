@@ -14,7 +14,7 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import EDGES
 from benchmarks import results
@@ -109,7 +109,7 @@ def _over(outcomes: Iterable[Outcome], best: float) -> float:
 
 def _cold(name: str, truth: Distribution) -> Row:
     """The very first job, when only the provider's typical duration is known."""
-    ours = judged(Durations(TYPICAL), PRICE, truth)
+    ours = judged(DurationModel(TYPICAL), PRICE, truth)
     usual = outcome(after(TYPICAL.median, 2.0), truth)
     metrics = {"cost": ours.cost(PRICE), "usual advice": usual.cost(PRICE)}
     metrics["ratio"] = metrics["cost"] / metrics["usual advice"]
@@ -127,7 +127,7 @@ def _beside_others(found: dict[Key, Findings], seeds: int, names: list[str]) -> 
         ),
         "aiogen, first job": (
             "knows the typical 30 s",
-            {n: judged(Durations(TYPICAL), PRICE, DISTRIBUTIONS[n]) for n in names},
+            {n: judged(DurationModel(TYPICAL), PRICE, DISTRIBUTIONS[n]) for n in names},
         ),
         "root of hazard": (
             "knows the distribution",
@@ -195,7 +195,7 @@ def _series(rows: list[Row], found: dict[Key, Findings], names: list[str], seeds
     for name in names:
         best_cost = optimum(DISTRIBUTIONS[name], PRICE).cost
         courses = [found["one by one", name, PRICE, seed].steady for seed in range(seeds)]
-        cold = judged(Durations(TYPICAL), PRICE, DISTRIBUTIONS[name]).cost(PRICE) / best_cost
+        cold = judged(DurationModel(TYPICAL), PRICE, DISTRIBUTIONS[name]).cost(PRICE) / best_cost
         curves[name] = [[0, cold], *([n, _over((s[n] for s in courses), best_cost)] for n in CURVE)]
     intervals = [[d, *_pair(outcome(count(d, d), truth))] for d in (0.25 * math.sqrt(2.0) ** k for k in range(12))]
     points = [[r.subject, r.metrics["requests"], r.metrics["lag"]] for r in rows if r.bench == "beside others"]

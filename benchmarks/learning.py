@@ -13,7 +13,7 @@ from random import Random
 
 import attrs
 
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen.models import Typical
 from benchmarks.distributions import Distribution
 from benchmarks.optimum import Outcome, asked, outcome
@@ -26,12 +26,12 @@ SHIFT_AFTER = 100
 SHIFT = 0.5
 
 
-def judged(belief: Durations, price: float, truth: Distribution) -> Outcome:
+def judged(belief: DurationModel, price: float, truth: Distribution) -> Outcome:
     """What the present plan does for jobs as in `truth`."""
     return outcome(asked(belief.plan(price).next_age), truth)
 
 
-def follow(belief: Durations, durations: Sequence[float], price: float, batch: int) -> Iterator[int]:
+def follow(belief: DurationModel, durations: Sequence[float], price: float, batch: int) -> Iterator[int]:
     """Run the jobs in batches, the next when the last is over; yields how many have ended, after each end."""
     ended = 0
     for first in range(0, len(durations), batch):
@@ -40,7 +40,7 @@ def follow(belief: Durations, durations: Sequence[float], price: float, batch: i
             yield ended
 
 
-def _together(belief: Durations, durations: Sequence[float], price: float) -> Iterator[None]:
+def _together(belief: DurationModel, durations: Sequence[float], price: float) -> Iterator[None]:
     """Jobs that begin at one time.  Each look is planned by what was known at the look before, as in a session."""
     looks = [(belief.plan(price).next_age(0.0), job, 0.0) for job in range(len(durations))]
     heapq.heapify(looks)
@@ -82,7 +82,7 @@ class Findings:
 def take(course: Course) -> Findings:
     """Go through one course."""
     chance = Random(course.seed)
-    belief = Durations(TYPICAL)
+    belief = DurationModel(TYPICAL)
     steady: dict[int, Outcome] = {}
     shifted: dict[int, Outcome] = {}
     durations = [course.truth.sample(chance) for _ in range(max(course.counts))]
@@ -96,7 +96,7 @@ def take(course: Course) -> Findings:
     return Findings(steady, shifted)
 
 
-def _after_shift(belief: Durations, course: Course, chance: Random) -> dict[int, Outcome]:
+def _after_shift(belief: DurationModel, course: Course, chance: Random) -> dict[int, Outcome]:
     truth = course.truth.scaled(SHIFT)
     found = {0: judged(belief, course.price, truth)}
     durations = [truth.sample(chance) for _ in range(max(course.shifted))]

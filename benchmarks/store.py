@@ -18,8 +18,7 @@ import attrs
 
 import aiogen
 from aiogen.exchange import Submission
-from aiogen.models import Typical
-from aiogen.models import Generation, Output, State
+from aiogen.models import Generation, Output, State, Typical
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import SqliteStore
 from benchmarks import results

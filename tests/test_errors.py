@@ -245,7 +245,7 @@ def test_an_error_describes_itself() -> None:
 def test_about_adds_only_what_is_missing() -> None:
     """`about` adds ids that were not known, overwrites none, and returns the same error."""
     error = NotFound("gone", provider="luma")
-    assert error.about(provider="other", job_id="j1", provider_id=None) is error
+    assert error.add_context(provider="other", job_id="j1", provider_id=None) is error
     assert (error.provider, error.job_id, error.provider_id) == ("luma", "j1", None)
 
 

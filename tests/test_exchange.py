@@ -74,7 +74,12 @@ def test_what_is_usual_need_not_be_said() -> None:
     """A submission weighs one unit, and a reading is neither partial nor hollow, unless somebody says so."""
     snapshot = Snapshot(provider_id="p1", state=State.QUEUED)
     assert submission().weight == 1
-    assert (snapshot.partial, snapshot.hollow, snapshot.strange, snapshot.outputs) == (False, False, None, ())
+    assert (snapshot.partial, snapshot.missing_outputs, snapshot.unknown_state, snapshot.outputs) == (
+        False,
+        False,
+        None,
+        (),
+    )
     assert "private" not in repr(Snapshot(provider_id="p1", state=State.QUEUED, raw={"k": "private"}))
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from aiogen.models import ACTIONS, Account, Action, Cost, Event, FailureCode, Generation, Output, State
+from aiogen.models import ACTIONS, AccountInfo, Action, Cost, Event, FailureCode, Generation, Output, State
 
 SIGNED = "https://storage.example.com/a/output.png?X-Amz-Signature=secret&X-Amz-Expires=3600"
 
@@ -77,7 +77,7 @@ def test_the_signature_of_a_url_is_not_shown() -> None:
 def test_no_raw_answer_is_shown() -> None:
     """What the vendor wrote besides, which may hold anything, is in no repr."""
     output = Output(kind="image", url="https://a", raw={"k": "the raw"})
-    account = Account(provider="luma", connection="luma", raw={"k": "the raw"})
+    account = AccountInfo(provider="luma", connection="luma", raw={"k": "the raw"})
     assert "the raw" not in repr(output) + repr(account)
 
 
@@ -196,7 +196,7 @@ def test_a_cost_is_said_in_its_unit() -> None:
 
 def test_an_account_is_shown_in_one_line() -> None:
     """Who it is and what it has; however much a vendor tells."""
-    account = Account(
+    account = AccountInfo(
         provider="leonardo",
         connection="leonardo",
         username="some\x1bone",
@@ -212,8 +212,8 @@ def test_an_account_is_shown_in_one_line() -> None:
         "  jobs at once   10",
     ]
     assert "  per minute     1,500.5" in account.describe().splitlines()
-    assert repr(Account(provider="luma", connection="luma")) == "<Account luma>"
-    many = Account(provider="luma", connection="luma", balances={f"n{i}": i for i in range(10_000)})
+    assert repr(AccountInfo(provider="luma", connection="luma")) == "<Account luma>"
+    many = AccountInfo(provider="luma", connection="luma", balances={f"n{i}": i for i in range(10_000)})
     assert len(repr(many)) < 200
 
 
@@ -240,7 +240,7 @@ def test_the_first_output_is_the_url() -> None:
         generation(),
         Output(kind="image", url="https://a"),
         Cost(Decimal("0.1"), "DOLLARS"),
-        Account(provider="luma", connection="luma"),
+        AccountInfo(provider="luma", connection="luma"),
         Event("j1", State.QUEUED, None, datetime(2026, 1, 1, tzinfo=UTC)),
     ],
     ids=lambda snapshot: type(snapshot).__name__,

@@ -64,9 +64,11 @@ def ended(generation: Generation) -> AiogenError | None:
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
 
 
-def about(job: Generation, error: AiogenError) -> AiogenError:
+def with_ids(job: Generation, error: AiogenError) -> AiogenError:
     """The error with the job's ids."""
-    return error.about(provider=job.provider, connection=job.connection, job_id=job.id, provider_id=job.provider_id)
+    return error.add_context(
+        provider=job.provider, connection=job.connection, job_id=job.id, provider_id=job.provider_id
+    )
 
 
 def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> AiogenError:
@@ -76,7 +78,7 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
             f"Job {job.id} waited {duration(seconds)} for its turn at {job.connection} and was not sent; "
             "nothing was charged. Submit it again, or allow more with Session(queue_timeout=…)."
         )
-        return about(job, GenerationTimeout(text, timeout=seconds, action=Action.RETRY))
+        return with_ids(job, GenerationTimeout(text, timeout=seconds, action=Action.RETRY))
     last = f" The last question was answered with: {last_error}" if last_error is not None else ""
     text = (
         f"Generation {job.provider_id} (job {job.id}) was not finished {duration(seconds)} after {job.connection} "
@@ -85,16 +87,16 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
     )
     late = GenerationTimeout(text, timeout=seconds)
     late.__cause__ = last_error
-    return about(job, late)
+    return with_ids(job, late)
 
 
-def still_elsewhere(job: Generation, seconds: float) -> AiogenError:
+def still_remote(job: Generation, seconds: float) -> AiogenError:
     """It waits for its turn, and in another process as far as is known."""
     text = (
         f"Job {job.id} was still {job.state} after {duration(seconds)}, and is another process's, or may be by now: "
         f"it may still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it."
     )
-    return about(job, GenerationTimeout(text, timeout=seconds))
+    return with_ids(job, GenerationTimeout(text, timeout=seconds))
 
 
 def removed(job: Generation) -> AiogenError:
@@ -104,7 +106,7 @@ def removed(job: Generation) -> AiogenError:
         f"Job {job.id}, which another process followed, is over, but was removed from the ledger (keep_finished, or "
         f"forget) before its end was read here.{read}"
     )
-    return about(job, StoreError(text))
+    return with_ids(job, StoreError(text))
 
 
 def lost(job: Generation, submission: Submission | None, error: AiogenError, at: datetime) -> AiogenError:
@@ -120,7 +122,7 @@ def lost(job: Generation, submission: Submission | None, error: AiogenError, at:
         request_id=error.request_id,
     )
     unknown.__cause__ = error
-    return about(job, unknown)
+    return with_ids(job, unknown)
 
 
 def _kept(job: Generation) -> str:
@@ -143,7 +145,7 @@ def left_behind(job: Generation, submission: Submission | None, at: datetime) ->
 
 def not_kept(job: Generation) -> AiogenError:
     """It was not sent, and what it would have said was not kept."""
-    return about(
+    return with_ids(
         job,
         GenerationFailed(
             f"Job {job.id} was not sent before its program ended, and its request was not kept "
@@ -157,27 +159,27 @@ def not_kept(job: Generation) -> AiogenError:
 def withdrawn(job: Generation) -> AiogenError:
     """Its user took it back."""
     text = f"Job {job.id} was withdrawn before it was sent to {job.connection}; nothing was charged."
-    return about(job, GenerationFailed(text, generation=job))
+    return with_ids(job, GenerationFailed(text, generation=job))
 
 
 def closed(job: Generation, *, kept: bool = False) -> AiogenError:
     """The session was left; `kept`: in a ledger that the next session goes on with."""
     if kept:
-        return about(job, SessionClosed(_kept(job), action=Action.WAIT))
+        return with_ids(job, SessionClosed(_kept(job), action=Action.WAIT))
     if job.provider_id is not None:
         text = (
             f"The session was left while generation {job.provider_id} (job {job.id}) was running at "
             f"{job.connection}, where it goes on. "
             f"session.attach({job.connection!r}, {job.provider_id!r}) takes it up again."
         )
-        return about(job, SessionClosed(text, action=Action.WAIT))
+        return with_ids(job, SessionClosed(text, action=Action.WAIT))
     if job.state is State.SUBMITTING:
         text = (
             f"The session was left while the create of job {job.id} was on its way to {job.connection}: it may be "
             "running and may be charged. Look at the provider before you submit it again."
         )
-        return about(job, SessionClosed(text, action=Action.GIVE_UP))
+        return with_ids(job, SessionClosed(text, action=Action.GIVE_UP))
     text = (
         f"The session was left before job {job.id} was sent to {job.connection}; nothing was charged. Submit it again."
     )
-    return about(job, SessionClosed(text))
+    return with_ids(job, SessionClosed(text))

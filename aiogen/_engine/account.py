@@ -13,17 +13,17 @@ from aiogen._clock import Clock
 from aiogen._engine import log
 from aiogen._engine.job import Job
 from aiogen._limits.retry import delay
-from aiogen._limits.shared_budget import Share
+from aiogen._limits.shared_budget import SharedBudget
 from aiogen._limits.window import Window
 from aiogen._polling.listing import Listing
 from aiogen._polling.schedule import Schedule
-from aiogen._polling.timers import Agenda
-from aiogen._polling.vendor_queue import Line
+from aiogen._polling.timers import TimerQueue
+from aiogen._polling.vendor_queue import VendorQueue
 from aiogen.errors import AiogenError, APIError, RateLimited, Throttle
 from aiogen.exchange import Ticket
 from aiogen.models import State
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Lane, Room
+from aiogen.stores.base import Headroom, RequestKind
 
 _NAMES = 10_000
 """Ids that are remembered per account, to see one that is given twice."""
@@ -45,7 +45,7 @@ class SeenIds:
             self._said.discard(oldest)
         return first if first != job_id else None
 
-    def says_so(self, provider_id: str) -> bool:
+    def report_once(self, provider_id: str) -> bool:
         """True the first time: one id is reported once, however often it is given."""
         if provider_id in self._said:
             return False
@@ -75,7 +75,7 @@ class Track:
     not_found: int = 0
     missing_since: float = math.inf
     """When the first of the questions was sent that were answered with "not found", one after the other."""
-    hollow: int = 0
+    missing_outputs: int = 0
     auth_refusals: int = 0
     last_error: Exception | None = None
 
@@ -91,7 +91,7 @@ class Track:
         return any(not job.done for job in self.jobs)
 
 
-class AccountDesk:
+class AccountState:
     """One account.  Several connections with the same key share it, as the vendor counts them together."""
 
     def __init__(self, provider: Provider, *, max_in_flight: int, clock: Clock) -> None:
@@ -107,24 +107,24 @@ class AccountDesk:
             requests_per_minute=provider.requests_per_minute,
             draw=random.uniform,
         )
-        self.share = Share()
-        self.passed_on: dict[Lane, float] = {}
+        self.shared_budget = SharedBudget()
+        self.announced_holds: dict[RequestKind, float] = {}
         """Until when other processes were told to hold back."""
         self.schedule: Schedule[str] = Schedule()
-        self.line: Line[str] = Line(provider.slots)
+        self.vendor_queue: VendorQueue[str] = VendorQueue(provider.slots)
         can = provider.capabilities
         self.listing = Listing(can.list_page if can.list else 0)
         self.user_id: str | None = None
         """Whose list it is; looked up once, under `looking_up`."""
         self.looking_up = asyncio.Lock()
-        self.calls: Agenda[asyncio.Future[None]] = Agenda()
+        self.calls: TimerQueue[asyncio.Future[None]] = TimerQueue()
         """Single calls and downloads that wait for their turn."""
         self.tracks: dict[str, Track] = {}
         self.in_flight = 0
         self.creates_in_flight = 0
-        self.works = False
+        self.key_accepted = False
         """The key has been accepted at least once."""
-        self.named = SeenIds()
+        self.seen_ids = SeenIds()
         self._unreachable_since: float | None = None
         self._unreachable_at = -math.inf
         self._gave_up_at = -math.inf
@@ -167,11 +167,11 @@ class AccountDesk:
     def withheld(self, weight: int) -> None:
         """A create whose turn had come was not sent."""
         self.window.create_withheld(weight)
-        self.share.unspend()
+        self.shared_budget.unspend()
 
-    def room(self) -> Room:
+    def room(self) -> Headroom:
         """What is left for other processes, our own creates in flight included."""
-        return Room(creates=self.window.creates_left, active=self.window.free_places)
+        return Headroom(creates=self.window.creates_left, active=self.window.free_places)
 
     def reached(self) -> None:
         """The provider has answered a create."""
@@ -206,7 +206,7 @@ class AccountDesk:
     def request_sent(self, now: float) -> None:
         """A request that is no create is sent now."""
         self.window.request_sent(now)
-        self.share.spend()
+        self.shared_budget.spend()
 
     def refused(self, error: AiogenError, now: float, *, sent_at: float) -> bool:
         """A read was refused: True if that was for the account's rate, or the vendor is overloaded."""
@@ -237,14 +237,14 @@ class AccountDesk:
         if before[lane] <= now < until:
             log.throttled(self._provider, throttle, status=error.status, seconds=until - now, at=self._clock.datetime())
 
-    def set_pressure(self) -> None:
+    def set_lag_weight(self) -> None:
         """A second of lag delays a job, and through the place it holds every job that waits behind it.
 
         Unless the vendor has a line of its own: that is never empty while jobs wait here.
         """
         active = max(1, len(self.tracks))
-        is_behind = self.line.slots is not None and active > self.line.slots
-        self.schedule.pressure = 1.0 if is_behind else 1.0 + len(self._queue) / active
+        is_behind = self.vendor_queue.slots is not None and active > self.vendor_queue.slots
+        self.schedule.lag_weight = 1.0 if is_behind else 1.0 + len(self._queue) / active
 
     def ahead_of(self, job: Job) -> int:
         """How many jobs are sent before this one."""

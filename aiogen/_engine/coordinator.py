@@ -18,16 +18,16 @@ import attrs
 from aiogen._answers import outcomes
 from aiogen._clock import TICK, Clock
 from aiogen._engine import log
-from aiogen._engine.account import AccountDesk, Track
+from aiogen._engine.account import AccountState, Track
 from aiogen._engine.dispatch import dispatch
 from aiogen._engine.eta import forecast
 from aiogen._engine.job import Job
-from aiogen._engine.remote import Elsewhere
-from aiogen._ledger.handlers import Deliveries
-from aiogen._ledger.learned import Beliefs
+from aiogen._engine.remote import RemoteJobs
+from aiogen._ledger.handlers import Handlers
+from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
-from aiogen._polling.schedule import Lesson
-from aiogen._polling.timers import Agenda
+from aiogen._polling.schedule import Observation
+from aiogen._polling.timers import TimerQueue
 from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
 from aiogen.models import Eta, Generation, State, Typical
@@ -63,7 +63,7 @@ class Limits:
 class _Lost:
     """A create without an answer: it may hold its place at the vendor for a while."""
 
-    desk: AccountDesk
+    account: AccountState
     weight: int
 
 
@@ -85,44 +85,44 @@ class Coordinator:
         self.clock = clock
         self.limits = limits
         self._loop = asyncio.get_running_loop()
-        self._desks: dict[str, AccountDesk] = {}
-        self.beliefs = Beliefs(store)
-        self.deliveries = Deliveries(store, clock, patience=limits.handler_timeout)
+        self._accounts: dict[str, AccountState] = {}
+        self.learned = LearnedModels(store)
+        self.handlers = Handlers(store, clock, patience=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts)
-        self.ledger.lost, self.ledger.renewed, self.ledger.joined = self._lose_all, self.kick, self._joined
-        self.elsewhere = Elsewhere(self)
+        self.ledger.lost, self.ledger.renewed, self.ledger.joined = self._lose_all, self.wake, self._joined
+        self.remote = RemoteJobs(self)
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
-        self._deadlines: Agenda[Job | _Lost | _LastLook] = Agenda()
+        self._deadlines: TimerQueue[Job | _Lost | _LastLook] = TimerQueue()
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
         self._numbers = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._kicked: asyncio.Handle | None = None
+        self._woken: asyncio.Handle | None = None
         self._creates: set[asyncio.Task[None]] = set()
         self._polls: set[asyncio.Task[None]] = set()
         self._writings: set[asyncio.Task[None]] = set()
         self.closed = False
         """Nothing is taken in, and nothing created, any more."""
         self._has_stopped = False
-        self.strange_words: set[tuple[str, str]] = set()
+        self.unknown_states: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
 
     # --- what a session asks for
 
-    def desk(self, provider: Provider) -> AccountDesk:
+    def account(self, provider: Provider) -> AccountState:
         """The account that a connection belongs to."""
-        desk = self._desks.get(provider.account)
+        desk = self._accounts.get(provider.account)
         if desk is None:
-            desk = self._desks[provider.account] = AccountDesk(
+            desk = self._accounts[provider.account] = AccountState(
                 provider, max_in_flight=self.limits.max_in_flight, clock=self.clock
             )
-            desk.share.is_shared = self.ledger.is_shared
+            desk.shared_budget.is_shared = self.ledger.is_shared
         return desk
 
-    def desks(self) -> list[AccountDesk]:
+    def accounts(self) -> list[AccountState]:
         """Every account that was used."""
-        return list(self._desks.values())
+        return list(self._accounts.values())
 
     def jobs(self) -> list[Job]:
         """Every job that somebody may still wait for."""
@@ -131,32 +131,32 @@ class Coordinator:
     def enqueue(self, job: Job) -> None:
         """It is in the ledger, and sent when its turn comes."""
         self._numbers += 1
-        self.desk(job._provider).enqueue(self._numbers, job)
+        self.account(job._provider).enqueue(self._numbers, job)
         self.expect(job, self.limits.queue_timeout)
 
     def expect(self, job: Job, patience: float) -> None:
         """It has to get on within so many seconds."""
         self._deadlines.put(job, self.clock.now() + patience)
-        self.kick()
+        self.wake()
 
     def _joined(self) -> None:
         """We are not alone any more."""
-        for desk in self._desks.values():
-            desk.share.is_shared = True
+        for desk in self._accounts.values():
+            desk.shared_budget.is_shared = True
 
     def _lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
-        for desk in self._desks.values():
+        for desk in self._accounts.values():
             for job in desk.drain():
-                self.elsewhere.give_away(job)
+                self.remote.hand_over(job)
             for track in list(desk.tracks.values()):
                 self._leave(desk, track)
-                self.elsewhere.lose(track.jobs)
+                self.remote.lose(track.jobs)
         self.ledger.attend()
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
-        if job.done or job.state is not State.PENDING or job in self.elsewhere:
+        if job.done or job.state is not State.PENDING or job in self.remote:
             return False
         if not self.ledger.is_sure(self.clock.now()):
             return False  # another process may own it by now, and have sent it
@@ -177,35 +177,35 @@ class Coordinator:
         job._update(ended, at)
         self.end(job, error)
         await self.ledger.note(partial(self.store.settle, [ended]), job.id)
-        self.deliveries.wake()
+        self.handlers.wake()
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
         """What is followed under the vendor's id."""
-        desk = self._desks.get(provider.account)
+        desk = self._accounts.get(provider.account)
         return desk.tracks.get(provider_id) if desk is not None else None
 
     def extend(self, job: Job, timeout: float) -> None:
         """The job's deadline is `timeout` seconds from now."""
         job.timeout = timeout
-        if job in self.elsewhere:
+        if job in self.remote:
             self.expect(job, timeout)
             return
         self._set_deadline(job)
-        self.kick()
+        self.wake()
 
-    def hasten(self, job: Job, price: float) -> None:
+    def lower_price(self, job: Job, price: float) -> None:
         """Somebody else waits for it, to whom a request is worth less waiting."""
         job.poll_cost = price
         provider, key = job._provider, job.provider_id or ""
-        schedule = self.desk(provider).schedule
-        schedule.hasten(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
-        self.kick()
+        schedule = self.account(provider).schedule
+        schedule.lower_price(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
+        self.wake()
 
-    async def turn(self, desk: AccountDesk) -> None:
+    async def turn(self, desk: AccountState) -> None:
         """Wait until the account's budget has room for one more request, which is then taken."""
         turn: asyncio.Future[None] = self._loop.create_future()
         desk.calls.put(turn, self.clock.now())
-        self.kick()
+        self.wake()
         try:
             await turn
         finally:
@@ -213,7 +213,7 @@ class Coordinator:
 
     def eta(self, job: Job) -> Eta | None:
         """How long a job may still take."""
-        desk = self._desks.get(job._provider.account)
+        desk = self._accounts.get(job._provider.account)
         return forecast(self, desk, job) if desk is not None else None
 
     async def leave(self) -> None:
@@ -223,7 +223,7 @@ class Coordinator:
         """
         self.closed = True
         await self._send_no_more()
-        await self.deliveries.told()
+        await self.handlers.flush()
 
     async def close(self) -> None:
         """Send nothing new, let creates in flight be answered, then tell every waiter."""
@@ -237,7 +237,7 @@ class Coordinator:
             while running := self._polls | self._writings:
                 await asyncio.wait(running)
             # Nothing more will be heard of what runs: only creates are waited for.
-            await self._close_all(job for job in self.jobs() if job.provider_id is not None or job in self.elsewhere)
+            await self._close_all(job for job in self.jobs() if job.provider_id is not None or job in self.remote)
             while running := self._creates | self._writings:
                 await asyncio.wait(running)
         finally:
@@ -245,7 +245,7 @@ class Coordinator:
             for task in (torn := self._creates | self._polls):
                 task.cancel()
             await asyncio.gather(*torn, *self._writings, return_exceptions=True)
-            for handle in (self._timer, self._kicked):
+            for handle in (self._timer, self._woken):
                 if handle is not None:
                     handle.cancel()
             costly |= dict.fromkeys(job for job in self.jobs() if self._may_cost(job))
@@ -254,19 +254,19 @@ class Coordinator:
             left = [job for job in costly if not job.state.is_terminal]
             log.left(left, kept=self.ledger.is_shared and not self.ledger.is_behind)
             try:
-                await self.beliefs.save(every=1)
+                await self.learned.save(every=1)
             finally:
                 try:
-                    await self.deliveries.close()
+                    await self.handlers.close()
                 finally:
                     await self.ledger.close()
 
     def _may_cost(self, job: Job) -> bool:
         """It runs at the provider, or may do so, and nobody else follows it."""
-        return job not in self.elsewhere and (job.provider_id is not None or job.state is State.SUBMITTING)
+        return job not in self.remote and (job.provider_id is not None or job.state is State.SUBMITTING)
 
     async def _send_no_more(self) -> None:
-        await self._close_all(job for desk in self.desks() for job in desk.drain())
+        await self._close_all(job for desk in self.accounts() for job in desk.drain())
 
     async def _close_all(self, jobs: Iterable[Job]) -> None:
         for i, job in enumerate(jobs, 1):
@@ -276,14 +276,14 @@ class Coordinator:
 
     # --- what carries out requests reports back
 
-    def kick(self) -> None:
+    def wake(self) -> None:
         """Something has changed: look again, soon and once."""
-        if self._kicked is None and not self._has_stopped:
-            self._kicked = self._loop.call_soon(self._pump)
+        if self._woken is None and not self._has_stopped:
+            self._woken = self._loop.call_soon(self._tick)
 
     def follow(
         self,
-        desk: AccountDesk,
+        desk: AccountState,
         job: Job,
         ticket: Ticket,
         typical: Typical,
@@ -305,24 +305,24 @@ class Coordinator:
             self._schedule(desk, job, track, typical, now)
         else:
             price = min([job.poll_cost, *(other.poll_cost for other in track.jobs if not other.done)])
-            desk.schedule.hasten(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
+            desk.schedule.lower_price(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
         track.jobs.append(job)
         self._set_deadline(job)
-        self.kick()
+        self.wake()
         return track
 
-    def _schedule(self, desk: AccountDesk, job: Job, track: Track, typical: Typical, now: float) -> None:
+    def _schedule(self, desk: AccountState, job: Job, track: Track, typical: Typical, now: float) -> None:
         key, provider, is_ours = track.ticket.provider_id, track.provider, track.is_ours
         runs = True
         if is_ours:
-            runs = desk.line.add(key)
+            runs = desk.vendor_queue.add(key)
             desk.listing.made(key)
-        company = min(provider.capabilities.list_page, desk.line.running) if desk.listing.usable(now) else 1
-        desk.set_pressure()
+        company = min(provider.capabilities.list_page, desk.vendor_queue.running) if desk.listing.usable(now) else 1
+        desk.set_lag_weight()
         desk.schedule.track(
             key,
             now,
-            phases=self.beliefs.of(provider, track.ticket.model, typical),
+            phases=self.learned.of(provider, track.ticket.model, typical),
             started_at=track.accepted_at,
             floor=provider.poll_floor,
             ceiling=provider.poll_ceiling,
@@ -334,7 +334,7 @@ class Coordinator:
         if not is_ours:
             desk.schedule.ask_now(key, now)  # nobody knows how far it is
 
-    def begin(self, desk: AccountDesk, keys: list[str], at: float, *, always: bool = False) -> None:
+    def begin(self, desk: AccountState, keys: list[str], at: float, *, always: bool = False) -> None:
         """These generations were behind others at the vendor, and run now; or, as it turns out, `always` did."""
         now = self.clock.now()
         for key in keys:
@@ -349,7 +349,7 @@ class Coordinator:
 
     async def settle(
         self,
-        desk: AccountDesk,
+        desk: AccountState,
         track: Track,
         end: Callable[[Generation], Generation],
         error: AiogenError | None = None,
@@ -366,18 +366,18 @@ class Coordinator:
 
     async def _tell(
         self,
-        desk: AccountDesk,
+        desk: AccountState,
         track: Track,
         ended: list[Generation],
         error: AiogenError | None,
-        lesson: Lesson[str] | None,
+        lesson: Observation[str] | None,
         now: float,
     ) -> None:
         moments = [moment for job in track.jobs if (moment := self._deadlines.moment(job)) is not None]
-        within = max(0.0, min([self.ledger.patience, *(moment - now for moment in moments)]))  # a deadline is one
+        within = max(0.0, min([self.ledger.write_timeout, *(moment - now for moment in moments)]))  # a deadline is one
         write = partial(self.store.settle, ended)
         await self.ledger.note(write, *(job.id for job in track.jobs), within=within)
-        self.deliveries.wake()
+        self.handlers.wake()
         at = self.clock.datetime()
         for job, generation in zip(track.jobs, ended, strict=True):
             was_over, error_of_it = job.done, error or outcomes.ended(generation)
@@ -385,18 +385,18 @@ class Coordinator:
             self.end(job, error_of_it)
             if was_over:  # its deadline passed before
                 log.ended(job, error_of_it)
-        self.kick()
+        self.wake()
         if lesson is not None and error is None:
             # Last: whatever may be wrong with what is learned, nobody waits longer for it.
             desk.schedule.learn(lesson, now)
-            await self.beliefs.save()
+            await self.learned.save()
 
-    def abandon(self, desk: AccountDesk, track: Track, error: AiogenError) -> None:
+    def abandon(self, desk: AccountState, track: Track, error: AiogenError) -> None:
         """Nothing more can be learned about a generation; it may go on at the vendor."""
         self._leave(desk, track)
         for job in track.jobs:
             self.end(job, error)
-        self.kick()
+        self.wake()
 
     def end(self, job: Job, error: AiogenError | None) -> None:
         """Resolve everyone who waits for this job."""
@@ -405,17 +405,17 @@ class Coordinator:
         self.overdue.discard(job)
         if job.done:
             return
-        job._finish(outcomes.about(job.generation, error) if error is not None else None)
+        job._finish(outcomes.with_ids(job.generation, error) if error is not None else None)
         log.ended(job, error)
 
-    def hold_place(self, desk: AccountDesk, weight: int, seconds: float) -> None:
+    def hold_place(self, desk: AccountState, weight: int, seconds: float) -> None:
         """A create without an answer may hold its place at the vendor: count it for so long."""
         self._deadlines.put(_Lost(desk, weight), self.clock.now() + seconds)
 
     # --- deciding
 
-    def _pump(self) -> None:
-        self._kicked = None
+    def _tick(self) -> None:
+        self._woken = None
         if self._has_stopped:
             return
         now = self.clock.now()
@@ -424,24 +424,24 @@ class Coordinator:
                 break
             self._expire(due)
         else:
-            self.kick()  # the others in the next turn of the loop
+            self.wake()  # the others in the next turn of the loop
         wake = self._deadlines.wake_at()
         moments = [math.inf if wake is None else wake]
         if not self.ledger.is_fenced(now):  # else the lease's renewal looks again
-            moments += [dispatch(self, desk, now) for desk in self._desks.values()]
+            moments += [dispatch(self, desk, now) for desk in self._accounts.values()]
         self._set_timer(min(moments))
 
-    def start_create(self, desk: AccountDesk, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    def start_create(self, desk: AccountState, job: Job, work: Coroutine[Any, Any, None]) -> None:
         """One create."""
         self._start(desk, self._creates, work, partial(self._broken_create, job))
 
-    def start_poll(self, desk: AccountDesk, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
+    def start_poll(self, desk: AccountState, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
         """One question about these generations."""
         self._start(desk, self._polls, work, partial(self._broken_poll, desk, keys))
 
     def _start(
         self,
-        desk: AccountDesk,
+        desk: AccountState,
         tasks: set[asyncio.Task[None]],
         work: Coroutine[Any, Any, None],
         broken: Callable[[BaseException], None],
@@ -453,7 +453,7 @@ class Coordinator:
         def finished(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
             desk.in_flight -= 1
-            self.kick()
+            self.wake()
             if not task.cancelled() and (error := task.exception()) is not None:
                 logger.error("This is a bug in aiogen, or in a store of yours: %r", error, exc_info=error)
                 broken(error)
@@ -465,7 +465,7 @@ class Coordinator:
         trouble = AiogenError(f"it was interrupted by {type(error).__name__}: {error}.")
         self.end(job, outcomes.lost(job.generation, job.submission, trouble, self.clock.datetime()))
 
-    def _broken_poll(self, desk: AccountDesk, keys: list[str], _: BaseException) -> None:
+    def _broken_poll(self, desk: AccountState, keys: list[str], _: BaseException) -> None:
         for key in keys:
             if key in desk.tracks and not desk.schedule.is_free(key):
                 desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
@@ -473,25 +473,23 @@ class Coordinator:
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when + TICK, self._pump) if when < math.inf else None
+        self._timer = self._loop.call_at(when + TICK, self._tick) if when < math.inf else None
 
     # --- deadlines
 
     def _expire(self, due: Job | _Lost | _LastLook) -> None:
         if isinstance(due, _Lost):
-            due.desk.window.ended(due.weight)
+            due.account.window.ended(due.weight)
             return
         if isinstance(due, _LastLook):
-            self._desks[due.job._provider.account].schedule.ask_now(due.job.provider_id or "", self.clock.now())
+            self._accounts[due.job._provider.account].schedule.ask_now(due.job.provider_id or "", self.clock.now())
             return
         job = due
-        if self.elsewhere.is_ours_now(job):
+        if self.remote.reclaim(job):
             late = outcomes.timed_out(job.generation, job.timeout, None)
-            self.end(
-                job, late if job.provider_id else outcomes.still_elsewhere(job.generation, self.limits.queue_timeout)
-            )
+            self.end(job, late if job.provider_id else outcomes.still_remote(job.generation, self.limits.queue_timeout))
             return
-        desk = self._desks[job._provider.account]
+        desk = self._accounts[job._provider.account]
         track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
         if track is None:
             self.expire_unsent(job, self.clock.now())
@@ -512,16 +510,16 @@ class Coordinator:
             # Out of the ledger, too: the next session must not send what somebody may submit again.
             self.spawn(self.withdraw(job, outcomes.timed_out(job.generation, patience, None)))
         else:
-            self.end(job, outcomes.still_elsewhere(job.generation, patience))
+            self.end(job, outcomes.still_remote(job.generation, patience))
 
-    def drained(self, desk: AccountDesk, track: Track) -> bool:
+    def drained(self, desk: AccountState, track: Track) -> bool:
         """True, and no longer followed, if nobody has waited for it for long enough."""
         if track.is_awaited or self.clock.now() < track.accepted_at + _DRAIN_FOR:
             return False
         self._leave(desk, track)
         return True
 
-    def _leave(self, desk: AccountDesk, track: Track, *, over: bool = False) -> Lesson[str] | None:
+    def _leave(self, desk: AccountState, track: Track, *, over: bool = False) -> Observation[str] | None:
         """It is no longer followed; what its end teaches, if that is why."""
         key = track.ticket.provider_id
         if desk.tracks.get(key) is not track:
@@ -531,8 +529,8 @@ class Coordinator:
         desk.window.ended(track.weight)
         desk.listing.gone(key, over=over)
         now = self.clock.now()
-        hasty = lesson is not None and lesson.is_hasty(now)
-        begun, always = desk.line.ended(key, hasty=hasty)
+        hasty = lesson is not None and lesson.is_too_early(now)
+        begun, always = desk.vendor_queue.ended(key, too_early=hasty)
         if always:
             desk.schedule.ran_all_along(now)
         if begun:

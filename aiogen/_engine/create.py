@@ -15,7 +15,7 @@ import attrs
 
 from aiogen._answers import outcomes, snapshots
 from aiogen._engine import log
-from aiogen._engine.account import AccountDesk
+from aiogen._engine.account import AccountState
 from aiogen._engine.job import Job
 from aiogen._engine.one_id import may_share, named_before
 from aiogen._limits.retry import Verdict, judge_create, resend_pause
@@ -33,7 +33,7 @@ _LOOK_AGAIN = 1.0
 """Seconds until a job is tried again of which the ledger has not heard the latest."""
 
 
-async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weight: int) -> None:
+async def send(hub: Coordinator, desk: AccountState, number: int, job: Job, weight: int) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
     submission = job.submission
     assert submission is not None
@@ -50,11 +50,11 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
             if hub.ledger.is_behind:
                 # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
                 desk.window.crowded(hub.clock.now(), _LOOK_AGAIN)
-                _back_into_line(hub, desk, number, job)
+                _requeue(hub, desk, number, job)
                 return
             # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
             if not job.done:
-                hub.elsewhere.give_away(job)
+                hub.remote.hand_over(job)
             return
         except Exception as error:
             desk.withheld(weight)
@@ -64,7 +64,7 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         if wait > 0.0:
             desk.withheld(weight)
             desk.window.crowded(hub.clock.now(), wait)
-            _back_into_line(hub, desk, number, job)
+            _requeue(hub, desk, number, job)
             return
         if job.done:
             # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
@@ -73,8 +73,8 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
         if desk.window.holds_creates(hub.clock.now()):
             # Another one was refused meanwhile: not before the vendor says so, however long the intent took.
             desk.withheld(weight)
-            await hub.ledger.note(partial(hub.store.retreat, job.id), job.id)
-            _back_into_line(hub, desk, number, job)
+            await hub.ledger.note(partial(hub.store.release, job.id), job.id)
+            _requeue(hub, desk, number, job)
             return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()
@@ -106,7 +106,7 @@ async def send(hub: Coordinator, desk: AccountDesk, number: int, job: Job, weigh
 
 async def _accept(
     hub: Coordinator,
-    desk: AccountDesk,
+    desk: AccountState,
     job: Job,
     accepted: Accepted,
     submission: Submission,
@@ -124,10 +124,10 @@ async def _accept(
     now, at = hub.clock.now(), hub.clock.datetime()
     desk.window.create_accepted(now, weight)
     desk.window.request_served()
-    desk.works = True
+    desk.key_accepted = True
     desk.reached()
     if accepted.quota is not None:
-        _learn(desk, job, accepted.quota, submission.tariff, alone=alone and not hub.ledger.peers)
+        _learn(desk, job, accepted.quota, submission.weight_class, alone=alone and not hub.ledger.peers)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     is_ours = True
 
@@ -148,7 +148,7 @@ async def _accept(
     else:
         # It stood still before the answer came: whoever takes the job up asks about it.
         desk.window.ended(weight)
-        hub.elsewhere.give_away(job)
+        hub.remote.hand_over(job)
     # Last: whoever hears of it can ask how long it will take.
     generation = snapshots.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
@@ -158,7 +158,7 @@ async def _accept(
         desk.schedule.ask_now(snapshot.provider_id, now)
 
 
-def _learn(desk: AccountDesk, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
+def _learn(desk: AccountState, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
     """What the answer's headers say about the window.  A limit that was left at its default may also grow."""
     provider = job._provider
     default = attrs.fields_dict(type(provider))["creates_per_minute"].default
@@ -171,7 +171,7 @@ def _learn(desk: AccountDesk, job: Job, quota: Quota, tariff: str, *, alone: boo
 
 async def _lose(
     hub: Coordinator,
-    desk: AccountDesk,
+    desk: AccountState,
     job: Job,
     error: AiogenError,
     weight: int,
@@ -179,7 +179,7 @@ async def _lose(
 ) -> None:
     desk.window.create_lost(hub.clock.now(), weight)
     hub.hold_place(desk, weight, job.timeout)
-    await hub.ledger.note(partial(hub.store.lose, job.id), job.id)
+    await hub.ledger.note(partial(hub.store.mark_unknown, job.id), job.id)
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job.generation, job.submission, error, submitted_at))
 
@@ -187,12 +187,12 @@ async def _lose(
 async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
     await hub.ledger.note(partial(hub.store.settle, [generation]), job.id)
-    hub.deliveries.wake()
+    hub.handlers.wake()
     job._update(generation, hub.clock.datetime())
     hub.end(job, refusal)
 
 
-async def _refuse_all(hub: Coordinator, desk: AccountDesk, error: AiogenError) -> None:
+async def _refuse_all(hub: Coordinator, desk: AccountState, error: AiogenError) -> None:
     """The account itself is refused: those in line would only be refused one by one."""
     for job in desk.drain():
         await _refuse(hub, job, _same(error))
@@ -200,7 +200,7 @@ async def _refuse_all(hub: Coordinator, desk: AccountDesk, error: AiogenError) -
 
 async def _put_back(
     hub: Coordinator,
-    desk: AccountDesk,
+    desk: AccountState,
     number: int,
     job: Job,
     error: AiogenError,
@@ -235,12 +235,12 @@ async def _put_back(
             patience = hub.limits.unreachable_timeout
             logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, patience)
         desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
-    await hub.ledger.note(partial(hub.store.retreat, job.id), job.id)
+    await hub.ledger.note(partial(hub.store.release, job.id), job.id)
     _move(hub, job, State.PENDING)
-    _back_into_line(hub, desk, number, job)
+    _requeue(hub, desk, number, job)
 
 
-def _back_into_line(hub: Coordinator, desk: AccountDesk, number: int, job: Job) -> None:
+def _requeue(hub: Coordinator, desk: AccountState, number: int, job: Job) -> None:
     if hub.closed:
         hub.end(job, outcomes.closed(job.generation, kept=hub.ledger.is_shared))
     elif job in hub.overdue:

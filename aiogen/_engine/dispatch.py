@@ -5,25 +5,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from aiogen._engine.account import AccountDesk
+from aiogen._engine.account import AccountState
 from aiogen._engine.create import send
 from aiogen._engine.poll import ask
 from aiogen._engine.sweep import sweep
-from aiogen.stores.base import Lane
+from aiogen.stores.base import RequestKind
 
 if TYPE_CHECKING:
     from aiogen._engine.coordinator import Coordinator
 
 
-def dispatch(hub: Coordinator, desk: AccountDesk, now: float) -> float:
+def dispatch(hub: Coordinator, desk: AccountState, now: float) -> float:
     """Start what this account may start now; the moment at which to look again."""
-    _pass_on_holds(hub, desk, now)
+    _announce_holds(hub, desk, now)
     create_at = _start_creates(hub, desk, now)
     read_at = _start_reads(hub, desk, now)
     return min(create_at, read_at)
 
 
-def _start_creates(hub: Coordinator, desk: AccountDesk, now: float) -> float:
+def _start_creates(hub: Coordinator, desk: AccountState, now: float) -> float:
     if hub.closed:
         return math.inf
     # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
@@ -33,21 +33,21 @@ def _start_creates(hub: Coordinator, desk: AccountDesk, now: float) -> float:
             return math.inf  # the next answer looks again
         submission = entry[1].submission
         assert submission is not None
-        weight = desk.window.weight(submission.tariff, submission.weight)
+        weight = desk.window.weight(submission.weight_class, submission.weight)
         when = desk.window.create_at(now, weight)
         if when > now:
             return when
         number, job = desk.pop()
         desk.window.create_sent(now, weight)
-        desk.share.spend()
+        desk.shared_budget.spend()
         desk.creates_in_flight += 1
         hub.start_create(desk, job, send(hub, desk, number, job, weight))
     return math.inf
 
 
-def _start_reads(hub: Coordinator, desk: AccountDesk, now: float) -> float:
+def _start_reads(hub: Coordinator, desk: AccountState, now: float) -> float:
     """Questions and single calls share what creates leave of the budget: first come, first served."""
-    desk.set_pressure()
+    desk.set_lag_weight()
     while True:
         question = desk.schedule.wake_at() if desk.in_flight < hub.limits.max_in_flight else None
         call = desk.calls.wake_at()
@@ -55,8 +55,8 @@ def _start_reads(hub: Coordinator, desk: AccountDesk, now: float) -> float:
         when = max(due, desk.window.request_at(now))
         if when > now:
             return when  # without a place for questions, the next answer looks again
-        if (when := desk.share.at(now)) > now:
-            _take_share(hub, desk)
+        if (when := desk.shared_budget.at(now)) > now:
+            _take_budget(hub, desk)
             return when
         if call == due:
             turn = desk.calls.pop(now)
@@ -68,7 +68,7 @@ def _start_reads(hub: Coordinator, desk: AccountDesk, now: float) -> float:
             _start_question(hub, desk, key, now)
 
 
-def _start_question(hub: Coordinator, desk: AccountDesk, key: str, now: float) -> None:
+def _start_question(hub: Coordinator, desk: AccountState, key: str, now: float) -> None:
     """About this job alone, or with one page of the vendor's list about all that stand near it."""
     track, schedule = desk.tracks[key], desk.schedule
 
@@ -85,25 +85,25 @@ def _start_question(hub: Coordinator, desk: AccountDesk, key: str, now: float) -
     hub.start_poll(desk, keys, sweep(hub, desk, track.provider, offset, keys))
 
 
-def _take_share(hub: Coordinator, desk: AccountDesk) -> None:
+def _take_budget(hub: Coordinator, desk: AccountState) -> None:
     """Of what all processes on the ledger may ask; nothing is asked before it is there."""
     per_second = desk.window.requests_per_second
-    count = desk.share.take(per_second)
+    count = desk.shared_budget.take(per_second)
     if count:
-        hub.spawn(_share_taken(hub, desk, count, per_second))
+        hub.spawn(_budget_taken(hub, desk, count, per_second))
 
 
-async def _share_taken(hub: Coordinator, desk: AccountDesk, count: int, per_second: float) -> None:
+async def _budget_taken(hub: Coordinator, desk: AccountState, count: int, per_second: float) -> None:
     wait = await hub.ledger.acquire(desk.key, count, per_second)
-    desk.share.taken(count, hub.clock.now() + wait, alone=not hub.ledger.peers)
-    hub.kick()
+    desk.shared_budget.taken(count, hub.clock.now() + wait, alone=not hub.ledger.peers)
+    hub.wake()
 
 
-def _pass_on_holds(hub: Coordinator, desk: AccountDesk, now: float) -> None:
+def _announce_holds(hub: Coordinator, desk: AccountState, now: float) -> None:
     """The vendor's "not before" is for every process on the ledger."""
     if not hub.ledger.is_shared:
         return
-    for lane, until in zip((Lane.CREATES, Lane.REQUESTS), desk.window.held_until, strict=True):
-        if until > max(now, desk.passed_on.get(lane, now)):
-            desk.passed_on[lane] = until
+    for lane, until in zip((RequestKind.CREATES, RequestKind.REQUESTS), desk.window.held_until, strict=True):
+        if until > max(now, desk.announced_holds.get(lane, now)):
+            desk.announced_holds[lane] = until
             hub.spawn(hub.ledger.hold(desk.key, lane, until - now))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiogen._engine.account import AccountDesk
+from aiogen._engine.account import AccountState
 from aiogen._engine.job import Job
-from aiogen._polling.phases import Phases
+from aiogen._polling.phases import PhaseModel
 from aiogen.models import Eta, State
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHARES = (0.5, 0.1, 0.9)
 
 
-def forecast(hub: Coordinator, desk: AccountDesk, job: Job) -> Eta | None:
+def forecast(hub: Coordinator, desk: AccountState, job: Job) -> Eta | None:
     """The estimate for a job that is not over, or None if nothing can be said."""
     now = hub.clock.now()
     track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
@@ -27,28 +27,28 @@ def forecast(hub: Coordinator, desk: AccountDesk, job: Job) -> Eta | None:
         return _with_wait(phases, _at_the_vendor(desk, track.ticket.provider_id, phases))
     if job.submission is None or job.state not in (State.PENDING, State.SUBMITTING):
         return None
-    phases = hub.beliefs.of(job._provider, job.submission.model, job.submission.typical)
+    phases = hub.learned.of(job._provider, job.submission.model, job.submission.typical)
     waits = _here(desk, job, phases, now) if job.state is State.PENDING else 0.0
     return _with_wait(phases, waits)
 
 
-def _with_wait(phases: Phases, wait: float) -> Eta:
+def _with_wait(phases: PhaseModel, wait: float) -> Eta:
     """A wait is a sum of many durations: it is taken as it is, and the spread is that of the job's own run."""
     return Eta(*(wait + phases.queued.quantile(1.0 - share) for share in _SHARES))
 
 
-def _at_the_vendor(desk: AccountDesk, key: str, phases: Phases) -> float:
-    return desk.line.place(key) * phases.queued.quantile(0.5) / max(1, desk.line.running)
+def _at_the_vendor(desk: AccountState, key: str, phases: PhaseModel) -> float:
+    return desk.vendor_queue.place(key) * phases.queued.quantile(0.5) / max(1, desk.vendor_queue.running)
 
 
-def _here(desk: AccountDesk, job: Job, phases: Phases, now: float) -> float:
+def _here(desk: AccountState, job: Job, phases: PhaseModel, now: float) -> float:
     """Those before it go as fast as creates are allowed, as places become free, and as the vendor runs them."""
     ahead = desk.ahead_of(job)
     free = max(0, desk.window.free_places)
     by_rate = max(0.0, ahead - desk.window.creates_left) * 60.0 / desk.window.creates_per_minute
     by_window = desk.window.turn_at(now, ahead) - now
     by_places = max(0, ahead + 1 - free) * phases.queued.quantile(0.5) / max(1, desk.window.max_active)
-    slots = desk.line.slots
+    slots = desk.vendor_queue.slots
     behind = 0 if slots is None else max(0, len(desk.tracks) + ahead + 1 - slots)
     by_line = behind * phases.queued.quantile(0.5) / (slots or 1)
     return max(by_rate, by_window, by_places, by_line)

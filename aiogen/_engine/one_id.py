@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiogen._engine.account import AccountDesk
+from aiogen._engine.account import AccountState
 from aiogen._engine.job import Job
 from aiogen.exchange import Submission
 
@@ -21,16 +21,16 @@ _PATIENCE = 1.0
 """Seconds for asking the ledger whether an id is known, before it is written down."""
 
 
-async def named_before(hub: Coordinator, desk: AccountDesk, job: Job, provider_id: str) -> str | None:
+async def named_before(hub: Coordinator, desk: AccountState, job: Job, provider_id: str) -> str | None:
     """The other job that has this id already, if there is one: of this session, or by the ledger of one before or
     beside it.
     """
-    first = desk.named.first(provider_id, job.id)
+    first = desk.seen_ids.first(provider_id, job.id)
     if first is not None or hub.ledger.is_behind:
         return first
     try:
         async with asyncio.timeout(_PATIENCE):
-            known = await hub.store.known(desk.key, [provider_id])
+            known = await hub.store.by_provider_id(desk.key, [provider_id])
     except (Exception, asyncio.CancelledError):
         # The id is not written down yet: neither a ledger in trouble nor the end of the session may cost a paid job.
         return None
@@ -38,7 +38,7 @@ async def named_before(hub: Coordinator, desk: AccountDesk, job: Job, provider_i
 
 
 async def may_share(
-    hub: Coordinator, desk: AccountDesk, job: Job, submission: Submission, provider_id: str, first: str
+    hub: Coordinator, desk: AccountState, job: Job, submission: Submission, provider_id: str, first: str
 ) -> bool:
     """True if this job is confirmed with the id that job `first` was given before; it is then marked, as that one is.
 
@@ -48,7 +48,7 @@ async def may_share(
     track = desk.tracks.get(provider_id)
     running = next((other for other in track.jobs if other.id == first), None) if track is not None else None
     is_shared = await _may_be_one(hub, first, submission, runs=running is not None)
-    if desk.named.says_so(provider_id):
+    if desk.seen_ids.report_once(provider_id):
         logger.error(
             "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have been "
             "charged, and %s. Ask the provider.",

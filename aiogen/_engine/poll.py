@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiogen._answers import snapshots
 from aiogen._answers.states import observed
-from aiogen._engine.account import AccountDesk, Track
+from aiogen._engine.account import AccountState, Track
 from aiogen._limits.retry import delay, is_missing, missing_pause
 from aiogen.errors import (
     AiogenError,
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiogen")
 
-_HOLLOW_POLLS = 4
+_MISSING_OUTPUTS_POLLS = 4
 _AUTH_REFUSALS = 3
-_HOLLOW_PAUSE = 2.0
+_MISSING_OUTPUTS_PAUSE = 2.0
 
 
-async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
+async def ask(hub: Coordinator, desk: AccountState, track: Track) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
     key = track.ticket.provider_id
     sent_at = hub.clock.now()
@@ -42,7 +42,7 @@ async def ask(hub: Coordinator, desk: AccountDesk, track: Track) -> None:
         if desk.tracks.get(key) is track:  # else it ended meanwhile, by another reading
             await _unanswered(hub, desk, track, error, sent_at)
     else:
-        desk.works = True
+        desk.key_accepted = True
         desk.window.request_served()
         if desk.tracks.get(key) is not track:
             return
@@ -65,7 +65,7 @@ def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
 
 async def observe(
     hub: Coordinator,
-    desk: AccountDesk,
+    desk: AccountState,
     track: Track,
     snapshot: Snapshot,
     *,
@@ -80,18 +80,18 @@ async def observe(
     key = track.ticket.provider_id
     track.was_read = True
     track.forget_failures()
-    if snapshot.strange is not None:
-        _note_strange(hub, track, snapshot.strange)
+    if snapshot.unknown_state is not None:
+        _note_unknown_state(hub, track, snapshot.unknown_state)
     now, at = hub.clock.now(), hub.clock.datetime()
-    if snapshot.hollow:
-        track.hollow += 1
-        if track.hollow < _HOLLOW_POLLS:
+    if snapshot.missing_outputs:
+        track.missing_outputs += 1
+        if track.missing_outputs < _MISSING_OUTPUTS_POLLS:
             again = desk.schedule.postpone if sent_at is None else desk.schedule.failed
-            again(key, now, _HOLLOW_PAUSE)
+            again(key, now, _MISSING_OUTPUTS_PAUSE)
             return
         failure = Failure(
             code=FailureCode.OUTPUT_NOT_FOUND,
-            reason=f"completed, but {track.hollow} readings had no output url",
+            reason=f"completed, but {track.missing_outputs} readings had no output url",
         )
         await hub.settle(
             desk,
@@ -111,7 +111,7 @@ async def observe(
     _goes_on(hub, desk, track, sent_at, share)
 
 
-def _goes_on(hub: Coordinator, desk: AccountDesk, track: Track, sent_at: float | None, share: float) -> None:
+def _goes_on(hub: Coordinator, desk: AccountState, track: Track, sent_at: float | None, share: float) -> None:
     """It runs: when to ask next?"""
     key, now = track.ticket.provider_id, hub.clock.now()
     if hub.drained(desk, track):
@@ -122,13 +122,13 @@ def _goes_on(hub: Coordinator, desk: AccountDesk, track: Track, sent_at: float |
         desk.schedule.answered(key, now, sent_at=sent_at, share=share)
 
 
-async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: AiogenError, sent_at: float) -> None:
+async def _unanswered(hub: Coordinator, desk: AccountState, track: Track, error: AiogenError, sent_at: float) -> None:
     """No reading came.  Nearly always that passes, and it never ends a paid job by itself."""
     key = track.ticket.provider_id
     now = hub.clock.now()
     track.last_error = error
     track.failures += 1
-    error.about(provider_id=key)
+    error.add_context(provider_id=key)
     desk.refused(error, now, sent_at=sent_at)
     if isinstance(error, RateLimited):
         track.failures = 0
@@ -148,7 +148,7 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
         return
     if isinstance(error, AuthenticationError):
         track.auth_refusals += 1
-        if not desk.works or track.auth_refusals >= _AUTH_REFUSALS:
+        if not desk.key_accepted or track.auth_refusals >= _AUTH_REFUSALS:
             hub.abandon(desk, track, error)
             return
     if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
@@ -159,8 +159,8 @@ async def _unanswered(hub: Coordinator, desk: AccountDesk, track: Track, error: 
         desk.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
 
 
-def _note_strange(hub: Coordinator, track: Track, word: str) -> None:
-    known = hub.strange_words
+def _note_unknown_state(hub: Coordinator, track: Track, word: str) -> None:
+    known = hub.unknown_states
     if (track.provider.default_name, word) not in known:
         known.add((track.provider.default_name, word))
         logger.warning(

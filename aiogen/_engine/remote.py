@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiogen._engine.coordinator import Coordinator
 
 
-class Elsewhere:
+class RemoteJobs:
     """One per session."""
 
     def __init__(self, hub: Coordinator) -> None:
@@ -32,10 +32,10 @@ class Elsewhere:
 
     async def watch(self, job: Job) -> None:
         """Wait for a job that another process owns."""
-        self.give_away(job)
-        await self._hub.ledger.look(anyway=True)
+        self.hand_over(job)
+        await self._hub.ledger.look(force=True)
 
-    def give_away(self, job: Job) -> None:
+    def hand_over(self, job: Job) -> None:
         """Another process sends and follows it from now on; whoever waits here is told what the ledger tells."""
         self._watch(job)
         self._hub.ledger.attend()
@@ -44,7 +44,7 @@ class Elsewhere:
         """They were followed here until just now, and keep their deadlines."""
         self._jobs |= {job.id: job for job in jobs if not job.done}
 
-    def is_ours_now(self, job: Job) -> bool:
+    def reclaim(self, job: Job) -> bool:
         """The other process is gone, or was never heard of; True if the job was watched until now."""
         return self._jobs.pop(job.id, None) is not None
 

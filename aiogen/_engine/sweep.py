@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiogen._engine.account import AccountDesk, Track
+from aiogen._engine.account import AccountState, Track
 from aiogen._engine.poll import observe
 from aiogen.errors import AiogenError
 from aiogen.exchange import Page, Snapshot
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aiogen")
 
 
-async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset: int, keys: list[str]) -> None:
+async def sweep(hub: Coordinator, desk: AccountState, provider: Provider, offset: int, keys: list[str]) -> None:
     """Read one page; the schedule has already taken out the questions about the jobs that should be on it.
 
     `keys` are these, and grows by those that are on it all the same.
@@ -48,28 +48,28 @@ async def sweep(hub: Coordinator, desk: AccountDesk, provider: Provider, offset:
             desk.listing.refused(now)
         put_back(hub, desk, keys)
     else:
-        desk.works = True
+        desk.key_accepted = True
         desk.window.request_served()
         await _read(hub, desk, page, offset, keys, sent_at)
 
 
-def put_back(hub: Coordinator, desk: AccountDesk, keys: Sequence[str]) -> None:
+def put_back(hub: Coordinator, desk: AccountState, keys: Sequence[str]) -> None:
     """The page told nothing about these jobs."""
     now = hub.clock.now()
     for key in keys:
         desk.schedule.put_back(key, now)
 
 
-async def _look_up(hub: Coordinator, desk: AccountDesk, provider: Provider) -> None:
+async def _look_up(hub: Coordinator, desk: AccountState, provider: Provider) -> None:
     """Whose list it is, once; the same answer tells how many jobs run at once."""
     account = await hub.transport.perform(provider, provider.read_account())
     desk.user_id = account.user_id
     if account.concurrency_slots is not None:
         # More slots than was thought were there before, too.
-        hub.begin(desk, desk.line.learn(account.concurrency_slots), hub.clock.now(), always=True)
+        hub.begin(desk, desk.vendor_queue.learn(account.concurrency_slots), hub.clock.now(), always=True)
 
 
-async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
+async def _read(hub: Coordinator, desk: AccountState, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
     now = hub.clock.now()
     listing, schedule = desk.listing, desk.schedule
     on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
@@ -109,10 +109,10 @@ async def _read(hub: Coordinator, desk: AccountDesk, page: Page, offset: int, ke
 
 
 def _is_whole(snapshot: Snapshot) -> bool:
-    return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.hollow
+    return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.missing_outputs
 
 
-async def _end(hub: Coordinator, desk: AccountDesk, track: Track, snapshot: Snapshot, sent_at: float | None) -> None:
+async def _end(hub: Coordinator, desk: AccountState, track: Track, snapshot: Snapshot, sent_at: float | None) -> None:
     if _is_whole(snapshot):
         await observe(hub, desk, track, snapshot, sent_at=sent_at)
         return

@@ -20,7 +20,7 @@ from aiogen._answers.pages import Moved, Pager
 from aiogen._engine.poll import about_it, observe
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
 from aiogen.exchange import Exchange, Page, Snapshot, Ticket
-from aiogen.models import Account, Generation
+from aiogen.models import AccountInfo, Generation
 from aiogen.providers.base import Provider
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class Calls:
         try:
             snapshot = await self._read(provider, lambda: about_it(provider.get(ticket), provider_id))
         except AiogenError as error:
-            raise error.about(provider_id=provider_id) from error.__cause__
+            raise error.add_context(provider_id=provider_id) from error.__cause__
         if track is not None and hub.tracked(provider, provider_id) is track:
-            await observe(hub, hub.desk(provider), track, snapshot)
+            await observe(hub, hub.account(provider), track, snapshot)
         known = track.jobs[0].generation if track is not None and track.jobs else None
         at = hub.clock.datetime()
         if known is not None:
@@ -126,10 +126,10 @@ class Calls:
             ).naming(provider_id)
         return deleted.found
 
-    async def account(self, provider: Provider) -> Account:
+    async def account(self, provider: Provider) -> AccountInfo:
         """See `Session.account`."""
         account = await self._read(provider, provider.read_account)
-        return attrs.evolve(account, window=self._hub.desk(provider).window.figures(self._hub.clock.now()))
+        return attrs.evolve(account, window=self._hub.account(provider).window.figures(self._hub.clock.now()))
 
     async def download(self, generation: Generation, directory: Path, *, overwrite: bool) -> list[Path]:
         """See `Session.download`."""
@@ -141,7 +141,7 @@ class Calls:
                 directory,
                 overwrite=overwrite,
                 refresh=self._refreshed,
-                turn=partial(hub.turn, hub.desk(provider)) if provider is not None else None,
+                turn=partial(hub.turn, hub.account(provider)) if provider is not None else None,
                 base_url=provider.base_url if provider is not None else None,
                 allow_insecure=provider is not None and provider.allow_insecure,
             )
@@ -151,7 +151,7 @@ class Calls:
         return await self.get(self._connections.find(generation.connection), generation.provider_id or "")
 
     async def _user_id(self, provider: Provider) -> str | None:
-        desk = self._hub.desk(provider)
+        desk = self._hub.account(provider)
         async with desk.looking_up:
             if desk.user_id is None:
                 desk.user_id = (await self._read(provider, provider.read_account)).user_id
@@ -160,7 +160,7 @@ class Calls:
     async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
         """A single read, within the account's budget, repeated while that may help."""
         hub = self._hub
-        desk, clock = hub.desk(provider), hub.clock
+        desk, clock = hub.account(provider), hub.clock
         sent_at = clock.now()
 
         async def turn() -> None:
@@ -175,7 +175,7 @@ class Calls:
             result = await self._until_closed(
                 hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
             )
-        desk.works = True
+        desk.key_accepted = True
         desk.window.request_served()
         return result
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiogen._answers import outcomes
-from aiogen._engine.account import AccountDesk
+from aiogen._engine.account import AccountState
 from aiogen._engine.job import Job
 from aiogen.exchange import Ticket
 from aiogen.models import State, Typical
@@ -32,7 +32,7 @@ async def submit(hub: Coordinator, job: Job) -> None:
     provider, submission = job._provider, job.submission
     await hub.ledger.ready()
     if submission is not None:
-        await hub.beliefs.recall(provider, submission.model, submission.typical)
+        await hub.learned.load(provider, submission.model, submission.typical)
     record = Record(
         id=job.id,
         connection=job.connection,
@@ -43,7 +43,7 @@ async def submit(hub: Coordinator, job: Job) -> None:
         weight=submission.weight if submission is not None else 1,
         timeout=job.timeout,
         batch=job.batch,
-        handlers=hub.deliveries.names,
+        handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )
     try:
@@ -60,7 +60,7 @@ async def submit(hub: Coordinator, job: Job) -> None:
 
 async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
     """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
-    desk = hub.desk(job._provider)
+    desk = hub.account(job._provider)
     await hub.ledger.ready()
     try:
         if is_new and ticket.provider_id not in desk.tracks:
@@ -74,7 +74,7 @@ async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = T
                     state=State.QUEUED,
                     provider_id=ticket.provider_id,
                     timeout=job.timeout,
-                    handlers=hub.deliveries.names,
+                    handlers=hub.handlers.names,
                     created_at=now,
                     accepted_at=now,
                 )
@@ -86,7 +86,7 @@ async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = T
     _follow_attached(hub, desk, job, ticket)
 
 
-def _follow_attached(hub: Coordinator, desk: AccountDesk, job: Job, ticket: Ticket) -> None:
+def _follow_attached(hub: Coordinator, desk: AccountState, job: Job, ticket: Ticket) -> None:
     if hub.closed:
         job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
@@ -97,7 +97,7 @@ def _follow_attached(hub: Coordinator, desk: AccountDesk, job: Job, ticket: Tick
 
 def take_up(hub: Coordinator, job: Job, record: Record) -> None:
     """Go on with a job that a session before this one, or another process, has left behind."""
-    was_watched = hub.elsewhere.is_ours_now(job)
+    was_watched = hub.remote.reclaim(job)
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:
             return  # our own create, which outlives our lease: its answer will tell
@@ -111,7 +111,7 @@ def take_up(hub: Coordinator, job: Job, record: Record) -> None:
 
 
 def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id: str) -> None:
-    desk, submission, at = hub.desk(job._provider), record.submission, hub.clock.datetime()
+    desk, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
     if provider_id not in desk.tracks:  # else it is followed for somebody who attached it, and counted
         desk.window.follow(weight)

@@ -23,13 +23,13 @@ from aiogen.stores.base import Record
 if TYPE_CHECKING:
     from aiogen._engine.coordinator import Coordinator
     from aiogen._jobs.calls import Calls
-    from aiogen._jobs.registry import Handles
+    from aiogen._jobs.registry import Registry
 
 
 class Reconciler:
     """Looks for them at the providers that can list, and carries out the user's word."""
 
-    def __init__(self, hub: Coordinator, calls: Calls, handles: Handles) -> None:
+    def __init__(self, hub: Coordinator, calls: Calls, handles: Registry) -> None:
         self._hub = hub
         self._calls = calls
         self._handles = handles
@@ -47,17 +47,18 @@ class Reconciler:
 
     async def _look_at(self, provider: Provider | None, group: list[Record], look_through: int) -> list[UnknownJob]:
         if provider is None:
-            return [_told(record, f"This session has no key for {record.connection}.") for record in group]
+            return [_described(record, f"This session has no key for {record.connection}.") for record in group]
         if not provider.capabilities.list:
             text = f"{provider.vendor} cannot list generations, so nothing more can be found out here."
-            return [_told(record, text) for record in group]
+            return [_described(record, text) for record in group]
         try:
             listed, is_whole = await self._listed(provider, min(map(matching.since, group)), look_through)
         except AiogenError as error:
             return [
-                _told(record, f"The list of {provider.vendor} could not be read: {error.message}") for record in group
+                _described(record, f"The list of {provider.vendor} could not be read: {error.message}")
+                for record in group
             ]
-        known = await self._hub.store.known(provider.account, [s.provider_id for s in listed])
+        known = await self._hub.store.by_provider_id(provider.account, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         told = []
@@ -65,7 +66,7 @@ class Reconciler:
             await asyncio.sleep(0)  # each is compared with the whole list
             candidates = matching.candidates(record, provider, listed, taken, at)
             is_early = at < matching.sent_at(record) + matching.AFTER
-            told.append(_told(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
+            told.append(_described(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
         return told
 
     async def _listed(self, provider: Provider, earliest: datetime, look_through: int) -> tuple[list[Snapshot], bool]:
@@ -82,7 +83,7 @@ class Reconciler:
     async def adopt(self, job_id: str, provider_id: str) -> Job:
         """See `Session.adopt`."""
         record, provider = await self._unknown(job_id)
-        for other in await self._hub.store.known(provider.account, [provider_id]):
+        for other in await self._hub.store.by_provider_id(provider.account, [provider_id]):
             raise InputError(
                 f"Generation {provider_id} is job {other.id} in the ledger already; one generation is one job."
             )
@@ -119,7 +120,7 @@ class Reconciler:
         return job
 
 
-def _told(
+def _described(
     record: Record,
     looked: str,
     candidates: Sequence[Candidate] = (),

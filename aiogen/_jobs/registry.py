@@ -27,7 +27,7 @@ ATTACHED_TIMEOUT = 600.0
 _UNSENT = (State.PENDING, State.SUBMITTING)
 
 
-class Handles:
+class Registry:
     """Makes them, and finds them again by our id while anybody holds them."""
 
     def __init__(self, hub: Coordinator, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
@@ -117,7 +117,7 @@ class Handles:
             job._finish(outcomes.ended(record.generation))
         else:
             self.keep(job)
-            await hub.elsewhere.watch(job)
+            await hub.remote.watch(job)
         return job
 
     async def attached(
@@ -133,7 +133,7 @@ class Handles:
             elif (running := next((job for job in track.jobs if not job.done), None)) is not None:
                 known = running
                 if poll_cost is not None and poll_cost < running.poll_cost:
-                    self._hub.hasten(running, poll_cost)
+                    self._hub.lower_price(running, poll_cost)
             if not isinstance(known, Job):
                 return await self._attach(provider, provider_id, timeout, poll_cost, track=track, known=known)
             if timeout is not None and not known.done:
@@ -171,7 +171,7 @@ class Handles:
         """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""
         hub = self._hub
         await hub.ledger.ready()
-        for record in await hub.store.known(provider.account, [provider_id]):
+        for record in await hub.store.by_provider_id(provider.account, [provider_id]):
             if record.generation is not None and snapshots.still_holds(record.generation, hub.clock.datetime()):
                 # A vendor that lags behind may not even know it yet.
                 job = self.revived(record)

@@ -47,7 +47,7 @@ _around: ContextVar[frozenset[_Call]] = ContextVar("aiogen_handlers", default=fr
 """The calls from within which this is done, also in tasks that a handler has started; of any session."""
 
 
-class Deliveries:
+class Handlers:
     """The handlers of one session."""
 
     def __init__(self, store: Store, clock: Clock, *, patience: float) -> None:
@@ -85,7 +85,7 @@ class Deliveries:
         """The handlers from within which this is called, while they run."""
         return _around.get() & self._running
 
-    async def told(self) -> None:
+    async def flush(self) -> None:
         """When everything that has ended by now was told, each handler within its time."""
         if self._working is not None:
             idle = self._idle = self._idle or asyncio.get_running_loop().create_future()
@@ -139,7 +139,7 @@ class Deliveries:
             if taken[name] >= _AT_ONCE:
                 continue
             try:
-                due = await self._store.due([name], _AT_ONCE - taken[name])
+                due = await self._store.claim([name], _AT_ONCE - taken[name])
             except Exception as trouble:
                 logger.warning("What is to be delivered could not be read; it is tried again: %s", trouble)
                 return found
@@ -190,6 +190,6 @@ class Deliveries:
                     exc_info=error,
                 )
         try:
-            await self._store.delivered(job_id, name, again)
+            await self._store.ack(job_id, name, again)
         except Exception as trouble:
             logger.warning("That job %s was delivered could not be written, so it is once more: %s", job_id, trouble)

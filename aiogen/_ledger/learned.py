@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 
-from aiogen._polling.phases import Phases
+from aiogen._polling.phases import PhaseModel
 from aiogen.models import Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
@@ -18,35 +18,35 @@ _SAVE_EVERY = 25
 Key = tuple[str, str, str | None, Typical]
 
 
-class Beliefs:
+class LearnedModels:
     """Shared by all accounts: a model is as fast for one key as for another of the same provider."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[Key, Phases] = {}
+        self._known: dict[Key, PhaseModel] = {}
         self._saved: dict[Key, int] = {}
 
-    async def recall(self, provider: Provider, model: str | None, typical: Typical) -> None:
+    async def load(self, provider: Provider, model: str | None, typical: Typical) -> None:
         """Fetch what was learned before.  Without it one begins anew, so trouble with the store is only noted."""
         key = _key(provider, model, typical)
         if key in self._known:
             return
-        phases = Phases(typical)
+        phases = PhaseModel(typical)
         try:
-            data = await self._store.recall(_name(key))
+            data = await self._store.get_learned(_name(key))
             if data is not None:
-                phases = Phases.from_json(typical, data)
+                phases = PhaseModel.from_json(typical, data)
         except Exception as trouble:
             logger.warning("What was learned of %s before could not be read: %r", model, trouble)
         if key not in self._known:
             self._known[key], self._saved[key] = phases, phases.seen
 
-    def of(self, provider: Provider, model: str | None, typical: Typical) -> Phases:
+    def of(self, provider: Provider, model: str | None, typical: Typical) -> PhaseModel:
         """The belief about a model."""
         key = _key(provider, model, typical)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = Phases(typical)
+            found = self._known[key] = PhaseModel(typical)
         return found
 
     async def save(self, *, every: int = _SAVE_EVERY) -> None:
@@ -55,7 +55,7 @@ class Beliefs:
             if phases.seen >= self._saved.get(key, 0) + every:
                 self._saved[key] = phases.seen
                 try:
-                    await self._store.remember(_name(key), phases.to_json())
+                    await self._store.put_learned(_name(key), phases.to_json())
                 except Exception as trouble:
                     logger.warning("What was learned of %s could not be kept: %r", key[2], trouble)
 

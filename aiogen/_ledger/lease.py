@@ -17,7 +17,7 @@ from typing import ClassVar
 import attrs
 
 from aiogen._clock import TICK, Clock
-from aiogen.stores.base import Lane, Record, Store, Wanted
+from aiogen.stores.base import Record, RecordQuery, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
 
@@ -28,13 +28,13 @@ _TAKEN_UP_AT_ONCE = 100
 """In one turn of the loop; of thousands each takes some fifty microseconds."""
 _FENCE = 0.8
 """Nothing is sent when so much of the lease has passed since it was last renewed: somebody may own our jobs soon."""
-_BEATS = 3
+_HEARTBEATS = 3
 """So often the lease is renewed before it would run out."""
 _WATCHED_EVERY = 0.1
 """Seconds between two looks whether another process has written something; a look takes some microseconds."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
-_PATIENCE = 0.7
+_WRITE_TIMEOUT = 0.7
 """Seconds that anybody waits for a fact to be written; after that it is owed, and goes to those who wait for it."""
 _REMINDED_EVERY = 60.0
 """Seconds between two warnings that say the same."""
@@ -85,7 +85,7 @@ class Ledger:
         self._taking_up: asyncio.Task[None] | None = None
         self.takes_up = True
         """False while the session is being closed: what is adopted then is for the next one."""
-        self._beaten_at = 0.0
+        self._renewed_at = 0.0
         self._failed_at = -math.inf
         """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ class Ledger:
         self._warned: tuple[str, float] = ("", -math.inf)
         """What was said last about trouble with the heartbeat, and when."""
 
-    patience: ClassVar[float] = _PATIENCE
+    write_timeout: ClassVar[float] = _WRITE_TIMEOUT
     """Seconds that who waits for an end waits for the ledger, too."""
 
     @property
@@ -128,7 +128,7 @@ class Ledger:
     async def _open(self) -> None:
         sent_at = self._clock.now()
         await self._store.open()
-        self._beaten_at = sent_at
+        self._renewed_at = sent_at
         self.peers = await self._store.peers()
         # Last: if this is cancelled, nothing of what was adopted has begun; after that all of it will have.
         records = await self._store.adopt(self._accounts(), self.only())
@@ -152,15 +152,15 @@ class Ledger:
     def is_fenced(self, now: float) -> bool:
         """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""
         lease = self._store.lease
-        known_at = max(self._beaten_at, self._failed_at)
+        known_at = max(self._renewed_at, self._failed_at)
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
     def is_sure(self, now: float) -> bool:
         """True if nobody can have taken over what is ours."""
         lease = self._store.lease
-        return not self._is_open or lease is None or now <= self._beaten_at + _FENCE * lease
+        return not self._is_open or lease is None or now <= self._renewed_at + _FENCE * lease
 
-    async def note(self, write: Write, *job_ids: str, within: float = _PATIENCE) -> None:
+    async def note(self, write: Write, *job_ids: str, within: float = _WRITE_TIMEOUT) -> None:
         """A fact about these jobs: written now, or as soon as the ledger takes it.
 
         Never raises what a store raises, and waits for it for less than a second (`within`): the write goes on after
@@ -214,7 +214,7 @@ class Ledger:
     async def catch_up_if_behind(self) -> None:
         """Try once more what could not be written, for a moment."""
         if self._is_behind:
-            await self._catch_up_within(_PATIENCE)
+            await self._catch_up_within(_WRITE_TIMEOUT)
 
     async def _took(self, fact: _Owed) -> bool:
         """False if it has to be tried again."""
@@ -255,7 +255,7 @@ class Ledger:
             )
 
     async def _keep(self, lease: float) -> None:
-        pause = min(_LONGEST_PAUSE, lease / _BEATS)
+        pause = min(_LONGEST_PAUSE, lease / _HEARTBEATS)
         looked_at = self._clock.now()
         while True:
             # Counted from when it began: taking up thousands of jobs must not put off the next heartbeat.
@@ -282,8 +282,8 @@ class Ledger:
             logger.warning("The ledger does not answer; it is tried again: %s", text)
 
     async def _look_after(self, lease: float, pause: float) -> None:
-        if self._clock.now() >= self._beaten_at + lease / _BEATS:
-            await self._beat()
+        if self._clock.now() >= self._renewed_at + lease / _HEARTBEATS:
+            await self._heartbeat()
         if self._owed:
             await self._catch_up_within(pause)
         await self._take_up(await self._store.adopt(self._accounts(), self.only()))
@@ -316,35 +316,35 @@ class Ledger:
             logger.debug("The common budget does not answer: %s", trouble)
             return 0.0
 
-    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
         """A refusal concerns every process; told as far as the ledger takes it."""
         try:
             await self._store.hold(account, lane, seconds)
         except Exception as trouble:
             logger.debug("Other processes could not be told of a refusal: %s", trouble)
 
-    async def look(self, *, anyway: bool = False) -> None:
+    async def look(self, *, force: bool = False) -> None:
         """How the jobs of other processes stand, if anybody has written since."""
-        if not await self._store.changed() and not anyway and not self._unlooked:
+        if not await self._store.changed() and not force and not self._unlooked:
             return
         self._unlooked = False
         wanted = self.watched()
         for i in range(0, len(wanted), _AT_ONCE):
             some = wanted[i : i + _AT_ONCE]
-            records = await self._store.find(Wanted(ids=some, limit=_AT_ONCE))
+            records = await self._store.find(RecordQuery(ids=some, limit=_AT_ONCE))
             for record in records:
                 self.seen(record)
             for job_id in set(some).difference(record.id for record in records):
                 self.gone(job_id)
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         sent_at = self._clock.now()
-        if not await self._store.beat():
+        if not await self._store.heartbeat():
             logger.warning("This process was stopped for so long that others own its jobs now; it begins anew.")
             self.lost()
             await self.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._store.open()
-        was_fenced, self._beaten_at = self.is_fenced(self._clock.now()), sent_at
+        was_fenced, self._renewed_at = self.is_fenced(self._clock.now()), sent_at
         if was_fenced:
             self.renewed()

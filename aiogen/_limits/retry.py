@@ -104,9 +104,9 @@ def waits(
         error = yield asked + delay(attempt, base=base, cap=cap, draw=draw)
 
 
-def worth_repeating(error: Exception, patience: float) -> bool:
+def worth_repeating(error: Exception, within: float) -> bool:
     """True if the same read may succeed when repeated, and need not wait longer than `patience` seconds for it.
 
     Only where the vendor or the network failed: `retryable` alone also tells users what they may do again themselves.
     """
-    return isinstance(error, _PASSING) and error.retryable and (error.retry_after or 0.0) <= patience
+    return isinstance(error, _PASSING) and error.retryable and (error.retry_after or 0.0) <= within

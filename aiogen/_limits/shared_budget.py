@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-_LOT = 0.25
+_BATCH = 0.25
 """Seconds for which a lot lasts."""
 
 
-class Share:
+class SharedBudget:
     """What was taken and not used yet.  It begins by asking once: others may be using the account already."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Share:
         if self._is_asking or self._left > 0 or not self.is_shared:
             return 0
         self._is_asking = True
-        return max(1, math.ceil(_LOT * per_second)) - self._left
+        return max(1, math.ceil(_BATCH * per_second)) - self._left
 
     def taken(self, count: int, at: float, *, alone: bool) -> None:
         """So many were taken, to be used from a moment on."""

@@ -355,7 +355,7 @@ class Window:
         """Units that run now, creates in flight included."""
         return self._active + self._unanswered
 
-    def told(self, now: float) -> str:
+    def summary(self, now: float) -> str:
         """The window in a few words."""
         f = self.figures(now)
         held = f", held for {duration(f['held_seconds'])}" if f["held_seconds"] else ""

@@ -16,7 +16,7 @@ from operator import mul
 
 import attrs
 
-from aiogen._polling.survival import BINS, FIRST, STEP, Shape
+from aiogen._polling.survival import BINS, FIRST, STEP, SurvivalCurve
 from aiogen.models import Typical
 
 _LOGNORMALS = (0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1)
@@ -38,7 +38,7 @@ _STRAY = 0.01
 
 
 @attrs.frozen(eq=False)
-class _Curve:
+class _Family:
     """Survival, hazard per bin and its logarithm, by distance from the middle in bins, from -BINS on."""
 
     width: float
@@ -52,12 +52,12 @@ class _Curve:
     log_hazard: list[float]
 
 
-def _curve(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Curve:
+def _curve(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
     """`law` is the survival at a distance, in units of the logarithm, from the middle."""
     stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
     survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
     hazard = [max(1e-9, math.log(a / b)) for a, b in pairwise(survival)]
-    return _Curve(width / STEP, free, sigma, survival, hazard, [math.log(h) for h in hazard])
+    return _Family(width / STEP, free, sigma, survival, hazard, [math.log(h) for h in hazard])
 
 
 def _lognormal(sigma: float) -> Callable[[float], float]:
@@ -74,7 +74,7 @@ def _uniform(ratio: float) -> Callable[[float], float]:
 
 
 @cache
-def _curves() -> tuple[_Curve, ...]:
+def _curves() -> tuple[_Family, ...]:
     """Made when first needed, which takes some milliseconds."""
     usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
     a, b, c = _FAMILIES
@@ -89,7 +89,7 @@ def _curves() -> tuple[_Curve, ...]:
 @attrs.frozen(eq=False)
 class _Candidate:
     log_prior: float
-    curve: _Curve
+    curve: _Family
     shift: int
     """Of the middle, in bins from the first edge."""
 
@@ -116,7 +116,7 @@ def _normal(distance: float, deviation: float) -> float:
     return math.exp(-0.5 * (distance / deviation) ** 2) / (deviation * math.sqrt(2.0 * math.pi))
 
 
-def belief(typical: Typical, ends: list[float], exposure: list[float], median: float | None = None) -> Shape:
+def fitted(typical: Typical, ends: list[float], exposure: list[float], median: float | None = None) -> SurvivalCurve:
     """The mean of all curves, by how well they explain the ends and the exposure (in bins) of each bin.
 
     `median` is that of what was seen, if it is known: only curves near it are looked at.

@@ -19,23 +19,23 @@ from typing import Any
 from aiogen._polling import curves
 from aiogen._polling import survival as shapes
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
+from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 from aiogen.models import Typical
 
-_FADE = 0.99
+_DECAY = 0.99
 """What an end still counts after the next one: about a hundred ends are remembered."""
-_SCORE_FADE = 0.96
+_SCORE_DECAY = 0.96
 """What a score still counts after the next end."""
 _NEWCOMER = 1.0
 """A shape that is new begins so far behind the best."""
-_DOUBT = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
+_PENALTY = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
 """How much better (in the logarithm) a shape has to foretell than the first, to weigh as much."""
 _CHANGES = (0.5, 0.7)
 """So many times as long a model's generations may suddenly take.  If they take longer, questions that
 find them running teach it soon enough: that costs some of these, and no time."""
 _SETTLED = 10.0
 """Before so many ends there is nothing that could have changed."""
-_ALARM = 9.0
+_THRESHOLD = 9.0
 """Of the test for a change: one false alarm in some thousand ends (e to this power), as far as the belief is right."""
 _REFIT = 0.4
 """The shapes are fitted anew when so much more has been seen."""
@@ -76,15 +76,15 @@ class _Table:
     def running(self, since: float, until: float) -> None:
         self._expose(since, until, self._unit)
 
-    def ended(self, since: float, until: float, belief: Shape) -> None:
+    def ended(self, since: float, until: float, belief: SurvivalCurve) -> None:
         """One end, spread over its interval as the present belief has it."""
-        self._unit /= _FADE
-        self.weight = self.weight * _FADE + 1.0
+        self._unit /= _DECAY
+        self.weight = self.weight * _DECAY + 1.0
         parts = _spread(since, until, belief)
         self._count(since, parts, self._unit)
         self._latest.append((since, until, self._unit, parts))
 
-    def spread_again(self, belief: Shape) -> None:
+    def spread_again(self, belief: SurvivalCurve) -> None:
         """The latest ends anew, as a better belief has them (expectation maximisation)."""
         for _ in range(len(self._latest)):
             since, until, unit, parts = self._latest.popleft()
@@ -93,7 +93,7 @@ class _Table:
             self._count(since, parts, unit)
             self._latest.append((since, until, unit, parts))
 
-    def restart(self, count: int, belief: Shape) -> None:
+    def restart(self, count: int, belief: SurvivalCurve) -> None:
         """Forget all but the latest ends; each of those jobs ran from its beginning."""
         kept = list(self._latest)[-count:]
         self.weight = 0.0
@@ -139,7 +139,7 @@ class _Table:
         self._ends, self._partly = list(ends), list(exposure)
         self._latest.extend((since, until, u / unit, parts) for since, until, u, parts in latest)
 
-    def survival(self, prior: Shape) -> Shape:
+    def survival(self, prior: SurvivalCurve) -> SurvivalCurve:
         """By ends and exposure, with a touch of the prior where little has been seen."""
         ends, exposure = self.seen()
         shape = [1.0]
@@ -178,7 +178,7 @@ def _amounts(values: object) -> list[float] | None:
     return amounts if len(amounts) == len(values) else None
 
 
-def _spread(since: float, until: float, belief: Shape) -> _Parts:
+def _spread(since: float, until: float, belief: SurvivalCurve) -> _Parts:
     """An end somewhere in an interval; what is hardly likely is left out, which is most of a long interval."""
     first, last = shapes.bin_of(since), shapes.bin_of(until)
     if last > first and EDGES[last] >= until:
@@ -206,27 +206,27 @@ def _ends(left: float, later: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _prior(typical: Typical) -> Shape:
-    return shapes.with_tail(curves.belief(typical, [0.0] * BINS, [0.0] * BINS))
+def _prior(typical: Typical) -> SurvivalCurve:
+    return shapes.with_tail(curves.fitted(typical, [0.0] * BINS, [0.0] * BINS))
 
 
-class Durations:
+class DurationModel:
     """The belief about one model's durations."""
 
     def __init__(self, typical: Typical) -> None:
         self.typical = typical
         self._table = _Table()
         self._prior = _prior(typical)
-        self._shapes: dict[str, Shape] = {"curves": self._prior}
+        self._shapes: dict[str, SurvivalCurve] = {"curves": self._prior}
         self._scores: dict[str, float] = {"curves": 0.0}
-        self._odd: dict[float, tuple[float, int]] = dict.fromkeys(_CHANGES, (0.0, 0))
+        self._cusum: dict[float, tuple[float, int]] = dict.fromkeys(_CHANGES, (0.0, 0))
         """For each change how much better it would explain the latest ends, and how many those are."""
         self._unfitted = 0.0
         self._evidence = 0.0
         self._plans: dict[int, Plan] = {}
         self.seen = 0
         """How many ends have been seen in all."""
-        self.shape: Shape = self._prior
+        self.shape: SurvivalCurve = self._prior
         """The belief: the probability to last longer than each of `_shapes.EDGES`."""
         self.version = 0
         """Grows whenever the belief changes."""
@@ -246,15 +246,15 @@ class Durations:
         since = min(since, until - 1e-3)
         for name, shape in self._shapes.items():
             likely = shapes.survival(shape, since) - shapes.survival(shape, until)
-            self._scores[name] = self._scores[name] * _SCORE_FADE + math.log(max(likely, 1e-6))
+            self._scores[name] = self._scores[name] * _SCORE_DECAY + math.log(max(likely, 1e-6))
         self._judge(since, until, _ends)
         self._table.ended(since, until, self.shape)
         self.seen += 1
-        self._odd = {change: (odd, run + 1 if odd > 0.0 else 0) for change, (odd, run) in self._odd.items()}
-        change, (odd, run) = max(self._odd.items(), key=lambda item: item[1][0])
+        self._cusum = {change: (odd, run + 1 if odd > 0.0 else 0) for change, (odd, run) in self._cusum.items()}
+        change, (odd, run) = max(self._cusum.items(), key=lambda item: item[1][0])
         if self._table.weight < _SETTLED:
-            self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
-        elif odd > _ALARM:
+            self._cusum = dict.fromkeys(_CHANGES, (0.0, 0))
+        elif odd > _THRESHOLD:
             self._restart(run, change)
         self._learned(1.0)
 
@@ -265,13 +265,13 @@ class Durations:
         batch end first.
         """
         own = likely(self.left(since), self.left(until))
-        for change, (odd, run) in self._odd.items():
+        for change, (odd, run) in self._cusum.items():
             # Page's cumulative sum.  Without it a narrow belief would not see that a model became faster: every job
             # has ended at the first look, and an end somewhere before the first look tells little by itself.
             step = likely(self.left(since / change), self.left(until / change)) - own
             # That a job has not ended speaks for no faster model, whatever the tail of the belief is like.
             odd += step if likely is _ends else min(0.0, step)
-            self._odd[change] = (odd, run) if odd > 0.0 else (0.0, 0)
+            self._cusum[change] = (odd, run) if odd > 0.0 else (0.0, 0)
         return own
 
     def _restart(self, run: int, change: float) -> None:
@@ -283,7 +283,7 @@ class Durations:
         self._table.restart(run, self.shape)
         self._scores = dict.fromkeys(self._scores, 0.0)
         self._evidence = self._unfitted = 0.0
-        self._odd = dict.fromkeys(_CHANGES, (0.0, 0))
+        self._cusum = dict.fromkeys(_CHANGES, (0.0, 0))
 
     def left(self, age: float) -> float:
         """The probability to last longer than `age`."""
@@ -314,17 +314,17 @@ class Durations:
         self._shapes = {name: shapes.with_tail(shape) for name, shape in self._fits().items() if shape is not None}
         self._scores = {name: self._scores.get(name, best - _NEWCOMER) for name in self._shapes}
         best = max(self._scores.values())
-        odds = {name: math.exp(score - best - _DOUBT[name]) for name, score in self._scores.items()}
+        odds = {name: math.exp(score - best - _PENALTY[name]) for name, score in self._scores.items()}
         total = sum(odds.values())
         self.shape = shapes.mixed([(odds[name] / total, self._shapes[name]) for name in odds if odds[name] > 1e-4])
         self.version += 1
         self._plans.clear()
 
-    def _fits(self) -> dict[str, Shape | None]:
+    def _fits(self) -> dict[str, SurvivalCurve | None]:
         table = self._table
         seen, count = table.survival(self._prior), table.weight
         median = shapes.quantile(seen, 0.5) if count >= 3.0 else None
-        fits: dict[str, Shape | None] = {"curves": curves.belief(self.typical, *table.seen(), median)}
+        fits: dict[str, SurvivalCurve | None] = {"curves": curves.fitted(self.typical, *table.seen(), median)}
         if count >= 4.0:
             spread, narrowing = shapes.spread_of(seen), count**-0.2
             fits["flat"] = shapes.flat(seen, count)
@@ -338,7 +338,7 @@ class Durations:
         return {"table": self._table.to_json(), "scores": dict(self._scores), "seen": self.seen}
 
     @classmethod
-    def from_json(cls, typical: Typical, data: object) -> Durations:
+    def from_json(cls, typical: Typical, data: object) -> DurationModel:
         """What was learned before; starts over where the data are none, or of another grid."""
         learned = cls(typical)
         if not isinstance(data, dict):
@@ -349,7 +349,9 @@ class Durations:
         learned.seen = int(seen[0])
         learned._evidence = learned._table.weight
         if isinstance(scores, dict):
-            known = {name: score for name, score in scores.items() if name in _DOUBT and isinstance(score, int | float)}
+            known = {
+                name: score for name, score in scores.items() if name in _PENALTY and isinstance(score, int | float)
+            }
             learned._scores |= {name: float(score) for name, score in known.items() if -_HUGE < score < _HUGE}
         learned._fit()
         return learned

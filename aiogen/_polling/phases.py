@@ -10,24 +10,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen.models import Typical
 
-_FADE = 0.95
+_DECAY = 0.95
 _LEAD = 1.5
 """So far ahead (in the logarithm) the beginning has to be, for it also costs looks to learn of it."""
 _VAGUE = 0.25
 """A beginning known to less than this part of the usual duration says nothing."""
 
 
-class Phases:
+class PhaseModel:
     """The belief about one model."""
 
     def __init__(self, typical: Typical) -> None:
         self.typical = typical
-        self.queued = Durations(typical)
+        self.queued = DurationModel(typical)
         """From acceptance to the end: what is asked while a job is queued, and where the vendor tells no phases."""
-        self.processing = Durations(typical)
+        self.processing = DurationModel(typical)
         """From the beginning to the end."""
         self._lead = 0.0
 
@@ -54,20 +54,20 @@ class Phases:
             math.log(max(1e-6, d.left(since) - d.left(until)) / max(1e-6, d.left(known)))
             for d, (known, since, until) in ((self.queued, whole), (self.processing, part))
         ]
-        self._lead = self._lead * _FADE + said[1] - said[0]
+        self._lead = self._lead * _DECAY + said[1] - said[0]
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
         return {"queued": self.queued.to_json(), "processing": self.processing.to_json(), "lead": self._lead}
 
     @classmethod
-    def from_json(cls, typical: Typical, data: object) -> Phases:
+    def from_json(cls, typical: Typical, data: object) -> PhaseModel:
         """What was learned before; starts over where the data cannot be read."""
         phases = cls(typical)
         if not isinstance(data, dict):
             return phases
-        phases.queued = Durations.from_json(typical, data.get("queued"))
-        phases.processing = Durations.from_json(typical, data.get("processing"))
+        phases.queued = DurationModel.from_json(typical, data.get("queued"))
+        phases.processing = DurationModel.from_json(typical, data.get("processing"))
         lead = data.get("lead")
         phases._lead = float(lead) if isinstance(lead, int | float) else 0.0
         return phases

@@ -12,7 +12,7 @@ import math
 from bisect import bisect_left, bisect_right
 
 from aiogen._polling import survival as shapes
-from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
+from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 
 _POINTS, _MOST_POINTS = 200, 500
 """At the default price; a quarter of it asks twice as often and wants twice as many."""
@@ -24,7 +24,7 @@ _LAST_STEP = 0.15
 class Plan:
     """When to ask, for one belief and one price."""
 
-    def __init__(self, shape: Shape, price: float) -> None:
+    def __init__(self, shape: SurvivalCurve, price: float) -> None:
         """`price`: seconds of waiting that one request is worth."""
         points = min(_MOST_POINTS, round(_POINTS * max(1.0, math.sqrt(_PRICE / price))))
         self._ages = _ages(shape, points)
@@ -42,7 +42,7 @@ class Plan:
         return max(low + share * (high - low), math.nextafter(age, math.inf))
 
 
-def _ages(shape: Shape, points: int) -> list[float]:
+def _ages(shape: SurvivalCurve, points: int) -> list[float]:
     half, third = points // 2, points * 3 // 10
     first, last = shapes.quantile(shape, 0.995), shapes.quantile(shape, 0.01)
     start = max(first, EDGES[1])
@@ -52,7 +52,7 @@ def _ages(shape: Shape, points: int) -> list[float]:
     return sorted({round(age, 3) for age in ages})
 
 
-def _quantiles(shape: Shape, count: int) -> list[float]:
+def _quantiles(shape: SurvivalCurve, count: int) -> list[float]:
     """The ages that 1/count, 2/count … of all jobs have ended by; one pass over the shape."""
     found: list[float] = []
     i = 0
@@ -65,7 +65,7 @@ def _quantiles(shape: Shape, count: int) -> list[float]:
     return found
 
 
-def _best_next(ages: list[float], shape: Shape, price: float) -> list[int]:
+def _best_next(ages: list[float], shape: SurvivalCurve, price: float) -> list[int]:
     """For each age the index of the next, such that the rest costs least.
 
     The best next age never comes earlier for a later age, so the search begins where the last one ended.
@@ -90,7 +90,7 @@ def _best_next(ages: list[float], shape: Shape, price: float) -> list[int]:
     return follow
 
 
-def _integrals(ages: list[float], shape: Shape) -> list[float]:
+def _integrals(ages: list[float], shape: SurvivalCurve) -> list[float]:
     """The integral of survival up to each age; survival is linear within a bin."""
     upto = [0.0]
     for i in range(BINS):

@@ -16,29 +16,29 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from aiogen._polling.durations import Durations
-from aiogen._polling.phases import Phases
-from aiogen._polling.timers import Agenda
+from aiogen._polling.durations import DurationModel
+from aiogen._polling.phases import PhaseModel
+from aiogen._polling.timers import TimerQueue
 
 K = TypeVar("K", bound=Hashable)
 
-_SCOUTED = 6
+_PROBED = 6
 """So many ends make a model known."""
-_SCOUTS = 2
+_PROBES = 2
 """Of a model that is not known so many jobs are asked about at once: the others learn from the answer."""
 _FIRST_LOOKS = (1.0, 2.5)
 """Ages at which the first jobs of a model that nobody has seen end are asked about, whatever is believed of it."""
-_PATIENCE = 1.0
+_PROBE_WAIT = 1.0
 """But they wait no longer than this for it (seconds)."""
 _EARLIER = 0.05
 """A plan that leads so much of the age earlier than before is worth planning all jobs anew."""
-_OUTLOOK = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+_PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
-_HASTY = 0.3
+_TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
 _FIXED, _STALE = -1, -2
 """Instead of a belief's version: the moment does not come from a belief; it has to be planned anew."""
-_STRETCH_MAX = 100.0
+_BACKPRESSURE_MAX = 100.0
 _BUSY = 0.05
 """So late (seconds) a question may be because the program was busy for a moment: that is no shortage."""
 _GAIN = 0.5
@@ -53,25 +53,25 @@ _RELAX = 0.25
 class _Group(Generic[K]):
     """The jobs of one belief."""
 
-    durations: Durations
+    durations: DurationModel
     learns: bool
-    agenda: Agenda[K] = attrs.field(factory=Agenda)
+    timers: TimerQueue[K] = attrs.field(factory=TimerQueue)
     asking: int = 0
-    scouts: int = _SCOUTS
+    probes: int = _PROBES
     """So many more of its jobs may be looked at early."""
     version: int = 0
-    outlook: tuple[float, ...] = ()
+    preview: tuple[float, ...] = ()
 
     def wake_at(self) -> float | None:
-        when = self.agenda.wake_at()
-        is_new = self.learns and self.durations.seen < _SCOUTED
-        return when + _PATIENCE if when is not None and is_new and self.asking >= _SCOUTS else when
+        when = self.timers.wake_at()
+        is_new = self.learns and self.durations.seen < _PROBED
+        return when + _PROBE_WAIT if when is not None and is_new and self.asking >= _PROBES else when
 
 
 @attrs.define(eq=False)
 class _Question(Generic[K]):
     group: _Group[K]
-    phases: Phases
+    phases: PhaseModel
     started_at: float
     """When the clock began that its belief counts by."""
     accepted_at: float
@@ -93,7 +93,7 @@ class _Question(Generic[K]):
     """Somebody said to wait so long."""
     version: int = _FIXED
     """Of the belief it was planned with."""
-    scout: bool = False
+    probe: bool = False
     """To be looked at early: nobody has seen one of its model end."""
     asking: bool = False
     urgent: bool = False
@@ -103,12 +103,12 @@ class _Question(Generic[K]):
     begun: bool = False
     """It was held, and its beginning is a guess."""
 
-    def is_hasty(self, now: float) -> bool:
+    def is_too_early(self, now: float) -> bool:
         """True if it ended so soon that it must have begun before it was thought to."""
-        return self.begun and now - self.started_at < _HASTY * self.group.durations.quantile(0.5)
+        return self.begun and now - self.started_at < _TOO_EARLY * self.group.durations.quantile(0.5)
 
 
-Lesson = _Question
+Observation = _Question
 """What a job's end teaches."""
 
 
@@ -116,13 +116,13 @@ class Schedule(Generic[K]):
     """The questions of one account."""
 
     def __init__(self) -> None:
-        self.pressure = 1.0
+        self.lag_weight = 1.0
         """How many jobs a second of lag delays: 1 for the job itself, more when others wait for its place."""
-        self.stretch = 1.0
+        self.backpressure = 1.0
         """How much further apart than planned the budget puts two questions; the price goes with its square."""
         self._questions: dict[K, _Question[K]] = {}
         self._groups: dict[tuple[int, bool], _Group[K]] = {}
-        self._urgent: Agenda[K] = Agenda()
+        self._urgent: TimerQueue[K] = TimerQueue()
         self._taken_at = -math.inf
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class Schedule(Generic[K]):
         key: K,
         now: float,
         *,
-        phases: Phases,
+        phases: PhaseModel,
         started_at: float,
         floor: float,
         ceiling: float,
@@ -165,18 +165,18 @@ class Schedule(Generic[K]):
         question = self._questions[key] = _Question(
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
-        if learns and not held and not group.durations.seen and group.scouts:
-            group.scouts -= 1
-            question.scout = True
+        if learns and not held and not group.durations.seen and group.probes:
+            group.probes -= 1
+            question.probe = True
         self._plan(key, question, now)
 
-    def drop(self, key: K) -> Lesson[K] | None:
+    def drop(self, key: K) -> Observation[K] | None:
         """Never ask about it again.  If it has ended, `learn` takes what is returned."""
         question = self._questions.pop(key, None)
         if question is None:
             return None
         self._urgent.drop(key)
-        question.group.agenda.drop(key)
+        question.group.timers.drop(key)
         self._done(question)
         return question if question.group.learns and not question.held else None
 
@@ -187,7 +187,7 @@ class Schedule(Generic[K]):
             question.floor = max(question.floor, floor)
             question.ceiling = max(question.ceiling, floor)
 
-    def hasten(self, key: K, floor: float, ceiling: float, price: float, now: float) -> None:
+    def lower_price(self, key: K, floor: float, ceiling: float, price: float, now: float) -> None:
         """Somebody waits for it again: to these bounds, beginning with a question now."""
         question = self._questions.get(key)
         if question is not None:
@@ -214,7 +214,7 @@ class Schedule(Generic[K]):
                 self._questions[key].urgent = True
                 return key
             group = self._first(now)
-            key = group.agenda.pop(now) if group is not None else None
+            key = group.timers.pop(now) if group is not None else None
             if key is None:
                 return None
             question = self._questions[key]
@@ -223,10 +223,10 @@ class Schedule(Generic[K]):
                 self._plan(key, question, now)
                 if question.due > now:
                     continue
-                question.group.agenda.drop(key)
+                question.group.timers.drop(key)
                 question.ready_at = ready_at
-            if question.group.durations.seen >= _SCOUTED:
-                self._press(question, now)
+            if question.group.durations.seen >= _PROBED:
+                self._set_backpressure(question, now)
             self._ask(question)
             return key
 
@@ -236,7 +236,7 @@ class Schedule(Generic[K]):
         if question is None or question.asking:
             return False
         self._urgent.drop(key)
-        question.group.agenda.drop(key)
+        question.group.timers.drop(key)
         self._ask(question)
         return True
 
@@ -244,7 +244,7 @@ class Schedule(Generic[K]):
         """Somebody knows more (a webhook, a user): ask at once, unless it is being asked already."""
         question = self._questions.get(key)
         if question is not None and not question.asking:
-            question.group.agenda.drop(key)
+            question.group.timers.drop(key)
             self._urgent.put(key, now)
 
     # --- what came of it
@@ -306,7 +306,7 @@ class Schedule(Generic[K]):
         if question.phases.by_beginning:
             asking = question.asking
             self._done(question)
-            question.group.agenda.drop(key)
+            question.group.timers.drop(key)
             question.group = self._group(question.phases.processing, learns=True)
             question.started_at = _middle(interval)
             if asking:
@@ -324,7 +324,7 @@ class Schedule(Generic[K]):
         if not question.asking:
             self._plan(key, question, now)
 
-    def learn(self, question: Lesson[K], now: float) -> None:
+    def learn(self, question: Observation[K], now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         since, begun = question.asked_at, question.learned_from
         phases = question.phases
@@ -377,7 +377,7 @@ class Schedule(Generic[K]):
         left = question.group.durations.left
         return math.log(max(1e-9, left(age)) / max(1e-9, left(age + step))) / step
 
-    def phases(self, key: K) -> Phases:
+    def phases(self, key: K) -> PhaseModel:
         """What is believed of its model."""
         return self._questions[key].phases
 
@@ -393,7 +393,7 @@ class Schedule(Generic[K]):
 
     # --- inside
 
-    def _group(self, durations: Durations, learns: bool) -> _Group[K]:
+    def _group(self, durations: DurationModel, learns: bool) -> _Group[K]:
         group = self._groups.get((id(durations), learns))
         if group is None:
             group = self._groups[(id(durations), learns)] = _Group(durations, learns)
@@ -435,22 +435,22 @@ class Schedule(Generic[K]):
         question.ready_at = max(now, question.due)
         if key in self._urgent:
             return  # asked about before that anyway
-        question.group.agenda.put(key, question.ready_at)
+        question.group.timers.put(key, question.ready_at)
 
     def _due(self, question: _Question[K]) -> float:
         asked = question.asked_at
         if question.held:
             return max(asked + question.ceiling, question.not_before)
         group = question.group
-        if not group.outlook:  # what a change of the belief will be compared with
-            group.outlook, group.version = self._outlook(question), group.durations.version
+        if not group.preview:  # what a change of the belief will be compared with
+            group.preview, group.version = self._preview(question), group.durations.version
         plan = group.durations.plan(self._price(question))
         age = plan.next_age(max(0.0, asked - question.started_at))
         due = min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
         return max(due, question.not_before)
 
     def _look_early(self, question: _Question[K]) -> None:
-        if not question.scout or question.group.durations.seen:
+        if not question.probe or question.group.durations.seen:
             return
         early = next((look for look in _FIRST_LOOKS if question.started_at + look > question.asked_at), None)
         if early is not None and question.started_at + early < question.due:
@@ -458,16 +458,18 @@ class Schedule(Generic[K]):
             question.version = _FIXED
 
     def _price(self, question: _Question[K]) -> float:
-        return question.price * question.share * self.stretch**2 / max(1.0, self.pressure)
+        return question.price * question.share * self.backpressure**2 / max(1.0, self.lag_weight)
 
-    def _press(self, question: _Question[K], now: float) -> None:
+    def _set_backpressure(self, question: _Question[K], now: float) -> None:
         """The common price: it rises while questions come late, and falls back when they do not."""
         elapsed, self._taken_at = now - self._taken_at, now
         age = max(0.0, question.due - question.started_at)
         pace = max(0.1, question.floor, question.group.durations.plan(self._price(question)).next_age(age) - age)
         late = (now - question.ready_at - _BUSY) / pace
         step = min(late, 1.0) if late > _LATE else -_RELAX
-        self.stretch = min(_STRETCH_MAX, max(1.0, self.stretch * math.exp(_GAIN * min(1.0, elapsed / pace) * step)))
+        self.backpressure = min(
+            _BACKPRESSURE_MAX, max(1.0, self.backpressure * math.exp(_GAIN * min(1.0, elapsed / pace) * step))
+        )
 
     def _teach_running(self, question: _Question[K], asked: float) -> None:
         begun = question.learned_from
@@ -481,17 +483,17 @@ class Schedule(Generic[K]):
         group = question.group
         if group.version == group.durations.version:
             return
-        before, group.outlook = group.outlook, self._outlook(question)
+        before, group.preview = group.preview, self._preview(question)
         group.version = group.durations.version
-        if any(new < (1.0 - _EARLIER) * old for old, new in zip(before, group.outlook, strict=False)):
-            for key in group.agenda.all():
+        if any(new < (1.0 - _EARLIER) * old for old, new in zip(before, group.preview, strict=False)):
+            for key in group.timers.all():
                 waiting = self._questions[key]
                 if waiting.version != _FIXED and waiting.due > now and self._due(waiting) < waiting.due:
                     self._plan(key, waiting, now)
 
-    def _outlook(self, question: _Question[K]) -> tuple[float, ...]:
+    def _preview(self, question: _Question[K]) -> tuple[float, ...]:
         plan = question.group.durations.plan(self._price(question))
-        return tuple(plan.next_age(age) for age in _OUTLOOK)
+        return tuple(plan.next_age(age) for age in _PREVIEW)
 
 
 def _middle(interval: tuple[float, float]) -> float:

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from operator import neg
 
-Shape = list[float]
+SurvivalCurve = list[float]
 
 RATIO = 1.03
 """Of one edge to the one before: fine enough that the grid costs less than half a per cent."""
@@ -36,7 +36,7 @@ def bin_of(age: float) -> int:
     return min(BINS - 1, max(0, bisect_right(EDGES, age) - 1))
 
 
-def survival(shape: Shape, age: float) -> float:
+def survival(shape: SurvivalCurve, age: float) -> float:
     """The probability to last longer than `age`."""
     if age >= EDGES[-1]:
         return shape[-1]
@@ -44,7 +44,7 @@ def survival(shape: Shape, age: float) -> float:
     return shape[i] + (shape[i + 1] - shape[i]) * (age - EDGES[i]) / WIDTHS[i]
 
 
-def quantile(shape: Shape, share: float) -> float:
+def quantile(shape: SurvivalCurve, share: float) -> float:
     """The age that a `share` of all jobs outlasts."""
     i = bisect_left(shape, -share, key=neg)  # survival falls, its negative grows
     if i == 0:
@@ -55,7 +55,7 @@ def quantile(shape: Shape, share: float) -> float:
     return EDGES[i - 1] + WIDTHS[i - 1] * ((shape[i - 1] - share) / drop if drop > 0.0 else 1.0)
 
 
-def mixed(parts: list[tuple[float, Shape]]) -> Shape:
+def mixed(parts: list[tuple[float, SurvivalCurve]]) -> SurvivalCurve:
     """The weighted sum of shapes; the weights sum to 1."""
     total = [0.0] * (BINS + 1)
     for weight, shape in parts:
@@ -63,13 +63,13 @@ def mixed(parts: list[tuple[float, Shape]]) -> Shape:
     return total
 
 
-def lognormal(mu: float, sigma: float) -> Shape:
+def lognormal(mu: float, sigma: float) -> SurvivalCurve:
     """By mean and standard deviation of the logarithm."""
     scale = sigma * math.sqrt(2.0)
     return [1.0, *(0.5 * math.erfc((math.log(edge) - mu) / scale) for edge in EDGES[1:])]
 
 
-def _anything() -> Shape:
+def _anything() -> SurvivalCurve:
     """As likely at any age from half a second to an hour, on a log scale, and a Pareto tail beyond."""
     low, high, rest = 0.5, 3600.0, 0.02
     shape = [1.0]
@@ -86,12 +86,12 @@ def _anything() -> Shape:
 ANYTHING = _anything()
 
 
-def with_tail(shape: Shape, weight: float = _TAIL) -> Shape:
+def with_tail(shape: SurvivalCurve, weight: float = _TAIL) -> SurvivalCurve:
     """The shape with a little of everything in it."""
     return [(1.0 - weight) * a + weight * b for a, b in zip(shape, ANYTHING, strict=True)]
 
 
-def flat(seen: Shape, count: float) -> Shape:
+def flat(seen: SurvivalCurve, count: float) -> SurvivalCurve:
     """Uniform between a shortest and a longest duration, a little beyond what was seen of them."""
     low, high = quantile(seen, 0.96), quantile(seen, 0.04)
     beyond = (high - low) * (0.04 + 1.0 / max(count, 2.0)) + 0.01 * low
@@ -99,7 +99,7 @@ def flat(seen: Shape, count: float) -> Shape:
     return [min(1.0, max(0.0, (high - edge) / (high - low))) for edge in EDGES]
 
 
-def spread_of(seen: Shape) -> float:
+def spread_of(seen: SurvivalCurve) -> float:
     """The standard deviation of the logarithm, without the outermost few per cent."""
     low, high = bin_of(quantile(seen, 0.985)), bin_of(quantile(seen, 0.03))
     masses = [seen[i] - seen[i + 1] for i in range(low, high + 1)]
@@ -112,7 +112,7 @@ def spread_of(seen: Shape) -> float:
     return 1.06 * math.sqrt(max(square, 1e-4))
 
 
-def smoothed(seen: Shape, bandwidth: float) -> Shape:
+def smoothed(seen: SurvivalCurve, bandwidth: float) -> SurvivalCurve:
     """What was seen, each duration spread over a normal curve of its logarithm."""
     reach = max(1, math.ceil(2.5 * bandwidth / STEP))
     kernel = [math.exp(-0.5 * (j * STEP / bandwidth) ** 2) for j in range(-reach, reach + 1)]
@@ -130,7 +130,7 @@ def smoothed(seen: Shape, bandwidth: float) -> Shape:
     return shape
 
 
-def two_humps(seen: Shape, count: float, rounds: int = 10) -> Shape | None:
+def two_humps(seen: SurvivalCurve, count: float, rounds: int = 10) -> SurvivalCurve | None:
     """Two lognormals side by side (expectation maximisation); None if there are not two to be seen."""
     points = [(seen[i] - seen[i + 1], LOGS[i]) for i in range(BINS) if seen[i] - seen[i + 1] > 5e-4]
     mu, nu = math.log(max(quantile(seen, 0.9), FIRST)), math.log(max(quantile(seen, 0.1), FIRST))

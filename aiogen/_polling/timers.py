@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class Agenda(Generic[K]):
+class TimerQueue(Generic[K]):
     """O(log n) per change."""
 
     def __init__(self) -> None:

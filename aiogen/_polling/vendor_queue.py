@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_HASTY = 3
+_TOO_EARLY = 3
 """So many in a row that ended too soon after they began prove that they had begun before."""
 
 
-class Line(Generic[K]):
+class VendorQueue(Generic[K]):
     """The generations of one account in order of submission."""
 
     def __init__(self, slots: int | None) -> None:
@@ -43,19 +43,19 @@ class Line(Generic[K]):
         self._waiting[key] = None
         return False
 
-    def ended(self, key: K, *, hasty: bool = False) -> tuple[list[K], bool]:
+    def ended(self, key: K, *, too_early: bool = False) -> tuple[list[K], bool]:
         """It is over: which ones begin now, and whether they have been running all the time, as it has.
 
         `hasty`: it ended sooner after it was thought to begin than any could.
         """
-        self._hasty = self._hasty + 1 if hasty else 0
+        self._hasty = self._hasty + 1 if too_early else 0
         proof = key in self._waiting
         if proof:
             rank = len(self._running) + list(self._waiting).index(key) + 1
             self.slots = 2 * rank
             del self._waiting[key]
         self._running.discard(key)
-        if self.slots is not None and self._hasty >= _HASTY:
+        if self.slots is not None and self._hasty >= _TOO_EARLY:
             self.slots, self._hasty, proof = 2 * self.slots, 0, True
         return self._begin(), proof
 

@@ -128,7 +128,7 @@ class Transport:
         try:
             yield
         except AiogenError as error:
-            error.about(provider=provider.default_name, connection=provider.name)
+            error.add_context(provider=provider.default_name, connection=provider.name)
             raise
         except Exception as error:
             # A shape that the provider file did not foresee.  It must not leave a waiter waiting, nor end a paid job.

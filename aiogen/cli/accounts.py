@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 import aiogen
-from aiogen import Account, Session
+from aiogen import AccountInfo, Session
 from aiogen._wording import count
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
 from aiogen.cli.options import Connected, without_key
@@ -29,7 +29,7 @@ from aiogen.errors import (
     RateLimited,
 )
 from aiogen.providers import PROVIDERS, Provider
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 
 _NO_KEY = "No connection is configured. Set {} in the environment. {}"
 _PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow")
@@ -52,14 +52,14 @@ async def account(terminal: Terminal, session: Session, connection: str | None) 
     return gravest(exit_of(result) for result in found if isinstance(result, AiogenError))
 
 
-async def _account(session: Session, name: str) -> Account | AiogenError:
+async def _account(session: Session, name: str) -> AccountInfo | AiogenError:
     try:
         return await session.account(name)
     except AiogenError as error:
         return error
 
 
-def _show(terminal: Terminal, found: Account) -> None:
+def _show(terminal: Terminal, found: AccountInfo) -> None:
     facts: dict[str, Any] = {"user": found.username, "user id": found.user_id, **found.balances}
     facts["jobs at once"] = found.concurrency_slots
     facts["this session's limits"] = (
@@ -191,7 +191,7 @@ async def _examine_ledger(common: Connected) -> _Kept:
             return _Kept(path=path, works=True, answer="not made yet")
         await store.open()
         try:
-            newest = await store.find(Wanted(limit=1))
+            newest = await store.find(RecordQuery(limit=1))
         finally:
             await store.close()
     except InputError as error:

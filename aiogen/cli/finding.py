@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from aiogen.cli.program import command
 from aiogen.cli.tables import HANDLE
 from aiogen.errors import AiogenError, InputError
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite.store import SqliteStore
 
 _MOST = 100
@@ -103,11 +103,11 @@ async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[st
         await store.open()
         try:
             for i in range(0, len(whole), _AT_ONCE):
-                for record in await store.find(Wanted(ids=whole[i : i + _AT_ONCE], limit=_AT_ONCE)):
+                for record in await store.find(RecordQuery(ids=whole[i : i + _AT_ONCE], limit=_AT_ONCE)):
                     found[record.id] = [record]
             for word in words:
                 if HANDLE <= len(word) < _WHOLE:
-                    found[word] = await store.find(Wanted(prefix=word, limit=_MOST))
+                    found[word] = await store.find(RecordQuery(prefix=word, limit=_MOST))
         finally:
             await store.close()
     except AiogenError:

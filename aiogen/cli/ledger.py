@@ -25,7 +25,7 @@ from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
 from aiogen.models import State, UnknownJob
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite.store import SqliteStore
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -67,7 +67,7 @@ async def jobs(
 ) -> Exit:
     """What the ledger says, without asking anybody."""
     now, unknown, rows = datetime.now(UTC), 0, list[Row]()
-    wanted = Wanted(
+    wanted = RecordQuery(
         states=states,
         batch=batch,
         created_after=None if newer is None else now - newer,
@@ -182,7 +182,7 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     async with _open(store):
         wanted = list(ids)
         if older is not None:
-            ended = Wanted(
+            ended = RecordQuery(
                 states=[State.COMPLETED, State.FAILED, State.CANCELLED],
                 created_before=datetime.now(UTC) - older,
                 limit=1_000_000,

@@ -101,7 +101,7 @@ class Connected(Common):
             return None
         path = Path(self.store) if self.store else _own_place()
         try:
-            return SqliteStore(path, patience=_PATIENCE) if path is not None and path.is_file() else None
+            return SqliteStore(path, busy_timeout=_PATIENCE) if path is not None and path.is_file() else None
         except (OSError, AiogenError):
             return None
 

@@ -30,7 +30,7 @@ from aiogen.errors import (
     Unsupported,
 )
 from aiogen.exchange import Accepted, Deleted, Exchange, Page, Request, Response, Snapshot, Submission, Ticket
-from aiogen.models import Account, Action, FailureCode, Typical
+from aiogen.models import AccountInfo, Action, FailureCode, Typical
 from aiogen.providers.reading import retry_after
 
 
@@ -199,7 +199,7 @@ class Provider:
         """Delete one generation."""
         raise Unsupported(f"{self.vendor} has no call that deletes a generation.", provider=self.default_name)
 
-    def read_account(self) -> Exchange[Account]:
+    def read_account(self) -> Exchange[AccountInfo]:
         """Who this key belongs to; also the cheapest way to see that it works."""
         raise Unsupported(f"{self.vendor} has no call that describes the account.", provider=self.default_name)
 

@@ -23,7 +23,7 @@ from aiogen._content.expiry import url_expiry
 from aiogen._wording import shorten
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket
-from aiogen.models import Account, Action, Cost, FailureCode, Output, State, Typical
+from aiogen.models import AccountInfo, Action, Cost, FailureCode, Output, State, Typical
 from aiogen.providers.base import Capabilities, Provider
 from aiogen.providers.reading import (
     check_outputs,
@@ -322,7 +322,7 @@ class Leonardo(Provider):
             raise unreadable(response, "delete", "no delete_generations_by_pk", "$.delete_generations_by_pk")
         return Deleted(found=document["delete_generations_by_pk"] is not None)
 
-    def read_account(self) -> Exchange[Account]:
+    def read_account(self) -> Exchange[AccountInfo]:
         """`GET /v1/me`."""
         response = yield self.request("retrieve", "GET", "/v1/me")
         document = self._answer(response, "retrieve")
@@ -333,7 +333,7 @@ class Leonardo(Provider):
         except (KeyError, IndexError, TypeError, AttributeError, InputError):
             raise unreadable(response, "retrieve", "no user", "$.user_details[0].user") from None
         slots = details.get("apiConcurrencySlots")
-        return Account(
+        return AccountInfo(
             provider=self.default_name,
             connection=self.name,
             user_id=user_id,
@@ -404,7 +404,7 @@ class Leonardo(Provider):
         return Snapshot(
             provider_id=row.id,
             state=State.FAILED if failure else state or State.QUEUED,
-            strange=None if state else row.status,
+            unknown_state=None if state else row.status,
             model=row.modelId,
             kind="video" if any(image.motionMP4URL for _, image in images) or row.motion else None,
             prompt=row.prompt,

@@ -22,7 +22,7 @@ from aiogen._content.expiry import url_expiry
 from aiogen._wording import shorten
 from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Exchange, Failure, Quota, Response, Snapshot, Submission, Ticket
-from aiogen.models import Account, FailureCode, Output, State, Typical
+from aiogen.models import AccountInfo, FailureCode, Output, State, Typical
 from aiogen.providers.base import Capabilities, Provider
 from aiogen.providers.reading import (
     check_outputs,
@@ -302,7 +302,7 @@ class Luma(Provider):
             endpoint="generations",
             body=body,
             weight=_WEIGHTS.get((request.model, request.type), 1),
-            tariff=f"{request.model}/{request.type}",
+            weight_class=f"{request.model}/{request.type}",
             timeout=max(timeout, _TIMEOUT_SLOW_MODEL) if slow else timeout,
             typical=self.typical(request.model, _TYPICAL.get(request.model, _TYPICAL_OTHER)),
         )
@@ -338,7 +338,7 @@ class Luma(Provider):
             raise self._refusal(response, "retrieve")
         return self._snapshot(response, "retrieve")
 
-    def read_account(self) -> Exchange[Account]:
+    def read_account(self) -> Exchange[AccountInfo]:
         """There is no account call; listing one file is the cheapest read that needs the key."""
         response = yield self.request("retrieve", "GET", "/files", query={"limit": "1"})
         if not 200 <= response.status < 300:
@@ -350,7 +350,7 @@ class Luma(Provider):
                 raise error
         else:
             parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
-        return Account(provider=self.default_name, connection=self.name)
+        return AccountInfo(provider=self.default_name, connection=self.name)
 
     def _snapshot(self, response: Response, verb: str) -> Snapshot:
         document = parse_object(response, verb)
@@ -365,11 +365,11 @@ class Luma(Provider):
         return Snapshot(
             provider_id=answer.id,
             state=state or State.QUEUED,
-            strange=None if state else answer.state,
+            unknown_state=None if state else answer.state,
             model=answer.model,
             kind=answer.type,
             outputs=outputs,
-            hollow=state is State.COMPLETED and not outputs,
+            missing_outputs=state is State.COMPLETED and not outputs,
             warnings=unread_in(listed, len(outputs)) if state is State.COMPLETED else (),
             failure=_failure(answer) if state is State.FAILED else None,
             created_at=parse_time(answer.created_at),

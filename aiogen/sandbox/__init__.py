@@ -7,7 +7,7 @@ What shall happen to which job is said by a `Script`, or by the prompt itself: s
 the vendors do not document is marked so where it is decided.
 """
 
-from .answering import Seen
+from .answering import RecordedRequest
 from .app import Sandbox
 from .faults import Fault
 from .jobs import SandboxJob
@@ -21,11 +21,11 @@ __all__ = [
     "Fault",
     "LeonardoSettings",
     "LumaSettings",
+    "RecordedRequest",
     "Rule",
     "Sandbox",
     "SandboxJob",
     "Script",
     "ScriptError",
-    "Seen",
     "Storm",
 ]

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from .clock import Clock
 from .faults import Fault
-from .workshop import Workshop
+from .workshop import Worker
 
 MEGABYTE = 1024 * 1024
 LARGE_BODY = MEGABYTE
@@ -25,7 +25,7 @@ HTML_PAGE = "<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>
 
 
 @attrs.define(kw_only=True)
-class Seen:
+class RecordedRequest:
     """One request, as `Sandbox.requests` keeps it."""
 
     at: float
@@ -44,15 +44,15 @@ class Seen:
 
 
 @attrs.define(kw_only=True)
-class Visit:
+class RequestContext:
     """One request on its way through the sandbox."""
 
     request: web.Request
-    seen: Seen
+    recorded: RecordedRequest
     clock: Clock
     closing: asyncio.Future[None]
     """Done when the sandbox stops: nobody waits any longer."""
-    workshop: Workshop
+    worker: Worker
     size: int = 0
     """Bytes of the body, once it was read."""
     is_cut: bool = False
@@ -66,7 +66,7 @@ class Visit:
         raw = await self.request.read()
         self.size = len(raw)
         try:
-            return await self.workshop.run(json.loads, raw) if len(raw) > LARGE_BODY else json.loads(raw)
+            return await self.worker.run(json.loads, raw) if len(raw) > LARGE_BODY else json.loads(raw)
         except ValueError:
             return None
 
@@ -89,7 +89,7 @@ class Visit:
         return web.Response(status=500)
 
 
-class Voice(Protocol):
+class ErrorFormat(Protocol):
     """How one vendor words what went wrong."""
 
     def refuse(self, status: int, headers: Mapping[str, str]) -> web.Response:
@@ -112,7 +112,7 @@ def as_json(value: object, status: int = 200, headers: Mapping[str, str] | None 
 
 
 async def answer(
-    visit: Visit, fault: Fault | None, carry_out: Callable[[], web.Response], voice: Voice
+    visit: RequestContext, fault: Fault | None, carry_out: Callable[[], web.Response], voice: ErrorFormat
 ) -> web.StreamResponse:
     """Carries out the request and answers it, or does as much of that as the fault leaves."""
     if fault is None:
@@ -122,7 +122,7 @@ async def answer(
     return await _refuse(visit, fault, voice)
 
 
-async def _refuse(visit: Visit, fault: Fault, voice: Voice) -> web.StreamResponse:
+async def _refuse(visit: RequestContext, fault: Fault, voice: ErrorFormat) -> web.StreamResponse:
     match fault.word:
         case "cut-before":
             return visit.cut()
@@ -137,7 +137,7 @@ async def _refuse(visit: Visit, fault: Fault, voice: Voice) -> web.StreamRespons
     return voice.refuse(fault.status or 500, retry_after(visit, fault))
 
 
-async def _spoil(visit: Visit, fault: Fault, good: web.Response, voice: Voice) -> web.StreamResponse:
+async def _spoil(visit: RequestContext, fault: Fault, good: web.Response, voice: ErrorFormat) -> web.StreamResponse:
     body = good.body if isinstance(good.body, bytes) else b""
     match fault.word:
         case "cut-after":
@@ -162,7 +162,7 @@ async def _spoil(visit: Visit, fault: Fault, good: web.Response, voice: Voice) -
     return good
 
 
-def retry_after(visit: Visit, fault: Fault) -> dict[str, str]:
+def retry_after(visit: RequestContext, fault: Fault) -> dict[str, str]:
     """The Retry-After that a fault asks for, if any."""
     if fault.retry_after is None:
         return {}
@@ -172,7 +172,7 @@ def retry_after(visit: Visit, fault: Fault) -> dict[str, str]:
     return {"Retry-After": f"{fault.retry_after:g}"}
 
 
-async def pour(visit: Visit, megabytes: float) -> web.StreamResponse:
+async def pour(visit: RequestContext, megabytes: float) -> web.StreamResponse:
     """A body that does not seem to end. Stops when the client goes away or the sandbox stops."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(visit.request)

@@ -8,14 +8,14 @@ from typing import Self
 
 from aiohttp import web
 
-from .answering import Seen
+from .answering import RecordedRequest
 from .clock import Clock
 from .control import control_routes
 from .director import Director
 from .jobs import SandboxJob
 from .script import Script
 from .settings import LEONARDO_KEY, LUMA_KEY, KeyKind, LeonardoSettings, LumaSettings
-from .workshop import Workshop
+from .workshop import Worker
 from .world import ROUTES, Route, World
 
 LARGEST_BODY = 100 * 1024 * 1024
@@ -54,7 +54,7 @@ class Sandbox:
         self._script = script if script is not None else Script()
         self._director = Director(self._script, seed)
         self._runner: web.AppRunner | None = None
-        self._running: tuple[Clock, Workshop, asyncio.Future[None]] | None = None
+        self._running: tuple[Clock, Worker, asyncio.Future[None]] | None = None
         self._world: World | None = None
 
     # --- what one may ask it ---
@@ -87,7 +87,7 @@ class Sandbox:
         return self._here.jobs.all
 
     @property
-    def requests(self) -> list[Seen]:
+    def requests(self) -> list[RecordedRequest]:
         """In order of arrival; the oldest are dropped when they become too many."""
         return self._here.requests
 
@@ -111,7 +111,7 @@ class Sandbox:
         return self._world
 
     @property
-    def _parts(self) -> tuple[Clock, Workshop, asyncio.Future[None]]:
+    def _parts(self) -> tuple[Clock, Worker, asyncio.Future[None]]:
         if self._running is None:
             raise RuntimeError("the sandbox has not been started: use it with `async with`")
         return self._running
@@ -146,7 +146,7 @@ class Sandbox:
             raise
         self._port = self._runner.addresses[0][1]
         loop = asyncio.get_running_loop()
-        self._running = Clock(loop, speed=self.speed), Workshop(), loop.create_future()
+        self._running = Clock(loop, speed=self.speed), Worker(), loop.create_future()
         self.reset()
 
     async def stop(self) -> None:

@@ -29,7 +29,7 @@ USUAL_REASONS = {
 
 
 @attrs.frozen
-class Telling:
+class View:
     """What one question about a job is to be told."""
 
     fault: Fault | None
@@ -84,17 +84,17 @@ class SandboxJob:
     def over(self, now: float) -> bool:
         return now >= self.ends_at
 
-    def asked(self, now: float) -> Telling:
+    def asked(self, now: float) -> View:
         """What the question that comes now is told. Asking counts."""
         fault = fault_at(self.fate.poll_faults, len(self.polls))
         self.polls.append(now)
         if fault is not None:
-            telling = attrs.evolve(self.glance(now), fault=fault)
+            telling = attrs.evolve(self.view(now), fault=fault)
         elif self._answered < self.fate.not_found_polls:
-            telling = attrs.evolve(self.glance(now), known=False)
+            telling = attrs.evolve(self.view(now), known=False)
             self._answered += 1
         else:
-            telling = self.glance(now)
+            telling = self.view(now)
             self._answered += 1
             self._answered_since_end += self.over(now)
         told = telling.known and (fault is None or fault.carried_out)
@@ -102,7 +102,7 @@ class SandboxJob:
             self.seen_end_at = now
         return telling
 
-    def glance(self, now: float) -> Telling:
+    def view(self, now: float) -> View:
         """What is to be said of it now, without counting as a question."""
         fate, state = self.fate, self.state(now)
         told: str = state
@@ -115,7 +115,7 @@ class SandboxJob:
             output = "full"
             if fate.missing_output and (fate.missing_polls is None or self._answered_since_end < fate.missing_polls):
                 output = fate.missing_output
-        return Telling(None, True, told, output)
+        return View(None, True, told, output)
 
     def delete_fault(self) -> Fault | None:
         """The fault for the delete that comes now."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from aiohttp import web
 
-from .answering import HTML_PAGE, Visit, answer
+from .answering import HTML_PAGE, RequestContext, answer
 from .clock import Clock
 from .directives import read_prompt
 from .director import Director
-from .jobs import Jobs, SandboxJob, Telling
+from .jobs import Jobs, SandboxJob, View
 from .leonardo_bodies import DEFAULT_MODEL, account, generation, receipt
 from .leonardo_checks import UUID, Refusal, check_account, check_v1, check_v2, kind_of, size_v1, size_v2
 from .leonardo_errors import AUTH_HOOK, LeonardoVoice, error_object, reply, usual_error
 from .leonardo_uploads import Uploads
-from .limits import SlidingWindow, WaitingLine
+from .limits import SlidingWindow, WaitingQueue
 from .script import Fate, ScriptError
 from .settings import LeonardoSettings
 from .storage import Storage
@@ -56,7 +56,7 @@ class Leonardo:
         self._creates = {
             version: SlidingWindow(settings.creates_per_window, settings.window_seconds) for version in (1, 2)
         }
-        self._line = WaitingLine(settings.max_running, settings.max_pending)
+        self._line = WaitingQueue(settings.max_running, settings.max_pending)
         self._voices = {version: LeonardoVoice(settings, version) for version in (1, 2)}
 
     # --- at the door ---
@@ -65,20 +65,20 @@ class Leonardo:
     def latency(self) -> float:
         return self.settings.latency
 
-    def headers(self, visit: Visit) -> dict[str, str]:
+    def headers(self, visit: RequestContext) -> dict[str, str]:
         """The live API sends X-Request-ID sometimes; here always."""
-        return {"X-Content-Type-Options": "nosniff", "X-Request-ID": visit.seen.request_id}
+        return {"X-Content-Type-Options": "nosniff", "X-Request-ID": visit.recorded.request_id}
 
-    def voice(self, visit: Visit) -> LeonardoVoice:
+    def voice(self, visit: RequestContext) -> LeonardoVoice:
         return self._voices[2 if visit.request.path.startswith(f"{API}v2/") else 1]
 
-    def unknown(self, visit: Visit) -> web.Response:
+    def unknown(self, visit: RequestContext) -> web.Response:
         if not visit.request.path.startswith(API):
             # Without /rest one never reaches the API (reported).
             return web.Response(text=HTML_PAGE, status=403, content_type="text/html")
         return error_object(404, "Endpoint not found", "not-found")  # inferred
 
-    def turned_away(self, visit: Visit) -> web.Response | None:
+    def turned_away(self, visit: RequestContext) -> web.Response | None:
         """By key, or by the limit for all requests."""
         if not visit.request.path.startswith(API):
             return None  # left to `unknown`
@@ -92,7 +92,7 @@ class Leonardo:
             return usual_error(401)
         return self._limited(self._requests, visit)
 
-    def _limited(self, window: SlidingWindow, visit: Visit) -> web.Response | None:
+    def _limited(self, window: SlidingWindow, visit: RequestContext) -> web.Response | None:
         if not window.fits(visit.now):
             told = self.settings.retry_after_on_429
             return self.voice(visit).limited("rpm", window.retry_after(visit.now) if told else None)
@@ -101,13 +101,13 @@ class Leonardo:
 
     # --- creates ---
 
-    async def create_v1(self, visit: Visit) -> web.StreamResponse:
+    async def create_v1(self, visit: RequestContext) -> web.StreamResponse:
         return await self._create(visit, version=1)
 
-    async def create_v2(self, visit: Visit) -> web.StreamResponse:
+    async def create_v2(self, visit: RequestContext) -> web.StreamResponse:
         return await self._create(visit, version=2)
 
-    async def _create(self, visit: Visit, *, version: int) -> web.StreamResponse:
+    async def _create(self, visit: RequestContext, *, version: int) -> web.StreamResponse:
         voice = self._voices[version]
         raw = await visit.body()
         try:
@@ -119,7 +119,7 @@ class Leonardo:
             return voice.say(refusal)
         except ScriptError as error:
             return error_object(400, str(error), "bad-request")
-        visit.seen.weight = 1
+        visit.recorded.weight = 1
         if not self._line.fits(visit.now):
             return voice.limited("pending", None)
         if refused := self._limited(self._creates[version], visit):
@@ -129,7 +129,7 @@ class Leonardo:
 
         def accept() -> web.Response:
             job = self._accept(visit.now, version, body, model, directives.prompt, fate)
-            visit.seen.job_id = job.id
+            visit.recorded.job_id = job.id
             return reply(receipt(self.settings, job, version=version))
 
         response = await answer(visit, fate.create_fault, accept, voice)
@@ -175,14 +175,14 @@ class Leonardo:
 
     # --- reading ---
 
-    async def read(self, visit: Visit) -> web.StreamResponse:
+    async def read(self, visit: RequestContext) -> web.StreamResponse:
         job_id, now = visit.request.match_info["id"], visit.now
         if malformed := _malformed(job_id):
             return malformed
         job = self._jobs.get("leonardo", job_id)
         if job is None:
             return self._not_found("generations_by_pk")
-        visit.seen.job_id = job.id
+        visit.recorded.job_id = job.id
         telling = job.asked(now)
 
         def tell() -> web.Response:
@@ -194,7 +194,7 @@ class Leonardo:
         await visit.pause(job.fate.latency or 0)
         return response
 
-    async def list(self, visit: Visit) -> web.StreamResponse:
+    async def list(self, visit: RequestContext) -> web.StreamResponse:
         """Newest first (reported). Somebody else's list is empty; what the vendor does is not known."""
         query = visit.request.query
         try:
@@ -205,9 +205,9 @@ class Leonardo:
             return reply({"generations": []})
         then = visit.now - self.settings.list_lag
         page = self._jobs.page("leonardo", before=then, offset=offset, limit=min(limit, self.settings.list_max))
-        return reply({"generations": [self._generation(job, job.glance(then)) for job in page]})
+        return reply({"generations": [self._generation(job, job.view(then)) for job in page]})
 
-    async def delete(self, visit: Visit) -> web.StreamResponse:
+    async def delete(self, visit: RequestContext) -> web.StreamResponse:
         """Whether deleting stops or refunds a running job is not known; here its place stays taken."""
         job_id = visit.request.match_info["id"]
         if malformed := _malformed(job_id):
@@ -215,7 +215,7 @@ class Leonardo:
         job = self._jobs.get("leonardo", job_id)
         if job is None:
             return self._not_found("delete_generations_by_pk")
-        visit.seen.job_id = job.id
+        visit.recorded.job_id = job.id
 
         def remove() -> web.Response:
             self._jobs.delete(job, visit.now)
@@ -225,10 +225,10 @@ class Leonardo:
         await visit.pause(job.fate.latency or 0)
         return response
 
-    async def me(self, visit: Visit) -> web.StreamResponse:
+    async def me(self, visit: RequestContext) -> web.StreamResponse:
         return reply(account(self.settings))
 
-    def _generation(self, job: SandboxJob, telling: Telling) -> dict[str, Any]:
+    def _generation(self, job: SandboxJob, telling: View) -> dict[str, Any]:
         created = self._clock.wall(job.created_at)
         return generation(job, telling, created, lambda index, suffix: self._storage.public(job, index, suffix))
 

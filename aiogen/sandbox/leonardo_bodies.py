@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .jobs import SandboxJob, Telling
+from .jobs import SandboxJob, View
 from .settings import LeonardoSettings
 
 DEFAULT_MODEL = "b24e16ff-06e3-43eb-8d33-4416c2d75876"
@@ -44,7 +44,7 @@ def receipt(settings: LeonardoSettings, job: SandboxJob, *, version: int) -> obj
     return {settings.create_shape: flat}
 
 
-def generation(job: SandboxJob, telling: Telling, created: datetime, url: Callable[[int, str], str]) -> dict[str, Any]:
+def generation(job: SandboxJob, telling: View, created: datetime, url: Callable[[int, str], str]) -> dict[str, Any]:
     """One generation, with the keys that were recorded from the live API. `url` makes one from index and suffix."""
     body, video = job.body.get("parameters", job.body), job.kind == "video"
     silent = job.fate.null_enums or video
@@ -103,7 +103,7 @@ def _image(job: SandboxJob, index: int, url: Callable[[int, str], str]) -> dict[
     }
 
 
-def _moderation(job: SandboxJob, telling: Telling) -> list[str]:
+def _moderation(job: SandboxJob, telling: View) -> list[str]:
     """The only hint at a reason that is known, and undocumented."""
     if telling.state not in ("completed", "failed"):
         return []

@@ -13,7 +13,7 @@ import uuid
 import attrs
 from aiohttp import web
 
-from .answering import Visit
+from .answering import RequestContext
 from .clock import Clock
 from .leonardo_bodies import stamp
 from .leonardo_errors import error_object, reply
@@ -51,7 +51,7 @@ class Uploads:
         upload = self._uploads.get(upload_id)
         return upload is not None and upload.size is not None and not upload.deleted
 
-    async def create(self, visit: Visit) -> web.Response:
+    async def create(self, visit: RequestContext) -> web.Response:
         """Presigns a form. Its `fields` are a JSON text inside the JSON."""
         body = await visit.body()
         extension = body.get("extension") if isinstance(body, dict) else None
@@ -81,7 +81,7 @@ class Uploads:
         }
         return reply({"uploadInitImage": shown})
 
-    async def post(self, visit: Visit) -> web.Response:
+    async def post(self, visit: RequestContext) -> web.Response:
         """The form itself, at the storage: all fields first, the file last."""
         form = await visit.request.post()
         policy, last = str(form.get("Policy", "")), list(form)[-1:]
@@ -96,7 +96,7 @@ class Uploads:
         upload.size = len(file.file.read())
         return web.Response(status=204)
 
-    async def read(self, visit: Visit) -> web.Response:
+    async def read(self, visit: RequestContext) -> web.Response:
         upload = self._uploads.get(visit.request.match_info["id"])
         if upload is None or upload.deleted:
             return reply({"init_images_by_pk": None})
@@ -107,7 +107,7 @@ class Uploads:
         }
         return reply({"init_images_by_pk": shown})
 
-    async def delete(self, visit: Visit) -> web.Response:
+    async def delete(self, visit: RequestContext) -> web.Response:
         upload = self._uploads.get(visit.request.match_info["id"])
         if upload is None or upload.deleted:
             return reply({"delete_init_images_by_pk": None})

@@ -81,7 +81,7 @@ class ActiveSlots:
         self._used -= self._held.pop(job_id, 0)
 
 
-class WaitingLine:
+class WaitingQueue:
     """`places` jobs run at once; the others wait and start in the order in which they came.
 
     The durations are known when a job comes, so its start can be said at once and needs no timer.

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from .answering import LARGE_BODY, Visit, answer, as_json
+from .answering import LARGE_BODY, RequestContext, answer, as_json
 from .clock import Clock
 from .directives import read_prompt
 from .director import Director
-from .jobs import Jobs, SandboxJob, Telling
+from .jobs import Jobs, SandboxJob, View
 from .limits import ActiveSlots, SlidingWindow
 from .luma_checks import Refusal, check_create, fetched_urls
 from .luma_errors import KEY_TEXTS, LumaVoice, detail
@@ -66,16 +66,16 @@ class Luma:
     def latency(self) -> float:
         return self.settings.latency
 
-    def headers(self, visit: Visit) -> dict[str, str]:
-        return {"X-Request-Id": visit.seen.request_id, "X-API-Version": API_VERSION}
+    def headers(self, visit: RequestContext) -> dict[str, str]:
+        return {"X-Request-Id": visit.recorded.request_id, "X-API-Version": API_VERSION}
 
-    def voice(self, visit: Visit) -> LumaVoice:
+    def voice(self, visit: RequestContext) -> LumaVoice:
         return self._voice
 
-    def unknown(self, visit: Visit) -> web.Response:
+    def unknown(self, visit: RequestContext) -> web.Response:
         return detail(404, "Not Found")  # not documented
 
-    def turned_away(self, visit: Visit) -> web.Response | None:
+    def turned_away(self, visit: RequestContext) -> web.Response | None:
         """By key, or by the abuse ceiling."""
         scheme, _, key = visit.request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key.strip():  # the word is case-sensitive
@@ -95,7 +95,7 @@ class Luma:
 
     # --- POST /generations ---
 
-    async def create(self, visit: Visit) -> web.StreamResponse:
+    async def create(self, visit: RequestContext) -> web.StreamResponse:
         try:
             body = await self._body(visit)
             directives = read_prompt(str(body.get("prompt", "")))
@@ -104,7 +104,7 @@ class Luma:
         except ScriptError as error:
             return detail(400, str(error))
         model, kind = str(body.get("model", "uni-1")), str(body.get("type", "image"))
-        weight = visit.seen.weight = self.settings.weights.get((model, kind), 1)
+        weight = visit.recorded.weight = self.settings.weights.get((model, kind), 1)
         if refused := self._limited(visit.now, weight):
             return refused
         fate = self._director.fate("luma", model, str(body.get("prompt", "")), directives)
@@ -115,9 +115,9 @@ class Luma:
         def accept() -> web.Response:
             now = visit.now
             job = self._accept(now, fetching, body, directives.prompt, fate, weight)
-            visit.seen.job_id = job.id
+            visit.recorded.job_id = job.id
             rate = self._voice.rate_headers(now, self.settings.window_seconds, self._window.remaining(now))
-            return as_json(self._generation(job, job.glance(now), now), 201, rate)
+            return as_json(self._generation(job, job.view(now), now), 201, rate)
 
         # The vendor fetches references before it accepts. Here the job is there at once and begins that much later,
         # so that it exists also if the client does not wait for the answer.
@@ -125,14 +125,14 @@ class Luma:
         await visit.pause(fetching + (fate.latency or 0))
         return response
 
-    async def _body(self, visit: Visit) -> dict[str, Any]:
+    async def _body(self, visit: RequestContext) -> dict[str, Any]:
         body = await visit.body()
         if not isinstance(body, dict):
             raise Refusal(400, "Invalid JSON body")  # neither text nor status is documented
         if self.settings.lenient:
             return body
         if visit.size > LARGE_BODY:  # every image in it is decoded
-            await visit.workshop.run(check_create, body, self._usable)
+            await visit.worker.run(check_create, body, self._usable)
         else:
             check_create(body, self._usable)
         return body
@@ -198,14 +198,14 @@ class Luma:
 
     # --- GET /generations/{id} ---
 
-    async def read(self, visit: Visit) -> web.StreamResponse:
+    async def read(self, visit: RequestContext) -> web.StreamResponse:
         job_id, now = visit.request.match_info["id"], visit.now
         job = self._jobs.get("luma", job_id)
         if job is None and self.settings.lenient:
             job = self._finished(job_id, now)
         if job is None:
             return detail(404, "Generation not found")  # the same for what is not even a UUID
-        visit.seen.job_id, visit.seen.weight = job.id, job.weight
+        visit.recorded.job_id, visit.recorded.weight = job.id, job.weight
         telling = job.asked(now)
         if job.seen_end_at is not None:
             self._slots.saw_end(job.id)
@@ -238,7 +238,7 @@ class Luma:
             ends_at=now,
         )
 
-    def _generation(self, job: SandboxJob, telling: Telling, now: float) -> dict[str, Any]:
+    def _generation(self, job: SandboxJob, telling: View, now: float) -> dict[str, Any]:
         code, reason = job.failure if telling.state == "failed" else (None, None)
         generation: dict[str, Any] = {
             "id": job.id,

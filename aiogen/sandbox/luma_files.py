@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from aiohttp import web
 
-from .answering import Visit, as_json
+from .answering import RequestContext, as_json
 from .clock import Clock
 from .storage import Signer
 
@@ -65,7 +65,7 @@ class Files:
         file = self._files.get(file_id)
         return file is not None and file.state == "ready"
 
-    async def create(self, visit: Visit) -> web.StreamResponse:
+    async def create(self, visit: RequestContext) -> web.StreamResponse:
         """JSON: a presigned upload. A multipart form with a part `file`: the upload itself."""
         if visit.request.content_type == "multipart/form-data":
             return await self._inline(visit)
@@ -86,7 +86,7 @@ class Files:
         }
         return as_json({"id": file.id, "state": file.state, "file": self._shown(file), "upload": upload}, 201)
 
-    async def _inline(self, visit: Visit) -> web.StreamResponse:
+    async def _inline(self, visit: RequestContext) -> web.StreamResponse:
         form = await visit.request.post()
         part = form.get("file")
         if not isinstance(part, web.FileField):
@@ -110,7 +110,7 @@ class Files:
         self._files[file.id] = file
         return file
 
-    async def put(self, visit: Visit) -> web.StreamResponse:
+    async def put(self, visit: RequestContext) -> web.StreamResponse:
         """The presigned upload, at the storage."""
         if refusal := self._signer.refusal(visit.request, now=visit.now):
             return refusal
@@ -121,7 +121,7 @@ class Files:
         file.uploaded = size
         return web.Response()
 
-    async def complete(self, visit: Visit) -> web.StreamResponse:
+    async def complete(self, visit: RequestContext) -> web.StreamResponse:
         file = self._find(visit)
         if file is None:
             return _detail(404, "File not found")
@@ -133,11 +133,11 @@ class Files:
                 file.failure_reason = "the upload is missing or has another size"
         return as_json(self._shown(file))
 
-    async def read(self, visit: Visit) -> web.StreamResponse:
+    async def read(self, visit: RequestContext) -> web.StreamResponse:
         file = self._find(visit)
         return as_json(self._shown(file)) if file else _detail(404, "File not found")
 
-    async def list(self, visit: Visit) -> web.StreamResponse:
+    async def list(self, visit: RequestContext) -> web.StreamResponse:
         """Newest first; the cursor is the id of the last one shown."""
         query = visit.request.query
         try:
@@ -165,14 +165,14 @@ class Files:
             }
         )
 
-    async def delete(self, visit: Visit) -> web.StreamResponse:
+    async def delete(self, visit: RequestContext) -> web.StreamResponse:
         file = self._find(visit)
         if file is None:
             return _detail(404, "File not found")
         file.state, file.deleted_at = "deleted", visit.now
         return web.Response(status=204)
 
-    def _find(self, visit: Visit) -> LumaFile | None:
+    def _find(self, visit: RequestContext) -> LumaFile | None:
         file_id = visit.request.match_info["id"]
         file = self._files.get(file_id)
         if file is None and self._lenient:

@@ -17,12 +17,12 @@ from urllib.parse import quote, urlencode
 import attrs
 from aiohttp import web
 
-from .answering import HTML_PAGE, Visit, pour, retry_after
+from .answering import HTML_PAGE, RequestContext, pour, retry_after
 from .clock import Clock
 from .faults import Fault
 from .jobs import Jobs, SandboxJob
 from .painter import Picture
-from .workshop import Workshop
+from .workshop import Worker
 
 CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "mp4": "video/mp4"}
 SUFFIXES = {"png": "png", "jpeg": "jpg", "mp4": "mp4"}
@@ -71,7 +71,7 @@ class Signer:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-class StorageVoice:
+class StorageErrorFormat:
     """S3's errors, for storms that hit the storage."""
 
     def refuse(self, status: int, headers: Mapping[str, str]) -> web.Response:
@@ -104,19 +104,19 @@ class File:
 class Storage:
     """Hands out URLs for outputs, and the outputs themselves."""
 
-    def __init__(self, url: str, jobs: Jobs, signer: Signer, workshop: Workshop, *, user_id: str) -> None:
+    def __init__(self, url: str, jobs: Jobs, signer: Signer, workshop: Worker, *, user_id: str) -> None:
         self.url = url
         self._jobs = jobs
         self._signer = signer
         self._user_id = user_id
-        self._workshop = workshop
+        self._worker = workshop
 
     latency: float = 0.0
 
-    def headers(self, visit: Visit) -> dict[str, str]:
-        return {"x-amz-request-id": visit.seen.request_id}
+    def headers(self, visit: RequestContext) -> dict[str, str]:
+        return {"x-amz-request-id": visit.recorded.request_id}
 
-    def turned_away(self, visit: Visit) -> web.Response | None:
+    def turned_away(self, visit: RequestContext) -> web.Response | None:
         """Whoever brings a key along. S3 refuses that; of the CDN it is not known, but it shows the leak."""
         if "Authorization" in visit.request.headers:
             if visit.request.method == "POST":
@@ -124,10 +124,10 @@ class Storage:
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         return None
 
-    def voice(self, visit: Visit) -> StorageVoice:
-        return StorageVoice()
+    def voice(self, visit: RequestContext) -> StorageErrorFormat:
+        return StorageErrorFormat()
 
-    def unknown(self, visit: Visit) -> web.Response:
+    def unknown(self, visit: RequestContext) -> web.Response:
         return xml_error(404, "NoSuchKey", "The specified key does not exist.")
 
     def presigned(self, job: SandboxJob, index: int, *, now: float, lifetime: float) -> str:
@@ -141,23 +141,23 @@ class Storage:
         path = f"/storage/leonardo/users/{self._user_id}/generations/{job.id}/Default_{words}_{index}.{suffix}"
         return f"{self.url}{quote(path)}"
 
-    async def serve_luma(self, visit: Visit) -> web.StreamResponse:
+    async def serve_luma(self, visit: RequestContext) -> web.StreamResponse:
         """GET or HEAD of a presigned output."""
         return self._signer.refusal(visit.request, now=visit.now) or await self._serve(visit, "luma")
 
-    async def serve_leonardo(self, visit: Visit) -> web.StreamResponse:
+    async def serve_leonardo(self, visit: RequestContext) -> web.StreamResponse:
         """GET or HEAD of a public output."""
         if visit.request.match_info["user"] != self._user_id:
             return self.unknown(visit)
         return await self._serve(visit, "leonardo")
 
-    async def _serve(self, visit: Visit, provider: str) -> web.StreamResponse:
+    async def _serve(self, visit: RequestContext, provider: str) -> web.StreamResponse:
         job = self._jobs.get(provider, visit.request.match_info["id"])
         found = _output_in(visit.request.match_info["name"], job) if job is not None else None
         # Deleting removes the images too (reported); what the CDN answers then is not known.
         if job is None or found is None or not job.over(visit.now):
             return self.unknown(visit)
-        visit.seen.job_id = job.id
+        visit.recorded.job_id = job.id
         index, form = found
         fault = job.download_fault(index) if visit.request.method == "GET" else None
         try:
@@ -177,7 +177,7 @@ class Storage:
             seed=job.seed,
             layer_of=job.outputs if job.kind == "layering" else 0,
         )
-        content = await self._workshop.picture(picture)
+        content = await self._worker.picture(picture)
         return File(content, CONTENT_TYPES[form], f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"')
 
 
@@ -206,7 +206,7 @@ def _range(request: web.Request, file: File) -> tuple[int, int] | None:
 
 
 async def _send(
-    visit: Visit, file: File, *, content_type: str | None = None, cut_after: int | None = None
+    visit: RequestContext, file: File, *, content_type: str | None = None, cut_after: int | None = None
 ) -> web.StreamResponse:
     request, size = visit.request, len(file.content)
     part = _range(request, file)
@@ -233,7 +233,7 @@ async def _send(
     return response
 
 
-async def _send_wrong(visit: Visit, fault: Fault, file: File) -> web.StreamResponse:
+async def _send_wrong(visit: RequestContext, fault: Fault, file: File) -> web.StreamResponse:
     match fault.word:
         case "cut":
             return await _send(visit, file, cut_after=int(fault.amount))
@@ -252,5 +252,5 @@ async def _send_wrong(visit: Visit, fault: Fault, file: File) -> web.StreamRespo
         case "huge":
             return await pour(visit, fault.amount)
         case _:
-            return StorageVoice().refuse(fault.status or 500, retry_after(visit, fault))
+            return StorageErrorFormat().refuse(fault.status or 500, retry_after(visit, fault))
     return await _send(visit, file)

@@ -17,7 +17,7 @@ KEPT_BYTES = 64 * 1024 * 1024
 """Of finished pictures."""
 
 
-class Workshop:
+class Worker:
     """A thread, and a shelf with the last pictures."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 import attrs
 from aiohttp import web
 
-from .answering import Seen, Visit, Voice, answer
+from .answering import ErrorFormat, RecordedRequest, RequestContext, answer
 from .clock import Clock
 from .director import Director
 from .jobs import Jobs
@@ -21,7 +21,7 @@ from .luma import Luma
 from .luma_files import Files
 from .settings import LeonardoSettings, LumaSettings
 from .storage import Signer, Storage
-from .workshop import Workshop
+from .workshop import Worker
 
 
 class Vendor(Protocol):
@@ -32,19 +32,19 @@ class Vendor(Protocol):
         """Seconds before each answer leaves."""
         ...
 
-    def headers(self, visit: Visit) -> Mapping[str, str]:
+    def headers(self, visit: RequestContext) -> Mapping[str, str]:
         """What every answer carries."""
         ...
 
-    def turned_away(self, visit: Visit) -> web.Response | None:
+    def turned_away(self, visit: RequestContext) -> web.Response | None:
         """An answer for who may not come in."""
         ...
 
-    def voice(self, visit: Visit) -> Voice:
+    def voice(self, visit: RequestContext) -> ErrorFormat:
         """How errors are worded here."""
         ...
 
-    def unknown(self, visit: Visit) -> web.Response:
+    def unknown(self, visit: RequestContext) -> web.Response:
         """The answer to a request that no route takes."""
         ...
 
@@ -61,16 +61,16 @@ class World:
         leonardo: LeonardoSettings,
         clock: Clock,
         director: Director,
-        workshop: Workshop,
+        workshop: Worker,
         closing: asyncio.Future[None],
         max_requests: int,
     ) -> None:
         self.jobs: Jobs = Jobs()
-        self.requests: list[Seen] = []
+        self.requests: list[RecordedRequest] = []
         self._max_requests = max_requests
         self._clock = clock
         self._director = director
-        self._workshop = workshop
+        self._worker = workshop
         self._closing = closing
         self._names = random.Random(f"{seed}/requests")
         signer = Signer(clock, f"{seed}/signature".encode())
@@ -82,7 +82,7 @@ class World:
 
     async def receive(self, route: Route, request: web.Request) -> web.StreamResponse:
         """One request, from the record of its arrival to the answer."""
-        visit = self._visit(route, request)
+        visit = self._context(route, request)
         vendor: Vendor = getattr(self, route.provider)
         try:
             response = await self._through_storm(route, vendor, visit)
@@ -91,12 +91,12 @@ class World:
         if not response.prepared:
             response.headers.update(vendor.headers(visit))
         await visit.pause(vendor.latency)
-        visit.seen.status = None if visit.is_cut else response.status
+        visit.recorded.status = None if visit.is_cut else response.status
         return response
 
-    def _visit(self, route: Route, request: web.Request) -> Visit:
+    def _context(self, route: Route, request: web.Request) -> RequestContext:
         request_id = request.headers.get("X-Request-Id")
-        seen = Seen(
+        seen = RecordedRequest(
             at=self._clock.now(),
             provider=route.provider,
             action=route.action,
@@ -107,9 +107,11 @@ class World:
         self.requests.append(seen)
         if len(self.requests) > self._max_requests * 1.1:  # not one by one: that would move all of them each time
             del self.requests[: len(self.requests) - self._max_requests]
-        return Visit(request=request, seen=seen, clock=self._clock, closing=self._closing, workshop=self._workshop)
+        return RequestContext(
+            request=request, recorded=seen, clock=self._clock, closing=self._closing, worker=self._worker
+        )
 
-    async def _through_storm(self, route: Route, vendor: Vendor, visit: Visit) -> web.StreamResponse:
+    async def _through_storm(self, route: Route, vendor: Vendor, visit: RequestContext) -> web.StreamResponse:
         storm = self._director.storm(self._clock.since_start(), route.provider, visit.request.method, route.action)
         if storm is not None and not storm.carried_out:
             return await answer(visit, storm, web.Response, vendor.voice(visit))
@@ -127,14 +129,14 @@ class Route:
     path: str
     action: str
     """One of `script.ACTIONS`, or "unknown"."""
-    handler: Callable[[World, Visit], Awaitable[web.StreamResponse]]
+    handler: Callable[[World, RequestContext], Awaitable[web.StreamResponse]]
 
     @property
     def provider(self) -> str:
         return self.path.split("/")[1]
 
 
-async def _unknown(vendor: Vendor, visit: Visit) -> web.StreamResponse:
+async def _unknown(vendor: Vendor, visit: RequestContext) -> web.StreamResponse:
     return vendor.unknown(visit)
 
 

@@ -60,7 +60,7 @@ class Record:
 
 
 @attrs.frozen(kw_only=True)
-class Room:
+class Headroom:
     """What an account has left for its other users, should one of ours be sent now."""
 
     creates: float = math.inf
@@ -71,10 +71,10 @@ class Room:
     """Seconds."""
 
 
-UNLIMITED = Room()
+UNLIMITED = Headroom()
 
 
-class Lane(StrEnum):
+class RequestKind(StrEnum):
     """What a refusal holds back."""
 
     CREATES = "creates"
@@ -82,7 +82,7 @@ class Lane(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class RecordQuery:
     """Which records; what is None does not matter."""
 
     states: Collection[State] | None = None
@@ -121,7 +121,7 @@ class Store(Protocol):
     async def open(self) -> None:
         """Begin as a new worker: before the first job, and again after the lease was lost."""
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         """Renew the lease, and end those of the dead; False if ours was ended meanwhile."""
         ...
 
@@ -136,7 +136,7 @@ class Store(Protocol):
     async def add(self, record: Record) -> None:
         """A new job of ours, pending or (attached) already running."""
 
-    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+    async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
@@ -155,10 +155,10 @@ class Store(Protocol):
         """
         ...
 
-    async def retreat(self, job_id: str) -> None:
+    async def release(self, job_id: str) -> None:
         """The create surely was not carried out: pending again."""
 
-    async def lose(self, job_id: str) -> None:
+    async def mark_unknown(self, job_id: str) -> None:
         """The create's answer never came: unknown."""
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
@@ -174,11 +174,11 @@ class Store(Protocol):
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
 
-    async def find(self, wanted: Wanted) -> list[Record]:
+    async def find(self, wanted: RecordQuery) -> list[Record]:
         """The records that are wanted, the newest first."""
         ...
 
-    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+    async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """The records of an account with these ids of the vendor's."""
         ...
 
@@ -186,14 +186,14 @@ class Store(Protocol):
         """True if another process may have written since this was last asked.  Cheap."""
         ...
 
-    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
+    async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """Ends that one of these handlers is to be told of: its name, the end, and which attempt it is.
 
         They are ours until `delivered`, or until our lease ends.
         """
         ...
 
-    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+    async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """It was told; or, if `again`, it is due once more after so many seconds."""
 
     async def forget(self, job_ids: Collection[str]) -> int:
@@ -208,13 +208,13 @@ class Store(Protocol):
         """Take so many requests out of the budget that all workers share; the seconds until they may be sent."""
         ...
 
-    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
         """The vendor refused: no worker sends such requests for so long."""
 
-    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep something that was learned, as JSON, in place of what was kept under that name."""
 
-    async def recall(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
         """What was kept under a name, or None."""
 
     async def close(self) -> None:

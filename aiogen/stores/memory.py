@@ -15,7 +15,7 @@ import attrs
 from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, Wanted
+from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind
 
 _ME = "memory"
 
@@ -51,7 +51,7 @@ class MemoryStore:
     async def open(self) -> None:
         """See `Store.open`."""
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         """See `Store.beat`."""
         return True
 
@@ -74,7 +74,7 @@ class MemoryStore:
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
 
-    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+    async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
             raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
@@ -90,12 +90,12 @@ class MemoryStore:
         self._ids[self._records[job_id].account, provider_id] = job_id
         return True
 
-    async def retreat(self, job_id: str) -> None:
+    async def release(self, job_id: str) -> None:
         """See `Store.retreat`."""
         if self._is(job_id, State.SUBMITTING, State.UNKNOWN):
             self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
 
-    async def lose(self, job_id: str) -> None:
+    async def mark_unknown(self, job_id: str) -> None:
         """See `Store.lose`."""
         if self._is(job_id, State.SUBMITTING):
             self._change(job_id, state=State.UNKNOWN, owner=None)
@@ -138,13 +138,13 @@ class MemoryStore:
         """See `Store.get`."""
         return self._records.get(job_id)
 
-    async def find(self, wanted: Wanted) -> list[Record]:
+    async def find(self, wanted: RecordQuery) -> list[Record]:
         """See `Store.find`."""
         found = [record for record in reversed(self._records.values()) if _is_wanted(record, wanted)]
         found.sort(key=lambda record: record.created_at, reverse=True)
         return found[: wanted.limit]
 
-    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+    async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.known`."""
         ids = [self._ids.get((account, provider_id), "") for provider_id in provider_ids]
         return [self._records[i] for i in ids if i in self._records]
@@ -153,7 +153,7 @@ class MemoryStore:
         """See `Store.changed`."""
         return False
 
-    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
+    async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.due`."""
         now = asyncio.get_running_loop().time()
         found: list[tuple[str, Generation, int]] = []
@@ -166,7 +166,7 @@ class MemoryStore:
                 found.append((handler, record.generation, attempts + 1))
         return found
 
-    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+    async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.delivered`."""
         if again is None:
             if self._due.pop((job_id, handler), None) is not None and job_id in self._records:
@@ -194,14 +194,14 @@ class MemoryStore:
         """See `Store.acquire`."""
         return 0.0
 
-    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
         """See `Store.hold`."""
 
-    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
         self._learned[name] = value
 
-    async def recall(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
         """See `Store.recall`."""
         return self._learned.get(name)
 
@@ -236,7 +236,7 @@ class MemoryStore:
         return record
 
 
-def _is_wanted(record: Record, wanted: Wanted) -> bool:
+def _is_wanted(record: Record, wanted: RecordQuery) -> bool:
     return (
         (wanted.states is None or record.state in wanted.states)
         and (wanted.connection is None or record.connection == wanted.connection)

@@ -266,7 +266,7 @@ def test_any_other_end_is_an_error(state: State) -> None:
 
 async def test_an_error_is_told_with_the_ids_of_its_job() -> None:
     """Whatever waiters get names provider, connection, and both ids."""
-    error = outcomes.about(known(), StoreError("disk full"))
+    error = outcomes.with_ids(known(), StoreError("disk full"))
     assert (error.provider, error.connection, error.job_id, error.provider_id) == ("luma", "luma-eu", "j1", "p1")
 
 

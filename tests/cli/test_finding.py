@@ -12,7 +12,7 @@ import pytest
 from aiogen import InputError
 from aiogen.cli.finding import provider_ids, whole_only
 from aiogen.models import State
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -120,9 +120,9 @@ async def test_stores_find_by_the_beginning_of_an_id(tmp_path: Path, file: bool)
     await store.open()
     for each in (record("a%b", "12"), record("axb", None), record("c", "a%")):
         await store.add(each)
-    assert {each.id for each in await store.find(Wanted(prefix="a%"))} == {"a%b", "c"}
-    assert {each.id for each in await store.find(Wanted(prefix="a"))} == {"a%b", "axb", "c"}
-    assert [each.id for each in await store.find(Wanted(prefix="12"))] == ["a%b"]
+    assert {each.id for each in await store.find(RecordQuery(prefix="a%"))} == {"a%b", "c"}
+    assert {each.id for each in await store.find(RecordQuery(prefix="a"))} == {"a%b", "axb", "c"}
+    assert [each.id for each in await store.find(RecordQuery(prefix="12"))] == ["a%b"]
     await store.close()
 
 

@@ -46,7 +46,7 @@ class Slow(MemoryStore):
     async def retreat(self, job_id: str) -> None:
         if self._breaks_at == "retreat":
             raise aiogen.StoreError("disk full")
-        await super().retreat(job_id)
+        await super().release(job_id)
 
 
 @pytest.mark.parametrize("verb", ["submit", "attach"])

@@ -18,7 +18,7 @@ from serving import luma, serving
 
 import aiogen
 from aiogen import Job, State
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
 
@@ -31,7 +31,7 @@ LASTS = 20.0
 @pytest.fixture(autouse=True)
 def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learning is most of the time that a few jobs take, and not what is tested here."""
-    monkeypatch.setattr(Durations, "_learned", lambda self, amount: None)
+    monkeypatch.setattr(DurationModel, "_learned", lambda self, amount: None)
 
 
 # --- how reads fail: each is given the request and what would be the honest answer

@@ -420,7 +420,7 @@ class Stumbling(SqliteStore):
 
     async def beat(self) -> bool:
         self._stumble()
-        return await super().beat()
+        return await super().heartbeat()
 
     def _stumble(self) -> None:
         if self.full:

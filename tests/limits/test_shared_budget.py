@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from aiogen._limits.shared_budget import Share
+from aiogen._limits.shared_budget import SharedBudget
 
 
 def test_it_begins_by_asking() -> None:
     """Others may be using the account already."""
-    share = Share()
+    share = SharedBudget()
     assert share.at(0.0) == math.inf
     assert share.take(20.0) == 5
     assert share.take(20.0) == 0  # once
@@ -20,7 +20,7 @@ def test_it_begins_by_asking() -> None:
 
 def test_a_lot_is_used_up_and_the_next_is_taken() -> None:
     """Nothing is taken before it is needed."""
-    share = Share()
+    share = SharedBudget()
     share.taken(share.take(8.0), 0.0, alone=False)
     share.spend()
     assert share.at(0.0) == 0.0
@@ -32,7 +32,7 @@ def test_a_lot_is_used_up_and_the_next_is_taken() -> None:
 
 def test_what_creates_have_used_is_paid_for_with_the_next_lot() -> None:
     """They do not wait for one."""
-    share = Share()
+    share = SharedBudget()
     for _ in range(3):
         share.spend()
     assert share.take(1.0) == 4
@@ -43,7 +43,7 @@ def test_what_creates_have_used_is_paid_for_with_the_next_lot() -> None:
 
 def test_alone_nothing_has_to_be_taken() -> None:
     """Its own window is enough; but what a process before it was told to wait, it waits."""
-    share = Share()
+    share = SharedBudget()
     share.taken(share.take(20.0), 7.0, alone=True)
     assert [share.at(now) for now in (0.0, 8.0)] == [7.0, 8.0]
     assert share.take(20.0) == 0
@@ -54,7 +54,7 @@ def test_alone_nothing_has_to_be_taken() -> None:
 
 def test_when_somebody_joins_it_asks_again() -> None:
     """What was sent alone is nobody's debt."""
-    share = Share()
+    share = SharedBudget()
     share.taken(share.take(20.0), 0.0, alone=True)
     share.spend()
     share.is_shared = True
@@ -64,7 +64,7 @@ def test_when_somebody_joins_it_asks_again() -> None:
 
 def test_a_create_that_was_not_sent_costs_nothing() -> None:
     """Its turn had come, but the account was full with others."""
-    share = Share()
+    share = SharedBudget()
     share.taken(share.take(4.0), 0.0, alone=False)
     share.spend()
     share.unspend()

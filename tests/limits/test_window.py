@@ -736,9 +736,9 @@ def test_a_window_in_a_few_words() -> None:
     """What is used and allowed, and how long it is held, if it is."""
     window = window_of(creates=30, active=10, requests=600)
     accept(window, 0.0, weight=3)
-    assert window.told(0.0) == "3/10 active, 3/30 creates, 576 requests/min"
+    assert window.summary(0.0) == "3/10 active, 3/30 creates, 576 requests/min"
     window.throttled(1.0, Throttle.ACCOUNT, 12.5, sent_at=0.5)
-    assert window.told(1.0) == "3/10 active, 3/30 creates, 288 requests/min, held for 12.5 s"
+    assert window.summary(1.0) == "3/10 active, 3/30 creates, 288 requests/min, held for 12.5 s"
 
 
 def test_the_figures() -> None:

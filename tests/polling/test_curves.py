@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiogen._polling import survival as shapes
-from aiogen._polling.curves import belief
-from aiogen._polling.survival import BINS, EDGES, WIDTHS, Shape
+from aiogen._polling.curves import fitted
+from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 from aiogen.models import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=25)
@@ -39,11 +39,11 @@ def drawn(draw: Callable[[Random], float], count: int, seed: int = 1) -> list[fl
     return [draw(chance) for _ in range(count)]
 
 
-def median_of(shape: Shape) -> float:
+def median_of(shape: SurvivalCurve) -> float:
     return shapes.quantile(shape, 0.5)
 
 
-def width_of(shape: Shape) -> float:
+def width_of(shape: SurvivalCurve) -> float:
     """Between one in ten and nine in ten, in units of the logarithm."""
     return math.log(shapes.quantile(shape, 0.1) / shapes.quantile(shape, 0.9))
 
@@ -54,21 +54,21 @@ NOTHING = table([])
 @pytest.mark.parametrize(("median", "spread"), [(3.0, 0.4), (30.0, 0.45), (120.0, 0.6)])
 def test_at_first_the_providers_table_is_believed(median: float, spread: float) -> None:
     """Before anything was seen the typical duration is in the middle, with more doubt than the table has."""
-    shape = belief(Typical(median=median, spread=spread), *NOTHING)
+    shape = fitted(Typical(median=median, spread=spread), *NOTHING)
     assert median_of(shape) == pytest.approx(median, rel=0.12)
     assert width_of(shape) > 1.2 * 2.56 * spread
 
 
 def test_a_surer_table_is_a_narrower_belief() -> None:
     """The spread of the table counts, too."""
-    narrow, wide = (width_of(belief(Typical(median=30.0, spread=spread), *NOTHING)) for spread in (0.2, 0.8))
+    narrow, wide = (width_of(fitted(Typical(median=30.0, spread=spread), *NOTHING)) for spread in (0.2, 0.8))
     assert narrow < 0.8 * wide
 
 
 @pytest.mark.parametrize("median", [0.01, 86_400.0])
 def test_a_table_far_from_the_grid(median: float) -> None:
     """A typical duration that the grid does not hold still gives a belief."""
-    shape = belief(Typical(median=median), *NOTHING)
+    shape = fitted(Typical(median=median), *NOTHING)
     assert all(1.0 >= a >= b > 0.0 for a, b in pairwise(shape))
 
 
@@ -81,7 +81,7 @@ def test_a_table_far_from_the_grid(median: float) -> None:
 def test_every_belief_is_a_survival_function(ended: list[float], running: list[float], knows_median: bool) -> None:
     """Whatever was seen, the belief begins at 1, falls, and leaves something beyond the grid."""
     median = sorted(ended)[len(ended) // 2] if len(ended) >= 3 and knows_median else None
-    shape = belief(HALF_A_MINUTE, *table(ended, running), median)
+    shape = fitted(HALF_A_MINUTE, *table(ended, running), median)
     assert len(shape) == BINS + 1
     assert shape[0] == 1.0
     assert all(a >= b > 0.0 for a, b in pairwise(shape))
@@ -108,7 +108,7 @@ def test_a_hundred_ends_are_learned(name: str) -> None:
     """After a hundred ends the belief is nowhere far from the truth, whatever the table had said."""
     draw, survival = FAMILIES[name]
     sample = drawn(draw, 100)
-    shape = belief(HALF_A_MINUTE, *table(sample), sorted(sample)[50])
+    shape = fitted(HALF_A_MINUTE, *table(sample), sorted(sample)[50])
     assert max(abs(shape[i] - survival(EDGES[i])) for i in range(BINS)) < 0.13
 
 
@@ -117,35 +117,35 @@ def test_looking_only_near_the_median_finds_the_same(name: str) -> None:
     """Curves far from the median that was seen carry no weight, so they may be left out."""
     sample = drawn(FAMILIES[name][0], 30)
     seen = table(sample)
-    every, near = belief(HALF_A_MINUTE, *seen), belief(HALF_A_MINUTE, *seen, sorted(sample)[15])
+    every, near = fitted(HALF_A_MINUTE, *seen), fitted(HALF_A_MINUTE, *seen, sorted(sample)[15])
     assert max(abs(a - b) for a, b in zip(every, near, strict=True)) < 0.01
 
 
 def test_more_seen_is_less_doubt() -> None:
     """The belief narrows by itself as ends come, down to the width of the model."""
     draw, _ = lognormal(30.0, 0.2)
-    widths = [width_of(belief(HALF_A_MINUTE, *table(drawn(draw, count)))) for count in (0, 3, 60)]
+    widths = [width_of(fitted(HALF_A_MINUTE, *table(drawn(draw, count)))) for count in (0, 3, 60)]
     assert widths[0] > 1.5 * widths[1] > 1.5 * widths[2]
     assert widths[2] == pytest.approx(2.56 * 0.2, rel=0.35)
 
 
 def test_what_runs_still_counts_too() -> None:
     """Of ten jobs two ended at 10 s: if the others still run at 40 s, the model is no quick one."""
-    ends_alone = belief(HALF_A_MINUTE, *table([10.0, 10.0]))
-    with_running = belief(HALF_A_MINUTE, *table([10.0, 10.0], [40.0] * 8))
+    ends_alone = fitted(HALF_A_MINUTE, *table([10.0, 10.0]))
+    with_running = fitted(HALF_A_MINUTE, *table([10.0, 10.0], [40.0] * 8))
     assert median_of(ends_alone) < 16.0
     assert median_of(with_running) > 40.0
 
 
 def test_running_alone_teaches() -> None:
     """Ten jobs that have run for two minutes move the belief beyond that, with no end seen."""
-    assert median_of(belief(HALF_A_MINUTE, *table([], [120.0] * 10))) > 150.0
+    assert median_of(fitted(HALF_A_MINUTE, *table([], [120.0] * 10))) > 150.0
 
 
 def test_one_that_hung_does_not_outweigh_the_rest() -> None:
     """One job of an hour among forty changes the middle by little, and does not make the rest look wide."""
     sample = drawn(lognormal(30.0, 0.2)[0], 40)
-    calm, hung = belief(HALF_A_MINUTE, *table(sample)), belief(HALF_A_MINUTE, *table([*sample, 3_600.0]))
+    calm, hung = fitted(HALF_A_MINUTE, *table(sample)), fitted(HALF_A_MINUTE, *table([*sample, 3_600.0]))
     assert median_of(hung) == pytest.approx(median_of(calm), rel=0.03)
     assert width_of(hung) < 1.25 * width_of(calm)
 
@@ -153,7 +153,7 @@ def test_one_that_hung_does_not_outweigh_the_rest() -> None:
 def test_three_that_hung_do_not_either() -> None:
     """Of sixty: the middle stays, and the rest looks as narrow as it is."""
     sample = drawn(lognormal(30.0, 0.1)[0], 60)
-    calm, hung = (belief(HALF_A_MINUTE, *table([*sample, *extra])) for extra in ([], [600.0] * 3))
+    calm, hung = (fitted(HALF_A_MINUTE, *table([*sample, *extra])) for extra in ([], [600.0] * 3))
     assert median_of(hung) == pytest.approx(median_of(calm), rel=0.03)
     assert width_of(hung) < 1.5 * width_of(calm)
 
@@ -162,5 +162,5 @@ def test_three_that_hung_do_not_either() -> None:
 @pytest.mark.parametrize("count", [3, 100, 10_000])
 def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:
     """However many ends at the edge of the grid there were, some curve not far from them is left to believe in."""
-    shape = belief(HALF_A_MINUTE, *table([age] * count), age)
+    shape = fitted(HALF_A_MINUTE, *table([age] * count), age)
     assert abs(math.log(median_of(shape) / max(age, 0.25))) < 1.8

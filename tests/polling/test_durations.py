@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, bin_of
 from aiogen.models import Typical
@@ -29,7 +29,7 @@ SHARES = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05)
 Draw = Callable[[Random], float]
 
 
-def teach(durations: Durations, ends: Iterable[float], every: float | None = None) -> Durations:
+def teach(durations: DurationModel, ends: Iterable[float], every: float | None = None) -> DurationModel:
     """Jobs that ended at these ages, each known exactly, or looked at every so many seconds."""
     for age in ends:
         since, until = (age, age) if every is None else (age // every * every, (age // every + 1.0) * every)
@@ -38,13 +38,13 @@ def teach(durations: Durations, ends: Iterable[float], every: float | None = Non
     return durations
 
 
-def taught(ends: Iterable[float], every: float | None = None) -> Durations:
+def taught(ends: Iterable[float], every: float | None = None) -> DurationModel:
     return deepcopy(_taught(tuple(ends), every))
 
 
 @cache
-def _taught(ends: tuple[float, ...], every: float | None) -> Durations:
-    return teach(Durations(TYPICAL), ends, every)
+def _taught(ends: tuple[float, ...], every: float | None) -> DurationModel:
+    return teach(DurationModel(TYPICAL), ends, every)
 
 
 def drawn(draw: Draw, count: int, seed: int = 1) -> list[float]:
@@ -60,15 +60,15 @@ def outlasting(median: float, sigma: float) -> Callable[[float], float]:
     return lambda age: 0.5 * math.erfc(math.log(max(age, 1e-9) / median) / (sigma * math.sqrt(2.0)))
 
 
-def quantiles(durations: Durations) -> list[float]:
+def quantiles(durations: DurationModel) -> list[float]:
     return [durations.quantile(share) for share in SHARES]
 
 
-def median_of(durations: Durations) -> float:
+def median_of(durations: DurationModel) -> float:
     return durations.quantile(0.5)
 
 
-def looks(durations: Durations, price: float, until: float) -> list[float]:
+def looks(durations: DurationModel, price: float, until: float) -> list[float]:
     """The ages at which a job is asked about that lasts for so long."""
     plan = durations.plan(price)
     ages = [plan.next_age(0.0)]
@@ -77,18 +77,18 @@ def looks(durations: Durations, price: float, until: float) -> list[float]:
     return ages
 
 
-def stored(durations: Durations) -> Any:
+def stored(durations: DurationModel) -> Any:
     """As it comes back from the store: strict JSON."""
     return json.loads(json.dumps(durations.to_json(), allow_nan=False))
 
 
-def remembered(durations: Durations) -> tuple[list[float], list[float], float]:
+def remembered(durations: DurationModel) -> tuple[list[float], list[float], float]:
     """Ends and exposure per bin, and how many ends are remembered."""
     table = durations.to_json()["table"]
     return table["ends"], table["exposure"], table["weight"]
 
 
-def check(durations: Durations) -> None:
+def check(durations: DurationModel) -> None:
     """It is a distribution: what ends within each bin, and what outlasts the grid, is never negative and sums to 1."""
     masses = [a - b for a, b in pairwise(durations.shape)] + [durations.shape[-1]]
     assert len(masses) == BINS + 1
@@ -104,7 +104,7 @@ def check(durations: Durations) -> None:
 def test_at_first_the_providers_table_is_believed(median: float, spread: float) -> None:
     """The typical duration is in the middle, and nothing has been seen."""
     typical = Typical(median=median, spread=spread)
-    durations = Durations(typical)
+    durations = DurationModel(typical)
     check(durations)
     assert median_of(durations) == pytest.approx(median, rel=0.12)
     assert (durations.typical, durations.seen, durations.version) == (typical, 0, 0)
@@ -112,7 +112,7 @@ def test_at_first_the_providers_table_is_believed(median: float, spread: float) 
 
 def test_one_model_teaches_nothing_about_another() -> None:
     """Two that begin with the same typical duration learn for themselves."""
-    one, other = Durations(TYPICAL), Durations(TYPICAL)
+    one, other = DurationModel(TYPICAL), DurationModel(TYPICAL)
     before = list(other.shape)
     teach(one, [5.0] * 10)
     assert median_of(one) < 10.0
@@ -136,7 +136,7 @@ LAWS: dict[str, tuple[Draw, Callable[[float], float]]] = {
 def test_the_truth_is_approached(name: str, every: float | None) -> None:
     """Whatever the durations follow: twenty ends say much, and after 120 the belief is nowhere far from the truth."""
     draw, truth = LAWS[name]
-    durations, ends = Durations(TYPICAL), drawn(draw, 120, seed=2)
+    durations, ends = DurationModel(TYPICAL), drawn(draw, 120, seed=2)
     wrong = []
     for part in ([], ends[:20], ends[20:]):
         teach(durations, part, every)
@@ -176,7 +176,7 @@ def test_coarse_looks_leave_more_doubt() -> None:
 
 def test_looks_at_different_ages_tell_what_coarse_ones_cannot() -> None:
     """Intervals that begin anywhere overlap where the jobs end, and the belief narrows round that place."""
-    chance, durations, widths = Random(1), Durations(TYPICAL), []
+    chance, durations, widths = Random(1), DurationModel(TYPICAL), []
     for _ in range(100):
         since = 33.0 - chance.uniform(0.0, 10.0)
         durations.running(0.0, since)
@@ -199,7 +199,7 @@ def test_what_runs_still_counts_too() -> None:
 
 def test_a_batch_that_is_looked_at_all_the_time() -> None:
     """Forty jobs between 20 s and 40 s, looked at every half second: the middle is known before half have ended."""
-    live, durations = drawn(lambda chance: chance.uniform(20.0, 40.0), 40), Durations(TYPICAL)
+    live, durations = drawn(lambda chance: chance.uniform(20.0, 40.0), 40), DurationModel(TYPICAL)
     medians = {}
     for since in (n / 2.0 for n in range(80)):
         for age in live:
@@ -213,7 +213,7 @@ def test_a_batch_that_is_looked_at_all_the_time() -> None:
 
 def test_running_alone_teaches() -> None:
     """Ten jobs that still run after two minutes are slower than thought, with no end seen."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     for _ in range(10):
         for since in range(0, 120, 10):
             durations.running(since, since + 10.0)
@@ -224,7 +224,7 @@ def test_running_alone_teaches() -> None:
 
 def test_one_look_or_many_are_the_same_time() -> None:
     """A minute without an end is a minute, in how many pieces it may come; nothing is learned of no time."""
-    whole, pieces = Durations(TYPICAL), Durations(TYPICAL)
+    whole, pieces = DurationModel(TYPICAL), DurationModel(TYPICAL)
     for _ in range(3):
         whole.running(0.0, 61.0)
         for since, until in pairwise([0.0, 0.1, 0.7, 3.0, 3.0, 10.0, 10.1, 55.5, 61.0]):
@@ -237,7 +237,7 @@ def test_one_look_or_many_are_the_same_time() -> None:
 
 def test_the_last_ages_of_the_grid() -> None:
     """Who runs for longer than the grid is as if it had run to its end; after that nothing can be told."""
-    durations, shorter = Durations(TYPICAL), Durations(TYPICAL)
+    durations, shorter = DurationModel(TYPICAL), DurationModel(TYPICAL)
     durations.running(7_000.0, 90_000.0)
     durations.running(7_333.5, 90_000.0)
     shorter.running(7_000.0, EDGES[-1])
@@ -250,7 +250,7 @@ def test_the_last_ages_of_the_grid() -> None:
 @pytest.mark.parametrize("since", [EDGES[-1], 8_000.0, 90_000.0])
 def test_an_end_beyond_the_grid(since: float) -> None:
     """A job that ended after three hours is an end, too."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     durations.running(0.0, since)
     durations.ended(since, since + 60.0)
     check(durations)
@@ -269,7 +269,7 @@ def test_later_ends_are_a_later_belief(first: float, factor: float) -> None:
 @pytest.mark.parametrize(("median", "spread"), [(0.5, 0.1), (3_000.0, 0.5)])
 def test_a_wrong_table_is_outweighed(median: float, spread: float) -> None:
     """Whatever the provider's table said, after 25 ends the model's own durations are believed."""
-    durations = teach(Durations(Typical(median=median, spread=spread)), drawn(lognormal(20.0, 0.25), 25))
+    durations = teach(DurationModel(Typical(median=median, spread=spread)), drawn(lognormal(20.0, 0.25), 25))
     assert median_of(durations) == pytest.approx(20.0, rel=0.15)
     assert durations.quantile(0.05) < 45.0
 
@@ -284,7 +284,7 @@ moments = st.floats(0.0, 7_000.0)
 def test_one_end_counts_once(since: float, length: float) -> None:
     """One job: one end, within its interval, and every bin it ran through counts as wholly or partly run through."""
     until = since + length
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     table = durations._table
     table.running(0.0, since)
     table.ended(since, until + 1e-3, durations.shape)
@@ -302,7 +302,7 @@ def test_one_end_counts_once(since: float, length: float) -> None:
 
 def test_an_end_at_an_edge_is_before_it() -> None:
     """Who was over at the very edge between two bins ended in the first of them."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     durations.running(0.0, EDGES[120])
     durations.ended(EDGES[120], EDGES[122])
     ends = remembered(durations)[0]
@@ -329,7 +329,7 @@ def test_an_end_is_where_it_is_likely() -> None:
 
 def test_old_ends_are_spread_anew() -> None:
     """Ends of which little was known at first are placed where later, exact ones were."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     for _ in range(5):
         durations.ended(0.0, 200.0)
     before = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
@@ -486,7 +486,7 @@ def test_the_plan_is_of_the_belief() -> None:
 
 def test_with_the_belief_the_plan_changes() -> None:
     """Plans last as long as the belief they were made of."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     plan, version, shape = durations.plan(0.15), durations.version, durations.shape
     durations.running(0.0, 0.3)
     assert (durations.version, durations.shape) == (version, shape)
@@ -499,7 +499,7 @@ def test_with_the_belief_the_plan_changes() -> None:
 
 def test_a_belief_that_is_sure_changes_rarely() -> None:
     """Fitting costs time: the first ends are all worth it, the hundredth is not; and nothing changes in between."""
-    durations = Durations(TYPICAL)
+    durations = DurationModel(TYPICAL)
     versions = []
     for age in drawn(lognormal(20.0, 0.3), 120):
         durations.running(0.0, age)
@@ -526,24 +526,26 @@ HISTORIES = {
 def test_what_was_learned_survives_the_store(name: str) -> None:
     """Written as JSON and read again, the same is believed, and as much."""
     durations = taught(HISTORIES[name], 1.0)
-    again = Durations.from_json(TYPICAL, stored(durations))
+    again = DurationModel.from_json(TYPICAL, stored(durations))
     check(again)
     assert (again.seen, again.typical) == (len(HISTORIES[name]), TYPICAL)
     assert max(abs(a - b) for a, b in zip(again.shape, durations.shape, strict=True)) < 0.12
     assert [remembered(again)[i] for i in (0, 1)] == [pytest.approx(remembered(durations)[i]) for i in (0, 1)]
     assert remembered(again)[2] == remembered(durations)[2]
-    assert Durations.from_json(TYPICAL, stored(again)).shape == pytest.approx(again.shape, abs=1e-6)
+    assert DurationModel.from_json(TYPICAL, stored(again)).shape == pytest.approx(again.shape, abs=1e-6)
 
 
 def test_an_unknown_shape_says_nothing_about_the_others() -> None:
     """What a later version found best does not make what this one tries anew any likelier."""
-    one, other = (Durations.from_json(TYPICAL, damaged(scores={"curves": -3.0} | more)) for more in ({}, {"new": 99.0}))
+    one, other = (
+        DurationModel.from_json(TYPICAL, damaged(scores={"curves": -3.0} | more)) for more in ({}, {"new": 99.0})
+    )
     assert one.shape == other.shape
 
 
 def test_what_was_read_is_fitted_rarely() -> None:
     """A belief of forty ends is no beginner's: the next ten do not change it one by one."""
-    again = Durations.from_json(TYPICAL, stored(taught(HISTORIES["uniform"])))
+    again = DurationModel.from_json(TYPICAL, stored(taught(HISTORIES["uniform"])))
     version = again.version
     teach(again, drawn(LAWS["uniform"][0], 10, seed=3))
     assert again.version - version <= 2
@@ -563,7 +565,7 @@ def test_writing_changes_nothing() -> None:
 def test_what_was_read_is_learned_on() -> None:
     """What came from the store is worth as much as before: one end does not overturn it, a dozen elsewhere do."""
     durations = taught(drawn(lognormal(20.0, 0.2), 40))
-    again = Durations.from_json(TYPICAL, stored(durations))
+    again = DurationModel.from_json(TYPICAL, stored(durations))
     teach(again, [60.0])
     assert median_of(again) == pytest.approx(20.0, rel=0.1)
     teach(again, drawn(lognormal(60.0, 0.2), 14, seed=2))
@@ -574,9 +576,9 @@ def test_the_scores_are_kept() -> None:
     """Which shape foretold better is not forgotten: after reading, a uniform still has sharp ends."""
     data = stored(taught(drawn(LAWS["uniform"][0], 120, seed=2)))
     assert data["scores"]["flat"] > data["scores"]["curves"]
-    again = Durations.from_json(TYPICAL, data)
+    again = DurationModel.from_json(TYPICAL, data)
     data["scores"] = {"curves": 50.0}
-    doubting = Durations.from_json(TYPICAL, data)
+    doubting = DurationModel.from_json(TYPICAL, data)
     assert again.left(37.5) > 0.98
     assert again.left(38.5) - again.left(42.0) < doubting.left(38.5) - doubting.left(42.0) + 0.05
     assert again.shape != doubting.shape
@@ -622,8 +624,8 @@ def damaged(**changes: Any) -> Any:
 )
 def test_what_cannot_be_read_is_not_believed(data: Any) -> None:
     """Of another version, of another grid, or damaged: one begins anew, and learns."""
-    durations = Durations.from_json(TYPICAL, data)
-    assert (durations.seen, durations.shape) == (0, Durations(TYPICAL).shape)
+    durations = DurationModel.from_json(TYPICAL, data)
+    assert (durations.seen, durations.shape) == (0, DurationModel(TYPICAL).shape)
     assert remembered(durations)[2] == 0.0
     teach(durations, [5.0] * 3)
     assert median_of(durations) < 12.0
@@ -642,7 +644,7 @@ def test_what_cannot_be_read_is_not_believed(data: Any) -> None:
 )
 def test_what_can_be_read_is_believed(data: Any) -> None:
     """What is unknown or missing beside the table is no reason to throw the table away."""
-    durations = Durations.from_json(TYPICAL, data)
+    durations = DurationModel.from_json(TYPICAL, data)
     check(durations)
     assert durations.seen == 12
     assert median_of(durations) == pytest.approx(10.0, rel=0.15)
@@ -670,7 +672,7 @@ def test_what_can_be_read_is_believed(data: Any) -> None:
 )
 def test_damage_beside_the_table_is_no_crash(data: Any) -> None:
     """Whatever the store brings, something is believed, and it can be learned on."""
-    durations = Durations.from_json(TYPICAL, data)
+    durations = DurationModel.from_json(TYPICAL, data)
     check(durations)
     assert durations.seen >= 0
     teach(durations, [5.0] * 3)
@@ -688,7 +690,7 @@ class DurationsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.durations = Durations(TYPICAL)
+        self.durations = DurationModel(TYPICAL)
         self.history: list[tuple[str, float, float]] = []
         self.jobs: list[tuple[float, float]] = []  # how long it lasts, when it was last asked about
         self.known = (0, self.durations.shape)
@@ -700,9 +702,9 @@ class DurationsMachine(RuleBasedStateMachine):
         self.seen += what == "ended"
 
     @staticmethod
-    def told(durations: Durations, what: str, since: float, until: float) -> Durations:
+    def told(durations: DurationModel, what: str, since: float, until: float) -> DurationModel:
         if what == "restart":
-            return Durations.from_json(TYPICAL, stored(durations))
+            return DurationModel.from_json(TYPICAL, stored(durations))
         (durations.ended if what == "ended" else durations.running)(since, until)
         return durations
 
@@ -774,7 +776,7 @@ class DurationsMachine(RuleBasedStateMachine):
             looks += 1
             assert looks < 2_000, "somebody is asked about for ever, and does not end"
         check(self.durations)
-        again = Durations(TYPICAL)
+        again = DurationModel(TYPICAL)
         for told in self.history:
             again = self.told(again, *told)
         assert again.shape == self.durations.shape, "the same history gives another belief"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._polling.phases import Phases
+from aiogen._polling.phases import PhaseModel
 from aiogen.models import Typical
 
 quick = settings(deadline=None, derandomize=True, max_examples=30)
@@ -19,9 +19,9 @@ quick = settings(deadline=None, derandomize=True, max_examples=30)
 TYPICAL = Typical(median=30.0, spread=0.45)
 
 
-def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, float]) -> Phases:
+def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, float]) -> PhaseModel:
     """What is believed after jobs that waited and ran between so many seconds, each looked at every second."""
-    chance, phases = Random(1), Phases(TYPICAL)
+    chance, phases = Random(1), PhaseModel(TYPICAL)
     for _ in range(jobs):
         begins = chance.uniform(*wait)
         ends = begins + chance.uniform(*run)
@@ -37,7 +37,7 @@ def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, floa
 
 def test_at_first_the_whole_is_asked() -> None:
     """Before anything was seen the time since the acceptance counts."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     assert not phases.by_beginning
     assert (phases.seen, phases.typical) == (0, TYPICAL)
 
@@ -63,7 +63,7 @@ def test_what_no_longer_holds_is_forgotten() -> None:
 
 def test_an_old_verdict_fades() -> None:
     """Where both foretell the same, a lead lasts for some jobs, and not for ever."""
-    phases = Phases.from_json(TYPICAL, {"lead": 5.0})
+    phases = PhaseModel.from_json(TYPICAL, {"lead": 5.0})
     verdicts = []
     for _ in range(60):
         phases.compare((5.0, 29.0, 30.0), (5.0, 29.0, 30.0))
@@ -74,7 +74,7 @@ def test_an_old_verdict_fades() -> None:
 
 def test_one_job_proves_nothing() -> None:
     """However wrong one of the two was, both have to be compared more than once or twice by luck."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     phases.compare((5.0, 29.0, 30.0), (5.0, 29.0, 30.0))
     assert not phases.by_beginning
 
@@ -82,12 +82,12 @@ def test_one_job_proves_nothing() -> None:
 @pytest.mark.parametrize(("interval", "is_vague"), [(0.0, False), (6.0, False), (9.0, True), (60.0, True)])
 def test_a_beginning_has_to_be_known(interval: float, is_vague: bool) -> None:
     """A beginning known only to a quarter of the usual duration, or worse, says nothing."""
-    assert Phases(TYPICAL).is_vague(interval) is is_vague
+    assert PhaseModel(TYPICAL).is_vague(interval) is is_vague
 
 
 def test_impossible_ends_are_compared_all_the_same() -> None:
     """Ends that neither thought possible are no division by zero, and no verdict."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     phases.compare((9e9, 9e9, 9e9), (9e9, 9e9, 9e9))
     assert not phases.by_beginning
 
@@ -95,7 +95,7 @@ def test_impossible_ends_are_compared_all_the_same() -> None:
 def test_what_was_learned_survives_the_store() -> None:
     """Written as JSON and read again, as much is known, and the same of the two is asked."""
     phases = phases_after(30, wait=(10.0, 90.0), run=(9.5, 10.5))
-    again = Phases.from_json(TYPICAL, json.loads(json.dumps(phases.to_json(), allow_nan=False)))
+    again = PhaseModel.from_json(TYPICAL, json.loads(json.dumps(phases.to_json(), allow_nan=False)))
     assert (again.seen, again.by_beginning) == (30, True)
     for before, after in ((phases.queued, again.queued), (phases.processing, again.processing)):
         assert after.quantile(0.5) == pytest.approx(before.quantile(0.5), rel=0.1)
@@ -113,7 +113,7 @@ anything = st.recursive(
 @quick
 def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead: Any) -> None:
     """Whatever the store brings, something is believed, and a verdict can still change."""
-    phases = Phases.from_json(TYPICAL, {"queued": queued, "processing": processing, "lead": lead})
+    phases = PhaseModel.from_json(TYPICAL, {"queued": queued, "processing": processing, "lead": lead})
     assert phases.queued.quantile(0.5) == pytest.approx(30.0, rel=0.15)
     assert math.isfinite(phases._lead)
 
@@ -121,5 +121,5 @@ def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead:
 @pytest.mark.parametrize("data", [{}, None, [], "phases", 3.5], ids=repr)
 def test_nothing_in_the_store(data: Any) -> None:
     """Empty data, or none at all, mean beginning anew."""
-    phases = Phases.from_json(TYPICAL, data)
+    phases = PhaseModel.from_json(TYPICAL, data)
     assert (phases.seen, phases.by_beginning) == (0, False)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from aiogen._polling import survival as shapes
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import BINS, EDGES, Shape
+from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
 
 quick = settings(deadline=None, derandomize=True, max_examples=25)
 
 
-def shape_of(median: float, sigma: float) -> Shape:
+def shape_of(median: float, sigma: float) -> SurvivalCurve:
     return shapes.with_tail(shapes.lognormal(math.log(median), sigma))
 
 
@@ -44,7 +44,7 @@ def questions(plan: Plan, until: float) -> list[float]:
     return ages
 
 
-def cost(ages: list[float], shape: Shape, price: float) -> float:
+def cost(ages: list[float], shape: SurvivalCurve, price: float) -> float:
     """What these questions cost in the mean: each sent is a price, and what a job waits between its end and the next.
 
     The mean duration is in it, too, which is the same for all plans.
@@ -56,14 +56,14 @@ def cost(ages: list[float], shape: Shape, price: float) -> float:
     return total
 
 
-def mean_until(until: float, shape: Shape) -> float:
+def mean_until(until: float, shape: SurvivalCurve) -> float:
     """The mean duration, where everything ends at `until` at the latest: the integral of survival."""
     edges = [*(edge for edge in EDGES if edge < until), until]
     alive = [shapes.survival(shape, edge) for edge in edges]
     return sum((b - a) * (x + y) / 2.0 for (a, b), (x, y) in zip(pairwise(edges), pairwise(alive), strict=True))
 
 
-def least_cost(shape: Shape, price: float, until: float) -> float:
+def least_cost(shape: SurvivalCurve, price: float, until: float) -> float:
     """The optimum of `cost` over a fine grid, by plain dynamic programming without any short cut."""
     grid = sorted({0.0, until, *(shapes.quantile(shape, 1.0 - k / 300) for k in range(1, 300)), *EDGES[1::3]})
     grid = grid[: bisect_right(grid, until)]
@@ -164,7 +164,7 @@ def test_ages_that_hardly_differ_are_asked_about_at_ages_that_hardly_differ(pric
 
 
 @every_shape
-def test_no_job_is_forgotten(shape: Shape) -> None:
+def test_no_job_is_forgotten(shape: SurvivalCurve) -> None:
     """A job that outlasts everything is asked about on and on, each time by some part of its age later."""
     plan = Plan(shape, 0.15)
     ages = [age for age in questions(plan, 60_000.0) if age > EDGES[-1]]

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from aiogen._polling.phases import Phases
+from aiogen._polling.phases import PhaseModel
 from aiogen._polling.schedule import Schedule
 from aiogen.models import Typical
 
 PRICE = 0.15
-UNI = Phases(Typical(median=30.0, spread=0.45))
+UNI = PhaseModel(Typical(median=30.0, spread=0.45))
 BELIEF = UNI.queued
 
 
@@ -94,7 +94,7 @@ def test_questions_follow_the_belief() -> None:
 def test_the_earliest_job_comes_first_whatever_its_model() -> None:
     """Jobs of several models are asked about in the order of their moments."""
     schedule: Schedule[str] = Schedule()
-    models = {name: Phases(Typical(median=m)) for name, m in (("slow", 120.0), ("quick", 3.0), ("usual", 30.0))}
+    models = {name: PhaseModel(Typical(median=m)) for name, m in (("slow", 120.0), ("quick", 3.0), ("usual", 30.0))}
     for name, phases in models.items():
         track(schedule, name, phases=phases)
     assert schedule.phases("quick") is models["quick"]
@@ -115,7 +115,7 @@ def test_a_question_in_flight_is_not_asked_again() -> None:
     assert schedule.is_free("a")
     next_question(schedule)
     schedule.ask_now("a", 120.0)
-    schedule.hasten("a", 1.0, 30.0, PRICE, 120.0)
+    schedule.lower_price("a", 1.0, 30.0, PRICE, 120.0)
     schedule.known_to_run("a", 121.0)
     assert not schedule.take_also("a")
     assert not schedule.is_free("a")
@@ -320,11 +320,11 @@ def test_somebody_waits_again() -> None:
     """`hasten` asks now, and goes back to the bounds and the price it is given."""
     schedule = schedule_of("a", price=5.0)
     schedule.slow_down("a", 60.0)
-    schedule.hasten("a", 0.2, 3.0, 0.02, 100.5)
+    schedule.lower_price("a", 0.2, 3.0, 0.02, 100.5)
     moments = asked_at(schedule, 4)
     assert moments[0] == 100.5
     assert all(0.2 <= b - a <= 3.000001 for a, b in pairwise(moments))
-    schedule.hasten("a", 0.2, 60.0, 0.02, 120.0)
+    schedule.lower_price("a", 0.2, 60.0, 0.02, 120.0)
     assert asked_at(schedule, 2)[1] == pytest.approx(100.0 + next_age(20.0, 0.02))
 
 
@@ -333,7 +333,7 @@ def test_a_hurry_reaches_a_question_in_flight() -> None:
     schedule = schedule_of("a")
     schedule.slow_down("a", 60.0)
     now, key = next_question(schedule)
-    schedule.hasten("a", 1.0, 3.0, PRICE, now)
+    schedule.lower_price("a", 1.0, 3.0, PRICE, now)
     schedule.answered(key, now + 1.0)
     assert now + 2.0 <= wake(schedule) <= now + 4.0
 
@@ -363,7 +363,7 @@ def test_a_dropped_job_is_never_asked_about() -> None:
     schedule.failed("flying", 101.0, 1.0)
     schedule.put_back("flying", 101.0)
     schedule.slow_down("flying", 9.0)
-    schedule.hasten("flying", 1.0, 2.0, PRICE, 101.0)
+    schedule.lower_price("flying", 1.0, 2.0, PRICE, 101.0)
     schedule.begins("flying", 101.0, 101.0)
     schedule.turned("flying", 101.0)
     schedule.ran_all_along(101.0)
@@ -468,14 +468,14 @@ def test_who_ends_too_soon_began_before() -> None:
         schedule.begins(key, 100.0, 100.0)
         lesson = schedule.drop(key)
         assert lesson is not None
-        hasty[key] = lesson.is_hasty(end)
+        hasty[key] = lesson.is_too_early(end)
     schedule = schedule_of("no guess", held=True, learns=True)
     schedule.begins("no guess", 101.0, 101.0)
     schedule.ran_all_along(102.0)
     lesson = schedule.drop("no guess")
     assert lesson is not None
-    assert not lesson.is_hasty(103.0)
+    assert not lesson.is_too_early(103.0)
     schedule = schedule_of("never held", learns=True)
     lesson = schedule.drop("never held")
     assert lesson is not None
-    assert (hasty, lesson.is_hasty(105.0)) == ({"soon": True, "late": False}, False)
+    assert (hasty, lesson.is_too_early(105.0)) == ({"soon": True, "late": False}, False)

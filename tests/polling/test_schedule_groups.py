@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from aiogen._polling import timers as _agenda
-from aiogen._polling.durations import Durations
-from aiogen._polling.phases import Phases
+from aiogen._polling.durations import DurationModel
+from aiogen._polling.phases import PhaseModel
 from aiogen._polling.plan import Plan
 from aiogen._polling.schedule import Schedule
-from aiogen._polling.timers import Agenda
+from aiogen._polling.timers import TimerQueue
 from aiogen.models import Typical
 
 PRICE = 0.15
 TYPICAL = Typical(median=30.0, spread=0.45)
-UNI = Durations(TYPICAL)
+UNI = DurationModel(TYPICAL)
 KNOWN = 6
 """So many ends make a model known."""
 
 
-class Told(Durations):
+class Told(DurationModel):
     """A belief that changes only when a test says so, and writes down what it is taught."""
 
     def __init__(self, seen: int) -> None:
@@ -38,12 +38,12 @@ class Told(Durations):
         self.lessons.append(("ended", since, until))
 
     def believe(self, median: float) -> None:
-        self.shape = Durations(Typical(median=median, spread=0.45)).shape
+        self.shape = DurationModel(Typical(median=median, spread=0.45)).shape
         self.version += 1
         self._plans.clear()
 
 
-class Model(Phases):
+class Model(PhaseModel):
     """Two such beliefs, which write down how they were compared."""
 
     queued: Told
@@ -59,13 +59,13 @@ class Model(Phases):
         self.compared.append((whole, part))
 
 
-def track(schedule: Schedule[Any], key: Any, phases: Phases, now: float = 100.0, **how: Any) -> None:
+def track(schedule: Schedule[Any], key: Any, phases: PhaseModel, now: float = 100.0, **how: Any) -> None:
     """Follow a job that was accepted just now."""
     usual = {"floor": 0.5, "ceiling": 30.0, "price": PRICE}
     schedule.track(key, now, phases=phases, started_at=now, **usual | how)
 
 
-def schedule_of(phases: Phases, *keys: str, **how: Any) -> Schedule[str]:
+def schedule_of(phases: PhaseModel, *keys: str, **how: Any) -> Schedule[str]:
     """A schedule with jobs of one model that were accepted just now."""
     schedule: Schedule[str] = Schedule()
     for key in keys:
@@ -262,7 +262,7 @@ def test_who_ran_all_along_teaches_from_its_acceptance() -> None:
 
 def test_an_end_after_hours_is_learned() -> None:
     """A job may take longer than anything that is told apart."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, "a")
     schedule.known_to_run("a", 10_000.0)
     end(schedule, "a", 10_001.0)
@@ -450,13 +450,13 @@ def test_a_model_that_is_hardly_quicker_is_left_alone(median: float) -> None:
     schedule = schedule_of(model, "a", "news", ceiling=600.0)
     changed(model, schedule, 30.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(Agenda, "all")
+        patch.delattr(TimerQueue, "all")
         changed(model, schedule, median)
 
 
 def test_the_first_end_of_a_model_may_turn_it_out_to_be_quicker() -> None:
     """A webhook tells of an end after two seconds: the others are not left to what was believed before."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, *map(str, range(10)))
     assert len(answers(schedule, 101.0)) == 2
     end(schedule, "9", 102.0)
@@ -466,7 +466,7 @@ def test_the_first_end_of_a_model_may_turn_it_out_to_be_quicker() -> None:
 
 def test_a_real_model_is_learned() -> None:
     """Twenty jobs of ten seconds, where thirty were believed: the last ones are asked about a few times only."""
-    phases = Phases(TYPICAL)
+    phases = PhaseModel(TYPICAL)
     schedule: Schedule[str] = Schedule()
     asked: dict[str, int] = {}
     for i in range(20):
@@ -507,12 +507,12 @@ def test_a_budget_that_binds_makes_all_questions_dearer() -> None:
     for i in range(40):
         track(schedule, i, model, 0.0)
     now, _ = under_budget(schedule, 0.0, 100.0, pause=0.25)
-    assert schedule.stretch > 1.5
+    assert schedule.backpressure > 1.5
     now, _ = under_budget(schedule, now, 200.0, pause=0.25)
     late = now - min(schedule._questions[i].due for i in range(40))
     assert late < 5.0  # and each job's turn comes every ten seconds
     under_budget(schedule, now, 400.0, pause=0.0)
-    assert schedule.stretch < 1.1
+    assert schedule.backpressure < 1.1
 
 
 def test_without_a_shortage_the_price_stays() -> None:
@@ -524,7 +524,7 @@ def test_without_a_shortage_the_price_stays() -> None:
         now = wake(schedule) + 0.04
         schedule.take(now)
         schedule.answered(0, now, sent_at=now)
-    assert schedule.stretch == pytest.approx(1.0)
+    assert schedule.backpressure == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("is_stale", [False, True])
@@ -538,7 +538,7 @@ def test_the_price_does_not_rise_without_end(is_stale: bool) -> None:
             model.queued.believe(30.0)
         assert schedule.take(1_000.0 * i + 900.0) == i
         schedule.drop(i)
-        stretches.append(schedule.stretch)
+        stretches.append(schedule.backpressure)
     assert stretches == sorted(stretches)
     assert all(b < 8.0 * a for a, b in pairwise(stretches))
     assert stretches[-1] == 100.0
@@ -556,7 +556,7 @@ def test_hints_and_scouts_say_nothing_about_the_budget() -> None:
             key = schedule.take(60.0 * i)
             assert key is not None
             schedule.answered(key, 60.0 * i, sent_at=60.0 * i)
-    assert schedule.stretch == 1.0
+    assert schedule.backpressure == 1.0
 
 
 # --- what may be expected
@@ -612,7 +612,7 @@ def test_what_remains_is_counted_from_now() -> None:
 def test_the_price_of_a_question(how: dict[str, float], price: float) -> None:
     """It falls when a question answers for many, or lag delays others too, and rises when the budget binds."""
     schedule: Schedule[str] = Schedule()
-    schedule.pressure, schedule.stretch = how.pop("pressure", 1.0), how.pop("stretch", 1.0)
+    schedule.lag_weight, schedule.backpressure = how.pop("pressure", 1.0), how.pop("stretch", 1.0)
     track(schedule, "a", Model(), 0.0, floor=0.0, ceiling=90.0, **how)
     assert schedule.wake_at() == pytest.approx(next_age(0.0, price))
 
@@ -645,7 +645,7 @@ class Touches:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.count = 0
         for owner, names in (
-            (Agenda, ("put", "pop", "drop", "all", "wake_at", "_is_current")),
+            (TimerQueue, ("put", "pop", "drop", "all", "wake_at", "_is_current")),
             (_agenda, ("heappush", "heappop", "heapify")),
             (Plan, ("next_age",)),
         ):

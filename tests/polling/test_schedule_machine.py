@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._polling.durations import Durations
-from aiogen._polling.phases import Phases
+from aiogen._polling.durations import DurationModel
+from aiogen._polling.phases import PhaseModel
 from aiogen._polling.schedule import Schedule
 from aiogen.models import Typical
 
@@ -26,7 +26,7 @@ HOURS = 7_200.0
 @lru_cache
 def learned() -> str:
     """What is stored of a model of which eight jobs were seen to end."""
-    phases = Phases(Typical(median=5.0))
+    phases = PhaseModel(Typical(median=5.0))
     for i in range(8):
         phases.queued.running(0.0, 4.0 + 0.2 * i)
         phases.queued.ended(4.0 + 0.2 * i, 5.0 + 0.2 * i)
@@ -45,7 +45,7 @@ shares = st.sampled_from([1.0, 0.1])
 class Followed:
     """What is known of one job from outside: its bounds, and between which moments it must be asked about next."""
 
-    group: tuple[Durations, bool]
+    group: tuple[DurationModel, bool]
     """Its belief, and whether it teaches."""
     floor: float
     ceiling: float
@@ -88,9 +88,9 @@ class ScheduleMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.models = {
-            "new": Phases(TYPICAL),
-            "known": Phases.from_json(TYPICAL, json.loads(learned())),
-            "by beginning": Phases.from_json(Typical(median=600.0), {"lead": 9.0}),
+            "new": PhaseModel(TYPICAL),
+            "known": PhaseModel.from_json(TYPICAL, json.loads(learned())),
+            "by beginning": PhaseModel.from_json(Typical(median=600.0), {"lead": 9.0}),
         }
 
     def waiting(self) -> dict[str, Followed]:
@@ -129,7 +129,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         lesson = self.schedule.drop(key)
         job = self.jobs.pop(key, None)
         assert (lesson is not None) is (job is not None and job.group[1] and not job.held)
-        if lesson is None or lag is None or lesson.is_hasty(self.now):
+        if lesson is None or lag is None or lesson.is_too_early(self.now):
             return
         if lesson.asked_at < lesson.accepted_at + HOURS:  # see test_an_end_after_hours_is_learned
             self.schedule.learn(lesson, self.now + lag)
@@ -254,7 +254,7 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule(key=keys, floor=floors, price=prices)
     def somebody_waits(self, key: str, floor: float, price: float) -> None:
-        self.schedule.hasten(key, floor, floor + 2.0, price, self.now)
+        self.schedule.lower_price(key, floor, floor + 2.0, price, self.now)
         if key in self.jobs:
             job = self.jobs[key]
             job.floor, job.ceiling = floor, floor + 2.0
@@ -286,7 +286,7 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule(pressure=st.sampled_from([0.0, 1.0, 50.0]), stretch=st.sampled_from([1.0, 1.0, 5.0, 100.0]))
     def prices_change(self, pressure: float, stretch: float) -> None:
-        self.schedule.pressure, self.schedule.stretch = pressure, stretch
+        self.schedule.lag_weight, self.schedule.backpressure = pressure, stretch
 
     # --- what always holds
 
@@ -316,7 +316,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         remaining = schedule.remaining(key, now, (0.1, 0.5, 0.9))
         assert (remaining is None) is job.held
         assert remaining is None or list(remaining) == sorted(remaining)
-        assert 1.0 <= schedule.stretch <= 100.0
+        assert 1.0 <= schedule.backpressure <= 100.0
 
     def teardown(self) -> None:
         """As time runs on, each job is asked about and ends, and then there is nothing left."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiogen._polling import survival as shapes
-from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, Shape
+from aiogen._polling.survival import ANYTHING, BINS, EDGES, WIDTHS, SurvivalCurve
 
 quick = settings(deadline=None, derandomize=True, max_examples=60)
 
@@ -19,7 +19,7 @@ ages = st.floats(0.0, 20_000.0)
 samples = st.lists(st.floats(0.01, 9_000.0), min_size=1, max_size=30)
 
 
-def seen_in(sample: list[float]) -> Shape:
+def seen_in(sample: list[float]) -> SurvivalCurve:
     """The share of a sample that outlasts each edge, each duration spread over its bin."""
     shape = [0.0] * (BINS + 1)
     for age in sample:
@@ -33,7 +33,7 @@ def lognormal_sample(count: int, median: float, sigma: float, seed: int = 1) -> 
     return [chance.lognormvariate(math.log(median), sigma) for _ in range(count)]
 
 
-def check(shape: Shape) -> None:
+def check(shape: SurvivalCurve) -> None:
     """It is a survival function."""
     assert len(shape) == BINS + 1
     assert shape[0] == pytest.approx(1.0)
@@ -241,6 +241,6 @@ def test_a_hump_of_three_is_no_needle() -> None:
         pytest.param([1.0, *(1.0 - 2e-4 * i for i in range(1, BINS + 1))], id="hardly anything seen"),
     ],
 )
-def test_not_two_to_be_seen(seen: Shape) -> None:
+def test_not_two_to_be_seen(seen: SurvivalCurve) -> None:
     """One hump, one stray beside it, or next to nothing: these are not two humps."""
     assert shapes.two_humps(seen, 18.0) is None

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiogen._polling.timers import Agenda
+from aiogen._polling.timers import TimerQueue
 
 keys = st.sampled_from("abcdefgh")
 moments = st.integers(0, 20).map(float)
@@ -15,7 +15,7 @@ moments = st.integers(0, 20).map(float)
 
 def test_the_earliest_comes_first() -> None:
     """Keys come out in order of their moments, and none before its moment."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     agenda.put("late", 3.0)
     agenda.put("early", 1.0)
     assert agenda.wake_at() == 1.0
@@ -26,7 +26,7 @@ def test_the_earliest_comes_first() -> None:
 
 def test_equal_moments_come_in_the_order_they_were_put() -> None:
     """First come, first served; putting a key again puts it behind the others."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     for key in "abca":
         agenda.put(key, 1.0)
     assert [agenda.pop(1.0) for _ in range(3)] == ["b", "c", "a"]
@@ -34,7 +34,7 @@ def test_equal_moments_come_in_the_order_they_were_put() -> None:
 
 def test_a_key_has_one_moment() -> None:
     """The last moment that was put counts, be it earlier or later, and the key comes out once."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     agenda.put("a", 5.0)
     agenda.put("a", 1.0)
     agenda.put("b", 1.0)
@@ -45,7 +45,7 @@ def test_a_key_has_one_moment() -> None:
 
 def test_a_dropped_key_is_gone() -> None:
     """A dropped key neither wakes nor comes out, and dropping one that is not there changes nothing."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     agenda.put("a", 1.0)
     agenda.drop("a")
     agenda.drop("never there")
@@ -54,7 +54,7 @@ def test_a_dropped_key_is_gone() -> None:
 
 def test_a_dropped_key_may_come_back() -> None:
     """What was left behind by a dropped key does not speak for it once it is put again."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     agenda.put("a", 1.0)
     agenda.drop("a")
     agenda.put("a", 7.0)
@@ -64,7 +64,7 @@ def test_a_dropped_key_may_come_back() -> None:
 
 def test_all_keys_in_order_of_their_last_put() -> None:
     """`all` lists each key once."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     for key in "abca":
         agenda.put(key, 1.0)
     assert agenda.all() == ["b", "c", "a"]
@@ -72,7 +72,7 @@ def test_all_keys_in_order_of_their_last_put() -> None:
 
 def test_keys_need_no_order_of_their_own() -> None:
     """Keys that cannot be compared are no trouble at equal moments."""
-    agenda: Agenda[object] = Agenda()
+    agenda: TimerQueue[object] = TimerQueue()
     first, second = object(), object()
     agenda.put(first, 1.0)
     agenda.put(second, 1.0)
@@ -81,7 +81,7 @@ def test_keys_need_no_order_of_their_own() -> None:
 
 def test_its_size_follows_the_number_of_keys() -> None:
     """A few keys that move ten thousand times leave no ten thousand entries behind, and keep their order."""
-    agenda: Agenda[int] = Agenda()
+    agenda: TimerQueue[int] = TimerQueue()
     for i in range(10_000):
         agenda.put(i % 5, float(10_000 - i))
     assert len(agenda._heap) <= 2 * 5 + 64
@@ -93,7 +93,7 @@ class AgendaMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.agenda: Agenda[str] = Agenda()
+        self.agenda: TimerQueue[str] = TimerQueue()
         self.model: dict[str, float] = {}  # in order of the last put
 
     @rule(key=keys, when=moments)
@@ -148,7 +148,7 @@ TestAgenda.settings = settings(
 
 def test_a_moment_can_be_looked_up() -> None:
     """The latest that was put; none for what is not here."""
-    agenda: Agenda[str] = Agenda()
+    agenda: TimerQueue[str] = TimerQueue()
     agenda.put("a", 2.0)
     agenda.put("a", 5.0)
     assert (agenda.moment("a"), agenda.moment("b")) == (5.0, None)

@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._polling.vendor_queue import Line
+from aiogen._polling.vendor_queue import VendorQueue
 
 
-def line_of(keys: str, slots: int | None) -> Line[str]:
-    line: Line[str] = Line(slots)
+def line_of(keys: str, slots: int | None) -> VendorQueue[str]:
+    line: VendorQueue[str] = VendorQueue(slots)
     for key in keys:
         line.add(key)
     return line
 
 
-def waiting(line: Line[str], keys: str) -> str:
+def waiting(line: VendorQueue[str], keys: str) -> str:
     """Those of the keys that wait, in their order."""
     return "".join(sorted((key for key in keys if line.place(key)), key=line.place))
 
@@ -36,7 +36,7 @@ def waiting(line: Line[str], keys: str) -> str:
 )
 def test_as_many_run_as_there_are_slots(slots: int | None, runs: list[bool]) -> None:
     """The first ones run at once, all others wait; both are in the line."""
-    line: Line[str] = Line(slots)
+    line: VendorQueue[str] = VendorQueue(slots)
     assert [line.add(key) for key in "abcd"] == runs
     assert (len(line), line.running, line.slots) == (4, sum(runs), slots)
     assert [line.place(key) > 0 for key in "abcd"] == [not here for here in runs]
@@ -50,7 +50,7 @@ def test_places_are_counted_in_the_order_of_submission() -> None:
 
 def test_an_empty_line() -> None:
     """Nothing runs, nobody waits, and an end that nobody knows of begins nothing."""
-    line: Line[str] = Line(2)
+    line: VendorQueue[str] = VendorQueue(2)
     assert (len(line), line.running, line.place("a")) == (0, 0, 0)
     assert line.ended("a") == ([], False)
     assert line.slots == 2
@@ -104,16 +104,16 @@ def test_one_that_should_have_waited_proves_more_slots(key: str, slots: int, beg
 def test_three_hasty_ends_in_a_row_prove_more_slots() -> None:
     """If three ended sooner than any could, they had begun before: twice as many slots, and the others run, too."""
     line = line_of("abcdefgh", 2)
-    assert [line.ended(key, hasty=True) for key in "ab"] == [(["c"], False), (["d"], False)]
+    assert [line.ended(key, too_early=True) for key in "ab"] == [(["c"], False), (["d"], False)]
     assert line.slots == 2
-    assert line.ended("c", hasty=True) == (["e", "f", "g"], True)
+    assert line.ended("c", too_early=True) == (["e", "f", "g"], True)
     assert (line.slots, line.running, waiting(line, "abcdefgh")) == (4, 4, "h")
 
 
 def test_it_takes_three_more_to_prove_even_more() -> None:
     """The count begins anew after it has proved something."""
     line = line_of("abcdefgh", 1)
-    proofs = [line.ended(key, hasty=True)[1] for key in "abcdef"]
+    proofs = [line.ended(key, too_early=True)[1] for key in "abcdef"]
     assert proofs == [False, False, True, False, False, True]
     assert line.slots == 4
 
@@ -122,14 +122,14 @@ def test_one_in_its_time_breaks_the_row() -> None:
     """Two hasty ends, one in its time, and two hasty ones prove nothing."""
     line = line_of("abcdefgh", 2)
     ends = [("a", True), ("b", True), ("c", False), ("d", True), ("e", True)]
-    assert not any(line.ended(key, hasty=hasty)[1] for key, hasty in ends)
+    assert not any(line.ended(key, too_early=hasty)[1] for key, hasty in ends)
     assert line.slots == 2
 
 
 def test_without_a_limit_haste_proves_nothing() -> None:
     """Where every accepted one runs there is nothing to learn."""
     line = line_of("abcdef", None)
-    assert [line.ended(key, hasty=True) for key in "abcd"] == [([], False)] * 4
+    assert [line.ended(key, too_early=True) for key in "abcd"] == [([], False)] * 4
     assert (line.slots, line.running) == (None, 2)
 
 
@@ -159,7 +159,7 @@ def test_the_vendor_says_how_many_run(slots: int | None, said: int, then: int | 
 @settings(deadline=None, derandomize=True, max_examples=40)
 def test_a_vendor_of_so_many_slots_is_never_contradicted(slots: int, count: int, others: object) -> None:
     """Where the number is right, ends prove nothing, whichever ends first, and all begin in order of submission."""
-    line: Line[int] = Line(slots)
+    line: VendorQueue[int] = VendorQueue(slots)
     begun = [key for key in range(count) if line.add(key)]
     runs = list(begun)
     while runs:
@@ -178,7 +178,7 @@ class LineMachine(RuleBasedStateMachine):
 
     @initialize(slots=st.sampled_from([None, 0, 1, 2, 3, 10]))
     def begin(self, slots: int | None) -> None:
-        self.line: Line[int] = Line(slots)
+        self.line: VendorQueue[int] = VendorQueue(slots)
         self.slots, self.hasty, self.made = slots, 0, 0
         self.live: list[int] = []
         self.begun: list[int] = []
@@ -211,7 +211,7 @@ class LineMachine(RuleBasedStateMachine):
             self.slots, self.hasty, proof = 2 * self.slots, 0, True
         self.live.remove(key)
         expected = [other for other in self.runs() if other not in before]
-        assert self.line.ended(key, hasty=hasty) == (expected, proof)
+        assert self.line.ended(key, too_early=hasty) == (expected, proof)
         self.begun += expected
 
     @rule(slots=st.integers(0, 12))

@@ -14,7 +14,7 @@ import pytest
 
 import aiogen
 from aiogen._engine import coordinator as _coordinator
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite import forks as _forks
 
@@ -38,7 +38,7 @@ async def refused(*calls: Callable[[], Awaitable[object]]) -> None:
 async def child(session: aiogen.Session, job: aiogen.Job, folder: Path, said: int, heard: int) -> None:
     await refused(
         lambda: session.submit(NAME, "in the child"), lambda: session.get("luma", "an-id"), session.records,
-        session.close, job.result, job.withdraw, lambda: session.store.find(Wanted()),
+        session.close, job.result, job.withdraw, lambda: session.store.find(RecordQuery()),
     )  # fmt: skip
     assert [each.id for each in session.jobs()] == [job.id]
     assert "1 pending" in repr(session)

@@ -25,7 +25,7 @@ from aiogen.errors import (
     Throttle,
 )
 from aiogen.exchange import Deleted, Failure, Response, Snapshot, Submission, Ticket
-from aiogen.models import ACTIONS, Account, Action, Cost, FailureCode, State
+from aiogen.models import ACTIONS, AccountInfo, Action, Cost, FailureCode, State
 from aiogen.providers import Capabilities, Leonardo, LeonardoImage
 
 KEY = "11111111-2222-4333-8444-aaaaaaaaaaaa"
@@ -474,7 +474,12 @@ def test_pending() -> None:
     """A pending generation is queued: nothing tells a queue from a run."""
     snapshot = reading(sample("leonardo/pending"))
     assert (snapshot.provider_id, snapshot.state, snapshot.outputs) == (ID, State.QUEUED, ())
-    assert (snapshot.failure, snapshot.strange, snapshot.partial, snapshot.hollow) == (None, None, False, False)
+    assert (snapshot.failure, snapshot.unknown_state, snapshot.partial, snapshot.missing_outputs) == (
+        None,
+        None,
+        False,
+        False,
+    )
     assert snapshot.created_at == datetime(2024, 7, 23, 16, 56, 21, 208_000, tzinfo=UTC)
     assert snapshot.raw == sample_body("leonardo/pending")["generations_by_pk"]
 
@@ -502,14 +507,14 @@ def test_a_signed_url_says_when_it_expires() -> None:
 def test_complete_in_other_words(word: str) -> None:
     """The word of other calls of this API, and another case, mean the same."""
     snapshot = reading_of(status=word)
-    assert (snapshot.state, snapshot.strange) == (State.COMPLETED, None)
+    assert (snapshot.state, snapshot.unknown_state) == (State.COMPLETED, None)
 
 
 @pytest.mark.parametrize("word", ["PROCESSING", "IN_PROGRESS", ""])
 def test_an_unknown_state_counts_as_running(word: str) -> None:
     """A state word that is new keeps the job going and is told as the vendor wrote it."""
     snapshot = reading_of("pending", status=word)
-    assert (snapshot.state, snapshot.strange, snapshot.failure) == (State.QUEUED, word, None)
+    assert (snapshot.state, snapshot.unknown_state, snapshot.failure) == (State.QUEUED, word, None)
 
 
 def test_a_video_is_its_film() -> None:
@@ -1205,7 +1210,7 @@ def test_a_redirect_is_not_followed(status: int, call: str) -> None:
 
 def test_the_account() -> None:
     """The user, what is left, and how many jobs run at once, in the vendor's own names and numbers."""
-    assert drive(LEONARDO.read_account(), sample("leonardo/me")).result == Account(
+    assert drive(LEONARDO.read_account(), sample("leonardo/me")).result == AccountInfo(
         provider="leonardo",
         connection="leo",
         user_id=USER,

@@ -24,7 +24,7 @@ from aiogen.errors import (
     Unsupported,
 )
 from aiogen.exchange import Failure, Quota, Response, Snapshot, Submission, Ticket
-from aiogen.models import ACTIONS, Account, Action, FailureCode, State
+from aiogen.models import ACTIONS, AccountInfo, Action, FailureCode, State
 from aiogen.providers import Capabilities, Luma, LumaImage, LumaImageEdit
 from aiogen.providers.luma import MAX_REFERENCE_BYTES
 from aiogen.references import Reference
@@ -441,7 +441,7 @@ def test_completed() -> None:
     """A completed image has its url, which dies an hour after the answer came."""
     snapshot = reading(sample("luma/completed_image", received_at=NOON.timestamp()))
     (output,) = snapshot.outputs
-    assert (snapshot.state, snapshot.failure, snapshot.hollow) == (State.COMPLETED, None, False)
+    assert (snapshot.state, snapshot.failure, snapshot.missing_outputs) == (State.COMPLETED, None, False)
     assert output.kind == "image"
     assert output.url == sample_body("luma/completed_image")["output"][0]["url"]
     assert output.expires_at == datetime(2026, 4, 8, 13, 0, 41, tzinfo=UTC)
@@ -483,24 +483,26 @@ def test_an_output_of_a_new_kind() -> None:
 def test_completed_without_a_url_is_hollow(output: Any) -> None:
     """Completed, yet nothing to download: worth asking again before it is believed."""
     snapshot = reading_of(output=output)
-    assert (snapshot.state, snapshot.outputs, snapshot.hollow) == (State.COMPLETED, (), True)
+    assert (snapshot.state, snapshot.outputs, snapshot.missing_outputs) == (State.COMPLETED, (), True)
 
 
 def test_completed_without_output_is_hollow() -> None:
     """The field may be missing altogether."""
-    assert reading(sample("luma/completed_missing_output")).hollow
+    assert reading(sample("luma/completed_missing_output")).missing_outputs
 
 
 def test_only_a_completed_generation_can_be_hollow() -> None:
     """A running or failed generation has no outputs, and nobody misses them."""
-    assert not [name for name in ("queued", "processing", "failed_null") if reading(sample(f"luma/{name}")).hollow]
+    assert not [
+        name for name in ("queued", "processing", "failed_null") if reading(sample(f"luma/{name}")).missing_outputs
+    ]
 
 
 def test_an_unknown_state_counts_as_running() -> None:
     """A state word that is new keeps the job going and is told as the vendor wrote it."""
     snapshot = reading(sample("luma/unknown_state"))
-    assert (snapshot.state, snapshot.strange, snapshot.failure) == (State.QUEUED, "moderating", None)
-    assert reading(sample("luma/queued")).strange is None
+    assert (snapshot.state, snapshot.unknown_state, snapshot.failure) == (State.QUEUED, "moderating", None)
+    assert reading(sample("luma/queued")).unknown_state is None
 
 
 def test_new_fields_stay_in_raw() -> None:
@@ -879,7 +881,7 @@ def test_a_redirect_is_not_followed(status: int, verb: str) -> None:
 
 def test_a_key_that_works() -> None:
     """A list of files, however short, shows that the key works; more is not known of the account."""
-    assert drive(LUMA.read_account(), sample("luma/files")).result == Account(provider="luma", connection="luma-eu")
+    assert drive(LUMA.read_account(), sample("luma/files")).result == AccountInfo(provider="luma", connection="luma-eu")
 
 
 @pytest.mark.parametrize(("status", "detail"), [(404, "Not Found"), (403, "Files are not enabled for this key")])

@@ -12,8 +12,8 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 
-from aiogen.sandbox import Fate, LumaSettings, Rule, Script, Seen, Storm
-from aiogen.sandbox.answering import Visit, distorted
+from aiogen.sandbox import Fate, LumaSettings, RecordedRequest, Rule, Script, Storm
+from aiogen.sandbox.answering import RequestContext, distorted
 from aiogen.sandbox.clock import Clock
 
 from .conftest import Caller, Visiting
@@ -310,9 +310,11 @@ async def test_nothing_is_logged_when_connections_break(visiting: Visiting, capl
 
 
 async def test_cutting_where_nobody_is_left_does_no_harm() -> None:
-    seen = Seen(at=0, provider="luma", action="poll", method="GET", path="/", request_id="")
+    seen = RecordedRequest(at=0, provider="luma", action="poll", method="GET", path="/", request_id="")
     loop, request = asyncio.get_running_loop(), Mock(transport=None)
-    visit = Visit(request=request, seen=seen, clock=Clock(loop), closing=loop.create_future(), workshop=Mock())
+    visit = RequestContext(
+        request=request, recorded=seen, clock=Clock(loop), closing=loop.create_future(), worker=Mock()
+    )
     visit.cut()
     assert visit.is_cut
 

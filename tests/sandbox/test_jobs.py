@@ -107,8 +107,8 @@ def test_unknown_state_for_some_polls() -> None:
 
 
 def test_output_only_when_completed() -> None:
-    assert [job().glance(at).output for at in (0, 5, 10)] == ["none", "none", "full"]
-    assert job(Fate(failure_code="null")).glance(10).output == "none"
+    assert [job().view(at).output for at in (0, 5, 10)] == ["none", "none", "full"]
+    assert job(Fate(failure_code="null")).view(10).output == "none"
 
 
 def test_output_missing_for_ever_or_for_some_polls() -> None:
@@ -120,7 +120,7 @@ def test_output_missing_for_ever_or_for_some_polls() -> None:
 
 def test_glancing_does_not_count() -> None:
     one = job(Fate(unknown_state="pondering", unknown_polls=1))
-    assert [one.glance(5).state for _ in range(3)] == ["pondering"] * 3
+    assert [one.view(5).state for _ in range(3)] == ["pondering"] * 3
     assert one.polls == []
     assert one.seen_end_at is None
 

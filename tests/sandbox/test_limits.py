@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiogen.sandbox.limits import ActiveSlots, SlidingWindow, WaitingLine
+from aiogen.sandbox.limits import ActiveSlots, SlidingWindow, WaitingQueue
 
 
 class TestSlidingWindow:
@@ -94,21 +94,21 @@ class TestActiveSlots:
 
 class TestWaitingLine:
     def test_places_are_taken_at_once(self) -> None:
-        line = WaitingLine(2, 5)
+        line = WaitingQueue(2, 5)
         assert [line.enter(0, 10, not_before=0) for _ in range(2)] == [0, 0]
 
     def test_others_start_in_order_as_places_become_free(self) -> None:
-        line = WaitingLine(2, 5)
+        line = WaitingQueue(2, 5)
         starts = [line.enter(0, duration, not_before=0) for duration in (10, 4, 3, 5, 1)]
         assert starts == [0, 0, 4, 7, 10]
 
     def test_may_be_told_to_wait_longer(self) -> None:
-        line = WaitingLine(1, 5)
+        line = WaitingQueue(1, 5)
         assert line.enter(0, 1, not_before=7) == 7
         assert line.enter(0, 1, not_before=0) == 8
 
     def test_room_to_wait_is_limited(self) -> None:
-        line = WaitingLine(1, 2)
+        line = WaitingQueue(1, 2)
         for _ in range(3):
             assert line.fits(0)
             line.enter(0, 10, not_before=0)
@@ -117,7 +117,7 @@ class TestWaitingLine:
         assert line.fits(10)
 
     def test_nobody_waits_if_nobody_may(self) -> None:
-        line = WaitingLine(1, 0)
+        line = WaitingQueue(1, 0)
         line.enter(0, 10, not_before=0)
         assert not line.fits(9)
         assert line.fits(10)
@@ -127,7 +127,7 @@ class TestWaitingLine:
         jobs=st.lists(st.tuples(st.floats(0, 5), st.floats(0, 20)), min_size=1, max_size=40),
     )
     def test_never_more_at_once_than_places(self, places: int, jobs: list[tuple[float, float]]) -> None:
-        line, now, spans = WaitingLine(places, 100), 0.0, []
+        line, now, spans = WaitingQueue(places, 100), 0.0, []
         for pause, duration in jobs:
             now += pause
             start = line.enter(now, duration, not_before=now)

@@ -26,7 +26,7 @@ from watchdogs import no_thread_left, wait_until
 
 import aiogen
 from aiogen._engine import coordinator as _coordinator
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite import writer as _writer
@@ -220,7 +220,7 @@ def test_a_store_says_where_it_belongs(
 
 async def opened_and_closed(store: Any) -> None:
     await store.open()
-    assert await store.find(Wanted()) == []
+    assert await store.find(RecordQuery()) == []
     await store.close()
 
 
@@ -309,7 +309,7 @@ async def test_a_session_that_is_closed_while_many_submit_takes_nothing_in() -> 
     refused = [each for each in results if isinstance(each, BaseException)]
     assert 0 < len(refused) < 500
     assert all(isinstance(each, aiogen.InputError) and "closed" in str(each) for each in refused)
-    assert len(await store.find(Wanted())) == 500 - len(refused)
+    assert len(await store.find(RecordQuery())) == 500 - len(refused)
 
 
 # --- what was never closed

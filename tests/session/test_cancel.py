@@ -28,7 +28,7 @@ from serving import luma, serving
 
 import aiogen
 from aiogen import Generation, Job, State
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen.stores.base import Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
@@ -256,10 +256,10 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learning is nine tenths of the time that a short life takes, and not what is tested here."""
-    plan = Durations.plan
-    known = cache(lambda typical, price: plan(Durations(typical), price))
-    monkeypatch.setattr(Durations, "_learned", lambda self, amount: None)
-    monkeypatch.setattr(Durations, "plan", lambda self, price: known(self.typical, price))
+    plan = DurationModel.plan
+    known = cache(lambda typical, price: plan(DurationModel(typical), price))
+    monkeypatch.setattr(DurationModel, "_learned", lambda self, amount: None)
+    monkeypatch.setattr(DurationModel, "plan", lambda self, price: known(self.typical, price))
 
 
 def store_of(kind: str, folder: Path, k: int) -> Store:
@@ -331,7 +331,7 @@ async def all_end(stage: Stage) -> None:
     parts = stage.session._parts
     assert parts is not None
     assert not parts.calls._running
-    for desk in parts.coordinator.desks():
+    for desk in parts.coordinator.accounts():
         assert (desk.tracks, desk.in_flight, desk.window.active, len(desk.calls)) == ({}, 0, 0, 0)
 
 

@@ -25,10 +25,10 @@ from aiogen._answers import snapshots
 from aiogen._checks import check_id
 from aiogen._limits.retry import Verdict, judge_create
 from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Ticket
-from aiogen.models import Account
+from aiogen.models import AccountInfo
 from aiogen.providers.base import Provider
 from aiogen.providers.reading import parse_json
-from aiogen.stores.sqlite.rows import generation_of, result_text
+from aiogen.stores.sqlite.rows import generation_from, result_text
 
 pytestmark = pytest.mark.no_cover  # what is read here is measured where its meaning is tested
 LONG = bool(os.environ.get("AIOGEN_LONG"))
@@ -98,7 +98,7 @@ def asked(provider: Provider, response: Response) -> None:
 def check_kept(generation: aiogen.Generation) -> None:
     """The ledger can keep it, whatever is in it."""
     outputs = tuple(attrs.evolve(output, raw={}) for output in generation.outputs)
-    assert generation_of(result_text(generation, whole=True)) == attrs.evolve(generation, raw={}, outputs=outputs)
+    assert generation_from(result_text(generation, whole=True)) == attrs.evolve(generation, raw={}, outputs=outputs)
 
 
 def created(provider: Provider, response: Response) -> None:
@@ -147,7 +147,7 @@ def name_in(provider: Provider, response: Response) -> str | None:
 def described(provider: Provider, response: Response) -> None:
     """Whose key it is."""
     account = outcome(provider.read_account(), response)
-    if isinstance(account, Account):
+    if isinstance(account, AccountInfo):
         assert account.concurrency_slots is None or 0 < account.concurrency_slots < 10**9
         assert account.user_id is None or account.user_id == check_id(account.user_id)
 

@@ -16,7 +16,7 @@ from serving import ID, Vendor, body, done, luma, serving
 
 import aiogen
 from aiogen import Generation, State
-from aiogen.stores.base import UNLIMITED, Record, Room, TakenOver, Wanted
+from aiogen.stores.base import UNLIMITED, Headroom, Record, RecordQuery, TakenOver
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -139,7 +139,7 @@ async def test_an_intent_that_comes_too_late_leaves_the_job_to_whoever_has_it() 
     """It stood still while the intent was on its way to the disk: the job is neither failed nor sent here."""
 
     class Late(Shared):
-        async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+        async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
             self.by_others(job_id)
             raise TakenOver("another one has taken it over")
 
@@ -254,12 +254,12 @@ async def test_that_it_was_not_sent_is_for_the_owner_to_say(tmp_path: Path) -> N
         await other.add(record)
         await other.intend("a")
         await one.settle([given_up])
-        assert (await one.find(Wanted()))[0].state is State.SUBMITTING
-        await other.lose("a")
+        assert (await one.find(RecordQuery()))[0].state is State.SUBMITTING
+        await other.mark_unknown("a")
         await one.settle([given_up])
-        assert (await one.find(Wanted()))[0].state is State.UNKNOWN
+        assert (await one.find(RecordQuery()))[0].state is State.UNKNOWN
         await other.settle([attrs.evolve(given_up, state=State.FAILED)])
-        assert (await one.find(Wanted()))[0].state is State.FAILED
+        assert (await one.find(RecordQuery()))[0].state is State.FAILED
     finally:
         await one.close()
         await other.close()
@@ -327,7 +327,7 @@ async def test_what_cannot_be_read_does_not_stop_the_heart() -> None:
         spoiled = False
         looks = beaten = 0
 
-        async def find(self, wanted: Wanted) -> list[Record]:
+        async def find(self, wanted: RecordQuery) -> list[Record]:
             self.looks += self.spoiled
             if self.spoiled:
                 raise aiogen.StoreError("it holds a row that cannot be read")

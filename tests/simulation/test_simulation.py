@@ -196,12 +196,12 @@ def _keeps_no_window() -> list[Any]:
 
 
 def _misses_deadlines() -> list[Any]:
-    put = _coordinator.Agenda.put
+    put = _coordinator.TimerQueue.put
 
     def late(self: Any, key: Any, when: float) -> None:
         put(self, key, when + 0.2 if isinstance(key, Job) else when)
 
-    return [patch.object(_coordinator.Agenda, "put", late)]
+    return [patch.object(_coordinator.TimerQueue, "put", late)]
 
 
 def _goes_back() -> list[Any]:
@@ -212,7 +212,7 @@ def _goes_back() -> list[Any]:
 
 
 def _forgets_the_handlers() -> list[Any]:
-    due = SqliteStore.due
+    due = SqliteStore.claim
 
     async def forgetful(self: Any, handlers: Any, limit: int) -> Any:
         return [each for each in await due(self, handlers, limit) if each[1].state is not State.FAILED]
@@ -221,13 +221,13 @@ def _forgets_the_handlers() -> list[Any]:
 
 
 def _leaves_a_task() -> list[Any]:
-    close = _account.AccountDesk.drain
+    close = _account.AccountState.drain
 
     def careless(self: Any) -> Any:
         asyncio.get_running_loop().create_task(asyncio.sleep(1e4))
         return close(self)
 
-    return [patch.object(_account.AccountDesk, "drain", careless)]
+    return [patch.object(_account.AccountState, "drain", careless)]
 
 
 def _judges_otherwise(misjudged: Callable[[Any, Verdict], Verdict]) -> list[Any]:

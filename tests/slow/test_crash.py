@@ -13,7 +13,7 @@ import pytest
 import aiogen
 from aiogen import State
 from aiogen.sandbox import LUMA_KEY, Sandbox
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
@@ -158,7 +158,7 @@ async def check(box: Sandbox, path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     try:
-        records = await store.find(Wanted())
+        records = await store.find(RecordQuery())
     finally:
         await store.close()
     made = [job.prompt for job in box.jobs]

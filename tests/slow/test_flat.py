@@ -100,14 +100,14 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
         "taken up": len(session._parts.handles._taken_up),
         "calls": len(session._parts.calls._running),
         "deadlines": len(hub._deadlines) + len(hub._deadlines._heap),
-        "watched": len(hub.elsewhere),
+        "watched": len(hub.remote),
         "creates": len(hub._creates | hub._polls | hub._writings),
         "owed": len(hub.ledger._owed),
         "records": len(store._records),
         "to be told": len(store._due),
-        "beliefs": len(hub.beliefs._known),
+        "beliefs": len(hub.learned._known),
     }
-    for desk in hub.desks():
+    for desk in hub.accounts():
         schedule, listing = desk.schedule, desk.listing
         sizes |= {
             f"{desk.name}: tracks": len(desk.tracks),
@@ -116,9 +116,9 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
             f"{desk.name}: active": desk.window.active,
             f"{desk.name}: window": len(desk.window._recent),
             f"{desk.name}: questions": len(schedule) + len(schedule._urgent),
-            f"{desk.name}: agendas": sum(len(group.agenda._heap) for group in schedule._groups.values()),
+            f"{desk.name}: agendas": sum(len(group.timers._heap) for group in schedule._groups.values()),
             f"{desk.name}: groups": len(schedule._groups),
-            f"{desk.name}: line": len(desk.line),
+            f"{desk.name}: line": len(desk.vendor_queue),
             f"{desk.name}: listing": len(listing._places) + len(listing._order) + len(listing._over),
         }
     return sizes

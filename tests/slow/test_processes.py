@@ -20,7 +20,7 @@ from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -251,10 +251,10 @@ async def test_that_a_job_was_not_sent_only_its_owner_can_say(path: Path) -> Non
         await one.add(Record(id="a", account="account", **pending))
         while not await other.adopt(["account"]):  # the first one stands still
             await asyncio.sleep(0.1)
-            await other.beat()
+            await other.heartbeat()
         for store, state in ((one, State.PENDING), (other, State.CANCELLED)):
             await store.settle([withdrawn])
-            assert [record.state for record in await other.find(Wanted())] == [state]
+            assert [record.state for record in await other.find(RecordQuery())] == [state]
 
 
 # --- one is killed

@@ -26,7 +26,7 @@ from stores.ledger_model import Job, Ledger, Telling, Worker, agrees
 from aiogen import Generation, State, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Typical
-from aiogen.stores.base import Record, Store, Wanted
+from aiogen.stores.base import Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
@@ -202,7 +202,7 @@ class Machine(RuleBasedStateMachine):
         self.adopt(others[0], ("a", "b"), None)
 
     def beats(self, seat: Seat, *, begins_anew: bool) -> None:
-        kept = self.run(seat.store.beat())
+        kept = self.run(seat.store.heartbeat())
         assert kept is self.model.beat(seat.worker, seat.store.lease or FOR_EVER)
         if not kept and begins_anew:
             self.run(seat.store.open())
@@ -288,10 +288,10 @@ class Machine(RuleBasedStateMachine):
             follows = self.run(seat.store.confirm(job.id, create.provider_id, State(what), datetime.now(UTC)))
             assert follows is self.model.confirm(job, seat.worker, seat.number, create.provider_id, State(what))
         elif what == "put back":
-            self.run(seat.store.retreat(job.id))
+            self.run(seat.store.release(job.id))
             self.model.retreat(job, seat.worker, seat.number)
         elif what == "lost":
-            self.run(seat.store.lose(job.id))
+            self.run(seat.store.mark_unknown(job.id))
             self.model.lose(job, seat.number)
         else:
             self.settle(seat, [job.id], State.FAILED, ran=False)
@@ -382,7 +382,7 @@ class Machine(RuleBasedStateMachine):
 
     def tell(self, seat: Seat, handlers: tuple[str, ...], limit: int) -> int:
         due = self.model.due(handlers) if seat.worker.lives else {}
-        found = self.run(seat.store.due(handlers, limit))
+        found = self.run(seat.store.claim(handlers, limit))
         assert len(found) == min(limit, len(due))
         for handler, generation, attempt in found:
             job_id = generation.id or ""
@@ -402,7 +402,7 @@ class Machine(RuleBasedStateMachine):
     def deliver(self, which: int, again: float | None, *, keeps: bool) -> None:
         """It was told, or is to be told once more; perhaps by one whose claim ended meanwhile."""
         told = seat, handler, job_id, telling = self.told[which]
-        self.run(seat.store.delivered(job_id, handler, again))
+        self.run(seat.store.ack(job_id, handler, again))
         if job_id in self.model.jobs:
             self.model.delivered(telling, again)
         if not keeps:
@@ -431,7 +431,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def agrees_with_the_model(self) -> None:
-        records = self.run(self.seat(0).store.find(Wanted()))
+        records = self.run(self.seat(0).store.find(RecordQuery()))
         jobs = sorted(self.model.jobs.values(), key=lambda job: -job.number)
         assert [record.id for record in records] == [job.id for job in jobs]
         for record, job in zip(records, jobs, strict=True):
@@ -453,7 +453,7 @@ class Machine(RuleBasedStateMachine):
         """The other ways to look: by state, by our id, by the vendor's."""
         seat = self.seat(which)
         unfinished = [state for state in State if not state.is_terminal]
-        records = self.run(seat.store.find(Wanted(states=unfinished, limit=2)))
+        records = self.run(seat.store.find(RecordQuery(states=unfinished, limit=2)))
         jobs = sorted((job for job in self.model.jobs.values() if not job.is_over), key=lambda job: -job.number)
         assert [record.id for record in records] == [job.id for job in jobs[:2]]
         if self.model.jobs:
@@ -461,7 +461,9 @@ class Machine(RuleBasedStateMachine):
             record = self.run(seat.store.get(job.id))
             assert record is not None
             assert agrees(record, job)
-            assert job.provider_id is None or self.run(seat.store.known(job.account, [job.provider_id])) == [record]
+            assert job.provider_id is None or self.run(seat.store.by_provider_id(job.account, [job.provider_id])) == [
+                record
+            ]
 
     # --- in the end
 

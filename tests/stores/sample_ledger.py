@@ -96,14 +96,14 @@ async def live(path: Path) -> str:
         if name in (State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED):
             state = State.PROCESSING if name == State.PROCESSING else State.QUEUED
             await store.confirm(f"job-{name}", f"v-{name}", state, THEN + timedelta(seconds=30))
-    await store.lose(f"job-{State.UNKNOWN}")
+    await store.mark_unknown(f"job-{State.UNKNOWN}")
     await store.settle([ended(State.FAILED)])
-    assert len(await store.due([HANDLER], 9)) == 1
-    await store.delivered(f"job-{State.FAILED}", HANDLER, None)
+    assert len(await store.claim([HANDLER], 9)) == 1
+    await store.ack(f"job-{State.FAILED}", HANDLER, None)
     await store.settle([ended(State.COMPLETED)])
-    assert len(await store.due([HANDLER], 9)) == 1  # it was being told when it was killed
+    assert len(await store.claim([HANDLER], 9)) == 1  # it was being told when it was killed
     await store.settle([ended(State.CANCELLED)])
-    await store.remember("durations", LEARNED)
+    await store.put_learned("durations", LEARNED)
     assert store._writer is not None
     await store._writer.close()
     return store._me

@@ -21,7 +21,7 @@ import aiogen
 from aiogen import ConfigurationError, Generation, State, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Typical
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -84,10 +84,10 @@ async def test_one_row_that_cannot_be_read_hides_no_other(
     changed(path, f"UPDATE aiogen_job SET {damage} WHERE id = 'b'")
     async with opened(path) as store:
         for _ in range(2):
-            assert [each.id for each in await store.find(Wanted())] == ["c", "a"]
-            assert [each.id for each in await store.find(Wanted(ids=["a", "b"]))] == ["a"]
-            assert [each.id async for part in store.scan(Wanted()) for each in part] == ["c", "a"]
-            assert {each.id for each in await store.known("a", ["v-a", "v-b", "v-c"])} == {"a", "c"}
+            assert [each.id for each in await store.find(RecordQuery())] == ["c", "a"]
+            assert [each.id for each in await store.find(RecordQuery(ids=["a", "b"]))] == ["a"]
+            assert [each.id async for part in store.scan(RecordQuery()) for each in part] == ["c", "a"]
+            assert {each.id for each in await store.by_provider_id("a", ["v-a", "v-b", "v-c"])} == {"a", "c"}
             assert {each.id for each in await store.adopt(["a"])} in ({"a", "c"}, set())
         assert len(store.unreadable) == 1
         assert caplog.text.count("cannot be read") == 1
@@ -102,7 +102,7 @@ async def test_many_such_rows_are_not_said_one_by_one(path: Path, caplog: pytest
     async with opened(path) as store:
         await asyncio.gather(*(store.add(record(f"{i}")) for i in range(50)))
         changed(path, "UPDATE aiogen_job SET request = '{'")
-        assert await store.find(Wanted()) == []
+        assert await store.find(RecordQuery()) == []
         assert len(store.unreadable) == 50
     assert len(caplog.records) == 21
 
@@ -112,7 +112,7 @@ async def test_an_unknown_one_that_cannot_be_read_cannot_be_decided_about(path: 
     async with opened(path) as store:
         await store.add(record("a"))
         await store.intend("a")
-        await store.lose("a")
+        await store.mark_unknown("a")
         changed(path, "UPDATE aiogen_job SET request = '{half'")
         with pytest.raises(StoreError, match="job a"):
             await store.reopen("a")
@@ -130,10 +130,10 @@ def _rows(path: Path, statement: str) -> list[Any]:
 async def test_what_was_learned_may_be_damaged(path: Path, value: str) -> None:
     """A StoreError, which the session takes for nothing learned."""
     async with opened(path) as store:
-        await store.remember("durations", {"seen": 1})
+        await store.put_learned("durations", {"seen": 1})
         changed(path, f"UPDATE aiogen_learned SET value = {value}")
         with pytest.raises(StoreError, match="cannot read"):
-            await store.recall("durations")
+            await store.get_learned("durations")
 
 
 async def test_the_command_says_how_many(path: Path) -> None:

@@ -10,7 +10,7 @@ from weakref import WeakSet
 import pytest
 
 from aiogen import StoreError
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import SqliteStore, forks
 
 pytestmark = pytest.mark.looptime(False)
@@ -42,13 +42,13 @@ async def test_the_parent_goes_on(tmp_path: Path) -> None:
         assert there == {"aiogen.db", "aiogen.db-epoch"}  # nothing is open, or the journal would be there
         assert await store.changed()
         assert not await store.changed()
-        assert await store.find(Wanted()) == []
+        assert await store.find(RecordQuery()) == []
         forks._before_fork()
         store.path.unlink()
         store.path.mkdir()
         forks._after_fork_in_parent()
         with pytest.raises(StoreError, match="another file is in its place, since this process was forked"):
-            await store.find(Wanted())
+            await store.find(RecordQuery())
     finally:
         await store.close()
 

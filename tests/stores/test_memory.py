@@ -32,7 +32,7 @@ async def test_the_life_of_a_record() -> None:
     await store.add(record("a"))
     await store.intend("a")
     assert await state_of(store, "a") is State.SUBMITTING
-    await store.retreat("a")
+    await store.release("a")
     assert await state_of(store, "a") is State.PENDING
     await store.confirm("a", "v", State.QUEUED, NOW)
     found = await store.get("a")
@@ -50,7 +50,7 @@ async def test_a_lost_create_is_unknown() -> None:
     store = MemoryStore()
     await store.add(record("a"))
     await store.intend("a")
-    await store.lose("a")
+    await store.mark_unknown("a")
     assert await state_of(store, "a") is State.UNKNOWN
 
 
@@ -80,7 +80,7 @@ async def test_finished_jobs_are_forgotten_in_time() -> None:
 async def test_what_is_not_there_cannot_change() -> None:
     """A verb for an unknown job does nothing, and nothing is sent for it."""
     store = MemoryStore()
-    await store.retreat("a")
+    await store.release("a")
     with pytest.raises(StoreError, match="no longer to be sent"):
         await store.intend("a")
     assert await store.get("a") is None

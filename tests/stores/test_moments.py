@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiogen import Generation, State
-from aiogen.stores.base import Lane, Record, Room, Wanted
+from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -91,21 +91,21 @@ async def test_its_jobs_are_taken_over_after_a_lease(ledger: Ledger, clock: Cloc
     async with ledger.opened() as store:
         clock.now += LEASE + 0.1
         assert await store.peers() == 0
-        assert await store.beat() is False  # we stood still for as long
+        assert await store.heartbeat() is False  # we stood still for as long
         await store.open()
         assert [each.id for each in await store.adopt(["a"])] == ["a"]
 
 
 @wrong_by
-@pytest.mark.parametrize("lane", Lane)
-async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wrong: float, lane: Lane) -> None:
+@pytest.mark.parametrize("lane", RequestKind)
+async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wrong: float, lane: RequestKind) -> None:
     """From when somebody looks again, at most."""
     await ledger.earlier(wrong, lambda store: store.hold("a", lane, 20.0))
 
     async def wait(store: SqliteStore) -> float:
-        if lane is Lane.REQUESTS:
+        if lane is RequestKind.REQUESTS:
             return await store.acquire("a", 1, 10.0)
-        return await store.intend("job", Room())
+        return await store.intend("job", Headroom())
 
     async with ledger.opened() as store:
         await store.add(ledger.record("job"))
@@ -142,10 +142,10 @@ async def test_creates_leave_the_window_after_a_minute(ledger: Ledger, clock: Cl
     await ledger.earlier(wrong, sends)
     async with ledger.opened() as store:
         await store.add(ledger.record("job"))
-        seconds = await store.intend("job", Room(creates=0))
+        seconds = await store.intend("job", Headroom(creates=0))
         assert seconds <= 60.001
         clock.now += 60.1
-        assert not seconds or await store.intend("job", Room(creates=0)) == 0.0
+        assert not seconds or await store.intend("job", Headroom(creates=0)) == 0.0
 
 
 @wrong_by
@@ -156,17 +156,17 @@ async def test_a_lost_create_holds_its_place_until_its_deadline(ledger: Ledger, 
         for job_id in ("lost", "runs"):
             await store.add(ledger.record(job_id, timeout=600.0))
             await store.intend(job_id)
-        await store.lose("lost")
+        await store.mark_unknown("lost")
         await store.confirm("runs", "v", State.QUEUED, clock.datetime())
 
     await ledger.earlier(wrong, sends)
     async with ledger.opened() as store:
         await store.add(ledger.record("job"))
         clock.now += 600.5
-        assert await store.intend("job", Room(active=1)) == 0.0
+        assert await store.intend("job", Headroom(active=1)) == 0.0
         await store.add(ledger.record("more"))
         clock.now += 3000.0
-        assert await store.intend("more", Room(active=0)) == 0.0
+        assert await store.intend("more", Headroom(active=0)) == 0.0
 
 
 @wrong_by
@@ -180,13 +180,13 @@ async def test_an_end_is_told_when_it_was_meant_to_be(
         await store.add(ledger.record("a", handlers=("gallery",)))
         await store.settle([ledger.ended("a")])
         if again is not None:
-            await store.due(["gallery"], 1)
-            await store.delivered("a", "gallery", again)
+            await store.claim(["gallery"], 1)
+            await store.ack("a", "gallery", again)
 
     await ledger.earlier(wrong, ends)
     async with ledger.opened() as store:
         clock.now += again or 0.0
-        assert len(await store.due(["gallery"], 1)) == 1
+        assert len(await store.claim(["gallery"], 1)) == 1
 
 
 @pytest.mark.parametrize("wrong", [HOUR, YEAR], ids=["hour", "year"])
@@ -201,26 +201,26 @@ async def test_what_is_over_is_kept_as_long_as_was_meant(ledger: Ledger, clock: 
     await ledger.earlier(wrong, ends)
     async with ledger.opened() as store:
         clock.now += 10.0
-        assert await store.beat()
-        assert len(await store.find(Wanted())) == 3
+        assert await store.heartbeat()
+        assert len(await store.find(RecordQuery())) == 3
         clock.now += KEEP
-        await store.beat()
-        assert await store.find(Wanted()) == []
+        await store.heartbeat()
+        assert await store.find(RecordQuery()) == []
 
 
 async def test_a_clock_that_is_put_right_while_it_is_used(ledger: Ledger, clock: Clock) -> None:
     """With the next heartbeat."""
     clock.now += HOUR
     async with ledger.opened(is_killed=True) as dies, ledger.opened() as store:
-        await dies.hold("a", Lane.REQUESTS, 20.0)
+        await dies.hold("a", RequestKind.REQUESTS, 20.0)
         await dies.add(ledger.record("theirs"))
-        assert await store.beat()
+        assert await store.heartbeat()
         clock.now -= HOUR
-        assert await store.beat()
+        assert await store.heartbeat()
         assert await store.acquire("a", 1, 10.0) == pytest.approx(20.0)
         for _ in range(3):
             clock.now += 0.4 * LEASE
-            assert await store.beat()
+            assert await store.heartbeat()
         assert [each.id for each in await store.adopt(["a"])] == ["theirs"]
 
 
@@ -235,4 +235,4 @@ async def test_many_ends_from_the_future(ledger: Ledger, clock: Clock, monkeypat
 
     await ledger.earlier(HOUR, ends)
     async with ledger.opened() as store:
-        assert {each.finished_at for each in await store.find(Wanted())} == {clock.datetime()}
+        assert {each.finished_at for each in await store.find(RecordQuery())} == {clock.datetime()}

@@ -69,7 +69,7 @@ async def test_the_patience_of_the_store_is_not_added_up(path: Path) -> None:
             tries += 1
             await super().settle(ended)
 
-    async with serving(studio) as url, session_on(url, Counting(path, patience=0.1, lease=600.0)) as session:
+    async with serving(studio) as url, session_on(url, Counting(path, busy_timeout=0.1, lease=600.0)) as session:
         jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(6)]
         ids = await asyncio.gather(*(job.accepted() for job in jobs))
         studio.is_done = True
@@ -133,7 +133,7 @@ async def test_a_ledger_that_works_again_just_after_a_try_does_not_strand_the_jo
             self.tries += 1
             if self.tries <= 2:
                 raise StoreError("Another process holds it.", retryable=True)
-            await super().retreat(job_id)
+            await super().release(job_id)
 
     vendor = Vendor(creates=[(429, {"detail": "Too many requests"}, {"Retry-After": "0.2"}), (201, body())])
     async with serving(vendor) as url, session_on(url, Flapping(path, lease=600.0)) as session:
@@ -184,7 +184,7 @@ async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(
 async def test_what_was_never_written_is_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Another process holds the file until the session is left: the next session knows less than this one did."""
     vendor = Vendor(reads=[(200, done())])
-    async with serving(vendor) as url, session_on(url, SqliteStore(path, patience=0.05)) as session:
+    async with serving(vendor) as url, session_on(url, SqliteStore(path, busy_timeout=0.05)) as session:
         job = await session.submit("luma/uni-1", "a boat")
         await job.accepted()
         other = sqlite3.connect(path, isolation_level=None)

@@ -16,7 +16,7 @@ from stores.disks import held
 
 import aiogen
 from aiogen import State, StoreError
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite import rows as _rows
 
@@ -60,7 +60,7 @@ def record(job_id: str, **more: Any) -> Record:
 async def test_an_end_goes_to_who_waits_though_the_ledger_is_held(path: Path) -> None:
     """However patient the store is; written down it is when the file is free again."""
     vendor = Vendor(reads=[(200, body("processing"))])
-    async with session_on(vendor, SqliteStore(path, patience=FOR_EVER)) as session:
+    async with session_on(vendor, SqliteStore(path, busy_timeout=FOR_EVER)) as session:
         job = await session.submit("luma/uni-1", "a boat")
         provider_id = await job.accepted()
         with held(path):
@@ -75,7 +75,7 @@ async def test_an_end_goes_to_who_waits_though_the_ledger_is_held(path: Path) ->
 async def test_a_deadline_is_kept_though_the_ledger_is_held(path: Path) -> None:
     """Both of what ended in time and of what did not."""
     vendor = Vendor(reads=[(200, body("processing"))])
-    async with session_on(vendor, SqliteStore(path, patience=FOR_EVER)) as session:
+    async with session_on(vendor, SqliteStore(path, busy_timeout=FOR_EVER)) as session:
         late = await session.submit("luma/uni-1", "a boat", timeout=1.0)
         await late.accepted()
         with held(path):
@@ -97,7 +97,7 @@ async def test_facts_about_one_job_keep_their_order(path: Path) -> None:
             await super().settle(ended)
 
     vendor = Vendor(reads=[(200, done())])
-    async with session_on(vendor, Noting(path, patience=FOR_EVER)) as session:
+    async with session_on(vendor, Noting(path, busy_timeout=FOR_EVER)) as session:
         job = await session.submit("luma/uni-1", "a boat")
         while vendor.creates == 0:
             await asyncio.sleep(0)
@@ -116,9 +116,9 @@ async def test_reads_wait_for_nobody_who_writes(path: Path) -> None:
             writing = asyncio.create_task(store.add(record("b")))
             await asyncio.sleep(0.01)
             assert (await store.get("a")) is not None
-            assert len(await store.find(Wanted())) == 1
-            assert len(await store.known("a", ["v"])) == 1
-            assert await store.recall("nothing") is None
+            assert len(await store.find(RecordQuery())) == 1
+            assert len(await store.by_provider_id("a", ["v"])) == 1
+            assert await store.get_learned("nothing") is None
             assert await store.peers() == 0
             assert await store.adopt(["a"]) == []
             assert not writing.done()
@@ -132,17 +132,17 @@ async def test_each_waits_for_its_own_time(path: Path) -> None:
             waits = asyncio.create_task(store.add(record("a")))
             await asyncio.sleep(0.01)
             with pytest.raises(StoreError, match="Another process holds it"):
-                await store.beat()  # it may not wait until the lease is over
+                await store.heartbeat()  # it may not wait until the lease is over
             assert not waits.done()
             joins = asyncio.create_task(store.add(record("b")))
             await asyncio.sleep(0.1)
         await asyncio.gather(waits, joins)
-        assert len(await store.find(Wanted())) == 2
+        assert len(await store.find(RecordQuery())) == 2
 
 
 async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
     """What waited for longer than it may is refused, and the thread is gone."""
-    store = SqliteStore(path, patience=0.2)
+    store = SqliteStore(path, busy_timeout=0.2)
     await store.open()
     with held(path):
         refused = asyncio.create_task(store.add(record("a")))
@@ -159,7 +159,7 @@ async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Whoever reads in a thread of its own stops at the first row: that it does, and how it goes on."""
     reads, goes = threading.Event(), threading.Event()
-    read = _rows.record_of
+    read = _rows.record_from
 
     def record_of(values: Any) -> Record:
         if threading.current_thread().name == "aiogen-store-read":
@@ -182,16 +182,16 @@ async def test_a_long_read_holds_nobody(path: Path, stuck: tuple[threading.Event
     reads, goes = stuck
     async with opened(path) as store:
         await store.add(record("a"))
-        reading = asyncio.create_task(store.find(Wanted()))
+        reading = asyncio.create_task(store.find(RecordQuery()))
         await until(reads)
-        assert await store.beat()
+        assert await store.heartbeat()
         await store.add(record("b"))
         assert await store.intend("b") == 0.0
         assert (await store.get("b")) is not None
         assert not reading.done()
         goes.set()
         assert [each.id for each in await reading] == ["a"]  # as it was when it began
-        assert {each.id for each in await store.find(Wanted())} == {"a", "b"}
+        assert {each.id for each in await store.find(RecordQuery())} == {"a", "b"}
 
 
 async def test_a_ledger_that_is_closed_is_not_read_to_the_end(
@@ -201,7 +201,7 @@ async def test_a_ledger_that_is_closed_is_not_read_to_the_end(
     reads, goes = stuck
     async with opened(path) as store:
         await store.add(record("a"))
-        reading = asyncio.create_task(store.find(Wanted()))
+        reading = asyncio.create_task(store.find(RecordQuery()))
         await until(reads)
         closing = asyncio.create_task(store.close())
         await asyncio.sleep(0.01)
@@ -218,12 +218,12 @@ async def test_a_read_that_nobody_waits_for_any_more_ends(
     reads, goes = stuck
     async with opened(path) as store:
         await store.add(record("a"))
-        reading = asyncio.create_task(store.find(Wanted()))
+        reading = asyncio.create_task(store.find(RecordQuery()))
         await until(reads)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         goes.set()
-        assert len(await store.find(Wanted())) == 1
+        assert len(await store.find(RecordQuery())) == 1
 
 
 async def test_records_come_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,9 +234,9 @@ async def test_records_come_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch
         for i in range(21):
             await store.add(record(f"{i}", created_at=moment if i % 2 else datetime.now(UTC)))
         for limit in (1, 8, 20, 21, 1000):
-            parts = [part async for part in store.scan(Wanted(limit=limit))]
+            parts = [part async for part in store.scan(RecordQuery(limit=limit))]
             assert max(map(len, parts)) <= 4
-            assert [each for part in parts for each in part] == await store.find(Wanted(limit=limit))
-        assert [part async for part in store.scan(Wanted(batch="none"))] == []
+            assert [each for part in parts for each in part] == await store.find(RecordQuery(limit=limit))
+        assert [part async for part in store.scan(RecordQuery(batch="none"))] == []
     with pytest.raises(StoreError, match="not open"):
-        await store.find(Wanted())
+        await store.find(RecordQuery())

@@ -53,7 +53,7 @@ async def test_what_is_forgotten_leaves_the_disk(tmp_path: Path) -> None:
     async with opened(path) as store:
         ids = await filled(store)
         assert await store.forget(ids) == MANY
-        await store.beat()
+        await store.heartbeat()
     assert megabytes(path) < 1.2
     async with opened(path) as store:
         assert await store.get("more") is not None
@@ -71,8 +71,8 @@ async def test_what_is_old_leaves_the_disk_with_the_heartbeats(tmp_path: Path, m
             reader.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         sizes = []
         for _ in range(40):
-            assert await store.beat()
-            assert await other.beat()
+            assert await store.heartbeat()
+            assert await other.heartbeat()
             sizes.append(path.stat().st_size)
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) > 5

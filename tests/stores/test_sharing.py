@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiogen import State
-from aiogen.stores.base import Lane, Record, Room
+from aiogen.stores.base import Headroom, Record, RequestKind
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -50,38 +50,38 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
         await other.close()
 
 
-async def sent(store: SqliteStore, clock: Clock, job_id: str, room: Room | None = None, **more: Any) -> float:
+async def sent(store: SqliteStore, clock: Clock, job_id: str, room: Headroom | None = None, **more: Any) -> float:
     """A job is added and about to be sent; how long it has to wait."""
     told = {"connection": "luma", "provider": "luma", "account": "a", "created_at": clock.datetime()}
     await store.add(Record(id=job_id, state=State.PENDING, **(told | more)))
-    return await store.intend(job_id, room or Room())
+    return await store.intend(job_id, room or Headroom())
 
 
 async def test_what_others_run_takes_the_places(tmp_path: Path, clock: Clock) -> None:
     """Counted in the jobs themselves; what waits stays pending, and goes when the other ends."""
     async with two(tmp_path) as (one, other):
         assert await sent(one, clock, "theirs", weight=3) == 0.0
-        assert await sent(other, clock, "ours", Room(active=2)) > 0.0
+        assert await sent(other, clock, "ours", Headroom(active=2)) > 0.0
         record = await other.get("ours")
         assert record is not None
         assert record.state is State.PENDING
-        assert await other.intend("ours", Room(active=3)) == 0.0
+        assert await other.intend("ours", Headroom(active=3)) == 0.0
 
 
 async def test_one_s_own_are_not_counted_twice(tmp_path: Path, clock: Clock) -> None:
     """They stand in its own window."""
     async with two(tmp_path) as (one, _):
         for i in range(5):
-            assert await sent(one, clock, f"{i}", Room(active=0, creates=0)) == 0.0
-        await one.lose("0")
-        assert await sent(one, clock, "more", Room(active=0, creates=0)) == 0.0
+            assert await sent(one, clock, f"{i}", Headroom(active=0, creates=0)) == 0.0
+        await one.mark_unknown("0")
+        assert await sent(one, clock, "more", Headroom(active=0, creates=0)) == 0.0
 
 
 async def test_other_accounts_do_not_matter(tmp_path: Path, clock: Clock) -> None:
     """Each has its own limits."""
     async with two(tmp_path) as (one, other):
         await sent(one, clock, "theirs")
-        assert await sent(other, clock, "ours", Room(active=0, creates=0), account="b") == 0.0
+        assert await sent(other, clock, "ours", Headroom(active=0, creates=0), account="b") == 0.0
 
 
 async def test_what_is_over_or_forgotten_gives_its_place_back(tmp_path: Path, clock: Clock) -> None:
@@ -89,13 +89,13 @@ async def test_what_is_over_or_forgotten_gives_its_place_back(tmp_path: Path, cl
     async with two(tmp_path) as (one, other):
         await sent(one, clock, "running", timeout=600.0)
         await sent(one, clock, "lost", timeout=600.0)
-        await one.lose("lost")
+        await one.mark_unknown("lost")
         await sent(one, clock, "refused", timeout=600.0)
-        await one.retreat("refused")
-        full = Room(active=0)
+        await one.release("refused")
+        full = Headroom(active=0)
         assert await sent(other, clock, "ours", full) > 0.0
         clock.now += 601.0
-        assert await other.intend("ours", Room(active=1)) == 0.0  # the lost one's deadline is over
+        assert await other.intend("ours", Headroom(active=1)) == 0.0  # the lost one's deadline is over
         assert await sent(other, clock, "more", full) > 0.0
         clock.now += 3000.0
         assert await other.intend("more", full) == 0.0
@@ -107,10 +107,10 @@ async def test_the_creates_of_others_fill_the_minute(tmp_path: Path, clock: Cloc
         for i in range(3):
             await sent(one, clock, f"{i}")
             clock.now += 10.0
-        await one.retreat("2")
-        assert await sent(other, clock, "ours", Room(creates=1)) == pytest.approx(30.0)
-        assert await other.intend("ours", Room(creates=0)) == pytest.approx(40.0)
-        assert await other.intend("ours", Room(creates=2)) == 0.0
+        await one.release("2")
+        assert await sent(other, clock, "ours", Headroom(creates=1)) == pytest.approx(30.0)
+        assert await other.intend("ours", Headroom(creates=0)) == pytest.approx(40.0)
+        assert await other.intend("ours", Headroom(creates=2)) == 0.0
 
 
 async def test_a_create_counts_from_its_answer(tmp_path: Path, clock: Clock) -> None:
@@ -119,9 +119,9 @@ async def test_a_create_counts_from_its_answer(tmp_path: Path, clock: Clock) -> 
         await sent(one, clock, "theirs")
         clock.now += 25.0
         await one.confirm("theirs", "v", State.QUEUED, clock.datetime())
-        assert await sent(other, clock, "ours", Room(creates=0)) == pytest.approx(60.0)
+        assert await sent(other, clock, "ours", Headroom(creates=0)) == pytest.approx(60.0)
         clock.now += 60.5
-        assert await other.intend("ours", Room(creates=0)) == 0.0
+        assert await other.intend("ours", Headroom(creates=0)) == 0.0
 
 
 async def test_what_the_next_program_finds_is_the_same_minute(tmp_path: Path, clock: Clock) -> None:
@@ -131,7 +131,7 @@ async def test_what_the_next_program_finds_is_the_same_minute(tmp_path: Path, cl
             await sent(one, clock, f"{i}")
     async with two(tmp_path) as (_, other):
         clock.now += 15.0
-        assert await sent(other, clock, "ours", Room(creates=3)) == pytest.approx(45.0)
+        assert await sent(other, clock, "ours", Headroom(creates=3)) == pytest.approx(45.0)
 
 
 async def test_who_came_and_left_between_two_creates_is_counted(tmp_path: Path, clock: Clock) -> None:
@@ -139,13 +139,13 @@ async def test_who_came_and_left_between_two_creates_is_counted(tmp_path: Path, 
     long = SqliteStore(tmp_path / "aiogen.db", lease=3600.0)
     await long.open()
     try:
-        assert await sent(long, clock, "first", Room(creates=3)) == 0.0
+        assert await sent(long, clock, "first", Headroom(creates=3)) == 0.0
         short = SqliteStore(tmp_path / "aiogen.db", lease=3600.0)
         await short.open()
         for i in range(3):
             await sent(short, clock, f"{i}")
         await short.close()
-        assert await sent(long, clock, "second", Room(creates=2)) == pytest.approx(60.0)
+        assert await sent(long, clock, "second", Headroom(creates=2)) == pytest.approx(60.0)
     finally:
         await long.close()
 
@@ -163,8 +163,8 @@ async def test_requests_come_out_of_one_allowance(tmp_path: Path, clock: Clock) 
 async def test_a_refusal_holds_everybody_else(tmp_path: Path, clock: Clock) -> None:
     """Who was refused knows it already; a shorter pause does not undercut a longer one."""
     async with two(tmp_path) as (one, other):
-        await one.hold("a", Lane.REQUESTS, 20.0)
-        await other.hold("a", Lane.REQUESTS, 5.0)
+        await one.hold("a", RequestKind.REQUESTS, 20.0)
+        await other.hold("a", RequestKind.REQUESTS, 5.0)
         assert await one.acquire("a", 1, 10.0) == 0.0
         assert await other.acquire("a", 1, 10.0) == pytest.approx(20.0)
         assert await other.acquire("b", 1, 10.0) == 0.0
@@ -174,7 +174,7 @@ async def test_a_refusal_holds_everybody_else(tmp_path: Path, clock: Clock) -> N
 async def test_a_refusal_of_creates_holds_creates(tmp_path: Path, clock: Clock) -> None:
     """Questions go on."""
     async with two(tmp_path) as (one, other):
-        await one.hold("a", Lane.CREATES, 20.0)
+        await one.hold("a", RequestKind.CREATES, 20.0)
         assert await other.acquire("a", 1, 10.0) == 0.0
         assert await sent(other, clock, "ours") == pytest.approx(20.0)
         assert await sent(one, clock, "theirs") == 0.0

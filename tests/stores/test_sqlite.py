@@ -22,7 +22,7 @@ import pytest
 from aiogen import Action, Cost, FailureCode, Generation, Output, State, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Typical
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -119,7 +119,7 @@ async def test_the_life_of_a_record(path: Path) -> None:
         await store.add(record("a"))
         await store.intend("a")
         assert (await found(store, "a")).state is State.SUBMITTING
-        await store.retreat("a")
+        await store.release("a")
         assert (await found(store, "a")).state is State.PENDING
         await store.intend("a")
         await store.confirm("a", "v", State.QUEUED, NOW)
@@ -128,7 +128,7 @@ async def test_the_life_of_a_record(path: Path) -> None:
         failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
         await store.settle([failed, ended("a"), ended("unheard of")])
         await store.confirm("a", "w", State.PROCESSING, NOW)
-        await store.lose("a")
+        await store.mark_unknown("a")
         over = await found(store, "a")
         assert (over.state, over.provider_id, over.generation) == (State.FAILED, "v", failed)
         assert await store.get("unheard of") is None
@@ -162,7 +162,7 @@ async def test_records_are_found(path: Path) -> None:
         await store.settle([ended("3")])
 
         async def ids(**wanted: Any) -> str:
-            return "".join(each.id for each in await store.find(Wanted(**wanted)))
+            return "".join(each.id for each in await store.find(RecordQuery(**wanted)))
 
         assert await ids() == "3210"
         assert await ids(limit=2) == "32"
@@ -181,9 +181,9 @@ async def test_only_what_is_over_or_unknown_is_forgotten(path: Path) -> None:
             await store.add(record(job_id))
         await store.settle([ended("a")])
         await store.intend("b")
-        await store.lose("b")
+        await store.mark_unknown("b")
         assert await store.forget(["a", "b", "c", "d"]) == 2
-        assert [each.id for each in await store.find(Wanted())] == ["c"]
+        assert [each.id for each in await store.find(RecordQuery())] == ["c"]
 
 
 async def test_what_is_old_goes_by_itself(path: Path) -> None:
@@ -193,18 +193,18 @@ async def test_what_is_old_goes_by_itself(path: Path) -> None:
         await store.add(record("b"))
         await store.settle([ended("a")])
         await asyncio.sleep(0.01)
-        assert await store.beat()
-        assert [each.id for each in await store.find(Wanted())] == ["b"]
+        assert await store.heartbeat()
+        assert [each.id for each in await store.find(RecordQuery())] == ["b"]
 
 
 async def test_what_was_learned_is_kept(path: Path) -> None:
     """The latest of each name."""
     async with opened(path) as store:
-        assert await store.recall("durations") is None
-        await store.remember("durations", {"seen": 1})
-        await store.remember("durations", {"seen": 2})
+        assert await store.get_learned("durations") is None
+        await store.put_learned("durations", {"seen": 1})
+        await store.put_learned("durations", {"seen": 2})
     async with opened(path) as store:
-        assert await store.recall("durations") == {"seen": 2}
+        assert await store.get_learned("durations") == {"seen": 2}
 
 
 async def test_an_end_that_nobody_was_told_of_is_kept(path: Path) -> None:
@@ -213,14 +213,14 @@ async def test_an_end_that_nobody_was_told_of_is_kept(path: Path) -> None:
         for job_id in "ab":
             await store.add(record(job_id, handlers=("gallery",)))
             await store.settle([ended(job_id)])
-        await store.due(["gallery"], 1)
-        await store.delivered("a", "gallery", None)
-        await store.beat()
-        assert [each.id for each in await store.find(Wanted())] == ["b"]
+        await store.claim(["gallery"], 1)
+        await store.ack("a", "gallery", None)
+        await store.heartbeat()
+        assert [each.id for each in await store.find(RecordQuery())] == ["b"]
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE aiogen_job SET expires_at = expires_at - 31 * 86400")
-        await store.beat()
-        assert await store.find(Wanted()) == []
+        await store.heartbeat()
+        assert await store.find(RecordQuery()) == []
 
 
 async def test_a_row_that_cannot_be_read_keeps_no_other(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -248,9 +248,9 @@ async def test_an_end_that_cannot_be_read_keeps_no_other_from_being_told(
             await store.settle([ended(job_id)])
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE aiogen_job SET result = '{half' WHERE id = 'b'")
-        due = await store.due(["gallery"], 10)
+        due = await store.claim(["gallery"], 10)
         assert sorted(generation.id or "" for _, generation, _ in due) == ["a", "c"]
-        assert await store.due(["gallery"], 10) == []
+        assert await store.claim(["gallery"], 10) == []
     assert caplog.text.count("The end of job b") == 1
 
 
@@ -277,7 +277,7 @@ async def test_a_worker_that_left_leaves_its_jobs_to_the_next(path: Path) -> Non
         for job_id in "cd":
             await store.confirm(job_id, f"v-{job_id}", State.QUEUED, NOW)
         await store.settle([ended("d")])
-        await store.lose("e")
+        await store.mark_unknown("e")
     async with opened(path) as store:
         adopted = {each.id: each.state for each in await store.adopt(["a", "b"])}
         assert adopted == {"a": State.PENDING, "b": State.UNKNOWN, "c": State.QUEUED}
@@ -290,7 +290,7 @@ async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
     async with opened(path) as one, opened(path) as other:
         await one.add(record("a", submission=WISH))
         assert await other.adopt(["a"]) == []
-        assert await other.beat()
+        assert await other.heartbeat()
         with pytest.raises(StoreError, match="no longer this process's"):
             await other.intend("a")
         await one.intend("a")
@@ -309,15 +309,15 @@ async def test_the_dead_lose_their_lease(path: Path) -> None:
     async with opened(path, lease=0.5) as paused, opened(path, lease=0.5) as other:
         await paused.add(record("a", submission=WISH))
         await asyncio.sleep(0.3)
-        assert await other.beat()
+        assert await other.heartbeat()
         await asyncio.sleep(0.3)
-        assert await other.beat()  # the lease of the first has run out, and is ended
+        assert await other.heartbeat()  # the lease of the first has run out, and is ended
         assert [each.id for each in await other.adopt(["a"])] == ["a"]
-        assert not await paused.beat()
+        assert not await paused.heartbeat()
         with pytest.raises(StoreError, match="another one has taken it over"):
             await paused.intend("a")
         await paused.open()
-        assert await paused.beat()
+        assert await paused.heartbeat()
         assert await paused.adopt(["a"]) == []
 
 
@@ -326,7 +326,7 @@ async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path
     async with opened(path, lease=0.5) as paused, opened(path, lease=0.5) as other:
         await asyncio.sleep(0.6)
         await other.open()
-        assert await other.beat()
+        assert await other.heartbeat()
         with pytest.raises(StoreError, match=r"stood still .* Submit it again") as refused:
             await paused.add(record("a", submission=WISH))
         assert refused.value.retryable
@@ -362,7 +362,7 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(path: Path) -> 
         await store.add(record("a"))
         results = await asyncio.gather(*(store.add(record(job_id)) for job_id in "bacd"), return_exceptions=True)
         assert [type(each) for each in results] == [type(None), StoreError, type(None), type(None)]
-        assert {each.id for each in await store.find(Wanted())} == set("abcd")
+        assert {each.id for each in await store.find(RecordQuery())} == set("abcd")
 
 
 async def test_a_caller_that_is_cancelled_leaves_no_half(path: Path) -> None:

@@ -127,7 +127,7 @@ async def test_a_file_that_another_holds(path: Path) -> None:
     """It is waited for, and then said to be worth trying again."""
     await used(path)
     with held(path):
-        error = await refused(SqliteStore(path, patience=0.05), "Another process holds it")
+        error = await refused(SqliteStore(path, busy_timeout=0.05), "Another process holds it")
     assert error.retryable
     async with session_on(Vendor(), path):
         pass
@@ -200,7 +200,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 async def test_a_full_disk_or_a_held_file_stops_nobody_who_runs(disk: Disk) -> None:
     """New jobs are refused unsent, those in line too; what runs ends in memory, and the ledger hears of it later."""
     vendor = Vendor(reads=[(200, body("processing"))])
-    store = SqliteStore(disk.path, patience=0.05, lease=1.5)
+    store = SqliteStore(disk.path, busy_timeout=0.05, lease=1.5)
     async with session_on(vendor, store, max_active=1) as session:
         running = await session.submit("luma/uni-1", "a boat")
         provider_id = await running.accepted()

@@ -20,7 +20,7 @@ from stores.sample_ledger import ATTACHED, DEAD, HANDLER, KEY, LEARNED, NAMES, e
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite.schema import VERSION
 
@@ -53,8 +53,8 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
     """Whatever its state, with all that is needed to go on with it."""
     store = SqliteStore(path)
     await store.open()
-    records = {record.id: record for record in await store.find(Wanted())}
-    assert await store.recall("durations") == LEARNED
+    records = {record.id: record for record in await store.find(RecordQuery())}
+    assert await store.get_learned("durations") == LEARNED
     await store.close()
     assert len(records) == len(NAMES)
     for name in NAMES:
@@ -192,7 +192,7 @@ async def test_one_that_begins_it_meanwhile_is_waited_for(tmp_path: Path) -> Non
     await opening
     await store.close()
     with held(path.with_name("other.db")), pytest.raises(StoreError, match="Another process holds it"):
-        await SqliteStore(path.with_name("other.db"), patience=0.05).open()
+        await SqliteStore(path.with_name("other.db"), busy_timeout=0.05).open()
 
 
 PROGRAM = """

@@ -18,7 +18,7 @@ from serving import Vendor, body, done, luma, serving
 
 import aiogen
 from aiogen import State, StoreError
-from aiogen.stores.base import Record, Wanted
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -192,7 +192,7 @@ async def test_two_ledgers_are_never_mixed(path: Path) -> None:
     for each, count in ((side(path, ".old"), 1), (path, 3)):
         again = SqliteStore(each)
         await again.open()
-        assert len(await again.find(Wanted())) == count
+        assert len(await again.find(RecordQuery())) == count
         await again.close()
 
 
@@ -223,12 +223,12 @@ async def test_what_others_do_rightly_is_no_alarm(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             assert side(path, "-wal").stat().st_size == 0
-            await store.beat()
+            await store.heartbeat()
             other.execute("DELETE FROM aiogen_job")
             other.execute("VACUUM")
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         os.chdir(path.parent.parent)
-        await store.beat()
+        await store.heartbeat()
         await store.add(record("a"))
     finally:
         os.chdir(before)

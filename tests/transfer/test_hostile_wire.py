@@ -21,7 +21,7 @@ from providers.drive import drive
 import aiogen
 from aiogen import State
 from aiogen._limits.retry import Verdict, judge_create
-from aiogen._polling.durations import Durations
+from aiogen._polling.durations import DurationModel
 from aiogen.exchange import Accepted, Exchange, Response, Snapshot, Ticket
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.no_cover]
@@ -41,7 +41,7 @@ USER = "3f1c3a3e-0000-4000-8000-000000000001"
 @pytest.fixture(autouse=True)
 def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learning is most of the time that a job takes, and not what is tested here."""
-    monkeypatch.setattr(Durations, "_learned", lambda self, amount: None)
+    monkeypatch.setattr(DurationModel, "_learned", lambda self, amount: None)
 
 
 # --- a server that writes what it is told
@@ -221,7 +221,7 @@ async def test_a_job_goes_on_after_whatever_was_read(vendor: str, caplog: pytest
             vendors.reads = list(map(wire, answers))
             await asyncio.gather(job.result(), return_exceptions=True)
             said = [read(provider.get(Ticket(provider_id=name)), odd) for odd in answers]
-            if any(isinstance(each, Snapshot) and each.state.is_terminal and not each.hollow for each in said):
+            if any(isinstance(each, Snapshot) and each.state.is_terminal and not each.missing_outputs for each in said):
                 ended += 1
                 assert job.state in (State.COMPLETED, State.FAILED)
             else:

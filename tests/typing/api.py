@@ -30,7 +30,7 @@ async def a_session() -> None:
             assert_type(generation, aiogen.Generation)
             assert_type(generation.outputs[0].url, str)
         assert_type(await session.delete("leonardo", "a", missing_ok=True), bool)
-        assert_type(await session.account("leonardo"), aiogen.Account)
+        assert_type(await session.account("leonardo"), aiogen.AccountInfo)
         assert_type(await session.download(job, "out"), list[Path])
 
 

@@ -53,7 +53,7 @@ class LedgerFile:
             raise StoreError(f"The ledger {str(self.real)!r} was put back to an older state while it was in use.")
         self.counter = counter
 
-    def tell_beside(self) -> None:
+    def write_beside(self) -> None:
         """After that is on the disk."""
         beside.write(self.real, self.counter)
 
@@ -64,7 +64,7 @@ class Handle:
     def __init__(self, path: Path, patience: float, *, is_adopted: bool = False) -> None:
         """See `connect`."""
         self._path = path
-        self._patience = patience
+        self._busy_timeout = patience
         self._is_adopted = is_adopted
         self.file: LedgerFile | None = None
         """While it is open."""
@@ -85,7 +85,7 @@ class Handle:
                 f"The ledger {str(self._path)!r} is gone, or another file is in its place, since this process was "
                 "forked. Leave this session; a new one begins with what the file holds then."
             )
-        self.file = connect(self._path, self._patience, is_adopted=self._is_adopted)
+        self.file = connect(self._path, self._busy_timeout, is_adopted=self._is_adopted)
         if before is not None:
             before.watch.close()  # not sooner: to close the last descriptor ends the locks of those who read just now
         return self.file.connection
@@ -113,7 +113,7 @@ class Handle:
             StoreError: the ledger is no longer open, or no longer there.
         """
         file = self.file
-        connection = connect_to_read(self._path, self._patience)
+        connection = connect_to_read(self._path, self._busy_timeout)
         if file is None or not file.watch.is_there():
             connection.close()
             raise StoreError(f"The ledger {str(self._path)!r} was closed, deleted or replaced before it was read.")
@@ -379,7 +379,7 @@ def _machine() -> str:
     return hashlib.sha256(f"aiogen {told}".encode()).hexdigest()[:16] if told else ""  # it is nobody else's to know
 
 
-def trouble(error: BaseException, path: Path, verb: str) -> StoreError:
+def store_error(error: BaseException, path: Path, verb: str) -> StoreError:
     """What went wrong with the file, and the way out."""
     if isinstance(error, StoreError):
         return error

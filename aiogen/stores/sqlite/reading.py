@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from aiogen.errors import StoreError
-from aiogen.stores.base import Wanted
+from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import rows
 from aiogen.stores.sqlite.forks import Guarded
 
@@ -104,19 +104,19 @@ def fetched(c: Connection, statement: str, values: Sequence[Any]) -> list[tuple[
             c.text_factory = before
 
 
-def found(c: Connection, wanted: Wanted, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
+def found(c: Connection, wanted: RecordQuery, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
     """The rows that are wanted, in slices, the newest first; those behind a key, if one is given."""
     cursor = c.execute(*_query(wanted, after))
     while some := cursor.fetchmany(_SLICE):
         yield some
 
 
-def found_at_once(c: Connection, wanted: Wanted) -> list[tuple[Any, ...]]:
+def found_at_once(c: Connection, wanted: RecordQuery) -> list[tuple[Any, ...]]:
     """The same, where there are few."""
     return fetched(c, *_query(wanted))
 
 
-def _query(wanted: Wanted, after: Key | None = None) -> tuple[str, list[Any]]:
+def _query(wanted: RecordQuery, after: Key | None = None) -> tuple[str, list[Any]]:
     where, values = _where(wanted)
     if after is not None:
         where += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
@@ -130,7 +130,7 @@ def key_of(row: tuple[Any, ...]) -> Key:
     return row[rows.COLUMNS.index("created_at")], row[0]
 
 
-def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+def _where(wanted: RecordQuery) -> tuple[str, list[Any]]:
     parts, values = ["1"], list[Any]()
     if wanted.states is not None:
         parts.append(f"state IN ({', '.join('?' for _ in wanted.states)})")

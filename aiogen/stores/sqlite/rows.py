@@ -100,7 +100,7 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
     )
 
 
-def generation_of(text: str) -> Generation:
+def generation_from(text: str) -> Generation:
     """How a job ended."""
     return _json.structure(json.loads(text), Generation)
 
@@ -119,7 +119,7 @@ class Unreadable(Exception):
         super().__init__(f"job {self.job_id}: {cause!r}")
 
 
-def record_of(values: tuple[Any, ...]) -> Record:
+def record_from(values: tuple[Any, ...]) -> Record:
     """The record that a row tells.
 
     Raises:
@@ -143,5 +143,5 @@ def _record_of(values: tuple[Any, ...]) -> Record:
     return Record(
         **told,
         submission=None if request is None else _json.structure(json.loads(request), Submission),
-        generation=None if result is None else generation_of(result),
+        generation=None if result is None else generation_from(result),
     )

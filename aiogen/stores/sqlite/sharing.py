@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from aiogen.stores.base import Lane, Room
+from aiogen.stores.base import Headroom, RequestKind
 
 _LOOK_AGAIN = 0.5
 """Seconds after which the places of others are counted again."""
@@ -30,7 +30,7 @@ def is_alone(c: sqlite3.Connection, me: str) -> bool:
     return c.execute("SELECT 1 FROM aiogen_worker WHERE id != ? LIMIT 1", (me,)).fetchone() is None
 
 
-def wait_for(c: sqlite3.Connection, me: str, account: str, room: Room, now: float) -> float | None:
+def wait_for(c: sqlite3.Connection, me: str, account: str, room: Headroom, now: float) -> float | None:
     """Seconds until a create may be sent, as far as others matter; None if there is nothing of others at all."""
     held = c.execute(
         "SELECT max(held_until) FROM aiogen_budget WHERE account = ? AND held_by != ?", (account, me)
@@ -67,7 +67,7 @@ def _lately(c: sqlite3.Connection, me: str, account: str, period: float, now: fl
     ).fetchall()
 
 
-def _wait_for_window(lately: list[tuple[float, int]], room: Room, now: float) -> float:
+def _wait_for_window(lately: list[tuple[float, int]], room: Headroom, now: float) -> float:
     over = sum(weight for _, weight in lately) - max(0.0, room.creates)
     wait = 0.0
     for at, weight in lately:
@@ -83,7 +83,7 @@ def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second
     found = c.execute(
         "SELECT spent_until, CASE WHEN held_by = ? THEN 0.0 ELSE held_until END FROM aiogen_budget "
         "WHERE account = ? AND lane = ?",
-        (me, account, str(Lane.REQUESTS)),
+        (me, account, str(RequestKind.REQUESTS)),
     ).fetchone()
     spent_until, held_until = found or (0.0, 0.0)
     lot = count / per_second
@@ -94,12 +94,12 @@ def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, spent_until) VALUES (?, ?, ?) "
         "ON CONFLICT (account, lane) DO UPDATE SET spent_until = excluded.spent_until",
-        (account, str(Lane.REQUESTS), spent_until),
+        (account, str(RequestKind.REQUESTS), spent_until),
     )
     return float(max(0.0, spent_until - now))
 
 
-def hold(c: sqlite3.Connection, me: str, account: str, lane: Lane, seconds: float, now: float) -> None:
+def hold(c: sqlite3.Connection, me: str, account: str, lane: RequestKind, seconds: float, now: float) -> None:
     """Nobody sends such requests for so long; what ends last counts."""
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, held_until, held_for, held_by) VALUES (?, ?, ?, ?, ?) "

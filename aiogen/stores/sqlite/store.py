@@ -25,10 +25,10 @@ from aiogen._binding import Binding, bound
 from aiogen._checks import check_seconds
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, Lane, Record, Room, TakenOver, Wanted
+from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind, TakenOver
 from aiogen.stores.sqlite import moments, reading, rows, sharing
 from aiogen.stores.sqlite import room as room_left
-from aiogen.stores.sqlite.file import Handle, adopt, is_dead, new_worker, trouble
+from aiogen.stores.sqlite.file import Handle, adopt, is_dead, new_worker, store_error
 from aiogen.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -101,18 +101,18 @@ class SqliteStore:
         keep_finished: float = 7 * _DAY,
         keep_requests: bool = True,
         lease: float = 15.0,
-        patience: float = 10.0,
+        busy_timeout: float = 10.0,
         adopt: bool = False,
     ) -> None:
         check_seconds(keep_finished, "keep_finished", 0.0, 36_500 * _DAY)
         check_seconds(lease, "lease", 0.5, 3600.0)
-        check_seconds(patience, "patience", 0.0, 600.0)
+        check_seconds(busy_timeout, "patience", 0.0, 600.0)
         self.path: Path = _checked(path)
         self._is_adopted = adopt
         self._keep_finished = keep_finished
         self._keep_requests = keep_requests
         self._lease = lease
-        self._patience = patience
+        self._busy_timeout = busy_timeout
         self._binding = Binding("store")
         self._writer: Writer | None = None
         self._readers: reading.Readers | None = None
@@ -162,12 +162,12 @@ class SqliteStore:
         """See `Store.open`."""
         if self._writer is None:
             self._unreadable.clear()
-            handle = Handle(self.path, self._patience, is_adopted=self._is_adopted)
-            writer = Writer(handle, patience=self._patience, last=partial(_give_up, self._names))
+            handle = Handle(self.path, self._busy_timeout, is_adopted=self._is_adopted)
+            writer = Writer(handle, patience=self._busy_timeout, last=partial(_give_up, self._names))
             try:
                 await writer.open()
             except Exception as error:
-                raise trouble(error, self.path, "opened") from error
+                raise store_error(error, self.path, "opened") from error
             self._writer, self._handle = writer, handle
             self._readers = reading.Readers(handle.connect_to_read)
 
@@ -214,7 +214,7 @@ class SqliteStore:
         self._held = None
         return count
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         """See `Store.beat`.  Also removes what is old, and gives room back to the disk."""
         handle = self._handle
         if handle is None:
@@ -243,10 +243,10 @@ class SqliteStore:
 
         def after(c: Connection) -> None:
             assert handle.file is not None
-            handle.file.tell_beside()
+            handle.file.write_beside()
 
         is_ours, is_roomy = await self._write(beat, patience=_BEFORE_THE_FENCE * self._lease)
-        await self._look(after)
+        await self._read(after)
         if is_roomy:
             await self._give_back(_TIDYING)
         return is_ours
@@ -269,7 +269,7 @@ class SqliteStore:
                 if only is not None and row[0] not in only:
                     continue
                 try:
-                    record = rows.record_of(row)
+                    record = rows.record_from(row)
                 except rows.Unreadable as unread:  # it must not keep all the others from being taken up
                     self._skip(unread)
                     continue
@@ -283,7 +283,7 @@ class SqliteStore:
             return sorted(ours + lost, key=lambda record: record.created_at)
 
         # Looking is free, and a write is not: most looks find nothing.
-        waiting = await self._look(lambda c: c.execute(f"SELECT 1 FROM aiogen_job WHERE {free}", values).fetchone())
+        waiting = await self._read(lambda c: c.execute(f"SELECT 1 FROM aiogen_job WHERE {free}", values).fetchone())
         return await self._write(adopt, patience=_BEFORE_THE_FENCE * self._lease) if waiting else []
 
     async def close(self) -> None:
@@ -324,7 +324,7 @@ class SqliteStore:
 
         await self._write(add)
 
-    async def intend(self, job_id: str, room: Room = UNLIMITED) -> float:
+    async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
         """See `Store.intend`."""
 
         def intend(c: Connection) -> float | None:
@@ -377,7 +377,7 @@ class SqliteStore:
 
         return await self._write(confirm)
 
-    async def retreat(self, job_id: str) -> None:
+    async def release(self, job_id: str) -> None:
         """See `Store.retreat`.  The vendor did not count it, so neither do other workers.
 
         If it comes so late that the job was sent again meanwhile, that was another create, and this says nothing of it.
@@ -395,7 +395,7 @@ class SqliteStore:
             )
         )
 
-    async def lose(self, job_id: str) -> None:
+    async def mark_unknown(self, job_id: str) -> None:
         """See `Store.lose`."""
         await self._execute(
             f"UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND state = ? AND {self._sent_here}",
@@ -414,7 +414,7 @@ class SqliteStore:
             ).rowcount
             if not moved:
                 return None
-            return rows.record_of(c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
+            return rows.record_from(c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
 
         return await self._write(reopen)
 
@@ -467,17 +467,17 @@ class SqliteStore:
 
         def get(c: Connection) -> Record | None:
             found = reading.fetched(c, f"SELECT {_COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,))
-            return rows.record_of(found[0]) if found else None
+            return rows.record_from(found[0]) if found else None
 
-        return await self._look(get)
+        return await self._read(get)
 
-    async def find(self, wanted: Wanted) -> list[Record]:
+    async def find(self, wanted: RecordQuery) -> list[Record]:
         """See `Store.find`.  Rows that cannot be read are left out and logged; see `unreadable`."""
         if wanted.ids is not None and len(wanted.ids) <= _MANY:  # few, and found at once
-            return await self._look(lambda c: self._read_all([reading.found_at_once(c, wanted)], lambda: None))
+            return await self._read(lambda c: self._read_all([reading.found_at_once(c, wanted)], lambda: None))
         return (await self._slice(wanted))[0]
 
-    async def scan(self, wanted: Wanted) -> AsyncIterator[list[Record]]:
+    async def scan(self, wanted: RecordQuery) -> AsyncIterator[list[Record]]:
         """Like `find`, some hundred records at a time: for a program that does not want all of them in memory.
 
         Each part is as the ledger stands when it is read.
@@ -495,9 +495,11 @@ class SqliteStore:
             if after is None:
                 return
 
-    async def _slice(self, wanted: Wanted, after: reading.Key | None = None) -> tuple[list[Record], reading.Key | None]:
+    async def _slice(
+        self, wanted: RecordQuery, after: reading.Key | None = None
+    ) -> tuple[list[Record], reading.Key | None]:
         """Records behind a key, and the key of the last one; None if there are no more."""
-        await self._look(lambda c: None)  # whether it is still there
+        await self._read(lambda c: None)  # whether it is still there
         readers = self._readers
         if readers is None:
             raise self._not_open()
@@ -521,7 +523,7 @@ class SqliteStore:
         for some in slices:
             for row in some:
                 try:
-                    records.append(rows.record_of(row))
+                    records.append(rows.record_from(row))
                 except rows.Unreadable as unread:
                     self._skip(unread)
             between()
@@ -537,7 +539,7 @@ class SqliteStore:
         elif len(self._unreadable) == _NAMED + 1:
             logger.error("More jobs in %s cannot be read; see SqliteStore.unreadable.", self.path)
 
-    async def known(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+    async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.known`.  Rows that cannot be read are left out and logged; see `unreadable`."""
         ids = list(provider_ids)
 
@@ -550,16 +552,16 @@ class SqliteStore:
 
         records = list[Record]()
         for i in range(0, len(ids), _MANY):
-            records += await self._look(partial(known, some=ids[i : i + _MANY]))
+            records += await self._read(partial(known, some=ids[i : i + _MANY]))
         return records
 
     async def changed(self) -> bool:
         """See `Store.changed`."""
-        version = await self._look(_version)
+        version = await self._read(_version)
         before, self._version = self._version, version
         return version != before
 
-    async def due(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
+    async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.due`."""
 
         def due(c: Connection) -> list[tuple[str, Generation, int]]:
@@ -582,20 +584,20 @@ class SqliteStore:
             told = list[tuple[str, Generation, int]]()
             for job, handler, attempts, result in found:
                 try:
-                    told.append((handler, rows.generation_of(result), attempts + 1))
+                    told.append((handler, rows.generation_from(result), attempts + 1))
                 except Exception as unread:  # it must not keep all others from being told; our claim hides it
                     logger.error("The end of job %s in %s cannot be read, nor told: %r", job, self.path, unread)
             return told
 
         # Looking is free, and a write is not: most looks find nothing.
-        waiting = await self._look(
+        waiting = await self._read(
             lambda c: c.execute(
                 "SELECT 1 FROM aiogen_delivery WHERE next_at <= ? AND owner IS NULL LIMIT 1", (time.time(),)
             ).fetchone()
         )
         return await self._write(due) if waiting else []
 
-    async def delivered(self, job_id: str, handler: str, again: float | None) -> None:
+    async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.delivered`."""
         now = time.time()
         next_at, done_at = (None, now) if again is None else (now + again, None)
@@ -630,7 +632,7 @@ class SqliteStore:
         try:
             while await self._write(room_left.give_back) and monotonic() < until:
                 pass
-            await self._look(room_left.make_small)
+            await self._read(room_left.make_small)
         except StoreError as trouble:
             logger.debug("The ledger could not be made smaller: %s", trouble)
 
@@ -638,7 +640,7 @@ class SqliteStore:
 
     async def peers(self) -> int:
         """See `Store.peers`."""
-        return await self._look(lambda c: sharing.peers(c, self._me, time.time()))
+        return await self._read(lambda c: sharing.peers(c, self._me, time.time()))
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """See `Store.acquire`."""
@@ -646,13 +648,13 @@ class SqliteStore:
             lambda c: sharing.acquire(c, self._me, account, count, per_second, time.time()), patience=_BUDGET_PATIENCE
         )
 
-    async def hold(self, account: str, lane: Lane, seconds: float) -> None:
+    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
         """See `Store.hold`."""
         await self._write(lambda c: sharing.hold(c, self._me, account, lane, seconds, time.time()))
 
     # --- what was learned
 
-    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.remember`."""
         told = (name, json.dumps(value), time.time())
         # It is learned again, if need be: nobody waits long for that.
@@ -661,14 +663,14 @@ class SqliteStore:
             patience=_LITTLE_PATIENCE,
         )
 
-    async def recall(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
         """See `Store.recall`."""
 
         def recall(c: Connection) -> Any:
             found = reading.fetched(c, "SELECT value FROM aiogen_learned WHERE name = ?", (name,))
             return json.loads(found[0][0]) if found else None
 
-        value = await self._look(recall)
+        value = await self._read(recall)
         return value if isinstance(value, dict) else None
 
     # --- inside
@@ -682,7 +684,7 @@ class SqliteStore:
             raise self._not_open()
         return await self._said(self._writer.do(work, patience=patience), "written")
 
-    async def _look(self, work: Callable[[Connection], T]) -> T:
+    async def _read(self, work: Callable[[Connection], T]) -> T:
         """A short read, which waits for nobody."""
         if self._writer is None:
             raise self._not_open()
@@ -697,7 +699,7 @@ class SqliteStore:
                 f"The ledger {str(self.path)!r} holds a row that this version cannot read: {error}"
             ) from error
         except Exception as error:
-            raise trouble(error, self.path, verb) from error
+            raise store_error(error, self.path, verb) from error
 
     def _not_open(self) -> StoreError:
         return StoreError(f"The ledger {str(self.path)!r} is not open.")

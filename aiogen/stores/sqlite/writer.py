@@ -82,7 +82,7 @@ class Writer:
         """`patience`: seconds to wait while another program holds the file.  `last` is the last transaction if it is
         never closed."""
         loop = asyncio.get_running_loop()
-        self._patience = patience
+        self._busy_timeout = patience
         self._waiting: queue.SimpleQueue[_Order | End] = queue.SimpleQueue()
         self._ended: asyncio.Future[None] | None = None
         # Nothing that the thread holds leads back to here: else it would keep alive what has been forgotten.
@@ -105,11 +105,11 @@ class Writer:
         A caller that is cancelled leaves it to be carried out all the same.  `patience`: seconds, if it has less than
         usual.
         """
-        return await self._ask(work, min(patience, self._patience), is_look=False)
+        return await self._ask(work, min(patience, self._busy_timeout), is_look=False)
 
     async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Carry out a short read: outside of any transaction, so it waits for nobody who writes."""
-        return await self._ask(work, self._patience, is_look=True)
+        return await self._ask(work, self._busy_timeout, is_look=True)
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T], patience: float, *, is_look: bool) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -201,7 +201,7 @@ class _Serving:
             except BaseException as error:  # it could not be opened
                 results = list[Result]((order.done, None, error) for order in some)
             # Only now: whoever hears of it may fork, for which nobody may hold the connection.
-            _tell(results)
+            _report(results)
 
     def _answered(self, connection: sqlite3.Connection, looks: list[_Order]) -> list[Result]:
         return [self._looked(connection, look) for look in looks]
@@ -239,8 +239,8 @@ class _Serving:
                 if not is_busy(error):
                     raise
                 now = time.monotonic()
-                _tell([(order.done, None, error) for order in orders if not order.is_look and order.until <= now])
-                _tell(self._answered(connection, [order for order in orders if order.is_look]))
+                _report([(order.done, None, error) for order in orders if not order.is_look and order.until <= now])
+                _report(self._answered(connection, [order for order in orders if order.is_look]))
                 orders = [order for order in orders if not order.is_look and order.until > now]
             else:
                 return orders
@@ -264,7 +264,7 @@ class _Serving:
             logger.debug("A ledger that was never closed could not be given up, so its lease runs out: %r", error)
 
 
-def _tell(results: list[Result]) -> None:
+def _report(results: list[Result]) -> None:
     if not results:
         return
 
