@@ -257,7 +257,7 @@ class Session:
         if self._parts is None:
             return []
         hub, now = self._parts.coordinator, self._parts.clock.now()
-        return [(desk.name, desk.window.summary(now)) for desk in hub.accounts()]
+        return [(account.name, account.window.summary(now)) for account in hub.accounts()]
 
     @property
     def store(self) -> Store:

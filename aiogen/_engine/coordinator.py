@@ -112,13 +112,13 @@ class Coordinator:
 
     def account(self, provider: Provider) -> AccountState:
         """The account that a connection belongs to."""
-        desk = self._accounts.get(provider.account)
-        if desk is None:
-            desk = self._accounts[provider.account] = AccountState(
+        account = self._accounts.get(provider.account)
+        if account is None:
+            account = self._accounts[provider.account] = AccountState(
                 provider, max_in_flight=self.limits.max_in_flight, clock=self.clock
             )
-            desk.shared_budget.is_shared = self.ledger.is_shared
-        return desk
+            account.shared_budget.is_shared = self.ledger.is_shared
+        return account
 
     def accounts(self) -> list[AccountState]:
         """Every account that was used."""
@@ -141,16 +141,16 @@ class Coordinator:
 
     def _joined(self) -> None:
         """We are not alone any more."""
-        for desk in self._accounts.values():
-            desk.shared_budget.is_shared = True
+        for account in self._accounts.values():
+            account.shared_budget.is_shared = True
 
     def _lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
-        for desk in self._accounts.values():
-            for job in desk.drain():
+        for account in self._accounts.values():
+            for job in account.drain():
                 self.remote.hand_over(job)
-            for track in list(desk.tracks.values()):
-                self._leave(desk, track)
+            for track in list(account.tracks.values()):
+                self._leave(account, track)
                 self.remote.lose(track.jobs)
         self.ledger.attend()
 
@@ -181,8 +181,8 @@ class Coordinator:
 
     def tracked(self, provider: Provider, provider_id: str) -> Track | None:
         """What is followed under the vendor's id."""
-        desk = self._accounts.get(provider.account)
-        return desk.tracks.get(provider_id) if desk is not None else None
+        account = self._accounts.get(provider.account)
+        return account.tracks.get(provider_id) if account is not None else None
 
     def extend(self, job: Job, timeout: float) -> None:
         """The job's deadline is `timeout` seconds from now."""
@@ -201,20 +201,20 @@ class Coordinator:
         schedule.lower_price(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
         self.wake()
 
-    async def turn(self, desk: AccountState) -> None:
+    async def turn(self, account: AccountState) -> None:
         """Wait until the account's budget has room for one more request, which is then taken."""
         turn: asyncio.Future[None] = self._loop.create_future()
-        desk.calls.put(turn, self.clock.now())
+        account.calls.put(turn, self.clock.now())
         self.wake()
         try:
             await turn
         finally:
-            desk.calls.drop(turn)
+            account.calls.drop(turn)
 
     def eta(self, job: Job) -> Eta | None:
         """How long a job may still take."""
-        desk = self._accounts.get(job._provider.account)
-        return forecast(self, desk, job) if desk is not None else None
+        account = self._accounts.get(job._provider.account)
+        return forecast(self, account, job) if account is not None else None
 
     async def leave(self) -> None:
         """Take nothing in and create nothing any more; tell the handlers of what has ended by now.
@@ -266,7 +266,7 @@ class Coordinator:
         return job not in self.remote and (job.provider_id is not None or job.state is State.SUBMITTING)
 
     async def _send_no_more(self) -> None:
-        await self._close_all(job for desk in self.accounts() for job in desk.drain())
+        await self._close_all(job for account in self.accounts() for job in account.drain())
 
     async def _close_all(self, jobs: Iterable[Job]) -> None:
         for i, job in enumerate(jobs, 1):
@@ -283,7 +283,7 @@ class Coordinator:
 
     def follow(
         self,
-        desk: AccountState,
+        account: AccountState,
         job: Job,
         ticket: Ticket,
         typical: Typical,
@@ -298,28 +298,30 @@ class Coordinator:
         """
         now = self.clock.now()
         provider = job._provider
-        track = desk.tracks.get(ticket.provider_id)
+        track = account.tracks.get(ticket.provider_id)
         if track is None:
             track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours)
-            desk.tracks[ticket.provider_id] = track
-            self._schedule(desk, job, track, typical, now)
+            account.tracks[ticket.provider_id] = track
+            self._schedule(account, job, track, typical, now)
         else:
             price = min([job.poll_cost, *(other.poll_cost for other in track.jobs if not other.done)])
-            desk.schedule.lower_price(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
+            account.schedule.lower_price(ticket.provider_id, provider.poll_floor, provider.poll_ceiling, price, now)
         track.jobs.append(job)
         self._set_deadline(job)
         self.wake()
         return track
 
-    def _schedule(self, desk: AccountState, job: Job, track: Track, typical: Typical, now: float) -> None:
+    def _schedule(self, account: AccountState, job: Job, track: Track, typical: Typical, now: float) -> None:
         key, provider, is_ours = track.ticket.provider_id, track.provider, track.is_ours
         runs = True
         if is_ours:
-            runs = desk.vendor_queue.add(key)
-            desk.listing.made(key)
-        company = min(provider.capabilities.list_page, desk.vendor_queue.running) if desk.listing.usable(now) else 1
-        desk.set_lag_weight()
-        desk.schedule.track(
+            runs = account.vendor_queue.add(key)
+            account.listing.made(key)
+        company = (
+            min(provider.capabilities.list_page, account.vendor_queue.running) if account.listing.usable(now) else 1
+        )
+        account.set_lag_weight()
+        account.schedule.track(
             key,
             now,
             phases=self.learned.of(provider, track.ticket.model, typical),
@@ -332,13 +334,13 @@ class Coordinator:
             share=1.0 / max(1, company),
         )
         if not is_ours:
-            desk.schedule.ask_now(key, now)  # nobody knows how far it is
+            account.schedule.ask_now(key, now)  # nobody knows how far it is
 
-    def begin(self, desk: AccountState, keys: list[str], at: float, *, always: bool = False) -> None:
+    def begin(self, account: AccountState, keys: list[str], at: float, *, always: bool = False) -> None:
         """These generations were behind others at the vendor, and run now; or, as it turns out, `always` did."""
         now = self.clock.now()
         for key in keys:
-            desk.schedule.begins(key, now, desk.tracks[key].accepted_at if always else at)
+            account.schedule.begins(key, now, account.tracks[key].accepted_at if always else at)
 
     def _set_deadline(self, job: Job) -> None:
         now = self.clock.now()
@@ -349,7 +351,7 @@ class Coordinator:
 
     async def settle(
         self,
-        desk: AccountState,
+        account: AccountState,
         track: Track,
         end: Callable[[Generation], Generation],
         error: AiogenError | None = None,
@@ -359,14 +361,14 @@ class Coordinator:
         `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it.
         """
         now = self.clock.now()
-        lesson = self._leave(desk, track, over=True)
+        lesson = self._leave(account, track, over=True)
         ended = [end(job.generation) for job in track.jobs]
         # It is known from here on, so everyone is told, whatever becomes of the call or the question that has seen it.
-        await asyncio.shield(self.spawn(self._tell(desk, track, ended, error, lesson, now)))
+        await asyncio.shield(self.spawn(self._tell(account, track, ended, error, lesson, now)))
 
     async def _tell(
         self,
-        desk: AccountState,
+        account: AccountState,
         track: Track,
         ended: list[Generation],
         error: AiogenError | None,
@@ -388,12 +390,12 @@ class Coordinator:
         self.wake()
         if lesson is not None and error is None:
             # Last: whatever may be wrong with what is learned, nobody waits longer for it.
-            desk.schedule.learn(lesson, now)
+            account.schedule.learn(lesson, now)
             await self.learned.save()
 
-    def abandon(self, desk: AccountState, track: Track, error: AiogenError) -> None:
+    def abandon(self, account: AccountState, track: Track, error: AiogenError) -> None:
         """Nothing more can be learned about a generation; it may go on at the vendor."""
-        self._leave(desk, track)
+        self._leave(account, track)
         for job in track.jobs:
             self.end(job, error)
         self.wake()
@@ -408,9 +410,9 @@ class Coordinator:
         job._finish(outcomes.with_ids(job.generation, error) if error is not None else None)
         log.ended(job, error)
 
-    def hold_place(self, desk: AccountState, weight: int, seconds: float) -> None:
+    def hold_place(self, account: AccountState, weight: int, seconds: float) -> None:
         """A create without an answer may hold its place at the vendor: count it for so long."""
-        self._deadlines.put(_Lost(desk, weight), self.clock.now() + seconds)
+        self._deadlines.put(_Lost(account, weight), self.clock.now() + seconds)
 
     # --- deciding
 
@@ -428,31 +430,31 @@ class Coordinator:
         wake = self._deadlines.wake_at()
         moments = [math.inf if wake is None else wake]
         if not self.ledger.is_fenced(now):  # else the lease's renewal looks again
-            moments += [dispatch(self, desk, now) for desk in self._accounts.values()]
+            moments += [dispatch(self, account, now) for account in self._accounts.values()]
         self._set_timer(min(moments))
 
-    def start_create(self, desk: AccountState, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    def start_create(self, account: AccountState, job: Job, work: Coroutine[Any, Any, None]) -> None:
         """One create."""
-        self._start(desk, self._creates, work, partial(self._broken_create, job))
+        self._start(account, self._creates, work, partial(self._broken_create, job))
 
-    def start_poll(self, desk: AccountState, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
+    def start_poll(self, account: AccountState, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
         """One question about these generations."""
-        self._start(desk, self._polls, work, partial(self._broken_poll, desk, keys))
+        self._start(account, self._polls, work, partial(self._broken_poll, account, keys))
 
     def _start(
         self,
-        desk: AccountState,
+        account: AccountState,
         tasks: set[asyncio.Task[None]],
         work: Coroutine[Any, Any, None],
         broken: Callable[[BaseException], None],
     ) -> None:
-        desk.in_flight += 1
+        account.in_flight += 1
         task = self._loop.create_task(work)
         tasks.add(task)
 
         def finished(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
-            desk.in_flight -= 1
+            account.in_flight -= 1
             self.wake()
             if not task.cancelled() and (error := task.exception()) is not None:
                 logger.error("This is a bug in aiogen, or in a store of yours: %r", error, exc_info=error)
@@ -465,10 +467,10 @@ class Coordinator:
         trouble = AiogenError(f"it was interrupted by {type(error).__name__}: {error}.")
         self.end(job, outcomes.lost(job.generation, job.submission, trouble, self.clock.datetime()))
 
-    def _broken_poll(self, desk: AccountState, keys: list[str], _: BaseException) -> None:
+    def _broken_poll(self, account: AccountState, keys: list[str], _: BaseException) -> None:
         for key in keys:
-            if key in desk.tracks and not desk.schedule.is_free(key):
-                desk.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
+            if key in account.tracks and not account.schedule.is_free(key):
+                account.schedule.failed(key, self.clock.now(), _DRAIN_SECONDS)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
@@ -489,14 +491,14 @@ class Coordinator:
             late = outcomes.timed_out(job.generation, job.timeout, None)
             self.end(job, late if job.provider_id else outcomes.still_remote(job.generation, self.limits.queue_timeout))
             return
-        desk = self._accounts[job._provider.account]
-        track = desk.tracks.get(job.provider_id) if job.provider_id is not None else None
+        account = self._accounts[job._provider.account]
+        track = account.tracks.get(job.provider_id) if job.provider_id is not None else None
         if track is None:
             self.expire_unsent(job, self.clock.now())
             return
         self.end(job, outcomes.timed_out(job.generation, job.timeout, track.last_error))
         if not track.is_awaited:
-            desk.schedule.slow_down(track.ticket.provider_id, _DRAIN_SECONDS)
+            account.schedule.slow_down(track.ticket.provider_id, _DRAIN_SECONDS)
 
     def expire_unsent(self, job: Job, now: float) -> None:
         """It has waited here for long enough."""
@@ -512,29 +514,29 @@ class Coordinator:
         else:
             self.end(job, outcomes.still_remote(job.generation, patience))
 
-    def drained(self, desk: AccountState, track: Track) -> bool:
+    def drained(self, account: AccountState, track: Track) -> bool:
         """True, and no longer followed, if nobody has waited for it for long enough."""
         if track.is_awaited or self.clock.now() < track.accepted_at + _DRAIN_FOR:
             return False
-        self._leave(desk, track)
+        self._leave(account, track)
         return True
 
-    def _leave(self, desk: AccountState, track: Track, *, over: bool = False) -> Observation[str] | None:
+    def _leave(self, account: AccountState, track: Track, *, over: bool = False) -> Observation[str] | None:
         """It is no longer followed; what its end teaches, if that is why."""
         key = track.ticket.provider_id
-        if desk.tracks.get(key) is not track:
+        if account.tracks.get(key) is not track:
             return None
-        del desk.tracks[key]
-        lesson = desk.schedule.drop(key)
-        desk.window.ended(track.weight)
-        desk.listing.gone(key, over=over)
+        del account.tracks[key]
+        lesson = account.schedule.drop(key)
+        account.window.ended(track.weight)
+        account.listing.gone(key, over=over)
         now = self.clock.now()
         hasty = lesson is not None and lesson.is_too_early(now)
-        begun, always = desk.vendor_queue.ended(key, too_early=hasty)
+        begun, always = account.vendor_queue.ended(key, too_early=hasty)
         if always:
-            desk.schedule.ran_all_along(now)
+            account.schedule.ran_all_along(now)
         if begun:
             # The one before ended between its last two answers.
             since = lesson.asked_at if lesson is not None else now
-            self.begin(desk, begun, max((since + now) / 2.0, now - _UNSEEN), always=always)
+            self.begin(account, begun, max((since + now) / 2.0, now - _UNSEEN), always=always)
         return None if hasty else lesson

@@ -33,48 +33,48 @@ _LOOK_AGAIN = 1.0
 """Seconds until a job is tried again of which the ledger has not heard the latest."""
 
 
-async def send(hub: Coordinator, desk: AccountState, number: int, job: Job, weight: int) -> None:
+async def send(hub: Coordinator, account: AccountState, number: int, job: Job, weight: int) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
     submission = job.submission
     assert submission is not None
     sent_at = hub.clock.now()
-    was_alone = desk.creates_in_flight == 1
+    was_alone = account.creates_in_flight == 1
     try:
         try:
             # What is owed may be about this job: that it is pending again.
             await hub.ledger.catch_up_if_behind()
             # Durable before the first byte: after a crash this job is "unknown", not "never sent".
-            wait = await hub.store.intend(job.id, desk.room())
+            wait = await hub.store.intend(job.id, account.room())
         except TakenOver:
-            desk.withheld(weight)
+            account.withheld(weight)
             if hub.ledger.is_behind:
                 # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
-                desk.window.crowded(hub.clock.now(), _LOOK_AGAIN)
-                _requeue(hub, desk, number, job)
+                account.window.crowded(hub.clock.now(), _LOOK_AGAIN)
+                _requeue(hub, account, number, job)
                 return
             # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
             if not job.done:
                 hub.remote.hand_over(job)
             return
         except Exception as error:
-            desk.withheld(weight)
+            account.withheld(weight)
             trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
             await _refuse(hub, job, trouble)
             return
         if wait > 0.0:
-            desk.withheld(weight)
-            desk.window.crowded(hub.clock.now(), wait)
-            _requeue(hub, desk, number, job)
+            account.withheld(weight)
+            account.window.crowded(hub.clock.now(), wait)
+            _requeue(hub, account, number, job)
             return
         if job.done:
             # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
-            desk.withheld(weight)
+            account.withheld(weight)
             return
-        if desk.window.holds_creates(hub.clock.now()):
+        if account.window.holds_creates(hub.clock.now()):
             # Another one was refused meanwhile: not before the vendor says so, however long the intent took.
-            desk.withheld(weight)
+            account.withheld(weight)
             await hub.ledger.note(partial(hub.store.release, job.id), job.id)
-            _requeue(hub, desk, number, job)
+            _requeue(hub, account, number, job)
             return
         _move(hub, job, State.SUBMITTING)
         submitted_at = hub.clock.datetime()
@@ -84,29 +84,29 @@ async def send(hub: Coordinator, desk: AccountState, number: int, job: Job, weig
             verdict = judge_create(error, job._provider.resend_statuses, not_taken=job._not_taken)
             logger.debug("create of job %s: %s, %s", job.id, verdict, error)
             if verdict is Verdict.UNKNOWN:
-                await _lose(hub, desk, job, error, weight, submitted_at)
+                await _lose(hub, account, job, error, weight, submitted_at)
             elif verdict is Verdict.REFUSED:
-                desk.window.create_refused(hub.clock.now(), weight, counted=True)
+                account.window.create_refused(hub.clock.now(), weight, counted=True)
                 await _refuse(hub, job, error)
                 if isinstance(error, AuthenticationError | InsufficientFunds) and error.from_api:
-                    await _refuse_all(hub, desk, error)
+                    await _refuse_all(hub, account, error)
             else:
-                await _put_back(hub, desk, number, job, error, verdict, sent_at, weight)
+                await _put_back(hub, account, number, job, error, verdict, sent_at, weight)
         except asyncio.CancelledError:
             # The session was torn down without waiting: the answer is nowhere.
             torn = AiogenError("The session was torn down before the answer came.")
-            await _lose(hub, desk, job, torn, weight, submitted_at)
+            await _lose(hub, account, job, torn, weight, submitted_at)
             raise
         else:
-            alone = desk.creates_in_flight == 1 and was_alone
-            await _accept(hub, desk, job, accepted, submission, weight, submitted_at, alone=alone)
+            alone = account.creates_in_flight == 1 and was_alone
+            await _accept(hub, account, job, accepted, submission, weight, submitted_at, alone=alone)
     finally:
-        desk.creates_in_flight -= 1
+        account.creates_in_flight -= 1
 
 
 async def _accept(
     hub: Coordinator,
-    desk: AccountState,
+    account: AccountState,
     job: Job,
     accepted: Accepted,
     submission: Submission,
@@ -116,18 +116,18 @@ async def _accept(
     alone: bool,
 ) -> None:
     snapshot = accepted.snapshot
-    first = await named_before(hub, desk, job, snapshot.provider_id)
-    if first is not None and not await may_share(hub, desk, job, submission, snapshot.provider_id, first):
+    first = await named_before(hub, account, job, snapshot.provider_id)
+    if first is not None and not await may_share(hub, account, job, submission, snapshot.provider_id, first):
         mistaken = AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
-        await _lose(hub, desk, job, mistaken, weight, submitted_at)
+        await _lose(hub, account, job, mistaken, weight, submitted_at)
         return
     now, at = hub.clock.now(), hub.clock.datetime()
-    desk.window.create_accepted(now, weight)
-    desk.window.request_served()
-    desk.key_accepted = True
-    desk.reached()
+    account.window.create_accepted(now, weight)
+    account.window.request_served()
+    account.key_accepted = True
+    account.reached()
     if accepted.quota is not None:
-        _learn(desk, job, accepted.quota, submission.weight_class, alone=alone and not hub.ledger.peers)
+        _learn(account, job, accepted.quota, submission.weight_class, alone=alone and not hub.ledger.peers)
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     is_ours = True
 
@@ -143,11 +143,11 @@ async def _accept(
         outputs=submission.outputs,
     )
     if is_ours:
-        track = hub.follow(desk, job, ticket, submission.typical, weight=weight, is_ours=True)
+        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True)
         track.state = state
     else:
         # It stood still before the answer came: whoever takes the job up asks about it.
-        desk.window.ended(weight)
+        account.window.ended(weight)
         hub.remote.hand_over(job)
     # Last: whoever hears of it can ask how long it will take.
     generation = snapshots.advanced(job.generation, snapshot, state, at)
@@ -155,30 +155,30 @@ async def _accept(
     log.accepted(job)
     if snapshot.state.is_terminal and is_ours:
         # Done at once.  The next reading says so in the form that every end has.
-        desk.schedule.ask_now(snapshot.provider_id, now)
+        account.schedule.ask_now(snapshot.provider_id, now)
 
 
-def _learn(desk: AccountState, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
+def _learn(account: AccountState, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
     """What the answer's headers say about the window.  A limit that was left at its default may also grow."""
     provider = job._provider
     default = attrs.fields_dict(type(provider))["creates_per_minute"].default
     is_own = provider.creates_per_minute != default
     if quota.limit is not None:
-        desk.window.learn_limit(quota.limit, ceiling=provider.creates_per_minute if is_own else math.inf)
+        account.window.learn_limit(quota.limit, ceiling=provider.creates_per_minute if is_own else math.inf)
     if quota.remaining is not None:
-        desk.window.learn_remaining(quota.remaining, tariff, alone=alone)
+        account.window.learn_remaining(quota.remaining, tariff, alone=alone)
 
 
 async def _lose(
     hub: Coordinator,
-    desk: AccountState,
+    account: AccountState,
     job: Job,
     error: AiogenError,
     weight: int,
     submitted_at: datetime,
 ) -> None:
-    desk.window.create_lost(hub.clock.now(), weight)
-    hub.hold_place(desk, weight, job.timeout)
+    account.window.create_lost(hub.clock.now(), weight)
+    hub.hold_place(account, weight, job.timeout)
     await hub.ledger.note(partial(hub.store.mark_unknown, job.id), job.id)
     _move(hub, job, State.UNKNOWN)
     hub.end(job, outcomes.lost(job.generation, job.submission, error, submitted_at))
@@ -192,15 +192,15 @@ async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
     hub.end(job, refusal)
 
 
-async def _refuse_all(hub: Coordinator, desk: AccountState, error: AiogenError) -> None:
+async def _refuse_all(hub: Coordinator, account: AccountState, error: AiogenError) -> None:
     """The account itself is refused: those in line would only be refused one by one."""
-    for job in desk.drain():
+    for job in account.drain():
         await _refuse(hub, job, _same(error))
 
 
 async def _put_back(
     hub: Coordinator,
-    desk: AccountState,
+    account: AccountState,
     number: int,
     job: Job,
     error: AiogenError,
@@ -210,9 +210,9 @@ async def _put_back(
 ) -> None:
     """Surely not carried out: back into line, at its old place.  Not an attempt."""
     now = hub.clock.now()
-    desk.window.create_refused(now, weight, counted=False)
+    account.window.create_refused(now, weight, counted=False)
     if isinstance(error, RateLimited):
-        desk.throttled(error, now, sent_at=sent_at)
+        account.throttled(error, now, sent_at=sent_at)
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
         logger.warning(
@@ -223,30 +223,30 @@ async def _put_back(
             getattr(error, "status", None),
         )
         pause = resend_pause(job._not_taken, draw=random.uniform)
-        desk.window.unreachable(now, max(pause, error.retry_after or 0.0))
+        account.window.unreachable(now, max(pause, error.retry_after or 0.0))
     else:
-        was_reached = not desk.is_unreachable
-        if desk.gives_up(now, sent_at, hub.limits.unreachable_timeout):
+        was_reached = not account.is_unreachable
+        if account.gives_up(now, sent_at, hub.limits.unreachable_timeout):
             await _refuse(hub, job, error)
-            await _refuse_all(hub, desk, error)
+            await _refuse_all(hub, account, error)
             return
         if was_reached:
             # Once for an outage: whoever waits for its end sees nothing but jobs that go back into line.
             patience = hub.limits.unreachable_timeout
             logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, patience)
-        desk.window.unreachable(now, max(desk.unreachable_pause(now, sent_at), error.retry_after or 0.0))
+        account.window.unreachable(now, max(account.unreachable_pause(now, sent_at), error.retry_after or 0.0))
     await hub.ledger.note(partial(hub.store.release, job.id), job.id)
     _move(hub, job, State.PENDING)
-    _requeue(hub, desk, number, job)
+    _requeue(hub, account, number, job)
 
 
-def _requeue(hub: Coordinator, desk: AccountState, number: int, job: Job) -> None:
+def _requeue(hub: Coordinator, account: AccountState, number: int, job: Job) -> None:
     if hub.closed:
         hub.end(job, outcomes.closed(job.generation, kept=hub.ledger.is_shared))
     elif job in hub.overdue:
         hub.expire_unsent(job, hub.clock.now())
     else:
-        desk.enqueue(number, job)
+        account.enqueue(number, job)
 
 
 def _same(error: AiogenError) -> AiogenError:

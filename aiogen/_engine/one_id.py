@@ -21,16 +21,16 @@ _PATIENCE = 1.0
 """Seconds for asking the ledger whether an id is known, before it is written down."""
 
 
-async def named_before(hub: Coordinator, desk: AccountState, job: Job, provider_id: str) -> str | None:
+async def named_before(hub: Coordinator, account: AccountState, job: Job, provider_id: str) -> str | None:
     """The other job that has this id already, if there is one: of this session, or by the ledger of one before or
     beside it.
     """
-    first = desk.seen_ids.first(provider_id, job.id)
+    first = account.seen_ids.first(provider_id, job.id)
     if first is not None or hub.ledger.is_behind:
         return first
     try:
         async with asyncio.timeout(_PATIENCE):
-            known = await hub.store.by_provider_id(desk.key, [provider_id])
+            known = await hub.store.by_provider_id(account.key, [provider_id])
     except (Exception, asyncio.CancelledError):
         # The id is not written down yet: neither a ledger in trouble nor the end of the session may cost a paid job.
         return None
@@ -38,17 +38,17 @@ async def named_before(hub: Coordinator, desk: AccountState, job: Job, provider_
 
 
 async def may_share(
-    hub: Coordinator, desk: AccountState, job: Job, submission: Submission, provider_id: str, first: str
+    hub: Coordinator, account: AccountState, job: Job, submission: Submission, provider_id: str, first: str
 ) -> bool:
     """True if this job is confirmed with the id that job `first` was given before; it is then marked, as that one is.
 
     False if that cannot be: the first one still runs, and asked for something else.  This create then made something
     under another id, or nothing; nobody can know, and nobody gets a picture that was made for somebody else.
     """
-    track = desk.tracks.get(provider_id)
+    track = account.tracks.get(provider_id)
     running = next((other for other in track.jobs if other.id == first), None) if track is not None else None
     is_shared = await _may_be_one(hub, first, submission, runs=running is not None)
-    if desk.seen_ids.report_once(provider_id):
+    if account.seen_ids.report_once(provider_id):
         logger.error(
             "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have been "
             "charged, and %s. Ask the provider.",

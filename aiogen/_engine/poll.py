@@ -31,7 +31,7 @@ _AUTH_REFUSALS = 3
 _MISSING_OUTPUTS_PAUSE = 2.0
 
 
-async def ask(hub: Coordinator, desk: AccountState, track: Track) -> None:
+async def ask(hub: Coordinator, account: AccountState, track: Track) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
     key = track.ticket.provider_id
     sent_at = hub.clock.now()
@@ -39,20 +39,20 @@ async def ask(hub: Coordinator, desk: AccountState, track: Track) -> None:
         question = about_it(track.provider.get(track.ticket), key)
         snapshot, number = await hub.transport.look(track.provider, question, track.last_answer)
     except AiogenError as error:
-        if desk.tracks.get(key) is track:  # else it ended meanwhile, by another reading
-            await _unanswered(hub, desk, track, error, sent_at)
+        if account.tracks.get(key) is track:  # else it ended meanwhile, by another reading
+            await _unanswered(hub, account, track, error, sent_at)
     else:
-        desk.key_accepted = True
-        desk.window.request_served()
-        if desk.tracks.get(key) is not track:
+        account.key_accepted = True
+        account.window.request_served()
+        if account.tracks.get(key) is not track:
             return
         if snapshot is None:
             track.forget_failures()
-            _goes_on(hub, desk, track, sent_at, 1.0)
+            _goes_on(hub, account, track, sent_at, 1.0)
             return
         if not snapshot.state.is_terminal:
             track.last_answer = number
-        await observe(hub, desk, track, snapshot, sent_at=sent_at)
+        await observe(hub, account, track, snapshot, sent_at=sent_at)
 
 
 def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
@@ -65,7 +65,7 @@ def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
 
 async def observe(
     hub: Coordinator,
-    desk: AccountState,
+    account: AccountState,
     track: Track,
     snapshot: Snapshot,
     *,
@@ -86,7 +86,7 @@ async def observe(
     if snapshot.missing_outputs:
         track.missing_outputs += 1
         if track.missing_outputs < _MISSING_OUTPUTS_POLLS:
-            again = desk.schedule.postpone if sent_at is None else desk.schedule.failed
+            again = account.schedule.postpone if sent_at is None else account.schedule.failed
             again(key, now, _MISSING_OUTPUTS_PAUSE)
             return
         failure = Failure(
@@ -94,45 +94,47 @@ async def observe(
             reason=f"completed, but {track.missing_outputs} readings had no output url",
         )
         await hub.settle(
-            desk,
+            account,
             track,
             lambda known: snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at),
         )
         return
     state = observed(track.state, snapshot.state)
     if state is State.PROCESSING and track.state is State.QUEUED:
-        desk.schedule.turned(key, now if sent_at is None else sent_at)
+        account.schedule.turned(key, now if sent_at is None else sent_at)
     track.state = state
     if state.is_terminal:
-        await hub.settle(desk, track, lambda known: snapshots.advanced(known, snapshot, state, at))
+        await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at))
         return
     for job in track.jobs:
         job._update(snapshots.advanced(job.generation, snapshot, observed(job.state, state), at), at)
-    _goes_on(hub, desk, track, sent_at, share)
+    _goes_on(hub, account, track, sent_at, share)
 
 
-def _goes_on(hub: Coordinator, desk: AccountState, track: Track, sent_at: float | None, share: float) -> None:
+def _goes_on(hub: Coordinator, account: AccountState, track: Track, sent_at: float | None, share: float) -> None:
     """It runs: when to ask next?"""
     key, now = track.ticket.provider_id, hub.clock.now()
-    if hub.drained(desk, track):
+    if hub.drained(account, track):
         return
     if sent_at is None:
-        desk.schedule.known_to_run(key, now)
+        account.schedule.known_to_run(key, now)
     else:
-        desk.schedule.answered(key, now, sent_at=sent_at, share=share)
+        account.schedule.answered(key, now, sent_at=sent_at, share=share)
 
 
-async def _unanswered(hub: Coordinator, desk: AccountState, track: Track, error: AiogenError, sent_at: float) -> None:
+async def _unanswered(
+    hub: Coordinator, account: AccountState, track: Track, error: AiogenError, sent_at: float
+) -> None:
     """No reading came.  Nearly always that passes, and it never ends a paid job by itself."""
     key = track.ticket.provider_id
     now = hub.clock.now()
     track.last_error = error
     track.failures += 1
     error.add_context(provider_id=key)
-    desk.refused(error, now, sent_at=sent_at)
+    account.refused(error, now, sent_at=sent_at)
     if isinstance(error, RateLimited):
         track.failures = 0
-        desk.schedule.failed(key, now, 0.0)
+        account.schedule.failed(key, now, 0.0)
         return
     if isinstance(error, NotFound) and error.from_api:
         track.not_found += 1
@@ -140,23 +142,23 @@ async def _unanswered(hub: Coordinator, desk: AccountState, track: Track, error:
         grace = track.provider.not_found_grace
         # Counted from the question: an answer that took long may be as old as it.
         if not is_missing(track.not_found, track.missing_since, sent_at, grace):
-            desk.schedule.failed(key, now, missing_pause(track.not_found, track.provider.poll_floor, grace))
+            account.schedule.failed(key, now, missing_pause(track.not_found, track.provider.poll_floor, grace))
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()
-        await hub.settle(desk, track, lambda known: snapshots.failed(known, failure, at), error)
+        await hub.settle(account, track, lambda known: snapshots.failed(known, failure, at), error)
         return
     if isinstance(error, AuthenticationError):
         track.auth_refusals += 1
-        if not desk.key_accepted or track.auth_refusals >= _AUTH_REFUSALS:
-            hub.abandon(desk, track, error)
+        if not account.key_accepted or track.auth_refusals >= _AUTH_REFUSALS:
+            hub.abandon(account, track, error)
             return
     if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
-        hub.abandon(desk, track, error)  # attached by an id that this vendor cannot even read
+        hub.abandon(account, track, error)  # attached by an id that this vendor cannot even read
         return
-    if not hub.drained(desk, track):
+    if not hub.drained(account, track):
         wait = delay(track.failures, base=1.0, cap=track.provider.poll_ceiling, draw=random.uniform)
-        desk.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
+        account.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
 
 
 def _note_unknown_state(hub: Coordinator, track: Track, word: str) -> None:

@@ -21,66 +21,68 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aiogen")
 
 
-async def sweep(hub: Coordinator, desk: AccountState, provider: Provider, offset: int, keys: list[str]) -> None:
+async def sweep(hub: Coordinator, account: AccountState, provider: Provider, offset: int, keys: list[str]) -> None:
     """Read one page; the schedule has already taken out the questions about the jobs that should be on it.
 
     `keys` are these, and grows by those that are on it all the same.
     """
     sent_at = hub.clock.now()
     try:
-        if desk.user_id is None:
-            has_waited = desk.looking_up.locked()
-            async with desk.looking_up:
-                if desk.user_id is None:
+        if account.user_id is None:
+            has_waited = account.looking_up.locked()
+            async with account.looking_up:
+                if account.user_id is None:
                     if has_waited:  # whoever was before us found nothing, and by now the account may have to wait
-                        await hub.turn(desk)
-                    await _look_up(hub, desk, provider)
-            await hub.turn(desk)  # by now the account may have to wait
+                        await hub.turn(account)
+                    await _look_up(hub, account, provider)
+            await hub.turn(account)  # by now the account may have to wait
             sent_at = hub.clock.now()
         limit = provider.capabilities.list_page
-        page = await hub.transport.perform(provider, provider.list(desk.user_id, offset, limit))
+        page = await hub.transport.perform(provider, provider.list(account.user_id, offset, limit))
     except AiogenError as error:
         now = hub.clock.now()
         logger.debug("the list of %s: %s", provider.name, error)
-        if desk.refused(error, now, sent_at=sent_at):
-            desk.listing.throttled(now)
+        if account.refused(error, now, sent_at=sent_at):
+            account.listing.throttled(now)
         else:
-            desk.listing.refused(now)
-        put_back(hub, desk, keys)
+            account.listing.refused(now)
+        put_back(hub, account, keys)
     else:
-        desk.key_accepted = True
-        desk.window.request_served()
-        await _read(hub, desk, page, offset, keys, sent_at)
+        account.key_accepted = True
+        account.window.request_served()
+        await _read(hub, account, page, offset, keys, sent_at)
 
 
-def put_back(hub: Coordinator, desk: AccountState, keys: Sequence[str]) -> None:
+def put_back(hub: Coordinator, account: AccountState, keys: Sequence[str]) -> None:
     """The page told nothing about these jobs."""
     now = hub.clock.now()
     for key in keys:
-        desk.schedule.put_back(key, now)
+        account.schedule.put_back(key, now)
 
 
-async def _look_up(hub: Coordinator, desk: AccountState, provider: Provider) -> None:
+async def _look_up(hub: Coordinator, account: AccountState, provider: Provider) -> None:
     """Whose list it is, once; the same answer tells how many jobs run at once."""
-    account = await hub.transport.perform(provider, provider.read_account())
-    desk.user_id = account.user_id
-    if account.concurrency_slots is not None:
+    info = await hub.transport.perform(provider, provider.read_account())
+    account.user_id = info.user_id
+    if info.concurrency_slots is not None:
         # More slots than was thought were there before, too.
-        hub.begin(desk, desk.vendor_queue.learn(account.concurrency_slots), hub.clock.now(), always=True)
+        hub.begin(account, account.vendor_queue.learn(info.concurrency_slots), hub.clock.now(), always=True)
 
 
-async def _read(hub: Coordinator, desk: AccountState, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
+async def _read(
+    hub: Coordinator, account: AccountState, page: Page, offset: int, keys: list[str], sent_at: float
+) -> None:
     now = hub.clock.now()
-    listing, schedule = desk.listing, desk.schedule
+    listing, schedule = account.listing, account.schedule
     on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
     is_behind = any(listing.is_behind(key) and not s.state.is_terminal for key, (_, s) in on_page.items())
     places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
-    missing = listing.read(now, offset, places, [key for key in keys if key in desk.tracks])
+    missing = listing.read(now, offset, places, [key for key in keys if key in account.tracks])
     taken = set(keys)
     running: list[tuple[Track, Snapshot]] = []
     ended: list[tuple[Track, Snapshot]] = []
     for key, (i, snapshot) in on_page.items():
-        track = desk.tracks.get(key)
+        track = account.tracks.get(key)
         if track is None:
             continue
         listing.seen(key, offset, i)
@@ -96,13 +98,13 @@ async def _read(hub: Coordinator, desk: AccountState, page: Page, offset: int, k
     total = sum(hazards.values())
     for track, snapshot in running:
         share = hazards[track.ticket.provider_id] / total if total > 0.0 else 1.0
-        await observe(hub, desk, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
+        await observe(hub, account, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
     for track, snapshot in ended:
-        await _end(hub, desk, track, snapshot, sent_at if track.ticket.provider_id in taken else None)
+        await _end(hub, account, track, snapshot, sent_at if track.ticket.provider_id in taken else None)
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
-        logger.debug("The list of %s is behind the generations themselves; it is not used for a while.", desk.name)
+        logger.debug("The list of %s is behind the generations themselves; it is not used for a while.", account.name)
         listing.refused(now)
     elif hazards and listing.wants_check():
         schedule.ask_now(max(hazards, key=hazards.__getitem__), now)
@@ -112,12 +114,14 @@ def _is_whole(snapshot: Snapshot) -> bool:
     return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.missing_outputs
 
 
-async def _end(hub: Coordinator, desk: AccountState, track: Track, snapshot: Snapshot, sent_at: float | None) -> None:
+async def _end(
+    hub: Coordinator, account: AccountState, track: Track, snapshot: Snapshot, sent_at: float | None
+) -> None:
     if _is_whole(snapshot):
-        await observe(hub, desk, track, snapshot, sent_at=sent_at)
+        await observe(hub, account, track, snapshot, sent_at=sent_at)
         return
     # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.
     key = track.ticket.provider_id
     now = hub.clock.now()
-    desk.schedule.put_back(key, now)
-    desk.schedule.ask_now(key, now)
+    account.schedule.put_back(key, now)
+    account.schedule.ask_now(key, now)

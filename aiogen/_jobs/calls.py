@@ -151,32 +151,32 @@ class Calls:
         return await self.get(self._connections.find(generation.connection), generation.provider_id or "")
 
     async def _user_id(self, provider: Provider) -> str | None:
-        desk = self._hub.account(provider)
-        async with desk.looking_up:
-            if desk.user_id is None:
-                desk.user_id = (await self._read(provider, provider.read_account)).user_id
-            return desk.user_id
+        account = self._hub.account(provider)
+        async with account.looking_up:
+            if account.user_id is None:
+                account.user_id = (await self._read(provider, provider.read_account)).user_id
+            return account.user_id
 
     async def _read(self, provider: Provider, make: Callable[[], Exchange[T]]) -> T:
         """A single read, within the account's budget, repeated while that may help."""
         hub = self._hub
-        desk, clock = hub.account(provider), hub.clock
+        account, clock = hub.account(provider), hub.clock
         sent_at = clock.now()
 
         async def turn() -> None:
             nonlocal sent_at
-            await hub.turn(desk)
+            await hub.turn(account)
             sent_at = clock.now()
 
         def noted(error: AiogenError) -> None:
-            desk.refused(error, clock.now(), sent_at=sent_at)
+            account.refused(error, clock.now(), sent_at=sent_at)
 
-        async with desk.places:
+        async with account.places:
             result = await self._until_closed(
                 hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
             )
-        desk.key_accepted = True
-        desk.window.request_served()
+        account.key_accepted = True
+        account.window.request_served()
         return result
 
     async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:

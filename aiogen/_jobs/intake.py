@@ -60,10 +60,10 @@ async def submit(hub: Coordinator, job: Job) -> None:
 
 async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
     """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
-    desk = hub.account(job._provider)
+    account = hub.account(job._provider)
     await hub.ledger.ready()
     try:
-        if is_new and ticket.provider_id not in desk.tracks:
+        if is_new and ticket.provider_id not in account.tracks:
             now = hub.clock.datetime()
             await hub.store.add(
                 Record(
@@ -81,18 +81,18 @@ async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = T
             )
     except asyncio.CancelledError:
         # The ledger may take it all the same, as ours: then nobody else would follow it.
-        _follow_attached(hub, desk, job, ticket)
+        _follow_attached(hub, account, job, ticket)
         raise
-    _follow_attached(hub, desk, job, ticket)
+    _follow_attached(hub, account, job, ticket)
 
 
-def _follow_attached(hub: Coordinator, desk: AccountState, job: Job, ticket: Ticket) -> None:
+def _follow_attached(hub: Coordinator, account: AccountState, job: Job, ticket: Ticket) -> None:
     if hub.closed:
         job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
-    if ticket.provider_id not in desk.tracks:
-        desk.window.follow(1)
-    hub.follow(desk, job, ticket, UNTOLD, weight=1, is_ours=False)
+    if ticket.provider_id not in account.tracks:
+        account.window.follow(1)
+    hub.follow(account, job, ticket, UNTOLD, weight=1, is_ours=False)
 
 
 def take_up(hub: Coordinator, job: Job, record: Record) -> None:
@@ -111,10 +111,10 @@ def take_up(hub: Coordinator, job: Job, record: Record) -> None:
 
 
 def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id: str) -> None:
-    desk, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
+    account, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
-    if provider_id not in desk.tracks:  # else it is followed for somebody who attached it, and counted
-        desk.window.follow(weight)
+    if provider_id not in account.tracks:  # else it is followed for somebody who attached it, and counted
+        account.window.follow(weight)
     ticket = Ticket(provider_id=provider_id)
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
@@ -127,4 +127,4 @@ def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id:
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
     is_ours = submission is not None
     age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
-    hub.follow(desk, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)

@@ -1,4 +1,4 @@
-"""From a request to an answer: the record of the visit, and the faults that may befall it."""
+"""From a request to an answer: the record of the context, and the faults that may befall it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from .clock import Clock
 from .faults import Fault
-from .workshop import Worker
+from .worker import Worker
 
 MEGABYTE = 1024 * 1024
 LARGE_BODY = MEGABYTE
@@ -112,40 +112,42 @@ def as_json(value: object, status: int = 200, headers: Mapping[str, str] | None 
 
 
 async def answer(
-    visit: RequestContext, fault: Fault | None, carry_out: Callable[[], web.Response], voice: ErrorFormat
+    context: RequestContext, fault: Fault | None, carry_out: Callable[[], web.Response], error_format: ErrorFormat
 ) -> web.StreamResponse:
     """Carries out the request and answers it, or does as much of that as the fault leaves."""
     if fault is None:
         return carry_out()
     if fault.carried_out:
-        return await _spoil(visit, fault, carry_out(), voice)
-    return await _refuse(visit, fault, voice)
+        return await _spoil(context, fault, carry_out(), error_format)
+    return await _refuse(context, fault, error_format)
 
 
-async def _refuse(visit: RequestContext, fault: Fault, voice: ErrorFormat) -> web.StreamResponse:
+async def _refuse(context: RequestContext, fault: Fault, error_format: ErrorFormat) -> web.StreamResponse:
     match fault.word:
         case "cut-before":
-            return visit.cut()
+            return context.cut()
         case "html":
             return web.Response(text=HTML_PAGE, content_type="text/html")
         case "error-200":
-            return voice.error_inside_200(int(fault.amount))
+            return error_format.error_inside_200(int(fault.amount))
         case "huge":
-            return await pour(visit, fault.amount)
+            return await pour(context, fault.amount)
         case "rpm" | "concurrency" | "abuse":
-            return voice.limited(fault.word, fault.retry_after if fault.retry_after != "date" else None)
-    return voice.refuse(fault.status or 500, retry_after(visit, fault))
+            return error_format.limited(fault.word, fault.retry_after if fault.retry_after != "date" else None)
+    return error_format.refuse(fault.status or 500, retry_after(context, fault))
 
 
-async def _spoil(visit: RequestContext, fault: Fault, good: web.Response, voice: ErrorFormat) -> web.StreamResponse:
+async def _spoil(
+    context: RequestContext, fault: Fault, good: web.Response, error_format: ErrorFormat
+) -> web.StreamResponse:
     body = good.body if isinstance(good.body, bytes) else b""
     match fault.word:
         case "cut-after":
-            return visit.cut()
+            return context.cut()
         case "hang":
-            return await visit.hang()
+            return await context.hang()
         case "slow":
-            await visit.pause(fault.amount)
+            await context.pause(fault.amount)
             return good
         case "half-json":
             good.body = body[: len(body) // 2]
@@ -158,29 +160,29 @@ async def _spoil(visit: RequestContext, fault: Fault, good: web.Response, voice:
         case "wrong-types":
             good.body = json.dumps(distorted(json.loads(body))).encode() if body else b""
         case _:
-            return voice.refuse(fault.status or 500, retry_after(visit, fault))
+            return error_format.refuse(fault.status or 500, retry_after(context, fault))
     return good
 
 
-def retry_after(visit: RequestContext, fault: Fault) -> dict[str, str]:
+def retry_after(context: RequestContext, fault: Fault) -> dict[str, str]:
     """The Retry-After that a fault asks for, if any."""
     if fault.retry_after is None:
         return {}
     if fault.retry_after == "date":
-        when = visit.clock.wall(visit.now) + timedelta(seconds=fault.amount)
+        when = context.clock.wall(context.now) + timedelta(seconds=fault.amount)
         return {"Retry-After": format_datetime(when, usegmt=True)}
     return {"Retry-After": f"{fault.retry_after:g}"}
 
 
-async def pour(visit: RequestContext, megabytes: float) -> web.StreamResponse:
+async def pour(context: RequestContext, megabytes: float) -> web.StreamResponse:
     """A body that does not seem to end. Stops when the client goes away or the sandbox stops."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(visit.request)
+    await response.prepare(context.request)
     await response.write(b'{"detail": "')
     block = b"x" * MEGABYTE
     for _ in range(math.ceil(megabytes)):
-        if visit.closing.done():
-            visit.cut()
+        if context.closing.done():
+            context.cut()
             break
         await response.write(block)
     else:

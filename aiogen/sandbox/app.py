@@ -15,7 +15,7 @@ from .director import Director
 from .jobs import SandboxJob
 from .script import Script
 from .settings import LEONARDO_KEY, LUMA_KEY, KeyKind, LeonardoSettings, LumaSettings
-from .workshop import Worker
+from .worker import Worker
 from .world import ROUTES, Route, World
 
 LARGEST_BODY = 100 * 1024 * 1024
@@ -154,16 +154,16 @@ class Sandbox:
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        _, workshop, closing = self._parts
+        _, worker, closing = self._parts
         closing.set_result(None)
         try:
             await runner.cleanup()
         finally:
-            await workshop.close()
+            await worker.close()
 
     def reset(self) -> None:
         """Forgets jobs, files, requests, limits in use, and what the script has counted."""
-        clock, workshop, closing = self._parts
+        clock, worker, closing = self._parts
         self._director.follow(self._script)
         self._world = World(
             url=self.url,
@@ -172,7 +172,7 @@ class Sandbox:
             leonardo=self.leonardo,
             clock=clock,
             director=self._director,
-            workshop=workshop,
+            worker=worker,
             closing=closing,
             max_requests=self.max_requests,
         )

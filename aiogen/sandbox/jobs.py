@@ -89,18 +89,18 @@ class SandboxJob:
         fault = fault_at(self.fate.poll_faults, len(self.polls))
         self.polls.append(now)
         if fault is not None:
-            telling = attrs.evolve(self.view(now), fault=fault)
+            view = attrs.evolve(self.view(now), fault=fault)
         elif self._answered < self.fate.not_found_polls:
-            telling = attrs.evolve(self.view(now), known=False)
+            view = attrs.evolve(self.view(now), known=False)
             self._answered += 1
         else:
-            telling = self.view(now)
+            view = self.view(now)
             self._answered += 1
             self._answered_since_end += self.over(now)
-        told = telling.known and (fault is None or fault.carried_out)
-        if told and telling.state in ("completed", "failed") and self.seen_end_at is None:
+        told = view.known and (fault is None or fault.carried_out)
+        if told and view.state in ("completed", "failed") and self.seen_end_at is None:
             self.seen_end_at = now
-        return telling
+        return view
 
     def view(self, now: float) -> View:
         """What is to be said of it now, without counting as a question."""

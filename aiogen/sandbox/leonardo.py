@@ -16,7 +16,7 @@ from .director import Director
 from .jobs import Jobs, SandboxJob, View
 from .leonardo_bodies import DEFAULT_MODEL, account, generation, receipt
 from .leonardo_checks import UUID, Refusal, check_account, check_v1, check_v2, kind_of, size_v1, size_v2
-from .leonardo_errors import AUTH_HOOK, LeonardoVoice, error_object, reply, usual_error
+from .leonardo_errors import AUTH_HOOK, LeonardoErrorFormat, error_object, reply, usual_error
 from .leonardo_uploads import Uploads
 from .limits import SlidingWindow, WaitingQueue
 from .script import Fate, ScriptError
@@ -57,7 +57,7 @@ class Leonardo:
             version: SlidingWindow(settings.creates_per_window, settings.window_seconds) for version in (1, 2)
         }
         self._line = WaitingQueue(settings.max_running, settings.max_pending)
-        self._voices = {version: LeonardoVoice(settings, version) for version in (1, 2)}
+        self._error_formats = {version: LeonardoErrorFormat(settings, version) for version in (1, 2)}
 
     # --- at the door ---
 
@@ -65,24 +65,24 @@ class Leonardo:
     def latency(self) -> float:
         return self.settings.latency
 
-    def headers(self, visit: RequestContext) -> dict[str, str]:
+    def headers(self, context: RequestContext) -> dict[str, str]:
         """The live API sends X-Request-ID sometimes; here always."""
-        return {"X-Content-Type-Options": "nosniff", "X-Request-ID": visit.recorded.request_id}
+        return {"X-Content-Type-Options": "nosniff", "X-Request-ID": context.recorded.request_id}
 
-    def voice(self, visit: RequestContext) -> LeonardoVoice:
-        return self._voices[2 if visit.request.path.startswith(f"{API}v2/") else 1]
+    def error_format(self, context: RequestContext) -> LeonardoErrorFormat:
+        return self._error_formats[2 if context.request.path.startswith(f"{API}v2/") else 1]
 
-    def unknown(self, visit: RequestContext) -> web.Response:
-        if not visit.request.path.startswith(API):
+    def unknown(self, context: RequestContext) -> web.Response:
+        if not context.request.path.startswith(API):
             # Without /rest one never reaches the API (reported).
             return web.Response(text=HTML_PAGE, status=403, content_type="text/html")
         return error_object(404, "Endpoint not found", "not-found")  # inferred
 
-    def turned_away(self, visit: RequestContext) -> web.Response | None:
+    def turned_away(self, context: RequestContext) -> web.Response | None:
         """By key, or by the limit for all requests."""
-        if not visit.request.path.startswith(API):
+        if not context.request.path.startswith(API):
             return None  # left to `unknown`
-        given = visit.request.headers.get("Authorization")
+        given = context.request.headers.get("Authorization")
         if given is None:
             return usual_error(401)
         scheme, _, key = given.partition(" ")
@@ -90,50 +90,50 @@ class Leonardo:
             return error_object(500, AUTH_HOOK, "unexpected")  # the text is documented, the status inferred
         if self.settings.api_keys.get(key.strip()) != "valid":
             return usual_error(401)
-        return self._limited(self._requests, visit)
+        return self._limited(self._requests, context)
 
-    def _limited(self, window: SlidingWindow, visit: RequestContext) -> web.Response | None:
-        if not window.fits(visit.now):
+    def _limited(self, window: SlidingWindow, context: RequestContext) -> web.Response | None:
+        if not window.fits(context.now):
             told = self.settings.retry_after_on_429
-            return self.voice(visit).limited("rpm", window.retry_after(visit.now) if told else None)
-        window.take(visit.now)
+            return self.error_format(context).limited("rpm", window.retry_after(context.now) if told else None)
+        window.take(context.now)
         return None
 
     # --- creates ---
 
-    async def create_v1(self, visit: RequestContext) -> web.StreamResponse:
-        return await self._create(visit, version=1)
+    async def create_v1(self, context: RequestContext) -> web.StreamResponse:
+        return await self._create(context, version=1)
 
-    async def create_v2(self, visit: RequestContext) -> web.StreamResponse:
-        return await self._create(visit, version=2)
+    async def create_v2(self, context: RequestContext) -> web.StreamResponse:
+        return await self._create(context, version=2)
 
-    async def _create(self, visit: RequestContext, *, version: int) -> web.StreamResponse:
-        voice = self._voices[version]
-        raw = await visit.body()
+    async def _create(self, context: RequestContext, *, version: int) -> web.StreamResponse:
+        error_format = self._error_formats[version]
+        raw = await context.body()
         try:
             body = check_v1(raw, uploaded=self._uploads.has) if version == 1 else check_v2(raw)
             prompt = str(body.get("parameters", body).get("prompt") or "")
             directives = read_prompt(prompt)
             check_account(self.settings, prompt, version=version)
         except Refusal as refusal:
-            return voice.say(refusal)
+            return error_format.say(refusal)
         except ScriptError as error:
             return error_object(400, str(error), "bad-request")
-        visit.recorded.weight = 1
-        if not self._line.fits(visit.now):
-            return voice.limited("pending", None)
-        if refused := self._limited(self._creates[version], visit):
+        context.recorded.weight = 1
+        if not self._line.fits(context.now):
+            return error_format.limited("pending", None)
+        if refused := self._limited(self._creates[version], context):
             return refused
         model = str(body.get("model") or body.get("modelId") or DEFAULT_MODEL)
         fate = self._director.fate("leonardo", model, prompt, directives)
 
         def accept() -> web.Response:
-            job = self._accept(visit.now, version, body, model, directives.prompt, fate)
-            visit.recorded.job_id = job.id
+            job = self._accept(context.now, version, body, model, directives.prompt, fate)
+            context.recorded.job_id = job.id
             return reply(receipt(self.settings, job, version=version))
 
-        response = await answer(visit, fate.create_fault, accept, voice)
-        await visit.pause(fate.latency or 0)
+        response = await answer(context, fate.create_fault, accept, error_format)
+        await context.pause(fate.latency or 0)
         return response
 
     def _accept(
@@ -175,62 +175,62 @@ class Leonardo:
 
     # --- reading ---
 
-    async def read(self, visit: RequestContext) -> web.StreamResponse:
-        job_id, now = visit.request.match_info["id"], visit.now
+    async def read(self, context: RequestContext) -> web.StreamResponse:
+        job_id, now = context.request.match_info["id"], context.now
         if malformed := _malformed(job_id):
             return malformed
         job = self._jobs.get("leonardo", job_id)
         if job is None:
             return self._not_found("generations_by_pk")
-        visit.recorded.job_id = job.id
-        telling = job.asked(now)
+        context.recorded.job_id = job.id
+        view = job.asked(now)
 
         def tell() -> web.Response:
-            if not telling.known or now < job.created_at + self.settings.status_lag:
+            if not view.known or now < job.created_at + self.settings.status_lag:
                 return self._not_found("generations_by_pk")
-            return reply({"generations_by_pk": self._generation(job, telling)})
+            return reply({"generations_by_pk": self._generation(job, view)})
 
-        response = await answer(visit, telling.fault, tell, self._voices[1])
-        await visit.pause(job.fate.latency or 0)
+        response = await answer(context, view.fault, tell, self._error_formats[1])
+        await context.pause(job.fate.latency or 0)
         return response
 
-    async def list(self, visit: RequestContext) -> web.StreamResponse:
+    async def list(self, context: RequestContext) -> web.StreamResponse:
         """Newest first (reported). Somebody else's list is empty; what the vendor does is not known."""
-        query = visit.request.query
+        query = context.request.query
         try:
             offset, limit = max(0, int(query.get("offset", 0))), max(0, int(query.get("limit", 10)))
         except ValueError:
             return error_object(400, "expected an integer", "validation-failed")
-        if visit.request.match_info["user"] != self.settings.user_id:
+        if context.request.match_info["user"] != self.settings.user_id:
             return reply({"generations": []})
-        then = visit.now - self.settings.list_lag
+        then = context.now - self.settings.list_lag
         page = self._jobs.page("leonardo", before=then, offset=offset, limit=min(limit, self.settings.list_max))
         return reply({"generations": [self._generation(job, job.view(then)) for job in page]})
 
-    async def delete(self, visit: RequestContext) -> web.StreamResponse:
+    async def delete(self, context: RequestContext) -> web.StreamResponse:
         """Whether deleting stops or refunds a running job is not known; here its place stays taken."""
-        job_id = visit.request.match_info["id"]
+        job_id = context.request.match_info["id"]
         if malformed := _malformed(job_id):
             return malformed
         job = self._jobs.get("leonardo", job_id)
         if job is None:
             return self._not_found("delete_generations_by_pk")
-        visit.recorded.job_id = job.id
+        context.recorded.job_id = job.id
 
         def remove() -> web.Response:
-            self._jobs.delete(job, visit.now)
+            self._jobs.delete(job, context.now)
             return reply({"delete_generations_by_pk": {"id": job.id}})
 
-        response = await answer(visit, job.delete_fault(), remove, self._voices[1])
-        await visit.pause(job.fate.latency or 0)
+        response = await answer(context, job.delete_fault(), remove, self._error_formats[1])
+        await context.pause(job.fate.latency or 0)
         return response
 
-    async def me(self, visit: RequestContext) -> web.StreamResponse:
+    async def me(self, context: RequestContext) -> web.StreamResponse:
         return reply(account(self.settings))
 
-    def _generation(self, job: SandboxJob, telling: View) -> dict[str, Any]:
+    def _generation(self, job: SandboxJob, view: View) -> dict[str, Any]:
         created = self._clock.wall(job.created_at)
-        return generation(job, telling, created, lambda index, suffix: self._storage.public(job, index, suffix))
+        return generation(job, view, created, lambda index, suffix: self._storage.public(job, index, suffix))
 
     def _not_found(self, root: str) -> web.Response:
         match self.settings.not_found:

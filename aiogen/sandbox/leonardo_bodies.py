@@ -44,7 +44,7 @@ def receipt(settings: LeonardoSettings, job: SandboxJob, *, version: int) -> obj
     return {settings.create_shape: flat}
 
 
-def generation(job: SandboxJob, telling: View, created: datetime, url: Callable[[int, str], str]) -> dict[str, Any]:
+def generation(job: SandboxJob, view: View, created: datetime, url: Callable[[int, str], str]) -> dict[str, Any]:
     """One generation, with the keys that were recorded from the live API. `url` makes one from index and suffix."""
     body, video = job.body.get("parameters", job.body), job.kind == "video"
     silent = job.fate.null_enums or video
@@ -65,7 +65,7 @@ def generation(job: SandboxJob, telling: View, created: datetime, url: Callable[
         "public": bool(job.body.get("public", False)),
         "scheduler": None if silent else body.get("scheduler") or "EULER_DISCRETE",
         "sdVersion": None if silent else body.get("sd_version") or "SDXL_LIGHTNING",
-        "status": WORDS.get(telling.state, telling.state),
+        "status": WORDS.get(view.state, view.state),
         "presetStyle": None if silent else body.get("presetStyle") or "DYNAMIC",
         "initStrength": body.get("init_strength"),
         "guidanceScale": None if video else body.get("guidance_scale", 7),
@@ -79,11 +79,11 @@ def generation(job: SandboxJob, telling: View, created: datetime, url: Callable[
         "fantasyAvatar": None,
         "generation_elements": [],
     }
-    if telling.output == "full":
+    if view.output == "full":
         shown["generated_images"] = [_image(job, index, url) for index in range(job.outputs)]
-    elif telling.output == "absent":
+    elif view.output == "absent":
         del shown["generated_images"]
-    if classes := _moderation(job, telling):
+    if classes := _moderation(job, view):
         shown["prompt_moderations"] = [{"moderationClassification": classes}]
     return shown
 
@@ -103,13 +103,13 @@ def _image(job: SandboxJob, index: int, url: Callable[[int, str], str]) -> dict[
     }
 
 
-def _moderation(job: SandboxJob, telling: View) -> list[str]:
+def _moderation(job: SandboxJob, view: View) -> list[str]:
     """The only hint at a reason that is known, and undocumented."""
-    if telling.state not in ("completed", "failed"):
+    if view.state not in ("completed", "failed"):
         return []
     if job.fate.moderation:
         return list(job.fate.moderation)
-    return ["NSFW"] if telling.state == "failed" and job.fate.failure_code == "content_moderated" else []
+    return ["NSFW"] if view.state == "failed" and job.fate.failure_code == "content_moderated" else []
 
 
 def account(settings: LeonardoSettings) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def error_graphql(shape: str, status: int, text: str, headers: Mapping[str, str]
     return reply(body, 200 if shape.endswith("200") else status, headers)
 
 
-class LeonardoVoice:
+class LeonardoErrorFormat:
     """Leonardo's errors as v1 or v2 word them."""
 
     def __init__(self, settings: LeonardoSettings, version: int) -> None:

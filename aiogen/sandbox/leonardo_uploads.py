@@ -51,23 +51,23 @@ class Uploads:
         upload = self._uploads.get(upload_id)
         return upload is not None and upload.size is not None and not upload.deleted
 
-    async def create(self, visit: RequestContext) -> web.Response:
+    async def create(self, context: RequestContext) -> web.Response:
         """Presigns a form. Its `fields` are a JSON text inside the JSON."""
-        body = await visit.body()
+        body = await context.body()
         extension = body.get("extension") if isinstance(body, dict) else None
         if extension not in EXTENSIONS:
             return error_object(400, "invalid file extension", "unexpected")
         upload_id = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
         key = f"users/{self._user_id}/initImages/{upload_id}.{extension}"
-        upload = self._uploads[upload_id] = Upload(id=upload_id, key=key, created_at=visit.now)
-        until = visit.now + self._clock.shortened(UPLOAD_SECONDS)
+        upload = self._uploads[upload_id] = Upload(id=upload_id, key=key, created_at=context.now)
+        until = context.now + self._clock.shortened(UPLOAD_SECONDS)
         policy = base64.b64encode(json.dumps({"id": upload.id, "until": until}).encode()).decode()
         fields = {
             "Content-Type": f"image/{extension}",
             "bucket": "sandbox",
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": "SANDBOX",
-            "X-Amz-Date": self._clock.wall(visit.now).strftime("%Y%m%dT%H%M%SZ"),
+            "X-Amz-Date": self._clock.wall(context.now).strftime("%Y%m%dT%H%M%SZ"),
             "X-Amz-Security-Token": "SANDBOX",
             "key": key,
             "Policy": policy,
@@ -81,14 +81,14 @@ class Uploads:
         }
         return reply({"uploadInitImage": shown})
 
-    async def post(self, visit: RequestContext) -> web.Response:
+    async def post(self, context: RequestContext) -> web.Response:
         """The form itself, at the storage: all fields first, the file last."""
-        form = await visit.request.post()
+        form = await context.request.post()
         policy, last = str(form.get("Policy", "")), list(form)[-1:]
         if self._signer.sign(policy) != form.get("X-Amz-Signature"):
             return xml_error(403, "SignatureDoesNotMatch", "The signature does not match.")
         terms = json.loads(base64.b64decode(policy))
-        if visit.now >= terms["until"]:
+        if context.now >= terms["until"]:
             return xml_error(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
         upload, file = self._uploads[terms["id"]], form.get("file")
         if last != ["file"] or not isinstance(file, web.FileField) or form.get("key") != upload.key:
@@ -96,8 +96,8 @@ class Uploads:
         upload.size = len(file.file.read())
         return web.Response(status=204)
 
-    async def read(self, visit: RequestContext) -> web.Response:
-        upload = self._uploads.get(visit.request.match_info["id"])
+    async def read(self, context: RequestContext) -> web.Response:
+        upload = self._uploads.get(context.request.match_info["id"])
         if upload is None or upload.deleted:
             return reply({"init_images_by_pk": None})
         shown = {
@@ -107,8 +107,8 @@ class Uploads:
         }
         return reply({"init_images_by_pk": shown})
 
-    async def delete(self, visit: RequestContext) -> web.Response:
-        upload = self._uploads.get(visit.request.match_info["id"])
+    async def delete(self, context: RequestContext) -> web.Response:
+        upload = self._uploads.get(context.request.match_info["id"])
         if upload is None or upload.deleted:
             return reply({"delete_init_images_by_pk": None})
         upload.deleted = True

@@ -17,7 +17,7 @@ from .director import Director
 from .jobs import Jobs, SandboxJob, View
 from .limits import ActiveSlots, SlidingWindow
 from .luma_checks import Refusal, check_create, fetched_urls
-from .luma_errors import KEY_TEXTS, LumaVoice, detail
+from .luma_errors import KEY_TEXTS, LumaErrorFormat, detail
 from .luma_files import Files
 from .script import USUAL, Fate, ScriptError
 from .settings import LumaSettings
@@ -58,7 +58,7 @@ class Luma:
         )
         ceiling = settings.get_ceiling_per_minute
         self._ceiling = None if ceiling is None else SlidingWindow(ceiling, settings.window_seconds)
-        self._voice = LumaVoice(settings, self._window, clock)
+        self._error_format = LumaErrorFormat(settings, self._window, clock)
 
     # --- at the door ---
 
@@ -66,18 +66,18 @@ class Luma:
     def latency(self) -> float:
         return self.settings.latency
 
-    def headers(self, visit: RequestContext) -> dict[str, str]:
-        return {"X-Request-Id": visit.recorded.request_id, "X-API-Version": API_VERSION}
+    def headers(self, context: RequestContext) -> dict[str, str]:
+        return {"X-Request-Id": context.recorded.request_id, "X-API-Version": API_VERSION}
 
-    def voice(self, visit: RequestContext) -> LumaVoice:
-        return self._voice
+    def error_format(self, context: RequestContext) -> LumaErrorFormat:
+        return self._error_format
 
-    def unknown(self, visit: RequestContext) -> web.Response:
+    def unknown(self, context: RequestContext) -> web.Response:
         return detail(404, "Not Found")  # not documented
 
-    def turned_away(self, visit: RequestContext) -> web.Response | None:
+    def turned_away(self, context: RequestContext) -> web.Response | None:
         """By key, or by the abuse ceiling."""
-        scheme, _, key = visit.request.headers.get("Authorization", "").partition(" ")
+        scheme, _, key = context.request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key.strip():  # the word is case-sensitive
             return detail(401, "Missing or invalid API key")
         if self.settings.lenient:
@@ -88,51 +88,51 @@ class Luma:
         if kind in KEY_TEXTS:
             return detail(*KEY_TEXTS[kind])
         if self._ceiling is not None:
-            if not self._ceiling.fits(visit.now):
-                return self._voice.too_many_requests(self._ceiling.retry_after(visit.now))
-            self._ceiling.take(visit.now)
+            if not self._ceiling.fits(context.now):
+                return self._error_format.too_many_requests(self._ceiling.retry_after(context.now))
+            self._ceiling.take(context.now)
         return None
 
     # --- POST /generations ---
 
-    async def create(self, visit: RequestContext) -> web.StreamResponse:
+    async def create(self, context: RequestContext) -> web.StreamResponse:
         try:
-            body = await self._body(visit)
+            body = await self._body(context)
             directives = read_prompt(str(body.get("prompt", "")))
         except Refusal as refusal:
             return detail(refusal.status, refusal.text)
         except ScriptError as error:
             return detail(400, str(error))
         model, kind = str(body.get("model", "uni-1")), str(body.get("type", "image"))
-        weight = visit.recorded.weight = self.settings.weights.get((model, kind), 1)
-        if refused := self._limited(visit.now, weight):
+        weight = context.recorded.weight = self.settings.weights.get((model, kind), 1)
+        if refused := self._limited(context.now, weight):
             return refused
         fate = self._director.fate("luma", model, str(body.get("prompt", "")), directives)
         if fate.create_fault is None or fate.create_fault.word != "concurrency":
-            self._window.take(visit.now, weight)  # scripted or not, a refusal for capacity takes no place in it
+            self._window.take(context.now, weight)  # scripted or not, a refusal for capacity takes no place in it
         fetching = self.settings.reference_latency * fetched_urls(body)
 
         def accept() -> web.Response:
-            now = visit.now
+            now = context.now
             job = self._accept(now, fetching, body, directives.prompt, fate, weight)
-            visit.recorded.job_id = job.id
-            rate = self._voice.rate_headers(now, self.settings.window_seconds, self._window.remaining(now))
+            context.recorded.job_id = job.id
+            rate = self._error_format.rate_headers(now, self.settings.window_seconds, self._window.remaining(now))
             return as_json(self._generation(job, job.view(now), now), 201, rate)
 
         # The vendor fetches references before it accepts. Here the job is there at once and begins that much later,
         # so that it exists also if the client does not wait for the answer.
-        response = await answer(visit, fate.create_fault, accept, self._voice)
-        await visit.pause(fetching + (fate.latency or 0))
+        response = await answer(context, fate.create_fault, accept, self._error_format)
+        await context.pause(fetching + (fate.latency or 0))
         return response
 
-    async def _body(self, visit: RequestContext) -> dict[str, Any]:
-        body = await visit.body()
+    async def _body(self, context: RequestContext) -> dict[str, Any]:
+        body = await context.body()
         if not isinstance(body, dict):
             raise Refusal(400, "Invalid JSON body")  # neither text nor status is documented
         if self.settings.lenient:
             return body
-        if visit.size > LARGE_BODY:  # every image in it is decoded
-            await visit.worker.run(check_create, body, self._usable)
+        if context.size > LARGE_BODY:  # every image in it is decoded
+            await context.worker.run(check_create, body, self._usable)
         else:
             check_create(body, self._usable)
         return body
@@ -150,9 +150,9 @@ class Luma:
             return None
         if not self._window.fits(now, weight):
             retry_after = self._window.retry_after(now)
-            return self._voice.rate_exceeded(now, retry_after, remaining=self._window.remaining(now))
+            return self._error_format.rate_exceeded(now, retry_after, remaining=self._window.remaining(now))
         if not self._slots.fits(now, weight):
-            return self._voice.too_many_jobs(weight)
+            return self._error_format.too_many_jobs(weight)
         return None
 
     def _accept(
@@ -198,25 +198,25 @@ class Luma:
 
     # --- GET /generations/{id} ---
 
-    async def read(self, visit: RequestContext) -> web.StreamResponse:
-        job_id, now = visit.request.match_info["id"], visit.now
+    async def read(self, context: RequestContext) -> web.StreamResponse:
+        job_id, now = context.request.match_info["id"], context.now
         job = self._jobs.get("luma", job_id)
         if job is None and self.settings.lenient:
             job = self._finished(job_id, now)
         if job is None:
             return detail(404, "Generation not found")  # the same for what is not even a UUID
-        visit.recorded.job_id, visit.recorded.weight = job.id, job.weight
-        telling = job.asked(now)
+        context.recorded.job_id, context.recorded.weight = job.id, job.weight
+        view = job.asked(now)
         if job.seen_end_at is not None:
             self._slots.saw_end(job.id)
 
         def tell() -> web.Response:
-            if not telling.known:
+            if not view.known:
                 return detail(404, "Generation not found")
-            return as_json(self._generation(job, telling, now))
+            return as_json(self._generation(job, view, now))
 
-        response = await answer(visit, telling.fault, tell, self._voice)
-        await visit.pause(job.fate.latency or 0)
+        response = await answer(context, view.fault, tell, self._error_format)
+        await context.pause(job.fate.latency or 0)
         return response
 
     def _finished(self, job_id: str, now: float) -> SandboxJob:
@@ -238,21 +238,21 @@ class Luma:
             ends_at=now,
         )
 
-    def _generation(self, job: SandboxJob, telling: View, now: float) -> dict[str, Any]:
-        code, reason = job.failure if telling.state == "failed" else (None, None)
+    def _generation(self, job: SandboxJob, view: View, now: float) -> dict[str, Any]:
+        code, reason = job.failure if view.state == "failed" else (None, None)
         generation: dict[str, Any] = {
             "id": job.id,
             "type": job.kind,
-            "state": telling.state,
+            "state": view.state,
             "model": job.model,
             "created_at": self._clock.wall(job.created_at).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "output": [],
             "failure_reason": reason,
             "failure_code": code,
         }
-        if telling.output == "full":
+        if view.output == "full":
             generation["output"] = [self._output(job, index, now) for index in range(job.outputs)]
-        elif telling.output == "absent":
+        elif view.output == "absent":
             del generation["output"]
         return generation
 

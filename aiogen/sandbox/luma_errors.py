@@ -48,7 +48,7 @@ def detail(status: int, text: str, headers: Mapping[str, str] | None = None) -> 
     return as_json({"detail": text}, status, headers)
 
 
-class LumaVoice:
+class LumaErrorFormat:
     """Luma's errors. Looks at the rate window, for its headers."""
 
     def __init__(self, settings: LumaSettings, window: SlidingWindow, clock: Clock) -> None:

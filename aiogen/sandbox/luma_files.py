@@ -65,11 +65,11 @@ class Files:
         file = self._files.get(file_id)
         return file is not None and file.state == "ready"
 
-    async def create(self, visit: RequestContext) -> web.StreamResponse:
+    async def create(self, context: RequestContext) -> web.StreamResponse:
         """JSON: a presigned upload. A multipart form with a part `file`: the upload itself."""
-        if visit.request.content_type == "multipart/form-data":
-            return await self._inline(visit)
-        body = await visit.body()
+        if context.request.content_type == "multipart/form-data":
+            return await self._inline(context)
+        body = await context.body()
         if not isinstance(body, dict):
             return _detail(400, "Invalid JSON body")
         size = body.get("size_bytes")
@@ -80,14 +80,14 @@ class Files:
         path = f"/storage/luma/uploads/{file.id}"
         upload = {
             "method": "PUT",
-            "url": self._signer.presign(self.url, path, "PUT", now=visit.now, lifetime=lifetime),
+            "url": self._signer.presign(self.url, path, "PUT", now=context.now, lifetime=lifetime),
             "headers": {"Content-Type": file.mime_type},
-            "expires_at": _iso(self._clock.wall(visit.now + lifetime)),
+            "expires_at": _iso(self._clock.wall(context.now + lifetime)),
         }
         return as_json({"id": file.id, "state": file.state, "file": self._shown(file), "upload": upload}, 201)
 
-    async def _inline(self, visit: RequestContext) -> web.StreamResponse:
-        form = await visit.request.post()
+    async def _inline(self, context: RequestContext) -> web.StreamResponse:
+        form = await context.request.post()
         part = form.get("file")
         if not isinstance(part, web.FileField):
             return _detail(400, "file is required")
@@ -110,19 +110,19 @@ class Files:
         self._files[file.id] = file
         return file
 
-    async def put(self, visit: RequestContext) -> web.StreamResponse:
+    async def put(self, context: RequestContext) -> web.StreamResponse:
         """The presigned upload, at the storage."""
-        if refusal := self._signer.refusal(visit.request, now=visit.now):
+        if refusal := self._signer.refusal(context.request, now=context.now):
             return refusal
         size = 0
-        async for block in visit.request.content.iter_any():
+        async for block in context.request.content.iter_any():
             size += len(block)
-        file = self._files[visit.request.match_info["id"]]
+        file = self._files[context.request.match_info["id"]]
         file.uploaded = size
         return web.Response()
 
-    async def complete(self, visit: RequestContext) -> web.StreamResponse:
-        file = self._find(visit)
+    async def complete(self, context: RequestContext) -> web.StreamResponse:
+        file = self._find(context)
         if file is None:
             return _detail(404, "File not found")
         if file.state == "pending":
@@ -133,13 +133,13 @@ class Files:
                 file.failure_reason = "the upload is missing or has another size"
         return as_json(self._shown(file))
 
-    async def read(self, visit: RequestContext) -> web.StreamResponse:
-        file = self._find(visit)
+    async def read(self, context: RequestContext) -> web.StreamResponse:
+        file = self._find(context)
         return as_json(self._shown(file)) if file else _detail(404, "File not found")
 
-    async def list(self, visit: RequestContext) -> web.StreamResponse:
+    async def list(self, context: RequestContext) -> web.StreamResponse:
         """Newest first; the cursor is the id of the last one shown."""
-        query = visit.request.query
+        query = context.request.query
         try:
             limit = int(query.get("limit", 25))
         except ValueError:
@@ -165,19 +165,19 @@ class Files:
             }
         )
 
-    async def delete(self, visit: RequestContext) -> web.StreamResponse:
-        file = self._find(visit)
+    async def delete(self, context: RequestContext) -> web.StreamResponse:
+        file = self._find(context)
         if file is None:
             return _detail(404, "File not found")
-        file.state, file.deleted_at = "deleted", visit.now
+        file.state, file.deleted_at = "deleted", context.now
         return web.Response(status=204)
 
-    def _find(self, visit: RequestContext) -> LumaFile | None:
-        file_id = visit.request.match_info["id"]
+    def _find(self, context: RequestContext) -> LumaFile | None:
+        file_id = context.request.match_info["id"]
         file = self._files.get(file_id)
         if file is None and self._lenient:
             file = LumaFile(
-                id=file_id, created_at=visit.now, mime_type="image/png", purpose="input", size_bytes=1, state="ready"
+                id=file_id, created_at=context.now, mime_type="image/png", purpose="input", size_bytes=1, state="ready"
             )
         return file
 

@@ -22,7 +22,7 @@ from .clock import Clock
 from .faults import Fault
 from .jobs import Jobs, SandboxJob
 from .painter import Picture
-from .workshop import Worker
+from .worker import Worker
 
 CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "mp4": "video/mp4"}
 SUFFIXES = {"png": "png", "jpeg": "jpg", "mp4": "mp4"}
@@ -104,30 +104,30 @@ class File:
 class Storage:
     """Hands out URLs for outputs, and the outputs themselves."""
 
-    def __init__(self, url: str, jobs: Jobs, signer: Signer, workshop: Worker, *, user_id: str) -> None:
+    def __init__(self, url: str, jobs: Jobs, signer: Signer, worker: Worker, *, user_id: str) -> None:
         self.url = url
         self._jobs = jobs
         self._signer = signer
         self._user_id = user_id
-        self._worker = workshop
+        self._worker = worker
 
     latency: float = 0.0
 
-    def headers(self, visit: RequestContext) -> dict[str, str]:
-        return {"x-amz-request-id": visit.recorded.request_id}
+    def headers(self, context: RequestContext) -> dict[str, str]:
+        return {"x-amz-request-id": context.recorded.request_id}
 
-    def turned_away(self, visit: RequestContext) -> web.Response | None:
+    def turned_away(self, context: RequestContext) -> web.Response | None:
         """Whoever brings a key along. S3 refuses that; of the CDN it is not known, but it shows the leak."""
-        if "Authorization" in visit.request.headers:
-            if visit.request.method == "POST":
+        if "Authorization" in context.request.headers:
+            if context.request.method == "POST":
                 return xml_error(403, "AccessDenied", "Access Denied")  # documented for Leonardo's uploads
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         return None
 
-    def voice(self, visit: RequestContext) -> StorageErrorFormat:
+    def error_format(self, context: RequestContext) -> StorageErrorFormat:
         return StorageErrorFormat()
 
-    def unknown(self, visit: RequestContext) -> web.Response:
+    def unknown(self, context: RequestContext) -> web.Response:
         return xml_error(404, "NoSuchKey", "The specified key does not exist.")
 
     def presigned(self, job: SandboxJob, index: int, *, now: float, lifetime: float) -> str:
@@ -141,31 +141,31 @@ class Storage:
         path = f"/storage/leonardo/users/{self._user_id}/generations/{job.id}/Default_{words}_{index}.{suffix}"
         return f"{self.url}{quote(path)}"
 
-    async def serve_luma(self, visit: RequestContext) -> web.StreamResponse:
+    async def serve_luma(self, context: RequestContext) -> web.StreamResponse:
         """GET or HEAD of a presigned output."""
-        return self._signer.refusal(visit.request, now=visit.now) or await self._serve(visit, "luma")
+        return self._signer.refusal(context.request, now=context.now) or await self._serve(context, "luma")
 
-    async def serve_leonardo(self, visit: RequestContext) -> web.StreamResponse:
+    async def serve_leonardo(self, context: RequestContext) -> web.StreamResponse:
         """GET or HEAD of a public output."""
-        if visit.request.match_info["user"] != self._user_id:
-            return self.unknown(visit)
-        return await self._serve(visit, "leonardo")
+        if context.request.match_info["user"] != self._user_id:
+            return self.unknown(context)
+        return await self._serve(context, "leonardo")
 
-    async def _serve(self, visit: RequestContext, provider: str) -> web.StreamResponse:
-        job = self._jobs.get(provider, visit.request.match_info["id"])
-        found = _output_in(visit.request.match_info["name"], job) if job is not None else None
+    async def _serve(self, context: RequestContext, provider: str) -> web.StreamResponse:
+        job = self._jobs.get(provider, context.request.match_info["id"])
+        found = _output_in(context.request.match_info["name"], job) if job is not None else None
         # Deleting removes the images too (reported); what the CDN answers then is not known.
-        if job is None or found is None or not job.over(visit.now):
-            return self.unknown(visit)
-        visit.recorded.job_id = job.id
+        if job is None or found is None or not job.over(context.now):
+            return self.unknown(context)
+        context.recorded.job_id = job.id
         index, form = found
-        fault = job.download_fault(index) if visit.request.method == "GET" else None
+        fault = job.download_fault(index) if context.request.method == "GET" else None
         try:
             file = await self._file(job, index, form)
         except ImportError as error:  # no Pillow: whoever downloads shall read what to do
             return xml_error(501, "NotImplemented", str(error))
-        await visit.pause(job.fate.latency or 0)
-        return await (_send(visit, file) if fault is None else _send_wrong(visit, fault, file))
+        await context.pause(job.fate.latency or 0)
+        return await (_send(context, file) if fault is None else _send_wrong(context, fault, file))
 
     async def _file(self, job: SandboxJob, index: int, form: str) -> File:
         picture = Picture(
@@ -206,9 +206,9 @@ def _range(request: web.Request, file: File) -> tuple[int, int] | None:
 
 
 async def _send(
-    visit: RequestContext, file: File, *, content_type: str | None = None, cut_after: int | None = None
+    context: RequestContext, file: File, *, content_type: str | None = None, cut_after: int | None = None
 ) -> web.StreamResponse:
-    request, size = visit.request, len(file.content)
+    request, size = context.request, len(file.content)
     part = _range(request, file)
     start, stop = part or (0, size)
     if part and start >= stop:
@@ -227,30 +227,30 @@ async def _send(
         return response
     if cut_after is not None and cut_after < stop - start:
         await response.write(file.content[start : start + cut_after])
-        visit.cut(at_once=False)
+        context.cut(at_once=False)
         return response
     await response.write(file.content[start:stop])
     return response
 
 
-async def _send_wrong(visit: RequestContext, fault: Fault, file: File) -> web.StreamResponse:
+async def _send_wrong(context: RequestContext, fault: Fault, file: File) -> web.StreamResponse:
     match fault.word:
         case "cut":
-            return await _send(visit, file, cut_after=int(fault.amount))
+            return await _send(context, file, cut_after=int(fault.amount))
         case "cut-before":
-            return visit.cut()
+            return context.cut()
         case "hang":
-            return await visit.hang()
+            return await context.hang()
         case "slow":
-            await visit.pause(fault.amount)
+            await context.pause(fault.amount)
         case "wrong-type":
-            return await _send(visit, file, content_type="text/plain")
+            return await _send(context, file, content_type="text/plain")
         case "html":
             return web.Response(text=HTML_PAGE, content_type="text/html")
         case "empty":
             return web.Response(body=b"", content_type=file.content_type)
         case "huge":
-            return await pour(visit, fault.amount)
+            return await pour(context, fault.amount)
         case _:
-            return StorageErrorFormat().refuse(fault.status or 500, retry_after(visit, fault))
-    return await _send(visit, file)
+            return StorageErrorFormat().refuse(fault.status or 500, retry_after(context, fault))
+    return await _send(context, file)

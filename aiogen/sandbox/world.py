@@ -21,7 +21,7 @@ from .luma import Luma
 from .luma_files import Files
 from .settings import LeonardoSettings, LumaSettings
 from .storage import Signer, Storage
-from .workshop import Worker
+from .worker import Worker
 
 
 class Vendor(Protocol):
@@ -32,19 +32,19 @@ class Vendor(Protocol):
         """Seconds before each answer leaves."""
         ...
 
-    def headers(self, visit: RequestContext) -> Mapping[str, str]:
+    def headers(self, context: RequestContext) -> Mapping[str, str]:
         """What every answer carries."""
         ...
 
-    def turned_away(self, visit: RequestContext) -> web.Response | None:
+    def turned_away(self, context: RequestContext) -> web.Response | None:
         """An answer for who may not come in."""
         ...
 
-    def voice(self, visit: RequestContext) -> ErrorFormat:
+    def error_format(self, context: RequestContext) -> ErrorFormat:
         """How errors are worded here."""
         ...
 
-    def unknown(self, visit: RequestContext) -> web.Response:
+    def unknown(self, context: RequestContext) -> web.Response:
         """The answer to a request that no route takes."""
         ...
 
@@ -61,7 +61,7 @@ class World:
         leonardo: LeonardoSettings,
         clock: Clock,
         director: Director,
-        workshop: Worker,
+        worker: Worker,
         closing: asyncio.Future[None],
         max_requests: int,
     ) -> None:
@@ -70,28 +70,28 @@ class World:
         self._max_requests = max_requests
         self._clock = clock
         self._director = director
-        self._worker = workshop
+        self._worker = worker
         self._closing = closing
         self._names = random.Random(f"{seed}/requests")
         signer = Signer(clock, f"{seed}/signature".encode())
         self.files: Files = Files(url, clock, signer, seed=seed, lenient=luma.lenient)
-        self.storage: Storage = Storage(url, self.jobs, signer, workshop, user_id=leonardo.user_id)
+        self.storage: Storage = Storage(url, self.jobs, signer, worker, user_id=leonardo.user_id)
         self.luma: Luma = Luma(luma, clock, director, self.jobs, self.storage, self.files, seed=seed)
         self.uploads: Uploads = Uploads(url, clock, signer, user_id=leonardo.user_id, seed=seed)
         self.leonardo: Leonardo = Leonardo(leonardo, clock, director, self.jobs, self.storage, self.uploads, seed=seed)
 
     async def receive(self, route: Route, request: web.Request) -> web.StreamResponse:
         """One request, from the record of its arrival to the answer."""
-        visit = self._context(route, request)
+        context = self._context(route, request)
         vendor: Vendor = getattr(self, route.provider)
         try:
-            response = await self._through_storm(route, vendor, visit)
+            response = await self._through_storm(route, vendor, context)
         except web.HTTPRequestEntityTooLarge:
-            response = vendor.voice(visit).refuse(413, {})
+            response = vendor.error_format(context).refuse(413, {})
         if not response.prepared:
-            response.headers.update(vendor.headers(visit))
-        await visit.pause(vendor.latency)
-        visit.recorded.status = None if visit.is_cut else response.status
+            response.headers.update(vendor.headers(context))
+        await context.pause(vendor.latency)
+        context.recorded.status = None if context.is_cut else response.status
         return response
 
     def _context(self, route: Route, request: web.Request) -> RequestContext:
@@ -111,13 +111,13 @@ class World:
             request=request, recorded=seen, clock=self._clock, closing=self._closing, worker=self._worker
         )
 
-    async def _through_storm(self, route: Route, vendor: Vendor, visit: RequestContext) -> web.StreamResponse:
-        storm = self._director.storm(self._clock.since_start(), route.provider, visit.request.method, route.action)
+    async def _through_storm(self, route: Route, vendor: Vendor, context: RequestContext) -> web.StreamResponse:
+        storm = self._director.storm(self._clock.since_start(), route.provider, context.request.method, route.action)
         if storm is not None and not storm.carried_out:
-            return await answer(visit, storm, web.Response, vendor.voice(visit))
-        response = vendor.turned_away(visit) or await route.handler(self, visit)
+            return await answer(context, storm, web.Response, vendor.error_format(context))
+        response = vendor.turned_away(context) or await route.handler(self, context)
         if storm is not None and isinstance(response, web.Response):
-            return await answer(visit, storm, lambda: response, vendor.voice(visit))
+            return await answer(context, storm, lambda: response, vendor.error_format(context))
         return response
 
 
@@ -136,8 +136,8 @@ class Route:
         return self.path.split("/")[1]
 
 
-async def _unknown(vendor: Vendor, visit: RequestContext) -> web.StreamResponse:
-    return vendor.unknown(visit)
+async def _unknown(vendor: Vendor, context: RequestContext) -> web.StreamResponse:
+    return vendor.unknown(context)
 
 
 _V1 = "/luma/v1"
@@ -146,30 +146,30 @@ _BUCKET = "/storage/luma/generations/{id}/{name}"
 _CDN = "/storage/leonardo/users/{user}/generations/{id}/{name:.+}"
 
 ROUTES = (
-    Route("POST", f"{_V1}/generations", "create", lambda world, visit: world.luma.create(visit)),
-    Route("GET", f"{_V1}/generations/{{id}}", "poll", lambda world, visit: world.luma.read(visit)),
-    Route("POST", f"{_V1}/files", "upload", lambda world, visit: world.files.create(visit)),
-    Route("GET", f"{_V1}/files", "upload", lambda world, visit: world.files.list(visit)),
-    Route("GET", f"{_V1}/files/{{id}}", "upload", lambda world, visit: world.files.read(visit)),
-    Route("DELETE", f"{_V1}/files/{{id}}", "upload", lambda world, visit: world.files.delete(visit)),
-    Route("POST", f"{_V1}/files/{{id}}/complete", "upload", lambda world, visit: world.files.complete(visit)),
-    Route("*", "/luma/{rest:.*}", "unknown", lambda world, visit: _unknown(world.luma, visit)),
-    Route("POST", f"{_API}/v1/generations", "create", lambda world, visit: world.leonardo.create_v1(visit)),
-    Route("POST", f"{_API}/v2/generations", "create", lambda world, visit: world.leonardo.create_v2(visit)),
-    Route("GET", f"{_API}/v1/generations/user/{{user}}", "list", lambda world, visit: world.leonardo.list(visit)),
-    Route("GET", f"{_API}/v1/generations/{{id}}", "poll", lambda world, visit: world.leonardo.read(visit)),
-    Route("DELETE", f"{_API}/v1/generations/{{id}}", "delete", lambda world, visit: world.leonardo.delete(visit)),
-    Route("GET", f"{_API}/v1/me", "account", lambda world, visit: world.leonardo.me(visit)),
-    Route("POST", f"{_API}/v1/init-image", "upload", lambda world, visit: world.uploads.create(visit)),
-    Route("GET", f"{_API}/v1/init-image/{{id}}", "upload", lambda world, visit: world.uploads.read(visit)),
-    Route("DELETE", f"{_API}/v1/init-image/{{id}}", "upload", lambda world, visit: world.uploads.delete(visit)),
-    Route("*", "/leonardo/{rest:.*}", "unknown", lambda world, visit: _unknown(world.leonardo, visit)),
-    Route("GET", _BUCKET, "download", lambda world, visit: world.storage.serve_luma(visit)),
-    Route("HEAD", _BUCKET, "download", lambda world, visit: world.storage.serve_luma(visit)),
-    Route("GET", _CDN, "download", lambda world, visit: world.storage.serve_leonardo(visit)),
-    Route("HEAD", _CDN, "download", lambda world, visit: world.storage.serve_leonardo(visit)),
-    Route("PUT", "/storage/luma/uploads/{id}", "upload", lambda world, visit: world.files.put(visit)),
-    Route("POST", "/storage/leonardo/uploads/", "upload", lambda world, visit: world.uploads.post(visit)),
-    Route("*", "/storage/{rest:.*}", "unknown", lambda world, visit: _unknown(world.storage, visit)),
+    Route("POST", f"{_V1}/generations", "create", lambda world, context: world.luma.create(context)),
+    Route("GET", f"{_V1}/generations/{{id}}", "poll", lambda world, context: world.luma.read(context)),
+    Route("POST", f"{_V1}/files", "upload", lambda world, context: world.files.create(context)),
+    Route("GET", f"{_V1}/files", "upload", lambda world, context: world.files.list(context)),
+    Route("GET", f"{_V1}/files/{{id}}", "upload", lambda world, context: world.files.read(context)),
+    Route("DELETE", f"{_V1}/files/{{id}}", "upload", lambda world, context: world.files.delete(context)),
+    Route("POST", f"{_V1}/files/{{id}}/complete", "upload", lambda world, context: world.files.complete(context)),
+    Route("*", "/luma/{rest:.*}", "unknown", lambda world, context: _unknown(world.luma, context)),
+    Route("POST", f"{_API}/v1/generations", "create", lambda world, context: world.leonardo.create_v1(context)),
+    Route("POST", f"{_API}/v2/generations", "create", lambda world, context: world.leonardo.create_v2(context)),
+    Route("GET", f"{_API}/v1/generations/user/{{user}}", "list", lambda world, context: world.leonardo.list(context)),
+    Route("GET", f"{_API}/v1/generations/{{id}}", "poll", lambda world, context: world.leonardo.read(context)),
+    Route("DELETE", f"{_API}/v1/generations/{{id}}", "delete", lambda world, context: world.leonardo.delete(context)),
+    Route("GET", f"{_API}/v1/me", "account", lambda world, context: world.leonardo.me(context)),
+    Route("POST", f"{_API}/v1/init-image", "upload", lambda world, context: world.uploads.create(context)),
+    Route("GET", f"{_API}/v1/init-image/{{id}}", "upload", lambda world, context: world.uploads.read(context)),
+    Route("DELETE", f"{_API}/v1/init-image/{{id}}", "upload", lambda world, context: world.uploads.delete(context)),
+    Route("*", "/leonardo/{rest:.*}", "unknown", lambda world, context: _unknown(world.leonardo, context)),
+    Route("GET", _BUCKET, "download", lambda world, context: world.storage.serve_luma(context)),
+    Route("HEAD", _BUCKET, "download", lambda world, context: world.storage.serve_luma(context)),
+    Route("GET", _CDN, "download", lambda world, context: world.storage.serve_leonardo(context)),
+    Route("HEAD", _CDN, "download", lambda world, context: world.storage.serve_leonardo(context)),
+    Route("PUT", "/storage/luma/uploads/{id}", "upload", lambda world, context: world.files.put(context)),
+    Route("POST", "/storage/leonardo/uploads/", "upload", lambda world, context: world.uploads.post(context)),
+    Route("*", "/storage/{rest:.*}", "unknown", lambda world, context: _unknown(world.storage, context)),
 )
 """The first that fits."""

@@ -103,8 +103,8 @@ def visiting() -> Visiting:
     """`async with visiting(luma=LumaSettings(...)) as caller:` takes what Sandbox takes."""
 
     @asynccontextmanager
-    async def visit(**options: Any) -> AsyncIterator[Caller]:
+    async def context(**options: Any) -> AsyncIterator[Caller]:
         async with Sandbox(**options) as sandbox, aiohttp.ClientSession() as http:
             yield Caller(sandbox, http)
 
-    return visit
+    return context

@@ -312,11 +312,11 @@ async def test_nothing_is_logged_when_connections_break(visiting: Visiting, capl
 async def test_cutting_where_nobody_is_left_does_no_harm() -> None:
     seen = RecordedRequest(at=0, provider="luma", action="poll", method="GET", path="/", request_id="")
     loop, request = asyncio.get_running_loop(), Mock(transport=None)
-    visit = RequestContext(
+    context = RequestContext(
         request=request, recorded=seen, clock=Clock(loop), closing=loop.create_future(), worker=Mock()
     )
-    visit.cut()
-    assert visit.is_cut
+    context.cut()
+    assert context.is_cut
 
 
 @pytest.mark.parametrize(

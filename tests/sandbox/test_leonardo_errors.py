@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from aiogen.sandbox import LeonardoSettings
-from aiogen.sandbox.leonardo_errors import LeonardoVoice
+from aiogen.sandbox.leonardo_errors import LeonardoErrorFormat
 
 
 def body(response: web.Response) -> Any:
@@ -18,13 +18,13 @@ def body(response: web.Response) -> Any:
 
 
 def test_v1_says_it_with_an_object() -> None:
-    response = LeonardoVoice(LeonardoSettings(), 1).refuse(503, {"Retry-After": "3"})
+    response = LeonardoErrorFormat(LeonardoSettings(), 1).refuse(503, {"Retry-After": "3"})
     assert (response.status, response.headers["Retry-After"]) == (503, "3")
     assert body(response) == {"error": "Service Error", "path": "$", "code": "unexpected"}
 
 
 def test_v2_says_a_status_with_that_status_whatever_the_shape() -> None:
-    response = LeonardoVoice(LeonardoSettings(), 2).refuse(402, {})
+    response = LeonardoErrorFormat(LeonardoSettings(), 2).refuse(402, {})
     assert response.status == 402
     assert body(response) == [
         {"message": "Insufficient tokens", "path": [], "extensions": {"code": "HttpException", "statusCode": 402}}
@@ -33,12 +33,12 @@ def test_v2_says_a_status_with_that_status_whatever_the_shape() -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_error_inside_a_200_is_an_array(version: int) -> None:
-    response = LeonardoVoice(LeonardoSettings(), version).error_inside_200(429)
+    response = LeonardoErrorFormat(LeonardoSettings(), version).error_inside_200(429)
     assert response.status == 200
     assert body(response)[0]["extensions"]["statusCode"] == 429
 
 
 def test_limits_speak_alike() -> None:
-    voice = LeonardoVoice(LeonardoSettings(), 1)
-    assert [voice.limited(kind, None).status for kind in ("rpm", "concurrency", "abuse", "pending")] == [429] * 4
-    assert voice.limited("rpm", 7).headers["Retry-After"] == "7"
+    error_format = LeonardoErrorFormat(LeonardoSettings(), 1)
+    assert [error_format.limited(kind, None).status for kind in ("rpm", "concurrency", "abuse", "pending")] == [429] * 4
+    assert error_format.limited("rpm", 7).headers["Retry-After"] == "7"

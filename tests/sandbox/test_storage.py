@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from aiogen.sandbox import LumaSettings, Storm
-from aiogen.sandbox import workshop as workshop_module
+from aiogen.sandbox import worker as workshop_module
 
 from .conftest import Caller, Visiting
 

@@ -331,8 +331,8 @@ async def all_end(stage: Stage) -> None:
     parts = stage.session._parts
     assert parts is not None
     assert not parts.calls._running
-    for desk in parts.coordinator.accounts():
-        assert (desk.tracks, desk.in_flight, desk.window.active, len(desk.calls)) == ({}, 0, 0, 0)
+    for account in parts.coordinator.accounts():
+        assert (account.tracks, account.in_flight, account.window.active, len(account.calls)) == ({}, 0, 0, 0)
 
 
 # --- leaving

@@ -129,12 +129,12 @@ def _does_not_wait_as_told() -> list[Any]:
 def _tells_before_it_is_written() -> list[Any]:
     settle = _coordinator.Coordinator.settle
 
-    async def hasty(self: Any, desk: Any, track: Any, end: Callable[..., Any], error: Any = None) -> None:
+    async def hasty(self: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None) -> None:
         for job in track.jobs:
             job._update(end(job.generation), self.clock.datetime())
             self.end(job, error or _coordinator.outcomes.ended(job.generation))
         await asyncio.sleep(0.01)
-        await settle(self, desk, track, end, error)
+        await settle(self, account, track, end, error)
 
     return [patch.object(_coordinator.Coordinator, "settle", hasty)]
 
@@ -142,8 +142,8 @@ def _tells_before_it_is_written() -> list[Any]:
 def _asks_on_after_the_end() -> list[Any]:
     leave = _coordinator.Coordinator._leave
 
-    def lingering(self: Any, desk: Any, track: Any, *, over: bool = False) -> Any:
-        lesson = leave(self, desk, track, over=over)
+    def lingering(self: Any, account: Any, track: Any, *, over: bool = False) -> Any:
+        lesson = leave(self, account, track, over=over)
         if over:
             self._loop.call_later(3.0, self._loop.create_task, _looks_again(self, track))
         return lesson
@@ -267,11 +267,11 @@ def _gives_up_on_anybodys_refusal() -> list[Any]:
     """The older rule: whatever an attached generation's first question is refused with ends it."""
     unanswered = _poll._unanswered
 
-    async def hasty(hub: Any, desk: Any, track: Any, error: Any, sent_at: float) -> None:
+    async def hasty(hub: Any, account: Any, track: Any, error: Any, sent_at: float) -> None:
         if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
-            hub.abandon(desk, track, error)
+            hub.abandon(account, track, error)
         else:
-            await unanswered(hub, desk, track, error, sent_at)
+            await unanswered(hub, account, track, error, sent_at)
 
     return [patch.object(_poll, "_unanswered", hasty)]
 

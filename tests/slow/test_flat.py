@@ -107,19 +107,19 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
         "to be told": len(store._due),
         "beliefs": len(hub.learned._known),
     }
-    for desk in hub.accounts():
-        schedule, listing = desk.schedule, desk.listing
+    for account in hub.accounts():
+        schedule, listing = account.schedule, account.listing
         sizes |= {
-            f"{desk.name}: tracks": len(desk.tracks),
-            f"{desk.name}: queue": len(desk._queue) + len(desk.calls),
-            f"{desk.name}: in flight": desk.in_flight + desk.creates_in_flight,
-            f"{desk.name}: active": desk.window.active,
-            f"{desk.name}: window": len(desk.window._recent),
-            f"{desk.name}: questions": len(schedule) + len(schedule._urgent),
-            f"{desk.name}: agendas": sum(len(group.timers._heap) for group in schedule._groups.values()),
-            f"{desk.name}: groups": len(schedule._groups),
-            f"{desk.name}: line": len(desk.vendor_queue),
-            f"{desk.name}: listing": len(listing._places) + len(listing._order) + len(listing._over),
+            f"{account.name}: tracks": len(account.tracks),
+            f"{account.name}: queue": len(account._queue) + len(account.calls),
+            f"{account.name}: in flight": account.in_flight + account.creates_in_flight,
+            f"{account.name}: active": account.window.active,
+            f"{account.name}: window": len(account.window._recent),
+            f"{account.name}: questions": len(schedule) + len(schedule._urgent),
+            f"{account.name}: agendas": sum(len(group.timers._heap) for group in schedule._groups.values()),
+            f"{account.name}: groups": len(schedule._groups),
+            f"{account.name}: line": len(account.vendor_queue),
+            f"{account.name}: listing": len(listing._places) + len(listing._order) + len(listing._over),
         }
     return sizes
 

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from aiogen.sandbox import workshop as module
+from aiogen.sandbox import worker as module
 from aiogen.sandbox.painter import Picture
-from aiogen.sandbox.workshop import Worker
+from aiogen.sandbox.worker import Worker
 
 
 def picture(prompt: str, form: str = "png") -> Picture:
@@ -30,46 +30,46 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_works_in_a_thread_of_its_own() -> None:
-    workshop = Worker()
-    assert await workshop.run(threading.get_ident) != threading.get_ident()
-    await workshop.close()
+    worker = Worker()
+    assert await worker.run(threading.get_ident) != threading.get_ident()
+    await worker.close()
 
 
 async def test_paints_once_and_keeps_it(painted: list[str]) -> None:
-    workshop = Worker()
+    worker = Worker()
     for _ in range(3):
-        assert await workshop.picture(picture("a")) == b"0123456789"
+        assert await worker.picture(picture("a")) == b"0123456789"
     assert painted == ["a"]
-    await workshop.close()
+    await worker.close()
 
 
 async def test_wanted_twice_at_once_it_is_kept_once(painted: list[str]) -> None:
-    workshop = Worker(kept_bytes=20)
-    await asyncio.gather(*(workshop.picture(picture("a")) for _ in range(3)))
-    await workshop.picture(picture("b"))
+    worker = Worker(kept_bytes=20)
+    await asyncio.gather(*(worker.picture(picture("a")) for _ in range(3)))
+    await worker.picture(picture("b"))
     painted.clear()
-    await workshop.picture(picture("a"))
+    await worker.picture(picture("a"))
     assert painted == []
-    await workshop.close()
+    await worker.close()
 
 
 async def test_shelf_is_bounded_and_the_least_used_goes(painted: list[str]) -> None:
-    workshop = Worker(kept_bytes=20)
+    worker = Worker(kept_bytes=20)
     for prompt in "abacab":
-        await workshop.picture(picture(prompt))
+        await worker.picture(picture(prompt))
     assert painted == ["a", "b", "c", "b"]
-    await workshop.close()
+    await worker.close()
 
 
 async def test_a_film_is_not_painted(painted: list[str]) -> None:
-    workshop = Worker()
-    assert (await workshop.picture(picture("a", "mp4")))[4:8] == b"ftyp"
+    worker = Worker()
+    assert (await worker.picture(picture("a", "mp4")))[4:8] == b"ftyp"
     assert painted == []
-    await workshop.close()
+    await worker.close()
 
 
 async def test_leaves_no_thread_behind() -> None:
-    workshop = Worker()
-    await workshop.run(len, "abc")
-    await workshop.close()
+    worker = Worker()
+    await worker.run(len, "abc")
+    await worker.close()
     assert not any(thread.name.startswith("aiogen-sandbox") for thread in threading.enumerate())
