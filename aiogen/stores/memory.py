@@ -52,7 +52,7 @@ class MemoryStore:
         """See `Store.open`."""
 
     async def heartbeat(self) -> bool:
-        """See `Store.beat`."""
+        """See `Store.heartbeat`."""
         return True
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
@@ -91,12 +91,12 @@ class MemoryStore:
         return True
 
     async def release(self, job_id: str) -> None:
-        """See `Store.retreat`."""
+        """See `Store.release`."""
         if self._is(job_id, State.SUBMITTING, State.UNKNOWN):
             self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
 
     async def mark_unknown(self, job_id: str) -> None:
-        """See `Store.lose`."""
+        """See `Store.mark_unknown`."""
         if self._is(job_id, State.SUBMITTING):
             self._change(job_id, state=State.UNKNOWN, owner=None)
 
@@ -145,7 +145,7 @@ class MemoryStore:
         return found[: wanted.limit]
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
-        """See `Store.known`."""
+        """See `Store.by_provider_id`."""
         ids = [self._ids.get((account, provider_id), "") for provider_id in provider_ids]
         return [self._records[i] for i in ids if i in self._records]
 
@@ -154,7 +154,7 @@ class MemoryStore:
         return False
 
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
-        """See `Store.due`."""
+        """See `Store.claim`."""
         now = asyncio.get_running_loop().time()
         found: list[tuple[str, Generation, int]] = []
         for (job_id, handler), (when, attempts) in list(self._due.items()):
@@ -167,7 +167,7 @@ class MemoryStore:
         return found
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """See `Store.delivered`."""
+        """See `Store.ack`."""
         if again is None:
             if self._due.pop((job_id, handler), None) is not None and job_id in self._records:
                 self._purge(self._records[job_id])
@@ -198,11 +198,11 @@ class MemoryStore:
         """See `Store.hold`."""
 
     async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
-        """See `Store.remember`."""
+        """See `Store.put_learned`."""
         self._learned[name] = value
 
     async def get_learned(self, name: str) -> Mapping[str, Any] | None:
-        """See `Store.recall`."""
+        """See `Store.get_learned`."""
         return self._learned.get(name)
 
     async def close(self) -> None:

@@ -43,8 +43,8 @@ class Slow(MemoryStore):
             raise RuntimeError("no ledger does this")
         await super().settle(ended)
 
-    async def retreat(self, job_id: str) -> None:
-        if self._breaks_at == "retreat":
+    async def release(self, job_id: str) -> None:
+        if self._breaks_at == "release":
             raise aiogen.StoreError("disk full")
         await super().release(job_id)
 
@@ -81,7 +81,7 @@ async def test_a_create_put_back_while_leaving() -> None:
         await asyncio.sleep(5.0)
         return web.json_response({"detail": "Too many requests"}, status=429)
 
-    async with serving(refuse) as url, aiogen.Session([luma(url)], store=Slow(breaks_at="retreat")) as session:
+    async with serving(refuse) as url, aiogen.Session([luma(url)], store=Slow(breaks_at="release")) as session:
         job = await session.submit("luma/uni-1", "a boat")
         await asyncio.sleep(1.0)
         await session.close()

@@ -534,7 +534,7 @@ async def test_an_id_is_written_down_also_if_the_ledger_does_not_answer(
         asked.set()
         await asyncio.sleep(1e6)
 
-    monkeypatch.setattr(MemoryStore, "known", silent)
+    monkeypatch.setattr(MemoryStore, "by_provider_id", silent)
     store = MemoryStore()
     async with serving(Vendor(reads=[(200, body("processing"))])) as url:
         session = aiogen.Session([luma(url)], store=store)

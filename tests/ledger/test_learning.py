@@ -87,10 +87,10 @@ class Paper(MemoryStore):
         super().__init__()
         self.pages: dict[str, str] = {}
 
-    async def remember(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         self.pages[name] = json.dumps(value, allow_nan=False)
 
-    async def recall(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
         return json.loads(self.pages[name]) if name in self.pages else None
 
 
@@ -185,17 +185,17 @@ async def test_learning_is_saved_meanwhile() -> None:
         assert paper.pages
 
 
-@pytest.mark.parametrize("verb", ["remember", "recall"])
+@pytest.mark.parametrize("verb", ["put_learned", "get_learned"])
 async def test_a_store_that_cannot_learn(verb: str, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing that is learned is worth a job: trouble with it is noted, and that is all."""
 
     class Torn(Paper):
-        async def remember(self, name: str, value: Mapping[str, Any]) -> None:
-            if verb == "remember":
+        async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
+            if verb == "put_learned":
                 raise OSError("no paper left")
 
-        async def recall(self, name: str) -> Mapping[str, Any] | None:
-            if verb == "recall":
+        async def get_learned(self, name: str) -> Mapping[str, Any] | None:
+            if verb == "get_learned":
                 raise OSError("no paper left")
             return None
 

@@ -261,7 +261,7 @@ async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) ->
 class Silent(SqliteStore):
     """It opens, and never renews a lease."""
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         await asyncio.Event().wait()
         return True
 
@@ -418,7 +418,7 @@ class Stumbling(SqliteStore):
         self._stumble()
         await super().add(record)
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         self._stumble()
         return await super().heartbeat()
 

@@ -28,7 +28,7 @@ class Disk:
         self.workers: dict[Any, str] = {}
         self._reader: sqlite3.Connection | None = None
 
-    def writer(self, opening: Opening, *, patience: float, last: object = None) -> _Writer:
+    def writer(self, opening: Opening, *, busy_timeout: float, last: object = None) -> _Writer:
         """For one store of one program; no program here forgets to close it, so `last` is not needed."""
         return _Writer(self, opening)
 
@@ -91,16 +91,16 @@ class _Writer:
             self._connection = self._opening.connect()
             self._connection.execute("PRAGMA synchronous = OFF")
 
-    async def do(self, work: Callable[[sqlite3.Connection], T], *, patience: float = 0.0) -> T:
-        return await self._ask(work, is_look=False)
+    async def do(self, work: Callable[[sqlite3.Connection], T], *, busy_timeout: float = 0.0) -> T:
+        return await self._ask(work, is_read=False)
 
     async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._ask(work, is_look=True)
+        return await self._ask(work, is_read=True)
 
-    async def _ask(self, work: Callable[[sqlite3.Connection], T], *, is_look: bool) -> T:
+    async def _ask(self, work: Callable[[sqlite3.Connection], T], *, is_read: bool) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Order(work, done, 0.0, is_look))
+        self._waiting.append(_Order(work, done, 0.0, is_read))
         if self._commit is None:
             self._commit = loop.call_later(self._disk.seconds(), self._carry_out)
         return await asyncio.shield(done)
@@ -127,10 +127,10 @@ class _Writer:
 
     def _carried_out(self, connection: sqlite3.Connection, batch: list[_Order]) -> list[Any]:
         results = list[Any]()
-        if writes := [order for order in batch if not order.is_look]:
+        if writes := [order for order in batch if not order.is_read]:
             connection.execute("BEGIN IMMEDIATE")
             results += _carry_out(connection, writes, self._opening.check)
-        for look in [order for order in batch if order.is_look]:
+        for look in [order for order in batch if order.is_read]:
             try:
                 results.append((look.done, look.work(connection), None))
             except Exception as error:

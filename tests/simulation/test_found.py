@@ -98,7 +98,7 @@ class Shared(MemoryStore):
         self.beats.set()
         self.is_ours = True
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         await self.beats.wait()
         return self.is_ours
 
@@ -333,9 +333,9 @@ async def test_what_cannot_be_read_does_not_stop_the_heart() -> None:
                 raise aiogen.StoreError("it holds a row that cannot be read")
             return await super().find(wanted)
 
-        async def beat(self) -> bool:
+        async def heartbeat(self) -> bool:
             self.beaten += self.spoiled
-            return await super().beat()
+            return await super().heartbeat()
 
     vendor, store = Vendor(reads=[(200, body("processing"))]), Spoiled()
     at = datetime(2026, 9, 1, tzinfo=UTC)

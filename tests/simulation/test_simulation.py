@@ -217,7 +217,7 @@ def _forgets_the_handlers() -> list[Any]:
     async def forgetful(self: Any, handlers: Any, limit: int) -> Any:
         return [each for each in await due(self, handlers, limit) if each[1].state is not State.FAILED]
 
-    return [patch.object(SqliteStore, "due", forgetful)]
+    return [patch.object(SqliteStore, "claim", forgetful)]
 
 
 def _leaves_a_task() -> list[Any]:

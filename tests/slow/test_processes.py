@@ -146,7 +146,7 @@ class Recovering(Shared):
         super().__init__()
         self.beats: list[float] = []
 
-    async def beat(self) -> bool:
+    async def heartbeat(self) -> bool:
         self.beats.append(asyncio.get_running_loop().time())
         return True
 

@@ -129,7 +129,7 @@ async def test_a_ledger_that_works_again_just_after_a_try_does_not_strand_the_jo
     class Flapping(SqliteStore):
         tries = 0
 
-        async def retreat(self, job_id: str) -> None:
+        async def release(self, job_id: str) -> None:
             self.tries += 1
             if self.tries <= 2:
                 raise StoreError("Another process holds it.", retryable=True)

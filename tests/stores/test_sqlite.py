@@ -409,7 +409,7 @@ async def test_a_newer_ledger_is_left_alone(path: Path) -> None:
 
 async def test_a_ledger_that_another_holds(path: Path) -> None:
     """It is waited for, not for ever, and said to be worth trying again."""
-    async with opened(path, patience=0.1) as store:
+    async with opened(path, busy_timeout=0.1) as store:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="Another process holds it") as caught:
@@ -444,7 +444,9 @@ async def test_a_closed_ledger_says_so(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"lease": 0.0}, {"keep_finished": -1.0}, {"patience": float("nan")}], ids=lambda each: next(iter(each))
+    "options",
+    [{"lease": 0.0}, {"keep_finished": -1.0}, {"busy_timeout": float("nan")}],
+    ids=lambda each: next(iter(each)),
 )
 def test_numbers_out_of_range_are_refused(path: Path, options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -1,4 +1,4 @@
-"""`aiogen._transfer.saving`: names of files, what counts as saved, and a file that gets its name only when it is whole."""
+"""`_transfer.saving`: names of files, what counts as saved, and a file that gets its name only when it is whole."""
 
 from __future__ import annotations
 

@@ -61,10 +61,10 @@ class LedgerFile:
 class Handle:
     """What a store's thread has open.  The thread keeps this, so nothing in here leads to the store."""
 
-    def __init__(self, path: Path, patience: float, *, is_adopted: bool = False) -> None:
+    def __init__(self, path: Path, busy_timeout: float, *, is_adopted: bool = False) -> None:
         """See `connect`."""
         self._path = path
-        self._busy_timeout = patience
+        self._busy_timeout = busy_timeout
         self._is_adopted = is_adopted
         self.file: LedgerFile | None = None
         """While it is open."""
@@ -120,8 +120,8 @@ class Handle:
         return connection
 
 
-def connect(path: Path, patience: float, *, is_adopted: bool = False) -> LedgerFile:
-    """Open the file, made if it is not there; `patience` is in seconds.
+def connect(path: Path, busy_timeout: float, *, is_adopted: bool = False) -> LedgerFile:
+    """Open the file, made if it is not there; `busy_timeout` is in seconds.
 
     `is_adopted`: if it is a copy, it is used like any other all the same.
 
@@ -135,9 +135,9 @@ def connect(path: Path, patience: float, *, is_adopted: bool = False) -> LedgerF
     _make(path)
     opened = Opened(path)
     try:
-        connection = _opened(path, patience)
+        connection = _opened(path, busy_timeout)
         try:
-            _use_wal(connection, patience)
+            _use_wal(connection, busy_timeout)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_JOURNAL}")
@@ -153,10 +153,14 @@ def connect(path: Path, patience: float, *, is_adopted: bool = False) -> LedgerF
         raise
 
 
-def connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
+def connect_to_read(path: Path, busy_timeout: float) -> sqlite3.Connection:
     """A connection of its own for a long read of a ledger that is open."""
     connection = sqlite3.connect(
-        os.path.abspath(path), timeout=patience, isolation_level=None, check_same_thread=False, factory=forks.Connection
+        os.path.abspath(path),
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=forks.Connection,
     )
     connection.execute("PRAGMA query_only = ON")
     return connection
@@ -175,14 +179,16 @@ def _make(path: Path) -> None:
         raise StoreError(f"The store {str(path)!r} is no ordinary file; {_ELSEWHERE}")
 
 
-def _opened(path: Path, patience: float) -> sqlite3.Connection:
+def _opened(path: Path, busy_timeout: float) -> sqlite3.Connection:
     """A connection to what is a ledger, or an empty file; nothing was changed so far.
 
     Whatever a program left behind that died, SQLite brings in order when it is done with reading: that changes the
     file.  So one with such remains is first looked at without the right to write.
     """
     if _has_remains(path):
-        with closing(sqlite3.connect(_read_only(path), timeout=patience, isolation_level=None, uri=True)) as connection:
+        with closing(
+            sqlite3.connect(_read_only(path), timeout=busy_timeout, isolation_level=None, uri=True)
+        ) as connection:
             try:
                 _check(connection, path)
             except sqlite3.OperationalError as error:
@@ -190,7 +196,7 @@ def _opened(path: Path, patience: float) -> sqlite3.Connection:
                 if not is_unfinished or not _has_just_begun(path):
                     raise
     connection = sqlite3.connect(
-        path, timeout=patience, isolation_level=None, check_same_thread=False, factory=forks.Connection
+        path, timeout=busy_timeout, isolation_level=None, check_same_thread=False, factory=forks.Connection
     )
     try:
         _check(connection, path)
@@ -274,9 +280,9 @@ def _columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
     return frozenset(name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)))
 
 
-def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+def _use_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
     """Readers and a writer at once.  Of two that begin a file together, SQLite turns one away without waiting."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + busy_timeout
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

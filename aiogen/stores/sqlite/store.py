@@ -47,7 +47,7 @@ _NAMED = 20
 """Rows that cannot be read are named in the log, up to so many."""
 _BEFORE_THE_FENCE = 0.2
 """So much of the lease the heartbeat waits for others at most: trouble has to be known before the lease may run out."""
-_LITTLE_PATIENCE = 1.0
+_SHORT_TIMEOUT = 1.0
 """Seconds; for what is no fact about a job."""
 _BUDGET_PATIENCE = 0.25
 """Seconds; what is asked for in vain here is sent all the same."""
@@ -86,7 +86,7 @@ class SqliteStore:
         keep_requests: keep what is sent until the job is over.  Without it the file holds no prompt, and jobs that
             were not sent yet when the program died cannot be sent by the next.
         lease: seconds after which the jobs of a process that died, or was stopped, are taken over by others.
-        patience: seconds to wait for other processes that write.
+        busy_timeout: seconds to wait for other processes that write.
         adopt: if the file is a copy of another ledger, or was put back from a backup, send what waits in it all the
             same: you say that nobody else does.  See `held_copy`.
 
@@ -106,7 +106,7 @@ class SqliteStore:
     ) -> None:
         check_seconds(keep_finished, "keep_finished", 0.0, 36_500 * _DAY)
         check_seconds(lease, "lease", 0.5, 3600.0)
-        check_seconds(busy_timeout, "patience", 0.0, 600.0)
+        check_seconds(busy_timeout, "busy_timeout", 0.0, 600.0)
         self.path: Path = _checked(path)
         self._is_adopted = adopt
         self._keep_finished = keep_finished
@@ -163,7 +163,7 @@ class SqliteStore:
         if self._writer is None:
             self._unreadable.clear()
             handle = Handle(self.path, self._busy_timeout, is_adopted=self._is_adopted)
-            writer = Writer(handle, patience=self._busy_timeout, last=partial(_give_up, self._names))
+            writer = Writer(handle, busy_timeout=self._busy_timeout, last=partial(_give_up, self._names))
             try:
                 await writer.open()
             except Exception as error:
@@ -215,12 +215,12 @@ class SqliteStore:
         return count
 
     async def heartbeat(self) -> bool:
-        """See `Store.beat`.  Also removes what is old, and gives room back to the disk."""
+        """See `Store.heartbeat`.  Also removes what is old, and gives room back to the disk."""
         handle = self._handle
         if handle is None:
             raise self._not_open()
 
-        def beat(c: Connection) -> tuple[bool, bool]:
+        def renew(c: Connection) -> tuple[bool, bool]:
             assert handle.file is not None
             now = time.time()
             if now < self._latest:
@@ -245,7 +245,7 @@ class SqliteStore:
             assert handle.file is not None
             handle.file.write_beside()
 
-        is_ours, is_roomy = await self._write(beat, patience=_BEFORE_THE_FENCE * self._lease)
+        is_ours, is_roomy = await self._write(renew, busy_timeout=_BEFORE_THE_FENCE * self._lease)
         await self._read(after)
         if is_roomy:
             await self._give_back(_TIDYING)
@@ -284,7 +284,7 @@ class SqliteStore:
 
         # Looking is free, and a write is not: most looks find nothing.
         waiting = await self._read(lambda c: c.execute(f"SELECT 1 FROM aiogen_job WHERE {free}", values).fetchone())
-        return await self._write(adopt, patience=_BEFORE_THE_FENCE * self._lease) if waiting else []
+        return await self._write(adopt, busy_timeout=_BEFORE_THE_FENCE * self._lease) if waiting else []
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -297,7 +297,7 @@ class SqliteStore:
                 await readers.close()
             await writer.do(
                 lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self._me,)).rowcount,
-                patience=_LITTLE_PATIENCE,
+                busy_timeout=_SHORT_TIMEOUT,
             )
         except (sqlite3.Error, StoreError):
             pass  # the lease runs out by itself
@@ -378,7 +378,7 @@ class SqliteStore:
         return await self._write(confirm)
 
     async def release(self, job_id: str) -> None:
-        """See `Store.retreat`.  The vendor did not count it, so neither do other workers.
+        """See `Store.release`.  The vendor did not count it, so neither do other workers.
 
         If it comes so late that the job was sent again meanwhile, that was another create, and this says nothing of it.
         """
@@ -396,7 +396,7 @@ class SqliteStore:
         )
 
     async def mark_unknown(self, job_id: str) -> None:
-        """See `Store.lose`."""
+        """See `Store.mark_unknown`."""
         await self._execute(
             f"UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND state = ? AND {self._sent_here}",
             *(str(State.UNKNOWN), job_id, str(State.SUBMITTING), *self._names),
@@ -540,10 +540,10 @@ class SqliteStore:
             logger.error("More jobs in %s cannot be read; see SqliteStore.unreadable.", self.path)
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
-        """See `Store.known`.  Rows that cannot be read are left out and logged; see `unreadable`."""
+        """See `Store.by_provider_id`.  Rows that cannot be read are left out and logged; see `unreadable`."""
         ids = list(provider_ids)
 
-        def known(c: Connection, some: list[str]) -> list[Record]:
+        def select(c: Connection, some: list[str]) -> list[Record]:
             statement = (
                 f"SELECT {_COLUMNS} FROM aiogen_job WHERE account = ? "
                 f"AND provider_id IN ({', '.join('?' for _ in some)})"
@@ -552,7 +552,7 @@ class SqliteStore:
 
         records = list[Record]()
         for i in range(0, len(ids), _MANY):
-            records += await self._read(partial(known, some=ids[i : i + _MANY]))
+            records += await self._read(partial(select, some=ids[i : i + _MANY]))
         return records
 
     async def changed(self) -> bool:
@@ -562,9 +562,9 @@ class SqliteStore:
         return version != before
 
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
-        """See `Store.due`."""
+        """See `Store.claim`."""
 
-        def due(c: Connection) -> list[tuple[str, Generation, int]]:
+        def claim(c: Connection) -> list[tuple[str, Generation, int]]:
             now = time.time()
             owner = self._owner(c)
             if owner is None:
@@ -595,10 +595,10 @@ class SqliteStore:
                 "SELECT 1 FROM aiogen_delivery WHERE next_at <= ? AND owner IS NULL LIMIT 1", (time.time(),)
             ).fetchone()
         )
-        return await self._write(due) if waiting else []
+        return await self._write(claim) if waiting else []
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """See `Store.delivered`."""
+        """See `Store.ack`."""
         now = time.time()
         next_at, done_at = (None, now) if again is None else (now + again, None)
         await self._execute(
@@ -645,7 +645,8 @@ class SqliteStore:
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """See `Store.acquire`."""
         return await self._write(
-            lambda c: sharing.acquire(c, self._me, account, count, per_second, time.time()), patience=_BUDGET_PATIENCE
+            lambda c: sharing.acquire(c, self._me, account, count, per_second, time.time()),
+            busy_timeout=_BUDGET_PATIENCE,
         )
 
     async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
@@ -655,22 +656,22 @@ class SqliteStore:
     # --- what was learned
 
     async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
-        """See `Store.remember`."""
+        """See `Store.put_learned`."""
         told = (name, json.dumps(value), time.time())
         # It is learned again, if need be: nobody waits long for that.
         await self._write(
             lambda c: c.execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", told).rowcount,
-            patience=_LITTLE_PATIENCE,
+            busy_timeout=_SHORT_TIMEOUT,
         )
 
     async def get_learned(self, name: str) -> Mapping[str, Any] | None:
-        """See `Store.recall`."""
+        """See `Store.get_learned`."""
 
-        def recall(c: Connection) -> Any:
+        def read(c: Connection) -> Any:
             found = reading.fetched(c, "SELECT value FROM aiogen_learned WHERE name = ?", (name,))
             return json.loads(found[0][0]) if found else None
 
-        value = await self._read(recall)
+        value = await self._read(read)
         return value if isinstance(value, dict) else None
 
     # --- inside
@@ -678,11 +679,11 @@ class SqliteStore:
     async def _execute(self, statement: str, *values: Any) -> int:
         return await self._write(lambda c: c.execute(statement, values).rowcount)
 
-    async def _write(self, work: Callable[[Connection], T], *, patience: float = math.inf) -> T:
+    async def _write(self, work: Callable[[Connection], T], *, busy_timeout: float = math.inf) -> T:
         """One transaction."""
         if self._writer is None:
             raise self._not_open()
-        return await self._said(self._writer.do(work, patience=patience), "written")
+        return await self._said(self._writer.do(work, busy_timeout=busy_timeout), "written")
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         """A short read, which waits for nobody."""

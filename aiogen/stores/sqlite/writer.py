@@ -4,7 +4,7 @@ The event loop never touches the file.  A commit waits for the disk, so whatever
 next one together; each transaction stands in a savepoint of its own, and one that fails takes no other with it.
 
 While another program holds the file, the thread waits in slices and answers reads in between.  Each order has its time
-from when it was asked for: the patience of several is never added up.
+from when it was asked for: the busy_timeout of several is never added up.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Order:
     done: asyncio.Future[Any]
     until: float
     """`time.monotonic` at which it has waited for long enough."""
-    is_look: bool
+    is_read: bool
 
 
 End = asyncio.Future[None] | None
@@ -78,11 +78,13 @@ class Writer:
     It ends as well when this object or its event loop is gone, for a program may forget to close.
     """
 
-    def __init__(self, opening: Opening, *, patience: float = 10.0, last: Work | None = None) -> None:
-        """`patience`: seconds to wait while another program holds the file.  `last` is the last transaction if it is
-        never closed."""
+    def __init__(self, opening: Opening, *, busy_timeout: float = 10.0, last: Work | None = None) -> None:
+        """`busy_timeout`: seconds to wait while another program holds the file.
+
+        `last` is the last transaction if it is never closed.
+        """
         loop = asyncio.get_running_loop()
-        self._busy_timeout = patience
+        self._busy_timeout = busy_timeout
         self._waiting: queue.SimpleQueue[_Order | End] = queue.SimpleQueue()
         self._ended: asyncio.Future[None] | None = None
         # Nothing that the thread holds leads back to here: else it would keep alive what has been forgotten.
@@ -99,21 +101,21 @@ class Writer:
             await self.close()
             raise
 
-    async def do(self, work: Callable[[sqlite3.Connection], T], *, patience: float = math.inf) -> T:
+    async def do(self, work: Callable[[sqlite3.Connection], T], *, busy_timeout: float = math.inf) -> T:
         """Carry out one transaction; when this returns, it is on the disk.
 
-        A caller that is cancelled leaves it to be carried out all the same.  `patience`: seconds, if it has less than
-        usual.
+        A caller that is cancelled leaves it to be carried out all the same.  `busy_timeout`: in seconds, if it has
+        less than usual.
         """
-        return await self._ask(work, min(patience, self._busy_timeout), is_look=False)
+        return await self._ask(work, min(busy_timeout, self._busy_timeout), is_read=False)
 
     async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Carry out a short read: outside of any transaction, so it waits for nobody who writes."""
-        return await self._ask(work, self._busy_timeout, is_look=True)
+        return await self._ask(work, self._busy_timeout, is_read=True)
 
-    async def _ask(self, work: Callable[[sqlite3.Connection], T], patience: float, *, is_look: bool) -> T:
+    async def _ask(self, work: Callable[[sqlite3.Connection], T], busy_timeout: float, *, is_read: bool) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.put(_Order(work, done, time.monotonic() + patience, is_look))
+        self._waiting.put(_Order(work, done, time.monotonic() + busy_timeout, is_read))
         return await asyncio.shield(done)
 
     async def close(self) -> None:
@@ -191,7 +193,7 @@ class _Serving:
         return orders
 
     def _serve(self, orders: list[_Order]) -> None:
-        first = next((i for i, order in enumerate(orders) if not order.is_look), len(orders))
+        first = next((i for i, order in enumerate(orders) if not order.is_read), len(orders))
         for some, work in ((orders[:first], self._answered), (orders[first:], self._written)):
             if not some:
                 continue
@@ -223,9 +225,9 @@ class _Serving:
             orders = self._begin(connection, orders)
         except BaseException as error:
             return [(order.done, None, error) for order in orders]
-        writes = [order for order in orders if not order.is_look]
+        writes = [order for order in orders if not order.is_read]
         results = _carry_out(connection, writes, self._opening.check) if writes else []
-        return results + self._answered(connection, [order for order in orders if order.is_look])
+        return results + self._answered(connection, [order for order in orders if order.is_read])
 
     def _begin(self, connection: sqlite3.Connection, orders: list[_Order]) -> list[_Order]:
         """Begin a transaction, and who is in it: those who have waited for too long are not, and others have joined.
@@ -239,9 +241,9 @@ class _Serving:
                 if not is_busy(error):
                     raise
                 now = time.monotonic()
-                _report([(order.done, None, error) for order in orders if not order.is_look and order.until <= now])
-                _report(self._answered(connection, [order for order in orders if order.is_look]))
-                orders = [order for order in orders if not order.is_look and order.until > now]
+                _report([(order.done, None, error) for order in orders if not order.is_read and order.until <= now])
+                _report(self._answered(connection, [order for order in orders if order.is_read]))
+                orders = [order for order in orders if not order.is_read and order.until > now]
             else:
                 return orders
             if not self._is_ending and len(orders) < _TOGETHER:
@@ -251,7 +253,7 @@ class _Serving:
                     pass
                 else:
                     orders += self._arrived(item, _TOGETHER - len(orders))
-            if all(order.is_look for order in orders):
+            if all(order.is_read for order in orders):
                 return orders
 
     def _carry_out_last(self, last: Work) -> None:

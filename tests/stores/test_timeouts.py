@@ -110,7 +110,7 @@ async def test_facts_about_one_job_keep_their_order(path: Path) -> None:
 
 async def test_reads_wait_for_nobody_who_writes(path: Path) -> None:
     """Not even for our own writes that wait."""
-    async with opened(path, patience=FOR_EVER) as store:
+    async with opened(path, busy_timeout=FOR_EVER) as store:
         await store.add(record("a", provider_id="v", state=State.QUEUED))
         with held(path):
             writing = asyncio.create_task(store.add(record("b")))
@@ -127,7 +127,7 @@ async def test_reads_wait_for_nobody_who_writes(path: Path) -> None:
 
 async def test_each_waits_for_its_own_time(path: Path) -> None:
     """Who is less patient goes first, and takes nobody along; others join meanwhile."""
-    async with opened(path, patience=FOR_EVER, lease=1.0) as store:
+    async with opened(path, busy_timeout=FOR_EVER, lease=1.0) as store:
         with held(path):
             waits = asyncio.create_task(store.add(record("a")))
             await asyncio.sleep(0.01)
@@ -167,7 +167,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, th
             assert goes.wait(20.0)
         return read(values)
 
-    monkeypatch.setattr(_rows, "record_of", record_of)
+    monkeypatch.setattr(_rows, "record_from", record_of)
     yield reads, goes
     goes.set()
 
