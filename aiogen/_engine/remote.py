@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import attrs
 
 from aiogen._answers import outcomes
+from aiogen._clock import Clock
 from aiogen._engine.job import Job
+from aiogen.errors import AiogenError
 from aiogen.models import State
 from aiogen.stores.base import Record
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
 
 
 class RemoteJobs:
     """One per session."""
 
-    def __init__(self, hub: Coordinator) -> None:
-        self._hub = hub
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        expect: Callable[[Job, float], None],
+        end: Callable[[Job, AiogenError | None], None],
+        attend: Callable[[], None],
+        queue_timeout: float,
+    ) -> None:
+        """What it works with.
+
+        Args:
+            clock: the session's.
+            expect: gives a job a deadline, seconds from now.
+            end: resolves everyone who waits for a job.
+            attend: has the ledger looked into soon.
+            queue_timeout: seconds that a job may wait for its turn, wherever that is.
+        """
+        self._clock = clock
+        self._expect = expect
+        self._end = end
+        self._attend = attend
+        self._queue_timeout = queue_timeout
         self._jobs: dict[str, Job] = {}
-        hub.ledger.watched, hub.ledger.seen = lambda: list(self._jobs), self._seen
-        hub.ledger.gone = self._gone
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -30,15 +48,14 @@ class RemoteJobs:
     def __contains__(self, job: Job) -> bool:
         return job.id in self._jobs
 
-    async def watch(self, job: Job) -> None:
-        """Wait for a job that another process owns."""
-        self.hand_over(job)
-        await self._hub.ledger.look(force=True)
+    def ids(self) -> list[str]:
+        """Whom somebody here waits for."""
+        return list(self._jobs)
 
     def hand_over(self, job: Job) -> None:
-        """Another process sends and follows it from now on; whoever waits here is told what the ledger tells."""
+        """Another process sends and follows it from now on; here the ledger is read."""
         self._watch(job)
-        self._hub.ledger.attend()
+        self._attend()
 
     def lose(self, jobs: list[Job]) -> None:
         """They were followed here until just now, and keep their deadlines."""
@@ -49,24 +66,25 @@ class RemoteJobs:
         return self._jobs.pop(job.id, None) is not None
 
     def _watch(self, job: Job) -> None:
-        hub = self._hub
         self._jobs[job.id] = job
         # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
-        hub.expect(job, job.timeout if job.provider_id is not None else hub.limits.queue_timeout)
+        self._expect(job, job.timeout if job.provider_id is not None else self._queue_timeout)
 
-    def _seen(self, record: Record) -> None:
-        hub, job = self._hub, self._jobs.get(record.id)
+    def seen(self, record: Record) -> None:
+        """The ledger was read: this is how one of them stands."""
+        job = self._jobs.get(record.id)
         if job is None:
             return
-        at = hub.clock.datetime()
+        at = self._clock.datetime()
         if record.generation is not None and record.state.is_terminal:
             del self._jobs[record.id]
             job._update(record.generation, at, skips=True)
-            hub.end(job, outcomes.ended(record.generation))
+            self._end(job, outcomes.ended(record.generation))
         elif record.state is State.UNKNOWN:
             del self._jobs[record.id]
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
-            hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
+            sent_at = record.submitted_at or record.created_at
+            self._end(job, outcomes.left_behind(job.generation, job.submission, sent_at))
         else:
             is_accepted = job.provider_id is None and record.provider_id is not None
             # That it has begun to be processed the ledger does not keep.
@@ -76,7 +94,8 @@ class RemoteJobs:
             if is_accepted:
                 self._watch(job)
 
-    def _gone(self, job_id: str) -> None:
+    def gone(self, job_id: str) -> None:
+        """One of them is no longer in the ledger."""
         job = self._jobs.pop(job_id, None)
         if job is not None:
-            self._hub.end(job, outcomes.removed(job.generation))
+            self._end(job, outcomes.removed(job.generation))

@@ -1,0 +1,384 @@
+"""One account as a machine: it is told events and the time, and returns actions and the moment of the next look.  Pure.
+
+Creates come first, then questions and single calls out of what they leave of the budget.  Several connections with the
+same key share an account, as the vendor counts them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Generic
+
+import attrs
+
+from aiogen._account.actions import (
+    Action,
+    AnnounceHold,
+    AskOne,
+    AskPage,
+    GiveTurn,
+    Hold,
+    Refusal,
+    SendCreate,
+    TakeBudget,
+    Turn,
+)
+from aiogen._account.create_queue import CreateQueue
+from aiogen._account.seen_ids import SeenIds
+from aiogen._account.track import J, Track
+from aiogen._limits.outage import Outage
+from aiogen._limits.retry import resend_pause
+from aiogen._limits.shared_budget import SharedBudget
+from aiogen._limits.window import Window
+from aiogen._polling.listing import Listing
+from aiogen._polling.phases import PhaseModel
+from aiogen._polling.schedule import Observation, Schedule
+from aiogen._polling.timers import TimerQueue
+from aiogen._polling.vendor_queue import VendorQueue
+from aiogen.errors import AiogenError, APIError, RateLimited, Throttle
+from aiogen.exchange import Quota, Ticket
+from aiogen.models import AccountInfo, State
+from aiogen.providers.base import Provider
+from aiogen.stores.base import Headroom, RequestKind
+
+_UNAWAITED_PAUSE = 30.0
+"""Seconds between two questions about a generation that nobody waits for: its place at the vendor is still taken."""
+_UNAWAITED_FOR = 3600.0
+"""Seconds after its acceptance for which it is asked about all the same.  Luma forgets an active job after an hour."""
+_UNSEEN = 3.0
+"""Seconds: a generation behind others began at most so long before the end of the one before was seen."""
+
+
+class AccountState(Generic[J]):
+    """One account; every method that depends on the time is told `now`, in seconds on the session's steady clock."""
+
+    def __init__(self, provider: Provider, *, max_in_flight: int, draw: Callable[[float, float], float]) -> None:
+        """`max_in_flight`: requests under way at once; `draw(low, high)`: the chance that spreads pauses."""
+        self.key = provider.account
+        self.name = provider.name
+        self._provider = provider
+        self._draw = draw
+        self._max_in_flight = max_in_flight
+        self.window = Window(
+            creates_per_minute=provider.creates_per_minute,
+            max_active=provider.max_active,
+            requests_per_minute=provider.requests_per_minute,
+            draw=draw,
+        )
+        self.shared_budget = SharedBudget()
+        self.schedule: Schedule[str] = Schedule()
+        self.vendor_queue: VendorQueue[str] = VendorQueue(provider.slots)
+        can = provider.capabilities
+        self.listing = Listing(can.list_page if can.list else 0)
+        self.queue: CreateQueue[J] = CreateQueue()
+        self.calls: TimerQueue[Turn] = TimerQueue()
+        """Single calls and downloads that wait for their turn."""
+        self.tracks: dict[str, Track[J]] = {}
+        self.seen_ids = SeenIds()
+        self.user_id: str | None = None
+        """Whose list it is, once that is known."""
+        self.in_flight = 0
+        """Creates and questions; single calls are counted where they are made."""
+        self.creates_in_flight = 0
+        self.key_accepted = False
+        """The key has been accepted at least once."""
+        self.outage = Outage(draw)
+        self._announced: dict[RequestKind, float] = {}
+        """Until when other processes were asked to hold back."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<AccountState {self.key[:6]}… {len(self.queue)} waiting, {self.creates_in_flight} being submitted, "
+            f"{len(self.tracks)} running>"
+        )
+
+    # --- deciding
+
+    def next(self, now: float, *, creates: bool, shares: bool) -> tuple[list[Action[J]], float]:
+        """What to do now, already counted as under way, and when to look again if nothing else happens.
+
+        Args:
+            now: the moment.
+            creates: whether creates may be sent; not when the session is being closed.
+            shares: whether other processes may use this account, and have to hear of its holds.
+        """
+        actions: list[Action[J]] = []
+        if shares:
+            actions += self._holds_to_announce(now)
+        create_at = self._take_creates(now, actions) if creates else math.inf
+        read_at = self._take_reads(now, actions)
+        return actions, min(create_at, read_at)
+
+    def _holds_to_announce(self, now: float) -> list[AnnounceHold]:
+        """The vendor's "not before" is for every process on the ledger."""
+        found = []
+        for kind, until in zip((RequestKind.CREATES, RequestKind.REQUESTS), self.window.held_until, strict=True):
+            if until > max(now, self._announced.get(kind, now)):
+                self._announced[kind] = until
+                found.append(AnnounceHold(kind, until - now))
+        return found
+
+    def _take_creates(self, now: float, actions: list[Action[J]]) -> float:
+        # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
+        places = max(1, self._max_in_flight // 3)
+        while (entry := self.queue.first()) is not None:
+            if self.creates_in_flight >= places or self.in_flight >= self._max_in_flight:
+                return math.inf  # the next answer looks again
+            submission = entry[1].submission
+            assert submission is not None
+            weight = self.window.weight(submission.weight_class, submission.weight)
+            when = self.window.create_at(now, weight)
+            if when > now:
+                return when
+            number, job = self.queue.pop()
+            self.window.create_sent(now, weight)
+            self.shared_budget.spend()
+            self.in_flight += 1
+            self.creates_in_flight += 1
+            actions.append(SendCreate(number, job, weight, was_alone=self.creates_in_flight == 1))
+        return math.inf
+
+    def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
+        """Questions and single calls share what creates leave of the budget: first come, first served."""
+        self._set_lag_weight()
+        while True:
+            question = self.schedule.wake_at() if self.in_flight < self._max_in_flight else None
+            call = self.calls.wake_at()
+            due = min(math.inf if question is None else question, math.inf if call is None else call)
+            when = max(due, self.window.request_at(now))
+            if when > now:
+                return when  # without a place for questions, the next answer looks again
+            if (when := self.shared_budget.at(now)) > now:
+                per_second = self.window.requests_per_second
+                if count := self.shared_budget.take(per_second):
+                    actions.append(TakeBudget(count, per_second))
+                return when
+            if call == due:
+                turn = self.calls.pop(now)
+                if turn is not None and not turn.done():
+                    self._request_sent(now)
+                    actions.append(GiveTurn(turn))
+            elif (key := self.schedule.take(now)) is not None:
+                self._request_sent(now)
+                self.in_flight += 1
+                actions.append(self._question(key, now))
+
+    def _request_sent(self, now: float) -> None:
+        self.window.request_sent(now)
+        self.shared_budget.spend()
+
+    def _question(self, key: str, now: float) -> AskOne[J] | AskPage[J]:
+        """About this job alone, or with one page of the vendor's list about all that are near it there."""
+        track, schedule = self.tracks[key], self.schedule
+
+        def gain(name: str) -> float:
+            return schedule.gain(name, now) if name == key or schedule.is_free(name) else 0.0
+
+        by_list = self.listing.usable(now) and not schedule.is_urgent(key)
+        page = self.listing.page_for(key, gain) if by_list else None
+        if page is None:
+            return AskOne(track)
+        offset, names = page
+        return AskPage(track, offset, [key, *(name for name in names if name != key and schedule.take_also(name))])
+
+    def _set_lag_weight(self) -> None:
+        """A second of lag delays a job, and through the place it holds every job that waits behind it.
+
+        Unless the vendor has a queue of its own: that is never empty while jobs wait here.
+        """
+        active = max(1, len(self.tracks))
+        is_behind = self.vendor_queue.slots is not None and active > self.vendor_queue.slots
+        self.schedule.lag_weight = 1.0 if is_behind else 1.0 + len(self.queue) / active
+
+    # --- what became of requests
+
+    def create_finished(self) -> None:
+        """The answer to a create has been dealt with."""
+        self.in_flight -= 1
+        self.creates_in_flight -= 1
+
+    def read_finished(self) -> None:
+        """The answer to a question has been dealt with."""
+        self.in_flight -= 1
+
+    def served(self) -> None:
+        """A request was answered with something else than a refusal."""
+        self.key_accepted = True
+        self.window.request_served()
+
+    def withheld(self, weight: int) -> None:
+        """A create whose turn had come was not sent."""
+        self.window.create_withheld(weight)
+        self.shared_budget.unspend()
+
+    def accepted(self, now: float, weight: int, *, quota: Quota | None, weight_class: str, alone: bool) -> None:
+        """The vendor took a create, and its headers say how much is left.
+
+        `alone`: no other create was in flight meanwhile, here or in another process.
+        """
+        self.window.create_accepted(now, weight)
+        self.served()
+        self.outage.reached()
+        if quota is not None:
+            self._learn(quota, weight_class, alone=alone)
+
+    def _learn(self, quota: Quota, weight_class: str, *, alone: bool) -> None:
+        """A limit that was left at its default may also grow."""
+        limit = self._provider.creates_per_minute
+        is_own = limit != attrs.fields_dict(type(self._provider))["creates_per_minute"].default
+        if quota.limit is not None:
+            self.window.learn_limit(quota.limit, ceiling=limit if is_own else math.inf)
+        if quota.remaining is not None:
+            self.window.learn_remaining(quota.remaining, weight_class, alone=alone)
+
+    def refused(self, error: AiogenError, kind: RequestKind, now: float, *, sent_at: float) -> Refusal:
+        """A request that was sent at `sent_at` was refused: the one door for refusals and their `Retry-After`.
+
+        `kind`: what was refused.  A read's refusal concerns requests of any kind, whatever the vendor names.
+        """
+        if isinstance(error, RateLimited):
+            return Refusal(concerns_all=True, hold=self._throttled(error, kind, now, sent_at))
+        if kind is RequestKind.REQUESTS and isinstance(error, APIError) and error.status == 503:
+            before = self.window.held_until
+            self.window.slowed(now, error.retry_after, sent_at=sent_at)
+            return Refusal(concerns_all=True, hold=self._new_hold(None, error, now, before))
+        return Refusal()
+
+    def _throttled(self, error: RateLimited, kind: RequestKind, now: float, sent_at: float) -> Hold | None:
+        is_read = kind is RequestKind.REQUESTS
+        throttle = Throttle.ACCOUNT if is_read else error.throttle
+        before, had_place = self.window.held_until, not self.window.waits_for_place
+        self.window.throttled(now, error.throttle, error.retry_after, sent_at=sent_at, read=is_read)
+        if throttle is not Throttle.CONCURRENCY:
+            return self._new_hold(throttle, error, now, before)
+        return Hold(throttle, error.status, None) if had_place else None
+
+    def _new_hold(
+        self, throttle: Throttle | None, error: APIError, now: float, before: tuple[float, float]
+    ) -> Hold | None:
+        """Once per hold: of what is held already, that it is held for longer is not reported again."""
+        i = 0 if throttle is Throttle.CREATES else 1
+        until = self.window.held_until[i]
+        return Hold(throttle, error.status, until - now) if before[i] <= now < until else None
+
+    def not_taken(self, now: float, times: int, error: AiogenError) -> None:
+        """The vendor's own word is that a job's create was not queued, for the so many-th time: wait, then send it."""
+        pause = resend_pause(times, draw=self._draw)
+        self.window.unreachable(now, max(pause, error.retry_after or 0.0))
+
+    def unreachable(self, now: float, error: AiogenError, *, sent_at: float, timeout: float) -> bool:
+        """A create found nobody; True if that has gone on for `timeout` seconds, and creates are given up."""
+        if self.outage.gives_up(now, sent_at, timeout):
+            return True
+        self.window.unreachable(now, max(self.outage.pause(now, sent_at), error.retry_after or 0.0))
+        return False
+
+    def identified(self, info: AccountInfo, now: float) -> None:
+        """The vendor has told whose account it is, and perhaps how many of its generations run at once."""
+        self.user_id = info.user_id
+        if info.concurrency_slots is not None:
+            # More slots than was thought were there before, too.
+            self._begin(self.vendor_queue.learn(info.concurrency_slots), now, now, always=True)
+
+    def headroom(self) -> Headroom:
+        """What is left for other processes, our own creates in flight included."""
+        return Headroom(creates=self.window.creates_left, active=self.window.free_places)
+
+    # --- generations
+
+    def follow(
+        self,
+        now: float,
+        job: J,
+        ticket: Ticket,
+        provider: Provider,
+        phases: PhaseModel,
+        *,
+        weight: int,
+        is_ours: bool,
+        age: float = 0.0,
+    ) -> Track[J]:
+        """Begin, or go on, to ask about a generation, for one more job.
+
+        Args:
+            now: the moment.
+            job: who waits for it.
+            ticket: what asking about it needs.
+            provider: the connection by which it is asked about.
+            phases: what is known of its model's durations.
+            weight: units of the window that it takes.
+            is_ours: created by this session, or one before it.
+            age: seconds since it was accepted, if it is ours and nobody has asked about it since.
+        """
+        track = self.tracks.get(ticket.provider_id)
+        if track is None:
+            track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours, [job])
+            self.tracks[track.key] = track
+            self._schedule(track, phases, now)
+        else:
+            track.jobs.append(job)
+            self.schedule.lower_price(track.key, provider.poll_floor, provider.poll_ceiling, track.price, now)
+        return track
+
+    def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
+        key, provider = track.key, track.provider
+        runs = True
+        if track.is_ours:
+            runs = self.vendor_queue.add(key)
+            self.listing.made(key)
+        company = min(provider.capabilities.list_page, self.vendor_queue.running) if self.listing.usable(now) else 1
+        self._set_lag_weight()
+        self.schedule.track(
+            key,
+            now,
+            phases=phases,
+            started_at=track.accepted_at,
+            floor=provider.poll_floor,
+            ceiling=provider.poll_ceiling,
+            price=track.price,
+            learns=track.is_ours and track.accepted_at == now,
+            held=not runs,
+            share=1.0 / max(1, company),
+        )
+        if not track.is_ours:
+            self.schedule.ask_now(key, now)  # nobody knows how far it is
+
+    def slow_down(self, track: Track[J]) -> None:
+        """Nobody waits for it any more: ask seldom."""
+        self.schedule.slow_down(track.key, _UNAWAITED_PAUSE)
+
+    def drained(self, track: Track[J], now: float) -> bool:
+        """True, and no longer followed, if nobody has waited for it for long enough."""
+        if track.is_awaited or now < track.accepted_at + _UNAWAITED_FOR:
+            return False
+        self.leave(track, now)
+        return True
+
+    def give_up_question(self, key: str, now: float) -> None:
+        """Whatever became of a question about it, it is not under way any more."""
+        if key in self.tracks and not self.schedule.is_free(key):
+            self.schedule.failed(key, now, _UNAWAITED_PAUSE)
+
+    def leave(self, track: Track[J], now: float, *, over: bool = False) -> Observation[str] | None:
+        """It is no longer followed; what its end teaches, if that is why."""
+        if self.tracks.get(track.key) is not track:
+            return None
+        del self.tracks[track.key]
+        observation = self.schedule.drop(track.key)
+        self.window.ended(track.weight)
+        self.listing.gone(track.key, over=over)
+        too_early = observation is not None and observation.is_too_early(now)
+        begun, always = self.vendor_queue.ended(track.key, too_early=too_early)
+        if always:
+            self.schedule.ran_all_along(now)
+        if begun:
+            # The one before ended between its last two answers.
+            since = observation.asked_at if observation is not None else now
+            self._begin(begun, max((since + now) / 2.0, now - _UNSEEN), now, always=always)
+        return None if too_early else observation
+
+    def _begin(self, keys: list[str], at: float, now: float, *, always: bool) -> None:
+        """These were behind others at the vendor, and run now; or, as it turns out, `always` did."""
+        for key in keys:
+            self.schedule.begins(key, now, self.tracks[key].accepted_at if always else at)

@@ -1,0 +1,83 @@
+"""One generation at the vendor, and everyone here who waits for it.  Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+from aiogen.exchange import Submission, Ticket
+from aiogen.models import State
+from aiogen.providers.base import Provider
+
+
+class Handle(Protocol):
+    """What an account knows of a `Job`."""
+
+    @property
+    def id(self) -> str:
+        """Our id."""
+
+    @property
+    def submission(self) -> Submission | None:
+        """What its create says; None if it was attached."""
+
+    @property
+    def poll_cost(self) -> float:
+        """Seconds of waiting that one request about it is worth."""
+
+    @property
+    def done(self) -> bool:
+        """Nobody waits for it any more."""
+
+
+J = TypeVar("J", bound=Handle)
+
+
+@attrs.define(eq=False)
+class Track(Generic[J]):
+    """One generation at the vendor, and everyone here who waits for it."""
+
+    provider: Provider
+    ticket: Ticket
+    state: State
+    accepted_at: float
+    """On the session's steady clock."""
+    weight: int
+    is_ours: bool
+    """Created by this session: "not found" may then mean "not yet"."""
+    jobs: list[J] = attrs.field(factory=list)
+    """Every handle to it, also those whose deadline has passed."""
+    last_answer: int | None = None
+    """Stands for the last answer that said it runs, to know the same one again."""
+    was_read: bool = False
+    """The vendor has answered about it at least once."""
+    failures: int = 0
+    not_found: int = 0
+    missing_since: float = math.inf
+    """When the first of the questions was sent that were answered with "not found", one after the other."""
+    missing_outputs: int = 0
+    auth_refusals: int = 0
+    last_error: Exception | None = None
+
+    @property
+    def key(self) -> str:
+        """The vendor's id, by which the schedule, the list and the vendor queue name it."""
+        return self.ticket.provider_id
+
+    def forget_failures(self) -> None:
+        """It was read."""
+        self.failures = self.not_found = self.auth_refusals = 0
+        self.missing_since = math.inf
+        self.last_error = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """True while somebody may still get its result."""
+        return any(not job.done for job in self.jobs)
+
+    @property
+    def price(self) -> float:
+        """Of those who wait for it, the one to whom a request is worth the least waiting decides."""
+        return min((job.poll_cost for job in self.jobs if not job.done), default=math.inf)

@@ -1,0 +1,66 @@
+"""Every deadline of a session, in one timer queue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+
+from aiogen._engine.job import Job
+from aiogen._limits.window import Window
+from aiogen._polling.timers import TimerQueue
+
+
+@attrs.frozen(eq=False)
+class Place:
+    """A create without an answer: it may hold its place at the vendor for a while."""
+
+    window: Window
+    weight: int
+
+
+@attrs.frozen
+class LastLook:
+    """Shortly before a job's deadline it is asked about once more: what is done in time is not called late."""
+
+    job: Job
+
+
+class Deadlines:
+    """When something is too late, or may be forgotten; moments on the session's steady clock."""
+
+    def __init__(self) -> None:
+        self._timers: TimerQueue[Job | Place | LastLook] = TimerQueue()
+
+    def jobs(self) -> list[Job]:
+        """Every job that has a deadline."""
+        return [key for key in self._timers.all() if isinstance(key, Job)]
+
+    def put(self, due: Job | Place, when: float) -> None:
+        """Its moment is `when`, whatever it was before."""
+        self._timers.put(due, when)
+
+    def put_with_last_look(self, job: Job, now: float) -> None:
+        """Its deadline is its own timeout from now; between half a second and two before that it is asked about."""
+        when = now + job.timeout
+        self._timers.put(job, when)
+        self._timers.put(LastLook(job), when - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0))
+
+    def drop(self, job: Job) -> None:
+        """It is over."""
+        self._timers.drop(job)
+        self._timers.drop(LastLook(job))
+
+    def earliest(self, jobs: Iterable[Job]) -> float:
+        """The first deadline of these; infinite if none has one."""
+        return min((when for job in jobs if (when := self._timers.moment(job)) is not None), default=math.inf)
+
+    def pop(self, now: float) -> Job | Place | LastLook | None:
+        """Take out the earliest that has passed."""
+        return self._timers.pop(now)
+
+    def next_at(self) -> float:
+        """The next moment; infinite if there is none."""
+        when = self._timers.wake_at()
+        return math.inf if when is None else when

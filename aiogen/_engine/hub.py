@@ -1,0 +1,402 @@
+"""What a session keeps of its jobs: the accounts, every deadline and every end.
+
+It starts nothing.  Whatever could change what may be started calls `wake`, which the coordinator sets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aiogen._account import eta
+from aiogen._account.account import AccountState
+from aiogen._account.track import Track
+from aiogen._answers import outcomes
+from aiogen._clock import Clock
+from aiogen._engine import log
+from aiogen._engine.deadlines import Deadlines, LastLook, Place
+from aiogen._engine.job import Job
+from aiogen._engine.remote import RemoteJobs
+from aiogen._ledger.handlers import Handlers
+from aiogen._ledger.learned import LearnedModels
+from aiogen._ledger.lease import Ledger
+from aiogen._polling.schedule import Observation
+from aiogen.errors import AiogenError
+from aiogen.exchange import Ticket
+from aiogen.models import Eta, Generation, State, Typical
+from aiogen.providers.base import Provider
+from aiogen.stores.base import Record, RequestKind, Store
+
+if TYPE_CHECKING:
+    from aiogen._transfer.transport import Transport
+
+Account = AccountState[Job]
+"""What a session keeps for one account."""
+
+_ENDED_AT_ONCE = 200
+"""Deadlines that are dealt with in one turn of the loop."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What bounds a coordinator; `Session` says what each is."""
+
+    max_in_flight: int
+    queue_timeout: float
+    unreachable_timeout: float
+    handler_timeout: float
+
+
+class Hub:
+    """One per session."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        store: Store,
+        clock: Clock,
+        limits: Limits,
+        *,
+        accounts: Callable[[], Collection[str]],
+        take_up: Callable[[Record], None],
+        takes_up_all: bool,
+    ) -> None:
+        """What it works with.
+
+        Args:
+            transport: what sends.
+            store: the ledger of jobs.
+            clock: the session's.
+            limits: what bounds it.
+            accounts: whose jobs the session can follow, as their keys are known.
+            take_up: goes on with a job that another session left behind.
+            takes_up_all: whether that is done for all; else only for those that somebody here waits for.
+        """
+        self.transport = transport
+        self.store = store
+        self.clock = clock
+        self.limits = limits
+        self.wake: Callable[[], None] = lambda: None
+        """Something has changed: look again what may be started, soon and once."""
+        self.take_up = take_up
+        self._loop = asyncio.get_running_loop()
+        self._accounts: dict[str, Account] = {}
+        self._looking_up: dict[str, asyncio.Lock] = {}
+        self._deadlines = Deadlines()
+        self._last_number = 0
+        self._writings: set[asyncio.Task[None]] = set()
+        self.closed = False
+        """Nothing is taken in, and nothing created, any more."""
+        self.overdue: set[Job] = set()
+        """They have waited here for long enough, but their creates are on their way."""
+        self.learned = LearnedModels(store)
+        self.handlers = Handlers(store, clock, timeout=limits.handler_timeout)
+        self.ledger = Ledger(store, clock, accounts, self, takes_up_all=takes_up_all)
+        self.remote = RemoteJobs(
+            clock, expect=self.expect, end=self.end, attend=self.ledger.attend, queue_timeout=limits.queue_timeout
+        )
+        self.forecast, self.withdraw_one = self.eta, self.withdrawn
+        """Made once: a bound method for each of thousands of jobs is memory."""
+
+    # --- accounts
+
+    def account(self, provider: Provider) -> Account:
+        """The account that a connection belongs to."""
+        account = self._accounts.get(provider.account)
+        if account is None:
+            account = AccountState(provider, max_in_flight=self.limits.max_in_flight, draw=random.uniform)
+            account.shared_budget.is_shared = self.ledger.is_shared
+            self._accounts[provider.account] = account
+        return account
+
+    def accounts(self) -> list[Account]:
+        """Every account that was used."""
+        return list(self._accounts.values())
+
+    def looking_up(self, account: Account) -> asyncio.Lock:
+        """Held by the one that asks whose account it is."""
+        return self._looking_up.setdefault(account.key, asyncio.Lock())
+
+    def refused(
+        self, account: Account, provider: Provider, error: AiogenError, kind: RequestKind, *, sent_at: float
+    ) -> bool:
+        """A request was refused; True if that is for the account's rate, or the provider is overloaded."""
+        refusal = account.refused(error, kind, self.clock.now(), sent_at=sent_at)
+        if refusal.hold is not None:
+            log.throttled(provider, refusal.hold, at=self.clock.datetime())
+        return refusal.concerns_all
+
+    async def turn(self, account: Account) -> None:
+        """Wait until the account's budget has room for one more request, which is then taken."""
+        turn: asyncio.Future[None] = self._loop.create_future()
+        account.calls.put(turn, self.clock.now())
+        self.wake()
+        try:
+            await turn
+        finally:
+            account.calls.drop(turn)
+
+    # --- jobs
+
+    def jobs(self) -> list[Job]:
+        """Every job that somebody may still wait for."""
+        return self._deadlines.jobs()
+
+    def enqueue(self, job: Job) -> None:
+        """It is in the ledger, and sent when its turn comes."""
+        self._last_number += 1
+        self.account(job._provider).queue.put(self._last_number, job)
+        self.expect(job, self.limits.queue_timeout)
+
+    def requeue(self, account: Account, number: int, job: Job) -> None:
+        """Its create was not sent, or surely not carried out: it waits again, in its old place."""
+        if self.closed:
+            self.end(job, outcomes.closed(job.generation, kept=self.ledger.is_shared))
+        elif job in self.overdue:
+            self._expire_unsent(job, self.clock.now())
+        else:
+            account.queue.put(number, job)
+
+    def expect(self, job: Job, seconds: float) -> None:
+        """It has to get on within this time."""
+        self._deadlines.put(job, self.clock.now() + seconds)
+        self.wake()
+
+    def extend(self, job: Job, timeout: float) -> None:
+        """The job's deadline is `timeout` seconds from now."""
+        job.timeout = timeout
+        if job in self.remote:
+            self.expect(job, timeout)
+            return
+        self._deadlines.put_with_last_look(job, self.clock.now())
+        self.wake()
+
+    def lower_price(self, job: Job, price: float) -> None:
+        """Somebody else waits for it, to whom a request is worth less waiting."""
+        job.poll_cost = price
+        provider, key = job._provider, job.provider_id or ""
+        schedule = self.account(provider).schedule
+        schedule.lower_price(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
+        self.wake()
+
+    def eta(self, job: Job) -> Eta | None:
+        """How long a job that is not over may still take; None if nothing can be said."""
+        account = self._accounts.get(job._provider.account)
+        if account is None:
+            return None
+        if job.provider_id in account.tracks:
+            return eta.of_running(account, job.provider_id, self.clock.now())
+        if job.submission is None or job.state not in (State.PENDING, State.SUBMITTING):
+            return None
+        phases = self.learned.of(job._provider, job.submission.model, job.submission.typical)
+        if job.state is State.SUBMITTING:
+            return eta.of_sent(phases)
+        return eta.of_waiting(account, job, phases, self.clock.now())
+
+    def tracked(self, provider: Provider, provider_id: str) -> Track[Job] | None:
+        """What is followed under the vendor's id."""
+        account = self._accounts.get(provider.account)
+        return account.tracks.get(provider_id) if account is not None else None
+
+    def follow(
+        self,
+        account: Account,
+        job: Job,
+        ticket: Ticket,
+        typical: Typical,
+        *,
+        weight: int,
+        is_ours: bool,
+        age: float = 0.0,
+    ) -> Track[Job]:
+        """Begin, or go on, to ask about a generation, and run the job's deadline from now; see `AccountState.follow`."""
+        now, provider = self.clock.now(), job._provider
+        phases = self.learned.of(provider, ticket.model, typical)
+        track = account.follow(now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age)
+        self._deadlines.put_with_last_look(job, now)
+        self.wake()
+        return track
+
+    async def watch(self, job: Job) -> None:
+        """Wait for a job that another process owns."""
+        self.remote.hand_over(job)
+        await self.ledger.look(force=True)
+
+    # --- ends
+
+    async def settle(
+        self,
+        account: Account,
+        track: Track[Job],
+        end: Callable[[Generation], Generation],
+        error: AiogenError | None = None,
+    ) -> None:
+        """A generation is over: into the ledger first, then to everyone who waits.
+
+        `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it.
+        """
+        now = self.clock.now()
+        observation = account.leave(track, now, over=True)
+        ended = [end(job.generation) for job in track.jobs]
+        # It is known from here on, so all are told, whatever becomes of the call or the question that has seen it.
+        await asyncio.shield(self.spawn(self._settle(account, track, ended, error, observation, now)))
+
+    async def _settle(
+        self,
+        account: Account,
+        track: Track[Job],
+        ended: list[Generation],
+        error: AiogenError | None,
+        observation: Observation[str] | None,
+        now: float,
+    ) -> None:
+        within = min(self.ledger.write_timeout, self._deadlines.earliest(track.jobs) - now)
+        write = partial(self.store.settle, ended)
+        await self.ledger.note(write, *(job.id for job in track.jobs), within=max(0.0, within))
+        self.handlers.wake()
+        at = self.clock.datetime()
+        for job, generation in zip(track.jobs, ended, strict=True):
+            was_over, error_of_it = job.done, error or outcomes.ended(generation)
+            job._update(generation, at)
+            self.end(job, error_of_it)
+            if was_over:  # its deadline passed before
+                log.ended(job, error_of_it)
+        self.wake()
+        if observation is not None and error is None:
+            # Last: whatever may be wrong with what is learned, nobody waits longer for it.
+            account.schedule.learn(observation, now)
+            await self.learned.save()
+
+    def abandon(self, account: Account, track: Track[Job], error: AiogenError) -> None:
+        """Nothing more can be learned about a generation; it may go on at the vendor."""
+        account.leave(track, self.clock.now())
+        for job in track.jobs:
+            self.end(job, error)
+        self.wake()
+
+    def end(self, job: Job, error: AiogenError | None) -> None:
+        """Resolve everyone who waits for this job."""
+        self._deadlines.drop(job)
+        self.overdue.discard(job)
+        if job.done:
+            return
+        job._finish(outcomes.with_ids(job.generation, error) if error is not None else None)
+        log.ended(job, error)
+
+    def hold_place(self, account: Account, weight: int, seconds: float) -> None:
+        """A create without an answer may hold its place at the vendor: count it for so long."""
+        self._deadlines.put(Place(account.window, weight), self.clock.now() + seconds)
+
+    async def withdrawn(self, job: Job) -> bool:
+        """Withdraw it for its user, if it still waits here."""
+        if job.done or job.state is not State.PENDING or job in self.remote:
+            return False
+        if not self.ledger.is_sure(self.clock.now()):
+            return False  # another process may own it by now, and have sent it
+        await self.withdraw(job, outcomes.withdrawn(job.generation))
+        return True
+
+    async def withdraw(self, job: Job, error: AiogenError) -> None:
+        """A job that was not sent will not be sent: not by this session, and by no other."""
+        at = self.clock.datetime()
+        ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
+        job._update(ended, at)
+        self.end(job, error)
+        await self.ledger.note(partial(self.store.settle, [ended]), job.id)
+        self.handlers.wake()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Writing that the session waits for when it is left."""
+        task = self._loop.create_task(work)
+        self._writings.add(task)
+        task.add_done_callback(self._writings.discard)
+        return task
+
+    @property
+    def writings(self) -> set[asyncio.Task[None]]:
+        """What is being written."""
+        return self._writings
+
+    # --- deadlines
+
+    def expire(self, now: float) -> float:
+        """Deal with the deadlines that have passed; the moment of the next one."""
+        for _ in range(_ENDED_AT_ONCE):
+            if (due := self._deadlines.pop(now)) is None:
+                break
+            self._expire(due, now)
+        else:
+            self.wake()  # the others in the next turn of the loop
+        return self._deadlines.next_at()
+
+    def _expire(self, due: Job | LastLook | Place, now: float) -> None:
+        if isinstance(due, Place):
+            due.window.ended(due.weight)
+        elif isinstance(due, LastLook):
+            self.account(due.job._provider).schedule.ask_now(due.job.provider_id or "", now)
+        elif self.remote.reclaim(due):
+            known = due.generation
+            late = outcomes.timed_out(known, due.timeout, None)
+            self.end(due, late if due.provider_id else outcomes.still_remote(known, self.limits.queue_timeout))
+        elif (track := self.tracked(due._provider, due.provider_id or "")) is None:
+            self._expire_unsent(due, now)
+        else:
+            self.end(due, outcomes.timed_out(due.generation, due.timeout, track.last_error))
+            if not track.is_awaited:
+                self.account(due._provider).slow_down(track)
+
+    def _expire_unsent(self, job: Job, now: float) -> None:
+        """It has waited here for long enough."""
+        waited, known = self.limits.queue_timeout, job.generation
+        if job.state is not State.PENDING or self.ledger.is_fenced(now):
+            # A create in flight ends by its own timeout, and then says how; it is not sent once more.  And a process that
+            # has just stood still asks the ledger first whose job it is by now.
+            self.overdue.add(job)
+            self._deadlines.put(job, now + 1.0)
+        elif self.ledger.is_sure(now):
+            # Out of the ledger, too: the next session must not send what somebody may submit again.
+            self.spawn(self.withdraw(job, outcomes.timed_out(known, waited, None)))
+        else:
+            self.end(job, outcomes.still_remote(known, waited))
+
+    # --- what the ledger reports (LedgerEvents)
+
+    def adopted(self, record: Record) -> None:
+        """A job that another session left behind is ours now."""
+        self.take_up(record)
+
+    def lost(self) -> None:
+        """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
+        for account in self.accounts():
+            for job in account.queue.drain():
+                self.remote.hand_over(job)
+            for track in list(account.tracks.values()):
+                account.leave(track, self.clock.now())
+                self.remote.lose(track.jobs)
+        self.ledger.attend()
+
+    def renewed(self) -> None:
+        """The lease holds again, so requests may be sent."""
+        self.wake()
+
+    def joined(self) -> None:
+        """Other processes use this ledger, and perhaps the same accounts."""
+        for account in self.accounts():
+            account.shared_budget.is_shared = True
+
+    def watched(self) -> list[str]:
+        """The jobs of other processes that somebody here waits for."""
+        return self.remote.ids()
+
+    def seen(self, record: Record) -> None:
+        """How one of these stands."""
+        self.remote.seen(record)
+
+    def gone(self, job_id: str) -> None:
+        """One of these is no longer in the ledger."""
+        self.remote.gone(job_id)
