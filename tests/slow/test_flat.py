@@ -102,10 +102,10 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
         "deadlines": len(hub._deadlines) + len(hub._deadlines._heap),
         "watched": len(hub.remote),
         "creates": len(hub._creates | hub._polls | hub._writings),
-        "owed": len(hub.ledger._owed),
+        "owed": hub.ledger._outbox.owes,
         "records": len(store._records),
         "to be told": len(store._due),
-        "beliefs": len(hub.learned._known),
+        "duration models": len(hub.learned._models),
     }
     for account in hub.accounts():
         schedule, listing = account.schedule, account.listing
