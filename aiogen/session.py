@@ -762,9 +762,7 @@ class Session:
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
             handles = Registry(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
             parts = _Parts(Checkpoint(), clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
-            hub.ledger.adopted = handles.take_up
-            if not self._take_up_jobs:
-                hub.ledger.only = hub.ledger.watched
+            hub.adopt, hub.adopts_only_watched = handles.take_up, not self._take_up_jobs
             self._binding.holding = parts
             return parts
         except BaseException:

@@ -32,7 +32,7 @@ from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
 from aiogen.models import Eta, Generation, State, Typical
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Store
+from aiogen.stores.base import Record, Store
 
 if TYPE_CHECKING:
     from aiogen._transfer.transport import Transport
@@ -74,6 +74,37 @@ class _LastLook:
     job: Job
 
 
+class _Events:
+    """Whom each of the ledger's events is for; see `LedgerEvents`."""
+
+    def __init__(self, hub: Coordinator) -> None:
+        self._hub = hub
+
+    def adopted(self, record: Record) -> None:
+        self._hub.adopt(record)
+
+    def adoptable(self) -> Collection[str] | None:
+        return self.watched() if self._hub.adopts_only_watched else None
+
+    def lost(self) -> None:
+        self._hub.lose_all()
+
+    def renewed(self) -> None:
+        self._hub.wake()
+
+    def joined(self) -> None:
+        self._hub.joined()
+
+    def watched(self) -> list[str]:
+        return self._hub.remote.watched()
+
+    def seen(self, record: Record) -> None:
+        self._hub.remote.seen(record)
+
+    def gone(self, job_id: str) -> None:
+        self._hub.remote.gone(job_id)
+
+
 class Coordinator:
     """One per session.  `_intake` brings jobs in, `_dispatch` starts requests, `_create` and `_poll` carry them out."""
 
@@ -87,9 +118,12 @@ class Coordinator:
         self._loop = asyncio.get_running_loop()
         self._accounts: dict[str, AccountState] = {}
         self.learned = LearnedModels(store)
-        self.handlers = Handlers(store, clock, patience=limits.handler_timeout)
-        self.ledger = Ledger(store, clock, accounts)
-        self.ledger.lost, self.ledger.renewed, self.ledger.joined = self._lose_all, self.wake, self._joined
+        self.handlers = Handlers(store, timeout=limits.handler_timeout)
+        self.ledger = Ledger(store, clock, accounts, _Events(self))
+        self.adopt: Callable[[Record], None] = lambda record: None
+        """Goes on with a job that is ours from now on; set before the ledger is opened."""
+        self.adopts_only_watched = False
+        """Jobs that nobody here waits for are left to others; set before the ledger is opened."""
         self.remote = RemoteJobs(self)
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
@@ -139,12 +173,12 @@ class Coordinator:
         self._deadlines.put(job, self.clock.now() + patience)
         self.wake()
 
-    def _joined(self) -> None:
+    def joined(self) -> None:
         """We are not alone any more."""
         for account in self._accounts.values():
             account.shared_budget.is_shared = True
 
-    def _lose_all(self) -> None:
+    def lose_all(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
         for account in self._accounts.values():
             for job in account.drain():

@@ -21,14 +21,16 @@ class RemoteJobs:
     def __init__(self, hub: Coordinator) -> None:
         self._hub = hub
         self._jobs: dict[str, Job] = {}
-        hub.ledger.watched, hub.ledger.seen = lambda: list(self._jobs), self._seen
-        hub.ledger.gone = self._gone
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def __contains__(self, job: Job) -> bool:
         return job.id in self._jobs
+
+    def watched(self) -> list[str]:
+        """The ids of all of them."""
+        return list(self._jobs)
 
     async def watch(self, job: Job) -> None:
         """Wait for a job that another process owns."""
@@ -54,7 +56,8 @@ class RemoteJobs:
         # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
         hub.expect(job, job.timeout if job.provider_id is not None else hub.limits.queue_timeout)
 
-    def _seen(self, record: Record) -> None:
+    def seen(self, record: Record) -> None:
+        """How a job stands in the ledger; of one that is not watched nothing is said."""
         hub, job = self._hub, self._jobs.get(record.id)
         if job is None:
             return
@@ -76,7 +79,8 @@ class RemoteJobs:
             if is_accepted:
                 self._watch(job)
 
-    def _gone(self, job_id: str) -> None:
+    def gone(self, job_id: str) -> None:
+        """It was removed from the ledger, so its end cannot be read there."""
         job = self._jobs.pop(job_id, None)
         if job is not None:
             self._hub.end(job, outcomes.removed(job.generation))
