@@ -22,7 +22,8 @@ from aiogen._binding import Binding, Claim
 from aiogen._checkpoint import Checkpoint
 from aiogen._checks import check_given_id, check_number, check_seconds, own_id
 from aiogen._clock import Clock
-from aiogen._engine.coordinator import Coordinator, Limits
+from aiogen._engine.coordinator import Coordinator
+from aiogen._engine.hub import Hub, Limits
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.intake import submit
@@ -55,9 +56,10 @@ class _Parts:
     checkpoint: Checkpoint
     clock: Clock
     transport: Transport
+    hub: Hub
     coordinator: Coordinator
     calls: Calls
-    handles: Registry
+    registry: Registry
     reconciler: Reconciler
 
 
@@ -179,7 +181,7 @@ class Session:
     async def __aenter__(self) -> Self:
         parts = self._open()
         try:
-            await parts.coordinator.ledger.ready()
+            await parts.hub.ledger.ready()
         except BaseException:
             await self.close()
             raise
@@ -222,7 +224,7 @@ class Session:
             self._closed = True
             return
         self._binding.check()
-        deliveries = parts.coordinator.handlers
+        deliveries = parts.hub.handlers
         if handlers := deliveries.surrounding():
             # A task of its own, for it outlasts the handler, which is waited for itself.
             self._leaving = self._leaving or asyncio.get_running_loop().create_task(self._leave(parts))
@@ -256,7 +258,7 @@ class Session:
     def _windows(self) -> builtins.list[tuple[str, str]]:
         if self._parts is None:
             return []
-        hub, now = self._parts.coordinator, self._parts.clock.now()
+        hub, now = self._parts.hub, self._parts.clock.now()
         return [(account.name, account.window.summary(now)) for account in hub.accounts()]
 
     @property
@@ -314,10 +316,10 @@ class Session:
             state=State.PENDING,
             prompt=submission.prompt,
         )
-        handles = parts.handles
-        job = handles.new(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
-        await submit(parts.coordinator, job)
-        return handles.keep(job)
+        registry = parts.registry
+        job = registry.new(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
+        await submit(parts.hub, job)
+        return registry.keep(job)
 
     async def generate(
         self,
@@ -360,7 +362,7 @@ class Session:
             check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
         parts = self._open()
         await self._step(parts)
-        return await parts.handles.attached(provider, provider_id, timeout, poll_cost)
+        return await parts.registry.attached(provider, provider_id, timeout, poll_cost)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -372,8 +374,8 @@ class Session:
             StoreError: the ledger cannot be opened.
         """
         parts = self._open()
-        await parts.coordinator.ledger.ready()
-        return parts.handles.taken_up()
+        await parts.hub.ledger.ready()
+        return parts.registry.taken_up()
 
     async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object] | None]) -> None:
         """Have a handler told of the end of every job that is submitted or attached from now on.
@@ -396,7 +398,7 @@ class Session:
         """
         if not name.strip():
             raise InputError("A handler needs a name: by it the ledger knows what it has been told already.")
-        hub = self._open().coordinator
+        hub = self._open().hub
         await hub.ledger.ready()
         hub.handlers.register(name, handler)
 
@@ -428,7 +430,7 @@ class Session:
         for name, moment in (("created_after", created_after), ("created_before", created_before)):
             if moment is not None and moment.tzinfo is None:
                 raise InputError(f"{name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
-        await self._open().coordinator.ledger.ready()
+        await self._open().hub.ledger.ready()
         return await self._store.find(
             RecordQuery(
                 states=states,
@@ -463,7 +465,7 @@ class Session:
         """
         check_number(look_through, "look_through", 1, 100_000)
         parts = self._open()
-        await parts.coordinator.ledger.ready()
+        await parts.hub.ledger.ready()
         wanted = RecordQuery(
             states=[State.UNKNOWN],
             ids=[own_id(i) for i in job_ids] or None,
@@ -488,7 +490,7 @@ class Session:
         """
         parts = self._open()
         provider_id = check_given_id(provider_id)
-        await parts.coordinator.ledger.ready()
+        await parts.hub.ledger.ready()
         return await parts.reconciler.adopt(own_id(job_id), provider_id)
 
     async def resend(self, job_id: str | UUID) -> Job:
@@ -500,7 +502,7 @@ class Session:
             StoreError: the ledger cannot be read or written; nothing was sent.
         """
         parts = self._open()
-        await parts.coordinator.ledger.ready()
+        await parts.hub.ledger.ready()
         return await parts.reconciler.resend(own_id(job_id))
 
     async def forget(self, *job_ids: str | UUID) -> int:
@@ -509,7 +511,7 @@ class Session:
         Raises:
             StoreError: the ledger cannot be written.
         """
-        await self._open().coordinator.ledger.ready()
+        await self._open().hub.ledger.ready()
         return await self._store.forget([own_id(i) for i in job_ids])
 
     async def job(self, job_id: str | UUID) -> Job | None:
@@ -524,11 +526,11 @@ class Session:
         job_id = own_id(job_id)
         parts = self._open()
         await self._step(parts)
-        return await parts.handles.find(job_id)
+        return await parts.registry.find(job_id)
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
-        return self._parts.coordinator.jobs() if self._parts is not None else []
+        return self._parts.hub.jobs() if self._parts is not None else []
 
     @overload
     async def wait_many(
@@ -758,13 +760,19 @@ class Session:
                 at_once=self._max_downloads,
                 timeout=self._download_timeout,
             )
-            hub = Coordinator(transport, self._store, clock, self._limits, self._accounts)
+            hub = Hub(
+                transport,
+                self._store,
+                clock,
+                self._limits,
+                accounts=self._accounts,
+                take_up=lambda record: registry.take_up(record),
+                takes_up_all=self._take_up_jobs,
+            )
             calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
-            handles = Registry(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
-            parts = _Parts(Checkpoint(), clock, transport, hub, calls, handles, Reconciler(hub, calls, handles))
-            hub.ledger.adopted = handles.take_up
-            if not self._take_up_jobs:
-                hub.ledger.only = hub.ledger.watched
+            registry = Registry(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
+            reconciler = Reconciler(hub, calls, registry)
+            parts = _Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
             self._binding.holding = parts
             return parts
         except BaseException:

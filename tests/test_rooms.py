@@ -29,6 +29,7 @@ FLOORS = (
     ("_answers",),
     ("_clock", "_binding", "_checkpoint"),
     ("stores",),
+    ("_account",),
     ("_transfer", "_ledger"),
     ("_engine",),
     ("_jobs",),
@@ -41,7 +42,7 @@ FLOORS = (
 
 PURE = (
     "_wording", "models", "errors", "exchange", "_checks", "references",
-    "_content", "_safety", "_polling", "_limits", "providers", "_answers",
+    "_content", "_safety", "_polling", "_limits", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
 

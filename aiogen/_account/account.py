@@ -57,7 +57,7 @@ class AccountState(Generic[J]):
         """`max_in_flight`: requests under way at once; `draw(low, high)`: the chance that spreads pauses."""
         self.key = provider.account
         self.name = provider.name
-        self._provider = provider
+        self.provider = provider
         self._draw = draw
         self._max_in_flight = max_in_flight
         self.window = Window(
@@ -225,8 +225,8 @@ class AccountState(Generic[J]):
 
     def _learn(self, quota: Quota, weight_class: str, *, alone: bool) -> None:
         """A limit that was left at its default may also grow."""
-        limit = self._provider.creates_per_minute
-        is_own = limit != attrs.fields_dict(type(self._provider))["creates_per_minute"].default
+        limit = self.provider.creates_per_minute
+        is_own = limit != attrs.fields_dict(type(self.provider))["creates_per_minute"].default
         if quota.limit is not None:
             self.window.learn_limit(quota.limit, ceiling=limit if is_own else math.inf)
         if quota.remaining is not None:

@@ -1,4 +1,4 @@
-"""How long a job may still take: its place in the queue here and at the vendor, and what is known of its model.  Pure."""
+"""How long a job may still take: its place in the queues, here and at the vendor, and its model.  Pure."""
 
 from __future__ import annotations
 

@@ -1,31 +1,26 @@
-"""One create, from the intent in the ledger to whatever became of it."""
+"""One create: its intent is noted in the ledger, then it is posted, then whatever came of it is dealt with."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import logging
-import math
-import random
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
+from aiogen._account.actions import SendCreate
 from aiogen._answers import outcomes, snapshots
 from aiogen._engine import log
-from aiogen._engine.account import AccountState
+from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.one_id import may_share, named_before
-from aiogen._limits.retry import Verdict, judge_create, resend_pause
+from aiogen._limits.retry import Verdict, judge_create
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
-from aiogen.exchange import Accepted, Quota, Submission, Ticket
+from aiogen.exchange import Accepted, Submission, Ticket
 from aiogen.models import State
-from aiogen.stores.base import TakenOver
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
+from aiogen.stores.base import RequestKind, TakenOver
 
 logger = logging.getLogger("aiogen")
 
@@ -33,109 +28,153 @@ _LOOK_AGAIN = 1.0
 """Seconds until a job is tried again of which the ledger has not heard the latest."""
 
 
-async def send(hub: Coordinator, account: AccountState, number: int, job: Job, weight: int) -> None:
+@attrs.frozen(kw_only=True)
+class _Withheld:
+    """Why a create is not sent although its turn had come."""
+
+    requeue_after: float | None = None
+    """It waits in the queue again, and the account for so many seconds."""
+    is_held: bool = False
+    """Another create was refused meanwhile: the intent is taken back, and the job waits in the queue again."""
+    taken_over: bool = False
+    """Another process owns the job by now."""
+    error: StoreError | None = None
+    """The ledger did not take the intent."""
+
+
+@attrs.frozen(kw_only=True)
+class _Attempt:
+    """One create on its way."""
+
+    hub: Hub
+    account: Account
+    create: SendCreate[Job]
+    submission: Submission
+    sent_at: float
+    """On the session's steady clock, before the intent was noted."""
+    submitted_at: datetime
+
+    @property
+    def job(self) -> Job:
+        """Whose create it is."""
+        return self.create.job
+
+
+async def send(hub: Hub, account: Account, create: SendCreate[Job]) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
+    job, sent_at = create.job, hub.clock.now()
     submission = job.submission
     assert submission is not None
-    sent_at = hub.clock.now()
-    was_alone = account.creates_in_flight == 1
+    withheld = await _reserve(hub, account, job)
+    if withheld is not None:
+        await _withhold(hub, account, create, withheld)
+        return
+    _move(hub, job, State.SUBMITTING)
+    await _post(
+        _Attempt(
+            hub=hub,
+            account=account,
+            create=create,
+            submission=submission,
+            sent_at=sent_at,
+            submitted_at=hub.clock.datetime(),
+        )
+    )
+
+
+# --- reserving
+
+
+async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
+    """Note the intent, durable before the first byte: after a crash this job is "unknown", not "never sent".
+
+    None if the create may be sent now.
+    """
     try:
-        try:
-            # What is owed may be about this job: that it is pending again.
-            await hub.ledger.catch_up_if_behind()
-            # Durable before the first byte: after a crash this job is "unknown", not "never sent".
-            wait = await hub.store.intend(job.id, account.room())
-        except TakenOver:
-            account.withheld(weight)
-            if hub.ledger.is_behind:
-                # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
-                account.window.crowded(hub.clock.now(), _LOOK_AGAIN)
-                _requeue(hub, account, number, job)
-                return
-            # It stood still, and somebody else sends this job: its end is read in the ledger, nothing has failed.
-            if not job.done:
-                hub.remote.hand_over(job)
-            return
-        except Exception as error:
-            account.withheld(weight)
-            trouble = error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}")
-            await _refuse(hub, job, trouble)
-            return
-        if wait > 0.0:
-            account.withheld(weight)
-            account.window.crowded(hub.clock.now(), wait)
-            _requeue(hub, account, number, job)
-            return
-        if job.done:
-            # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
-            account.withheld(weight)
-            return
-        if account.window.holds_creates(hub.clock.now()):
-            # Another one was refused meanwhile: not before the vendor says so, however long the intent took.
-            account.withheld(weight)
-            await hub.ledger.note(partial(hub.store.release, job.id), job.id)
-            _requeue(hub, account, number, job)
-            return
-        _move(hub, job, State.SUBMITTING)
-        submitted_at = hub.clock.datetime()
-        try:
-            accepted = await hub.transport.perform(job._provider, job._provider.create(submission))
-        except AiogenError as error:
-            verdict = judge_create(error, job._provider.resend_statuses, not_taken=job._not_taken)
-            logger.debug("create of job %s: %s, %s", job.id, verdict, error)
-            if verdict is Verdict.UNKNOWN:
-                await _lose(hub, account, job, error, weight, submitted_at)
-            elif verdict is Verdict.REFUSED:
-                account.window.create_refused(hub.clock.now(), weight, counted=True)
-                await _refuse(hub, job, error)
-                if isinstance(error, AuthenticationError | InsufficientFunds) and error.from_api:
-                    await _refuse_all(hub, account, error)
-            else:
-                await _put_back(hub, account, number, job, error, verdict, sent_at, weight)
-        except asyncio.CancelledError:
-            # The session was torn down without waiting: the answer is nowhere.
-            torn = AiogenError("The session was torn down before the answer came.")
-            await _lose(hub, account, job, torn, weight, submitted_at)
-            raise
+        # What is owed may be about this job: that it is pending again.
+        await hub.ledger.catch_up_if_behind()
+        wait = await hub.store.intend(job.id, account.headroom())
+    except TakenOver:
+        # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
+        return _Withheld(requeue_after=_LOOK_AGAIN) if hub.ledger.is_behind else _Withheld(taken_over=True)
+    except Exception as error:
+        return _Withheld(error=error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}"))
+    if wait > 0.0:
+        return _Withheld(requeue_after=wait)
+    if job.done:
+        # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
+        return _Withheld()
+    if account.window.holds_creates(hub.clock.now()):
+        # Not before the vendor says so, however long the intent took.
+        return _Withheld(is_held=True)
+    return None
+
+
+async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _Withheld) -> None:
+    job = create.job
+    account.withheld(create.weight)
+    if why.error is not None:
+        await _refuse(hub, job, why.error)
+    elif why.taken_over:
+        # It stood still, and another process sends this job: its end is read in the ledger, nothing has failed.
+        if not job.done:
+            hub.remote.hand_over(job)
+    elif why.is_held:
+        await hub.ledger.note(partial(hub.store.release, job.id), job.id)
+        hub.requeue(account, create.number, job)
+    elif why.requeue_after is not None:
+        account.window.crowded(hub.clock.now(), why.requeue_after)
+        hub.requeue(account, create.number, job)
+
+
+# --- posting
+
+
+async def _post(attempt: _Attempt) -> None:
+    hub, account, job = attempt.hub, attempt.account, attempt.job
+    provider = job._provider
+    try:
+        accepted = await hub.transport.perform(provider, provider.create(attempt.submission))
+    except AiogenError as error:
+        verdict = judge_create(error, provider.resend_statuses, not_taken=job._not_taken)
+        logger.debug("create of job %s: %s, %s", job.id, verdict, error)
+        if verdict is Verdict.UNKNOWN:
+            await _lose(attempt, error)
+        elif verdict is Verdict.REFUSED:
+            account.window.create_refused(hub.clock.now(), attempt.create.weight, counted=True)
+            await _refuse(hub, job, error)
+            if isinstance(error, AuthenticationError | InsufficientFunds) and error.from_api:
+                await _refuse_all(hub, account, error)
         else:
-            alone = account.creates_in_flight == 1 and was_alone
-            await _accept(hub, account, job, accepted, submission, weight, submitted_at, alone=alone)
-    finally:
-        account.creates_in_flight -= 1
+            await _put_back(attempt, error, verdict)
+    except asyncio.CancelledError:
+        # The session was torn down without waiting: the answer is nowhere.
+        await _lose(attempt, AiogenError("The session was torn down before the answer came."))
+        raise
+    else:
+        alone = account.creates_in_flight == 1 and attempt.create.was_alone
+        await _accept(attempt, accepted, alone=alone)
 
 
-async def _accept(
-    hub: Coordinator,
-    account: AccountState,
-    job: Job,
-    accepted: Accepted,
-    submission: Submission,
-    weight: int,
-    submitted_at: datetime,
-    *,
-    alone: bool,
-) -> None:
-    snapshot = accepted.snapshot
+async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None:
+    hub, account, job, submission = attempt.hub, attempt.account, attempt.job, attempt.submission
+    snapshot, weight = accepted.snapshot, attempt.create.weight
     first = await named_before(hub, account, job, snapshot.provider_id)
     if first is not None and not await may_share(hub, account, job, submission, snapshot.provider_id, first):
-        mistaken = AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
-        await _lose(hub, account, job, mistaken, weight, submitted_at)
+        await _lose(
+            attempt, AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
+        )
         return
     now, at = hub.clock.now(), hub.clock.datetime()
-    account.window.create_accepted(now, weight)
-    account.window.request_served()
-    account.key_accepted = True
-    account.reached()
-    if accepted.quota is not None:
-        _learn(account, job, accepted.quota, submission.weight_class, alone=alone and not hub.ledger.peers)
+    account.accepted(
+        now,
+        weight,
+        quota=accepted.quota,
+        weight_class=submission.weight_class,
+        alone=alone and not hub.ledger.peers,
+    )
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    is_ours = True
-
-    async def confirm() -> None:
-        nonlocal is_ours
-        is_ours = await hub.store.confirm(job.id, snapshot.provider_id, state, at) is not False
-
-    await hub.ledger.note(confirm, job.id)
+    is_ours = await _confirm(hub, job, snapshot.provider_id, state, at)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -146,10 +185,10 @@ async def _accept(
         track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True)
         track.state = state
     else:
-        # It stood still before the answer came: whoever takes the job up asks about it.
+        # It stood still before the answer came: the process that takes the job up asks about it.
         account.window.ended(weight)
         hub.remote.hand_over(job)
-    # Last: whoever hears of it can ask how long it will take.
+    # Last: once this is known, people ask how long it will take.
     generation = snapshots.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
     log.accepted(job)
@@ -158,61 +197,35 @@ async def _accept(
         account.schedule.ask_now(snapshot.provider_id, now)
 
 
-def _learn(account: AccountState, job: Job, quota: Quota, tariff: str, *, alone: bool) -> None:
-    """What the answer's headers say about the window.  A limit that was left at its default may also grow."""
-    provider = job._provider
-    default = attrs.fields_dict(type(provider))["creates_per_minute"].default
-    is_own = provider.creates_per_minute != default
-    if quota.limit is not None:
-        account.window.learn_limit(quota.limit, ceiling=provider.creates_per_minute if is_own else math.inf)
-    if quota.remaining is not None:
-        account.window.learn_remaining(quota.remaining, tariff, alone=alone)
+async def _confirm(hub: Hub, job: Job, provider_id: str, state: State, at: datetime) -> bool:
+    """Note the vendor's id; False if another process owns the job by now."""
+    is_ours = True
+
+    async def confirm() -> None:
+        nonlocal is_ours
+        is_ours = await hub.store.confirm(job.id, provider_id, state, at) is not False
+
+    await hub.ledger.note(confirm, job.id)
+    return is_ours
 
 
-async def _lose(
-    hub: Coordinator,
-    account: AccountState,
-    job: Job,
-    error: AiogenError,
-    weight: int,
-    submitted_at: datetime,
-) -> None:
+async def _lose(attempt: _Attempt, error: AiogenError) -> None:
+    """Whether it was carried out cannot be known."""
+    hub, account, job, weight = attempt.hub, attempt.account, attempt.job, attempt.create.weight
     account.window.create_lost(hub.clock.now(), weight)
     hub.hold_place(account, weight, job.timeout)
     await hub.ledger.note(partial(hub.store.mark_unknown, job.id), job.id)
     _move(hub, job, State.UNKNOWN)
-    hub.end(job, outcomes.lost(job.generation, job.submission, error, submitted_at))
+    hub.end(job, outcomes.lost(job.generation, job.submission, error, attempt.submitted_at))
 
 
-async def _refuse(hub: Coordinator, job: Job, error: AiogenError) -> None:
-    generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
-    await hub.ledger.note(partial(hub.store.settle, [generation]), job.id)
-    hub.handlers.wake()
-    job._update(generation, hub.clock.datetime())
-    hub.end(job, refusal)
-
-
-async def _refuse_all(hub: Coordinator, account: AccountState, error: AiogenError) -> None:
-    """The account itself is refused: those in line would only be refused one by one."""
-    for job in account.drain():
-        await _refuse(hub, job, _same(error))
-
-
-async def _put_back(
-    hub: Coordinator,
-    account: AccountState,
-    number: int,
-    job: Job,
-    error: AiogenError,
-    verdict: Verdict,
-    sent_at: float,
-    weight: int,
-) -> None:
-    """Surely not carried out: back into line, at its old place.  Not an attempt."""
+async def _put_back(attempt: _Attempt, error: AiogenError, verdict: Verdict) -> None:
+    """Surely not carried out: back into the queue, in its old place.  Not an attempt."""
+    hub, account, job = attempt.hub, attempt.account, attempt.job
     now = hub.clock.now()
-    account.window.create_refused(now, weight, counted=False)
+    account.window.create_refused(now, attempt.create.weight, counted=False)
     if isinstance(error, RateLimited):
-        account.throttled(error, now, sent_at=sent_at)
+        hub.refused(account, error, RequestKind.CREATES, sent_at=attempt.sent_at)
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
         logger.warning(
@@ -222,31 +235,40 @@ async def _put_back(
             job.id,
             getattr(error, "status", None),
         )
-        pause = resend_pause(job._not_taken, draw=random.uniform)
-        account.window.unreachable(now, max(pause, error.retry_after or 0.0))
-    else:
-        was_reached = not account.is_unreachable
-        if account.gives_up(now, sent_at, hub.limits.unreachable_timeout):
-            await _refuse(hub, job, error)
-            await _refuse_all(hub, account, error)
-            return
-        if was_reached:
-            # Once for an outage: whoever waits for its end sees nothing but jobs that go back into line.
-            patience = hub.limits.unreachable_timeout
-            logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, patience)
-        account.window.unreachable(now, max(account.unreachable_pause(now, sent_at), error.retry_after or 0.0))
+        account.not_taken(now, job._not_taken, error)
+    elif await _is_given_up(attempt, error, now):
+        return
     await hub.ledger.note(partial(hub.store.release, job.id), job.id)
     _move(hub, job, State.PENDING)
-    _requeue(hub, account, number, job)
+    hub.requeue(account, attempt.create.number, job)
 
 
-def _requeue(hub: Coordinator, account: AccountState, number: int, job: Job) -> None:
-    if hub.closed:
-        hub.end(job, outcomes.closed(job.generation, kept=hub.ledger.is_shared))
-    elif job in hub.overdue:
-        hub.expire_unsent(job, hub.clock.now())
-    else:
-        account.enqueue(number, job)
+async def _is_given_up(attempt: _Attempt, error: AiogenError, now: float) -> bool:
+    """It found nobody; True if that has gone on for too long, and all that wait were refused."""
+    hub, account, job = attempt.hub, attempt.account, attempt.job
+    timeout, is_first = hub.limits.unreachable_timeout, not account.outage.is_unreachable
+    if account.unreachable(now, error, sent_at=attempt.sent_at, timeout=timeout):
+        await _refuse(hub, job, error)
+        await _refuse_all(hub, account, error)
+        return True
+    if is_first:
+        # Once for an outage: until its end nothing is seen but jobs that are requeued.
+        logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, timeout)
+    return False
+
+
+async def _refuse(hub: Hub, job: Job, error: AiogenError) -> None:
+    generation, refusal = outcomes.refused(job.generation, error, hub.clock.datetime())
+    await hub.ledger.note(partial(hub.store.settle, [generation]), job.id)
+    hub.handlers.wake()
+    job._update(generation, hub.clock.datetime())
+    hub.end(job, refusal)
+
+
+async def _refuse_all(hub: Hub, account: Account, error: AiogenError) -> None:
+    """The account itself is refused: those that wait would only be refused one by one."""
+    for job in account.queue.drain():
+        await _refuse(hub, job, _same(error))
 
 
 def _same(error: AiogenError) -> AiogenError:
@@ -256,5 +278,5 @@ def _same(error: AiogenError) -> AiogenError:
     return other
 
 
-def _move(hub: Coordinator, job: Job, state: State) -> None:
+def _move(hub: Hub, job: Job, state: State) -> None:
     job._update(attrs.evolve(job.generation, state=state), hub.clock.datetime())

@@ -83,7 +83,8 @@ class Hub:
         self.limits = limits
         self.wake: Callable[[], None] = lambda: None
         """Something has changed: look again what may be started, soon and once."""
-        self.take_up = take_up
+        self._take_up = take_up
+        self._takes_up_all = takes_up_all
         self._loop = asyncio.get_running_loop()
         self._accounts: dict[str, Account] = {}
         self._looking_up: dict[str, asyncio.Lock] = {}
@@ -94,9 +95,11 @@ class Hub:
         """Nothing is taken in, and nothing created, any more."""
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
+        self.unknown_states: set[tuple[str, str]] = set()
+        """State words that have been warned about, by provider."""
         self.learned = LearnedModels(store)
-        self.handlers = Handlers(store, clock, timeout=limits.handler_timeout)
-        self.ledger = Ledger(store, clock, accounts, self, takes_up_all=takes_up_all)
+        self.handlers = Handlers(store, timeout=limits.handler_timeout)
+        self.ledger = Ledger(store, clock, accounts, self)
         self.remote = RemoteJobs(
             clock, expect=self.expect, end=self.end, attend=self.ledger.attend, queue_timeout=limits.queue_timeout
         )
@@ -122,13 +125,11 @@ class Hub:
         """Held by the one that asks whose account it is."""
         return self._looking_up.setdefault(account.key, asyncio.Lock())
 
-    def refused(
-        self, account: Account, provider: Provider, error: AiogenError, kind: RequestKind, *, sent_at: float
-    ) -> bool:
+    def refused(self, account: Account, error: AiogenError, kind: RequestKind, *, sent_at: float) -> bool:
         """A request was refused; True if that is for the account's rate, or the provider is overloaded."""
         refusal = account.refused(error, kind, self.clock.now(), sent_at=sent_at)
         if refusal.hold is not None:
-            log.throttled(provider, refusal.hold, at=self.clock.datetime())
+            log.throttled(account.provider, refusal.hold, at=self.clock.datetime())
         return refusal.concerns_all
 
     async def turn(self, account: Account) -> None:
@@ -214,7 +215,7 @@ class Hub:
         is_ours: bool,
         age: float = 0.0,
     ) -> Track[Job]:
-        """Begin, or go on, to ask about a generation, and run the job's deadline from now; see `AccountState.follow`."""
+        """Begin, or go on, to ask about a generation, see `AccountState.follow`; the job's deadline runs from now."""
         now, provider = self.clock.now(), job._provider
         phases = self.learned.of(provider, ticket.model, typical)
         track = account.follow(now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age)
@@ -354,8 +355,8 @@ class Hub:
         """It has waited here for long enough."""
         waited, known = self.limits.queue_timeout, job.generation
         if job.state is not State.PENDING or self.ledger.is_fenced(now):
-            # A create in flight ends by its own timeout, and then says how; it is not sent once more.  And a process that
-            # has just stood still asks the ledger first whose job it is by now.
+            # A create in flight ends by its own timeout, and then says how; it is not sent once more.  And a process
+            # that has just stood still asks the ledger first whose job it is by now.
             self.overdue.add(job)
             self._deadlines.put(job, now + 1.0)
         elif self.ledger.is_sure(now):
@@ -368,7 +369,11 @@ class Hub:
 
     def adopted(self, record: Record) -> None:
         """A job that another session left behind is ours now."""
-        self.take_up(record)
+        self._take_up(record)
+
+    def adoptable(self) -> Collection[str] | None:
+        """The ids of the only jobs that may be adopted; None for all."""
+        return None if self._takes_up_all else self.watched()
 
     def lost(self) -> None:
         """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""

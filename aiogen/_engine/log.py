@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from aiogen._account.actions import Hold
 from aiogen._wording import count, duration, plain
 from aiogen.errors import (
     AiogenError,
@@ -76,13 +77,9 @@ def ended(job: Job, error: AiogenError | None) -> None:
         _warn("unfollowed", job, error, f"it is not followed any more: {_why(error)}")
 
 
-def throttled(
-    provider: Provider, throttle: Throttle | None, *, status: int, seconds: float | None, at: datetime
-) -> None:
-    """The account has to slow down: once for each time that it is held, however many requests met the limit.
-
-    `throttle`: which limit; None if the provider is overloaded.  `seconds`: None until one of our own jobs has ended.
-    """
+def throttled(provider: Provider, hold: Hold, *, at: datetime) -> None:
+    """The account has to slow down: once for each time that it is held, however many requests met the limit."""
+    throttle, status, seconds = hold.throttle, hold.status, hold.seconds
     if not logger.isEnabledFor(logging.INFO):
         return
     why = "it is overloaded: everything waits" if throttle is None else _HELD[throttle]

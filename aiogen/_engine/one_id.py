@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 import attrs
 
-from aiogen._engine.account import AccountState
+from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen.exchange import Submission
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
 
 logger = logging.getLogger("aiogen")
 
@@ -21,7 +17,7 @@ _PATIENCE = 1.0
 """Seconds for asking the ledger whether an id is known, before it is written down."""
 
 
-async def named_before(hub: Coordinator, account: AccountState, job: Job, provider_id: str) -> str | None:
+async def named_before(hub: Hub, account: Account, job: Job, provider_id: str) -> str | None:
     """The other job that has this id already, if there is one: of this session, or by the ledger of one before or
     beside it.
     """
@@ -37,9 +33,7 @@ async def named_before(hub: Coordinator, account: AccountState, job: Job, provid
     return next((record.id for record in known if record.id != job.id), None)
 
 
-async def may_share(
-    hub: Coordinator, account: AccountState, job: Job, submission: Submission, provider_id: str, first: str
-) -> bool:
+async def may_share(hub: Hub, account: Account, job: Job, submission: Submission, provider_id: str, first: str) -> bool:
     """True if this job is confirmed with the id that job `first` was given before; it is then marked, as that one is.
 
     False if that cannot be: the first one still runs, and asked for something else.  This create then made something
@@ -66,7 +60,7 @@ async def may_share(
     return is_shared
 
 
-async def _may_be_one(hub: Coordinator, first: str, submission: Submission, *, runs: bool) -> bool:
+async def _may_be_one(hub: Hub, first: str, submission: Submission, *, runs: bool) -> bool:
     """`runs`: the first one is known to run here; it may do so elsewhere."""
     try:
         record = await hub.store.get(first)
@@ -82,5 +76,5 @@ async def _may_be_one(hub: Coordinator, first: str, submission: Submission, *, r
     return asked is None or asked == submission.fingerprint()  # what was attached, nobody here asked for
 
 
-def _warn(hub: Coordinator, job: Job, words: str) -> None:
+def _warn(hub: Hub, job: Job, words: str) -> None:
     job._update(attrs.evolve(job.generation, warnings=(*job.generation.warnings, words)), hub.clock.datetime())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING
 
+from aiogen._account.track import Track
 from aiogen._answers import snapshots
 from aiogen._answers.states import observed
-from aiogen._engine.account import AccountState, Track
+from aiogen._engine.hub import Account, Hub
+from aiogen._engine.job import Job
 from aiogen._limits.retry import delay, is_missing, missing_pause
 from aiogen.errors import (
     AiogenError,
@@ -20,9 +21,7 @@ from aiogen.errors import (
 )
 from aiogen.exchange import Exchange, Failure, Snapshot
 from aiogen.models import FailureCode, State
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
+from aiogen.stores.base import RequestKind
 
 logger = logging.getLogger("aiogen")
 
@@ -31,9 +30,9 @@ _AUTH_REFUSALS = 3
 _MISSING_OUTPUTS_PAUSE = 2.0
 
 
-async def ask(hub: Coordinator, account: AccountState, track: Track) -> None:
+async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
-    key = track.ticket.provider_id
+    key = track.key
     sent_at = hub.clock.now()
     try:
         question = about_it(track.provider.get(track.ticket), key)
@@ -42,8 +41,7 @@ async def ask(hub: Coordinator, account: AccountState, track: Track) -> None:
         if account.tracks.get(key) is track:  # else it ended meanwhile, by another reading
             await _unanswered(hub, account, track, error, sent_at)
     else:
-        account.key_accepted = True
-        account.window.request_served()
+        account.served()
         if account.tracks.get(key) is not track:
             return
         if snapshot is None:
@@ -64,9 +62,9 @@ def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
 
 
 async def observe(
-    hub: Coordinator,
-    account: AccountState,
-    track: Track,
+    hub: Hub,
+    account: Account,
+    track: Track[Job],
     snapshot: Snapshot,
     *,
     sent_at: float | None = None,
@@ -77,7 +75,7 @@ async def observe(
     `sent_at`: when the schedule's own question was sent; None for a reading of somebody else's.
     `share`: the part of that question that was about this generation.
     """
-    key = track.ticket.provider_id
+    key = track.key
     track.was_read = True
     track.forget_failures()
     if snapshot.unknown_state is not None:
@@ -111,10 +109,10 @@ async def observe(
     _goes_on(hub, account, track, sent_at, share)
 
 
-def _goes_on(hub: Coordinator, account: AccountState, track: Track, sent_at: float | None, share: float) -> None:
+def _goes_on(hub: Hub, account: Account, track: Track[Job], sent_at: float | None, share: float) -> None:
     """It runs: when to ask next?"""
-    key, now = track.ticket.provider_id, hub.clock.now()
-    if hub.drained(account, track):
+    key, now = track.key, hub.clock.now()
+    if account.drained(track, hub.clock.now()):
         return
     if sent_at is None:
         account.schedule.known_to_run(key, now)
@@ -122,16 +120,14 @@ def _goes_on(hub: Coordinator, account: AccountState, track: Track, sent_at: flo
         account.schedule.answered(key, now, sent_at=sent_at, share=share)
 
 
-async def _unanswered(
-    hub: Coordinator, account: AccountState, track: Track, error: AiogenError, sent_at: float
-) -> None:
+async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: AiogenError, sent_at: float) -> None:
     """No reading came.  Nearly always that passes, and it never ends a paid job by itself."""
-    key = track.ticket.provider_id
+    key = track.key
     now = hub.clock.now()
     track.last_error = error
     track.failures += 1
     error.add_context(provider_id=key)
-    account.refused(error, now, sent_at=sent_at)
+    hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at)
     if isinstance(error, RateLimited):
         track.failures = 0
         account.schedule.failed(key, now, 0.0)
@@ -156,12 +152,12 @@ async def _unanswered(
     if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
         hub.abandon(account, track, error)  # attached by an id that this vendor cannot even read
         return
-    if not hub.drained(account, track):
+    if not account.drained(track, hub.clock.now()):
         wait = delay(track.failures, base=1.0, cap=track.provider.poll_ceiling, draw=random.uniform)
         account.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
 
 
-def _note_unknown_state(hub: Coordinator, track: Track, word: str) -> None:
+def _note_unknown_state(hub: Hub, track: Track[Job], word: str) -> None:
     known = hub.unknown_states
     if (track.provider.default_name, word) not in known:
         known.add((track.provider.default_name, word))

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
-from aiogen._engine.account import AccountState, Track
+from aiogen._account.track import Track
+from aiogen._engine.hub import Account, Hub
+from aiogen._engine.job import Job
 from aiogen._engine.poll import observe
 from aiogen.errors import AiogenError
 from aiogen.exchange import Page, Snapshot
 from aiogen.models import State
 from aiogen.providers.base import Provider
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
+from aiogen.stores.base import RequestKind
 
 logger = logging.getLogger("aiogen")
 
 
-async def sweep(hub: Coordinator, account: AccountState, provider: Provider, offset: int, keys: list[str]) -> None:
+async def sweep(hub: Hub, account: Account, provider: Provider, offset: int, keys: list[str]) -> None:
     """Read one page; the schedule has already taken out the questions about the jobs that should be on it.
 
     `keys` are these, and grows by those that are on it all the same.
@@ -29,12 +28,13 @@ async def sweep(hub: Coordinator, account: AccountState, provider: Provider, off
     sent_at = hub.clock.now()
     try:
         if account.user_id is None:
-            has_waited = account.looking_up.locked()
-            async with account.looking_up:
+            looking_up = hub.looking_up(account)
+            has_waited = looking_up.locked()
+            async with looking_up:
                 if account.user_id is None:
-                    if has_waited:  # whoever was before us found nothing, and by now the account may have to wait
+                    if has_waited:  # the one before found nothing, and by now the account may have to wait
                         await hub.turn(account)
-                    await _look_up(hub, account, provider)
+                    account.identified(await hub.transport.perform(provider, provider.read_account()), hub.clock.now())
             await hub.turn(account)  # by now the account may have to wait
             sent_at = hub.clock.now()
         limit = provider.capabilities.list_page
@@ -42,36 +42,24 @@ async def sweep(hub: Coordinator, account: AccountState, provider: Provider, off
     except AiogenError as error:
         now = hub.clock.now()
         logger.debug("the list of %s: %s", provider.name, error)
-        if account.refused(error, now, sent_at=sent_at):
+        if hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at):
             account.listing.throttled(now)
         else:
             account.listing.refused(now)
         put_back(hub, account, keys)
     else:
-        account.key_accepted = True
-        account.window.request_served()
+        account.served()
         await _read(hub, account, page, offset, keys, sent_at)
 
 
-def put_back(hub: Coordinator, account: AccountState, keys: Sequence[str]) -> None:
+def put_back(hub: Hub, account: Account, keys: Sequence[str]) -> None:
     """The page told nothing about these jobs."""
     now = hub.clock.now()
     for key in keys:
         account.schedule.put_back(key, now)
 
 
-async def _look_up(hub: Coordinator, account: AccountState, provider: Provider) -> None:
-    """Whose list it is, once; the same answer tells how many jobs run at once."""
-    info = await hub.transport.perform(provider, provider.read_account())
-    account.user_id = info.user_id
-    if info.concurrency_slots is not None:
-        # More slots than was thought were there before, too.
-        hub.begin(account, account.vendor_queue.learn(info.concurrency_slots), hub.clock.now(), always=True)
-
-
-async def _read(
-    hub: Coordinator, account: AccountState, page: Page, offset: int, keys: list[str], sent_at: float
-) -> None:
+async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
     now = hub.clock.now()
     listing, schedule = account.listing, account.schedule
     on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
@@ -79,8 +67,8 @@ async def _read(
     places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
     missing = listing.read(now, offset, places, [key for key in keys if key in account.tracks])
     taken = set(keys)
-    running: list[tuple[Track, Snapshot]] = []
-    ended: list[tuple[Track, Snapshot]] = []
+    running: list[tuple[Track[Job], Snapshot]] = []
+    ended: list[tuple[Track[Job], Snapshot]] = []
     for key, (i, snapshot) in on_page.items():
         track = account.tracks.get(key)
         if track is None:
@@ -94,13 +82,13 @@ async def _read(
         if key not in taken and not _is_whole(snapshot):
             continue  # another question about it is on its way, and says more
         (ended if snapshot.state.is_terminal else running).append((track, snapshot))
-    hazards = {t.ticket.provider_id: schedule.hazard(t.ticket.provider_id, now) for t, _ in running}
+    hazards = {t.key: schedule.hazard(t.key, now) for t, _ in running}
     total = sum(hazards.values())
     for track, snapshot in running:
-        share = hazards[track.ticket.provider_id] / total if total > 0.0 else 1.0
+        share = hazards[track.key] / total if total > 0.0 else 1.0
         await observe(hub, account, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
     for track, snapshot in ended:
-        await _end(hub, account, track, snapshot, sent_at if track.ticket.provider_id in taken else None)
+        await _end(hub, account, track, snapshot, sent_at if track.key in taken else None)
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
@@ -114,14 +102,12 @@ def _is_whole(snapshot: Snapshot) -> bool:
     return snapshot.state is State.COMPLETED and not snapshot.partial and not snapshot.missing_outputs
 
 
-async def _end(
-    hub: Coordinator, account: AccountState, track: Track, snapshot: Snapshot, sent_at: float | None
-) -> None:
+async def _end(hub: Hub, account: Account, track: Track[Job], snapshot: Snapshot, sent_at: float | None) -> None:
     if _is_whole(snapshot):
         await observe(hub, account, track, snapshot, sent_at=sent_at)
         return
     # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.
-    key = track.ticket.provider_id
+    key = track.key
     now = hub.clock.now()
     account.schedule.put_back(key, now)
     account.schedule.ask_now(key, now)

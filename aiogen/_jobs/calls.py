@@ -17,14 +17,15 @@ import attrs
 
 from aiogen._answers import snapshots
 from aiogen._answers.pages import Moved, Pager
+from aiogen._engine.hub import Account, Hub
 from aiogen._engine.poll import about_it, observe
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
 from aiogen.exchange import Exchange, Page, Snapshot, Ticket
 from aiogen.models import AccountInfo, Generation
 from aiogen.providers.base import Provider
+from aiogen.stores.base import RequestKind
 
 if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
     from aiogen._transfer.download import Downloader
     from aiogen.providers.connections import Connections
 
@@ -35,9 +36,7 @@ logger = logging.getLogger("aiogen")
 class Calls:
     """The single calls of one session."""
 
-    def __init__(
-        self, hub: Coordinator, downloader: Downloader, connections: Connections, *, call_timeout: float
-    ) -> None:
+    def __init__(self, hub: Hub, downloader: Downloader, connections: Connections, *, call_timeout: float) -> None:
         """`call_timeout`: seconds for one call, all attempts together."""
         self._hub = hub
         self._downloader = downloader
@@ -45,6 +44,7 @@ class Calls:
         self._call_timeout = call_timeout
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._places: dict[str, asyncio.Semaphore] = {}
         self._readings: dict[str, set[Pager]] = {}
         """The lists that are being read, by account: what is deleted moves what they have still to read."""
 
@@ -152,7 +152,7 @@ class Calls:
 
     async def _user_id(self, provider: Provider) -> str | None:
         account = self._hub.account(provider)
-        async with account.looking_up:
+        async with self._hub.looking_up(account):
             if account.user_id is None:
                 account.user_id = (await self._read(provider, provider.read_account)).user_id
             return account.user_id
@@ -169,15 +169,18 @@ class Calls:
             sent_at = clock.now()
 
         def noted(error: AiogenError) -> None:
-            account.refused(error, clock.now(), sent_at=sent_at)
+            hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at)
 
-        async with account.places:
+        async with self._places_of(account):
             result = await self._until_closed(
                 hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
             )
-        account.key_accepted = True
-        account.window.request_served()
+        account.served()
         return result
+
+    def _places_of(self, account: Account) -> asyncio.Semaphore:
+        """Calls under way at once; creates and questions are counted by the account."""
+        return self._places.setdefault(account.key, asyncio.Semaphore(self._hub.limits.max_in_flight))
 
     async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import attrs
 
 from aiogen._answers import outcomes
-from aiogen._engine.account import AccountState
+from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen.exchange import Ticket
 from aiogen.models import State, Typical
 from aiogen.stores.base import Record
-
-if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
 
 _AT_LEAST = 60.0
 """Seconds for which a job that was left behind is followed, however long ago its deadline was."""
@@ -23,7 +19,7 @@ UNTOLD = Typical(median=20.0, spread=0.8)
 """For a generation that was made elsewhere: its model may be anything."""
 
 
-async def submit(hub: Coordinator, job: Job) -> None:
+async def submit(hub: Hub, job: Job) -> None:
     """Take a job in; it is sent when its turn comes.
 
     Raises:
@@ -58,7 +54,7 @@ async def submit(hub: Coordinator, job: Job) -> None:
     hub.enqueue(job)
 
 
-async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
+async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
     """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
     account = hub.account(job._provider)
     await hub.ledger.ready()
@@ -86,7 +82,7 @@ async def attach(hub: Coordinator, job: Job, ticket: Ticket, *, is_new: bool = T
     _follow_attached(hub, account, job, ticket)
 
 
-def _follow_attached(hub: Coordinator, account: AccountState, job: Job, ticket: Ticket) -> None:
+def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> None:
     if hub.closed:
         job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
@@ -95,7 +91,7 @@ def _follow_attached(hub: Coordinator, account: AccountState, job: Job, ticket: 
     hub.follow(account, job, ticket, UNTOLD, weight=1, is_ours=False)
 
 
-def take_up(hub: Coordinator, job: Job, record: Record) -> None:
+def take_up(hub: Hub, job: Job, record: Record) -> None:
     """Go on with a job that a session before this one, or another process, has left behind."""
     was_watched = hub.remote.reclaim(job)
     if record.state is State.UNKNOWN:
@@ -110,7 +106,7 @@ def take_up(hub: Coordinator, job: Job, record: Record) -> None:
         hub.spawn(hub.withdraw(job, outcomes.not_kept(job.generation)))
 
 
-def _follow_left_behind(hub: Coordinator, job: Job, record: Record, provider_id: str) -> None:
+def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) -> None:
     account, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
     if provider_id not in account.tracks:  # else it is followed for somebody who attached it, and counted

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs import matching
 from aiogen.errors import AiogenError, ConfigurationError, InputError
@@ -21,7 +22,6 @@ from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
 if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
     from aiogen._jobs.calls import Calls
     from aiogen._jobs.registry import Registry
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class Reconciler:
     """Looks for them at the providers that can list, and carries out the user's word."""
 
-    def __init__(self, hub: Coordinator, calls: Calls, handles: Registry) -> None:
+    def __init__(self, hub: Hub, calls: Calls, registry: Registry) -> None:
         self._hub = hub
         self._calls = calls
-        self._handles = handles
+        self._registry = registry
 
     async def look(self, records: Sequence[Record], look_through: int) -> list[UnknownJob]:
         """Each of these unknown jobs with what it could be; one list per account answers for all of them."""
@@ -41,7 +41,7 @@ class Reconciler:
             groups.setdefault(record.account, []).append(record)
         found: dict[str, UnknownJob] = {}
         for group in groups.values():
-            for each in await self._look_at(self._handles.provider_of(group[0]), group, look_through):
+            for each in await self._look_at(self._registry.provider_of(group[0]), group, look_through):
                 found[each.job_id] = each
         return [found[record.id] for record in records]
 
@@ -105,7 +105,7 @@ class Reconciler:
             raise InputError(f"There is no job {job_id} in the ledger.")
         if record.state is not State.UNKNOWN:
             raise InputError(f"Job {job_id} is {record.state}, not unknown: there is nothing to decide about it.")
-        provider = self._handles.provider_of(record)
+        provider = self._registry.provider_of(record)
         if provider is None:
             raise ConfigurationError(
                 f"Job {job_id} was submitted at {record.connection!r} with a key that this session does not have."
@@ -114,7 +114,7 @@ class Reconciler:
 
     async def _reopened(self, record: Record, provider_id: str | None) -> Job:
         reopened = await self._hub.store.reopen(record.id, provider_id)
-        job = self._handles.go_on(reopened) if reopened is not None else None
+        job = self._registry.go_on(reopened) if reopened is not None else None
         if job is None:
             raise InputError(f"Job {record.id} is not unknown any more: somebody else has decided about it.")
         return job

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
-from aiogen._engine.account import Track
+from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
 from aiogen.errors import ConfigurationError, GenerationTimeout
@@ -19,7 +20,6 @@ from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
 if TYPE_CHECKING:
-    from aiogen._engine.coordinator import Coordinator
     from aiogen.providers.connections import Connections
 
 ATTACHED_TIMEOUT = 600.0
@@ -30,7 +30,7 @@ _UNSENT = (State.PENDING, State.SUBMITTING)
 class Registry:
     """Makes them, and finds them again by our id while anybody holds them."""
 
-    def __init__(self, hub: Coordinator, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
+    def __init__(self, hub: Hub, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
         """`binding`: the session's; `poll_cost`: of jobs that have none of their own."""
         self._hub = hub
         self._binding = binding
@@ -117,7 +117,7 @@ class Registry:
             job._finish(outcomes.ended(record.generation))
         else:
             self.keep(job)
-            await hub.remote.watch(job)
+            await hub.watch(job)
         return job
 
     async def attached(
@@ -147,7 +147,7 @@ class Registry:
         timeout: float | None,
         poll_cost: float | None,
         *,
-        track: Track | None = None,
+        track: Track[Job] | None = None,
         known: str | None = None,
     ) -> Job:
         """A new handle.  `track`: it is asked about, but nobody waits for it; `known`: our id of it in the ledger."""

@@ -1,7 +1,8 @@
-"""Ends brought to whoever registered for them: at least once, also if nobody was there when they came.
+"""Calls the handlers of jobs that have ended: at least once each, also for ends that came while no program ran.
 
-What is to be delivered stands in the ledger since the job was taken in.  A delivery is claimed, the handler is
-called, and only then it is done; if the program dies in between, the claim ends with its lease.
+Which handlers a job has stands in the ledger since the job was taken in.  A call is claimed there, the handler is
+called, and then the call is acknowledged (`claim`, `ack`); if the program dies in between, the claim ends with its
+lease, and the call is due again.
 
 Handlers are called in the order in which the ends were written, several at once, and may finish in any order.  Each
 name has its own places, and a place that gets free is taken by the next end: one call that hangs holds up no other.
@@ -19,7 +20,6 @@ from functools import partial
 
 import attrs
 
-from aiogen._clock import Clock
 from aiogen._limits.retry import delay
 from aiogen.models import Generation
 from aiogen.stores.base import Store
@@ -28,12 +28,14 @@ logger = logging.getLogger("aiogen")
 
 Handler = Callable[[Generation], Awaitable[object] | None]
 
-_LOOK = 2.0
-"""Seconds between two looks for ends that others have seen."""
+_CLAIM_EVERY = 2.0
+"""Seconds between two claims while nothing ends here: other processes see ends, too, and failed calls fall due."""
 _AT_ONCE = 20
 """Calls of one handler at the same time."""
 _ATTEMPTS = 12
+"""Calls of one handler for one job before it is given up."""
 _LONGEST_PAUSE = 300.0
+"""Seconds from a call that failed to the next one, at most."""
 
 
 @attrs.frozen(eq=False)
@@ -50,13 +52,12 @@ _around: ContextVar[frozenset[_Call]] = ContextVar("aiogen_handlers", default=fr
 class Handlers:
     """The handlers of one session."""
 
-    def __init__(self, store: Store, clock: Clock, *, patience: float) -> None:
-        """`patience`: seconds that a handler may take."""
+    def __init__(self, store: Store, *, timeout: float) -> None:
+        """`timeout`: seconds that a handler may take."""
         self._store = store
-        self._clock = clock
-        self._patience = patience
+        self._timeout = timeout
         self._handlers: dict[str, Handler] = {}
-        self._news = asyncio.Event()
+        self._woken = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._running: set[_Call] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,50 +68,50 @@ class Handlers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who is to be told of the jobs that are taken in now."""
+        """The handlers of the jobs that are taken in now."""
         return tuple(self._handlers)
 
     def register(self, name: str, handler: Handler) -> None:
-        """From now on; a name that is there already gets the new handler."""
+        """Call it from now on; a name that is registered already gets the new handler."""
         self._handlers[name] = handler
-        self._news.set()
+        self._woken.set()
         if self._working is None:
             self._working = asyncio.get_running_loop().create_task(self._work())
 
     def wake(self) -> None:
         """Something has ended."""
-        self._news.set()
+        self._woken.set()
 
     def surrounding(self) -> Collection[_Call]:
-        """The handlers from within which this is called, while they run."""
+        """The calls from within which this is called, while they run."""
         return _around.get() & self._running
 
     async def flush(self) -> None:
-        """When everything that has ended by now was told, each handler within its time."""
+        """Wait until the handlers of all that has ended by now have been called, each within its time."""
         if self._working is not None:
             idle = self._idle = self._idle or asyncio.get_running_loop().create_future()
-            self._news.set()
+            self._woken.set()
             await asyncio.wait({idle, self._working}, return_when=asyncio.FIRST_COMPLETED)
 
-    async def closing(self, handlers: Collection[_Call]) -> None:
-        """For these, which close the session: until it waits for nothing but them."""
-        self._closers.update(handlers)
-        self._news.set()
+    async def closing(self, calls: Collection[_Call]) -> None:
+        """For these calls, which close the session: wait until nothing but them keeps it from closing."""
+        self._closers.update(calls)
+        self._woken.set()
         await self._leaving.wait()
 
     async def close(self) -> None:
-        """Tell what has ended by now, and then nothing more."""
+        """Call the handlers of what has ended by now, and then none any more."""
         self._leaving.set()
         working, self._working = self._working, None
         if working is None:
             return
-        self._news.set()
+        self._woken.set()
         await asyncio.gather(working, return_exceptions=True)
 
     async def _work(self) -> None:
         try:
             while True:
-                self._news.clear()
+                self._woken.clear()
                 idle = self._idle
                 if await self._call_those_due():
                     continue
@@ -121,8 +122,8 @@ class Handlers:
                 if self._leaving.is_set() and not self._running:
                     return
                 try:
-                    async with asyncio.timeout(_LOOK):
-                        await self._news.wait()
+                    async with asyncio.timeout(_CLAIM_EVERY):
+                        await self._woken.wait()
                 except TimeoutError:
                     pass
         finally:
@@ -132,7 +133,7 @@ class Handlers:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _call_those_due(self) -> bool:
-        """As many as there are places for; False if none was due."""
+        """Claim and start as many calls as there are places for; False if none was due."""
         taken = Counter(call.name for call in self._running if call not in self._closers)
         found = False
         for name in self.names:
@@ -140,8 +141,8 @@ class Handlers:
                 continue
             try:
                 due = await self._store.claim([name], _AT_ONCE - taken[name])
-            except Exception as trouble:
-                logger.warning("What is to be delivered could not be read; it is tried again: %s", trouble)
+            except Exception as error:
+                logger.warning("Which handlers are to be called could not be read; it is tried again: %s", error)
                 return found
             for _, generation, attempt in due:
                 found = True
@@ -151,7 +152,7 @@ class Handlers:
     def _start(self, name: str, generation: Generation, attempt: int) -> None:
         call = _Call(name)
         self._running.add(call)  # first: with an eager task factory it runs at once
-        task = asyncio.get_running_loop().create_task(self._deliver(call, generation, attempt))
+        task = asyncio.get_running_loop().create_task(self._carry_out(call, generation, attempt))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, call))
 
@@ -159,20 +160,20 @@ class Handlers:
         self._tasks.discard(task)
         self._running.discard(call)
         self._closers.discard(call)
-        self._news.set()
+        self._woken.set()
         if not task.cancelled():
             task.exception()  # SystemExit and its like: the loop has raised it already
 
-    async def _deliver(self, call: _Call, generation: Generation, attempt: int) -> None:
+    async def _carry_out(self, call: _Call, generation: Generation, attempt: int) -> None:
         name, job_id = call.name, generation.id or ""
         handler = self._handlers[name]
         _around.set(_around.get() | {call})
         again: float | None = None
         try:
-            async with asyncio.timeout(self._patience):
-                told = handler(generation)
-                if inspect.isawaitable(told):  # a plain function has done it already
-                    await told
+            async with asyncio.timeout(self._timeout):
+                result = handler(generation)
+                if inspect.isawaitable(result):  # a plain function has done it already
+                    await result
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
@@ -191,5 +192,10 @@ class Handlers:
                 )
         try:
             await self._store.ack(job_id, name, again)
-        except Exception as trouble:
-            logger.warning("That job %s was delivered could not be written, so it is once more: %s", job_id, trouble)
+        except Exception as error:
+            logger.warning(
+                "That handler %r was called for job %s could not be written, so it is called again: %s",
+                name,
+                job_id,
+                error,
+            )

@@ -1,4 +1,4 @@
-"""What is believed of every model's durations, for one session; kept in the store from one program to the next."""
+"""The duration models of one session, one for each model that it uses; kept in the store between programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiogen.stores.base import Store
 logger = logging.getLogger("aiogen")
 
 _SAVE_EVERY = 25
-"""Ends of one model between two savings."""
+"""The number of ends of one model after which it is written again."""
 
 Key = tuple[str, str, str | None, Typical]
 
@@ -23,41 +23,41 @@ class LearnedModels:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[Key, PhaseModel] = {}
+        self._models: dict[Key, PhaseModel] = {}
         self._saved: dict[Key, int] = {}
 
     async def load(self, provider: Provider, model: str | None, typical: Typical) -> None:
-        """Fetch what was learned before.  Without it one begins anew, so trouble with the store is only noted."""
+        """Read the duration model that was learned before; if the store fails, that is logged, and a new one begins."""
         key = _key(provider, model, typical)
-        if key in self._known:
+        if key in self._models:
             return
         phases = PhaseModel(typical)
         try:
             data = await self._store.get_learned(_name(key))
             if data is not None:
                 phases = PhaseModel.from_json(typical, data)
-        except Exception as trouble:
-            logger.warning("What was learned of %s before could not be read: %r", model, trouble)
-        if key not in self._known:
-            self._known[key], self._saved[key] = phases, phases.seen
+        except Exception as error:
+            logger.warning("The duration model of %s could not be read, so a new one begins: %r", model, error)
+        if key not in self._models:
+            self._models[key], self._saved[key] = phases, phases.seen
 
     def of(self, provider: Provider, model: str | None, typical: Typical) -> PhaseModel:
-        """The belief about a model."""
+        """The duration model of a model, a new one if none was loaded."""
         key = _key(provider, model, typical)
-        found = self._known.get(key)
+        found = self._models.get(key)
         if found is None:
-            found = self._known[key] = PhaseModel(typical)
+            found = self._models[key] = PhaseModel(typical)
         return found
 
     async def save(self, *, every: int = _SAVE_EVERY) -> None:
-        """Keep what was learned of models that ended `every` times since they were saved."""
-        for key, phases in list(self._known.items()):
+        """Write those that have learned from `every` ends, 1 or more, since they were written."""
+        for key, phases in list(self._models.items()):
             if phases.seen >= self._saved.get(key, 0) + every:
                 self._saved[key] = phases.seen
                 try:
                     await self._store.put_learned(_name(key), phases.to_json())
-                except Exception as trouble:
-                    logger.warning("What was learned of %s could not be kept: %r", key[2], trouble)
+                except Exception as error:
+                    logger.warning("The duration model of %s could not be written: %r", key[2], error)
 
 
 def _key(provider: Provider, model: str | None, typical: Typical) -> Key:

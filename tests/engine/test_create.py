@@ -117,7 +117,7 @@ async def test_a_concurrency_refusal_waits_for_one_of_our_own_to_end() -> None:
         jobs = [await session.submit("luma/uni-1", f"p{i}") for i in range(8)]
         await asyncio.gather(*jobs)
         assert loop.time() < 60.0
-        window = session._open().coordinator.account(session.connections["luma"]).window
+        window = session._open().hub.account(session.connections["luma"]).window
         assert window.figures(loop.time())["max_active"] == 2
     assert refused == 6  # the first burst; from then on the limit is known
 

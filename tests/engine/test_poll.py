@@ -100,7 +100,7 @@ async def test_an_attached_id_that_does_not_exist_is_said_after_the_grace() -> N
             await (await session.attach("luma", ID))
         assert 10.0 <= loop.time() - began < 15.0
         assert vendor.reads < 10
-        assert session._open().coordinator.account(session.connections["luma"]).window.active == 0
+        assert session._open().hub.account(session.connections["luma"]).window.active == 0
 
 
 @pytest.mark.parametrize("missing", [MISSING, (404, {"detail": "x"}), (404, "<html>no</html>")])
@@ -169,7 +169,7 @@ async def test_an_attached_id_that_cannot_be_read_is_an_error_at_once(answer: An
             await (await session.attach("luma", ID))
         assert vendor.reads == 1
         # The place in the window is free again.
-        assert session._open().coordinator.account(session.connections["luma"]).window.active == 0
+        assert session._open().hub.account(session.connections["luma"]).window.active == 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422, 451])

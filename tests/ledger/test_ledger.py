@@ -241,7 +241,7 @@ async def test_one_that_stood_still_sends_nothing_before_it_knows(path: Path) ->
             jobs = [await one.submit("luma/uni-1", f"boat {i}") for i in range(4)]
             await jobs[0].accepted()
             # Its heart stops, as with SIGSTOP, and the other takes over.
-            ledger = one._parts.coordinator.ledger  # type: ignore[union-attr]
+            ledger = one._parts.hub.ledger  # type: ignore[union-attr]
             ledger._keeping.cancel()  # type: ignore[union-attr]
             await asyncio.sleep(1.7)
             assert ledger.is_fenced(asyncio.get_running_loop().time())
@@ -273,7 +273,7 @@ async def test_deadlines_pass_while_nothing_may_be_sent(path: Path) -> None:
         await job.accepted()
         with pytest.raises(aiogen.GenerationTimeout, match="may still finish"):
             await job
-        ledger = session._parts.coordinator.ledger  # type: ignore[union-attr]
+        ledger = session._parts.hub.ledger  # type: ignore[union-attr]
         assert ledger.is_fenced(asyncio.get_running_loop().time())
 
 

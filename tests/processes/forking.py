@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import aiogen
-from aiogen._engine import coordinator as _coordinator
+from aiogen._engine.coordinator import Coordinator
 from aiogen.stores.base import RecordQuery
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite import forks as _forks
@@ -21,7 +21,7 @@ from aiogen.stores.sqlite import forks as _forks
 LUMA = aiogen.Luma(api_key="luma-api-test-key-0123456789", base_url="http://127.0.0.1:9/v1")
 NAME = "luma/uni-1"
 _forks._PATIENCE = 0.2
-_coordinator.dispatch = lambda *_: math.inf  # nothing is ever sent
+Coordinator._dispatch = lambda *_: math.inf  # nothing is ever sent
 
 
 def say(text: str) -> None:

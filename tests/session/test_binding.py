@@ -25,7 +25,7 @@ from serving import ID, luma
 from watchdogs import no_thread_left, wait_until
 
 import aiogen
-from aiogen._engine import coordinator as _coordinator
+from aiogen._engine.coordinator import Coordinator
 from aiogen.stores.base import RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
@@ -75,7 +75,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 @pytest.fixture(autouse=True)
 def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here jobs wait for ever."""
-    monkeypatch.setattr(_coordinator, "dispatch", lambda *_: math.inf)
+    monkeypatch.setattr(Coordinator, "_dispatch", lambda *_: math.inf)
 
 
 @pytest.fixture

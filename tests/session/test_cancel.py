@@ -331,7 +331,7 @@ async def all_end(stage: Stage) -> None:
     parts = stage.session._parts
     assert parts is not None
     assert not parts.calls._running
-    for account in parts.coordinator.accounts():
+    for account in parts.hub.accounts():
         assert (account.tracks, account.in_flight, account.window.active, len(account.calls)) == ({}, 0, 0, 0)
 
 

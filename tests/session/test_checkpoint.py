@@ -14,7 +14,7 @@ from serving import luma
 import aiogen
 from aiogen import Generation, Job
 from aiogen._checkpoint import Checkpoint
-from aiogen._engine import coordinator as _coordinator
+from aiogen._engine.coordinator import Coordinator
 from aiogen.stores.memory import MemoryStore
 
 COUNT = 1500
@@ -25,7 +25,7 @@ AT_ONCE = 250
 @pytest.fixture(autouse=True)
 def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here jobs wait for ever."""
-    monkeypatch.setattr(_coordinator, "dispatch", lambda *_: math.inf)
+    monkeypatch.setattr(Coordinator, "_dispatch", lambda *_: math.inf)
 
 
 @contextmanager

@@ -14,15 +14,18 @@ from unittest.mock import patch
 import attrs
 import pytest
 
-from aiogen._engine import account as _account
-from aiogen._engine import coordinator as _coordinator
+from aiogen._account.create_queue import CreateQueue
+from aiogen._account.track import Track
+from aiogen._answers import outcomes
 from aiogen._engine import create as _create
+from aiogen._engine import hub as _hub
 from aiogen._engine import one_id as _one_id
 from aiogen._engine import poll as _poll
 from aiogen._engine.job import Job
 from aiogen._limits import retry as _retry
 from aiogen._limits import window as _window
 from aiogen._limits.retry import Verdict
+from aiogen._polling.timers import TimerQueue
 from aiogen._transfer import failures as _failures
 from aiogen._transfer import transport as _transport
 from aiogen.errors import APIError, InvalidRequest
@@ -127,26 +130,24 @@ def _does_not_wait_as_told() -> list[Any]:
 
 
 def _tells_before_it_is_written() -> list[Any]:
-    settle = _coordinator.Coordinator.settle
+    settle = _hub.Hub.settle
 
     async def hasty(self: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None) -> None:
         for job in track.jobs:
             job._update(end(job.generation), self.clock.datetime())
-            self.end(job, error or _coordinator.outcomes.ended(job.generation))
+            self.end(job, error or outcomes.ended(job.generation))
         await asyncio.sleep(0.01)
         await settle(self, account, track, end, error)
 
-    return [patch.object(_coordinator.Coordinator, "settle", hasty)]
+    return [patch.object(_hub.Hub, "settle", hasty)]
 
 
 def _asks_on_after_the_end() -> list[Any]:
-    leave = _coordinator.Coordinator._leave
+    settle = _hub.Hub.settle
 
-    def lingering(self: Any, account: Any, track: Any, *, over: bool = False) -> Any:
-        lesson = leave(self, account, track, over=over)
-        if over:
-            self._loop.call_later(3.0, self._loop.create_task, _looks_again(self, track))
-        return lesson
+    async def lingering(self: Any, account: Any, track: Any, *more: Any) -> None:
+        asyncio.get_running_loop().call_later(3.0, lambda: asyncio.ensure_future(_looks_again(self, track)))
+        await settle(self, account, track, *more)
 
     async def _looks_again(hub: Any, track: Any) -> None:
         try:
@@ -154,7 +155,7 @@ def _asks_on_after_the_end() -> list[Any]:
         except Exception:
             return
 
-    return [patch.object(_coordinator.Coordinator, "_leave", lingering)]
+    return [patch.object(_hub.Hub, "settle", lingering)]
 
 
 def _forgets_a_waiter() -> list[Any]:
@@ -196,12 +197,12 @@ def _keeps_no_window() -> list[Any]:
 
 
 def _misses_deadlines() -> list[Any]:
-    put = _coordinator.TimerQueue.put
+    put = TimerQueue.put
 
     def late(self: Any, key: Any, when: float) -> None:
         put(self, key, when + 0.2 if isinstance(key, Job) else when)
 
-    return [patch.object(_coordinator.TimerQueue, "put", late)]
+    return [patch.object(TimerQueue, "put", late)]
 
 
 def _goes_back() -> list[Any]:
@@ -221,13 +222,13 @@ def _forgets_the_handlers() -> list[Any]:
 
 
 def _leaves_a_task() -> list[Any]:
-    close = _account.AccountState.drain
+    close = CreateQueue.drain
 
     def careless(self: Any) -> Any:
         asyncio.get_running_loop().create_task(asyncio.sleep(1e4))
         return close(self)
 
-    return [patch.object(_account.AccountState, "drain", careless)]
+    return [patch.object(CreateQueue, "drain", careless)]
 
 
 def _judges_otherwise(misjudged: Callable[[Any, Verdict], Verdict]) -> list[Any]:
@@ -278,13 +279,13 @@ def _gives_up_on_anybodys_refusal() -> list[Any]:
 
 def _believes_not_found_of_what_it_has_seen() -> list[Any]:
     """The grace is for what was just created, as it once was."""
-    forget = _account.Track.forget_failures
+    forget = Track.forget_failures
 
     def hasty(self: Any) -> None:
         forget(self)
         self.not_found, self.missing_since = 99, float("-inf")
 
-    return [patch.object(_account.Track, "forget_failures", hasty)]
+    return [patch.object(Track, "forget_failures", hasty)]
 
 
 def _marks_no_shared_id() -> list[Any]:

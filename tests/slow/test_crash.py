@@ -71,8 +71,8 @@ async def send(*args, **kwargs):
     await inner(*args, **kwargs)
     await task
 _create.send = send
-from aiogen._engine import dispatch as _dispatch
-_dispatch.send = send
+from aiogen._engine import coordinator as _coordinator
+_coordinator.send = send
 
 async def main():
     provider = aiogen.Luma(api_key=key, base_url=url)

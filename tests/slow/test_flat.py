@@ -94,31 +94,31 @@ def objects() -> Counter[str]:
 def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
     """The sizes of what grows with jobs and has to shrink with them."""
     assert session._parts is not None
-    hub = session._parts.coordinator
+    hub = session._parts.hub
     sizes = {
-        "handles": len(session._parts.handles._jobs),
-        "taken up": len(session._parts.handles._taken_up),
+        "handles": len(session._parts.registry._jobs),
+        "taken up": len(session._parts.registry._taken_up),
         "calls": len(session._parts.calls._running),
-        "deadlines": len(hub._deadlines) + len(hub._deadlines._heap),
+        "deadlines": len(hub._deadlines._timers) + len(hub._deadlines._timers._heap),
         "watched": len(hub.remote),
-        "creates": len(hub._creates | hub._polls | hub._writings),
-        "owed": len(hub.ledger._owed),
+        "creates": len(session._parts.coordinator._creates | session._parts.coordinator._polls | hub.writings),
+        "owed": hub.ledger._outbox.owes,
         "records": len(store._records),
         "to be told": len(store._due),
-        "beliefs": len(hub.learned._known),
+        "duration models": len(hub.learned._models),
     }
     for account in hub.accounts():
         schedule, listing = account.schedule, account.listing
         sizes |= {
             f"{account.name}: tracks": len(account.tracks),
-            f"{account.name}: queue": len(account._queue) + len(account.calls),
+            f"{account.name}: queue": len(account.queue) + len(account.calls),
             f"{account.name}: in flight": account.in_flight + account.creates_in_flight,
             f"{account.name}: active": account.window.active,
             f"{account.name}: window": len(account.window._recent),
             f"{account.name}: questions": len(schedule) + len(schedule._urgent),
-            f"{account.name}: agendas": sum(len(group.timers._heap) for group in schedule._groups.values()),
+            f"{account.name}: timers": sum(len(group.timers._heap) for group in schedule._groups.values()),
             f"{account.name}: groups": len(schedule._groups),
-            f"{account.name}: line": len(account.vendor_queue),
+            f"{account.name}: vendor queue": len(account.vendor_queue),
             f"{account.name}: listing": len(listing._places) + len(listing._order) + len(listing._over),
         }
     return sizes

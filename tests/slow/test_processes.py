@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from ledger.events import Noted
 from processes.ledger import known, owners, states, until
 from processes.running import running
 from processes.vendor import Vendor
@@ -99,7 +100,7 @@ async def test_the_end_is_seen_within_a_tenth_of_a_second() -> None:
 async def test_a_slow_ledger_is_slow_for_each_job_by_itself() -> None:
     """Fifty ends that are written at the same time keep neither each other nor the heartbeat waiting."""
     loop = asyncio.get_running_loop()
-    ledger = Ledger(Shared(), Clock(), set)
+    ledger = Ledger(Shared(), Clock(), set, Noted())
     await ledger.ready()
     try:
         began_at = loop.time()
@@ -125,8 +126,7 @@ class Silent(Shared):
 async def test_a_ledger_that_does_not_answer_is_asked_now_and_then() -> None:
     """However long it is silent, and however many begin to wait for jobs of others."""
     store = Silent()
-    ledger = Ledger(store, Clock(), set)
-    ledger.watched = lambda: ["a job"]
+    ledger = Ledger(store, Clock(), set, Noted(waiting=["a job"]))
     await ledger.ready()
     try:
         for _ in range(100):
@@ -160,7 +160,7 @@ class Recovering(Shared):
 async def test_catching_up_puts_off_no_heartbeat() -> None:
     """What could not be written for a while takes longer than the lease to be written."""
     store = Recovering()
-    ledger = Ledger(store, Clock(), set)
+    ledger = Ledger(store, Clock(), set, Noted())
     await ledger.ready()
     try:
         for _ in range(100):

@@ -164,7 +164,7 @@ async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(
         job = await one.submit("luma/uni-1", "a boat")
         await asyncio.sleep(0.01)
         await late.stands.wait()
-        ledger = one._parts.coordinator.ledger  # type: ignore[union-attr]
+        ledger = one._parts.hub.ledger  # type: ignore[union-attr]
         ledger._keeping.cancel()  # type: ignore[union-attr]
         async with session_on(url, SqliteStore(path, lease=0.5)) as other:
             while not (taken_up := await other.resume()):

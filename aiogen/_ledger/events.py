@@ -1,0 +1,47 @@
+"""What the ledger reports to the engine, and what it asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from aiogen.stores.base import Record
+
+
+class LedgerEvents(Protocol):
+    """Handed to `Ledger` when it is made; called in the session's loop, so none of these may block or raise."""
+
+    def adopted(self, record: Record) -> None:
+        """This job is ours from now on: go on with it.  Also called while the ledger is opened."""
+        ...
+
+    def adoptable(self) -> Collection[str] | None:
+        """The ids of the only jobs that may be adopted; None for all.
+
+        What this session itself has lost to a pause is adopted in any case.
+        """
+        ...
+
+    def lost(self) -> None:
+        """The lease ran out before it was renewed: no job is ours any more, and others may own them already."""
+        ...
+
+    def renewed(self) -> None:
+        """The lease was renewed late enough that nothing could be sent before: requests may be sent again."""
+        ...
+
+    def joined(self) -> None:
+        """Other processes have begun to use this ledger."""
+        ...
+
+    def watched(self) -> Sequence[str]:
+        """The ids of the jobs of other processes that somebody here waits for."""
+        ...
+
+    def seen(self, record: Record) -> None:
+        """The present record of a job that is watched; also reported if nothing has changed."""
+        ...
+
+    def gone(self, job_id: str) -> None:
+        """A job that is watched is no longer in the ledger."""
+        ...

@@ -1,0 +1,149 @@
+"""Facts that the ledger could not take yet.
+
+What has happened at the provider is a fact whether the ledger takes it or not: such writes never fail anybody.  They
+are owed, kept in order, and caught up when the ledger works again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+
+from aiogen.stores.base import Store
+
+logger = logging.getLogger("aiogen")
+
+Write = Callable[[], Awaitable[None]]
+
+WRITE_TIMEOUT: Final = 0.7
+"""Seconds that anybody waits for a fact to be written; after that it is owed, and goes to those who wait for it."""
+_NAMED_AT_MOST = 500
+"""Jobs named in the message about what was never written."""
+
+
+@attrs.define(eq=False)
+class _Owed:
+    """A fact that the ledger does not know yet."""
+
+    write: Write
+    job_ids: tuple[str, ...]
+    trying: asyncio.Task[bool] | None = None
+    """The write under way: it lasts as long as the store waits for its disk."""
+    is_reported: bool = False
+    """That it could not be written: once is enough."""
+
+
+class Outbox:
+    """What one session owes its store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._owed: deque[_Owed] = deque()
+        self._is_behind = False
+        self._writing = asyncio.Lock()
+        self._catching_up: asyncio.Task[None] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """True while something is owed that could not be written at the last try."""
+        return self._is_behind
+
+    @property
+    def owes(self) -> int:
+        """The number of facts that are not written yet."""
+        return len(self._owed)
+
+    async def note(self, write: Write, *job_ids: str, within: float = WRITE_TIMEOUT) -> None:
+        """A fact about these jobs: written now, or as soon as the ledger takes it.
+
+        Never raises what a store raises, and waits for it for `within` seconds (0 or more) at most: the write goes on
+        after that, and counts as owed until it is done.  Facts about different jobs are written side by side; only
+        behind what is owed they keep their order.  While the ledger does not answer nobody waits for it at all.
+        """
+        fact = _Owed(write, job_ids)
+        if self._owed:
+            self._owed.append(fact)
+            if not self._is_behind:
+                await self.catch_up_within(within)
+            return
+        if not self._is_shared:
+            await self._took(fact)
+            return
+        fact.trying = trying = asyncio.get_running_loop().create_task(self._took(fact))
+        try:
+            await asyncio.wait([trying], timeout=within)
+        finally:
+            if not trying.done():  # also when the caller was cancelled
+                self._is_behind = True
+                self._owed.append(fact)
+            elif not trying.result():
+                fact.trying = None
+                self._owed.append(fact)
+
+    async def catch_up(self) -> None:
+        """Write what is owed, in order, until the ledger refuses something."""
+        async with self._writing:
+            while self._owed and await self._try(self._owed[0]):
+                self._owed.popleft()
+            self._is_behind = bool(self._owed)
+
+    async def catch_up_within(self, seconds: float) -> None:
+        """Do so, and wait for it for so long at most.
+
+        It goes on after that, beside the heartbeat: much may be owed, and take longer than the lease.
+        """
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.get_running_loop().create_task(self.catch_up())
+        await asyncio.wait([self._catching_up], timeout=seconds)
+
+    async def close(self) -> None:
+        """Try all of it a last time; an error names the jobs about which something could not be written."""
+        if self._owed:
+            await self.catch_up()
+        if self._catching_up is not None:
+            await asyncio.gather(self._catching_up, return_exceptions=True)
+        if trying := [fact.trying for fact in self._owed if fact.trying is not None]:
+            await asyncio.gather(*trying, return_exceptions=True)
+            await self.catch_up()
+        if self._owed:
+            ids = list(dict.fromkeys(job_id for fact in self._owed for job_id in fact.job_ids))
+            logger.error(
+                "%d facts could not be written to the ledger before the session was left. The next one finds these "
+                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it. "
+                "Jobs: %s%s",
+                len(self._owed),
+                ", ".join(ids[:_NAMED_AT_MOST]),
+                f" and {len(ids) - _NAMED_AT_MOST} more" if len(ids) > _NAMED_AT_MOST else "",
+            )
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._store.lease is not None
+
+    async def _try(self, fact: _Owed) -> bool:
+        """True if it is written; one try goes on if the caller is cancelled."""
+        if fact.trying is None:
+            fact.trying = asyncio.get_running_loop().create_task(self._took(fact))
+        trying = fact.trying
+        try:
+            return await asyncio.shield(trying)
+        finally:
+            if trying.done():
+                fact.trying = None
+
+    async def _took(self, fact: _Owed) -> bool:
+        """False if it has to be tried again."""
+        try:
+            await fact.write()
+        except Exception as error:
+            if not fact.is_reported and not (self._is_shared and getattr(error, "retryable", False)):
+                fact.is_reported = True
+                logger.error("The ledger could not be written, so this is only in memory: %r", error)
+            self._is_behind = self._is_shared
+            return not self._is_shared
+        return True

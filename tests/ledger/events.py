@@ -1,0 +1,46 @@
+"""Somebody to whom a ledger reports, and who notes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import attrs
+
+from aiogen.stores.base import Record
+
+
+@attrs.define(eq=False)
+class Noted:
+    """`LedgerEvents` of which a test looks at some."""
+
+    waiting: list[str] = attrs.field(factory=list)
+    """What is watched."""
+    only: Collection[str] | None = None
+    adopted_ids: list[str] = attrs.field(factory=list)
+    seen_records: list[Record] = attrs.field(factory=list)
+    said: list[str] = attrs.field(factory=list)
+    """Of all else the names, in order; `gone` with its id."""
+
+    def adopted(self, record: Record) -> None:
+        self.adopted_ids.append(record.id)
+
+    def adoptable(self) -> Collection[str] | None:
+        return self.only
+
+    def lost(self) -> None:
+        self.said.append("lost")
+
+    def renewed(self) -> None:
+        self.said.append("renewed")
+
+    def joined(self) -> None:
+        self.said.append("joined")
+
+    def watched(self) -> list[str]:
+        return self.waiting
+
+    def seen(self, record: Record) -> None:
+        self.seen_records.append(record)
+
+    def gone(self, job_id: str) -> None:
+        self.said.append(f"gone {job_id}")
