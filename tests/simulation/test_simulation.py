@@ -303,7 +303,7 @@ def _shares_the_id_of_what_still_runs() -> list[Any]:
 
 
 def _sends_again_for_ever() -> list[Any]:
-    return [patch.object(_retry, "TAKES", 1000), patch.object(_create, "resend_pause", lambda *_, **__: 2.0)]
+    return [patch.object(_retry, "TAKES", 1000), patch("aiogen._account.account.resend_pause", lambda *_, **__: 2.0)]
 
 
 def _hides_no_key() -> list[Any]:
