@@ -102,7 +102,7 @@ async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
     if wait > 0.0:
         return _Withheld(requeue_after=wait)
     if job.done:
-        # Withdrawn, or given up, while the intent was being written: its waiters were told that it is not sent.
+        # Withdrawn, or given up, while the intent was being written: its waiters know that it is not sent.
         return _Withheld()
     if account.window.holds_creates(hub.clock.now()):
         # Not before the vendor says so, however long the intent took.

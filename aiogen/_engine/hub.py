@@ -244,7 +244,7 @@ class Hub:
         now = self.clock.now()
         observation = account.leave(track, now, over=True)
         ended = [end(job.generation) for job in track.jobs]
-        # It is known from here on, so all are told, whatever becomes of the call or the question that has seen it.
+        # It is known from here on, so all hear of it, whatever becomes of the call or the question that has seen it.
         await asyncio.shield(self.spawn(self._settle(account, track, ended, error, observation, now)))
 
     async def _settle(
@@ -376,7 +376,7 @@ class Hub:
         return None if self._takes_up_all else self.watched()
 
     def lost(self) -> None:
-        """Nothing is ours any more: whoever owns the jobs now goes on with them, and we read how."""
+        """Nothing is ours any more: the process that owns the jobs now goes on with them, and we read how."""
         for account in self.accounts():
             for job in account.queue.drain():
                 self.remote.hand_over(job)

@@ -53,7 +53,7 @@ async def sweep(hub: Hub, account: Account, provider: Provider, offset: int, key
 
 
 def put_back(hub: Hub, account: Account, keys: Sequence[str]) -> None:
-    """The page told nothing about these jobs."""
+    """The page said nothing about these jobs."""
     now = hub.clock.now()
     for key in keys:
         account.schedule.put_back(key, now)
@@ -106,7 +106,7 @@ async def _end(hub: Hub, account: Account, track: Track[Job], snapshot: Snapshot
     if _is_whole(snapshot):
         await observe(hub, account, track, snapshot, sent_at=sent_at)
         return
-    # A list may tell less than the generation itself.  What costs somebody a failure is asked for singly.
+    # A list may say less than the generation itself.  What costs somebody a failure is asked for singly.
     key = track.key
     now = hub.clock.now()
     account.schedule.put_back(key, now)

@@ -1,4 +1,4 @@
-"""How jobs come in: submitted, attached by a vendor's id, or taken up because whoever had them is gone."""
+"""How jobs come in: submitted, attached by a vendor's id, or taken up because the process that had them is gone."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
     was_watched = hub.remote.reclaim(job)
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:
-            return  # our own create, which outlives our lease: its answer will tell
+            return  # our own create, which outlives our lease: its answer will say
         hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
     elif record.provider_id is not None:
         _follow_left_behind(hub, job, record, record.provider_id)

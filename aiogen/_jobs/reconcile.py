@@ -61,13 +61,13 @@ class Reconciler:
         known = await self._hub.store.by_provider_id(provider.account, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
-        told = []
+        found = []
         for record in group:
             await asyncio.sleep(0)  # each is compared with the whole list
             candidates = matching.candidates(record, provider, listed, taken, at)
             is_early = at < matching.sent_at(record) + matching.AFTER
-            told.append(_described(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
-        return told
+            found.append(_described(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
+        return found
 
     async def _listed(self, provider: Provider, earliest: datetime, look_through: int) -> tuple[list[Snapshot], bool]:
         listed: list[Snapshot] = []
@@ -95,7 +95,7 @@ class Reconciler:
         record, _ = await self._unknown(job_id)
         if record.submission is None or not record.submission.body:
             raise InputError(
-                f"Job {job_id} cannot be sent again: its request was not kept (keep_requests=False). Submit it anew."
+                f"Job {job_id} cannot be sent again: its request was not kept (keep_requests=False). Submit it again."
             )
         return await self._reopened(record, None)
 

@@ -186,7 +186,7 @@ class Registry:
         return None
 
     def revived(self, record: Record) -> Job | None:
-        """A new handle for what the ledger tells; None without a key for it."""
+        """A new handle for what the ledger says; None without a key for it."""
         provider = self.provider_of(record)
         if provider is None:
             return None
