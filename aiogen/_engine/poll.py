@@ -20,7 +20,7 @@ from aiogen.errors import (
     RateLimited,
 )
 from aiogen.exchange import Exchange, Failure, Snapshot
-from aiogen.models import FailureCode, State
+from aiogen.models import FailureCode, Generation, State
 from aiogen.stores.base import RequestKind
 
 logger = logging.getLogger("aiogen")
@@ -75,31 +75,17 @@ async def observe(
     `sent_at`: when the schedule's own question was sent; None for a reading of somebody else's.
     `share`: the part of that question that was about this generation.
     """
-    key = track.key
     track.was_read = True
     track.forget_failures()
     if snapshot.unknown_state is not None:
         _note_unknown_state(hub, track, snapshot.unknown_state)
-    now, at = hub.clock.now(), hub.clock.datetime()
     if snapshot.missing_outputs:
-        track.missing_outputs += 1
-        if track.missing_outputs < _MISSING_OUTPUTS_POLLS:
-            again = account.schedule.postpone if sent_at is None else account.schedule.failed
-            again(key, now, _MISSING_OUTPUTS_PAUSE)
-            return
-        failure = Failure(
-            code=FailureCode.OUTPUT_NOT_FOUND,
-            reason=f"completed, but {track.missing_outputs} readings had no output url",
-        )
-        await hub.settle(
-            account,
-            track,
-            lambda known: snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at),
-        )
+        await _misses_outputs(hub, account, track, snapshot, sent_at)
         return
+    now, at = hub.clock.now(), hub.clock.datetime()
     state = observed(track.state, snapshot.state)
     if state is State.PROCESSING and track.state is State.QUEUED:
-        account.schedule.turned(key, now if sent_at is None else sent_at)
+        account.schedule.turned(track.key, now if sent_at is None else sent_at)
     track.state = state
     if state.is_terminal:
         await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at))
@@ -109,10 +95,31 @@ async def observe(
     _goes_on(hub, account, track, sent_at, share)
 
 
+async def _misses_outputs(
+    hub: Hub, account: Account, track: Track[Job], snapshot: Snapshot, sent_at: float | None
+) -> None:
+    """It says that it is completed, and has no output: that is believed only when it has been read some times."""
+    track.missing_outputs += 1
+    if track.missing_outputs < _MISSING_OUTPUTS_POLLS:
+        again = account.schedule.postpone if sent_at is None else account.schedule.failed
+        again(track.key, hub.clock.now(), _MISSING_OUTPUTS_PAUSE)
+        return
+    failure = Failure(
+        code=FailureCode.OUTPUT_NOT_FOUND,
+        reason=f"completed, but {track.missing_outputs} readings had no output url",
+    )
+    at = hub.clock.datetime()
+
+    def end(known: Generation) -> Generation:
+        return snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at)
+
+    await hub.settle(account, track, end)
+
+
 def _goes_on(hub: Hub, account: Account, track: Track[Job], sent_at: float | None, share: float) -> None:
     """It runs: when to ask next?"""
     key, now = track.key, hub.clock.now()
-    if account.drained(track, hub.clock.now()):
+    if account.drained(track, now):
         return
     if sent_at is None:
         account.schedule.known_to_run(key, now)

@@ -60,35 +60,22 @@ def put_back(hub: Hub, account: Account, keys: Sequence[str]) -> None:
 
 
 async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[str], sent_at: float) -> None:
-    now = hub.clock.now()
-    listing, schedule = account.listing, account.schedule
-    on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}
-    is_behind = any(listing.is_behind(key) and not s.state.is_terminal for key, (_, s) in on_page.items())
+    now, listing, schedule = hub.clock.now(), account.listing, account.schedule
+    rows = [row for row in page.rows if row is not None]
+    is_behind = any(listing.is_behind(row.provider_id) and not row.state.is_terminal for row in rows)
     places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
     missing = listing.read(now, offset, places, [key for key in keys if key in account.tracks])
-    taken = set(keys)
-    running: list[tuple[Track[Job], Snapshot]] = []
-    ended: list[tuple[Track[Job], Snapshot]] = []
-    for key, (i, snapshot) in on_page.items():
-        track = account.tracks.get(key)
-        if track is None:
-            continue
-        listing.seen(key, offset, i)
-        if snapshot.state.is_terminal:
-            snapshot = attrs.evolve(snapshot, partial=len(snapshot.outputs) < (track.ticket.outputs or 0))
-        if key not in taken and schedule.take_also(key):
-            taken.add(key)
-            keys.append(key)
-        if key not in taken and not _is_whole(snapshot):
-            continue  # another question about it is on its way, and says more
-        (ended if snapshot.state.is_terminal else running).append((track, snapshot))
-    hazards = {t.key: schedule.hazard(t.key, now) for t, _ in running}
+    readings = _readings(account, page, offset, keys)
+    running = [(track, snapshot) for track, snapshot in readings if not snapshot.state.is_terminal]
+    hazards = {track.key: schedule.hazard(track.key, now) for track, _ in running}
     total = sum(hazards.values())
     for track, snapshot in running:
         share = hazards[track.key] / total if total > 0.0 else 1.0
         await observe(hub, account, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
-    for track, snapshot in ended:
-        await _end(hub, account, track, snapshot, sent_at if track.key in taken else None)
+    taken = set(keys)
+    for track, snapshot in readings:
+        if snapshot.state.is_terminal:
+            await _end(hub, account, track, snapshot, sent_at if track.key in taken else None)
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
@@ -96,6 +83,25 @@ async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[
         listing.refused(now)
     elif hazards and listing.wants_check():
         schedule.ask_now(max(hazards, key=hazards.__getitem__), now)
+
+
+def _readings(account: Account, page: Page, offset: int, keys: list[str]) -> list[tuple[Track[Job], Snapshot]]:
+    """What the page says of generations that are followed; `keys` grows by those that need no question of their own."""
+    taken, found = set(keys), []
+    on_page = {row.provider_id: (i, row) for i, row in enumerate(page.rows) if row is not None}  # each once
+    for key, (i, row) in on_page.items():
+        track = account.tracks.get(key)
+        if track is None:
+            continue
+        account.listing.seen(key, offset, i)
+        if row.state.is_terminal:
+            row = attrs.evolve(row, partial=len(row.outputs) < (track.ticket.outputs or 0))
+        if key not in taken and account.schedule.take_also(key):
+            taken.add(key)
+            keys.append(key)
+        if key in taken or _is_whole(row):  # else another question about it is on its way, and says more
+            found.append((track, row))
+    return found
 
 
 def _is_whole(snapshot: Snapshot) -> bool:
