@@ -372,7 +372,7 @@ class Coordinator:
         track: Track,
         ended: list[Generation],
         error: AiogenError | None,
-        lesson: Observation[str] | None,
+        lesson: Observation | None,
         now: float,
     ) -> None:
         moments = [moment for job in track.jobs if (moment := self._deadlines.moment(job)) is not None]
@@ -521,7 +521,7 @@ class Coordinator:
         self._leave(account, track)
         return True
 
-    def _leave(self, account: AccountState, track: Track, *, over: bool = False) -> Observation[str] | None:
+    def _leave(self, account: AccountState, track: Track, *, over: bool = False) -> Observation | None:
         """It is no longer followed; what its end teaches, if that is why."""
         key = track.ticket.provider_id
         if account.tracks.get(key) is not track:
