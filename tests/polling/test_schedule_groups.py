@@ -260,6 +260,19 @@ def test_who_ran_all_along_teaches_from_its_acceptance() -> None:
     assert model.queued.lessons == [("ended", 50.0, 55.0)]
 
 
+def test_an_end_that_is_not_learned_teaches_nothing() -> None:
+    """A job that is "not found" has ended, too, but that says nothing about how long generations take."""
+    model, other = Model(), Model()
+    schedule = schedule_of(model, "lost", "a")
+    schedule_of(other, "lost", "a").answered("lost", 110.0)
+    schedule.answered("lost", 110.0)
+    moment = wake(schedule)
+    assert schedule.drop("lost") is not None
+    assert model.queued.lessons == other.queued.lessons == [("running", 0.0, 10.0)]
+    assert (model.compared, model.queued.version, model.seen) == ([], 0, KNOWN)
+    assert schedule.wake_at() == moment
+
+
 def test_an_end_after_hours_is_learned() -> None:
     """A job may take longer than anything that is told apart."""
     phases = PhaseModel(TYPICAL)
