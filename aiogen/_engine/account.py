@@ -171,7 +171,7 @@ class AccountState:
 
     def room(self) -> Headroom:
         """What is left for other processes, our own creates in flight included."""
-        return Headroom(creates=self.window.creates_left, active=self.window.free_places)
+        return Headroom(creates=self.window.creates_left(self._clock.now()), active=self.window.free_places)
 
     def reached(self) -> None:
         """The provider has answered a create."""

@@ -34,6 +34,7 @@ def _start_creates(hub: Coordinator, account: AccountState, now: float) -> float
         submission = entry[1].submission
         assert submission is not None
         weight = account.window.weight(submission.weight_class, submission.weight)
+        account.window.advance(now)
         when = account.window.create_at(now, weight)
         if when > now:
             return when

@@ -45,7 +45,7 @@ def _here(account: AccountState, job: Job, phases: PhaseModel, now: float) -> fl
     """Those before it go as fast as creates are allowed, as places become free, and as the vendor runs them."""
     ahead = account.ahead_of(job)
     free = max(0, account.window.free_places)
-    by_rate = max(0.0, ahead - account.window.creates_left) * 60.0 / account.window.creates_per_minute
+    by_rate = max(0.0, ahead - account.window.creates_left(now)) * 60.0 / account.window.creates_per_minute
     by_window = account.window.turn_at(now, ahead) - now
     by_places = max(0, ahead + 1 - free) * phases.queued.quantile(0.5) / max(1, account.window.max_active)
     slots = account.vendor_queue.slots

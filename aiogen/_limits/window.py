@@ -1,7 +1,10 @@
 """What one account allows: creates per sliding window, active jobs by weight, requests per minute.  Pure.
 
-Every method is told `now` (seconds on any steady clock); nothing here sleeps.  "When" answers are moments on that
+Every method is given `now` (seconds on any steady clock); nothing here sleeps.  "When" answers are moments on that
 clock; `math.inf` means "not before something else happens", such as the end of one of our own jobs.
+
+A query changes nothing, and may be asked about any moment from the last event on.  What time alone changes, `advance`
+does: creates leave the sliding window, and after a while one more active job is tried than fitted the last time.
 
 A create counts in the window from the moment it is sent until one period after its *answer* came: the vendor stamped
 it somewhere in between, so a slot is never used again before the vendor has freed it, and no 429 is earned by latency.
@@ -138,32 +141,62 @@ class Window:
 
     # --- creates
 
+    def advance(self, now: float) -> None:
+        """A create waits, and it is `now`: do what time alone does.
+
+        `create_at` says the same about `now` before and after.  It is for moments at which there is something to send:
+        whenever the time for that has come one more active job is allowed, and an account that nobody uses shows
+        nothing about that.
+        """
+        while self._recent and self._recent[0][0] <= now:
+            self._recent_weight -= self._recent.popleft()[1]
+        if not self._awaits_end:
+            self._cap, self._probe_at = self._cap_at(now)
+
     def create_at(self, now: float, weight: int) -> float:
         """When a create of this weight may be sent; `math.inf` if only the end of a job or an answer can tell."""
-        free = now
-        if self._refused_for_capacity:
-            if self.active:
-                return math.inf
-            # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
-            free = self._capacity_retry_at
-        if now >= self._probe_at:
-            self._set_cap(self._cap + 1, now)
-        if self.active and self.active + weight > self._cap:
-            return self._probe_at
+        if self._awaits_end:
+            return math.inf
+        cap, probe_at = self._cap_at(now)
+        if self.active and self.active + weight > cap:
+            return probe_at
+        # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
+        free = self._capacity_retry_at if self._refused_for_capacity else now
         return max(
             free, self._crowded_until, self._slot_at(now, weight), self._creates_held_until, self.request_at(now)
         )
 
+    @property
+    def _awaits_end(self) -> bool:
+        return self._refused_for_capacity and self.active > 0
+
+    def _cap_at(self, now: float) -> tuple[int, float]:
+        """How many units fit, as far as is known, and when one more is tried."""
+        if now < self._probe_at:
+            return self._cap, self._probe_at
+        cap = min(self._cap + 1, self.max_active)
+        return cap, self._next_probe(cap, now)
+
+    def _next_probe(self, cap: int, now: float) -> float:
+        return now + self._probe_after if cap < self.max_active else math.inf
+
+    def _in_window(self, now: float) -> float:
+        """Units that the vendor may count in its window: those of the last period, and those in flight."""
+        left = 0
+        for leaves_at, weight in self._recent:
+            if leaves_at > now:
+                break
+            left += weight
+        return self._recent_weight - left + self._unanswered
+
     def _slot_at(self, now: float, weight: int) -> float:
-        while self._recent and self._recent[0][0] <= now:
-            self._recent_weight -= self._recent.popleft()[1]
         # When slowed down, creates also keep their distance; at full rate a burst is what the vendor allows.
         is_slowed = self._creates.current < self._limit
         when = self._creates.at(now) if is_slowed else now
         over = self._recent_weight + self._unanswered + min(weight, self._limit) - self._limit
         if over <= 0:
             return when
-        for leaves_at, freed in self._recent:
+        for leaves_at, freed in self._recent:  # oldest first; some may have left already
             over -= freed
             if over <= 0:
                 return max(when, leaves_at)
@@ -262,9 +295,9 @@ class Window:
         self._capacity_retry_at = now + max(1.0, self._pause(retry_after))
 
     def _set_cap(self, cap: int, now: float) -> None:
-        """So many units fit, as far as is known; below what is configured, one more is tried after a while."""
+        """This number of units fits, as far as is known; below what is configured, one more is tried after a while."""
         self._cap = max(1, min(cap, self.max_active))
-        self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
+        self._probe_at = self._next_probe(self._cap, now)
 
     def crowded(self, now: float, pause: float) -> None:
         """Other processes use the account up: no create is sent for a while, or until a job of ours ends."""
@@ -337,10 +370,9 @@ class Window:
         """As it is allowed now."""
         return self._creates.current
 
-    @property
-    def creates_left(self) -> float:
-        """Units of the present window that are not used."""
-        return max(0.0, self._limit - self._recent_weight - self._unanswered)
+    def creates_left(self, now: float) -> float:
+        """Units of the window that are not used."""
+        return max(0.0, self._limit - self._in_window(now))
 
     def turn_at(self, now: float, ahead: int) -> float:
         """When a create may be sent that so many stand before, as far as the sliding window goes."""
@@ -367,9 +399,8 @@ class Window:
 
     def figures(self, now: float) -> dict[str, float]:
         """The window as plain numbers."""
-        self._slot_at(now, 1)
         return {
-            "creates_used": self._recent_weight + self._unanswered,
+            "creates_used": self._in_window(now),
             "creates_per_minute": self._limit,
             "active": self.active,
             "max_active": self._cap,
