@@ -38,7 +38,7 @@ class Told(DurationModel):
         self.lessons.append(("ended", since, until))
 
     def believe(self, median: float) -> None:
-        self.shape = DurationModel(Typical(median=median, spread=0.45)).shape
+        self.curve = DurationModel(Typical(median=median, spread=0.45)).curve
         self.version += 1
         self._plans.clear()
 

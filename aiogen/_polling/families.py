@@ -52,7 +52,7 @@ class _Family:
     log_hazard: list[float]
 
 
-def _curve(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
+def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
     """`law` is the survival at a distance, in units of the logarithm, from the middle."""
     stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
     survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
@@ -74,22 +74,22 @@ def _uniform(ratio: float) -> Callable[[float], float]:
 
 
 @cache
-def _curves() -> tuple[_Family, ...]:
+def _families() -> tuple[_Family, ...]:
     """Made when first needed, which takes some milliseconds."""
     usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
     a, b, c = _FAMILIES
     curves = [
-        _curve(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
+        _family(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
     ]
-    curves += [_curve(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
-    curves += [_curve(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
+    curves += [_family(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
+    curves += [_family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
     return tuple(curves)
 
 
 @attrs.frozen(eq=False)
 class _Candidate:
     log_prior: float
-    curve: _Family
+    family: _Family
     shift: int
     """Of the middle, in bins from the first edge."""
 
@@ -99,7 +99,7 @@ def _candidates(typical: Typical) -> tuple[_Candidate, ...]:
     """Every curve at every shift, with its weight before anything was seen."""
     told = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
     found = []
-    for curve in _curves():
+    for curve in _families():
         stride = max(1, round(0.45 * curve.width))
         trusted = told[curve.sigma] / sum(told.values()) if curve.sigma is not None else 0.0
         for shift in range(1, BINS, stride):
@@ -134,7 +134,7 @@ def fitted(typical: Typical, ends: list[float], exposure: list[float], median: f
     shape = [0.0] * BINS
     for weight, c in parts:
         start, share = BINS - c.shift, weight / total
-        shape = [s + share * v for s, v in zip(shape, c.curve.survival[start : start + BINS], strict=True)]
+        shape = [s + share * v for s, v in zip(shape, c.family.survival[start : start + BINS], strict=True)]
     return [1.0, *shape]
 
 
@@ -142,7 +142,7 @@ def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> It
     """Those whose median lies within five standard errors of the one that was seen."""
     errors = 5.0 / math.sqrt(max(count, 1.0))
     for c in candidates:
-        if abs(c.shift - middle) <= errors * c.curve.width + 2.0:
+        if abs(c.shift - middle) <= errors * c.family.width + 2.0:
             yield c
 
 
@@ -158,6 +158,6 @@ def _scored(
     found = []
     for c in candidates:
         start = BINS - c.shift  # of the first edge, which begins bin 1
-        likely = sum(map(mul, counts, c.curve.log_hazard[start + low - 1 : start + high]))
-        found.append((c.log_prior + likely - sum(map(mul, exposed, c.curve.hazard[start : start + last])), c))
+        likely = sum(map(mul, counts, c.family.log_hazard[start + low - 1 : start + high]))
+        found.append((c.log_prior + likely - sum(map(mul, exposed, c.family.hazard[start : start + last])), c))
     return found
