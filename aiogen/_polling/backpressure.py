@@ -10,7 +10,7 @@ import math
 
 _MOST = 100.0
 _BUSY = 0.05
-"""A question may be late by so much (seconds) because the program was busy for a moment: that is no shortage."""
+"""A question may be late by this time (seconds) because the program was busy for a moment: that is no shortage."""
 _GAIN = 0.5
 """How fast the common price follows, in the time that is planned from this question to the next about the same job."""
 _LATE = 0.1

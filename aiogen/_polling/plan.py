@@ -1,4 +1,4 @@
-"""The best ages to ask about one job, by dynamic programming over what is believed of its duration.  Pure.
+"""The best ages to ask about one job, by dynamic programming over its survival curve.  Pure.
 
 A job that has lasted to age a is asked about next at the b that makes the least of: the request's price, the expected
 time between its end and b, and the same again from b on.  Backwards over some two hundred ages, spread by probability,
@@ -18,11 +18,11 @@ _POINTS, _MOST_POINTS = 200, 500
 """At the default price; a quarter of it asks twice as often and wants twice as many."""
 _PRICE = 0.15
 _LAST_STEP = 0.15
-"""Beyond the last age the next question comes after so much of the age."""
+"""Beyond the last age the next question comes after this part of the age."""
 
 
 class Plan:
-    """When to ask, for one belief and one price."""
+    """When to ask, for one survival curve and one price."""
 
     def __init__(self, curve: SurvivalCurve, price: float) -> None:
         """`price`: seconds of waiting that one request is worth."""

@@ -24,7 +24,7 @@ _PROBE_WAIT = 1.0
 _FIRST_LOOKS = (1.0, 2.5)
 """Ages at which the first jobs of a model of which no end was seen are asked about, whatever is expected of it."""
 _EARLIER = 0.05
-"""If a plan asks earlier than before by this part of the age, all jobs are worth planning again."""
+"""If questions come earlier than before by this part of the age, all jobs are worth planning again."""
 _PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
 _TOO_EARLY = 0.3
@@ -95,7 +95,7 @@ class Question(Generic[K]):
     ready_at: float = 0.0
     """When it could be asked: due, and known to be."""
     not_before: float = -math.inf
-    """The caller said to wait until then."""
+    """The vendor, or the last failure, asks to wait until then."""
     version: int = FIXED
     """Of the duration model that it was planned with."""
     probe: bool = False

@@ -74,7 +74,7 @@ class Schedule(Generic[K]):
             floor: fewest seconds between two questions about it.
             ceiling: most seconds between two questions about it.
             price: seconds of waiting that one request is worth.
-            learns: whether its end teaches; not if nobody knows how far it was at the beginning.
+            learns: whether its end teaches; not if it is unknown how far it was when it was tracked.
             held: it waits behind others at the vendor, until `begins`.
             share: its part of the price, if one question answers for several jobs.
         """
@@ -108,7 +108,7 @@ class Schedule(Generic[K]):
             question.ceiling = max(question.ceiling, floor)
 
     def lower_price(self, key: K, floor: float, ceiling: float, price: float, now: float) -> None:
-        """Somebody waits for it again: to these bounds, beginning with a question now."""
+        """Somebody else waits for it: by these bounds and this price from now on, beginning with a question now."""
         question = self._questions.get(key)
         if question is not None:
             question.floor, question.ceiling, question.price = floor, ceiling, price
@@ -123,7 +123,7 @@ class Schedule(Generic[K]):
         return min((moment for moment in moments if moment is not None), default=None)
 
     def take(self, now: float) -> K | None:
-        """The job to ask about now, or None if none is due.
+        """Take out the job to ask about now; None if none is due.
 
         It is due again only after `answered`, `failed` or `put_back`.
         """
@@ -181,13 +181,13 @@ class Schedule(Generic[K]):
             self._runs(key, question, now, sent_at, share, now + min(question.floor, took))
 
     def known_to_run(self, key: K, now: float, *, sent_at: float | None = None, share: float = 1.0) -> None:
-        """It ran at `sent_at`, whoever asked.  If our own question is under way, it goes on."""
+        """It ran at `sent_at`, by any reading.  If our own question is under way, it goes on."""
         question = self._questions.get(key)
         if question is not None:
             self._runs(key, question, now, sent_at, share, now)
 
     def put_back(self, key: K, now: float) -> None:
-        """The question did not tell about it after all: its moment is what it was."""
+        """The question said nothing about it after all: its moment is what it was."""
         question = self._questions.get(key)
         if question is not None and question.asking:
             question.done()
@@ -251,7 +251,7 @@ class Schedule(Generic[K]):
         self._refresh(self._group(observation.durations, learns=True), observation.price, now)
 
     def ran_all_along(self, now: float) -> None:
-        """The vendor runs more at once than was thought: what was believed to begin late began when it was accepted."""
+        """The vendor runs more at once than was thought: what was thought to begin late began when it was accepted."""
         for key, question in self._questions.items():
             if question.begun:
                 question.begun = False

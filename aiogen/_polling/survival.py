@@ -1,8 +1,8 @@
 """Survival curves as data: a grid of ages, and the probability to last longer than each.  Pure.
 
-`curve[i]` is the probability to last longer than `EDGES[i]`; it begins at 1 and never rises.  Where the curves come
-from is elsewhere: `families` has those that durations follow by their nature, `fits` those that are drawn through what
-was seen.
+`curve[i]` is the probability to last longer than `EDGES[i]`; it begins at 1 and never rises.  Two other modules
+make curves: `families` has those that durations follow by their nature, `fits` those that are drawn through what was
+seen.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._limits.window import Rate, Window
+from aiogen._limits.rate import Rate
+from aiogen._limits.window import Window
 from aiogen.errors import Throttle
 
 quick = settings(deadline=None, derandomize=True, max_examples=100)
