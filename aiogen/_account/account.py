@@ -127,6 +127,7 @@ class AccountState(Generic[J]):
                 return math.inf  # the next answer looks again
             submission = entry[1].submission
             assert submission is not None
+            self.window.advance(now)
             weight = self.window.weight(submission.weight_class, submission.weight)
             when = self.window.create_at(now, weight)
             if when > now:
@@ -281,9 +282,9 @@ class AccountState(Generic[J]):
             # More slots than was thought were there before, too.
             self._begin(self.vendor_queue.learn(info.concurrency_slots), now, now, always=True)
 
-    def headroom(self) -> Headroom:
+    def headroom(self, now: float) -> Headroom:
         """What is left for other processes, our own creates in flight included."""
-        return Headroom(creates=self.window.creates_left, active=self.window.free_places)
+        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places)
 
     # --- generations
 
@@ -360,7 +361,7 @@ class AccountState(Generic[J]):
         if key in self.tracks and not self.schedule.is_free(key):
             self.schedule.failed(key, now, _UNAWAITED_PAUSE)
 
-    def leave(self, track: Track[J], now: float, *, over: bool = False) -> Observation[str] | None:
+    def leave(self, track: Track[J], now: float, *, over: bool = False) -> Observation | None:
         """It is no longer followed; what its end teaches, if that is why."""
         if self.tracks.get(track.key) is not track:
             return None

@@ -39,7 +39,7 @@ def _wait_here(account: AccountState[J], job: J, phases: PhaseModel, now: float)
     """Those before it go as fast as creates are allowed, as places become free, and as the vendor runs them."""
     ahead, window = account.queue.ahead_of(job), account.window
     median = phases.queued.quantile(0.5)
-    by_rate = max(0.0, ahead - window.creates_left) * 60.0 / window.creates_per_minute
+    by_rate = max(0.0, ahead - window.creates_left(now)) * 60.0 / window.creates_per_minute
     by_window = window.turn_at(now, ahead) - now
     by_places = max(0, ahead + 1 - max(0, window.free_places)) * median / max(1, window.max_active)
     slots = account.vendor_queue.slots

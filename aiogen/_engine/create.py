@@ -93,7 +93,7 @@ async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
     try:
         # What is owed may be about this job: that it is pending again.
         await hub.ledger.catch_up_if_behind()
-        wait = await hub.store.intend(job.id, account.headroom())
+        wait = await hub.store.intend(job.id, account.headroom(hub.clock.now()))
     except TakenOver:
         # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
         return _Withheld(requeue_after=_LOOK_AGAIN) if hub.ledger.is_behind else _Withheld(taken_over=True)

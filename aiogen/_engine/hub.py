@@ -253,7 +253,7 @@ class Hub:
         track: Track[Job],
         ended: list[Generation],
         error: AiogenError | None,
-        observation: Observation[str] | None,
+        observation: Observation | None,
         now: float,
     ) -> None:
         within = min(self.ledger.write_timeout, self._deadlines.earliest(track.jobs) - now)

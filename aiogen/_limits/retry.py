@@ -1,4 +1,4 @@
-"""Again, or not?  Decisions as values; who carries them out is elsewhere.  Pure.
+"""Again, or not?  Decisions as values; the caller carries them out.  Pure.
 
 Repeating a read is free.  Repeating a create may be a second bill, so each outcome of a create is looked at by itself.
 """
@@ -16,7 +16,7 @@ TAKES = 3
 """How often one job is sent at most while the vendor says that it does not take it just now."""
 
 _LOOKS = 3
-"""Fewest answers in a row after which "not found" is believed."""
+"""Fewest answers in a row after which "not found" counts."""
 
 
 class Verdict(StrEnum):
@@ -75,7 +75,7 @@ def resend_pause(not_taken: int, *, draw: Callable[[float, float], float]) -> fl
 
 
 def is_missing(answers: int, since: float, sent_at: float, grace: float) -> bool:
-    """True if "not found" is to be believed of a generation that is followed.
+    """True if "not found" counts for a generation that is followed.
 
     A replica that lags behind, or a cache, says so of what is there.  So the vendor has to say it `answers` times
     without another word between, for at least `grace` seconds: from `since`, when the first of these questions was
@@ -105,8 +105,8 @@ def waits(
 
 
 def worth_repeating(error: Exception, within: float) -> bool:
-    """True if the same read may succeed when repeated, and need not wait longer than `patience` seconds for it.
+    """True if the same read may succeed when repeated, and need not wait longer than `within` seconds for it.
 
-    Only where the vendor or the network failed: `retryable` alone also tells users what they may do again themselves.
+    Only where the vendor or the network failed: `retryable` alone also says what users may do again themselves.
     """
     return isinstance(error, _PASSING) and error.retryable and (error.retry_after or 0.0) <= within

@@ -1,15 +1,15 @@
 """This process's share of the requests that several processes on one ledger may send together.  Pure.
 
-Requests are taken out of the common allowance in lots of a quarter second, and only as they are needed: who has
-nothing to ask leaves all of it to the others.
+Requests are taken out of the common allowance in batches for a quarter second, and only as they are needed: a process
+that has nothing to ask leaves all of it to the others.
 """
 
 from __future__ import annotations
 
 import math
 
-_BATCH = 0.25
-"""Seconds for which a lot lasts."""
+_BATCH_SECONDS = 0.25
+"""Seconds for which a batch lasts."""
 
 
 class SharedBudget:
@@ -23,13 +23,13 @@ class SharedBudget:
         self._is_asking = False
 
     def at(self, now: float) -> float:
-        """When the next request may be sent; `math.inf` if a lot has to be taken first."""
+        """When the next request may be sent; `math.inf` if a batch has to be taken first."""
         if self.is_shared and self._left <= 0:
             return math.inf
         return max(now, self._from)
 
     def spend(self) -> None:
-        """A request is sent.  Creates do not wait for a lot: the next one pays for them."""
+        """A request is sent.  Creates do not wait for a batch: the next one pays for them."""
         if self.is_shared:
             self._left -= 1
 
@@ -39,14 +39,20 @@ class SharedBudget:
             self._left += 1
 
     def take(self, per_second: float) -> int:
-        """How many to take out of the common allowance now; 0 if that is under way, or not needed."""
+        """Begin to take a batch out of the common allowance; its size, or 0 if one is under way, or not needed.
+
+        This is no query: a batch that is asked for is not asked for twice, so the caller fetches it, and says so with
+        `taken`.
+
+        `per_second`: requests that the account is allowed now; above 0.
+        """
         if self._is_asking or self._left > 0 or not self.is_shared:
             return 0
         self._is_asking = True
-        return max(1, math.ceil(_BATCH * per_second)) - self._left
+        return max(1, math.ceil(_BATCH_SECONDS * per_second)) - self._left
 
     def taken(self, count: int, at: float, *, alone: bool) -> None:
-        """So many were taken, to be used from a moment on."""
+        """A batch was taken, to be used from the moment `at` on; `alone` if no other process shares the account."""
         self._is_asking = False
         self._left += count
         self._from = at

@@ -1,7 +1,10 @@
 """What one account allows: creates per sliding window, active jobs by weight, requests per minute.  Pure.
 
-Every method is told `now` (seconds on any steady clock); nothing here sleeps.  "When" answers are moments on that
+Every method is given `now` (seconds on any steady clock); nothing here sleeps.  "When" answers are moments on that
 clock; `math.inf` means "not before something else happens", such as the end of one of our own jobs.
+
+A query changes nothing, and may be asked about any moment from the last event on.  What time alone changes, `advance`
+does: creates leave the sliding window, and after a while one more active job is tried than fitted the last time.
 
 A create counts in the window from the moment it is sent until one period after its *answer* came: the vendor stamped
 it somewhere in between, so a slot is never used again before the vendor has freed it, and no 429 is earned by latency.
@@ -16,8 +19,8 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-import attrs
-
+from aiogen._limits.rate import Rate, request_rate
+from aiogen._limits.weights import LearnedWeights
 from aiogen._wording import count, duration
 from aiogen.errors import Throttle
 
@@ -26,55 +29,10 @@ _LONGEST_PAUSE = 120.0
 # A limit learned from a concurrency refusal is probed again after this long, doubling with each failed probe.
 _FIRST_PROBE = 120.0
 _LONGEST_PROBE = 3600.0
-# Requests keep an even distance, a little below the limit: the vendor counts when they arrive, not when they leave.
-_MARGIN = 0.96
-# A weight is believed when so many creates in a row cost the same.
-_SAME_DROPS = 2
-
-
-def _burst(per_minute: float) -> float:
-    """How many requests may go at once: some where their distance would be felt, hardly any at thousands a minute.
-
-    A vendor with a limit that high may count by the second.
-    """
-    return min(10.0, max(2.0, 6000.0 / per_minute))
 
 
 def _earliest(low: float, high: float) -> float:
     return low
-
-
-@attrs.define
-class Rate:
-    """An allowance per minute that is cut by refusals and grows back; GCRA with a small burst."""
-
-    per_minute: float
-    """The configured ceiling."""
-    burst: float
-    current: float = attrs.field(default=attrs.Factory(lambda self: self.per_minute, takes_self=True))
-    _due: float = attrs.field(init=False, default=-math.inf)
-    """Theoretical arrival time of the next request, were they evenly spaced."""
-
-    def at(self, now: float) -> float:
-        """When one more request fits."""
-        return max(now, self._due - (self.burst - 1.0) * 60.0 / self.current)
-
-    def spend(self, now: float) -> None:
-        """One request is sent now."""
-        self._due = max(self._due, now) + 60.0 / self.current
-
-    def unspend(self) -> None:
-        """One that was to be sent is not."""
-        self._due -= 60.0 / self.current
-
-    def cut(self, now: float) -> None:
-        """Halve, down to a thirty-second of the ceiling.  What was spent in a burst before is not held against it."""
-        self.current = max(self.current / 2.0, self.per_minute / 32.0)
-        self._due = min(self._due, now + 60.0 / self.current)
-
-    def grow(self, step: float) -> None:
-        """One step back towards the ceiling."""
-        self.current = min(self.per_minute, self.current + step)
 
 
 class Window:
@@ -106,15 +64,13 @@ class Window:
         self._refused_at = -math.inf
         self._others_fill = False
         self._crowded_until = -math.inf
-        self._requests = Rate(per_minute=requests_per_minute * _MARGIN, burst=_burst(requests_per_minute))
+        self._requests = request_rate(requests_per_minute)
         self._creates_held_until = -math.inf
         self._all_held_until = -math.inf
         self._cut_at = -math.inf
         self._streak = 0  # refusals in a row; those that met the same limit together are one
         self._draw = draw
-        self._remaining: int | None = None
-        self._drops: dict[str, tuple[int, int]] = {}
-        self._weights: dict[str, int] = {}
+        self._weights = LearnedWeights()
 
     # --- requests of any kind
 
@@ -138,36 +94,66 @@ class Window:
 
     # --- creates
 
+    def advance(self, now: float) -> None:
+        """A create waits, and it is `now`: do what time alone does.
+
+        `create_at` says the same about `now` before and after.  It is for moments at which there is something to send:
+        whenever the time for that has come one more active job is allowed, and an account that nobody uses shows
+        nothing about that.
+        """
+        while self._recent and self._recent[0][0] <= now:
+            self._recent_weight -= self._recent.popleft()[1]
+        if not self._awaits_end:
+            self._cap, self._probe_at = self._cap_at(now)
+
     def create_at(self, now: float, weight: int) -> float:
-        """When a create of this weight may be sent; `math.inf` if only the end of a job or an answer can tell."""
-        free = now
-        if self._refused_for_capacity:
-            if self.active:
-                return math.inf
-            # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
-            free = self._capacity_retry_at
-        if now >= self._probe_at:
-            self._set_cap(self._cap + 1, now)
-        if self.active and self.active + weight > self._cap:
-            return self._probe_at
+        """When a create of this weight may be sent; `math.inf` until a job ends or an answer comes."""
+        if self._awaits_end:
+            return math.inf
+        cap, probe_at = self._cap_at(now)
+        if self.active and self.active + weight > cap:
+            return probe_at
+        # With nothing of ours running, no end of ours will come: others fill the account, and only time helps.
+        free = self._capacity_retry_at if self._refused_for_capacity else now
         return max(
             free, self._crowded_until, self._slot_at(now, weight), self._creates_held_until, self.request_at(now)
         )
 
+    @property
+    def _awaits_end(self) -> bool:
+        return self._refused_for_capacity and self.active > 0
+
+    def _cap_at(self, now: float) -> tuple[int, float]:
+        """How many units fit, as far as is known, and when one more is tried."""
+        if now < self._probe_at:
+            return self._cap, self._probe_at
+        cap = min(self._cap + 1, self.max_active)
+        return cap, self._next_probe(cap, now)
+
+    def _next_probe(self, cap: int, now: float) -> float:
+        return now + self._probe_after if cap < self.max_active else math.inf
+
+    def _in_window(self, now: float) -> float:
+        """Units that the vendor may count in its window: those of the last period, and those in flight."""
+        left = 0
+        for leaves_at, weight in self._recent:
+            if leaves_at > now:
+                break
+            left += weight
+        return self._recent_weight - left + self._unanswered
+
     def _slot_at(self, now: float, weight: int) -> float:
-        while self._recent and self._recent[0][0] <= now:
-            self._recent_weight -= self._recent.popleft()[1]
         # When slowed down, creates also keep their distance; at full rate a burst is what the vendor allows.
         is_slowed = self._creates.current < self._limit
         when = self._creates.at(now) if is_slowed else now
         over = self._recent_weight + self._unanswered + min(weight, self._limit) - self._limit
         if over <= 0:
             return when
-        for leaves_at, freed in self._recent:
+        for leaves_at, freed in self._recent:  # oldest first; some may have left already
             over -= freed
             if over <= 0:
                 return max(when, leaves_at)
-        return math.inf  # all of it is in flight: the answers will tell
+        return math.inf  # all of it is in flight: the answers will show
 
     def create_sent(self, now: float, weight: int) -> None:
         """A create is sent now."""
@@ -192,7 +178,7 @@ class Window:
         self._creates.grow(1.0)
 
     def create_lost(self, now: float, weight: int) -> None:
-        """No answer came.  It may be active; whoever counts it as such calls `ended` later."""
+        """No answer came.  It may be active; a caller that counts it as such calls `ended` later."""
         self._answered(now, weight)
         self._active += weight
 
@@ -211,7 +197,7 @@ class Window:
     # --- active jobs
 
     def follow(self, weight: int) -> None:
-        """A job that was accepted elsewhere, or before, takes part of the account."""
+        """A job that was accepted by another process, or before, takes part of the account."""
         self._active += weight
 
     def ended(self, weight: int) -> None:
@@ -220,7 +206,7 @@ class Window:
         self._refused_for_capacity = False
         self._crowded_until = -math.inf
 
-    # --- what the vendor tells
+    # --- what the vendor reports
 
     def throttled(
         self, now: float, throttle: Throttle, retry_after: float | None, *, sent_at: float, read: bool = False
@@ -262,9 +248,9 @@ class Window:
         self._capacity_retry_at = now + max(1.0, self._pause(retry_after))
 
     def _set_cap(self, cap: int, now: float) -> None:
-        """So many units fit, as far as is known; below what is configured, one more is tried after a while."""
+        """This number of units fits, as far as is known; below what is configured, one more is tried after a while."""
         self._cap = max(1, min(cap, self.max_active))
-        self._probe_at = now + self._probe_after if self._cap < self.max_active else math.inf
+        self._probe_at = self._next_probe(self._cap, now)
 
     def crowded(self, now: float, pause: float) -> None:
         """Other processes use the account up: no create is sent for a while, or until a job of ours ends."""
@@ -293,23 +279,12 @@ class Window:
         self._creates.current = limit if was_full else min(self._creates.current, limit)
 
     def learn_remaining(self, remaining: int, kind: str, *, alone: bool) -> None:
-        """How much of the window an accepted create left.
+        """How much of the window an accepted create of this kind left; `alone` if no other was under way meanwhile."""
+        self._weights.learn(remaining, kind, limit=self._limit, alone=alone)
 
-        `alone`: no other create was under way since the answer before, so the drop is what this one cost.  Slots that
-        became free meanwhile make the drop too small, creates of others too large: two in a row have to agree.
-        """
-        drop = None if self._remaining is None or not alone else self._remaining - remaining
-        self._remaining = remaining
-        if drop is None or not 1 <= drop <= self._limit:
-            return
-        last, count = self._drops.get(kind, (0, 0))
-        self._drops[kind] = (drop, count + 1 if drop == last else 1)
-        if self._drops[kind][1] >= _SAME_DROPS:
-            self._weights[kind] = drop
-
-    def weight(self, kind: str, told: int) -> int:
+    def weight(self, kind: str, documented: int) -> int:
         """Units that a create of this kind takes: as learned, else as the provider file says."""
-        return self._weights.get(kind, told)
+        return self._weights.of(kind, documented)
 
     @property
     def held_until(self) -> tuple[float, float]:
@@ -337,13 +312,12 @@ class Window:
         """As it is allowed now."""
         return self._creates.current
 
-    @property
-    def creates_left(self) -> float:
-        """Units of the present window that are not used."""
-        return max(0.0, self._limit - self._recent_weight - self._unanswered)
+    def creates_left(self, now: float) -> float:
+        """Units of the window that are not used."""
+        return max(0.0, self._limit - self._in_window(now))
 
     def turn_at(self, now: float, ahead: int) -> float:
-        """When a create may be sent that so many stand before, as far as the sliding window goes."""
+        """When a create may be sent that has `ahead` others before it, as far as the sliding window goes."""
         limit = max(1, int(self._limit))
         leaving = [at for at, weight in self._recent for _ in range(weight)] + [now + self._period] * self._unanswered
         # Each place in the window is free from some moment on, and again a period after it was taken.
@@ -367,9 +341,8 @@ class Window:
 
     def figures(self, now: float) -> dict[str, float]:
         """The window as plain numbers."""
-        self._slot_at(now, 1)
         return {
-            "creates_used": self._recent_weight + self._unanswered,
+            "creates_used": self._in_window(now),
             "creates_per_minute": self._limit,
             "active": self.active,
             "max_active": self._cap,

@@ -2,7 +2,7 @@
 
 A list is read in pages, newest first as far as anyone knows.  A generation's place is counted from the far end, so it
 does not move when newer ones come; generations of other programs push ours along, which every page that is read
-corrects.  Nothing is believed of a place alone: a page counts for the ids that really stand on it, and an id that
+corrects.  A place alone proves nothing: a page counts for the ids that really stand on it, and an id that
 should be there and is not is asked about by itself until it is seen in the list again.
 """
 
@@ -13,13 +13,13 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Sequence
 
 _WORTH = 1.2
-"""A page has to promise so many times what the single question promises."""
+"""A page has to promise this many times what the single question promises."""
 _FIRST_REST, _LONGEST_REST = 60.0, 3600.0
 """Seconds without the list after it was refused or was behind; doubled each time."""
 _THROTTLED = 2
-"""After so many refusals in a row for the account's sake the jobs are asked about singly: they must not starve."""
+"""After this number of refusals in a row for the account's sake jobs are asked about singly: they must not starve."""
 _CHECK_EVERY = 8
-"""After so many pages one job is asked about singly as well, to see that the list is not behind."""
+"""After this number of pages one job is asked about singly as well, to see that the list is not behind."""
 
 
 class Listing:
@@ -29,14 +29,14 @@ class Listing:
         """`page`: most generations per page; 0 if the vendor has no list."""
         self._page = page
         self._made = 0
-        """Generations made since we look, by us and, as far as pages told, by others."""
+        """Generations made since we look, by us and, as far as pages have shown, by others."""
         self._places: dict[str, int] = {}
         self._order: list[tuple[int, str]] = []
         self._rest_until = -math.inf if page else math.inf
         self._rest = _FIRST_REST
         self._pages = 0
         self._throttled = 0
-        """So often since the last page it was answered with the account's limit instead."""
+        """How often it was answered with the account's limit since the last page."""
         self._over: dict[str, None] = {}
         """The ids that ended last, to see whether the list knows it."""
 

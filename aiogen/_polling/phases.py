@@ -1,8 +1,8 @@
 """One model's durations by what is known of a job: since its acceptance, or since it was seen to begin.  Pure.
 
-Where a vendor tells queued and processing apart, the time since the beginning foretells the end better if the queue
-varies, and worse if the beginning is known only roughly.  So both are learned, and the one that has foretold better is
-asked.
+Where a vendor reports queued and processing as two states, the time since the beginning foretells the end better if the
+queue varies, and worse if the beginning is known only roughly.  So both are learned, and the one that has foretold
+better is asked.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from aiogen.models import Typical
 
 _DECAY = 0.95
 _LEAD = 1.5
-"""So far ahead (in the logarithm) the beginning has to be, for it also costs looks to learn of it."""
+"""The beginning has to be ahead by this much (in the logarithm), for it also costs questions to learn of it."""
 _VAGUE = 0.25
 """A beginning known to less than this part of the usual duration says nothing."""
 
 
 class PhaseModel:
-    """The belief about one model."""
+    """The two duration models of one model."""
 
     def __init__(self, typical: Typical) -> None:
         self.typical = typical
         self.queued = DurationModel(typical)
-        """From acceptance to the end: what is asked while a job is queued, and where the vendor tells no phases."""
+        """From acceptance to the end: what is asked while a job is queued, and where the vendor reports no phases."""
         self.processing = DurationModel(typical)
         """From the beginning to the end."""
         self._lead = 0.0
 
     @property
     def seen(self) -> int:
-        """How many ends have been seen in all."""
+        """The number of ends that have been seen in all."""
         return self.queued.seen
 
     @property
@@ -42,7 +42,7 @@ class PhaseModel:
         return self._lead > _LEAD
 
     def is_vague(self, interval: float) -> bool:
-        """True if a beginning somewhere in so many seconds is no help."""
+        """True if a beginning somewhere within `interval` seconds is no help."""
         return interval > _VAGUE * self.processing.quantile(0.5)
 
     def compare(self, whole: tuple[float, float, float], part: tuple[float, float, float]) -> None:

@@ -1,4 +1,4 @@
-"""The best ages to ask about one job, by dynamic programming over what is believed of its duration.  Pure.
+"""The best ages to ask about one job, by dynamic programming over its survival curve.  Pure.
 
 A job that has lasted to age a is asked about next at the b that makes the least of: the request's price, the expected
 time between its end and b, and the same again from b on.  Backwards over some two hundred ages, spread by probability,
@@ -11,24 +11,24 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 
-from aiogen._polling import survival as shapes
+from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 
 _POINTS, _MOST_POINTS = 200, 500
 """At the default price; a quarter of it asks twice as often and wants twice as many."""
 _PRICE = 0.15
 _LAST_STEP = 0.15
-"""Beyond the last age the next question comes after so much of the age."""
+"""Beyond the last age the next question comes after this part of the age."""
 
 
 class Plan:
-    """When to ask, for one belief and one price."""
+    """When to ask, for one survival curve and one price."""
 
-    def __init__(self, shape: SurvivalCurve, price: float) -> None:
+    def __init__(self, curve: SurvivalCurve, price: float) -> None:
         """`price`: seconds of waiting that one request is worth."""
         points = min(_MOST_POINTS, round(_POINTS * max(1.0, math.sqrt(_PRICE / price))))
-        self._ages = _ages(shape, points)
-        self._next = _best_next(self._ages, shape, price)
+        self._ages = _ages(curve, points)
+        self._next = _best_next(self._ages, curve, price)
 
     def next_age(self, age: float) -> float:
         """The age at which to ask next, after having asked at `age`."""
@@ -42,37 +42,37 @@ class Plan:
         return max(low + share * (high - low), math.nextafter(age, math.inf))
 
 
-def _ages(shape: SurvivalCurve, points: int) -> list[float]:
+def _ages(curve: SurvivalCurve, points: int) -> list[float]:
     half, third = points // 2, points * 3 // 10
-    first, last = shapes.quantile(shape, 0.995), shapes.quantile(shape, 0.01)
+    first, last = survival.quantile(curve, 0.995), survival.quantile(curve, 0.01)
     start = max(first, EDGES[1])
-    ages = [0.0, *_quantiles(shape, half)]
+    ages = [0.0, *_quantiles(curve, half)]
     ages += [first + (last - first) * k / third for k in range(third + 1)]
     ages += [start * (EDGES[-1] / start) ** (k / third) for k in range(third + 1)]
     return sorted({round(age, 3) for age in ages})
 
 
-def _quantiles(shape: SurvivalCurve, count: int) -> list[float]:
-    """The ages that 1/count, 2/count … of all jobs have ended by; one pass over the shape."""
+def _quantiles(curve: SurvivalCurve, count: int) -> list[float]:
+    """The ages that 1/count, 2/count … of all jobs have ended by; one pass over the curve."""
     found: list[float] = []
     i = 0
     for k in range(1, count):
         share = 1.0 - k / count
-        while i < BINS - 1 and shape[i + 1] > share:
+        while i < BINS - 1 and curve[i + 1] > share:
             i += 1
-        drop = shape[i] - shape[i + 1]
-        found.append(EDGES[i] + WIDTHS[i] * ((shape[i] - share) / drop if drop > 0.0 else 1.0))
+        drop = curve[i] - curve[i + 1]
+        found.append(EDGES[i] + WIDTHS[i] * ((curve[i] - share) / drop if drop > 0.0 else 1.0))
     return found
 
 
-def _best_next(ages: list[float], shape: SurvivalCurve, price: float) -> list[int]:
+def _best_next(ages: list[float], curve: SurvivalCurve, price: float) -> list[int]:
     """For each age the index of the next, such that the rest costs least.
 
     The best next age never comes earlier for a later age, so the search begins where the last one ended.
     """
     count = len(ages)
-    left = [shapes.survival(shape, age) for age in ages]
-    time = _integrals(ages, shape)  # of survival, up to each age
+    left = [survival.at(curve, age) for age in ages]
+    time = _integrals(ages, curve)  # of survival, up to each age
     cost = [0.0] * count
     cost[-1] = left[-1] * ages[-1] * _LAST_STEP
     follow = [count - 1] * count
@@ -90,15 +90,15 @@ def _best_next(ages: list[float], shape: SurvivalCurve, price: float) -> list[in
     return follow
 
 
-def _integrals(ages: list[float], shape: SurvivalCurve) -> list[float]:
+def _integrals(ages: list[float], curve: SurvivalCurve) -> list[float]:
     """The integral of survival up to each age; survival is linear within a bin."""
     upto = [0.0]
     for i in range(BINS):
-        upto.append(upto[-1] + WIDTHS[i] * (shape[i] + shape[i + 1]) / 2.0)
+        upto.append(upto[-1] + WIDTHS[i] * (curve[i] + curve[i + 1]) / 2.0)
     found = []
     for age in ages:
         i = min(BINS - 1, max(0, bisect_left(EDGES, age) - 1))
         inside = age - EDGES[i]
-        slope = (shape[i + 1] - shape[i]) / WIDTHS[i]
-        found.append(upto[i] + shape[i] * inside + slope * inside * inside / 2.0)
+        slope = (curve[i + 1] - curve[i]) / WIDTHS[i]
+        found.append(upto[i] + curve[i] * inside + slope * inside * inside / 2.0)
     return found

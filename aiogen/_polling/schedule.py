@@ -1,11 +1,15 @@
-"""When to ask about which job.  Pure: told the time, never asks for it.
+"""When to ask about which job.  Pure: it is given the time, and never asks for it.
 
-Every model has an agenda with the next moment of each of its jobs; an event costs O(log n), and nothing looks at all
-jobs at each tick.  A job that is being asked about is on no agenda, so it has one stream of questions whoever waits.
+Every model has a timer queue with the next moment of each of its jobs; an event costs O(log n), and nothing looks at
+all jobs at each tick.  A job that is being asked about is in no timer queue, so it has one stream of questions however
+many wait for it.
 
-A moment is planned with what was believed then.  If the belief has changed meanwhile, the job is planned anew when its
-moment comes, and asked only if that is still now.  Only when a model turns out to be quicker than planned are all of
-its jobs planned anew at once.
+A moment is planned with the duration model as it is then.  If the model has changed meanwhile, the moment is planned
+again when it comes, and the job is asked about only if that is still now.  Only when generations turn out to be quicker
+than planned are all jobs of their model planned again at once.
+
+What is kept for each job is in `question`, what its end teaches in `observation`, and what happens where the budget
+allows fewer questions in `backpressure`.
 """
 
 from __future__ import annotations
@@ -14,102 +18,16 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-import attrs
-
+from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
+from aiogen._polling.question import FIXED, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
+__all__ = ["Observation", "Schedule"]
+
 K = TypeVar("K", bound=Hashable)
-
-_PROBED = 6
-"""So many ends make a model known."""
-_PROBES = 2
-"""Of a model that is not known so many jobs are asked about at once: the others learn from the answer."""
-_FIRST_LOOKS = (1.0, 2.5)
-"""Ages at which the first jobs of a model that nobody has seen end are asked about, whatever is believed of it."""
-_PROBE_WAIT = 1.0
-"""But they wait no longer than this for it (seconds)."""
-_EARLIER = 0.05
-"""A plan that leads so much of the age earlier than before is worth planning all jobs anew."""
-_PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
-"""Ages at which two plans are compared."""
-_TOO_EARLY = 0.3
-"""No job of which the beginning is guessed ends within this part of the usual duration."""
-_FIXED, _STALE = -1, -2
-"""Instead of a belief's version: the moment does not come from a belief; it has to be planned anew."""
-_BACKPRESSURE_MAX = 100.0
-_BUSY = 0.05
-"""So late (seconds) a question may be because the program was busy for a moment: that is no shortage."""
-_GAIN = 0.5
-"""How fast the common price follows, in the time that is planned from this question to the next about the same job."""
-_LATE = 0.1
-"""Questions that come so late, as a part of that time, are too many."""
-_RELAX = 0.25
-"""As if so early, where they do not."""
-
-
-@attrs.define(eq=False)
-class _Group(Generic[K]):
-    """The jobs of one belief."""
-
-    durations: DurationModel
-    learns: bool
-    timers: TimerQueue[K] = attrs.field(factory=TimerQueue)
-    asking: int = 0
-    probes: int = _PROBES
-    """So many more of its jobs may be looked at early."""
-    version: int = 0
-    preview: tuple[float, ...] = ()
-
-    def wake_at(self) -> float | None:
-        when = self.timers.wake_at()
-        is_new = self.learns and self.durations.seen < _PROBED
-        return when + _PROBE_WAIT if when is not None and is_new and self.asking >= _PROBES else when
-
-
-@attrs.define(eq=False)
-class _Question(Generic[K]):
-    group: _Group[K]
-    phases: PhaseModel
-    started_at: float
-    """When the clock began that its belief counts by."""
-    accepted_at: float
-    learned_from: float
-    """When the clock began that its whole duration counts by: accepted, or begun behind others."""
-    asked_at: float
-    """The last moment at which it is known to have run."""
-    floor: float
-    ceiling: float
-    price: float
-    held: bool
-    """Behind others at the vendor: it does not run yet."""
-    share: float = 1.0
-    """Its part of a question that answers for several jobs."""
-    due: float = 0.0
-    ready_at: float = 0.0
-    """When it could be asked: due, and known to be."""
-    not_before: float = -math.inf
-    """Somebody said to wait so long."""
-    version: int = _FIXED
-    """Of the belief it was planned with."""
-    probe: bool = False
-    """To be looked at early: nobody has seen one of its model end."""
-    asking: bool = False
-    urgent: bool = False
-    """The question under way is about this job and no other."""
-    turned: tuple[float, float] | None = None
-    """When it began: after the first, before the second."""
-    begun: bool = False
-    """It was held, and its beginning is a guess."""
-
-    def is_too_early(self, now: float) -> bool:
-        """True if it ended so soon that it must have begun before it was thought to."""
-        return self.begun and now - self.started_at < _TOO_EARLY * self.group.durations.quantile(0.5)
-
-
-Observation = _Question
-"""What a job's end teaches."""
 
 
 class Schedule(Generic[K]):
@@ -118,12 +36,11 @@ class Schedule(Generic[K]):
     def __init__(self) -> None:
         self.lag_weight = 1.0
         """How many jobs a second of lag delays: 1 for the job itself, more when others wait for its place."""
-        self.backpressure = 1.0
-        """How much further apart than planned the budget puts two questions; the price goes with its square."""
-        self._questions: dict[K, _Question[K]] = {}
-        self._groups: dict[tuple[int, bool], _Group[K]] = {}
+        self.backpressure = Backpressure()
+        self._questions: dict[K, Question[K]] = {}
+        self._groups: dict[tuple[int, bool], Group[K]] = {}
         self._urgent: TimerQueue[K] = TimerQueue()
-        self._taken_at = -math.inf
+        """Of those that are to be asked about whatever is planned."""
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -150,19 +67,19 @@ class Schedule(Generic[K]):
         """Begin to ask about a job that was accepted at `started_at`.
 
         Args:
-            key: whatever names the job.
+            key: the name of the job.
             now: seconds on any steady clock, as everywhere here.
-            phases: what is believed of its model.
+            phases: the phase model of its model.
             started_at: when it was accepted.
             floor: fewest seconds between two questions about it.
             ceiling: most seconds between two questions about it.
             price: seconds of waiting that one request is worth.
-            learns: whether its end teaches; not if nobody knows how far it was at the beginning.
+            learns: whether its end teaches; not if it is unknown how far it was when it was tracked.
             held: it waits behind others at the vendor, until `begins`.
             share: its part of the price, if one question answers for several jobs.
         """
         group = self._group(phases.queued, learns)
-        question = self._questions[key] = _Question(
+        question = self._questions[key] = Question(
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
         if learns and not held and not group.durations.seen and group.probes:
@@ -170,15 +87,18 @@ class Schedule(Generic[K]):
             question.probe = True
         self._plan(key, question, now)
 
-    def drop(self, key: K) -> Observation[K] | None:
-        """Never ask about it again.  If it has ended, `learn` takes what is returned."""
+    def drop(self, key: K) -> Observation | None:
+        """Never ask about it again.  That teaches nothing by itself: if it has ended, `learn` takes what is returned.
+
+        None if its end would teach nothing.
+        """
         question = self._questions.pop(key, None)
         if question is None:
             return None
         self._urgent.drop(key)
         question.group.timers.drop(key)
-        self._done(question)
-        return question if question.group.learns and not question.held else None
+        question.done()
+        return question.observation()
 
     def slow_down(self, key: K, floor: float) -> None:
         """Nobody waits for it any more: from the next question on, keep at least `floor` seconds between two."""
@@ -188,11 +108,11 @@ class Schedule(Generic[K]):
             question.ceiling = max(question.ceiling, floor)
 
     def lower_price(self, key: K, floor: float, ceiling: float, price: float, now: float) -> None:
-        """Somebody waits for it again: to these bounds, beginning with a question now."""
+        """Somebody else waits for it: by these bounds and this price from now on, beginning with a question now."""
         question = self._questions.get(key)
         if question is not None:
             question.floor, question.ceiling, question.price = floor, ceiling, price
-            question.version = _STALE
+            question.version = STALE
             self.ask_now(key, now)
 
     # --- which question
@@ -203,31 +123,33 @@ class Schedule(Generic[K]):
         return min((moment for moment in moments if moment is not None), default=None)
 
     def take(self, now: float) -> K | None:
-        """The job to ask about now, or None if none is due.
+        """Take out the job to ask about now; None if none is due.
 
         It is due again only after `answered`, `failed` or `put_back`.
         """
         while True:
             key = self._urgent.pop(now)
             if key is not None:
-                self._ask(self._questions[key])
-                self._questions[key].urgent = True
+                question = self._questions[key]
+                question.ask()
+                question.urgent = True
                 return key
             group = self._first(now)
             key = group.timers.pop(now) if group is not None else None
             if key is None:
                 return None
             question = self._questions[key]
-            if question.version not in (_FIXED, question.group.durations.version):
+            if not question.is_current():
                 ready_at = question.ready_at
                 self._plan(key, question, now)
                 if question.due > now:
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
-            if question.group.durations.seen >= _PROBED:
-                self._set_backpressure(question, now)
-            self._ask(question)
+            if question.group.is_known:
+                pace = question.pace(self._price(question))
+                self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
+            question.ask()
             return key
 
     def take_also(self, key: K) -> bool:
@@ -237,7 +159,7 @@ class Schedule(Generic[K]):
             return False
         self._urgent.drop(key)
         question.group.timers.drop(key)
-        self._ask(question)
+        question.ask()
         return True
 
     def ask_now(self, key: K, now: float) -> None:
@@ -253,23 +175,23 @@ class Schedule(Generic[K]):
         """The question that was sent at `sent_at` says that it runs."""
         question = self._questions.get(key)
         if question is not None:
-            self._done(question)
+            question.done()
             # A vendor that takes long to answer is not asked again at once.
             took = 0.0 if sent_at is None else now - sent_at
             self._runs(key, question, now, sent_at, share, now + min(question.floor, took))
 
     def known_to_run(self, key: K, now: float, *, sent_at: float | None = None, share: float = 1.0) -> None:
-        """It ran at `sent_at`, whoever asked.  If our own question is under way, it goes on."""
+        """It ran at `sent_at`, by any reading.  If our own question is under way, it goes on."""
         question = self._questions.get(key)
         if question is not None:
             self._runs(key, question, now, sent_at, share, now)
 
     def put_back(self, key: K, now: float) -> None:
-        """The question did not tell about it after all: its moment is what it was."""
+        """The question said nothing about it after all: its moment is what it was."""
         question = self._questions.get(key)
         if question is not None and question.asking:
-            self._done(question)
-            if question.version == _STALE:
+            question.done()
+            if question.version == STALE:
                 self._plan(key, question, now)
             else:
                 self._put(key, question, now)
@@ -278,10 +200,10 @@ class Schedule(Generic[K]):
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
         question = self._questions.get(key)
         if question is not None:
-            self._done(question)
+            question.done()
             self._urgent.drop(key)
             question.due = question.not_before = now + max(delay, question.floor)
-            question.version = _FIXED
+            question.version = FIXED
             self._put(key, question, now)
 
     def postpone(self, key: K, now: float, delay: float) -> None:
@@ -295,56 +217,46 @@ class Schedule(Generic[K]):
         if question is None:
             return
         interval = (question.asked_at, max(question.asked_at, sent_at))
-        if question.held:  # whatever was thought of the line, the vendor runs it
-            question.held = False
-            question.started_at = question.learned_from = _middle(interval)
-        if question.turned is not None or not question.group.learns:
+        if question.held:  # whatever was thought of the vendor's queue, the vendor runs it
+            question.begin(middle(interval))
+        if question.processed is not None or not question.group.learns:
             return
         if question.phases.is_vague(interval[1] - interval[0]):
             return
-        question.turned = interval
+        question.processed = interval
         if question.phases.by_beginning:
             asking = question.asking
-            self._done(question)
+            question.done()
             question.group.timers.drop(key)
             question.group = self._group(question.phases.processing, learns=True)
-            question.started_at = _middle(interval)
+            question.started_at = middle(interval)
             if asking:
-                self._ask(question)
+                question.ask()
 
     def begins(self, key: K, now: float, at: float) -> None:
         """It was behind others, and runs since about `at`."""
         question = self._questions.get(key)
         if question is None or not question.held:
             return
-        question.held, question.begun = False, True
-        question.started_at = question.learned_from = at
+        question.begin(at)
+        question.begun = True
         question.asked_at = max(at, question.asked_at)
-        question.version = _STALE
+        question.version = STALE
         if not question.asking:
             self._plan(key, question, now)
 
-    def learn(self, question: Observation[K], now: float) -> None:
+    def learn(self, observation: Observation, now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
-        since, begun = question.asked_at, question.learned_from
-        phases = question.phases
-        whole = (since - begun, max(since, now) - begun)
-        if question.turned is not None:
-            start = _middle(question.turned)
-            part = (max(0.0, since - start), max(since, now) - start)
-            known = max(0.0, question.turned[1] - start)
-            phases.compare((question.turned[1] - begun, *whole), (known, *part))
-            phases.processing.ended(*part)
-        phases.queued.ended(*whole)
-        self._refresh(question, now)
+        observation.teach(now)
+        self._refresh(self._group(observation.durations, learns=True), observation.price, now)
 
     def ran_all_along(self, now: float) -> None:
-        """The vendor runs more at once than was thought: what was believed to begin late began when it was accepted."""
+        """The vendor runs more at once than was thought: what was thought to begin late began when it was accepted."""
         for key, question in self._questions.items():
             if question.begun:
                 question.begun = False
-                question.started_at = question.learned_from = question.accepted_at
-                question.version = _STALE
+                question.begin(question.accepted_at)
+                question.version = STALE
                 if not question.asking:
                     self._plan(key, question, now)
 
@@ -360,141 +272,78 @@ class Schedule(Generic[K]):
 
     def gain(self, key: K, now: float) -> float:
         """The probability that it has ended since it was last asked about."""
-        question = self._questions[key]
-        if question.held:
-            return 0.0
-        left = question.group.durations.left
-        before = left(max(0.0, question.asked_at - question.started_at))
-        return 1.0 - left(max(0.0, now - question.started_at)) / before if before > 0.0 else 1.0
+        return self._questions[key].gain(now)
 
     def hazard(self, key: K, now: float) -> float:
-        """How likely it is to end within the next second, if it still runs."""
-        question = self._questions[key]
-        if question.held:
-            return 0.0
-        age = max(0.0, now - question.started_at)
-        step = max(0.5, 0.05 * age)
-        left = question.group.durations.left
-        return math.log(max(1e-9, left(age)) / max(1e-9, left(age + step))) / step
+        """How likely it is to end within the next second, if it still runs; a rate, at least 0."""
+        return self._questions[key].hazard(now)
 
     def phases(self, key: K) -> PhaseModel:
-        """What is believed of its model."""
+        """The phase model of its model."""
         return self._questions[key].phases
 
     def remaining(self, key: K, now: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
         """Seconds until that share of such jobs has ended, for each of `shares`; None if it has not begun."""
         question = self._questions.get(key)
-        if question is None or question.held:
-            return None
-        age = max(0.0, now - question.started_at)
-        durations = question.group.durations
-        left = durations.left(age)
-        return tuple(max(0.0, durations.quantile(left * (1.0 - share)) - age) for share in shares)
+        return None if question is None else question.remaining(now, shares)
 
     # --- inside
 
-    def _group(self, durations: DurationModel, learns: bool) -> _Group[K]:
+    def _group(self, durations: DurationModel, learns: bool) -> Group[K]:
         group = self._groups.get((id(durations), learns))
         if group is None:
-            group = self._groups[(id(durations), learns)] = _Group(durations, learns)
+            group = self._groups[(id(durations), learns)] = Group(durations, learns)
         return group
 
-    def _first(self, now: float) -> _Group[K] | None:
+    def _first(self, now: float) -> Group[K] | None:
         due = [(when, i) for i, group in enumerate(self._groups.values()) if (when := group.wake_at()) is not None]
         when, i = min(due, default=(math.inf, -1))
         return list(self._groups.values())[i] if when <= now else None
 
-    def _ask(self, question: _Question[K]) -> None:
-        question.asking = True
-        question.group.asking += 1
-
-    def _done(self, question: _Question[K]) -> None:
-        question.group.asking -= question.asking
-        question.asking = question.urgent = False
-
-    def _plan(self, key: K, question: _Question[K], now: float) -> None:
-        question.due = self._due(question)
-        question.version = _FIXED if question.held else question.group.durations.version
-        self._look_early(question)
+    def _plan(self, key: K, question: Question[K], now: float) -> None:
+        group, price = question.group, self._price(question)
+        if not question.held and not group.preview:  # what a change of the model will be compared with
+            group.renew_preview(price)
+        question.due = question.planned(price)
+        question.version = FIXED if question.held else group.durations.version
+        if question.probe and (early := question.early_look()) is not None and early < question.due:
+            question.due = max(early, question.asked_at + question.floor, question.not_before)
+            question.version = FIXED
         self._put(key, question, now)
 
     def _runs(
-        self, key: K, question: _Question[K], now: float, sent_at: float | None, share: float, not_before: float
+        self, key: K, question: Question[K], now: float, sent_at: float | None, share: float, not_before: float
     ) -> None:
-        asked = now if sent_at is None else max(sent_at, question.asked_at)
-        if question.group.learns and not question.held:
-            self._teach_running(question, asked)
-        question.asked_at, question.share = asked, share
+        question.runs(now if sent_at is None else max(sent_at, question.asked_at))
+        question.share = share
         if not question.asking:
             self._urgent.drop(key)
             question.not_before = not_before
             self._plan(key, question, now)
-        self._refresh(question, now)
+        self._refresh(question.group, question.price * question.share, now)
 
-    def _put(self, key: K, question: _Question[K], now: float) -> None:
+    def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
         if key in self._urgent:
             return  # asked about before that anyway
         question.group.timers.put(key, question.ready_at)
 
-    def _due(self, question: _Question[K]) -> float:
-        asked = question.asked_at
-        if question.held:
-            return max(asked + question.ceiling, question.not_before)
-        group = question.group
-        if not group.preview:  # what a change of the belief will be compared with
-            group.preview, group.version = self._preview(question), group.durations.version
-        plan = group.durations.plan(self._price(question))
-        age = plan.next_age(max(0.0, asked - question.started_at))
-        due = min(max(question.started_at + age, asked + question.floor), asked + question.ceiling)
-        return max(due, question.not_before)
+    def _price(self, question: Question[K]) -> float:
+        return question.price * question.share * self._price_factor()
 
-    def _look_early(self, question: _Question[K]) -> None:
-        if not question.probe or question.group.durations.seen:
-            return
-        early = next((look for look in _FIRST_LOOKS if question.started_at + look > question.asked_at), None)
-        if early is not None and question.started_at + early < question.due:
-            question.due = max(question.started_at + early, question.asked_at + question.floor, question.not_before)
-            question.version = _FIXED
+    def _price_factor(self) -> float:
+        """How much dearer a question is now than it is worth: the budget may bind, and lag may delay others, too."""
+        return self.backpressure.value**2 / max(1.0, self.lag_weight)
 
-    def _price(self, question: _Question[K]) -> float:
-        return question.price * question.share * self.backpressure**2 / max(1.0, self.lag_weight)
-
-    def _set_backpressure(self, question: _Question[K], now: float) -> None:
-        """The common price: it rises while questions come late, and falls back when they do not."""
-        elapsed, self._taken_at = now - self._taken_at, now
-        age = max(0.0, question.due - question.started_at)
-        pace = max(0.1, question.floor, question.group.durations.plan(self._price(question)).next_age(age) - age)
-        late = (now - question.ready_at - _BUSY) / pace
-        step = min(late, 1.0) if late > _LATE else -_RELAX
-        self.backpressure = min(
-            _BACKPRESSURE_MAX, max(1.0, self.backpressure * math.exp(_GAIN * min(1.0, elapsed / pace) * step))
-        )
-
-    def _teach_running(self, question: _Question[K], asked: float) -> None:
-        begun = question.learned_from
-        question.phases.queued.running(max(0.0, question.asked_at - begun), asked - begun)
-        if question.turned is not None:
-            start = _middle(question.turned)
-            question.phases.processing.running(max(0.0, question.asked_at - start), asked - start)
-
-    def _refresh(self, question: _Question[K], now: float) -> None:
+    def _refresh(self, group: Group[K], worth: float, now: float) -> None:
         """Has the model turned out to be quicker than planned?  Then its jobs are due earlier."""
-        group = question.group
         if group.version == group.durations.version:
             return
-        before, group.preview = group.preview, self._preview(question)
-        group.version = group.durations.version
-        if any(new < (1.0 - _EARLIER) * old for old, new in zip(before, group.preview, strict=False)):
-            for key in group.timers.all():
-                waiting = self._questions[key]
-                if waiting.version != _FIXED and waiting.due > now and self._due(waiting) < waiting.due:
-                    self._plan(key, waiting, now)
-
-    def _preview(self, question: _Question[K]) -> tuple[float, ...]:
-        plan = question.group.durations.plan(self._price(question))
-        return tuple(plan.next_age(age) for age in _PREVIEW)
-
-
-def _middle(interval: tuple[float, float]) -> float:
-    return (interval[0] + interval[1]) / 2.0
+        if not group.renew_preview(worth * self._price_factor()):
+            return
+        for key in group.timers.all():
+            waiting = self._questions[key]
+            if waiting.version == FIXED or waiting.due <= now:
+                continue
+            if waiting.planned(self._price(waiting)) < waiting.due:
+                self._plan(key, waiting, now)

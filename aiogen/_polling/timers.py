@@ -1,7 +1,7 @@
 """Keys, each with one moment; the earliest first.  Pure.
 
 A heap whose entries are left behind when their key moves or goes, and skipped when they surface.  The heap is made
-anew before the dead outnumber the living, so its size follows the number of keys.
+again before the dead outnumber the living, so its size follows the number of keys.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class TimerQueue(Generic[K]):
         self._current.pop(key, None)
 
     def wake_at(self) -> float | None:
-        """The earliest moment, or None."""
+        """The earliest moment, or None.
+
+        It forgets entries that no longer count, which changes no answer.
+        """
         while self._heap and not self._is_current(self._heap[0]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None

@@ -1,7 +1,7 @@
 """Which of an account's accepted generations run, and which wait behind them at the vendor.  Pure.
 
 Leonardo accepts two hundred images and runs ten; both are PENDING.  Generations begin in the order of submission, one
-whenever one ends.  So only the oldest `slots` are believed to run, and the clock of the next one starts when one of
+whenever one ends.  So only the oldest `slots` are taken to run, and the clock of the next one starts when one of
 them ends.  One that ends while it should have been waiting proves that there are more slots than was thought.
 """
 
@@ -13,17 +13,17 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_TOO_EARLY = 3
-"""So many in a row that ended too soon after they began prove that they had begun before."""
+_EARLY_ENDS = 3
+"""This number in a row that ended too early after they began proves that they had begun before."""
 
 
 class VendorQueue(Generic[K]):
     """The generations of one account in order of submission."""
 
     def __init__(self, slots: int | None) -> None:
-        """`slots`: how many run at once; None if every accepted one runs."""
+        """`slots`: the number that runs at once; None if every accepted one runs."""
         self.slots = slots
-        self._hasty = 0
+        self._early_ends = 0
         self._running: set[K] = set()
         self._waiting: OrderedDict[K, None] = OrderedDict()
 
@@ -32,7 +32,7 @@ class VendorQueue(Generic[K]):
 
     @property
     def running(self) -> int:
-        """How many are believed to run."""
+        """The number that is taken to run."""
         return len(self._running)
 
     def add(self, key: K) -> bool:
@@ -46,17 +46,17 @@ class VendorQueue(Generic[K]):
     def ended(self, key: K, *, too_early: bool = False) -> tuple[list[K], bool]:
         """It is over: which ones begin now, and whether they have been running all the time, as it has.
 
-        `hasty`: it ended sooner after it was thought to begin than any could.
+        `too_early`: it ended sooner after it was thought to begin than any could.
         """
-        self._hasty = self._hasty + 1 if too_early else 0
+        self._early_ends = self._early_ends + 1 if too_early else 0
         proof = key in self._waiting
         if proof:
             rank = len(self._running) + list(self._waiting).index(key) + 1
             self.slots = 2 * rank
             del self._waiting[key]
         self._running.discard(key)
-        if self.slots is not None and self._hasty >= _TOO_EARLY:
-            self.slots, self._hasty, proof = 2 * self.slots, 0, True
+        if self.slots is not None and self._early_ends >= _EARLY_ENDS:
+            self.slots, self._early_ends, proof = 2 * self.slots, 0, True
         return self._begin(), proof
 
     def learn(self, slots: int) -> list[K]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from copy import deepcopy
 from heapq import heappop, heappush
 from itertools import count
 
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiogen._limits.window import Rate, Window
+from aiogen._limits.rate import Rate
+from aiogen._limits.window import Window
 from aiogen.errors import Throttle
 
 quick = settings(deadline=None, derandomize=True, max_examples=100)
@@ -51,6 +53,7 @@ def sent_together(window: Window, now: float, most: int = 10_000) -> int:
     """How many creates may be sent at one moment, when each is accepted at once."""
     sent = 0
     while sent < most and window.create_at(now, 1) <= now:
+        window.advance(now)
         accept(window, now)
         sent += 1
     return sent
@@ -149,7 +152,7 @@ def test_a_higher_limit_is_learned_where_the_user_set_none(ceiling: float, limit
     window = window_of(creates=30)
     accept(window, 0.0, times=30)
     window.learn_limit(100, ceiling=ceiling)
-    assert (window.creates_per_minute, window.creates_left) == (limit, limit - 30)
+    assert (window.creates_per_minute, window.creates_left(0.0)) == (limit, limit - 30)
     assert sent_together(window, 0.0) == limit - 30
 
 
@@ -182,6 +185,16 @@ def test_a_learned_limit_is_what_a_refusal_halves(accepted: int) -> None:
     refuse(window, 60.0, 61.0, Throttle.CREATES, 9.0)
     window.create_sent(70.0, 1)
     assert window.create_at(70.0, 1) == 82.0
+
+
+def test_what_has_left_the_window_is_forgotten() -> None:
+    """An account that sends for days keeps no more than one window of it."""
+    window = window_of(creates=30)
+    for i in range(1_000):
+        window.advance(10.0 * i)
+        accept(window, 10.0 * i)
+        window.ended(1)
+    assert len(window._recent) == 6
 
 
 # --- active jobs
@@ -264,6 +277,52 @@ def test_learned_capacity_is_probed() -> None:
     assert sent_together(window, 121.0) == 1
     assert window.create_at(122.0, 1) == 241.0
     assert sent_together(window, 241.0) == 1
+
+
+def test_a_heavy_create_is_let_in_by_several_probes() -> None:
+    """While it waits, one more place is counted every two minutes, until it fits beside what runs."""
+    window = window_of(active=4)
+    accept(window, 0.0)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    accept(window, 1.0)
+    moments = [now := 1.0]
+    while now < window.create_at(now, 3):
+        now = window.create_at(now, 3)
+        window.advance(now)
+        moments.append(now)
+    assert moments == [1.0, 121.0, 241.0, 361.0]
+
+
+def test_a_probe_that_is_due_counts_before_anybody_says_so() -> None:
+    """One more place is there, and no second one before its own time, whether the account was advanced or not."""
+    window = window_of(active=4)
+    accept(window, 0.0)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    accept(window, 1.0)
+    for _ in range(2):
+        assert [window.create_at(500.0, weight) for weight in (1, 2)] == [500.0, 620.0]
+        window.advance(500.0)
+
+
+def test_who_has_nothing_to_send_is_given_no_more_places() -> None:
+    """Only while a create waits does time count: after an hour without one there is one more place, not thirty."""
+    window = window_of(active=100)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.ended(1)
+    window.advance(3_600.0)
+    assert sent_together(window, 3_600.0) == 2
+
+
+def test_an_account_that_waits_for_an_end_is_not_probed() -> None:
+    """However late it is: the vendor has just said that it is full."""
+    window = window_of(active=10)
+    accept(window, 0.0, times=3)
+    refuse(window, 0.0, 1.0, Throttle.CONCURRENCY, 60.0)
+    window.advance(1_000.0)
+    assert window.figures(1_000.0)["max_active"] == 3
 
 
 def test_each_failed_probe_waits_twice_as_long() -> None:
@@ -717,19 +776,19 @@ def test_company_does_not_hide_the_next_drop() -> None:
 def test_what_could_begin_now() -> None:
     """Places and creates that are left, those in flight not counted as free."""
     window = window_of(creates=30, active=10)
-    assert (window.free_places, window.creates_left, window.creates_per_minute) == (10, 30.0, 30)
+    assert (window.free_places, window.creates_left(0.0), window.creates_per_minute) == (10, 30.0, 30)
     accept(window, 0.0, times=2, weight=3)
     window.create_sent(0.0, 1)
-    assert (window.free_places, window.creates_left) == (3, 23.0)
+    assert (window.free_places, window.creates_left(0.0)) == (3, 23.0)
     refuse(window, 0.0, 1.0, Throttle.CREATES, 9.0)
-    assert (window.creates_per_minute, window.creates_left) == (15.0, 23.0)
+    assert (window.creates_per_minute, window.creates_left(1.0)) == (15.0, 23.0)
 
 
 def test_never_less_than_no_create_is_left() -> None:
     """One that is heavier than the whole window leaves nothing, not less."""
     window = window_of(creates=2)
     accept(window, 0.0, weight=5)
-    assert window.creates_left == 0.0
+    assert window.creates_left(0.0) == 0.0
 
 
 def test_a_window_in_a_few_words() -> None:
@@ -867,7 +926,9 @@ class WindowMachine(RuleBasedStateMachine):
     def create(self, weight: int) -> None:
         when = self.window.create_at(self.now, weight)
         assert when >= self.now
-        assert self.window.create_at(self.now, weight) == when, "asking twice changes the answer"
+        for _ in range(2):
+            self.window.advance(self.now)
+            assert self.window.create_at(self.now, weight) == when
         if when > self.now:
             return
         assert self.used() == 0 or self.used() + weight <= self.limit
@@ -954,12 +1015,24 @@ class WindowMachine(RuleBasedStateMachine):
         self.creates_held_until = max(self.creates_held_until, self.now + pause)
 
     @invariant()
+    def asking_changes_nothing(self) -> None:
+        before = deepcopy(vars(self.window))
+        for now in (self.now + 1_000.0, self.now):
+            for weight in (1, 4):
+                self.window.create_at(now, weight)
+            self.window.request_at(now)
+            self.window.turn_at(now, 2)
+            self.window.holds_creates(now)
+            self.window.summary(now)
+        assert vars(self.window) == before
+
+    @invariant()
     def figures_are_true(self) -> None:
         figures = self.window.figures(self.now)
         assert (figures["creates_used"], figures["creates_per_minute"]) == (self.used(), self.limit)
         assert figures["active"] == self.window.active == self.active()
         assert 1 <= figures["max_active"] <= self.max_active
-        assert self.window.creates_left == max(0, self.limit - self.used())
+        assert self.window.creates_left(self.now) == max(0, self.limit - self.used())
         assert self.window.free_places == figures["max_active"] - self.active()
         assert 0.0 < self.window.creates_per_minute <= self.limit
         assert figures["held_seconds"] >= round(max(0.0, self.all_held_until - self.now), 1)
@@ -984,7 +1057,7 @@ class WindowMachine(RuleBasedStateMachine):
         self.now = recover(self.window, self.now) + 10.0 * 3_600.0
         for _ in range(self.max_active):
             self.now += 3_600.0
-            self.window.create_at(self.now, 1)
+            self.window.advance(self.now)
         assert sent_together(self.window, self.now) == min(self.limit, self.max_active)
 
 

@@ -90,7 +90,7 @@ def remembered(durations: DurationModel) -> tuple[list[float], list[float], floa
 
 def check(durations: DurationModel) -> None:
     """It is a distribution: what ends within each bin, and what outlasts the grid, is never negative and sums to 1."""
-    masses = [a - b for a, b in pairwise(durations.shape)] + [durations.shape[-1]]
+    masses = [a - b for a, b in pairwise(durations.curve)] + [durations.curve[-1]]
     assert len(masses) == BINS + 1
     assert all(math.isfinite(mass) and mass >= -1e-12 for mass in masses)
     assert sum(masses) == pytest.approx(1.0, abs=1e-3)
@@ -113,10 +113,10 @@ def test_at_first_the_providers_table_is_believed(median: float, spread: float) 
 def test_one_model_teaches_nothing_about_another() -> None:
     """Two that begin with the same typical duration learn for themselves."""
     one, other = DurationModel(TYPICAL), DurationModel(TYPICAL)
-    before = list(other.shape)
+    before = list(other.curve)
     teach(one, [5.0] * 10)
     assert median_of(one) < 10.0
-    assert (other.shape, other.seen) == (before, 0)
+    assert (other.curve, other.seen) == (before, 0)
 
 
 # --- learning
@@ -287,7 +287,7 @@ def test_one_end_counts_once(since: float, length: float) -> None:
     durations = DurationModel(TYPICAL)
     table = durations._table
     table.running(0.0, since)
-    table.ended(since, until + 1e-3, durations.shape)
+    table.ended(since, until + 1e-3, durations.curve)
     ends, exposure, weight = remembered(durations)
     assert (sum(ends), weight) == (pytest.approx(1.0), 1.0)
     first, last = bin_of(since), bin_of(until + 1e-3)
@@ -356,7 +356,7 @@ def test_after_thousands_of_ends_nothing_is_lost() -> None:
     table, sample = durations._table, drawn(lognormal(20.0, 0.2), 2_200)
     for age in sample:
         table.running(0.0, age)
-        table.ended(age, age + 5.0, durations.shape)
+        table.ended(age, age + 5.0, durations.curve)
     ends, exposure, weight = remembered(durations)
     assert weight == pytest.approx(100.0)
     assert sum(ends) == pytest.approx(weight)
@@ -472,14 +472,14 @@ def test_the_plan_is_of_the_belief() -> None:
     """What is asked is what the belief and the price say; prices that hardly differ share a plan."""
     durations = taught([20.0] * 10)
     plan = durations.plan(0.15)
-    expected = Plan(durations.shape, 0.15)
+    expected = Plan(durations.curve, 0.15)
     ages = [0.0, 5.0, 18.0, 19.9, 21.0, 300.0]
     assert [plan.next_age(age) for age in ages] == [expected.next_age(age) for age in ages]
     assert durations.plan(0.15) is plan
     assert durations.plan(0.16) is plan
     assert durations.plan(0.14) is plan
     for price in (0.001, 0.03, 0.2, 1.0, 60.0):
-        others = [Plan(durations.shape, price * factor).next_age(0.0) for factor in (0.89, 1.12)]
+        others = [Plan(durations.curve, price * factor).next_age(0.0) for factor in (0.89, 1.12)]
         assert min(others) - 0.2 <= durations.plan(price).next_age(0.0) <= max(others) + 0.2
         assert durations.plan(price) is not plan
 
@@ -487,9 +487,9 @@ def test_the_plan_is_of_the_belief() -> None:
 def test_with_the_belief_the_plan_changes() -> None:
     """Plans last as long as the belief they were made of."""
     durations = DurationModel(TYPICAL)
-    plan, version, shape = durations.plan(0.15), durations.version, durations.shape
+    plan, version, curve = durations.plan(0.15), durations.version, durations.curve
     durations.running(0.0, 0.3)
-    assert (durations.version, durations.shape) == (version, shape)
+    assert (durations.version, durations.curve) == (version, curve)
     assert durations.plan(0.15) is plan
     teach(durations, [5.0] * 5)
     assert durations.version > version
@@ -503,9 +503,9 @@ def test_a_belief_that_is_sure_changes_rarely() -> None:
     versions = []
     for age in drawn(lognormal(20.0, 0.3), 120):
         durations.running(0.0, age)
-        before = durations.version, durations.shape
+        before = durations.version, durations.curve
         durations.ended(age, age)
-        assert (durations.version == before[0]) is (durations.shape is before[1])
+        assert (durations.version == before[0]) is (durations.curve is before[1])
         versions.append(durations.version)
     assert versions[:2] == [1, 2]
     assert 10 <= versions[-1] <= 40
@@ -529,10 +529,10 @@ def test_what_was_learned_survives_the_store(name: str) -> None:
     again = DurationModel.from_json(TYPICAL, stored(durations))
     check(again)
     assert (again.seen, again.typical) == (len(HISTORIES[name]), TYPICAL)
-    assert max(abs(a - b) for a, b in zip(again.shape, durations.shape, strict=True)) < 0.12
+    assert max(abs(a - b) for a, b in zip(again.curve, durations.curve, strict=True)) < 0.12
     assert [remembered(again)[i] for i in (0, 1)] == [pytest.approx(remembered(durations)[i]) for i in (0, 1)]
     assert remembered(again)[2] == remembered(durations)[2]
-    assert DurationModel.from_json(TYPICAL, stored(again)).shape == pytest.approx(again.shape, abs=1e-6)
+    assert DurationModel.from_json(TYPICAL, stored(again)).curve == pytest.approx(again.curve, abs=1e-6)
 
 
 def test_an_unknown_shape_says_nothing_about_the_others() -> None:
@@ -540,7 +540,7 @@ def test_an_unknown_shape_says_nothing_about_the_others() -> None:
     one, other = (
         DurationModel.from_json(TYPICAL, damaged(scores={"curves": -3.0} | more)) for more in ({}, {"new": 99.0})
     )
-    assert one.shape == other.shape
+    assert one.curve == other.curve
 
 
 def test_what_was_read_is_fitted_rarely() -> None:
@@ -559,7 +559,7 @@ def test_writing_changes_nothing() -> None:
         stored(saved)
         teach(saved, [30.0], 2.0)
         teach(other, [30.0], 2.0)
-    assert saved.shape == other.shape
+    assert saved.curve == other.curve
 
 
 def test_what_was_read_is_learned_on() -> None:
@@ -573,7 +573,7 @@ def test_what_was_read_is_learned_on() -> None:
 
 
 def test_the_scores_are_kept() -> None:
-    """Which shape foretold better is not forgotten: after reading, a uniform still has sharp ends."""
+    """Which curve foretold better is not forgotten: after reading, a uniform still has sharp ends."""
     data = stored(taught(drawn(LAWS["uniform"][0], 120, seed=2)))
     assert data["scores"]["flat"] > data["scores"]["curves"]
     again = DurationModel.from_json(TYPICAL, data)
@@ -581,7 +581,7 @@ def test_the_scores_are_kept() -> None:
     doubting = DurationModel.from_json(TYPICAL, data)
     assert again.left(37.5) > 0.98
     assert again.left(38.5) - again.left(42.0) < doubting.left(38.5) - doubting.left(42.0) + 0.05
-    assert again.shape != doubting.shape
+    assert again.curve != doubting.curve
 
 
 def damaged(**changes: Any) -> Any:
@@ -625,7 +625,7 @@ def damaged(**changes: Any) -> Any:
 def test_what_cannot_be_read_is_not_believed(data: Any) -> None:
     """Of another version, of another grid, or damaged: one begins anew, and learns."""
     durations = DurationModel.from_json(TYPICAL, data)
-    assert (durations.seen, durations.shape) == (0, DurationModel(TYPICAL).shape)
+    assert (durations.seen, durations.curve) == (0, DurationModel(TYPICAL).curve)
     assert remembered(durations)[2] == 0.0
     teach(durations, [5.0] * 3)
     assert median_of(durations) < 12.0
@@ -635,7 +635,7 @@ def test_what_cannot_be_read_is_not_believed(data: Any) -> None:
     "data",
     [
         pytest.param(damaged(scores={}), id="no scores"),
-        pytest.param(damaged(scores={"a shape of a later version": 99.0}), id="an unknown shape"),
+        pytest.param(damaged(scores={"a curve of a later version": 99.0}), id="an unknown curve"),
         pytest.param({k: v for k, v in damaged().items() if k != "scores"}, id="scores not there"),
         pytest.param(damaged(scores={"flat": 3, "narrow": -1e9}), id="odd scores"),
         pytest.param({**damaged(), "more": "of a later version"}, id="something unknown"),
@@ -648,7 +648,7 @@ def test_what_can_be_read_is_believed(data: Any) -> None:
     check(durations)
     assert durations.seen == 12
     assert median_of(durations) == pytest.approx(10.0, rel=0.15)
-    assert "a shape of a later version" not in stored(durations)["scores"]
+    assert "a curve of a later version" not in stored(durations)["scores"]
 
 
 @pytest.mark.parametrize(
@@ -693,7 +693,7 @@ class DurationsMachine(RuleBasedStateMachine):
         self.durations = DurationModel(TYPICAL)
         self.history: list[tuple[str, float, float]] = []
         self.jobs: list[tuple[float, float]] = []  # how long it lasts, when it was last asked about
-        self.known = (0, self.durations.shape)
+        self.known = (0, self.durations.curve)
         self.seen = 0
 
     def tell(self, what: str, since: float = 0.0, until: float = 0.0) -> None:
@@ -747,7 +747,7 @@ class DurationsMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         before = self.durations
         self.tell("restart")
-        self.known = (self.durations.version, self.durations.shape)
+        self.known = (self.durations.version, self.durations.curve)
         assert remembered(self.durations)[0] == pytest.approx(remembered(before)[0], abs=1e-6) or not self.seen
 
     @invariant()
@@ -764,10 +764,10 @@ class DurationsMachine(RuleBasedStateMachine):
 
     @invariant()
     def says_when_it_changes(self) -> None:
-        version, shape = self.known
+        version, curve = self.known
         assert self.durations.version >= version
-        assert (self.durations.version == version) is (self.durations.shape is shape)
-        self.known = (self.durations.version, self.durations.shape)
+        assert (self.durations.version == version) is (self.durations.curve is curve)
+        self.known = (self.durations.version, self.durations.curve)
 
     def teardown(self) -> None:
         looks = 0
@@ -779,7 +779,7 @@ class DurationsMachine(RuleBasedStateMachine):
         again = DurationModel(TYPICAL)
         for told in self.history:
             again = self.told(again, *told)
-        assert again.shape == self.durations.shape, "the same history gives another belief"
+        assert again.curve == self.durations.curve, "the same history gives another belief"
         assert again.to_json() == self.durations.to_json()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._polling import survival as shapes
+from aiogen._polling import survival
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
 
@@ -18,7 +18,7 @@ quick = settings(deadline=None, derandomize=True, max_examples=25)
 
 
 def shape_of(median: float, sigma: float) -> SurvivalCurve:
-    return shapes.with_tail(shapes.lognormal(math.log(median), sigma))
+    return survival.with_tail(survival.lognormal(math.log(median), sigma))
 
 
 SHAPES = {
@@ -26,14 +26,14 @@ SHAPES = {
     "usual": shape_of(30.0, 0.35),
     "wide": shape_of(12.0, 0.8),
     "quick": shape_of(1.5, 0.4),
-    "flat": shapes.with_tail([min(1.0, max(0.0, (40.0 - edge) / 20.0)) for edge in EDGES]),
-    "two humps": shapes.mixed([(0.5, shape_of(10.0, 0.1)), (0.5, shape_of(60.0, 0.1))]),
-    "anything": shapes.ANYTHING,
+    "flat": survival.with_tail([min(1.0, max(0.0, (40.0 - edge) / 20.0)) for edge in EDGES]),
+    "two humps": survival.mixed([(0.5, shape_of(10.0, 0.1)), (0.5, shape_of(60.0, 0.1))]),
+    "anything": survival.ANYTHING,
 }
-every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+every_shape = pytest.mark.parametrize("curve", SHAPES.values(), ids=SHAPES.keys())
 PRICES = (0.02, 0.15, 1.0)
 every_price = pytest.mark.parametrize("price", PRICES)
-PLANS = {(name, price): Plan(shape, price) for name, shape in SHAPES.items() for price in PRICES}
+PLANS = {(name, price): Plan(curve, price) for name, curve in SHAPES.items() for price in PRICES}
 
 
 def questions(plan: Plan, until: float) -> list[float]:
@@ -44,7 +44,7 @@ def questions(plan: Plan, until: float) -> list[float]:
     return ages
 
 
-def cost(ages: list[float], shape: SurvivalCurve, price: float) -> float:
+def cost(ages: list[float], curve: SurvivalCurve, price: float) -> float:
     """What these questions cost in the mean: each sent is a price, and what a job waits between its end and the next.
 
     The mean duration is in it, too, which is the same for all plans.
@@ -52,22 +52,22 @@ def cost(ages: list[float], shape: SurvivalCurve, price: float) -> float:
     total, before, alive = 0.0, 0.0, 1.0
     for age in ages:
         total += alive * (price + age - before)
-        before, alive = age, shapes.survival(shape, age)
+        before, alive = age, survival.at(curve, age)
     return total
 
 
-def mean_until(until: float, shape: SurvivalCurve) -> float:
+def mean_until(until: float, curve: SurvivalCurve) -> float:
     """The mean duration, where everything ends at `until` at the latest: the integral of survival."""
     edges = [*(edge for edge in EDGES if edge < until), until]
-    alive = [shapes.survival(shape, edge) for edge in edges]
+    alive = [survival.at(curve, edge) for edge in edges]
     return sum((b - a) * (x + y) / 2.0 for (a, b), (x, y) in zip(pairwise(edges), pairwise(alive), strict=True))
 
 
-def least_cost(shape: SurvivalCurve, price: float, until: float) -> float:
+def least_cost(curve: SurvivalCurve, price: float, until: float) -> float:
     """The optimum of `cost` over a fine grid, by plain dynamic programming without any short cut."""
-    grid = sorted({0.0, until, *(shapes.quantile(shape, 1.0 - k / 300) for k in range(1, 300)), *EDGES[1::3]})
+    grid = sorted({0.0, until, *(survival.quantile(curve, 1.0 - k / 300) for k in range(1, 300)), *EDGES[1::3]})
     grid = grid[: bisect_right(grid, until)]
-    alive = [shapes.survival(shape, age) for age in grid]
+    alive = [survival.at(curve, age) for age in grid]
     rest = [0.0] * len(grid)
     for i in range(len(grid) - 2, -1, -1):
         here, now = alive[i], grid[i]
@@ -78,11 +78,11 @@ def least_cost(shape: SurvivalCurve, price: float, until: float) -> float:
 @every_price
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_plan_costs_hardly_more_than_the_optimum(name: str, price: float) -> None:
-    """In the first two minutes no other ages would cost noticeably less, whatever the shape and the price."""
-    shape, plan = SHAPES[name], PLANS[name, price]
-    until = questions(plan, min(120.0, shapes.quantile(shape, 0.01)))[-1]
-    mean = mean_until(until, shape)
-    spent, least = cost(questions(plan, until), shape, price) - mean, least_cost(shape, price, until) - mean
+    """In the first two minutes no other ages would cost noticeably less, whatever the curve and the price."""
+    curve, plan = SHAPES[name], PLANS[name, price]
+    until = questions(plan, min(120.0, survival.quantile(curve, 0.01)))[-1]
+    mean = mean_until(until, curve)
+    spent, least = cost(questions(plan, until), curve, price) - mean, least_cost(curve, price, until) - mean
     assert spent <= 1.015 * least
 
 
@@ -103,11 +103,11 @@ def test_the_next_question_is_always_later(name: str, price: float, age: float, 
 @given(falls=st.lists(st.tuples(st.integers(1, BINS), st.floats(0.0, 1.0)), max_size=8), price=st.floats(1e-6, 1e6))
 @quick
 def test_any_shape_has_a_plan(falls: list[tuple[int, float]], price: float) -> None:
-    """A shape of a few steps, or none at all, is asked about at ever later ages, for any price."""
-    shape = [1.0] * (BINS + 1)
+    """A curve of a few steps, or none at all, is asked about at ever later ages, for any price."""
+    curve = [1.0] * (BINS + 1)
     for where, share in falls:
-        shape[where:] = [value * share for value in shape[where:]]
-    plan = Plan(shape, price)
+        curve[where:] = [value * share for value in curve[where:]]
+    plan = Plan(curve, price)
     ages = [0.0]
     while ages[-1] < 9_000.0 and len(ages) < 50:
         ages.append(plan.next_age(ages[-1]))
@@ -164,9 +164,9 @@ def test_ages_that_hardly_differ_are_asked_about_at_ages_that_hardly_differ(pric
 
 
 @every_shape
-def test_no_job_is_forgotten(shape: SurvivalCurve) -> None:
+def test_no_job_is_forgotten(curve: SurvivalCurve) -> None:
     """A job that outlasts everything is asked about on and on, each time by some part of its age later."""
-    plan = Plan(shape, 0.15)
+    plan = Plan(curve, 0.15)
     ages = [age for age in questions(plan, 60_000.0) if age > EDGES[-1]]
     assert len(ages) >= 10
     assert all(b <= 1.5 * a for a, b in pairwise(ages))

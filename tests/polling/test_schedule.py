@@ -180,6 +180,24 @@ def test_a_failed_question_waits_as_told(delay: float, wait: float) -> None:
     assert wake(schedule) <= now + wait + 30.0
 
 
+@pytest.mark.parametrize("how", ["by hint", "by others"])
+def test_after_a_good_answer_nothing_is_left_of_a_failure(how: str) -> None:
+    """The wait after a failure ends with the next answer, whoever asked; another failure begins with its own wait."""
+    schedule = schedule_of("a", floor=2.0)
+    now, key = next_question(schedule)
+    schedule.failed(key, now, 600.0)
+    if how == "by hint":
+        schedule.ask_now("a", now + 10.0)
+        assert schedule.take(now + 10.0) == "a"
+        schedule.answered("a", now + 10.0, sent_at=now + 10.0)
+    else:
+        schedule.known_to_run("a", now + 10.0)
+    again = 100.0 + next_age(now + 10.0 - 100.0)
+    assert next_question(schedule) == (pytest.approx(max(now + 12.0, again)), "a")
+    schedule.failed("a", now + 40.0, 2.5)
+    assert schedule.wake_at() == now + 42.5
+
+
 def test_a_question_that_told_nothing_is_put_back() -> None:
     """After `put_back` the moment is what it was, or now; who is not being asked about cannot be put back."""
     schedule = schedule_of("a")
@@ -326,6 +344,19 @@ def test_somebody_waits_again() -> None:
     assert all(0.2 <= b - a <= 3.000001 for a, b in pairwise(moments))
     schedule.lower_price("a", 0.2, 60.0, 0.02, 120.0)
     assert asked_at(schedule, 2)[1] == pytest.approx(100.0 + next_age(20.0, 0.02))
+
+
+@pytest.mark.parametrize("price", [0.02, 1.0, 5.0])
+def test_who_waits_again_waits_at_his_own_price(price: float) -> None:
+    """The one before was in a hurry, and has given up: what it was worth to that one is worth nothing any more."""
+    schedule = schedule_of("a", price=1.0, floor=0.01, ceiling=60.0)
+    schedule.lower_price("a", 0.01, 60.0, 0.02, 105.0)
+    assert asked_at(schedule, 2)[1] == pytest.approx(100.0 + next_age(5.0, 0.02))
+    schedule.slow_down("a", 30.0)
+    schedule.lower_price("a", 0.01, 60.0, price, 120.0)
+    moments = asked_at(schedule, 3)
+    ages = [20.0, next_age(20.0, price), next_age(next_age(20.0, price), price)]
+    assert moments == pytest.approx([100.0 + age for age in ages])
 
 
 def test_a_hurry_reaches_a_question_in_flight() -> None:

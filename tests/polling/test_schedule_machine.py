@@ -45,8 +45,9 @@ shares = st.sampled_from([1.0, 0.1])
 class Followed:
     """What is known of one job from outside: its bounds, and between which moments it must be asked about next."""
 
+    phases: PhaseModel
     group: tuple[DurationModel, bool]
-    """Its belief, and whether it teaches."""
+    """Which duration model it is planned by, and whether its end teaches."""
     floor: float
     ceiling: float
     known_at: float
@@ -56,6 +57,8 @@ class Followed:
     not_after: float = 0.0
     begun: bool = False
     """It was held."""
+    turned: bool = False
+    """It is known when its processing began."""
     hinted: bool = False
     told_to_wait: bool = False
     in_flight: bool = False
@@ -120,7 +123,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         phases, at = self.models[model], self.now - age
         ceiling = floor + span
         self.schedule.track(key, self.now, phases=phases, started_at=at, floor=floor, ceiling=ceiling, **how)
-        job = self.jobs[key] = Followed((phases.queued, how["learns"]), floor, ceiling, at, how["held"])
+        job = self.jobs[key] = Followed(phases, (phases.queued, how["learns"]), floor, ceiling, at, how["held"])
         job.plan(self.now)
 
     @rule(key=keys, lag=st.sampled_from([None, 0.0, 0.5]))
@@ -131,7 +134,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         assert (lesson is not None) is (job is not None and job.group[1] and not job.held)
         if lesson is None or lag is None or lesson.is_too_early(self.now):
             return
-        if lesson.asked_at < lesson.accepted_at + HOURS:  # see test_an_end_after_hours_is_learned
+        if lesson.asked_at < lesson.began_at + HOURS:  # see test_an_end_after_hours_is_learned
             self.schedule.learn(lesson, self.now + lag)
 
     # --- questions
@@ -213,13 +216,20 @@ class ScheduleMachine(RuleBasedStateMachine):
         """A reading says that it is processed, which it was not before."""
         self.schedule.turned(key, self.now)
         if key in self.jobs:
-            group = self.schedule._questions[key].group
-            self.jobs[key].group = (group.durations, group.learns)
-            self.jobs[key].held = self.schedule._questions[key].held
+            self.processed(self.jobs[key])
         if ours:
             self.answered(key, is_told=True, share=1.0)
         else:
             self.known_to_run(key)
+
+    def processed(self, job: Followed) -> None:
+        """It runs, and is planned by the time since it began to, where that is known and tells more."""
+        job.held = False
+        _, learns = job.group
+        if learns and not job.turned and not job.phases.is_vague(max(0.0, self.now - job.known_at)):
+            job.turned = True
+            if job.phases.by_beginning:
+                job.group = (job.phases.processing, True)
 
     @rule(key=keys, delay=seconds)
     def failed(self, key: str, delay: float) -> None:
@@ -286,7 +296,7 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule(pressure=st.sampled_from([0.0, 1.0, 50.0]), stretch=st.sampled_from([1.0, 1.0, 5.0, 100.0]))
     def prices_change(self, pressure: float, stretch: float) -> None:
-        self.schedule.lag_weight, self.schedule.backpressure = pressure, stretch
+        self.schedule.lag_weight, self.schedule.backpressure.value = pressure, stretch
 
     # --- what always holds
 
@@ -316,7 +326,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         remaining = schedule.remaining(key, now, (0.1, 0.5, 0.9))
         assert (remaining is None) is job.held
         assert remaining is None or list(remaining) == sorted(remaining)
-        assert 1.0 <= schedule.backpressure <= 100.0
+        assert 1.0 <= schedule.backpressure.value <= 100.0
 
     def teardown(self) -> None:
         """As time runs on, each job is asked about and ends, and then there is nothing left."""

@@ -28,8 +28,8 @@ from async_solipsism.exceptions import SleepForeverError, SolipsismWarning
 
 import aiogen
 from aiogen import Job, State
-from aiogen._polling import curves as _curves
 from aiogen._polling import durations as _durations
+from aiogen._polling import families as _families
 from aiogen.models import Typical
 from aiogen.stores.base import Record
 from aiogen.stores.memory import MemoryStore
@@ -422,7 +422,7 @@ class _Ears(logging.Handler):
 
 
 @cache
-def _some_candidates(typical: Typical, all_of_them: Any = _curves._candidates.__wrapped__) -> Any:
+def _some_candidates(typical: Typical, all_of_them: Any = _families._candidates.__wrapped__) -> Any:
     return all_of_them(typical)[::12]
 
 
@@ -448,7 +448,10 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
         patch.object(secrets, "token_hex", lambda n=4: f"{r.getrandbits(8 * n):0{2 * n}x}"),
     ]
     # What is believed of durations may be coarse here: that is tested elsewhere, and costs most of the time.
-    patches += [patch.object(_curves, "_candidates", _some_candidates), patch.object(_durations, "_prior", _some_prior)]
+    patches += [
+        patch.object(_families, "_candidates", _some_candidates),
+        patch.object(_durations, "_prior", _some_prior),
+    ]
     patches += [
         patch.object(module, "uuid4", uuid4)
         for name, module in list(sys.modules.items())

@@ -1,9 +1,10 @@
-"""Curves that durations may follow, all at once: each weighed by how well it explains what was seen.  Pure.
+"""The families of curves that durations may follow, fitted to a life table all at once.  Pure.
 
 On a logarithmic grid of ages a lognormal of one spread is the same curve wherever its median lies, only shifted; so is
-a Weibull of one form, and a uniform of one ratio between its ends.  The hazards are kept once per curve, and the
-likelihood of what was seen (ends and exposure per bin) is one product of lists for each shift.  The belief is the
-weighted mean: with little seen it is wide, because many curves explain it, and it narrows by itself.
+a Weibull of one form, and a uniform of one ratio between its ends.  The hazards are kept once per family, and the
+likelihood of what was seen (ends and exposure per bin) is one product of lists for each shift.  The result is the mean
+of all curves, each weighed by how well it explains what was seen: with little seen it is wide, because many curves
+explain that, and it narrows by itself.
 """
 
 from __future__ import annotations
@@ -25,34 +26,38 @@ _WEIBULLS = (0.8, 1.0, 1.3, 1.8, 2.5, 4.0)
 """Forms; 1 is the exponential."""
 _UNIFORMS = (1.15, 1.25, 1.4, 1.6, 1.9, 2.4, 3.2, 5.0, 12.0)
 """Longest over shortest duration."""
-_FAMILIES = (0.6, 0.2, 0.2)
-"""Weights of the three before anything was seen."""
+_WEIGHTS = (0.6, 0.2, 0.2)
+"""Weights of lognormals, Weibulls and uniforms before anything was seen."""
 _UNSURE = (0.35, 1.0)
 """Standard deviations of the logarithm of the typical duration: how far a provider's table may be off."""
 _TRUST = 0.9
 """Weight of the typical durations against "any scale from half a second to an hour"."""
 _ANY = (math.log(0.5), math.log(3600.0))
-_CARRIERS = 40
+"""Of that scale, the logarithms."""
+_MOST_PARTS = 40
+"""Curves in one mean: a few dozen carry all but a trace of the weight."""
 _STRAY = 0.01
-"""Part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
+"""The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
 
 
 @attrs.frozen(eq=False)
 class _Family:
-    """Survival, hazard per bin and its logarithm, by distance from the middle in bins, from -BINS on."""
+    """All curves of one form, which differ only in where their middle lies."""
 
     width: float
-    """Of most of it, in bins."""
+    """Of most of a curve, in bins."""
     free: float
-    """Weight before anything was seen, wherever it lies."""
+    """Weight before anything was seen, wherever the middle lies."""
     sigma: float | None
     """Of a lognormal, to compare with what the provider file calls typical."""
     survival: list[float]
+    """By distance from the middle in bins, from -BINS on, as the next two."""
     hazard: list[float]
+    """Per bin."""
     log_hazard: list[float]
 
 
-def _curve(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
+def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
     """`law` is the survival at a distance, in units of the logarithm, from the middle."""
     stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
     survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
@@ -74,22 +79,25 @@ def _uniform(ratio: float) -> Callable[[float], float]:
 
 
 @cache
-def _curves() -> tuple[_Family, ...]:
+def _families() -> tuple[_Family, ...]:
     """Made when first needed, which takes some milliseconds."""
     usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
-    a, b, c = _FAMILIES
-    curves = [
-        _curve(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
+    a, b, c = _WEIGHTS
+    families = [
+        _family(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
     ]
-    curves += [_curve(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
-    curves += [_curve(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
-    return tuple(curves)
+    families += [_family(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
+    families += [_family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
+    return tuple(families)
 
 
 @attrs.frozen(eq=False)
 class _Candidate:
+    """One curve."""
+
     log_prior: float
-    curve: _Family
+    """The logarithm of its weight before anything was seen."""
+    family: _Family
     shift: int
     """Of the middle, in bins from the first edge."""
 
@@ -97,18 +105,18 @@ class _Candidate:
 @lru_cache(maxsize=64)
 def _candidates(typical: Typical) -> tuple[_Candidate, ...]:
     """Every curve at every shift, with its weight before anything was seen."""
-    told = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
+    typical_sigma = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
     found = []
-    for curve in _curves():
-        stride = max(1, round(0.45 * curve.width))
-        trusted = told[curve.sigma] / sum(told.values()) if curve.sigma is not None else 0.0
+    for family in _families():
+        stride = max(1, round(0.45 * family.width))
+        trusted = typical_sigma[family.sigma] / sum(typical_sigma.values()) if family.sigma is not None else 0.0
         for shift in range(1, BINS, stride):
             mu = math.log(FIRST) + shift * STEP
             near = sum(_normal(mu - math.log(typical.median), unsure) for unsure in _UNSURE) / len(_UNSURE)
             anywhere = 1.0 / (_ANY[1] - _ANY[0]) if _ANY[0] <= mu <= _ANY[1] else 0.0
-            weight = stride * (_TRUST * trusted * near + (1.0 - _TRUST) * curve.free * anywhere)
+            weight = stride * (_TRUST * trusted * near + (1.0 - _TRUST) * family.free * anywhere)
             if weight > 1e-9:
-                found.append(_Candidate(math.log(weight), curve, shift))
+                found.append(_Candidate(math.log(weight), family, shift))
     return tuple(found)
 
 
@@ -117,9 +125,13 @@ def _normal(distance: float, deviation: float) -> float:
 
 
 def fitted(typical: Typical, ends: list[float], exposure: list[float], median: float | None = None) -> SurvivalCurve:
-    """The mean of all curves, by how well they explain the ends and the exposure (in bins) of each bin.
+    """The mean of all curves, weighed by how well they explain what was seen.
 
-    `median` is that of what was seen, if it is known: only curves near it are looked at.
+    Args:
+        typical: what the provider file says of the model: the weights before anything was seen.
+        ends: in each bin, as in a life table.
+        exposure: in each bin, in bins.
+        median: of what was seen, if it is known: then only curves near it are looked at.
     """
     candidates = _candidates(typical)
     if median is not None:
@@ -128,21 +140,20 @@ def fitted(typical: Typical, ends: list[float], exposure: list[float], median: f
     best = max(score for score, _ in scored)
     parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
     if median is not None:
-        # A few dozen carry all but a trace of the weight.
-        parts = sorted(parts, key=lambda part: -part[0])[:_CARRIERS]
+        parts = sorted(parts, key=lambda part: -part[0])[:_MOST_PARTS]
     total = sum(weight for weight, _ in parts)
-    shape = [0.0] * BINS
+    curve = [0.0] * BINS
     for weight, c in parts:
         start, share = BINS - c.shift, weight / total
-        shape = [s + share * v for s, v in zip(shape, c.curve.survival[start : start + BINS], strict=True)]
-    return [1.0, *shape]
+        curve = [s + share * v for s, v in zip(curve, c.family.survival[start : start + BINS], strict=True)]
+    return [1.0, *curve]
 
 
 def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:
     """Those whose median lies within five standard errors of the one that was seen."""
     errors = 5.0 / math.sqrt(max(count, 1.0))
     for c in candidates:
-        if abs(c.shift - middle) <= errors * c.curve.width + 2.0:
+        if abs(c.shift - middle) <= errors * c.family.width + 2.0:
             yield c
 
 
@@ -158,6 +169,6 @@ def _scored(
     found = []
     for c in candidates:
         start = BINS - c.shift  # of the first edge, which begins bin 1
-        likely = sum(map(mul, counts, c.curve.log_hazard[start + low - 1 : start + high]))
-        found.append((c.log_prior + likely - sum(map(mul, exposed, c.curve.hazard[start : start + last])), c))
+        likely = sum(map(mul, counts, c.family.log_hazard[start + low - 1 : start + high]))
+        found.append((c.log_prior + likely - sum(map(mul, exposed, c.family.hazard[start : start + last])), c))
     return found

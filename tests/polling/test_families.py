@@ -1,4 +1,4 @@
-"""`aiogen._polling.curves`: many curves at once, weighed by what was seen."""
+"""`aiogen._polling.families`: many curves at once, weighed by what was seen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiogen._polling import survival as shapes
-from aiogen._polling.curves import fitted
+from aiogen._polling import survival
+from aiogen._polling.families import fitted
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 from aiogen.models import Typical
 
@@ -25,12 +25,12 @@ def table(ended: list[float], running: list[float] | None = None) -> tuple[list[
     """Ends, and exposure in bins, of jobs that ended at these ages and of those that run at these."""
     ends, exposure = [0.0] * BINS, [0.0] * BINS
     for age in [*ended, *(running or [])]:
-        last = shapes.bin_of(age)
+        last = survival.bin_of(age)
         for i in range(last):
             exposure[i] += 1.0
         exposure[last] += min(1.0, (age - EDGES[last]) / WIDTHS[last])
     for age in ended:
-        ends[shapes.bin_of(age)] += 1.0
+        ends[survival.bin_of(age)] += 1.0
     return ends, exposure
 
 
@@ -39,13 +39,13 @@ def drawn(draw: Callable[[Random], float], count: int, seed: int = 1) -> list[fl
     return [draw(chance) for _ in range(count)]
 
 
-def median_of(shape: SurvivalCurve) -> float:
-    return shapes.quantile(shape, 0.5)
+def median_of(curve: SurvivalCurve) -> float:
+    return survival.quantile(curve, 0.5)
 
 
-def width_of(shape: SurvivalCurve) -> float:
+def width_of(curve: SurvivalCurve) -> float:
     """Between one in ten and nine in ten, in units of the logarithm."""
-    return math.log(shapes.quantile(shape, 0.1) / shapes.quantile(shape, 0.9))
+    return math.log(survival.quantile(curve, 0.1) / survival.quantile(curve, 0.9))
 
 
 NOTHING = table([])
@@ -54,9 +54,9 @@ NOTHING = table([])
 @pytest.mark.parametrize(("median", "spread"), [(3.0, 0.4), (30.0, 0.45), (120.0, 0.6)])
 def test_at_first_the_providers_table_is_believed(median: float, spread: float) -> None:
     """Before anything was seen the typical duration is in the middle, with more doubt than the table has."""
-    shape = fitted(Typical(median=median, spread=spread), *NOTHING)
-    assert median_of(shape) == pytest.approx(median, rel=0.12)
-    assert width_of(shape) > 1.2 * 2.56 * spread
+    curve = fitted(Typical(median=median, spread=spread), *NOTHING)
+    assert median_of(curve) == pytest.approx(median, rel=0.12)
+    assert width_of(curve) > 1.2 * 2.56 * spread
 
 
 def test_a_surer_table_is_a_narrower_belief() -> None:
@@ -68,8 +68,8 @@ def test_a_surer_table_is_a_narrower_belief() -> None:
 @pytest.mark.parametrize("median", [0.01, 86_400.0])
 def test_a_table_far_from_the_grid(median: float) -> None:
     """A typical duration that the grid does not hold still gives a belief."""
-    shape = fitted(Typical(median=median), *NOTHING)
-    assert all(1.0 >= a >= b > 0.0 for a, b in pairwise(shape))
+    curve = fitted(Typical(median=median), *NOTHING)
+    assert all(1.0 >= a >= b > 0.0 for a, b in pairwise(curve))
 
 
 @given(
@@ -81,10 +81,10 @@ def test_a_table_far_from_the_grid(median: float) -> None:
 def test_every_belief_is_a_survival_function(ended: list[float], running: list[float], knows_median: bool) -> None:
     """Whatever was seen, the belief begins at 1, falls, and leaves something beyond the grid."""
     median = sorted(ended)[len(ended) // 2] if len(ended) >= 3 and knows_median else None
-    shape = fitted(HALF_A_MINUTE, *table(ended, running), median)
-    assert len(shape) == BINS + 1
-    assert shape[0] == 1.0
-    assert all(a >= b > 0.0 for a, b in pairwise(shape))
+    curve = fitted(HALF_A_MINUTE, *table(ended, running), median)
+    assert len(curve) == BINS + 1
+    assert curve[0] == 1.0
+    assert all(a >= b > 0.0 for a, b in pairwise(curve))
 
 
 def lognormal(median: float, sigma: float) -> tuple[Callable[[Random], float], Callable[[float], float]]:
@@ -108,8 +108,8 @@ def test_a_hundred_ends_are_learned(name: str) -> None:
     """After a hundred ends the belief is nowhere far from the truth, whatever the table had said."""
     draw, survival = FAMILIES[name]
     sample = drawn(draw, 100)
-    shape = fitted(HALF_A_MINUTE, *table(sample), sorted(sample)[50])
-    assert max(abs(shape[i] - survival(EDGES[i])) for i in range(BINS)) < 0.13
+    curve = fitted(HALF_A_MINUTE, *table(sample), sorted(sample)[50])
+    assert max(abs(curve[i] - survival(EDGES[i])) for i in range(BINS)) < 0.13
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -162,5 +162,5 @@ def test_three_that_hung_do_not_either() -> None:
 @pytest.mark.parametrize("count", [3, 100, 10_000])
 def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:
     """However many ends at the edge of the grid there were, some curve not far from them is left to believe in."""
-    shape = fitted(HALF_A_MINUTE, *table([age] * count), age)
-    assert abs(math.log(median_of(shape) / max(age, 0.25))) < 1.8
+    curve = fitted(HALF_A_MINUTE, *table([age] * count), age)
+    assert abs(math.log(median_of(curve) / max(age, 0.25))) < 1.8

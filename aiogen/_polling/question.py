@@ -1,0 +1,203 @@
+"""What the schedule keeps for each job, and for the jobs of one model together.  Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+import attrs
+
+from aiogen._polling.durations import DurationModel
+from aiogen._polling.observation import Interval, Observation, teach_running
+from aiogen._polling.phases import PhaseModel
+from aiogen._polling.timers import TimerQueue
+
+K = TypeVar("K", bound=Hashable)
+
+KNOWN = 6
+"""A model is known when this number of its jobs have ended."""
+_PROBES = 2
+"""Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
+_PROBE_WAIT = 1.0
+"""But the others wait no longer than this for it (seconds)."""
+_FIRST_LOOKS = (1.0, 2.5)
+"""Ages at which the first jobs of a model of which no end was seen are asked about, whatever is expected of it."""
+_EARLIER = 0.05
+"""If questions come earlier than before by this part of the age, all jobs are worth planning again."""
+_PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+"""Ages at which two plans are compared."""
+_TOO_EARLY = 0.3
+"""No job of which the beginning is guessed ends within this part of the usual duration."""
+FIXED, STALE = -1, -2
+"""Instead of a duration model's version: the moment does not come from a model; it has to be planned again."""
+
+
+@attrs.define(eq=False)
+class Group(Generic[K]):
+    """The jobs that are planned by one duration model."""
+
+    durations: DurationModel
+    learns: bool
+    """Their ends teach; there is another group for those whose ends do not."""
+    timers: TimerQueue[K] = attrs.field(factory=TimerQueue)
+    """Of those that are not being asked about."""
+    asking: int = 0
+    """The number of questions under way."""
+    probes: int = _PROBES
+    """The number of its jobs that may still be marked as probes."""
+    version: int = 0
+    """Of the duration model when the preview was made."""
+    preview: tuple[float, ...] = ()
+    """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
+
+    @property
+    def is_known(self) -> bool:
+        """True if enough ends were seen to rely on the duration model."""
+        return self.durations.seen >= KNOWN
+
+    def wake_at(self) -> float | None:
+        """When to look for its next question, or None if there is none."""
+        when = self.timers.wake_at()
+        if when is None or self.asking < _PROBES or not self.learns or self.is_known:
+            return when
+        return when + _PROBE_WAIT
+
+    def renew_preview(self, price: float) -> bool:
+        """Make the preview again; True if questions come noticeably earlier than by the one before."""
+        plan = self.durations.plan(price)
+        before, self.preview = self.preview, tuple(plan.next_age(age) for age in _PREVIEW)
+        self.version = self.durations.version
+        return any(new < (1.0 - _EARLIER) * old for old, new in zip(before, self.preview, strict=False))
+
+
+@attrs.define(eq=False)
+class Question(Generic[K]):
+    """The one stream of questions about one job."""
+
+    group: Group[K]
+    phases: PhaseModel
+    started_at: float
+    """When the time began by which its group's duration model counts."""
+    accepted_at: float
+    learned_from: float
+    """When its whole duration began: accepted, or begun behind others."""
+    asked_at: float
+    """The last moment at which it is known to have run."""
+    floor: float
+    ceiling: float
+    price: float
+    held: bool
+    """Behind others at the vendor: it does not run yet."""
+    share: float = 1.0
+    """Its part of a question that answers for several jobs."""
+    due: float = 0.0
+    ready_at: float = 0.0
+    """When it could be asked: due, and known to be."""
+    not_before: float = -math.inf
+    """The vendor, or the last failure, asks to wait until then."""
+    version: int = FIXED
+    """Of the duration model that it was planned with."""
+    probe: bool = False
+    """To be looked at early: no job of its model was seen to end."""
+    asking: bool = False
+    """A question about it is under way."""
+    urgent: bool = False
+    """The question under way is about this job and no other."""
+    processed: Interval | None = None
+    """When its processing began."""
+    begun: bool = False
+    """It was held, and its beginning is a guess."""
+
+    # --- when to ask
+
+    def ask(self) -> None:
+        """A question is sent that answers for it."""
+        self.asking = True
+        self.group.asking += 1
+
+    def done(self) -> None:
+        """No question about it is under way, or that one no longer counts."""
+        self.group.asking -= self.asking
+        self.asking = self.urgent = False
+
+    def is_current(self) -> bool:
+        """True if its moment is what would be planned now."""
+        return self.version == FIXED or self.version == self.group.durations.version
+
+    def planned(self, price: float) -> float:
+        """The moment of the next question, at this price in seconds of waiting."""
+        asked = self.asked_at
+        if self.held:
+            return max(asked + self.ceiling, self.not_before)
+        age = self.group.durations.plan(price).next_age(max(0.0, asked - self.started_at))
+        due = min(max(self.started_at + age, asked + self.floor), asked + self.ceiling)
+        return max(due, self.not_before)
+
+    def early_look(self) -> float | None:
+        """The moment of the next early look at a probe; None after the last, and once an end of its model was seen."""
+        if self.group.durations.seen:
+            return None
+        look = next((age for age in _FIRST_LOOKS if self.started_at + age > self.asked_at), None)
+        return None if look is None else self.started_at + look
+
+    def pace(self, price: float) -> float:
+        """Seconds that are planned from its next question to the one after; at least 0.1."""
+        age = max(0.0, self.due - self.started_at)
+        return max(0.1, self.floor, self.group.durations.plan(price).next_age(age) - age)
+
+    # --- what is known of it
+
+    def begin(self, started_at: float) -> None:
+        """It runs, not behind others, since `started_at`."""
+        self.held = False
+        self.started_at = self.learned_from = started_at
+
+    def runs(self, at: float) -> None:
+        """It ran at this moment, which may teach something; moments only grow."""
+        if self.group.learns and not self.held:
+            teach_running(self.phases, self.learned_from, self.processed, self.asked_at, at)
+        self.asked_at = at
+
+    def observation(self) -> Observation | None:
+        """What its end teaches; None if that is nothing."""
+        if self.held or not self.group.learns:
+            return None
+        durations = self.group.durations
+        return Observation(
+            phases=self.phases,
+            began_at=self.learned_from,
+            asked_at=self.asked_at,
+            processed=self.processed,
+            durations=durations,
+            price=self.price * self.share,
+            earliest_end=self.started_at + _TOO_EARLY * durations.quantile(0.5) if self.begun else -math.inf,
+        )
+
+    # --- what may be expected of it
+
+    def gain(self, now: float) -> float:
+        """The probability that it has ended since it was last asked about."""
+        if self.held:
+            return 0.0
+        left = self.group.durations.left
+        before = left(max(0.0, self.asked_at - self.started_at))
+        return 1.0 - left(max(0.0, now - self.started_at)) / before if before > 0.0 else 1.0
+
+    def hazard(self, now: float) -> float:
+        """How likely it is to end within the next second, if it still runs; a rate, at least 0."""
+        if self.held:
+            return 0.0
+        age = max(0.0, now - self.started_at)
+        step = max(0.5, 0.05 * age)
+        left = self.group.durations.left
+        return math.log(max(1e-9, left(age)) / max(1e-9, left(age + step))) / step
+
+    def remaining(self, now: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
+        """Seconds until that share of such jobs has ended, for each of `shares`; None if it has not begun."""
+        if self.held:
+            return None
+        age = max(0.0, now - self.started_at)
+        durations = self.group.durations
+        left = durations.left(age)
+        return tuple(max(0.0, durations.quantile(left * (1.0 - share)) - age) for share in shares)

@@ -1,0 +1,138 @@
+"""`aiogen._polling.fits`: survival curves drawn through what was seen."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiogen._polling import fits, survival
+from aiogen._polling.survival import BINS, SurvivalCurve
+
+quick = settings(deadline=None, derandomize=True, max_examples=60)
+
+samples = st.lists(st.floats(0.01, 9_000.0), min_size=1, max_size=30)
+
+
+def seen_in(sample: list[float]) -> SurvivalCurve:
+    """The share of a sample that outlasts each edge, each duration spread over its bin."""
+    curve = [0.0] * (BINS + 1)
+    for age in sample:
+        for i in range(survival.bin_of(age) + 1):
+            curve[i] += 1.0 / len(sample)
+    return [1.0, *curve[1:]]
+
+
+def lognormal_sample(count: int, median: float, sigma: float, seed: int = 1) -> list[float]:
+    chance = Random(seed)
+    return [chance.lognormvariate(math.log(median), sigma) for _ in range(count)]
+
+
+def check(curve: SurvivalCurve) -> None:
+    """It is a survival function."""
+    assert len(curve) == BINS + 1
+    assert curve[0] == pytest.approx(1.0)
+    assert all(a >= b - 1e-12 for a, b in pairwise(curve))
+    assert curve[-1] >= -1e-12
+
+
+@given(sample=samples, count=st.floats(0.0, 100.0), bandwidth=st.floats(0.02, 1.5))
+@quick
+def test_every_fit_is_a_survival_function(sample: list[float], count: float, bandwidth: float) -> None:
+    """Whatever has been seen, a fit begins at 1, never rises, and never falls below 0."""
+    seen = seen_in(sample)
+    check(fits.flat(seen, count))
+    check(fits.smoothed(seen, bandwidth))
+    humps = fits.two_humps(seen, max(4.0, count))
+    if humps is not None:
+        check(humps)
+    assert 0.01 <= fits.spread_of(seen) <= 12.0
+
+
+@pytest.mark.parametrize("count", [5, 50])
+def test_flat_is_as_likely_anywhere(count: int) -> None:
+    """Of durations between 20 s and 40 s: all outlast 15 s, half 30 s, none 50 s, and the more seen the closer."""
+    seen = seen_in([20.0 + 20.0 * (k + 0.5) / 100 for k in range(100)])
+    curve = fits.flat(seen, count)
+    assert survival.at(curve, 30.0) == pytest.approx(0.5, abs=0.03)
+    assert survival.at(curve, 15.0) == 1.0
+    assert survival.at(curve, 50.0) == 0.0
+    beyond = 20.0 - survival.quantile(curve, 0.9999)
+    assert beyond == pytest.approx({5: 4.0, 50: 0.5}[count], abs=0.8)
+
+
+def test_flat_where_everything_outlasts_the_grid() -> None:
+    """If nothing has ended, the fit still is one."""
+    check(fits.flat([1.0] * (BINS + 1), 4.0))
+
+
+@pytest.mark.parametrize("sigma", [0.15, 0.4, 0.9])
+def test_the_spread_is_that_of_the_logarithm(sigma: float) -> None:
+    """Measured on a lognormal it is its own, within some per cent."""
+    assert fits.spread_of(survival.lognormal(math.log(30.0), sigma)) == pytest.approx(sigma, rel=0.06)
+
+
+def test_the_spread_forgets_the_outermost() -> None:
+    """One job in a hundred that hung for an hour does not widen it."""
+    calm = lognormal_sample(100, 30.0, 0.2)
+    hung = [*calm[:-1], 3_600.0]
+    assert fits.spread_of(seen_in(hung)) < 1.2 * fits.spread_of(seen_in(calm))
+
+
+def test_the_spread_of_nothing() -> None:
+    """If everything outlasts the grid there is no spread to be seen, and a narrow one is said."""
+    assert fits.spread_of([1.0] * (BINS + 1)) == 0.05
+    assert fits.spread_of(seen_in([30.0])) == pytest.approx(0.0106, abs=1e-4)
+
+
+@pytest.mark.parametrize("bandwidth", [0.1, 0.3])
+def test_a_needle_is_smoothed_to_a_normal_curve(bandwidth: float) -> None:
+    """One duration becomes a lognormal round it, as wide as it was told."""
+    curve = fits.smoothed(seen_in([30.0]), bandwidth)
+    for deviations, share in ((0.0, 0.5), (1.0, 0.16), (-1.0, 0.84), (2.0, 0.023)):
+        age = 30.0 * math.exp(deviations * bandwidth)
+        assert survival.at(curve, age) == pytest.approx(share, abs=0.06)
+
+
+def test_smoothing_keeps_what_falls_off_the_grid() -> None:
+    """What would be spread below the first edge stays in the first bin, and what outlasts the grid still does."""
+    low = fits.smoothed(seen_in([0.1, 0.1, 30.0, 30.0]), 0.5)
+    assert survival.at(low, 5.0) == pytest.approx(0.5, abs=0.02)
+    assert fits.smoothed([1.0] * (BINS + 1), 0.5) == [1.0] * (BINS + 1)
+
+
+def test_two_humps_are_found() -> None:
+    """Of a model that answers in 10 s or in 60 s, both are seen, and how many of each."""
+    sample = [*lognormal_sample(60, 10.0, 0.15), *lognormal_sample(40, 60.0, 0.15, seed=2)]
+    curve = fits.two_humps(seen_in(sample), 100.0)
+    assert curve is not None
+    assert survival.at(curve, 25.0) == pytest.approx(0.4, abs=0.01)
+    assert survival.at(curve, 10.0) == pytest.approx(0.7, abs=0.06)
+    assert survival.at(curve, 60.0) == pytest.approx(0.2, abs=0.06)
+
+
+def test_a_hump_of_three_is_no_needle() -> None:
+    """With little seen the humps stay wide, though the durations were all alike."""
+    seen = seen_in([10.0, 10.0, 10.0, 60.0, 60.0, 60.0])
+    few, many = fits.two_humps(seen, 6.0), fits.two_humps(seen, 100.0)
+    assert few is not None
+    assert many is not None
+    widths = [survival.quantile(curve, 0.6) / survival.quantile(curve, 0.9) for curve in (few, many)]
+    assert widths[0] > 1.05 * widths[1]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(seen_in([30.0] * 10), id="one needle"),
+        pytest.param(seen_in([*[30.0] * 15, 31.5, 33.0, 200.0]), id="one hump and a stray"),
+        pytest.param([1.0, *(1.0 - 2e-4 * i for i in range(1, BINS + 1))], id="hardly anything seen"),
+    ],
+)
+def test_not_two_to_be_seen(seen: SurvivalCurve) -> None:
+    """One hump, one stray beside it, or next to nothing: these are not two humps."""
+    assert fits.two_humps(seen, 18.0) is None
