@@ -68,7 +68,7 @@ async def test_script_is_replaced_or_extended(visiting: Visiting) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b'{"rules": [{"colour": "red"}]}', "rules[0]: unknown key 'colour'; known are fate, provider"),
+        (b'{"rules": [{"colour": "red"}]}', "rules[0]: unknown key 'colour'; the known keys are fate, provider"),
         (b"{", "not JSON"),
     ],
 )

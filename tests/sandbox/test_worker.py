@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aiogen.sandbox import worker as module
-from aiogen.sandbox.painter import Picture
+from aiogen.sandbox.painting import Picture
 from aiogen.sandbox.worker import Worker
 
 
