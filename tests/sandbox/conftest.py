@@ -35,7 +35,7 @@ class Answer:
 
 @attrs.define
 class Caller:
-    """Knows the doors of both vendors."""
+    """Knows the URLs of both vendors."""
 
     sandbox: Sandbox
     http: aiohttp.ClientSession

@@ -50,7 +50,7 @@ class TestStatuses:
             job_id = await caller.created(poll_fault("500,502,404"))
             assert [(await caller.poll(job_id)).status for _ in range(4)] == [500, 502, 404, 200]
 
-    async def test_may_come_after_the_deed(self, visiting: Visiting) -> None:
+    async def test_may_come_after_the_request_is_carried_out(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             assert (await caller.create(create_fault("504-after"))).status == 504
             assert len(caller.sandbox.jobs) == 1
@@ -131,10 +131,10 @@ class TestCuts:
     async def test_of_a_poll(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             job_id = await caller.created(poll_fault("cut-before*2,cut-after*2"))
-            for seen in (False, True):
+            for is_seen in (False, True):
                 with pytest.raises(aiohttp.ClientConnectionError):
                     await caller.poll(job_id)
-                assert (caller.sandbox.jobs[0].seen_end_at is not None) is seen
+                assert (caller.sandbox.jobs[0].seen_end_at is not None) is is_seen
 
     async def test_of_a_delete(self, visiting: Visiting) -> None:
         async with visiting() as caller:

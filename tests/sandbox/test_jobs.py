@@ -62,11 +62,11 @@ def test_faults_come_poll_by_poll() -> None:
     assert words == ["500", "html", None]
 
 
-def test_end_that_nobody_was_told_is_not_seen() -> None:
+def test_an_end_that_was_not_reported_is_not_seen() -> None:
     one = job(Fate(poll_faults="500,cut-after"))
     one.poll(11)
     assert one.seen_end_at is None
-    one.poll(12)  # told, though the answer was cut off
+    one.poll(12)  # reported, although the connection was cut
     assert one.seen_end_at == 12
 
 
@@ -105,7 +105,7 @@ def test_output_missing_for_ever_or_for_some_polls() -> None:
     assert [twice.poll(at).output for at in (1, 10, 11, 12)] == ["none", "absent", "absent", "full"]
 
 
-def test_glancing_does_not_count() -> None:
+def test_a_view_does_not_count_as_a_poll() -> None:
     one = job(Fate(unknown_state="pondering", unknown_polls=1))
     assert [one.view(5).state for _ in range(3)] == ["pondering"] * 3
     assert one.polls == []

@@ -99,7 +99,7 @@ SAID = sorted({word for word, _ in SCENES})
 
 
 def small(prompt: str) -> list[int]:
-    """The picture above its caption, in so few dots that only what is in it tells."""
+    """The picture above its caption, in few dots, so that only its subject makes a difference."""
     image = opened(paint(picture(prompt=prompt, size=(240, 160)))).convert("RGB")
     return list(image.crop((0, 0, 240, 110)).resize((12, 8)).tobytes())
 
@@ -136,7 +136,7 @@ def test_words_are_whole(prompt: str, scene: str | None) -> None:
     assert chosen == {scene} if scene is not None else len(chosen) > 3
 
 
-def test_a_train_tells_of_no_rain() -> None:
+def test_a_train_does_not_mention_rain() -> None:
     dice = random.Random(1)
     assert light_for("a night train in golden light", dice).weather == ""
     assert light_for("a train in the rain", dice).weather == "rain"
@@ -186,7 +186,7 @@ def test_film_begins_like_an_mp4() -> None:
     assert position == len(content)
 
 
-def test_without_pillow_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without_pillow(name: str, *args: Any, **kwargs: Any) -> Any:

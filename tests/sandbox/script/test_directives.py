@@ -83,7 +83,7 @@ def test_mistakes_are_named(text: str, said: str) -> None:
         read_prompt(f"a boat {text}")
 
 
-def test_the_grammar_is_documented_where_one_looks() -> None:
+def test_the_grammar_is_documented() -> None:
     with pytest.raises(ScriptError) as caught:
         read_prompt("[[?]]")
     known = str(caught.value).rpartition("the known ones are ")[2].split(", ")

@@ -20,7 +20,7 @@ def test_first_rule_that_fits_wins() -> None:
     assert outputs(director, "a boat", "a train") == [1, 2]
 
 
-def test_without_a_rule_all_is_as_usual() -> None:
+def test_without_a_rule_everything_is_as_usual() -> None:
     assert fates(Director(Script(), 0), "a boat") == [Fate()]
 
 
@@ -78,7 +78,7 @@ def test_storms_are_counted_too() -> None:
     assert storm.word == "502"
 
 
-def test_another_script_begins_to_count_anew() -> None:
+def test_another_script_starts_counting_again() -> None:
     script = Script([Rule(times=1, fate=Fate(outputs=1))])
     director = Director(script, 0)
     assert outputs(director, "a", "a") == [1, None]

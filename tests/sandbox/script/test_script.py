@@ -12,7 +12,7 @@ from aiogen.sandbox import Fate, Fault, Rule, Script, ScriptError, Storm
 
 
 class TestFate:
-    def test_says_nothing_unless_told(self) -> None:
+    def test_sets_nothing_by_default(self) -> None:
         assert Fate().over(Fate()) == Fate()
 
     def test_one_over_the_other(self) -> None:
@@ -88,7 +88,7 @@ class TestStorm:
             (Storm("503", actions="create"), False),
         ],
     )
-    def test_hits_what_it_is_told_to(self, storm: Storm, fits: bool) -> None:
+    def test_fits_what_it_names(self, storm: Storm, fits: bool) -> None:
         assert storm.fits(0, "luma", "GET", "poll") is fits
 
     def test_needs_a_fault(self) -> None:

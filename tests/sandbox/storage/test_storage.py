@@ -1,4 +1,4 @@
-"""Where outputs lie."""
+"""Where outputs are stored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestWhole:
             first, second = [await caller.ask("GET", url) for _ in range(2)]
             assert (first.content, first.headers["ETag"]) == (second.content, second.headers["ETag"])
 
-    async def test_head_tells_without_the_bytes(self, visiting: Visiting) -> None:
+    async def test_head_has_the_headers_without_the_bytes(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             url = await luma_url(caller, f"{DONE} [[download=500]]")
             head = await caller.ask("HEAD", url)
@@ -55,12 +55,12 @@ class TestWhole:
             public = await leonardo_url(caller)
             assert (await caller.ask("HEAD", public)).headers["Content-Type"] == "image/jpeg"
 
-    async def test_is_written_down(self, visiting: Visiting) -> None:
+    async def test_is_recorded(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             await caller.ask("GET", await luma_url(caller))
-            seen = caller.sandbox.requests[-1]
-            assert (seen.provider, seen.action, seen.status) == ("storage", "download", 200)
-            assert seen.job_id == caller.sandbox.jobs[0].id
+            recorded = caller.sandbox.requests[-1]
+            assert (recorded.provider, recorded.action, recorded.status) == ("storage", "download", 200)
+            assert recorded.job_id == caller.sandbox.jobs[0].id
 
 
 class TestParts:
@@ -282,7 +282,7 @@ class TestStorms:
             assert len(answer.content) == int(answer.headers["Content-Length"])
 
 
-async def test_without_pillow_one_is_told_what_to_install(visiting: Visiting, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_pillow_the_answer_says_what_to_install(visiting: Visiting, monkeypatch: pytest.MonkeyPatch) -> None:
     def paint(picture: object) -> bytes:
         raise ImportError('pip install "aiogen-sdk[sandbox]"')
 

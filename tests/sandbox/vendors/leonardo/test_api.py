@@ -435,16 +435,16 @@ class TestLimits:
             await asyncio.sleep(60)
             assert (await caller.leonardo("GET", "/v1/me")).status == 200
 
-    @pytest.mark.parametrize(("told", "header"), [(False, None), (True, "60")])
-    async def test_when_to_come_back_is_told_only_if_asked(
-        self, visiting: Visiting, told: bool, header: str | None
+    @pytest.mark.parametrize(("with_header", "header"), [(False, None), (True, "60")])
+    async def test_retry_after_is_sent_only_if_so_set(
+        self, visiting: Visiting, with_header: bool, header: str | None
     ) -> None:
-        settings = LeonardoSettings(requests_per_window=1, retry_after_on_429=told)
+        settings = LeonardoSettings(requests_per_window=1, retry_after_on_429=with_header)
         async with visiting(leonardo=settings) as caller:
             await caller.leonardo("GET", "/v1/me")
             assert (await caller.leonardo("GET", "/v1/me")).headers.get("Retry-After") == header
 
-    async def test_queue_refusal_tells_a_second(self, visiting: Visiting) -> None:
+    async def test_refusal_by_the_queue_says_one_second(self, visiting: Visiting) -> None:
         settings = LeonardoSettings(max_running=1, max_pending=0, retry_after_on_429=True)
         async with visiting(leonardo=settings) as caller:
             await caller.created_v2("a boat [[processing=100]]")

@@ -41,7 +41,7 @@ class TestCreate:
                 "failure_code": None,
             }
 
-    async def test_tells_the_rate(self, visiting: Visiting) -> None:
+    async def test_reports_the_rate(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             headers = (await caller.create()).headers
             assert headers["X-RateLimit-Limit"] == "30"
@@ -50,7 +50,7 @@ class TestCreate:
             assert 0 <= int(headers["X-RateLimit-Reset"]) - reset < 2
             assert (await caller.create()).headers["X-RateLimit-Remaining"] == "28"
 
-    async def test_limiter_that_fails_open_tells_nothing(self, visiting: Visiting) -> None:
+    async def test_limiter_that_fails_open_reports_no_rate(self, visiting: Visiting) -> None:
         async with visiting(luma=LumaSettings(rate_headers=False)) as caller:
             assert not any(name.startswith("X-RateLimit") for name in (await caller.create()).headers)
 
@@ -116,14 +116,14 @@ class TestHeaders:
         async with visiting() as caller:
             ids = [(await caller.create()).headers["X-Request-Id"] for _ in range(2)]
             assert len({uuid.UUID(one) for one in ids}) == 2
-            assert [seen.request_id for seen in caller.sandbox.requests] == ids
+            assert [one.request_id for one in caller.sandbox.requests] == ids
 
     async def test_every_answer_has_the_version(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             answers = [await caller.create(), await caller.create(model="?"), await caller.luma("GET", "/nowhere")]
             assert [answer.headers["X-API-Version"] for answer in answers] == ["2026-04-01"] * 3
 
-    async def test_reading_tells_no_rate(self, visiting: Visiting) -> None:
+    async def test_reading_reports_no_rate(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             answer = await caller.poll(await caller.created())
             assert not any(name.startswith("X-RateLimit") for name in answer.headers)
