@@ -282,7 +282,9 @@ class TestStorms:
             assert len(answer.content) == int(answer.headers["Content-Length"])
 
 
-async def test_without_pillow_the_answer_says_what_to_install(visiting: Visiting, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_pillow_the_answer_says_what_to_install(
+    visiting: Visiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def paint(picture: object) -> bytes:
         raise ImportError('pip install "aiogen-sdk[sandbox]"')
 
