@@ -26,7 +26,11 @@ from .script import Script, ScriptError
 class Controlled(Protocol):
     """What these pages show and change."""
 
-    script: Script
+    @property
+    def script(self) -> Script: ...
+
+    @script.setter
+    def script(self, script: Script) -> None: ...
 
     @property
     def titles(self) -> Sequence[str]: ...
