@@ -9,7 +9,7 @@ from .light import Colour, mix
 
 
 def paint_sky(canvas: Canvas, horizon: float) -> None:
-    """From the top to the horizon, with what stands in it."""
+    """From the top to the horizon, with what is in it."""
     light, dice = canvas.light, canvas.dice
     edge = round(horizon * canvas.height)
     canvas.shade(0, edge, light.zenith, light.horizon)

@@ -105,7 +105,7 @@ class Luma:
             rate = self._error_format.rate_headers(now, self.settings.window_seconds, self._window.remaining(now))
             return as_json(self._generation(job, job.view(now), now), 201, rate)
 
-        # The vendor fetches references before it accepts. Here the job exists at once and starts that much later, so
+        # The vendor fetches references before it accepts. Here the job exists at once and starts later by that time, so
         # that it exists also if the client does not wait for the answer.
         response = await answer(context, fate.create_fault, accept, self._error_format)
         await context.pause(fetching + (fate.latency or 0))
