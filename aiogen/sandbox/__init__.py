@@ -1,18 +1,18 @@
-"""Luma's and Leonardo.Ai's APIs on this machine, to build and test against without a key and without a bill.
+"""Luma's and Leonardo.Ai's APIs on this machine, to build and test against without a key and without cost.
 
     async with Sandbox(speed=10) as sandbox:
         os.environ |= sandbox.environment
 
-What shall happen to which job is said by a `Script`, or by the prompt itself: see `aiogen.sandbox.script`. Whatever
-the vendors do not document is marked so where it is decided.
+A `Script`, or the prompt itself, decides what happens to which job: see `aiogen.sandbox.script`. Whatever the vendors
+do not document is marked so in the source.
 """
 
-from .answering import RecordedRequest
 from .app import Sandbox
-from .faults import Fault
+from .context import RecordedRequest
 from .jobs import SandboxJob
-from .script import Fate, Rule, Script, ScriptError, Storm
-from .settings import LEONARDO_KEY, LUMA_KEY, LeonardoSettings, LumaSettings
+from .script import Fate, Fault, Rule, Script, ScriptError, Storm
+from .vendors.leonardo import LEONARDO_KEY, LeonardoSettings
+from .vendors.luma import LUMA_KEY, LumaSettings
 
 __all__ = [
     "LEONARDO_KEY",

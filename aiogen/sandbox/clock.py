@@ -1,7 +1,7 @@
-"""The one place that asks for the time.
+"""The only module that reads the time.
 
-Everything is counted in seconds of the running loop, so that a loop with virtual time moves the sandbox too. What
-the wall would show is the wall's time at the start plus the loop's seconds since.
+Everything is counted in seconds of the running loop, so that the sandbox follows a loop with virtual time. A wall time
+is the wall time at the start plus the loop's seconds since.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Loop seconds, wall times, and by how much the vendors' seconds are shortened."""
+    """Loop seconds, wall times, and the factor by which the vendors' seconds are shortened."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, speed: float = 1.0) -> None:
         self._loop = loop
@@ -24,13 +24,13 @@ class Clock:
         return self._loop.time()
 
     def since_start(self) -> float:
-        """Seconds, not shortened."""
+        """Loop seconds since the start, not shortened."""
         return self._loop.time() - self._started
 
     def wall(self, at: float) -> datetime:
-        """What a clock on the wall shows (UTC) at the loop second `at`."""
+        """The wall time (UTC) at the loop second `at`."""
         return self._wall + timedelta(seconds=at - self._started)
 
     def shortened(self, seconds: float) -> float:
-        """Seconds of the vendor's as seconds of the loop."""
+        """The vendor's seconds as seconds of the loop."""
         return seconds / self.speed

@@ -1,29 +1,56 @@
-"""The sandbox's own pages: what it is, what it has seen, and what shall happen next.
+"""The sandbox's own pages: what it is, what it has recorded, and what happens next.
 
-GET  /                       what this is, and the environment that points clients here
+GET  /                       what this is, and the environment by which clients find it
 GET  /sandbox/jobs           all jobs, in order of acceptance
 GET  /sandbox/requests       the last 1000 requests; ?limit=N for another number
-POST /sandbox/script         takes a script (JSON, see `script`); ?extend=1 adds it to the running one
+POST /sandbox/script         replaces the script (JSON, see aiogen.sandbox.script); ?extend=1 adds to it instead
 POST /sandbox/reset          forgets jobs, files, requests, limits in use and what the script has counted
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 from aiohttp import web
 
 from .answering import as_json
+from .clock import Clock
+from .context import RecordedRequest
 from .jobs import SandboxJob
 from .script import Script, ScriptError
 
-if TYPE_CHECKING:
-    from .app import Sandbox
+
+class Controlled(Protocol):
+    """What these pages show and change."""
+
+    @property
+    def script(self) -> Script: ...
+
+    @script.setter
+    def script(self, script: Script) -> None: ...
+
+    @property
+    def titles(self) -> Sequence[str]: ...
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def jobs(self) -> Sequence[SandboxJob]: ...
+
+    @property
+    def requests(self) -> Sequence[RecordedRequest]: ...
+
+    def reset(self) -> None: ...
 
 
-def control_routes(sandbox: Sandbox) -> list[web.RouteDef]:
+def control_routes(sandbox: Controlled) -> list[web.RouteDef]:
     """Routes of the control API."""
     control = _Control(sandbox)
     return [
@@ -37,11 +64,12 @@ def control_routes(sandbox: Sandbox) -> list[web.RouteDef]:
 
 @attrs.frozen
 class _Control:
-    sandbox: Sandbox
+    sandbox: Controlled
 
     async def welcome(self, request: web.Request) -> web.Response:
         lines = [
-            "This is the aiogen sandbox: Luma and Leonardo.Ai, imitated on this machine. Nothing here costs money.",
+            f"This is the aiogen sandbox. It imitates {' and '.join(self.sandbox.titles)} on this machine. "
+            "Nothing here costs money.",
             "",
             *(f"export {name}={value}" for name, value in self.sandbox.environment.items()),
             "",
@@ -58,7 +86,7 @@ class _Control:
         if not limit.isdecimal():
             return as_json({"error": f"limit: expected a number, not {limit!r}"}, 400)
         requests = self.sandbox.requests
-        return as_json({"requests": [attrs.asdict(seen) for seen in requests[max(0, len(requests) - int(limit)) :]]})
+        return as_json({"requests": [attrs.asdict(one) for one in requests[max(0, len(requests) - int(limit)) :]]})
 
     async def script(self, request: web.Request) -> web.Response:
         try:

@@ -1,42 +1,32 @@
-"""The life of a job. Pure: every state is worked out from the time at which it is asked for, so a job that nobody
-asks about costs nothing."""
+"""The life of a job. Pure.
+
+Every state follows from the time for which it is requested, so a job that is not polled costs nothing.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal
 
 import attrs
 
-from .faults import Fault, fault_at
-from .script import Fate
+from .script import Fate, Fault
+from .script.faults import fault_at
 
 State = Literal["queued", "processing", "completed", "failed"]
-
-USUAL_REASONS = {
-    # The first four are Luma's own words; the others are worded here, for Luma publishes none.
-    "content_moderated": "Generation output was flagged by our content moderation system.",
-    "generation_failed": "Generation failed",
-    "budget_exhausted": "Insufficient credits to complete this generation.",
-    "output_not_found": "Output artifacts not found",
-    "image_too_large": "source: image exceeds 50 MB limit",
-    "unsupported_format": "image_ref[0]: unsupported format",
-    "corrupt_input": "source: image could not be decoded",
-    "invalid_request": "Invalid request",
-    "rate_limited": "Upstream rate limit",
-}
 
 
 @attrs.frozen
 class View:
-    """What one question about a job is to be told."""
+    """What the answer to one poll reports of a job."""
 
     fault: Fault | None
     known: bool
     """False: as if there were no such job."""
     state: str
-    """One of `State`, or the word that its fate puts in its place."""
+    """One of `State`, or the fate's word in place of it."""
     output: Literal["none", "full", "empty", "absent"]
 
 
@@ -44,19 +34,20 @@ class View:
 class SandboxJob:
     """One accepted create. Times are loop seconds."""
 
-    provider: Literal["luma", "leonardo"]
+    provider: str
+    """The vendor's name."""
     id: str
     kind: str
-    """Luma's type; for Leonardo "image" or "video"."""
+    """image, video or another of the vendor's types."""
     model: str
     body: dict[str, Any]
-    """As it was received."""
+    """As received."""
     prompt: str
     """Without directives."""
     fate: Fate
     outputs: int
     size: tuple[int, int]
-    """Asked for, in pixels."""
+    """Width and height as requested, in pixels."""
     format: Literal["png", "jpeg", "mp4"]
     seed: int
     weight: int = 1
@@ -65,9 +56,9 @@ class SandboxJob:
     """When it leaves the queue."""
     ends_at: float
     polls: list[float] = attrs.field(factory=list)
-    """When it was asked about individually."""
+    """When it was polled by its id."""
     seen_end_at: float | None = None
-    """When a question about it was first told its end."""
+    """When a poll first reported its end."""
     deleted_at: float | None = None
     _answered: int = 0
     _answered_since_end: int = 0
@@ -81,11 +72,11 @@ class SandboxJob:
             return "processing"
         return "completed" if self.fate.failure_code is None else "failed"
 
-    def over(self, now: float) -> bool:
+    def has_ended(self, now: float) -> bool:
         return now >= self.ends_at
 
-    def asked(self, now: float) -> View:
-        """What the question that comes now is told. Asking counts."""
+    def poll(self, now: float) -> View:
+        """What the answer to a poll at this moment reports; each call counts as one poll."""
         fault = fault_at(self.fate.poll_faults, len(self.polls))
         self.polls.append(now)
         if fault is not None:
@@ -96,45 +87,38 @@ class SandboxJob:
         else:
             view = self.view(now)
             self._answered += 1
-            self._answered_since_end += self.over(now)
-        told = view.known and (fault is None or fault.carried_out)
-        if told and view.state in ("completed", "failed") and self.seen_end_at is None:
+            self._answered_since_end += self.has_ended(now)
+        is_reported = view.known and (fault is None or fault.carried_out)
+        if is_reported and view.state in ("completed", "failed") and self.seen_end_at is None:
             self.seen_end_at = now
         return view
 
     def view(self, now: float) -> View:
-        """What is to be said of it now, without counting as a question."""
+        """What an answer reports of it now; reading this does not count as a poll."""
         fate, state = self.fate, self.state(now)
-        told: str = state
-        if fate.unknown_state and not self.over(now):
-            asked = self._answered - fate.not_found_polls
-            if fate.unknown_polls is None or asked < fate.unknown_polls:
-                told = fate.unknown_state
+        reported: str = state
+        if fate.unknown_state and not self.has_ended(now):
+            polls = self._answered - fate.not_found_polls
+            if fate.unknown_polls is None or polls < fate.unknown_polls:
+                reported = fate.unknown_state
         output: Literal["none", "full", "empty", "absent"] = "none"
         if state == "completed":
             output = "full"
             if fate.missing_output and (fate.missing_polls is None or self._answered_since_end < fate.missing_polls):
                 output = fate.missing_output
-        return View(None, True, told, output)
+        return View(None, True, reported, output)
 
     def delete_fault(self) -> Fault | None:
-        """The fault for the delete that comes now."""
+        """The fault for the next delete."""
         fault = fault_at(self.fate.delete_faults, self._deletes)
         self._deletes += 1
         return fault
 
     def download_fault(self, index: int) -> Fault | None:
-        """The fault for the download of output `index` that comes now."""
+        """The fault for the next download of output `index`."""
         count = self._downloads.get(index, 0)
         self._downloads[index] = count + 1
         return fault_at(self.fate.download_faults, count)
-
-    @property
-    def failure(self) -> tuple[str | None, str | None]:
-        """Code and reason, as they are reported when it has failed."""
-        code = self.fate.failure_code
-        usual = USUAL_REASONS.get(code or "", "Generation failed")
-        return None if code == "null" else code, self.fate.failure_reason or usual
 
     def flagged(self, index: int) -> bool:
         """Whether output `index` is not safe for work."""
@@ -147,14 +131,14 @@ class Jobs:
 
     def __init__(self) -> None:
         self.all: list[SandboxJob] = []
-        self._by_id: dict[str, dict[str, SandboxJob]] = {"luma": {}, "leonardo": {}}
+        self._by_id: defaultdict[str, dict[str, SandboxJob]] = defaultdict(dict)
 
     def add(self, job: SandboxJob) -> None:
         self.all.append(job)
         self._by_id[job.provider][job.id] = job
 
     def get(self, provider: str, job_id: str) -> SandboxJob | None:
-        """None also for one that was deleted."""
+        """None if there is none, or it was deleted."""
         return self._by_id[provider].get(job_id)
 
     def delete(self, job: SandboxJob, now: float) -> None:
@@ -162,7 +146,7 @@ class Jobs:
         self._by_id[job.provider].pop(job.id, None)
 
     def page(self, provider: str, *, before: float, offset: int, limit: int) -> list[SandboxJob]:
-        """Newest first, those created by the loop second `before`."""
+        """The newest first; only those created at or before the loop second `before`."""
         newest_first: Iterator[SandboxJob] = reversed(self._by_id[provider].values())
         visible = (job for job in newest_first if job.created_at <= before)
         return list(islice(visible, offset, offset + limit))

@@ -1,4 +1,4 @@
-"""Who may still come in: requests in a sliding window, and jobs under way. Pure: told the time, never asking."""
+"""Which requests are still allowed: a sliding window of requests, and the number of unfinished jobs. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections import deque
 
 TOLERANCE = 1e-6
-"""Seconds. Who waits exactly as long as he was told must not be refused over a rounding error."""
+"""Seconds. A client that waits exactly as long as Retry-After says must not be refused because of rounding."""
 
 
 class SlidingWindow:
@@ -35,7 +35,7 @@ class SlidingWindow:
         self._used += weight
 
     def retry_after(self, now: float) -> int:
-        """Whole seconds, at least 1, until the oldest request leaves the window (which frees its units only)."""
+        """Whole seconds, at least 1, until the oldest request leaves the window; that frees only its units."""
         if self.used(now) == 0:
             return 1
         return max(1, math.ceil(self._taken[0][0] + self.seconds - now))
@@ -44,8 +44,8 @@ class SlidingWindow:
 class ActiveSlots:
     """Units of weight held by jobs that have not ended.
 
-    With `on_end` a slot is freed by the job's end, else only by `saw_end`. Either way it is forgotten
-    `prune_after` seconds after it was taken.
+    With `on_end` a slot is freed by the job's end, else only by `saw_end`. In any case it is freed `prune_after`
+    seconds after it was taken.
     """
 
     def __init__(self, limit: int, *, on_end: bool, prune_after: float) -> None:
@@ -65,7 +65,7 @@ class ActiveSlots:
         return self.used(now) + weight <= self.limit
 
     def take(self, job_id: str, now: float, *, ends_at: float, weight: int) -> None:
-        self.used(now)  # tidies up
+        self.used(now)  # frees what is over
         until = now + self._prune_after
         if self._on_end:
             until = min(until, ends_at)
@@ -74,7 +74,7 @@ class ActiveSlots:
         heapq.heappush(self._until, (until, job_id))
 
     def saw_end(self, job_id: str) -> None:
-        """A poll has told somebody that this job is over."""
+        """A poll has reported that this job is over."""
         self._free(job_id)
 
     def _free(self, job_id: str) -> None:
@@ -82,9 +82,9 @@ class ActiveSlots:
 
 
 class WaitingQueue:
-    """`places` jobs run at once; the others wait and start in the order in which they came.
+    """`places` jobs run at once; the others wait and start in the order of arrival.
 
-    The durations are known when a job comes, so its start can be said at once and needs no timer.
+    The duration is known when a job arrives, so its start is known at once and needs no timer.
     """
 
     def __init__(self, places: int, max_waiting: int) -> None:
@@ -98,12 +98,12 @@ class WaitingQueue:
         return len(self._starts)
 
     def fits(self, now: float) -> bool:
-        """Whether a job that comes now can start at once or has room to wait."""
+        """Whether a job that arrives now can start at once or may wait."""
         return self._free_at[0] <= now or self.waiting(now) < self.max_waiting
 
     def enter(self, now: float, duration: float, *, not_before: float) -> float:
         """Gives the next free place to a job and returns when it starts."""
-        self.waiting(now)  # tidies up
+        self.waiting(now)  # frees what is over
         start = max(now, not_before, self._free_at[0])
         heapq.heapreplace(self._free_at, start + duration)
         heapq.heappush(self._starts, start)

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, Sandbox
@@ -34,7 +35,7 @@ class Answer:
 
 @attrs.define
 class Caller:
-    """Knows the doors of both vendors."""
+    """Knows the URLs of both vendors."""
 
     sandbox: Sandbox
     http: aiohttp.ClientSession
@@ -108,3 +109,9 @@ def visiting() -> Visiting:
             yield Caller(sandbox, http)
 
     return context
+
+
+@pytest.fixture(autouse=True)
+def answers_are_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in aiohttp 3.11, where `if response:` is false: an answer must be compared with None."""
+    monkeypatch.setattr(web.StreamResponse, "__bool__", lambda self: False, raising=False)

@@ -7,14 +7,12 @@ import gc
 import json
 from email.utils import parsedate_to_datetime
 from typing import Any
-from unittest.mock import Mock
 
 import aiohttp
 import pytest
 
-from aiogen.sandbox import Fate, LumaSettings, RecordedRequest, Rule, Script, Storm
-from aiogen.sandbox.answering import RequestContext, distorted
-from aiogen.sandbox.clock import Clock
+from aiogen.sandbox import Fate, LumaSettings, Rule, Script, Storm
+from aiogen.sandbox.answering import distorted
 
 from .conftest import Caller, Visiting
 
@@ -39,7 +37,7 @@ class TestStatuses:
                 assert answer.status == status
                 assert answer.json
             assert caller.sandbox.jobs == []
-            assert [seen.status for seen in caller.sandbox.requests] == [status, status]
+            assert [one.status for one in caller.sandbox.requests] == [status, status]
 
     async def test_come_one_by_one(self, visiting: Visiting) -> None:
         async with visiting() as caller:
@@ -52,7 +50,7 @@ class TestStatuses:
             job_id = await caller.created(poll_fault("500,502,404"))
             assert [(await caller.poll(job_id)).status for _ in range(4)] == [500, 502, 404, 200]
 
-    async def test_may_come_after_the_deed(self, visiting: Visiting) -> None:
+    async def test_may_come_after_the_request_is_carried_out(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             assert (await caller.create(create_fault("504-after"))).status == 504
             assert len(caller.sandbox.jobs) == 1
@@ -133,16 +131,16 @@ class TestCuts:
     async def test_of_a_poll(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             job_id = await caller.created(poll_fault("cut-before*2,cut-after*2"))
-            for seen in (False, True):
+            for is_seen in (False, True):
                 with pytest.raises(aiohttp.ClientConnectionError):
                     await caller.poll(job_id)
-                assert (caller.sandbox.jobs[0].seen_end_at is not None) is seen
+                assert (caller.sandbox.jobs[0].seen_end_at is not None) is is_seen
 
     async def test_of_a_delete(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             job_id = await caller.created_v2("a boat [[delete=cut-after]]")
             repeated = await caller.leonardo("DELETE", f"/v1/generations/{job_id}")
-            assert [seen.status for seen in caller.sandbox.requests[1:]] == [None, 200]
+            assert [one.status for one in caller.sandbox.requests[1:]] == [None, 200]
             assert repeated.json == {"delete_generations_by_pk": None}  # it was gone already
 
 
@@ -307,16 +305,6 @@ async def test_nothing_is_logged_when_connections_break(visiting: Visiting, capl
         await asyncio.sleep(1)
     gc.collect()
     assert caplog.records == []
-
-
-async def test_cutting_where_nobody_is_left_does_no_harm() -> None:
-    seen = RecordedRequest(at=0, provider="luma", action="poll", method="GET", path="/", request_id="")
-    loop, request = asyncio.get_running_loop(), Mock(transport=None)
-    context = RequestContext(
-        request=request, recorded=seen, clock=Clock(loop), closing=loop.create_future(), worker=Mock()
-    )
-    context.cut()
-    assert context.is_cut
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ async def control(caller: Caller, method: str, path: str, **options: Any) -> Ans
     return await caller.ask(method, f"{caller.sandbox.url}{path}", **options)
 
 
-async def test_front_page_says_how_to_get_here(visiting: Visiting) -> None:
+async def test_front_page_says_how_clients_find_it(visiting: Visiting) -> None:
     async with visiting() as caller:
         page = await control(caller, "GET", "/")
         assert page.headers["Content-Type"].startswith("text/plain")
@@ -37,7 +37,7 @@ async def test_requests(visiting: Visiting) -> None:
         await caller.created()
         await caller.create(model="?")
         requests = (await control(caller, "GET", "/sandbox/requests")).json["requests"]
-        assert [seen["status"] for seen in requests] == [201, 400]
+        assert [one["status"] for one in requests] == [201, 400]
         last = (await control(caller, "GET", "/sandbox/requests", params={"limit": 1})).json["requests"]
         assert last == requests[1:]
         assert (await control(caller, "GET", "/sandbox/requests", params={"limit": 0})).json == {"requests": []}
@@ -68,7 +68,7 @@ async def test_script_is_replaced_or_extended(visiting: Visiting) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b'{"rules": [{"colour": "red"}]}', "rules[0]: unknown key 'colour'; known are fate, provider"),
+        (b'{"rules": [{"colour": "red"}]}', "rules[0]: unknown key 'colour'; the known keys are fate, provider"),
         (b"{", "not JSON"),
     ],
 )
@@ -89,7 +89,7 @@ async def test_reset_forgets(visiting: Visiting) -> None:
         assert caller.sandbox.jobs[0].id == first  # the same seed begins again
 
 
-async def test_own_pages_are_not_written_down(visiting: Visiting) -> None:
+async def test_own_pages_are_not_recorded(visiting: Visiting) -> None:
     async with visiting() as caller:
         await control(caller, "GET", "/")
         assert caller.sandbox.requests == []

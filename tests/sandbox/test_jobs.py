@@ -48,62 +48,49 @@ def test_fails_if_it_is_its_fate() -> None:
     assert job(Fate(failure_code="generation_failed")).state(10) == "failed"
 
 
-@pytest.mark.parametrize(
-    ("fate", "failure"),
-    [
-        (Fate(failure_code="output_not_found"), ("output_not_found", "Output artifacts not found")),
-        (Fate(failure_code="null"), (None, "Generation failed")),
-        (Fate(failure_code="cosmic_rays"), ("cosmic_rays", "Generation failed")),
-        (Fate(failure_code="null", failure_reason="why not"), (None, "why not")),
-    ],
-)
-def test_code_and_reason(fate: Fate, failure: tuple[str | None, str]) -> None:
-    assert job(fate).failure == failure
-
-
 def test_polls_and_the_first_sight_of_the_end_are_kept() -> None:
     one = job()
     for at in (1.0, 5.0, 10.5, 12.0):
-        one.asked(at)
+        one.poll(at)
     assert one.polls == [1.0, 5.0, 10.5, 12.0]
     assert one.seen_end_at == 10.5
 
 
 def test_faults_come_poll_by_poll() -> None:
     one = job(Fate(poll_faults="500,html"))
-    words = [fault and fault.word for fault in (one.asked(1).fault for _ in range(3))]
+    words = [fault and fault.word for fault in (one.poll(1).fault for _ in range(3))]
     assert words == ["500", "html", None]
 
 
-def test_end_that_nobody_was_told_is_not_seen() -> None:
+def test_an_end_that_was_not_reported_is_not_seen() -> None:
     one = job(Fate(poll_faults="500,cut-after"))
-    one.asked(11)
+    one.poll(11)
     assert one.seen_end_at is None
-    one.asked(12)  # told, though the answer was cut off
+    one.poll(12)  # reported, although the connection was cut
     assert one.seen_end_at == 12
 
 
 def test_unknown_to_the_first_polls() -> None:
     one = job(Fate(not_found_polls=2, poll_faults="500"))
-    assert [one.asked(11).known for _ in range(4)] == [True, False, False, True]  # the first met a fault
+    assert [one.poll(11).known for _ in range(4)] == [True, False, False, True]  # the first met a fault
     assert one.seen_end_at == 11
 
 
 def test_not_seen_while_unknown() -> None:
     one = job(Fate(not_found_polls=1))
-    one.asked(11)
+    one.poll(11)
     assert one.seen_end_at is None
 
 
 def test_unknown_state_until_the_end() -> None:
     one = job(Fate(unknown_state="pondering"))
-    assert [one.asked(at).state for at in (1, 5, 10)] == ["pondering", "pondering", "completed"]
+    assert [one.poll(at).state for at in (1, 5, 10)] == ["pondering", "pondering", "completed"]
 
 
 def test_unknown_state_for_some_polls() -> None:
     one = job(Fate(unknown_state="pondering", unknown_polls=2, not_found_polls=1))
-    one.asked(5)  # not found
-    assert [one.asked(5).state for _ in range(3)] == ["pondering", "pondering", "processing"]
+    one.poll(5)  # not found
+    assert [one.poll(5).state for _ in range(3)] == ["pondering", "pondering", "processing"]
 
 
 def test_output_only_when_completed() -> None:
@@ -113,12 +100,12 @@ def test_output_only_when_completed() -> None:
 
 def test_output_missing_for_ever_or_for_some_polls() -> None:
     always = job(Fate(missing_output="empty"))
-    assert [always.asked(10).output for _ in range(3)] == ["empty"] * 3
+    assert [always.poll(10).output for _ in range(3)] == ["empty"] * 3
     twice = job(Fate(missing_output="absent", missing_polls=2))
-    assert [twice.asked(at).output for at in (1, 10, 11, 12)] == ["none", "absent", "absent", "full"]
+    assert [twice.poll(at).output for at in (1, 10, 11, 12)] == ["none", "absent", "absent", "full"]
 
 
-def test_glancing_does_not_count() -> None:
+def test_a_view_does_not_count_as_a_poll() -> None:
     one = job(Fate(unknown_state="pondering", unknown_polls=1))
     assert [one.view(5).state for _ in range(3)] == ["pondering"] * 3
     assert one.polls == []

@@ -1,4 +1,4 @@
-"""Windows, slots and the waiting line, with times as plain numbers."""
+"""Windows, slots and the waiting queue, with times as plain numbers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestSlidingWindow:
         assert SlidingWindow(1, 60).retry_after(5) == 1
 
     @given(at=st.floats(0, 1e7), seconds=st.floats(0.1, 3600))
-    def test_who_waits_as_told_gets_in(self, at: float, seconds: float) -> None:
+    def test_a_wait_of_retry_after_is_enough(self, at: float, seconds: float) -> None:
         window = SlidingWindow(1, seconds)
         window.take(at)
         assert window.fits(at + window.retry_after(at))
@@ -69,7 +69,7 @@ class TestActiveSlots:
         assert not slots.fits(0, 3)
         assert slots.used(10) == 0
 
-    def test_only_a_poll_frees_when_so_told(self) -> None:
+    def test_only_a_poll_frees_when_so_set(self) -> None:
         slots = ActiveSlots(1, on_end=False, prune_after=3600)
         slots.take("a", 0, ends_at=10, weight=1)
         assert not slots.fits(3599, 1)
@@ -102,7 +102,7 @@ class TestWaitingLine:
         starts = [line.enter(0, duration, not_before=0) for duration in (10, 4, 3, 5, 1)]
         assert starts == [0, 0, 4, 7, 10]
 
-    def test_may_be_told_to_wait_longer(self) -> None:
+    def test_may_have_to_wait_longer(self) -> None:
         line = WaitingQueue(1, 5)
         assert line.enter(0, 1, not_before=7) == 7
         assert line.enter(0, 1, not_before=0) == 8

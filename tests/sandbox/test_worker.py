@@ -1,4 +1,4 @@
-"""The thread and the shelf."""
+"""The thread and the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aiogen.sandbox import worker as module
-from aiogen.sandbox.painter import Picture
+from aiogen.sandbox.painting import Picture
 from aiogen.sandbox.worker import Worker
 
 
@@ -53,7 +53,7 @@ async def test_wanted_twice_at_once_it_is_kept_once(painted: list[str]) -> None:
     await worker.close()
 
 
-async def test_shelf_is_bounded_and_the_least_used_goes(painted: list[str]) -> None:
+async def test_cache_is_bounded_and_drops_the_least_recently_used(painted: list[str]) -> None:
     worker = Worker(kept_bytes=20)
     for prompt in "abacab":
         await worker.picture(picture(prompt))

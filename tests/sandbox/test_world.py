@@ -1,4 +1,4 @@
-"""The door: what is written down of each request, storms, and what nobody answers."""
+"""What is recorded of each request, storms, and requests without a route."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class TestStorms:
             user = caller.sandbox.leonardo.user_id
             assert (await caller.leonardo("GET", f"/v1/generations/user/{user}")).status == 500
 
-    async def test_come_before_the_key_is_looked_at(self, visiting: Visiting) -> None:
+    async def test_come_before_the_key_is_checked(self, visiting: Visiting) -> None:
         async with visiting(script=Script(storms=[Storm("503", times=1)])) as caller:
             caller.luma_key = "wrong"
             assert [(await caller.create()).status for _ in range(2)] == [503, 401]
 
-    async def test_that_let_it_be_carried_out(self, visiting: Visiting) -> None:
+    async def test_after_the_request_is_carried_out(self, visiting: Visiting) -> None:
         storms = [Storm("half-json", times=1), Storm("cut-after", times=1)]
         async with visiting(script=Script(storms=storms)) as caller:
             assert len((await caller.create()).content) < 150
@@ -81,7 +81,7 @@ class TestStorms:
                 await caller.create("a boat [[create=cut-after]]")
             assert caller.sandbox.clock.now() - start < 1
 
-    async def test_may_be_made_while_it_runs(self, visiting: Visiting) -> None:
+    async def test_may_be_added_while_it_runs(self, visiting: Visiting) -> None:
         async with visiting() as caller:
             await caller.created()
             caller.sandbox.script.storms.append(Storm("502"))

@@ -1,0 +1,93 @@
+"""What the sandbox needs to know of a vendor: each folder of `vendors/` makes one `Vendor`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+from aiohttp import web
+
+from .answering import ErrorFormat
+from .clock import Clock
+from .context import RequestContext
+from .jobs import Jobs
+from .script.director import Director
+from .storage.signing import Signer
+
+
+class Api(Protocol):
+    """What the answers of one provider have in common, whichever request they answer."""
+
+    @property
+    def latency(self) -> float:
+        """Seconds before each answer leaves."""
+        ...
+
+    def headers(self, context: RequestContext) -> Mapping[str, str]:
+        """Headers of every answer."""
+        ...
+
+    def refusal(self, context: RequestContext) -> web.Response | None:
+        """The answer to a request that its key or a limit does not allow; None if the request is allowed."""
+        ...
+
+    def error_format(self, context: RequestContext) -> ErrorFormat:
+        """How errors are worded in answers to this request."""
+        ...
+
+    def unknown(self, context: RequestContext) -> web.Response:
+        """The answer to a request that no route handles."""
+        ...
+
+
+A = TypeVar("A", bound=Api)
+
+
+@attrs.frozen
+class Route(Generic[A]):
+    """Which requests one handler of an API answers."""
+
+    method: str
+    path: str
+    """A pattern of aiohttp's. Its first part is the provider: the vendor, or "storage"."""
+    action: str
+    """One of `script.ACTIONS`, or "unknown"."""
+    handler: Callable[[A, RequestContext], Awaitable[web.StreamResponse]]
+
+    @property
+    def provider(self) -> str:
+        return self.path.split("/")[1]
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """What all APIs share. A reset of the sandbox makes new ones."""
+
+    url: str
+    """The sandbox's."""
+    seed: int
+    clock: Clock
+    director: Director
+    jobs: Jobs
+    signer: Signer
+
+
+@attrs.frozen(kw_only=True)
+class Vendor(Generic[A]):
+    """One vendor, with its settings."""
+
+    name: str
+    """One of `vendors.NAMES`."""
+    title: str
+    """For people to read."""
+    base_path: str
+    """Where its API is below the sandbox's URL."""
+    environment: Callable[[str], Mapping[str, str]]
+    """Given the URL of its API, the variables by which clients find it and are let in."""
+    routes: Sequence[Route[A]]
+    api: Callable[[Services], A]
+    """Makes the API, with nothing remembered."""
+
+
+AnyVendor = Vendor[Any]
