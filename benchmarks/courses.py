@@ -1,0 +1,270 @@
+"""One model's life in a session: batches one after the other, and how each was followed, against the exact optimum.
+
+The cost of a batch is compared with what the best schedule there is would have cost for the very same durations: both
+are late for the same long jobs, so what is left of chance is small.  Beside it stands what was believed afterwards:
+quantiles against the truth, and the true cost of the plan for the next job, which has no chance in it at all.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from random import Random
+from statistics import fmean
+from typing import Any, Literal
+
+import attrs
+
+import aiogen
+from aiogen._polling.durations import DurationModel
+from aiogen._polling.phases import PhaseModel
+from aiogen._polling.survival import EDGES
+from aiogen.models import Typical
+from aiogen.providers.base import Provider
+from benchmarks.distributions import Distribution, quantile
+from benchmarks.learning import TYPICAL, judged
+from benchmarks.machine import Job, Simulation
+from benchmarks.optimum import optimum
+from benchmarks.watch import Watch, watched
+
+PRICE = 0.15
+"""The default poll_cost."""
+SHARES = (0.1, 0.5, 0.9, 0.98)
+"""Of the jobs, that have ended by the quantiles that are looked at."""
+PAUSE = 60.0
+"""Seconds from the last end of a batch to the next batch."""
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """So many jobs of one model."""
+
+    n: int
+    truth: Distribution
+    over: float = 0.0
+    """Seconds in which they are handed in, evenly."""
+    later: Distribution | None = None
+    """What the durations of those are that are handed in in the second half."""
+    queued: Distribution | None = None
+    """How long each waits at the vendor before it begins."""
+    timeout: float = math.inf
+    """Seconds from a job's acceptance to its deadline."""
+    looked_at: tuple[int, ...] = ()
+    """Ends (of the later jobs, if there are) after which the belief is judged."""
+
+
+@attrs.frozen(kw_only=True)
+class Course:
+    """One session: what it is told, and the batches it gets; chance is fixed by the seed."""
+
+    batches: tuple[Batch, ...]
+    seed: int
+    typical: Typical = TYPICAL
+    knows: bool = False
+    """It is given the true distribution, and learns nothing: what the schedule can do at best."""
+    latency: float = 0.0
+    at: Literal["luma", "leonardo"] = "luma"
+    slots: int | None = None
+    tells_phases: bool = False
+    limited: bool = False
+    """The vendor's own limits; else there are none."""
+    reopened: bool = False
+    """Before the last batch a new session reads what was stored."""
+
+
+@attrs.frozen
+class Found:
+    """What became of one batch; means are over its jobs."""
+
+    n: int
+    questions: float
+    lag: float
+    cost: float
+    optimum: float
+    """The least that jobs of this distribution can cost, in the mean."""
+    over: float
+    """Cost over the optimum; the same durations at the best schedule are subtracted, so it varies little."""
+    quantiles: tuple[float, ...]
+    """Ages at which the model believes afterwards that `SHARES` of the jobs have ended."""
+    truth: tuple[float, ...]
+    plan: float
+    """The true cost of the plan that is believed best afterwards, over the optimum."""
+    looks: dict[int, float]
+    """The same after so many ends."""
+    alarms: int
+    """How often the model began again because durations seemed to have changed."""
+    seconds: float
+    """From the first job handed in to the last end known."""
+    late: int
+    """Jobs whose end came to be known after their deadline; they are in no mean."""
+    cpu: dict[str, float]
+    """Seconds of CPU: `learning`, `planning`, and by call to the machine, with the longest of each."""
+
+
+class Known(DurationModel):
+    """Believes the true distribution, and learns nothing."""
+
+    def __init__(self, truth: Distribution) -> None:
+        super().__init__(TYPICAL)
+        self.shape = [truth.survival(edge) for edge in EDGES]
+        self.seen = 1000
+
+    def running(self, since: float, until: float) -> None:
+        """Nothing new."""
+
+    def ended(self, since: float, until: float) -> None:
+        """Nothing new."""
+
+
+def knowing(truth: Distribution) -> PhaseModel:
+    """A model of which everything is known."""
+    phases = PhaseModel(TYPICAL)
+    phases.queued = phases.processing = Known(truth)
+    return phases
+
+
+def take(course: Course) -> list[Found]:
+    """Go through one course."""
+    with watched() as watch:
+        return list(_batches(course, watch))
+
+
+def _batches(course: Course, watch: Watch) -> Iterator[Found]:
+    chance = Random(course.seed)
+    phases = knowing(course.batches[0].truth) if course.knows else PhaseModel(course.typical)
+    simulation = _session(course, phases)
+    for number, batch in enumerate(course.batches):
+        if course.reopened and number == len(course.batches) - 1:
+            phases = PhaseModel.from_json(course.typical, phases.to_json())
+            simulation = _session(course, phases)
+        jobs = _jobs(batch, chance)
+        looks = _Looks(batch, phases)
+        simulation.on_end = looks
+        simulation.meters.clear()
+        simulation.requests.clear()
+        watch.clear()
+        began = simulation.now
+        simulation.run(jobs)
+        yield _found(batch, phases, jobs, simulation, watch, looks.found, simulation.now - began)
+        simulation.now += PAUSE
+
+
+def _session(course: Course, phases: PhaseModel) -> Simulation:
+    return Simulation(
+        _provider(course),
+        [phases],
+        latency=course.latency,
+        tells_phases=course.tells_phases,
+        slots=course.slots,
+        seed=course.seed,
+    )
+
+
+def _provider(course: Course) -> Provider:
+    limits: dict[str, Any] = (
+        {} if course.limited else dict.fromkeys(("max_active", "creates_per_minute", "requests_per_minute"), 1_000_000)
+    )
+    if course.at == "luma":
+        return aiogen.Luma(api_key="benchmark", **limits)
+    return aiogen.Leonardo(api_key="benchmark", running_at_once=course.slots or 1_000_000, **limits)
+
+
+def _jobs(batch: Batch, chance: Random) -> list[Job]:
+    jobs = []
+    for i in range(batch.n):
+        is_later = batch.later is not None and i >= batch.n // 2
+        law = batch.later if is_later and batch.later is not None else batch.truth
+        jobs.append(
+            Job(
+                handed_in_at=batch.over * i / batch.n,
+                seconds=law.sample(chance),
+                queued=batch.queued.sample(chance) if batch.queued is not None else 0.0,
+                is_later=is_later,
+                timeout=batch.timeout,
+                poll_cost=PRICE,
+            )
+        )
+    return jobs
+
+
+class _Looks:
+    """Judges the belief after so many ends."""
+
+    def __init__(self, batch: Batch, phases: PhaseModel) -> None:
+        self.found: dict[int, float] = {}
+        self._batch = batch
+        self._phases = phases
+        self._ends = 0
+
+    def __call__(self, job: Job) -> None:
+        if self._batch.later is not None and not job.is_later:
+            return
+        self._ends += 1
+        if self._ends in self._batch.looked_at:
+            self.found[self._ends] = plan_over(self._phases, self._batch.later or self._batch.truth)
+
+
+def plan_over(phases: PhaseModel, truth: Distribution) -> float:
+    """The true cost of the present plan over the optimum."""
+    return judged(phases.queued, PRICE, truth).cost(PRICE) / optimum(truth, PRICE).cost
+
+
+def _found(
+    batch: Batch,
+    phases: PhaseModel,
+    jobs: Sequence[Job],
+    simulation: Simulation,
+    watch: Watch,
+    looks: dict[int, float],
+    seconds: float,
+) -> Found:
+    truth = batch.later or batch.truth
+    judged_by = [
+        job for job in jobs if job.found_at <= job.accepted_at + job.timeout and (job.is_later or not batch.later)
+    ]
+    costs = [PRICE * job.questions + job.lag for job in judged_by]
+    least = optimum(truth, PRICE).cost
+    best = [best_cost(truth, job.seconds) for job in judged_by]
+    meters = simulation.meters.values()
+    return Found(
+        n=batch.n,
+        questions=fmean(job.questions for job in judged_by),
+        lag=fmean(job.lag for job in judged_by),
+        cost=fmean(costs),
+        optimum=least,
+        over=1.0 + (fmean(costs) - fmean(best)) / least,
+        quantiles=tuple(phases.queued.quantile(1.0 - share) for share in SHARES),
+        truth=true_quantiles(truth),
+        plan=plan_over(phases, truth),
+        looks=looks,
+        alarms=watch.alarms,
+        seconds=seconds,
+        late=len(jobs) - len(judged_by) if batch.timeout < math.inf else 0,
+        cpu={
+            "learning": watch.learning,
+            "planning": watch.planning,
+            "machine": math.fsum(meter.total for meter in meters),
+            "longest": max(meter.longest for meter in meters),
+        },
+    )
+
+
+@lru_cache(maxsize=256)
+def true_quantiles(truth: Distribution) -> tuple[float, ...]:
+    """The ages at which `SHARES` of the jobs have ended."""
+    return tuple(quantile(truth, 1.0 - share) for share in SHARES)
+
+
+@lru_cache(maxsize=256)
+def _best_ages(truth: Distribution) -> tuple[float, ...]:
+    chosen = optimum(truth, PRICE).ages
+    return (*chosen, *(chosen[-1] * (1.0 + 0.1 * k) for k in range(1, 1000)))
+
+
+def best_cost(truth: Distribution, seconds: float) -> float:
+    """What the best schedule costs for a job that lasts so long."""
+    ages = _best_ages(truth)
+    i = bisect_right(ages, seconds)
+    return PRICE * (i + 1) + ages[i] - seconds
