@@ -23,6 +23,7 @@ from aiogen._polling.phases import PhaseModel
 from aiogen._polling.survival import EDGES
 from aiogen.models import Typical
 from aiogen.providers.base import Provider
+from aiogen._polling.evidence import Sight
 from benchmarks.distributions import Distribution, quantile
 from benchmarks.learning import TYPICAL, judged
 from benchmarks.machine import Job, Simulation
@@ -108,13 +109,13 @@ class Known(DurationModel):
 
     def __init__(self, truth: Distribution) -> None:
         super().__init__(TYPICAL)
-        self.shape = [truth.survival(edge) for edge in EDGES]
+        self.curve = [truth.survival(edge) for edge in EDGES]
         self.seen = 1000
 
-    def running(self, since: float, until: float) -> None:
+    def runs(self, sight: Sight, age: float) -> None:
         """Nothing new."""
 
-    def ended(self, since: float, until: float) -> None:
+    def ended(self, sight: Sight, until: float) -> None:
         """Nothing new."""
 
 

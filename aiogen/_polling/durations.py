@@ -1,31 +1,26 @@
 """How long one model's generations take, learned from every answer.  Pure.
 
-What was seen is kept in a life table, and several survival curves are fitted to it.  Each is scored by how likely it
-called every duration before that was seen, and the estimate is their mixture by score.  Old scores and old ends fade,
-so a model that became faster is soon expected to be.
+What is known of its jobs is kept as intervals (`evidence`), and several survival curves are fitted to them.  Each is
+scored by how likely it makes what is known, and the estimate is their mean by score: a function of what is known, and
+not of the order in which that came.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from aiogen._polling import families, fits, survival
-from aiogen._polling.life_table import LifeTable, amounts
+from aiogen._polling.evidence import Counts, Evidence, Sight
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
+from aiogen._polling.survival import BINS, EDGES, STEP, SurvivalCurve
 from aiogen.models import Typical
 
-_SCORE_DECAY = 0.96
-"""What a score still counts after the next end."""
-_NEWCOMER = 1.0
-"""A curve that is new begins at this distance behind the best."""
-_PENALTY = {"curves": 0.0, "flat": 1.0, "wide": 0.7, "narrow": 0.7, "two humps": 1.0}
-"""How much better (in the logarithm) a curve has to foretell than the first, to weigh as much.
+_PENALTY = {"curves": 2.0, "flat": 3.0, "two humps": 5.0, "wide": 0.7, "narrow": 0.7}
+"""How much better (in the logarithm) a curve has to explain what is known than one without any parameter.
 
-"curves" is the mean of the families.  The names are those of the scores in the store.
+"curves" is the mean of the families.  The smoothed ones are scored by what they say of each job without that job.
 """
 _CHANGES = (0.5, 0.7)
 """The factors by which a model's durations may suddenly change.  If they become longer, questions that find
@@ -33,25 +28,15 @@ generations running teach it soon enough: that costs some of these, and no time.
 _SETTLED = 10.0
 """With fewer ends there is nothing that could have changed."""
 _THRESHOLD = 9.0
-"""Of the test for a change: one false alarm in some thousand ends (e to this power), if the estimate is right."""
+"""Of the test for a change: one false alarm in some thousand jobs (e to this power), if the estimate is right."""
+_TESTED = 300.0
+"""After this number of ends without an alarm the test begins again."""
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
 """Or after this number of ends."""
-_SCORE_LIMIT = 1e300
-"""No score that was stored is so large."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
 """Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
-
-
-def _outlasts(left: float, later: float) -> float:
-    """The logarithm of the probability to be still there later."""
-    return math.log(max(1e-9, later) / max(1e-9, left))
-
-
-def _ends(left: float, later: float) -> float:
-    """The logarithm of the probability to be over by then."""
-    return math.log(max(1e-6, left - later) / max(1e-6, left))
 
 
 @lru_cache(maxsize=64)
@@ -65,14 +50,15 @@ class DurationModel:
     def __init__(self, typical: Typical) -> None:
         """`typical`: what is expected before anything was seen."""
         self.typical = typical
-        self._table = LifeTable()
+        self._evidence = Evidence()
         self._prior = _prior(typical)
-        self._curves: dict[str, SurvivalCurve] = {"curves": self._prior}
-        self._scores: dict[str, float] = {"curves": 0.0}
-        self._cusum: dict[float, tuple[float, int]] = dict.fromkeys(_CHANGES, (0.0, 0))
-        """For each change how much better it would explain the latest ends, and how many those are."""
+        self._reference = self._prior
+        """The estimate when the test for a change began."""
+        self._test = 0
+        self._for_change = dict.fromkeys(_CHANGES, 0.0)
+        """For each change how much better it explains the jobs since then (the logarithm)."""
         self._unfitted = 0.0
-        self._evidence = 0.0
+        self._fitted_to = 0.0
         self._plans: dict[int, Plan] = {}
         self.seen = 0
         """The number of ends that have been seen in all."""
@@ -80,94 +66,112 @@ class DurationModel:
         """The estimate: the probability to last longer than each of `survival.EDGES`."""
         self.version = 0
         """Grows whenever the estimate changes."""
+        self.alarms = 0
 
     # --- learning
 
-    def running(self, since: float, until: float) -> None:
-        """A job of age `until` still runs, and did at age `since`."""
-        until = min(until, EDGES[-1])
-        if since >= until:
-            return
-        self._table.running(since, until)
-        own = _outlasts(self.left(since), self.left(until))
-        self._test_for_change(own, since, until, _outlasts)
-        self._learned(-own)  # the number of ends that were expected and did not come
+    def begin(self) -> Sight:
+        """A job begins; what is seen of it is reported with what this returns."""
+        sight, opens = self._evidence.begin()
+        if opens and (max(self._for_change.values()) <= 0.0 or self._evidence.newer.ends > _TESTED):
+            self._test_again()
+        sight.test = self._test
+        return sight
 
-    def ended(self, since: float, until: float) -> None:
-        """A job ended at some age after `since`, and not after `until`."""
+    def runs(self, sight: Sight, age: float) -> None:
+        """The job runs at this age."""
+        age = min(age, EDGES[-1])
+        if age <= sight.age:
+            return
+        before = self.left(sight.age)
+        self._count(sight, lambda curve, c: survival.at(curve, age / c))
+        self._evidence.runs(sight, age)
+        self._learned(math.log(max(1e-9, before) / max(1e-9, self.left(age))))  # ends that were expected and not seen
+
+    def ended(self, sight: Sight, until: float) -> None:
+        """The job has ended, at an age that is not above this one."""
+        since = min(sight.age, EDGES[-1] - 1e-3)
         until = min(max(until, since + 1e-3), EDGES[-1])
-        since = min(since, until - 1e-3)
-        for name, curve in self._curves.items():
-            likely = survival.at(curve, since) - survival.at(curve, until)
-            self._scores[name] = self._scores[name] * _SCORE_DECAY + math.log(max(likely, 1e-6))
-        self._test_for_change(_ends(self.left(since), self.left(until)), since, until, _ends)
-        self._table.ended(since, until, self.curve)
+        self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
+        self._evidence.ended(sight, until)
         self.seen += 1
-        self._cusum = {change: (sum_, run + 1 if sum_ > 0.0 else 0) for change, (sum_, run) in self._cusum.items()}
-        change, (highest, run) = max(self._cusum.items(), key=lambda item: item[1][0])
-        if self._table.weight < _SETTLED:
-            self._cusum = dict.fromkeys(_CHANGES, (0.0, 0))
-        elif highest > _THRESHOLD:
-            self._restart(run, change)
+        if self._evidence.older.ends < _SETTLED:
+            pass
+        elif max(self._for_change.values()) > _THRESHOLD:
+            self._changed()
         self._learned(1.0)
 
-    def _test_for_change(self, own: float, since: float, until: float, likely: Callable[[float, float], float]) -> None:
-        """How much better would each change explain an answer that the estimate calls `own`?  Page's cumulative sum.
+    def _count(self, sight: Sight, likely: Any) -> None:
+        """How much better does each change explain what is known of this job now, than what was known of it before?"""
+        if not self._evidence.is_newer(sight):
+            return
+        if sight.test != self._test:
+            sight.test, sight.counted_from = self._test, sight.age
+        age = sight.age
+        own = self._conditional(likely, age, sight.counted_from, 1.0)
+        for change in _CHANGES:
+            self._for_change[change] += self._conditional(likely, age, sight.counted_from, change) - own
 
-        Without it a narrow estimate would not notice that a model became faster: every job has ended at the first
-        question, and an end somewhere before that says little by itself.
+    def _conditional(self, likely: Any, age: float, counted_from: float, change: float) -> float:
+        now, before = likely(self._reference, change), survival.at(self._reference, age / change)
+        return math.log(max(now, 1e-6) / max(before, 1e-6))
 
-        Each answer counts given what was known of its job before: so it does not matter that the short ones of a
-        batch end first.
-        """
-        for change, (sum_, run) in self._cusum.items():
-            step = likely(self.left(since / change), self.left(until / change)) - own
-            # That a job has not ended speaks for no faster model, whatever the tail of the estimate is like.
-            sum_ += step if likely is _ends else min(0.0, step)
-            self._cusum[change] = (sum_, run) if sum_ > 0.0 else (0.0, 0)
+    def _test_again(self) -> None:
+        self._evidence.mark()
+        self._reference = self.curve
+        self._test += 1
+        self._for_change = dict.fromkeys(_CHANGES, 0.0)
 
-    def _restart(self, run: int, change: float) -> None:
-        """Forget all but the latest ends, and spread those as a model would that has changed by this factor.
+    def _changed(self) -> None:
+        """Forget what began before the test, and spread the rest as a model would that has changed.
 
         Being too early is soon seen, being too late is not; so of two changes that explain the same the faster counts.
         """
-        self.curve = [self.left(edge / change) for edge in EDGES]
-        self._table.restart(run, self.curve)
-        self._scores = dict.fromkeys(self._scores, 0.0)
-        self._evidence = self._unfitted = 0.0
-        self._cusum = dict.fromkeys(_CHANGES, (0.0, 0))
+        change = max(_CHANGES, key=lambda c: self._for_change[c])
+        self.alarms += 1
+        self._evidence.forget_older()
+        self.curve = [survival.at(self._reference, edge / change) for edge in EDGES]
+        self._test_again()
+        self._fitted_to = 0.0
+        self._unfitted = _REFIT_AT_MOST
 
     def _learned(self, amount: float) -> None:
         self._unfitted += amount
-        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._evidence)):
-            self._evidence += self._unfitted
+        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
+            self._fitted_to += self._unfitted
             self._unfitted = 0.0
             self._fit()
 
     def _fit(self) -> None:
-        self._table.spread_again(self.curve)
-        best = max(self._scores.values())
-        self._curves = {name: survival.with_tail(curve) for name, curve in self._fitted().items() if curve is not None}
-        self._scores = {name: self._scores.get(name, best - _NEWCOMER) for name in self._curves}
-        best = max(self._scores.values())
-        odds = {name: math.exp(score - best - _PENALTY[name]) for name, score in self._scores.items()}
+        counts = self._evidence.together()
+        curves = self._fitted(counts)
+        scores = {name: _explains(counts, curve, width) - _PENALTY[name] for name, (curve, width) in curves.items()}
+        best = max(scores.values())
+        odds = {name: math.exp(score - best) for name, score in scores.items()}
         total = sum(odds.values())
-        self.curve = survival.mixed([(odds[name] / total, self._curves[name]) for name in odds if odds[name] > 1e-4])
+        self.scores = {name: odds[name] / total for name in odds}
+        self.curve = survival.mixed([(odds[name] / total, curves[name][0]) for name in odds if odds[name] > 1e-4])
         self.version += 1
         self._plans.clear()
 
-    def _fitted(self) -> dict[str, SurvivalCurve | None]:
-        table = self._table
-        seen, count = table.survival(self._prior), table.weight
+    def _fitted(self, counts: Counts) -> dict[str, tuple[SurvivalCurve, float]]:
+        """Each curve, and the width over which a job was spread for it; 0 if it was not."""
+        ends, exposure = counts.spread(self.curve)
+        seen, count = _seen(ends, exposure, self._prior), sum(ends)
         median = survival.quantile(seen, 0.5) if count >= 3.0 else None
-        curves: dict[str, SurvivalCurve | None] = {"curves": families.fitted(self.typical, *table.seen(), median)}
+        curves: dict[str, tuple[SurvivalCurve | None, float]] = {
+            "curves": (families.fitted(self.typical, ends, exposure, median), 0.0)
+        }
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
-            curves["flat"] = fits.flat(seen, count)
-            curves["wide"] = fits.smoothed(seen, max(0.02, 0.9 * spread * narrowing))
-            curves["narrow"] = fits.smoothed(seen, max(0.05, 0.3 * spread * narrowing))
-            curves["two humps"] = fits.two_humps(seen, count)
-        return curves
+            wide, narrow = max(0.02, 0.9 * spread * narrowing), max(0.05, 0.3 * spread * narrowing)
+            curves["flat"] = fits.flat(seen, count), 0.0
+            curves["wide"] = fits.smoothed(seen, wide), wide
+            curves["narrow"] = fits.smoothed(seen, narrow), narrow
+            curves["two humps"] = fits.two_humps(seen, count), 0.0
+        return {
+            name: (survival.with_tail(curve), width) for name, (curve, width) in curves.items() if curve is not None
+        }
 
     # --- what is expected
 
@@ -194,25 +198,47 @@ class DurationModel:
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {"table": self._table.to_json(), "scores": dict(self._scores), "seen": self.seen}
+        return {"evidence": self._evidence.to_json(), "seen": self.seen}
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> DurationModel:
         """What was learned before; starts over where the data are none, or of another grid."""
         learned = cls(typical)
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or not isinstance(data.get("seen"), int):
             return learned
-        seen, scores = amounts([data.get("seen")]), data.get("scores")
-        if not seen or not learned._table.load(data.get("table")):
+        if not learned._evidence.load(data.get("evidence")):
             return learned
-        learned.seen = int(seen[0])
-        learned._evidence = learned._table.weight
-        if isinstance(scores, dict):
-            known = {
-                name: score for name, score in scores.items() if name in _PENALTY and isinstance(score, int | float)
-            }
-            learned._scores |= {
-                name: float(score) for name, score in known.items() if -_SCORE_LIMIT < score < _SCORE_LIMIT
-            }
+        learned.seen = data["seen"]
+        learned._fitted_to = learned._evidence.older.ends
         learned._fit()
+        learned._reference = learned.curve
         return learned
+
+
+def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> SurvivalCurve:
+    """By ends and exposure, with a touch of the prior where little has been seen."""
+    curve = [1.0]
+    for i in range(BINS):
+        hazard = math.log(prior[i] / prior[i + 1])
+        touch = 0.25 * prior[i]
+        curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
+    return curve
+
+
+def _explains(counts: Counts, curve: SurvivalCurve, width: float) -> float:
+    """The logarithm of how likely a curve makes what is known; without each job itself, if it was made of them."""
+    total = 0.0
+    if width <= 0.0:
+        for (i, j), weight in counts.ended.items():
+            total += weight * math.log(max(curve[i] - curve[j], 1e-6))
+    else:
+        n = max(2.0, counts.ends)
+        own: dict[int, float] = {}
+        for (i, j), weight in counts.ended.items():
+            length = j - i
+            if length not in own:
+                own[length] = math.erf(length * STEP / (2.0 * math.sqrt(2.0) * width))
+            total += weight * math.log(max((n * (curve[i] - curve[j]) - own[length]) / (n - 1.0), 1e-6))
+    for i, weight in counts.running.items():
+        total += weight * math.log(max(curve[i], 1e-6))
+    return total

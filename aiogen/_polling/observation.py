@@ -11,6 +11,7 @@ import math
 import attrs
 
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.evidence import Sight
 from aiogen._polling.phases import PhaseModel
 
 Interval = tuple[float, float]
@@ -39,6 +40,9 @@ class Observation:
     """When its processing began; None if that was not seen, or only roughly."""
     durations: DurationModel
     """Which of the two duration models of `phases` its questions were planned by."""
+    queued: Sight | None
+    """By which the two duration models know it."""
+    processing: Sight | None
     price: float
     """Seconds of waiting that a question about it was worth."""
     earliest_end: float = -math.inf
@@ -57,13 +61,7 @@ class Observation:
             part = (max(0.0, since - start), until - start)
             known = max(0.0, self.processed[1] - start)
             self.phases.compare((self.processed[1] - self.began_at, *whole), (known, *part))
-            self.phases.processing.ended(*part)
-        self.phases.queued.ended(*whole)
-
-
-def teach_running(phases: PhaseModel, began_at: float, processed: Interval | None, since: float, until: float) -> None:
-    """A job ran at `since`, and runs at `until`, too; the other arguments are as in `Observation`."""
-    phases.queued.running(max(0.0, since - began_at), until - began_at)
-    if processed is not None:
-        start = middle(processed)
-        phases.processing.running(max(0.0, since - start), until - start)
+            if self.processing is not None:
+                self.phases.processing.ended(self.processing, part[1])
+        if self.queued is not None:
+            self.phases.queued.ended(self.queued, whole[1])

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import attrs
 
 from aiogen._polling.durations import DurationModel
-from aiogen._polling.observation import Interval, Observation, teach_running
+from aiogen._polling.evidence import Sight
+from aiogen._polling.observation import Interval, Observation, middle
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.timers import TimerQueue
 
@@ -29,6 +30,8 @@ _PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
 _TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
+_DEARER = 1.15
+"""A moment that was planned at a price lower than the present one by more than this factor comes too early."""
 FIXED, STALE = -1, -2
 """Instead of a duration model's version: the moment does not come from a model; it has to be planned again."""
 
@@ -100,6 +103,8 @@ class Question(Generic[K]):
     """Of the duration model that it was planned with."""
     probe: bool = False
     """To be looked at early: no job of its model was seen to end."""
+    planned_at: float = 0.0
+    """The price at which its moment was planned."""
     asking: bool = False
     """A question about it is under way."""
     urgent: bool = False
@@ -108,6 +113,9 @@ class Question(Generic[K]):
     """When its processing began."""
     begun: bool = False
     """It was held, and its beginning is a guess."""
+    queued_sight: Sight | None = None
+    """By which the duration models know it, if it teaches."""
+    processing_sight: Sight | None = None
 
     # --- when to ask
 
@@ -121,15 +129,18 @@ class Question(Generic[K]):
         self.group.asking -= self.asking
         self.asking = self.urgent = False
 
-    def is_current(self) -> bool:
-        """True if its moment is what would be planned now."""
-        return self.version == FIXED or self.version == self.group.durations.version
+    def is_current(self, price: float) -> bool:
+        """True if its moment is not earlier than what would be planned now, at this price."""
+        if self.version == FIXED:
+            return True
+        return self.version == self.group.durations.version and price <= _DEARER * self.planned_at
 
     def planned(self, price: float) -> float:
         """The moment of the next question, at this price in seconds of waiting."""
         asked = self.asked_at
         if self.held:
             return max(asked + self.ceiling, self.not_before)
+        self.planned_at = price
         age = self.group.durations.plan(price).next_age(max(0.0, asked - self.started_at))
         due = min(max(self.started_at + age, asked + self.floor), asked + self.ceiling)
         return max(due, self.not_before)
@@ -152,12 +163,25 @@ class Question(Generic[K]):
         """It runs, not behind others, since `started_at`."""
         self.held = False
         self.started_at = self.learned_from = started_at
+        self.sees()
 
     def runs(self, at: float) -> None:
         """It ran at this moment, which may teach something; moments only grow."""
-        if self.group.learns and not self.held:
-            teach_running(self.phases, self.learned_from, self.processed, self.asked_at, at)
         self.asked_at = at
+        if self.queued_sight is not None:
+            self.phases.queued.runs(self.queued_sight, at - self.learned_from)
+        if self.processing_sight is not None and self.processed is not None:
+            self.phases.processing.runs(self.processing_sight, at - middle(self.processed))
+
+    def sees(self) -> None:
+        """It runs from now on, and teaches how long that takes."""
+        if self.group.learns and not self.held and self.queued_sight is None:
+            self.queued_sight = self.phases.queued.begin()
+
+    def is_processed(self, interval: Interval) -> None:
+        """Its processing began within this interval."""
+        self.processed = interval
+        self.processing_sight = self.phases.processing.begin()
 
     def observation(self) -> Observation | None:
         """What its end teaches; None if that is nothing."""
@@ -169,6 +193,8 @@ class Question(Generic[K]):
             began_at=self.learned_from,
             asked_at=self.asked_at,
             processed=self.processed,
+            queued=self.queued_sight,
+            processing=self.processing_sight,
             durations=durations,
             price=self.price * self.share,
             earliest_end=self.started_at + _TOO_EARLY * durations.quantile(0.5) if self.begun else -math.inf,

@@ -82,6 +82,7 @@ class Schedule(Generic[K]):
         question = self._questions[key] = Question(
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
+        question.sees()
         if learns and not held and not group.durations.seen and group.probes:
             group.probes -= 1
             question.probe = True
@@ -139,7 +140,7 @@ class Schedule(Generic[K]):
             if key is None:
                 return None
             question = self._questions[key]
-            if not question.is_current():
+            if not question.is_current(self._price(question)):
                 ready_at = question.ready_at
                 self._plan(key, question, now)
                 if question.due > now:
@@ -223,7 +224,7 @@ class Schedule(Generic[K]):
             return
         if question.phases.is_vague(interval[1] - interval[0]):
             return
-        question.processed = interval
+        question.is_processed(interval)
         if question.phases.by_beginning:
             asking = question.asking
             question.done()
