@@ -165,7 +165,7 @@ class DurationModel:
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
             wide, narrow = max(0.02, 0.9 * spread * narrowing), max(0.05, 0.3 * spread * narrowing)
-            curves["flat"] = fits.flat(seen, count), 0.0
+            curves["flat"] = fits.flat(seen, lambda curve: _explains(counts, survival.with_tail(curve), 0.0)), 0.0
             curves["wide"] = fits.smoothed(seen, wide), wide
             curves["narrow"] = fits.smoothed(seen, narrow), narrow
             curves["two humps"] = fits.two_humps(seen, count), 0.0

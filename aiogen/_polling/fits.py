@@ -7,19 +7,32 @@ one of them is right for every model: `durations` weighs them by how well each f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, FIRST, LOGS, STEP, SurvivalCurve
 
 
-def flat(seen: SurvivalCurve, count: float) -> SurvivalCurve:
-    """Uniform between a shortest and a longest duration, a little beyond what was seen of them.
+def flat(seen: SurvivalCurve, explains: Callable[[SurvivalCurve], float]) -> SurvivalCurve:
+    """Uniform between a shortest and a longest duration: those that explain best what is known.
 
-    `count`: the number of ends that were seen; the more, the closer.
+    `explains`: the logarithm of how likely a curve makes what is known.
     """
-    low, high = survival.quantile(seen, 0.96), survival.quantile(seen, 0.04)
-    beyond = (high - low) * (0.04 + 1.0 / max(count, 2.0)) + 0.01 * low
-    low, high = max(0.0, low - beyond), high + beyond
+    low, high = survival.quantile(seen, 0.95), survival.quantile(seen, 0.05)
+    step = (high - low) / 8.0
+    best = explains(_uniform(low, high))
+    for _ in range(4):
+        moved = True
+        while moved:
+            moved = False
+            for a, b in ((low - step, high), (low + step, high), (low, high - step), (low, high + step)):
+                if 0.0 <= a < b - 1e-3 and (score := explains(_uniform(a, b))) > best + 1e-6:
+                    low, high, best, moved = a, b, score, True
+        step /= 2.0
+    return _uniform(low, high)
+
+
+def _uniform(low: float, high: float) -> SurvivalCurve:
     return [min(1.0, max(0.0, (high - edge) / (high - low))) for edge in EDGES]
 
 

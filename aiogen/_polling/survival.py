@@ -15,7 +15,7 @@ from operator import neg
 SurvivalCurve = list[float]
 """One value per edge."""
 
-RATIO = 1.03
+RATIO = 1.02
 """Of one edge to the one before: fine enough that the grid costs less than half a per cent."""
 FIRST, LAST = 0.25, 7200.0
 """Seconds: below the first edge and beyond the last all ages are alike."""
