@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -20,6 +21,9 @@ KNOWN = 6
 """A model is known when this number of its jobs have ended."""
 _PROBES = 2
 """Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
+_FIRST_PROBE = 0.5
+_PROBE_STEP = 1.0
+_PROBE_POWER = 0.6
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
 _FIRST_LOOKS = (1.0, 2.5)
@@ -47,12 +51,24 @@ class Group(Generic[K]):
     """Of those that are not being asked about."""
     asking: int = 0
     """The number of questions under way."""
+    size: int = 0
+    """The number of its jobs."""
+    cold: deque[K] = attrs.field(factory=deque)
+    """Of a model that is not known: the jobs that may be asked about early, one after the other."""
+    probing: K | None = None
+    """The one whose next question is an early look."""
+    probed_to: float = 0.0
+    """The highest age of an early look."""
     probes: int = _PROBES
     """The number of its jobs that may still be marked as probes."""
     version: int = 0
     """Of the duration model when the preview was made."""
     preview: tuple[float, ...] = ()
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
+
+    def next_probe(self) -> float:
+        """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
+        return max(_FIRST_PROBE, self.probed_to * (1.0 + min(1.0, _PROBE_STEP * max(1, self.size) ** -_PROBE_POWER)))
 
     @property
     def is_known(self) -> bool:
@@ -62,7 +78,7 @@ class Group(Generic[K]):
     def wake_at(self) -> float | None:
         """When to look for its next question, or None if there is none."""
         when = self.timers.wake_at()
-        if when is None or self.asking < _PROBES or not self.learns or self.is_known:
+        if when is None or self.asking < max(_PROBES, self.size // 25) or not self.learns or self.is_known:
             return when
         return when + _PROBE_WAIT
 

@@ -86,7 +86,38 @@ class Schedule(Generic[K]):
         if learns and not held and not group.durations.seen and group.probes:
             group.probes -= 1
             question.probe = True
+        group.size += 1
         self._plan(key, question, now)
+        if learns and not held and not group.is_known:
+            group.cold.append(key)
+            self._probe(group, now)
+
+    def _probe(self, group: Group[K], now: float) -> None:
+        """Have one more job of a model that is not known be asked about early."""
+        if group.probing is not None or group.is_known:
+            return
+        for _ in range(min(5, len(group.cold))):
+            key = group.cold.popleft()
+            question = self._questions.get(key)
+            if question is None or question.group is not group or question.held:
+                continue
+            if question.asking or key in self._urgent or question.probe:
+                group.cold.append(key)
+                continue
+            due = max(question.started_at + group.next_probe(), now, question.asked_at + question.floor)
+            if due < question.due:
+                question.due, question.version = due, FIXED
+                group.probing, group.probed_to = key, due - question.started_at
+                self._put(key, question, now)
+                return
+            group.cold.append(key)  # it is asked before that anyway
+
+    def _probed(self, key: K, group: Group[K], now: float) -> None:
+        if group.probing == key:
+            group.probing = None
+            if key in self._questions:
+                group.cold.append(key)
+            self._probe(group, now)
 
     def drop(self, key: K) -> Observation | None:
         """Never ask about it again.  That teaches nothing by itself: if it has ended, `learn` takes what is returned.
@@ -99,6 +130,9 @@ class Schedule(Generic[K]):
         self._urgent.drop(key)
         question.group.timers.drop(key)
         question.done()
+        question.group.size -= 1
+        if question.group.probing == key:
+            question.group.probing = None
         return question.observation()
 
     def slow_down(self, key: K, floor: float) -> None:
@@ -144,6 +178,7 @@ class Schedule(Generic[K]):
                 ready_at = question.ready_at
                 self._plan(key, question, now)
                 if question.due > now:
+                    self._probe(group, now)
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
@@ -249,7 +284,9 @@ class Schedule(Generic[K]):
     def learn(self, observation: Observation, now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
-        self._refresh(self._group(observation.durations, learns=True), observation.price, now)
+        group = self._group(observation.durations, learns=True)
+        self._refresh(group, observation.price, now)
+        self._probe(group, now)
 
     def ran_all_along(self, now: float) -> None:
         """The vendor runs more at once than was thought: what was thought to begin late began when it was accepted."""
@@ -322,6 +359,7 @@ class Schedule(Generic[K]):
             question.not_before = not_before
             self._plan(key, question, now)
         self._refresh(question.group, question.price * question.share, now)
+        self._probed(key, question.group, now)
 
     def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
