@@ -8,8 +8,9 @@ not of the order in which that came.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Generator
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from aiogen._polling import families, fits, survival
 from aiogen._polling.evidence import Counts, Evidence, Sight
@@ -35,13 +36,27 @@ _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
 """Or after this number of ends."""
+_PLANS_KEPT = 2
+"""Plans that are made again as soon as the estimate has changed: those that were asked for last."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
 """Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
+
+T = TypeVar("T")
 
 
 @lru_cache(maxsize=64)
 def _prior(typical: Typical) -> SurvivalCurve:
-    return survival.with_tail(families.fitted(typical, [0.0] * BINS, [0.0] * BINS))
+    return survival.with_tail(_at_once(families.fitted(typical, [0.0] * BINS, [0.0] * BINS)))
+
+
+def _at_once(steps: Generator[None, None, T]) -> T:
+    """All steps together."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 class DurationModel:
@@ -59,6 +74,9 @@ class DurationModel:
         """For each change how much better it explains the jobs since then (the logarithm)."""
         self._unfitted = 0.0
         self._fitted_to = 0.0
+        self._is_fitting = False
+        self._flat: tuple[float, float] | None = None
+        """The uniform of the last fit."""
         self._plans: dict[int, Plan] = {}
         self.seen = 0
         """The number of ends that have been seen in all."""
@@ -101,7 +119,7 @@ class DurationModel:
             self._changed()
         self._learned(1.0)
 
-    def _count(self, sight: Sight, likely: Any) -> None:
+    def _count(self, sight: Sight, likely: Callable[[SurvivalCurve, float], float]) -> None:
         """How much better does each change explain what is known of this job now, than what was known of it before?"""
         if not self._evidence.is_newer(sight):
             return
@@ -112,7 +130,9 @@ class DurationModel:
         for change in _CHANGES:
             self._for_change[change] += self._conditional(likely, age, sight.counted_from, change) - own
 
-    def _conditional(self, likely: Any, age: float, counted_from: float, change: float) -> float:
+    def _conditional(
+        self, likely: Callable[[SurvivalCurve, float], float], age: float, counted_from: float, change: float
+    ) -> float:
         now, before = likely(self._reference, change), survival.at(self._reference, age / change)
         return math.log(max(now, 1e-6) / max(before, 1e-6))
 
@@ -134,41 +154,72 @@ class DurationModel:
         self._test_again()
         self._fitted_to = 0.0
         self._unfitted = _REFIT_AT_MOST
-
-    def _learned(self, amount: float) -> None:
-        self._unfitted += amount
-        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
-            self._fitted_to += self._unfitted
-            self._unfitted = 0.0
-            self._fit()
-
-    def _fit(self) -> None:
-        counts = self._evidence.together()
-        curves = self._fitted(counts)
-        scores = {name: _explains(counts, curve, width) - _PENALTY[name] for name, (curve, width) in curves.items()}
-        best = max(scores.values())
-        odds = {name: math.exp(score - best) for name, score in scores.items()}
-        total = sum(odds.values())
-        self.scores = {name: odds[name] / total for name in odds}
-        self.curve = survival.mixed([(odds[name] / total, curves[name][0]) for name in odds if odds[name] > 1e-4])
+        self._flat = None
         self.version += 1
         self._plans.clear()
 
-    def _fitted(self, counts: Counts) -> dict[str, tuple[SurvivalCurve, float]]:
+    def _learned(self, amount: float) -> None:
+        self._unfitted += amount
+
+    @property
+    def is_outdated(self) -> bool:
+        """True if enough has been seen since the last fit to fit again, and that is not under way."""
+        enough = max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to))
+        return self._unfitted >= enough and not self._is_fitting
+
+    def fit(self) -> None:
+        """Bring the estimate up to date, at once."""
+        _at_once(self.fitting())
+
+    def fitting(self) -> Generator[None, None, None]:
+        """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next."""
+        self._is_fitting = True
+        try:
+            self._fitted_to += self._unfitted
+            self._unfitted = 0.0
+            test = self._test
+            counts = self._evidence.together()
+            curve = yield from self._mean(counts)
+            if test == self._test:  # else the test for a change has begun again, and so does this
+                self.curve = curve
+                self.version += 1
+                steps, self._plans = list(self._plans), {}
+                for step in steps[-_PLANS_KEPT:]:  # before anybody needs them
+                    yield
+                    self._plan(step)
+        finally:
+            self._is_fitting = False
+
+    def _mean(self, counts: Counts) -> Generator[None, None, SurvivalCurve]:
+        curves = yield from self._fitted(counts)
+        scores = {}
+        for name, (curve, width) in curves.items():
+            scores[name] = _explains(counts, curve, width) - _PENALTY[name]
+            yield
+        best = max(scores.values())
+        odds = {name: math.exp(score - best) for name, score in scores.items()}
+        total = sum(odds.values())
+        return survival.mixed([(odds[name] / total, curves[name][0]) for name in odds if odds[name] > 1e-4])
+
+    def _fitted(self, counts: Counts) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
         """Each curve, and the width over which a job was spread for it; 0 if it was not."""
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
+        yield
         median = survival.quantile(seen, 0.5) if count >= 3.0 else None
-        curves: dict[str, tuple[SurvivalCurve | None, float]] = {
-            "curves": (families.fitted(self.typical, ends, exposure, median), 0.0)
-        }
+        curve = yield from families.fitted(self.typical, ends, exposure, median)
+        curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
             wide, narrow = max(0.02, 0.9 * spread * narrowing), max(0.05, 0.3 * spread * narrowing)
-            curves["flat"] = fits.flat(seen, lambda curve: _explains(counts, survival.with_tail(curve), 0.0)), 0.0
             curves["wide"] = fits.smoothed(seen, wide), wide
+            yield
             curves["narrow"] = fits.smoothed(seen, narrow), narrow
-            curves["two humps"] = fits.two_humps(seen, count), 0.0
+            yield
+            self._flat = yield from fits.flat(seen, partial(_explains_with_tail, counts), self._flat)
+            curves["flat"] = fits.uniform(*self._flat), 0.0
+            humps = yield from fits.two_humps(seen, count)
+            curves["two humps"] = humps, 0.0
         return {
             name: (survival.with_tail(curve), width) for name, (curve, width) in curves.items() if curve is not None
         }
@@ -189,9 +240,10 @@ class DurationModel:
         Made when it is first asked for, and kept as long as the estimate stays the same.
         """
         step = round(math.log(price / _PRICE) / _PRICE_STEP)
-        plan = self._plans.get(step)
-        if plan is None:
-            plan = self._plans[step] = Plan(self.curve, _PRICE * math.exp(step * _PRICE_STEP))
+        return self._plans.get(step) or self._plan(step)
+
+    def _plan(self, step: int) -> Plan:
+        plan = self._plans[step] = Plan(self.curve, _PRICE * math.exp(step * _PRICE_STEP))
         return plan
 
     # --- the store
@@ -210,7 +262,7 @@ class DurationModel:
             return learned
         learned.seen = data["seen"]
         learned._fitted_to = learned._evidence.older.ends
-        learned._fit()
+        learned.fit()
         learned._reference = learned.curve
         return learned
 
@@ -223,6 +275,10 @@ def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> Sur
         touch = 0.25 * prior[i]
         curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
     return curve
+
+
+def _explains_with_tail(counts: Counts, curve: SurvivalCurve) -> float:
+    return _explains(counts, survival.with_tail(curve), 0.0)
 
 
 def _explains(counts: Counts, curve: SurvivalCurve, width: float) -> float:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from typing import Any
 
 import attrs
@@ -108,21 +109,21 @@ class Counts:
 
     def spread(self, curve: SurvivalCurve) -> tuple[list[float], list[float]]:
         """Ends and exposure per bin, each end spread over its interval as the curve has it."""
-        ends = [0.0] * BINS
+        masses = [max(a - b, 1e-12) for a, b in pairwise(curve)]
+        upto = [0.0, *accumulate(masses)]
+        rates = [0.0] * (BINS + 1)
+        """How much more of its mass each bin gets than the one before."""
         for (i, j), weight in self.ended.items():
-            if j == i + 1:
-                ends[i] += weight
-                continue
-            masses = [max(curve[k] - curve[k + 1], 1e-12) for k in range(i, j)]
-            unit = weight / sum(masses)
-            for k, mass in enumerate(masses, i):
-                ends[k] += unit * mass
+            rate = weight / (upto[j] - upto[i])
+            rates[i] += rate
+            rates[j] -= rate
+        ends = [max(0.0, rate) * mass for rate, mass in zip(accumulate(rates), masses, strict=False)]
         left = sum(self.running.values()) + sum(ends)
         exposure = []
-        for k in range(BINS):
+        for k, ended in enumerate(ends):
             left -= self.running.get(k, 0.0)
-            exposure.append(max(0.0, left - ends[k] / 2.0))
-            left -= ends[k]
+            exposure.append(max(0.0, left - ended / 2.0))
+            left -= ended
         return ends, exposure
 
 

@@ -7,33 +7,42 @@ one of them is right for every model: `durations` weighs them by how well each f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, FIRST, LOGS, STEP, SurvivalCurve
 
 
-def flat(seen: SurvivalCurve, explains: Callable[[SurvivalCurve], float]) -> SurvivalCurve:
-    """Uniform between a shortest and a longest duration: those that explain best what is known.
+def flat(
+    seen: SurvivalCurve, explains: Callable[[SurvivalCurve], float], before: tuple[float, float] | None
+) -> Generator[None, None, tuple[float, float]]:
+    """The shortest and the longest duration of the uniform that explains best what is known; in steps.
 
-    `explains`: the logarithm of how likely a curve makes what is known.
+    Args:
+        seen: the curve of what is known.
+        explains: the logarithm of how likely a curve makes what is known.
+        before: what was found the last time, to begin there.
     """
-    low, high = survival.quantile(seen, 0.95), survival.quantile(seen, 0.05)
-    step = (high - low) / 8.0
-    best = explains(_uniform(low, high))
-    for _ in range(4):
-        moved = True
-        while moved:
-            moved = False
-            for a, b in ((low - step, high), (low + step, high), (low, high - step), (low, high + step)):
-                if 0.0 <= a < b - 1e-3 and (score := explains(_uniform(a, b))) > best + 1e-6:
-                    low, high, best, moved = a, b, score, True
+    low, high = before or (survival.quantile(seen, 0.95), survival.quantile(seen, 0.05))
+    step = (high - low) / (16.0 if before else 8.0)
+    best = explains(uniform(low, high))
+    for _ in range(2 if before else 4):
+        for _ in range(8):
+            around = ((low - step, high), (low + step, high), (low, high - step), (low, high + step))
+            scores = [(explains(uniform(a, b)), a, b) for a, b in around if 0.0 <= a < b - 1e-3]
+            yield
+            score, a, b = max(scores, default=(-math.inf, low, high))
+            if score <= best + 1e-6:
+                break
+            low, high, best = a, b, score
         step /= 2.0
-    return _uniform(low, high)
+    return low, high
 
 
-def _uniform(low: float, high: float) -> SurvivalCurve:
-    return [min(1.0, max(0.0, (high - edge) / (high - low))) for edge in EDGES]
+def uniform(low: float, high: float) -> SurvivalCurve:
+    """Between a shortest and a longest duration."""
+    span = high - low
+    return [min(1.0, max(0.0, (high - edge) / span)) for edge in EDGES]
 
 
 def spread_of(seen: SurvivalCurve) -> float:
@@ -70,8 +79,8 @@ def smoothed(seen: SurvivalCurve, bandwidth: float) -> SurvivalCurve:
     return curve
 
 
-def two_humps(seen: SurvivalCurve, count: float, rounds: int = 10) -> SurvivalCurve | None:
-    """Two lognormals side by side (expectation maximisation); None if there are not two to be seen.
+def two_humps(seen: SurvivalCurve, count: float, rounds: int = 10) -> Generator[None, None, SurvivalCurve | None]:
+    """Two lognormals side by side (expectation maximisation); None if there are not two to be seen; in steps.
 
     `count`: the number of ends that were seen; above 0.
     """
@@ -82,6 +91,7 @@ def two_humps(seen: SurvivalCurve, count: float, rounds: int = 10) -> SurvivalCu
     sigma = tau = max(0.05, (nu - mu) / 4.0)
     share, extra = 0.5, 2.0 / count
     for _ in range(rounds):
+        yield
         sums = [0.0] * 6
         for mass, log in points:
             a = share * math.exp(-0.5 * ((log - mu) / sigma) ** 2) / sigma + 1e-300
