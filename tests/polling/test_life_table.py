@@ -32,7 +32,7 @@ def _old() -> LifeTable:
 
 
 def old_table() -> LifeTable:
-    """One that has seen so many ends that an end would count for more than a billion of the first."""
+    """Of thousands of ends: had it not been divided, one would count for more than a billion of the first."""
     return deepcopy(_old())
 
 
