@@ -24,7 +24,7 @@ FLOORS = (
     ("models",),
     ("errors",),
     ("exchange", "_checks", "references"),
-    ("_safety",),
+    ("_safety", "_options"),
     ("_polling", "_limits", "providers"),
     ("_answers",),
     ("_clock", "_binding", "_checkpoint"),
@@ -41,7 +41,7 @@ FLOORS = (
 
 PURE = (
     "_wording", "models", "errors", "exchange", "_checks", "references",
-    "_content", "_safety", "_polling", "_limits", "providers", "_answers",
+    "_content", "_safety", "_options", "_polling", "_limits", "providers", "_answers",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
 

@@ -29,7 +29,7 @@ from aiogen._engine import coordinator as _coordinator
 from aiogen.stores.base import RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
-from aiogen.stores.sqlite import writer as _writer
+from aiogen.stores.sqlite import serving as _serving
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -81,7 +81,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger's thread looks at once whether its loop is still there."""
-    monkeypatch.setattr(_writer, "_LOOK", 0.01)
+    monkeypatch.setattr(_serving, "_LOOK", 0.01)
     yield
     wait_until(lambda: not [each for each in threading.enumerate() if each.name == "aiogen-store"])
 

@@ -490,7 +490,7 @@ def run(seed: int) -> World:
             if world.disk is not None:
                 more.append(patch.object(sqlite, "Writer", world.disk.writer))
                 more.append(patch.object(sqlite.reading, "Readers", world.disk.readers))
-                more.append(patch.object(sqlite, "is_dead", world.gone.__contains__))
+                more.append(patch.object(sqlite.workers, "is_dead", world.gone.__contains__))
                 for each in more:
                     each.start()
             await world.play()

@@ -99,7 +99,7 @@ class Machine(RuleBasedStateMachine):
         loop = SimpleNamespace(get_running_loop=lambda: clock)
         self.patches = [
             mock.patch("aiogen.stores.sqlite.store.time", clock),
-            mock.patch("aiogen.stores.sqlite.store.is_dead", lambda name: name in self.dead),
+            mock.patch("aiogen.stores.sqlite.workers.is_dead", lambda name: name in self.dead),
             mock.patch("aiogen.stores.memory.asyncio", loop),
         ]
         for patch in self.patches:

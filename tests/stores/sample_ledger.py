@@ -106,7 +106,7 @@ async def live(path: Path) -> str:
     await store.put_learned("durations", LEARNED)
     assert store._writer is not None
     await store._writer.close()
-    return store._me
+    return store.worker
 
 
 def dump() -> str:

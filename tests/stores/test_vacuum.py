@@ -61,7 +61,7 @@ async def test_what_is_forgotten_leaves_the_disk(tmp_path: Path) -> None:
 
 async def test_what_is_old_leaves_the_disk_with_the_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step by step, while others use the file, who do not take that for an accident."""
-    monkeypatch.setattr("aiogen.stores.sqlite.room._STEP", 50)
+    monkeypatch.setattr("aiogen.stores.sqlite.vacuum._STEP", 50)
     monkeypatch.setattr("aiogen.stores.sqlite.store._TIDYING", 0.0)
     path = tmp_path / "aiogen.db"
     async with opened(path, keep_finished=0.0) as store, opened(path) as other:
