@@ -297,7 +297,8 @@ class World:
 
     def worker(self, process: Process) -> str:
         """Its name in the ledger."""
-        return getattr(self.stores.get(process), "_me", "")
+        store = self.stores.get(process)
+        return store.worker if isinstance(store, SqliteStore) else ""
 
     def stood_still_until(self, process: Process) -> float:
         return self._stood.get(process, 0.0)
