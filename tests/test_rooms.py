@@ -32,6 +32,7 @@ FLOORS = (
     ("_transfer", "_ledger"),
     ("_engine",),
     ("_jobs",),
+    ("_lifetime",),
     ("session",),
     ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
     ("cli",),

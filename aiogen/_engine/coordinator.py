@@ -26,6 +26,7 @@ from aiogen._engine.remote import RemoteJobs
 from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
+from aiogen._options import Limits
 from aiogen._polling.schedule import Observation
 from aiogen._polling.timers import TimerQueue
 from aiogen.errors import AiogenError
@@ -47,16 +48,6 @@ _ENDED_AT_ONCE = 200
 """Jobs that end together in one turn of the loop."""
 _DRAIN_FOR = 3600.0
 """Luma forgets an active job after an hour."""
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What bounds a coordinator; `Session` says what each is."""
-
-    max_in_flight: int
-    queue_timeout: float
-    unreachable_timeout: float
-    handler_timeout: float
 
 
 @attrs.frozen(eq=False)

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from aiogen.errors import StoreError
+from aiogen._options import whole
+from aiogen.errors import InputError, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 
@@ -81,19 +82,28 @@ class RequestKind(StrEnum):
     REQUESTS = "requests"
 
 
+def _has_time_zone(_: object, attribute: attrs.Attribute[Any], moment: datetime | None) -> None:
+    if moment is not None and moment.tzinfo is None:
+        raise InputError(f"{attribute.name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
+
+
 @attrs.frozen(kw_only=True)
 class RecordQuery:
-    """Which records; what is None does not matter."""
+    """Which records; what is None does not matter.
+
+    Raises:
+        InputError: a moment has no time zone, or the limit is out of its range.
+    """
 
     states: Collection[State] | None = None
     connection: str | None = None
     batch: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
+    created_before: datetime | None = attrs.field(default=None, validator=_has_time_zone)
     ids: Collection[str] | None = None
     prefix: str | None = None
     """Only those whose id, ours or the vendor's, begins so."""
-    limit: int = 1000
+    limit: int = attrs.field(default=1000, validator=whole(1, 1_000_000))
     """At most this number, the newest first."""
 
 

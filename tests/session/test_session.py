@@ -237,7 +237,7 @@ async def test_own_connections_are_closed() -> None:
         await session.generate("luma/uni-1", "a boat")
         parts = session._parts
         assert parts is not None
-        opened = [parts.transport._reads, parts.transport._creates]
+        opened = [parts.transport.clients._reads, parts.transport.clients._creates]
     assert all(client is not None and client.closed for client in opened)
 
 
