@@ -43,7 +43,7 @@ Call = Callable[[aiogen.Session, Left], Coroutine[Any, Any, object]]
 
 async def submitted(session: aiogen.Session, left: Left) -> object:
     job = await session.submit(MODEL, "a first boat")
-    return (await job).state, [record.id for record in await session.records() if record.id == job.id] == [job.id]
+    return bool(await job.accepted()), job.id in {record.id for record in await session.records()}
 
 
 async def generated(session: aiogen.Session, left: Left) -> object:
@@ -79,12 +79,12 @@ async def reconciled(session: aiogen.Session, left: Left) -> object:
 
 async def adopted(session: aiogen.Session, left: Left) -> object:
     job = await session.adopt(left.unknown, left.found)
-    return job.id == left.unknown, (await job).state
+    return job.id == left.unknown, job.provider_id == left.found
 
 
 async def sent_again(session: aiogen.Session, left: Left) -> object:
     job = await session.resend(left.unknown)
-    return job.id == left.unknown, (await job).state
+    return job.id == left.unknown, await job.accepted() != left.found
 
 
 async def forgotten(session: aiogen.Session, left: Left) -> object:
@@ -125,15 +125,15 @@ async def downloaded(session: aiogen.Session, left: Left) -> object:
 
 
 WITH_LEDGER: dict[str, tuple[Call, object]] = {
-    "submit": (submitted, (State.COMPLETED, True)),
+    "submit": (submitted, (True, True)),
     "generate": (generated, State.COMPLETED),
     "attach": (attached, (True, State.COMPLETED)),
     "resume": (resumed, [True]),
     "on_completion": (registered, 1),
     "records": (listed_in_the_ledger, True),
     "reconcile": (reconciled, (True, [True])),
-    "adopt": (adopted, (True, State.COMPLETED)),
-    "resend": (sent_again, (True, State.COMPLETED)),
+    "adopt": (adopted, (True, True)),
+    "resend": (sent_again, (True, True)),
     "forget": (forgotten, 2),
     "job": (looked_up, State.COMPLETED),
     "wait_many": (waited_for, [True]),
@@ -148,7 +148,6 @@ WITHOUT: dict[str, tuple[Call, object]] = {
     "download": (downloaded, [True]),
 }
 """These need no ledger, and work though it cannot be opened."""
-every = pytest.mark.parametrize("name", [*WITH_LEDGER, *WITHOUT])
 
 
 def leonardo(box: Sandbox) -> aiogen.Leonardo:
@@ -158,15 +157,17 @@ def leonardo(box: Sandbox) -> aiogen.Leonardo:
 async def begun(box: Sandbox, path: Path) -> Left:
     """A session that did something and was left properly."""
     async with aiogen.Session([leonardo(box)], store=path, poll_cost=0.01) as session:
-        done = await session.generate(MODEL, "a done boat")
+        done = await session.submit(MODEL, "a done boat")
+        await done.accepted()
         box.script.storms.append(Storm("cut-after", actions=("create",), times=1))
         unknown = await session.submit(MODEL, "a lost boat")
         with pytest.raises(aiogen.SubmissionUnknown):
             await unknown
         running = await session.submit(MODEL, "a slow boat [[processing=100000]]")
         await running.accepted()
+        generation = await done
     found = next(job.id for job in box.jobs if job.prompt == "a lost boat")
-    return Left(done, running.id, unknown.id, found, path.parent)
+    return Left(generation, running.id, unknown.id, found, path.parent)
 
 
 def workers(path: Path) -> tuple[int, int]:
@@ -187,7 +188,7 @@ def test_every_call_is_here() -> None:
     assert found - {"close"} == {*WITH_LEDGER, *WITHOUT}
 
 
-@every
+@pytest.mark.parametrize("name", [*WITH_LEDGER, *WITHOUT])
 async def test_it_works_as_the_first_one(tmp_path: Path, name: str) -> None:
     """And `close` leaves nothing behind: no lease, no owner, and (the watchdogs see to it) no thread and no socket."""
     call, expected = (WITH_LEDGER | WITHOUT)[name]
@@ -206,22 +207,38 @@ async def test_it_works_as_the_first_one(tmp_path: Path, name: str) -> None:
                 await call(session, left)
 
 
-@every
-async def test_a_ledger_that_cannot_be_opened_is_said_by_what_needs_it(tmp_path: Path, name: str) -> None:
-    """The other calls do not even look for it; and nothing is sent, nor left behind."""
-    path = tmp_path / "aiogen.db"
+def broken(box: Sandbox, folder: Path) -> aiogen.Session:
+    """A session whose ledger cannot be opened."""
+    return aiogen.Session([leonardo(box)], store=folder / "no folder" / "aiogen.db", poll_cost=0.01)
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+async def test_what_needs_no_ledger_does_not_look_for_it(tmp_path: Path, name: str) -> None:
+    """It works though the ledger cannot be opened."""
+    call, expected = WITHOUT[name]
     async with asyncio.timeout(30.0), Sandbox(speed=400.0) as box:
-        left = await begun(box, path)
-        before = len(box.jobs)
-        session = aiogen.Session([leonardo(box)], store=tmp_path / "no folder" / "aiogen.db", poll_cost=0.01)
+        left = await begun(box, tmp_path / "aiogen.db")
+        session = broken(box, tmp_path)
         try:
-            if name in WITHOUT:
-                call, expected = WITHOUT[name]
-                assert await call(session, left) == expected
-            else:
-                with pytest.raises(aiogen.StoreError, match="have to be there and writable"):
-                    await WITH_LEDGER[name][0](session, left)
+            assert await call(session, left) == expected
         finally:
             await session.close()
-        assert len(box.jobs) == before
+    assert not (tmp_path / "no folder").exists()
+
+
+@pytest.mark.parametrize("name", WITH_LEDGER)
+async def test_what_needs_the_ledger_says_that_it_cannot_be_opened(tmp_path: Path, name: str) -> None:
+    """Before anything is sent."""
+    one, other = "5e0f2b1c-0000-4000-8000-000000000001", "5e0f2b1c-0000-4000-8000-000000000002"
+    done = Generation(
+        id=one, provider_id=other, provider="leonardo", connection="leonardo", model=None, state=State.COMPLETED
+    )
+    async with asyncio.timeout(30.0), Sandbox() as box:
+        session = broken(box, tmp_path)
+        try:
+            with pytest.raises(aiogen.StoreError, match="have to be there and writable"):
+                await WITH_LEDGER[name][0](session, Left(done, one, one, other, tmp_path))
+        finally:
+            await session.close()
+        assert not box.jobs
     assert not (tmp_path / "no folder").exists()
