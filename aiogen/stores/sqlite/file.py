@@ -191,7 +191,7 @@ def _opened(path: Path, busy_timeout: float) -> sqlite3.Connection:
     )
     try:
         check(connection, path)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; room is given back in small steps
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; pages are given back in small steps
     except BaseException:
         connection.close()
         raise

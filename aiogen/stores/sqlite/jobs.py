@@ -1,4 +1,4 @@
-"""The life of a job in the ledger, one transaction for each step; each is told who asks and what time it is.
+"""The life of a job in the ledger, one function for each step; each is given the worker that asks and the time.
 
 Who may say what: that a job ran, everybody; that it was not sent, only its owner, or who sent its last create.
 """
