@@ -25,6 +25,7 @@ from aiogen._engine.remote import RemoteJobs
 from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
+from aiogen._options import Limits
 from aiogen._polling.schedule import Observation
 from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
@@ -40,16 +41,6 @@ Account = AccountState[Job]
 
 _ENDED_AT_ONCE = 200
 """Deadlines that are dealt with in one turn of the loop."""
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What bounds a coordinator; `Session` says what each is."""
-
-    max_in_flight: int
-    queue_timeout: float
-    unreachable_timeout: float
-    handler_timeout: float
 
 
 class Hub:

@@ -36,7 +36,7 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     sent_at = hub.clock.now()
     try:
         question = about_it(track.provider.get(track.ticket), key)
-        snapshot, number = await hub.transport.look(track.provider, question, track.last_answer)
+        snapshot, number = await hub.transport.poll(track.provider, question, track.last_answer)
     except AiogenError as error:
         if account.tracks.get(key) is track:  # else it ended meanwhile, by another reading
             await _unanswered(hub, account, track, error, sent_at)

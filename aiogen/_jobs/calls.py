@@ -173,7 +173,7 @@ class Calls:
 
         async with self._places_of(account):
             result = await self._until_closed(
-                hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
+                hub.transport.repeat(provider, make, timeout=self._call_timeout, before_each=turn, on_error=noted)
             )
         account.served()
         return result

@@ -1,4 +1,4 @@
-"""Connections to whoever keeps the files, which hold to a `FilePolicy` at the IP address that is really reached.
+"""Connections to the storage of the files, which hold to a `FilePolicy` at the IP address that is really reached.
 
 A name says nothing about where it leads, and may lead somewhere else the next time it is looked up.  So our own
 connector judges the addresses that its lookup found, before it connects to one; and whatever the connector, the address

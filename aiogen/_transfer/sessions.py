@@ -156,11 +156,11 @@ def _routed(base: type[aiohttp.ClientRequest], way: Way | None, *, alone: bool) 
             if proxy is not None:
                 options["proxy"] = URL(proxy.url)
                 if proxy.authorization is not None:
-                    told = CIMultiDict({"Proxy-Authorization": proxy.authorization})
+                    credentials = CIMultiDict({"Proxy-Authorization": proxy.authorization})
                     if url.scheme == "https":
-                        options["proxy_headers"] = told  # of CONNECT, which the proxy alone reads
+                        options["proxy_headers"] = credentials  # of CONNECT, which the proxy alone reads
                     else:
-                        headers.update(told)
+                        headers.update(credentials)
             if alone:
                 headers["Connection"] = "close"
             self._number = next(_numbers)

@@ -214,7 +214,7 @@ async def test_a_plain_function_may_begin_to_close_it() -> None:
             await job
             while not tasks:
                 await asyncio.sleep(0.1)
-        assert session._closed
+        assert repr(session) == "<Session [luma] closed>"
         await asyncio.gather(*tasks)
 
 

@@ -87,10 +87,10 @@ async def test_repr_tells_where_it_stands() -> None:
         assert repr(job) == f"<Job {job.id[:4]}… completed luma/uni-1 d290… 1 image 'a boat'>"
         assert repr(session.connections) == "<Connections luma>"
         assert repr(session) == "<Session [luma] no jobs; luma: 0/10 active, 1/30 creates, 576 requests/min>"
-        told = f"{session.describe()}\n{job.describe()}"
-        assert KEY not in repr((job, session, session.connections, job.generation)) + told
+        text = f"{session.describe()}\n{job.describe()}"
+        assert KEY not in repr((job, session, session.connections, job.generation)) + text
     assert repr(session) == "<Session [luma] closed>"
-    assert told.splitlines()[:5] == [
+    assert text.splitlines()[:5] == [
         "Session:",
         "  jobs   no jobs",
         "  store  <MemoryStore>",
@@ -98,7 +98,7 @@ async def test_repr_tells_where_it_stands() -> None:
         "Connections:",
     ]
     for known in (f"  luma  Luma, {url}/v1", f"Job: {job.id}", f"  provider id  {ID}", "  state        completed"):
-        assert known in told.splitlines()
+        assert known in text.splitlines()
 
 
 async def test_a_job_that_failed_describes_its_end() -> None:
@@ -237,7 +237,7 @@ async def test_own_connections_are_closed() -> None:
         await session.generate("luma/uni-1", "a boat")
         parts = session._parts
         assert parts is not None
-        opened = [parts.transport._reads, parts.transport._creates]
+        opened = [parts.transport.clients._reads, parts.transport.clients._creates]
     assert all(client is not None and client.closed for client in opened)
 
 
@@ -549,7 +549,7 @@ async def test_default_limits_earn_no_refusal() -> None:
 
 
 async def test_leaving_that_is_itself_cancelled_does_not_call_a_create_unsent() -> None:
-    """Whoever does not wait for the answer is told that the job may be running and charged."""
+    """A caller that does not wait for the answer reads that the job may be running and charged."""
     async with Sandbox() as box, aiogen.Session(both(box)) as session:
         sent = await session.submit("luma/uni-1", "a boat [[create=hang]]")
         while not box.jobs:
@@ -579,7 +579,7 @@ async def test_a_quick_model_is_seen_quickly() -> None:
 
 
 async def test_leaving_ends_single_calls_and_downloads(tmp_path: Path) -> None:
-    """Nothing goes on after the session: no call, no file half written, no connection opened anew."""
+    """Nothing goes on after the session: no call, no file half written, no connection opened again."""
 
     async def silent(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         if request.path.startswith("/v1"):

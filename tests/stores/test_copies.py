@@ -33,10 +33,10 @@ class Studio:
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST":
             self.prompts.append((await request.json())["prompt"])
-            told = done() if self.is_done else body()
-            return web.json_response(told | {"id": f"v-{len(self.prompts)}"}, status=201)
-        told = done() if self.is_done else body("processing")
-        return web.json_response(told | {"id": request.path.rpartition("/")[2]})
+            answer = done() if self.is_done else body()
+            return web.json_response(answer | {"id": f"v-{len(self.prompts)}"}, status=201)
+        answer = done() if self.is_done else body("processing")
+        return web.json_response(answer | {"id": request.path.rpartition("/")[2]})
 
 
 @pytest.fixture

@@ -48,8 +48,8 @@ async def opened(path: Path) -> AsyncIterator[SqliteStore]:
 
 
 def record(job_id: str, **more: Any) -> Record:
-    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "submission": WISH}
-    return Record(id=job_id, created_at=datetime.now(UTC), **(told | more))
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "submission": WISH}
+    return Record(id=job_id, created_at=datetime.now(UTC), **(fields | more))
 
 
 def changed(path: Path, *statements: str) -> None:
@@ -77,7 +77,7 @@ ROWS = {
 async def test_one_row_that_cannot_be_read_hides_no_other(
     path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is named once, whoever looks, and as often as they look."""
+    """It is named once, by whatever call it is met, and however often."""
     async with opened(path) as store:
         for job_id in "abc":
             await store.add(record(job_id, provider_id=f"v-{job_id}"))

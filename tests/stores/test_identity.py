@@ -1,4 +1,4 @@
-"""Which ledger a file is: told from where it lies, what it counts, and its first bytes."""
+"""Which ledger a file is: known by where it lies, what it counts, and its first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger in a dict keeps what it is told, and no more than it should."""
+"""The ledger in a dict keeps what it is given, and no more than it should."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ async def session_on(vendor: Vendor, store: SqliteStore) -> AsyncIterator[aiogen
 
 
 def record(job_id: str, **more: Any) -> Record:
-    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
-    return Record(id=job_id, **(told | {"created_at": datetime.now(UTC)} | more))
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
+    return Record(id=job_id, **(fields | {"created_at": datetime.now(UTC)} | more))
 
 
 # --- held by another
@@ -157,7 +157,7 @@ async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Whoever reads in a thread of its own stops at the first row: that it does, and how it goes on."""
+    """A read in a thread of its own stops at the first row: that it does, and how it goes on."""
     reads, goes = threading.Event(), threading.Event()
     read = _rows.record_from
 

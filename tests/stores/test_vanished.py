@@ -197,7 +197,7 @@ async def test_two_ledgers_are_never_mixed(path: Path) -> None:
 
 
 async def test_what_is_owed_at_the_end_is_named(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The user is told which jobs the next session will not know."""
+    """The user learns which jobs the next session will not know."""
     vendor = Vendor(reads=[(200, body("processing"))])
     async with session_on(vendor, path) as session:
         running = await session.submit("luma/uni-1", "a boat")

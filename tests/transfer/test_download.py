@@ -99,7 +99,7 @@ async def save(storage: Storage, folder: Path, **options: Any) -> list[Path]:
 
 
 async def test_names_and_bytes(tmp_path: Path) -> None:
-    """The name tells connection, id and index; the folder is made; nothing else is left in it."""
+    """The name has connection, id and index; the folder is made; nothing else is left in it."""
     (path,) = await save(Storage(), tmp_path / "deep" / "er")
     assert path == tmp_path / "deep" / "er" / f"luma-{ID}-0.png"
     assert path.read_bytes() == PNG
@@ -179,13 +179,13 @@ async def test_a_part_that_does_not_fit_restarts(tmp_path: Path, odd: Any) -> No
     assert "Range" not in storage.seen[2].headers
 
 
-@pytest.mark.parametrize("trouble", [500, 429, "cut"])
-async def test_trouble_of_the_storage_passes_or_ends(tmp_path: Path, trouble: Any) -> None:
+@pytest.mark.parametrize("answer", [500, 429, "cut"])
+async def test_an_error_of_the_storage_passes_or_ends(tmp_path: Path, answer: Any) -> None:
     """Five attempts in all, then an error that may be tried again."""
-    (path,) = await save(Storage(trouble, trouble, trouble, trouble, PNG), tmp_path)
+    (path,) = await save(Storage(answer, answer, answer, answer, PNG), tmp_path)
     assert path.read_bytes() == PNG
     path.unlink()
-    storage = Storage(trouble)
+    storage = Storage(answer)
     with pytest.raises(aiogen.DownloadError, match="in 5 attempts") as caught:
         await save(storage, tmp_path)
     assert caught.value.retryable
@@ -349,7 +349,7 @@ async def test_it_ends_in_time(tmp_path: Path) -> None:
 
 
 async def test_a_job_may_be_downloaded_and_its_late_urls_too(tmp_path: Path) -> None:
-    """`download(job)` waits for the job; an hour later the sandbox's urls are dead, and are asked for anew."""
+    """`download(job)` waits for the job; an hour later the sandbox's urls are dead, and are asked for again."""
     async with (
         Sandbox(luma=LumaSettings(url_lifetime=60.0)) as box,
         aiogen.Session([aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)]) as session,
@@ -363,7 +363,7 @@ async def test_a_job_may_be_downloaded_and_its_late_urls_too(tmp_path: Path) -> 
 
 
 async def test_two_ids_never_share_a_file(tmp_path: Path) -> None:
-    """Ids are opaque; what a file name cannot hold is replaced, and told apart all the same."""
+    """Ids are opaque; what a file name cannot hold is replaced, and kept apart all the same."""
     storage = Storage()
     async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
         paths = []

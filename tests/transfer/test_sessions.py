@@ -109,7 +109,7 @@ def counting(seen: list[str]) -> aiohttp.TraceConfig:
 
 
 async def test_a_trace_that_raises_before_the_first_byte_makes_no_create_unknown() -> None:
-    """Nothing was sent, so nobody is told that money may be gone."""
+    """Nothing was sent, so nobody reads that money may be gone."""
 
     async def raises(*_: Any) -> None:
         raise RuntimeError("a bug in a trace")
@@ -234,7 +234,7 @@ async def test_creates_have_a_connection_of_their_own_with_a_callers_session_too
 
 @pytest.mark.parametrize("own", [True, False])
 async def test_a_connection_that_died_while_idle_costs_no_create(own: bool) -> None:
-    """Whoever uses a connection for a second time finds it cut: reads are repeated unseen, no create is lost."""
+    """Each second use of a connection finds it cut: reads are repeated unseen, no create is lost."""
     used = made = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -378,7 +378,7 @@ async def test_a_proxy_that_does_not_let_a_request_through(
             monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@{address}")
         async with aiogen.Session([connection], unreachable_timeout=5.0, read_attempts=1, **options) as session:
             calls = [session.generate("luma/uni-1", "a boat")]
-            if said != "":  # where the proxy cuts the connection a read is repeated anyway
+            if said != "":  # where the proxy cuts the connection a read is repeated in any case
                 calls.append(session.get("luma", ID))
             for call in calls:
                 with pytest.raises(kind, match=text) as caught:

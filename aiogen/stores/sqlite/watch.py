@@ -1,6 +1,6 @@
 """Looks whether the path still leads to the file that was opened.
 
-SQLite does not: it goes on with a file that was deleted, renamed or replaced, and whoever opens the path next finds
+SQLite does not: it goes on with a file that was deleted, renamed or replaced, and the next that opens the path finds
 nothing of what was written since.  So it is looked at with each transaction; a few system calls, all in the store's
 thread.
 """
@@ -97,7 +97,7 @@ class Watch:
             self.check(connection)
 
     def check(self, connection: sqlite3.Connection) -> None:
-        """Raises StoreError, if what is written now would not be found by whoever opens the path next."""
+        """Raises StoreError, if what is written now would not be found by the next that opens the path."""
         what = self._what_is_wrong(connection)
         if what is not None:
             raise StoreError(

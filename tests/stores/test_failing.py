@@ -1,4 +1,4 @@
-"""A ledger in trouble: said clearly before money is spent, and nobody's running job pays for it."""
+"""A ledger that fails: said clearly before money is spent, and nobody's running job pays for it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ async def used(path: Path) -> None:
     """A file as a program leaves it, with forty jobs of some account in it."""
     store = SqliteStore(path)
     await store.open()
-    told = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
-    jobs = [Record(id=str(i), state=State.PENDING, batch="x" * 300, **told) for i in range(40)]
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
+    jobs = [Record(id=str(i), state=State.PENDING, batch="x" * 300, **fields) for i in range(40)]
     await asyncio.gather(*map(store.add, jobs))
     await store.close()
 
@@ -224,7 +224,7 @@ async def test_a_full_disk_or_a_held_file_stops_nobody_who_runs(disk: Disk) -> N
 
 
 async def submit_many(session: aiogen.Session, taken: list[aiogen.Job]) -> None:
-    """Until one is refused: where the file has a page with room in it, some fit."""
+    """Until one is refused: where the file has a page with space in it, some fit."""
     for i in range(100):
         taken.append(await session.submit("luma/uni-1", f"new boat {i} " + "x" * 500))
 
