@@ -1,0 +1,31 @@
+"""The commands about connections as they are typed: account, doctor."""
+
+from __future__ import annotations
+
+from aiogen.cli import accounts
+from aiogen.cli.commands.shared import NO_STORE
+from aiogen.cli.exits import Exit
+from aiogen.cli.options import Connected, connected
+from aiogen.cli.running import run
+
+
+def account(connection: str | None = None, /, *, common: Connected = NO_STORE) -> Exit:
+    """Tell who the keys belong to, and what is left, where the provider says so.
+
+    Parameters
+    ----------
+    connection
+        Such as luma or leonardo; by default every one that is configured.
+    """
+    session = common.session()
+    if connection is not None:
+        connected(session, connection)
+    return run(accounts.account(common.terminal(), session, connection))
+
+
+def doctor(*, common: Connected = NO_STORE) -> Exit:
+    """Tell which connections are configured, and whether they and the ledger work.
+
+    One cheap read each; nothing is charged, and no ledger is made.
+    """
+    return run(accounts.doctor(common.terminal(), common))
