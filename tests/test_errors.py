@@ -268,7 +268,7 @@ def test_a_failure_tells_its_story() -> None:
     generation = failed_generation()
     error = GenerationFailed.of(generation, request_id="r1")
     assert str(error) == (
-        "Generation p1 at luma-eu failed, content_moderated: flagged. "
+        "Generation p1 at luma-eu failed with content_moderated: flagged. "
         "Change the prompt, the parameters or the references; the same input fails again."
     )
     assert (error.code, error.action, error.reason) == ("content_moderated", "change_input", "flagged")
@@ -282,7 +282,7 @@ def test_an_unknown_code_is_quoted() -> None:
     error = GenerationFailed.of(
         failed_generation(failure_code=FailureCode.UNKNOWN, vendor_code="cosmic_ray", action=None, failure_reason=None)
     )
-    assert "failed, unknown (cosmic_ray). Nothing is known to help" in str(error)
+    assert "failed with unknown (cosmic_ray). Nothing is known to help" in str(error)
     assert error.action is Action.GIVE_UP
 
 

@@ -118,8 +118,8 @@ def test_json_is_read() -> None:
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        (b"", "an empty body where JSON belongs"),
-        (b" \r\n\t", "an empty body where JSON belongs"),
+        (b"", "an empty body instead of JSON"),
+        (b" \r\n\t", "an empty body instead of JSON"),
         (b"<html><body>502 Bad Gateway</body></html>", "HTML that is not JSON"),
         (b"\n  <!DOCTYPE html>", "HTML that is not JSON"),
         (b'{"id": "d290f1', "text that is not JSON"),
@@ -141,8 +141,8 @@ def test_what_is_no_json_is_said(body: bytes, what: str) -> None:
     ("body", "kind"), [([], "list"), ("text", "str"), (5, "int"), (None, "NoneType"), (True, "bool")]
 )
 def test_only_an_object_is_an_object(body: object, kind: str) -> None:
-    """Any other JSON where an object belongs is an error that names what came."""
-    with pytest.raises(ProtocolError, match=f"HTTP 200 with a {kind} where an object belongs at \\$;"):
+    """Any other JSON instead of an object is an error that names what came."""
+    with pytest.raises(ProtocolError, match=f"HTTP 200 with a {kind} instead of an object at \\$;"):
         parse_object(answer(json.dumps(body)), "list")
 
 
@@ -155,7 +155,7 @@ def test_an_unreadable_answer_is_quoted_shortly() -> None:
     """The error quotes how the answer begins, on one line and not at length."""
     text = str(unreadable(answer(b"\xff one\n two" + b"x" * 10_000, status=502), "delete", "nonsense", "$.id"))
     assert text.startswith(
-        "Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins '\ufffd one two"
+        "Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins with '\ufffd one two"
     )
     assert len(text) < 250
 

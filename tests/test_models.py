@@ -204,7 +204,7 @@ def test_an_account_is_shown_in_one_line() -> None:
         window={"creates_used": 1, "per_minute": 1500.5},
         concurrency_slots=10,
     )
-    assert repr(account) == (rf"<Account leonardo 'some\x1bone', apiPaidTokens 5,000, note {'x' * 39}…>")
+    assert repr(account) == (rf"<AccountInfo leonardo 'some\x1bone', apiPaidTokens 5,000, note {'x' * 39}…>")
     assert account.describe().splitlines()[:4] == [
         "Account: leonardo",
         "  provider       leonardo",
@@ -212,7 +212,7 @@ def test_an_account_is_shown_in_one_line() -> None:
         "  jobs at once   10",
     ]
     assert "  per minute     1,500.5" in account.describe().splitlines()
-    assert repr(AccountInfo(provider="luma", connection="luma")) == "<Account luma>"
+    assert repr(AccountInfo(provider="luma", connection="luma")) == "<AccountInfo luma>"
     many = AccountInfo(provider="luma", connection="luma", balances={f"n{i}": i for i in range(10_000)})
     assert len(repr(many)) < 200
 

@@ -50,7 +50,7 @@ def test_two_sources_are_one_too_many() -> None:
 )
 def test_only_https_is_fetched(url: str) -> None:
     """An address that the vendor would not fetch is refused here, with what to pass instead."""
-    with pytest.raises(InputError, match=r"is not https; .* pass a path or the bytes"):
+    with pytest.raises(InputError, match=r"is not https; .* pass its path or its bytes"):
         Reference(url=url)
 
 
@@ -146,7 +146,7 @@ def test_the_type_is_told_by_the_bytes() -> None:
 @pytest.mark.parametrize("data", [b"", b"no image"])
 def test_unknown_bytes_need_a_type(data: bytes) -> None:
     """Bytes of no known kind are refused unless somebody says what they are."""
-    with pytest.raises(InputError, match=f"The {len(data)} bytes of a reference .* give media_type="):
+    with pytest.raises(InputError, match=f"The {len(data)} bytes of a reference .* pass media_type="):
         Reference(data=data)
 
 
@@ -215,7 +215,7 @@ def test_data_that_is_no_base64(data: str) -> None:
 
 def test_a_misspelt_name_is_said() -> None:
     """A name that a reference does not have is an error that lists those it has."""
-    with pytest.raises(InputError, match="has no uri, weight; it knows data, file_id, generation_id, media_type"):
+    with pytest.raises(InputError, match="has no uri, weight; its fields are data, file_id, generation_id, media_type"):
         Reference.of({"uri": "https://example.com/a.png", "weight": 1})
 
 

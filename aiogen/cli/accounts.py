@@ -1,4 +1,4 @@
-"""The commands about connections: account, and doctor, which looks at everything that must be right first."""
+"""The commands about connections: account, and doctor, which checks everything that must be right first."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillo
 
 
 async def account(terminal: Terminal, session: Session, connection: str | None) -> Exit:
-    """Who the keys belong to."""
+    """Whom the keys belong to."""
     names = list(session.connections) if connection is None else [session.connections.find(connection).name]
     if not names:
         raise ConfigurationError(_NO_KEY.format(_variables(), without_key()))
@@ -88,15 +88,15 @@ class _Finding:
     """None: no key, so it was not tried."""
     seconds: float | None = None
     why: str | None = None
-    """Why not, in a few words."""
+    """Why it fails, in a few words."""
     error: str | None = None
-    """Why not, and what helps."""
+    """Why it fails, and what helps."""
     exit: Exit = Exit.OK
 
     def row(self) -> tuple[str, str, str, str]:
         if self.works is None:
             return self.connection, "-", self.base_url, f"not configured: set {self.key_variable}"
-        answer = f"works ({self.seconds:.1f} s)" if self.works else f"no: {self.why}"
+        answer = f"works ({self.seconds:.1f} s)" if self.works else f"fails: {self.why}"
         return self.connection, self.key or "-", self.base_url, answer
 
 
@@ -126,7 +126,7 @@ async def doctor(terminal: Terminal, common: Connected) -> Exit:
 
 
 async def _examine(cls: type[Provider]) -> _Finding:
-    """One cheap read, with little patience: somebody sits and waits."""
+    """One cheap read, with short timeouts: someone is waiting for it."""
     key = os.environ.get(cls.key_variable, "")
     finding = _Finding(
         connection=cls.default_name,
@@ -154,11 +154,11 @@ async def _examine(cls: type[Provider]) -> _Finding:
     return attrs.evolve(finding, works=True, seconds=round(asyncio.get_running_loop().time() - began, 3))
 
 
-# The first that fits: narrower kinds stand before wider ones.
+# The first that matches: narrower kinds come before wider ones.
 _IN_SHORT: tuple[tuple[type[AiogenError], str], ...] = (
-    (ConfigurationError, "key or address cannot be right"),
-    (AuthenticationError, "the key is refused"),
-    (NotFound, "nothing there"),
+    (ConfigurationError, "key or address is not valid"),
+    (AuthenticationError, "the key was refused"),
+    (NotFound, "not found there"),
     (RateLimited, "too many requests"),
     (NetworkError, "cannot be reached"),
     (ProtocolError, "unreadable answer"),
@@ -167,7 +167,7 @@ _IN_SHORT: tuple[tuple[type[AiogenError], str], ...] = (
 
 
 def _in_short(error: AiogenError) -> str:
-    words = next((words for kind, words in _IN_SHORT if isinstance(error, kind)), "trouble")
+    words = next((words for kind, words in _IN_SHORT if isinstance(error, kind)), "error")
     return f"{words} ({error.status})" if isinstance(error, APIError) and error.status else words
 
 
@@ -182,29 +182,29 @@ class _Kept:
 
 
 async def _examine_ledger(common: Connected) -> _Kept:
-    """Whether jobs can be kept; no file is made for it."""
+    """Whether jobs can be kept; no file is created for this."""
     path: str | None = common.store
     try:
         store = await asyncio.to_thread(common.ledger)
         path = str(store.path)
         if not await asyncio.to_thread(store.path.exists) and await asyncio.to_thread(_can_write, store.path.parent):
-            return _Kept(path=path, works=True, answer="not made yet")
+            return _Kept(path=path, works=True, answer="not created yet")
         await store.open()
         try:
             newest = await store.find(RecordQuery(limit=1))
         finally:
             await store.close()
     except InputError as error:
-        # None was asked for, which is no fault; or what was asked for cannot be one.
+        # None was asked for, which is not an error; or what was asked for cannot be a ledger.
         is_none = not isinstance(error, ConfigurationError)
         return _Kept(
             path=path,
             works=is_none,
-            answer="none is kept" if is_none else "no: cannot be one",
+            answer="none is kept" if is_none else "fails: not a ledger",
             error=None if is_none else explain(error),
         )
     except AiogenError as error:
-        return _Kept(path=path, works=False, answer="no: cannot be used", error=explain(error))
+        return _Kept(path=path, works=False, answer="fails: cannot be used", error=explain(error))
     return _Kept(path=path, works=True, answer="works" if newest else "works, empty")
 
 
@@ -213,13 +213,13 @@ def _can_write(folder: Path) -> bool:
 
 
 def _address(url: str) -> str:
-    """A base url without what must not be in it, a user name and a password."""
+    """A base url without a user name and a password, which should not be in it."""
     scheme, _, rest = url.rpartition("://")
     return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def _versions() -> dict[str, str]:
-    """Of what is installed; each is looked up in several files."""
+    """Versions of the installed packages; each is looked up in several files."""
     return {name: _version(name) for name in _PACKAGES}
 
 

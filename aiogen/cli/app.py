@@ -1,4 +1,4 @@
-"""The program: its commands, and what comes out of any of them as an exit code and a sentence."""
+"""The program: its commands, and the exit code and the sentence that any of them ends with."""
 
 from __future__ import annotations
 
@@ -62,19 +62,19 @@ app.command(db)
 
 
 def run(argv: Sequence[str]) -> int:
-    """Read the words, run the command, and turn whatever comes out into an exit code and a sentence."""
+    """Read the arguments, run the command, and turn its result into an exit code and a sentence."""
     streams.hold_numbers()
     try:
         with _noted():
             code = _run(argv)
-            Terminal().flush()  # what a full disk refuses only now is told here, and not by Python at exit
+            Terminal().flush()  # a full disk that shows only now is reported here, and not by Python at exit
             return code
     except (streams.OutputLost, BrokenPipeError) as lost:
         streams.discard(sys.stdout)
         if isinstance(lost, streams.OutputLost) and not isinstance(lost.__cause__, BrokenPipeError):
             why = getattr(lost.__cause__, "strerror", None) or lost
-            Terminal().complain(f"What this command prints could not be written: {why}.")
-        return Exit.PIPE  # of `aiogen list … | head` nobody needs to be told
+            Terminal().complain(f"The output of this command could not be written: {why}.")
+        return Exit.PIPE  # `aiogen list … | head` needs no message
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -85,7 +85,7 @@ def _run(argv: Sequence[str]) -> int:
         return int(chosen(*bound.args, **bound.kwargs) or Exit.OK)
     except CycloptsError as error:
         where = " ".join((*program(), *(error.command_chain or ()), "--help"))
-        dash = " What begins with a dash and is no option comes after --." if _has_dash(error) else ""
+        dash = " A value that begins with a dash but is no option goes after --." if _has_dash(error) else ""
         Terminal().complain(f"{' '.join(str(error).split())}{dash} See {where}.")
         return Exit.USAGE
     except AiogenError as error:
@@ -105,7 +105,7 @@ def _has_dash(error: CycloptsError) -> bool:
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    """What the package warns of is a message like any other: on one line, and without a key."""
+    """Warnings of the package are messages like any other: on one line, and without a key."""
     logger = logging.getLogger("aiogen")
     handler = Notes(lambda text: Terminal().say(text))
     logger.addHandler(handler)

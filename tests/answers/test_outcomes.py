@@ -276,8 +276,8 @@ async def test_a_deadline_says_that_it_may_still_finish() -> None:
     assert isinstance(error, GenerationTimeout)
     assert isinstance(error, TimeoutError)
     assert str(error) == (
-        "Generation p1 (job j1) was not finished 120 s after luma-eu accepted it; it may still finish. "
-        "The last question was answered with: connection lost. "
+        "Generation p1 (job j1) did not finish within 120 s of its acceptance by luma-eu; it may still finish. "
+        "The last status request failed: connection lost. "
         "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
@@ -285,9 +285,9 @@ async def test_a_deadline_says_that_it_may_still_finish() -> None:
 
 
 async def test_a_deadline_without_trouble_speaks_of_none() -> None:
-    """If the last question was answered well, nothing is said about it."""
-    assert "last question" not in str(outcomes.timed_out(known(), 0.5, None))
-    assert "not finished 0.5 s after" in str(outcomes.timed_out(known(), 0.5, None))
+    """If the last status request succeeded, nothing is said about it."""
+    assert "last status request" not in str(outcomes.timed_out(known(), 0.5, None))
+    assert "did not finish within 0.5 s" in str(outcomes.timed_out(known(), 0.5, None))
 
 
 async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
@@ -295,7 +295,7 @@ async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
     error = outcomes.timed_out(known(provider_id=None, state=State.PENDING), 3600.0, None)
     assert str(error) == (
         "Job j1 waited 1 hour for its turn at luma-eu and was not sent; nothing was charged. "
-        "Submit it again, or allow more with Session(queue_timeout=…)."
+        "Submit it again, or allow a longer wait with Session(queue_timeout=…)."
     )
     assert (error.provider_id, error.action, error.retryable) == (None, Action.RETRY, True)
 
@@ -306,9 +306,9 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
     error = outcomes.lost(known(provider_id=None), CREATE, cause, NOON)
     assert isinstance(error, SubmissionUnknown)
     assert str(error) == (
-        "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
-        "It was sent at 2026-10-21T12:00:00+00:00 and may be running and charged; it is not sent again by itself. "
-        "session.reconcile() tells what it could be; look there before you submit it again "
+        "It is not known whether luma-eu accepted job j1: The connection was lost. It was sent at "
+        "2026-10-21T12:00:00+00:00 and may be running and charged; aiogen does not send it again on its own. "
+        "session.reconcile() shows what it could have become; check that before you submit it again "
         f"(fingerprint {CREATE.fingerprint()[:12]})."
     )
     assert (error.submitted_at, error.fingerprint, error.request_id) == (NOON, CREATE.fingerprint(), "r1")
@@ -327,8 +327,8 @@ async def test_a_session_that_was_left_says_how_to_go_on() -> None:
     error = outcomes.closed(known())
     assert isinstance(error, SessionClosed)
     assert str(error) == (
-        "The session was left while generation p1 (job j1) was running at luma-eu, where it goes on. "
-        "session.attach('luma-eu', 'p1') takes it up again."
+        "The session was closed while generation p1 (job j1) was running at luma-eu, where it continues. "
+        "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.job_id, error.provider_id) == ("j1", "p1")
 
@@ -337,7 +337,7 @@ async def test_a_session_that_was_left_before_anything_was_sent() -> None:
     """A job in line was not charged, and the error says so."""
     error = outcomes.closed(known(provider_id=None, state=State.PENDING))
     assert str(error) == (
-        "The session was left before job j1 was sent to luma-eu; nothing was charged. Submit it again."
+        "The session was closed before job j1 was sent to luma-eu; nothing was charged. Submit it again."
     )
 
 

@@ -47,7 +47,7 @@ def test_doctor_tells_what_works(aiogen, vendors) -> None:
     assert luma.split("\t")[:3] == ["luma", "…0000", vendors.sandbox.luma_url]
     assert "works" in leonardo
     assert ledger.startswith("ledger\t-\t")
-    assert ledger.endswith("\tnot made yet")
+    assert ledger.endswith("\tnot created yet")
 
 
 def test_doctor_json(aiogen, vendors, monkeypatch) -> None:

@@ -38,7 +38,7 @@ def test_a_stderr_that_takes_nothing_costs_no_picture(vendors, tmp_path: Path, r
 def test_a_stdout_that_takes_nothing_is_told_on_stderr(vendors, tmp_path: Path, option: str) -> None:
     ran = in_shell((*GENERATE, option, "--out", tmp_path), ">/dev/full")
     assert (ran.returncode, len(list(tmp_path.iterdir()))) == (141, 1)
-    assert ran.stderr.endswith("aiogen: What this command prints could not be written: No space left on device.\n")
+    assert ran.stderr.endswith("aiogen: The output of this command could not be written: No space left on device.\n")
     assert "Traceback" not in ran.stderr
 
 

@@ -186,30 +186,30 @@ def test_addresses_that_can_be_used(url: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("agents.lumalabs.ai/v1", "has to begin with https://"),
-        ("ftp://h.example.com", "has to begin with https://"),
+        ("agents.lumalabs.ai/v1", "must begin with https://"),
+        ("ftp://h.example.com", "must begin with https://"),
         ("https://", "name a host"),
         ("https:///v1", "name a host"),
-        ("https://h.example.com/a b", "has to begin with"),
-        ("https://h.example.com/v1\n", "has to begin with"),
-        ("https://[h.example.com", "is no url"),
-        ("https://h.example.com:99999", "is no url"),
-        ("https://h.example.com:http", "is no url"),
-        (5, "is no url"),
-        ("https://user:secret@h.example.com", "must not carry"),
-        ("https://h.example.com?key=secret", "must not carry"),
-        ("https://h.example.com/v1#secret", "must not carry"),
-        ("https://h.example.com/v1?", "must not carry"),
-        ("https://h.example.com/v1#", "must not carry"),
-        ("https://a..b.com", "'a..b.com' cannot be a host"),
-        ("https://.example.com", "cannot be a host"),
-        (f"https://{'a' * 64}.example.com", "cannot be a host"),
-        (f"https://{'a.' * 130}com", "cannot be a host"),
-        ("https://h%20.example.com", "cannot be a host"),
-        ("https://h\\.example.com", "cannot be a host"),
-        ("https://h,h.example.com", "cannot be a host"),
-        (f"https://{'ü' * 64}.example.com", "cannot be a host"),
-        ("https://ü..example.com", "cannot be a host"),
+        ("https://h.example.com/a b", "must begin with"),
+        ("https://h.example.com/v1\n", "must begin with"),
+        ("https://[h.example.com", "is not a url"),
+        ("https://h.example.com:99999", "is not a url"),
+        ("https://h.example.com:http", "is not a url"),
+        (5, "is not a url"),
+        ("https://user:secret@h.example.com", "must not contain"),
+        ("https://h.example.com?key=secret", "must not contain"),
+        ("https://h.example.com/v1#secret", "must not contain"),
+        ("https://h.example.com/v1?", "must not contain"),
+        ("https://h.example.com/v1#", "must not contain"),
+        ("https://a..b.com", "'a..b.com' is not a valid host"),
+        ("https://.example.com", "is not a valid host"),
+        (f"https://{'a' * 64}.example.com", "is not a valid host"),
+        (f"https://{'a.' * 130}com", "is not a valid host"),
+        ("https://h%20.example.com", "is not a valid host"),
+        ("https://h\\.example.com", "is not a valid host"),
+        ("https://h,h.example.com", "is not a valid host"),
+        (f"https://{'ü' * 64}.example.com", "is not a valid host"),
+        ("https://ü..example.com", "is not a valid host"),
         ("http://h.example.com", "plain http to another machine"),
         ("http://10.0.0.1", "plain http to another machine"),
         ("http://localhost.example.com", "plain http to another machine"),
@@ -257,7 +257,7 @@ def test_names_that_can_begin_a_model_string(name: str) -> None:
 @pytest.mark.parametrize("name", ["a/b", "a b", " ", "x" * 65, "a\n", 5])
 def test_names_that_cannot(name: Any) -> None:
     """A slash, a blank or too much of it cannot begin a model string."""
-    with pytest.raises(ConfigurationError, match=r"The connection name .* cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"The connection name .* is not valid"):
         Luma(api_key=KEY, name=name)
 
 
@@ -355,7 +355,7 @@ def test_a_provider_has_to_write_four_calls(call: str, arguments: tuple[Any, ...
 )
 def test_what_a_vendor_does_not_offer(call: str, arguments: tuple[Any, ...], what: str) -> None:
     """A call that the vendor does not have says so, in its name."""
-    with pytest.raises(Unsupported, match=f"Bare has no call that {what}") as caught:
+    with pytest.raises(Unsupported, match=f"Bare has no API call that {what}") as caught:
         getattr(Bare(api_key=KEY), call)(*arguments)
     assert (caught.value.provider, caught.value.action) == ("bare", Action.GIVE_UP)
 
@@ -530,7 +530,7 @@ def test_what_cannot_be_an_id(value: str) -> None:
 
 def test_the_longest_id() -> None:
     """The error for a long id says how long it may be."""
-    with pytest.raises(InputError, match=f"is 999 characters long; at most {MAX_ID_LENGTH}"):
+    with pytest.raises(InputError, match=f"is 999 characters long; an id has at most {MAX_ID_LENGTH}"):
         check_id("x" * 999)
 
 
@@ -579,7 +579,7 @@ def test_json_can_be_said(value: Any) -> None:
         ({"a": (object(),)}, r"options\.a\[0\] is a object"),
         ({"a": {"b": b"x"}}, r"options\.a\.b is a bytes"),
         ({"a": {5: "x"}}, r"options\.a has the key 5"),
-        (["\ud800"], r"options\[0\] holds half a surrogate"),
+        (["\ud800"], r"options\[0\] contains half of a surrogate"),
         ({1, 2}, "options is a set"),
     ],
 )

@@ -201,7 +201,7 @@ def test_how_often_leonardo_is_asked() -> None:
 @pytest.mark.parametrize("nsfw", ["", "KEEP", None, True])
 def test_a_policy_that_is_none(nsfw: Any) -> None:
     """A misspelt policy is refused with the three there are."""
-    with pytest.raises(ConfigurationError, match="nsfw= is 'keep', 'drop' or 'fail'"):
+    with pytest.raises(ConfigurationError, match="nsfw= must be 'keep', 'drop' or 'fail'"):
         Leonardo(api_key=KEY, nsfw=nsfw)
 
 
@@ -604,7 +604,7 @@ def test_a_policy_of_failing_says_why() -> None:
     """The failure is moderation, and its reason is the policy."""
     assert reading(sample("leonardo/complete_nsfw"), nsfw="fail").failure == Failure(
         code=FailureCode.CONTENT_MODERATED,
-        reason="images were flagged nsfw, and this connection says nsfw='fail'",
+        reason="images were flagged nsfw, and this connection has nsfw='fail'",
     )
 
 
@@ -638,7 +638,7 @@ def test_complete_but_empty() -> None:
     assert snapshot.state is State.FAILED
     assert snapshot.failure == Failure(
         code=FailureCode.OUTPUT_NOT_FOUND,
-        reason="complete without any image, probably moderated",
+        reason="completed without any image, probably because of moderation",
         action=Action.CHANGE_INPUT,
     )
 
@@ -1040,7 +1040,7 @@ def test_a_page_of_the_networks_edge() -> None:
     assert (type(error), error.code, error.status) == (ProviderError, "provider_error", 403)
     assert str(error) == (
         "Failed to retrieve generation. API error 403: HTML page: Attention Required! | Cloudflare "
-        "(no answer of the API itself: something between here and Leonardo AI gave it)"
+        "(the answer is not Leonardo AI's own: something in between sent it)"
     )
 
 
@@ -1066,7 +1066,7 @@ def test_what_the_api_did_not_say_blames_no_key(status: int, cls: type[APIError]
     """An answer in none of the API's shapes goes by its status, and says nothing of the key or the balance."""
     error = complaint(answer(body, status=status))
     assert (type(error), error.from_api) == (cls, False)
-    assert "no answer of the API itself" in str(error)
+    assert "something in between sent it" in str(error)
 
 
 @pytest.mark.parametrize("document", [{"ok": True}, [], [1], "no", None, {"errors": []}, {"error": ""}, [{"id": 1}]])
@@ -1202,7 +1202,7 @@ def test_a_redirect_is_not_followed(status: int, call: str) -> None:
     """A redirect would carry the key to another host, so it is an answer that cannot be used."""
     error = complaint(answer("", status=status, headers={"Location": "https://elsewhere"}), call)
     assert type(error) is ProtocolError
-    assert "a redirect, which is not followed with a key" in str(error)
+    assert "a redirect, which is not followed because the request contains the key" in str(error)
 
 
 # --- the account

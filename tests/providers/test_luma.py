@@ -131,16 +131,16 @@ def test_a_blank_id_is_not_asked_about(wrong: str) -> None:
 @pytest.mark.parametrize("wrong", ["../files", "a/b", "a\\b", "a\nb", ".."])
 def test_a_path_is_no_id(wrong: str) -> None:
     """Nothing is sent for what cannot be an id."""
-    with pytest.raises(InputError, match="cannot be an id: no slashes and no control characters"):
+    with pytest.raises(InputError, match="is not valid: an id has no slashes and no control characters"):
         first_request(LUMA.get(Ticket(provider_id=wrong)))
 
 
 def test_what_luma_does_not_offer() -> None:
     """There is no list and no delete, and the capabilities say so."""
     assert Luma.capabilities == Capabilities(account=True)
-    with pytest.raises(Unsupported, match="Luma has no call that lists generations"):
+    with pytest.raises(Unsupported, match="Luma has no API call that lists generations"):
         LUMA.list(None, 0, 10)
-    with pytest.raises(Unsupported, match="Luma has no call that deletes a generation"):
+    with pytest.raises(Unsupported, match="Luma has no API call that deletes a generation"):
         LUMA.delete(ID)
 
 
@@ -334,7 +334,7 @@ def test_a_reference_may_be_as_large_as_luma_takes() -> None:
     LumaImage(prompt="a boat", image_ref=largest)
     larger = Reference(data=bytes(MAX_REFERENCE_BYTES + 1), media_type="image/png")
     for place in ({"image_ref": larger}, {"source": larger}, {"extra": {"x": [larger]}}):
-        with pytest.raises(InputError, match="52,428,801 bytes; Luma takes at most 52,428,800"):
+        with pytest.raises(InputError, match="52,428,801 bytes; Luma accepts at most 52,428,800"):
             LumaImage(prompt="a boat", **place)
 
 
@@ -343,15 +343,15 @@ def test_a_reference_may_be_as_large_as_luma_takes() -> None:
     [
         ({"prompt": " "}, "The prompt cannot be empty"),
         ({"prompt": None}, "The prompt cannot be empty"),
-        ({"model": ""}, "model has to be a Luma word"),
-        ({"model": None}, "model has to be a Luma word"),
-        ({"type": "  "}, "type has to be a Luma word"),
-        ({"type": 5}, "type has to be a Luma word"),
+        ({"model": ""}, "model must not be empty"),
+        ({"model": None}, "model must not be empty"),
+        ({"type": "  "}, "type must not be empty"),
+        ({"type": 5}, "type must not be empty"),
         ({"aspect_ratio": b"16:9"}, r"options\[0\] is a bytes"),
         ({"user_id": float("nan")}, r"options\[4\] is nan"),
         ({"extra": "layering"}, "extra"),
         ({"extra": ["layering"]}, "extra"),
-        ({"image_ref": 5}, "A reference is an https url"),
+        ({"image_ref": 5}, "A reference must be an https url"),
         ({"source": "http://e.com/a.png"}, "is not https"),
     ],
     ids=lambda value: repr(value) if isinstance(value, dict) else "",
@@ -640,7 +640,7 @@ def test_a_page_of_the_networks_edge() -> None:
     assert type(error) is ProviderError
     assert str(error) == (
         "Failed to create generation. API error 502: HTML page: <html><body>502 Bad Gateway</body></html> "
-        "(no answer of the API itself: something between here and Luma gave it)"
+        "(the answer is not Luma's own: something in between sent it)"
     )
 
 
@@ -687,7 +687,7 @@ def test_a_long_refusal_is_cut() -> None:
 def test_an_empty_refusal() -> None:
     """A refusal without a body is told by its status."""
     assert complaint(answer(b"", status=500)).message.startswith(
-        "Failed to create generation. API error 500: (empty body) (no answer of the API itself"
+        "Failed to create generation. API error 500: (empty body) (the answer is not Luma's own"
     )
 
 
@@ -774,10 +774,10 @@ UNREADABLE = [
     ("<html><body>hello</body></html>", "HTML that is not JSON", "$"),
     ('{"id": "d290f1', "text that is not JSON", "$"),
     ("", "an empty body", "$"),
-    ("null", "a NoneType where an object belongs", "$"),
-    ([], "a list where an object belongs", "$"),
-    ([{"id": ID, "state": "queued"}], "a list where an object belongs", "$"),
-    ('"queued"', "a str where an object belongs", "$"),
+    ("null", "a NoneType instead of an object", "$"),
+    ([], "a list instead of an object", "$"),
+    ([{"id": ID, "state": "queued"}], "a list instead of an object", "$"),
+    ('"queued"', "a str instead of an object", "$"),
     ({"state": "queued"}, "required field missing", "$.id"),
     ({"id": ID}, "required field missing", "$.state"),
     ({"id": 5, "state": "queued"}, "expected str", "$.id"),
@@ -873,7 +873,7 @@ def test_a_redirect_is_not_followed(status: int, verb: str) -> None:
     """A redirect would carry the key to another host, so it is an answer that cannot be used."""
     error = complaint(answer("", status=status, headers={"Location": "https://elsewhere"}), verb)
     assert type(error) is ProtocolError
-    assert "a redirect, which is not followed with a key" in str(error)
+    assert "a redirect, which is not followed because the request contains the key" in str(error)
 
 
 # --- the account

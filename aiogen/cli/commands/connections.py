@@ -10,12 +10,12 @@ from aiogen.cli.running import run
 
 
 def account(connection: str | None = None, /, *, common: Connected = NO_STORE) -> Exit:
-    """Tell who the keys belong to, and what is left, where the provider says so.
+    """Show whom the keys belong to, and what is left, where the provider says so.
 
     Parameters
     ----------
     connection
-        Such as luma or leonardo; by default every one that is configured.
+        Such as luma or leonardo; by default all that are configured.
     """
     session = common.session()
     if connection is not None:
@@ -24,8 +24,8 @@ def account(connection: str | None = None, /, *, common: Connected = NO_STORE) -
 
 
 def doctor(*, common: Connected = NO_STORE) -> Exit:
-    """Tell which connections are configured, and whether they and the ledger work.
+    """Show which connections are configured, and whether they and the ledger work.
 
-    One cheap read each; nothing is charged, and no ledger is made.
+    One cheap read for each; nothing is charged, and no ledger is created.
     """
     return run(accounts.doctor(common.terminal(), common))

@@ -38,21 +38,21 @@ def generate(
     model
         Connection and model, such as luma/uni-1 or leonardo/gemini-image-2.
     prompt
-        What the image should show.  One that begins with a dash comes last, after --.
+        What the image should show.  One that begins with a dash goes last, after --.
     param
-        A parameter of the provider as name=value; the value is JSON, or else text.  May be given several times.
+        A parameter of the provider as name=value; the value is JSON, or else text.  May be repeated.
     count
-        So many generations of the same prompt, each paid for.
+        Number of generations of the same prompt, each of them paid for.
     out
         The folder for the images.
     no_download
-        Only tell the addresses; nothing is saved.
+        Only show the addresses; nothing is saved.
     timeout
-        Seconds from the provider's acceptance to the deadline; by default by provider and kind.
+        Seconds from the provider's acceptance to the deadline; the default depends on provider and kind.
     poll_cost
         Seconds of waiting that one request is worth, 0.001 to 60; lower asks more often.  0.15 by default.
     batch
-        A word of yours that the ledger keeps, to find them by.
+        A name of yours for these jobs, by which the ledger finds them.
     """
     checked_waiting(timeout, poll_cost)
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
@@ -76,14 +76,14 @@ def generate(
 
 
 def get(connection: str, ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
-    """Read generations once, as they stand now.
+    """Read the present state of generations, once.
 
     Parameters
     ----------
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` shows them.
     """
     session = common.session()
     connected(session, connection)
@@ -102,16 +102,16 @@ def wait(
     poll_cost: float | None = None,
     common: Connected = NO_STORE,
 ) -> Exit:
-    """Follow generations that were made before, or elsewhere, to their ends.
+    """Follow generations that were made before, or by other programs, to their ends.
 
     Parameters
     ----------
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` shows them.
     out
-        The folder for the images; without it only the addresses are told.
+        The folder for the images; without it only the addresses are shown.
     timeout
         Seconds from now to the deadline of each; 600 by default.
     poll_cost
@@ -145,9 +145,9 @@ def list_(connection: str, /, *, limit: int = 50, user: str | None = None, commo
     connection
         Such as leonardo.
     limit
-        At most so many.
+        The most generations to list.
     user
-        Whose, by the provider's id of the user; by default the owner of the key.
+        The provider's id of the user whose generations to list; by default the owner of the key.
     """
     check_number(limit, "--limit", 1, 1_000_000)
     session = common.session()
@@ -171,16 +171,16 @@ def delete(
     connection
         Such as leonardo.
     ids
-        The provider's ids, whole.
+        The provider's ids; whole ids only.
     yes
-        Do not ask.
+        Delete without asking.
     missing_ok
-        What is not there is no error.
+        An id that does not exist is not an error.
     """
     terminal, session = common.terminal(), common.session()
-    provider = connected(session, connection)  # what cannot be is told before the question
+    provider = connected(session, connection)  # what cannot work is said before the question
     if not provider.capabilities.delete:
-        raise Unsupported(f"{provider.vendor} has no call that deletes a generation.", connection=connection)
+        raise Unsupported(f"{provider.vendor} has no API call that deletes a generation.", connection=connection)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(terminal)
     code = run(generations.check_whole(ids, common.ledger_if_there()))
@@ -207,11 +207,11 @@ def download(
     connection
         Such as luma or leonardo.
     ids
-        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` tells them.
+        The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` shows them.
     out
         The folder for the images.
     overwrite
-        Fetch also what is there already.
+        Download files again that exist already.
     """
     session = common.session()
     connected(session, connection)

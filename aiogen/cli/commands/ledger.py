@@ -25,7 +25,7 @@ def jobs(
     limit: int = 50,
     common: Connected = NO_STORE,
 ) -> Exit:
-    """Tell what the ledger knows of jobs, the newest first.  Nobody is asked.
+    """Show what the ledger knows of jobs, the newest first.  No provider is asked.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def jobs(
     older
         Only those that were submitted before that.
     limit
-        At most so many.
+        The most jobs to show.
     """
     check_number(limit, "--limit", 1, 1_000_000)
     return run(
@@ -62,16 +62,16 @@ def resume(
     no_download: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
-    """Go on with what was left behind by a program that ended: send what waited, follow what runs, save the images.
+    """Continue what a program left unfinished: send what waited, follow what runs, save the images.
 
     Parameters
     ----------
     ids
-        Jobs that have completed, whose images are to be saved, too; by the whole ids that `aiogen jobs` tells.
+        Completed jobs whose images to save, too; the whole ids that `aiogen jobs` shows.
     out
         The folder for the images.
     no_download
-        Only tell the addresses; nothing is saved.
+        Only show the addresses; nothing is saved.
     """
     folder = None if no_download else checked_folder(out)
     common.ledger()
@@ -91,26 +91,26 @@ def reconcile(
     no_download: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
-    """Tell of the jobs whose submission was never answered what they could be, or decide about them.
+    """Show what jobs whose submission was never answered could have become, or decide about them.
 
-    They may be running and charged, and are never sent again by themselves.
+    They may be running and charged, and aiogen never sends them again on its own.
 
     Parameters
     ----------
     ids
-        The jobs, by the whole ids that `aiogen jobs` tells; by default all that are unknown.
+        The jobs, by the whole ids that `aiogen jobs` shows; by default all that are unknown.
     batch
         Only those of this batch.
     adopt
-        The job is this generation at the provider, by the provider's id: follow it.
+        The provider's id of the generation that the job has become: follow it.
     resend
-        Send the jobs again.  If the first did arrive, both are charged.
+        Send the jobs again.  If the first submission did arrive, both are charged.
     yes
-        Do not ask.
+        Send again without asking.
     out
         The folder for the images.
     no_download
-        Only tell the addresses; nothing is saved.
+        Only show the addresses; nothing is saved.
     """
     words, terminal = ids or [], common.terminal()
     store = common.ledger()
@@ -123,7 +123,7 @@ def reconcile(
     if adopt is None and not resend:
         return run(ledger.reconcile(terminal, common.session(kept=True), ids, batch=batch))
     if (adopt is not None) == resend or not ids or (adopt is not None and len(ids) > 1):
-        raise InputError("Name one job to --adopt, or jobs to --resend.")
+        raise InputError("Name one job with --adopt, or any number of jobs with --resend.")
     if resend and not yes and not ledger.confirmed(terminal, len(ids)):
         return Exit.USAGE
     folder = None if no_download else checked_folder(out)
@@ -131,18 +131,18 @@ def reconcile(
 
 
 def forget(ids: Ids | None = None, /, *, older: str | None = None, common: Connected = NO_STORE) -> Exit:
-    """Remove jobs that are over, or unknown, from the ledger; at the providers nothing changes.
+    """Remove jobs that are over, or unknown, from the ledger; nothing changes at the providers.
 
     Parameters
     ----------
     ids
-        The jobs, by the whole ids that `aiogen jobs` tells.
+        The jobs, by the whole ids that `aiogen jobs` shows.
     older
-        All that are over and were submitted before the last 24h or 7d.
+        All jobs that are over and were submitted before the last 24h or 7d.
     """
     age = ledger.parse_age(older) if older else None
     if not ids and age is None:
-        raise InputError(f"Name the jobs to forget, or an age: {command('forget', '--older', '7d')}")
+        raise InputError(f"Name the jobs to remove, or an age: {command('forget', '--older', '7d')}")
     words = with_stdin(ids or [])
     if not words and age is None:
         return nothing_to_do(common.terminal())

@@ -23,13 +23,13 @@ def sandbox(
     Parameters
     ----------
     port
-        Where to listen on 127.0.0.1; 0 takes a free one.
+        The port on 127.0.0.1; 0 takes a free one.
     speed
         How much faster than the real providers.
     seed
-        The same seed gives the same ids, durations and throws of the script's dice; by default another each time.
+        The same seed gives the same ids, durations and chances in the script; by default a new one each time.
     script
-        A JSON file that says what shall happen; its form is described in aiogen.sandbox.script.
+        A JSON file that says what happens to generations; aiogen.sandbox.script describes its format.
     """
     from aiogen.cli.sandboxes import read_script, serve
 
@@ -44,7 +44,7 @@ def demo(
     speed: float = 14.0,
     common: Common = NO_JSON,
 ) -> Exit:
-    """Watch some sixty generations at two imitated providers: no key, no bill, a quarter of a minute.
+    """Watch some sixty generations at two imitated providers: no key, no bill, 15 seconds.
 
     Parameters
     ----------
