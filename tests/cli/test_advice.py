@@ -81,8 +81,8 @@ def test_a_deadline_tells_the_command_and_the_last_answer() -> None:
     error = late(provider_id="theirs")
     error.__cause__ = errors.ProviderError("API error 502: HTML page: Bad Gateway")
     assert explain(error) == (
-        "Generation theirs at luma did not finish within 10 min; it may still finish. The last question was answered "
-        "with: API error 502: HTML page: Bad Gateway. Follow it again with: aiogen wait luma theirs"
+        "Generation theirs at luma did not finish within 10 min; it may still finish. The last status request "
+        "failed: API error 502: HTML page: Bad Gateway. Follow it again with: aiogen wait luma theirs"
     )
 
 

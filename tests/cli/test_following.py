@@ -43,10 +43,10 @@ def test_all_that_goes_on_is_named_with_the_command_that_takes_it_up_again() -> 
         "  luma  id-2  queued",
         "Completed but not saved yet: 1.",
         "Not sent and not charged: 1.",
-        "It is not known whether luma accepted job ours-1 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it again.",
-        "It is not known whether luma accepted job ours-2 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it again.",
+        "It is not known whether luma accepted job ours-1: it may be running and charged. "
+        "Check at the provider before you submit it again.",
+        "It is not known whether luma accepted job ours-2: it may be running and charged. "
+        "Check at the provider before you submit it again.",
         "Continue with:",
         "  aiogen wait luma id-0 id-2 id-4; aiogen wait leonardo id-1",
     ]
