@@ -96,7 +96,7 @@ def test_the_picture_is_true(name: str, parent: str | None) -> None:
     ],
 )
 def test_errors_are_also_what_somebody_would_guess(cls: type, guess: type) -> None:
-    """An error is caught by the built-in, or the cousin, that somebody would guess."""
+    """An error is caught by the built-in, or the cousin, that one would guess."""
     assert issubclass(cls, guess)
 
 
@@ -209,7 +209,7 @@ def test_an_error_says_one_thing_about_repeating_it(cls: type[AiogenError], code
     ],
 )
 def test_whoever_says_retryable_says_an_action(error: AiogenError, action: Action) -> None:
-    """A store of somebody's own may say only that: it is brought in line with the action, and never against it."""
+    """A store of a user's own may say only that: the action follows from it, and is never contradicted."""
     assert error.action is action
     assert error.retryable is HELPED_BY_REPEATING[action]
 
@@ -278,7 +278,7 @@ def test_a_failure_tells_its_story() -> None:
 
 
 def test_an_unknown_code_is_quoted() -> None:
-    """A code that this version does not know is told in the vendor's spelling."""
+    """A code that this version does not know is shown in the vendor's spelling."""
     error = GenerationFailed.of(
         failed_generation(failure_code=FailureCode.UNKNOWN, vendor_code="cosmic_ray", action=None, failure_reason=None)
     )

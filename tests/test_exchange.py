@@ -71,7 +71,7 @@ def test_an_answer_and_a_submission_show_no_content() -> None:
 
 
 def test_what_is_usual_need_not_be_said() -> None:
-    """A submission weighs one unit, and a reading is neither partial nor hollow, unless somebody says so."""
+    """A submission weighs one unit, and a reading is neither partial nor without outputs, unless it says so."""
     snapshot = Snapshot(provider_id="p1", state=State.QUEUED)
     assert submission().weight == 1
     assert (snapshot.partial, snapshot.missing_outputs, snapshot.unknown_state, snapshot.outputs) == (
@@ -256,7 +256,7 @@ def test_a_header_is_a_whole_number_or_none(value: str | None, number: int | Non
         ("2024-07-23T16:56:21.208", datetime(2024, 7, 23, 16, 56, 21, 208_000, tzinfo=UTC)),
         ("2024-12-02T15:34:40.388000+02:00", datetime(2024, 12, 2, 13, 34, 40, 388_000, tzinfo=UTC)),
         ("yesterday", None),
-        ("0001-01-01T00:00:00+23:59", None),  # neither can be told in every zone
+        ("0001-01-01T00:00:00+23:59", None),  # neither can be expressed in every zone
         ("9999-12-31T23:59:59-23:59", None),
         ("", None),
         (1712592060, None),

@@ -44,7 +44,7 @@ def test_no_message_of_the_package_names_python(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "shown"),
     [
         ("Copy it again (from LUMA_BASE_URL or base_url=).", "Copy it again (from LUMA_BASE_URL)."),
         ("Use https, or pass allow_insecure=True if you accept that.", "Use https."),
@@ -53,8 +53,8 @@ def test_no_message_of_the_package_names_python(text: str) -> None:
         ("It is 3.5 s old. It is 16:9 (x).", "It is 3.5 s old. It is 16:9 (x)."),
     ],
 )  # fmt: skip
-def test_only_what_names_python_is_left_out(said: str, told: str) -> None:
-    assert explain(errors.InputError(said)) == told
+def test_only_what_names_python_is_left_out(said: str, shown: str) -> None:
+    assert explain(errors.InputError(said)) == shown
 
 
 def test_a_vendor_s_words_are_left_alone() -> None:

@@ -37,16 +37,16 @@ async def kept(tmp_path: Path, *records: Record) -> SqliteStore:
 
 
 async def meant(store: SqliteStore | None, *words: str, connection: str = "luma") -> tuple[list[str], list[str]]:
-    told: list[str] = []
-    return await provider_ids(store, connection, words, told.append), told
+    echoed: list[str] = []
+    return await provider_ids(store, connection, words, echoed.append), echoed
 
 
 @pytest.mark.parametrize("word", [OURS, OURS[:8], OURS[:13], THEIRS[:8], THEIRS[:20]])
 async def test_the_beginning_of_either_id_is_enough_and_is_echoed_in_full(tmp_path: Path, word: str) -> None:
     store = await kept(tmp_path, record(OURS, THEIRS))
-    ids, told = await meant(store, word, THEIRS)
+    ids, echoed = await meant(store, word, THEIRS)
     assert ids == [THEIRS]
-    assert told == [f"{word} is {THEIRS} at luma, job {OURS}."]
+    assert echoed == [f"{word} is {THEIRS} at luma, job {OURS}."]
 
 
 @pytest.mark.parametrize("word", [THEIRS, THEIRS[:7], "12345678", "x" * 200, "%_%_%_%_", OURS[:8].upper()])

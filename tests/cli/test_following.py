@@ -1,4 +1,4 @@
-"""What is said to whoever leaves before the end."""
+"""What a command says when it is interrupted before the end."""
 
 from __future__ import annotations
 

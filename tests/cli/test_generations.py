@@ -349,7 +349,7 @@ def test_poll_cost_reaches_the_session(aiogen, vendors, words: tuple[str, ...]) 
 
 
 class Terminal(io.StringIO):
-    """A standard input where somebody sits."""
+    """A standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Submissions without an answer, on the command line: told, found again, and decided about by a person."""
+"""Submissions without an answer, on the command line: shown, found again, and decided about by a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk, a closed pipe, a stream that never was: told on the other one, and no paid picture becomes a failure."""
+"""A full disk, a closed pipe, a stream that never was: said on the other one, and no paid picture fails for it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_stream_that_was_never_there_takes_everything(monkeypatch, name: str) 
 
 
 def test_closed_numbers_are_held(monkeypatch) -> None:
-    """Else the next file that is opened, such as the ledger, is written to by whoever means stderr."""
+    """Else the next file that is opened, such as the ledger, gets what is meant for stderr."""
     opened: list[str] = []
 
     def closed(number: int) -> None:

@@ -125,13 +125,13 @@ def test_nothing_is_drawn_where_it_cannot_be(
 
 
 def test_notes_are_warnings_only() -> None:
-    told: list[str] = []
+    shown: list[str] = []
     logger = logging.getLogger("aiogen.test")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(Notes(told.append))
+    logger.addHandler(Notes(shown.append))
     logger.debug("how")
     logger.warning("state %r", "dreaming")
-    assert told == ["state 'dreaming'"]
+    assert shown == ["state 'dreaming'"]
 
 
 def test_what_becomes_of_jobs_is_said_by_the_command_alone(caplog: pytest.LogCaptureFixture) -> None:

@@ -32,7 +32,7 @@ def headers(**given: Any) -> CIMultiDict[str]:
 
 
 def begun(size: int = 400, **more: Any) -> Entity:
-    """A file of 1000 bytes of which so many have come."""
+    """A file of 1000 bytes, of which `size` have arrived."""
     entity = Entity()
     given = {"content_length": 1000, "etag": '"a"', "content_type": "Image/PNG; q=1", **more}
     assert not entity.begin(200, headers(**given))

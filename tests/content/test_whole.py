@@ -140,7 +140,7 @@ def test_what_every_reader_passes_is_passed(name: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x00\x00\x00\x1cftypavif" + bytes(60), b"<svg/>", b"glTF" + bytes(100)])
 def test_other_kinds_have_no_end_to_find(data: bytes) -> None:
-    """Whether they are whole has to be known from elsewhere."""
+    """Whether they are whole has to be known in another way."""
     walk = walked(data, 5)
     assert (walk.ends, walk.ended, walk.broken) == (False, False, None)
 

@@ -154,7 +154,9 @@ def test_the_vendors_host_alone_means_its_api(cls: type[Provider]) -> None:
 
 
 @every_provider
-def test_an_address_that_is_none_is_told_with_one_that_is(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_none_is_reported_with_one_that_is(
+    cls: type[Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And with the variable that it may have come from."""
     monkeypatch.setenv(cls.url_variable, cls.default_url.split("/")[2])
     with pytest.raises(ConfigurationError, match=f"as in {cls.default_url} \\(from {cls.url_variable} or"):
@@ -223,7 +225,7 @@ def test_addresses_that_cannot(url: Any, why: str) -> None:
 
 
 def test_plain_http_may_be_allowed() -> None:
-    """Whoever insists may use plain http to another machine."""
+    """Plain http to another machine is allowed on request."""
     assert Luma(api_key=KEY, base_url="http://10.0.0.1/v1", allow_insecure=True).base_url == "http://10.0.0.1/v1"
 
 
@@ -404,7 +406,7 @@ BY_CODE = [
 
 @pytest.mark.parametrize(("code", "cls", "action"), BY_CODE)
 def test_a_code_tells_more_than_a_status(code: FailureCode, cls: type[APIError], action: Action) -> None:
-    """Where the vendor's words name the trouble, they decide the kind of error, whatever the status."""
+    """Where the vendor's words name the problem, they decide the kind of error, whatever the status."""
     error = LUMA.refusal(answer(status=418), "create", "no", code=code)
     assert type(error) is cls
     assert (error.code, error.action, error.status) == (code, action, 418)
@@ -624,7 +626,7 @@ def test_numbers_in_messages_are_written_as_people_write_them(check: Any, words:
 # --- a 404 that is not the API's
 
 HTML = b"<html><head><title>404 Not Found</title></head></html>"
-ELSEWHERE = {
+IN_BETWEEN = {
     "html": HTML,
     "empty": b"",
     "text": b"404 page not found",
@@ -661,7 +663,7 @@ def refused(provider: Provider, verb: str, response: Response) -> APIError:
 
 @every_provider
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("body", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("body", IN_BETWEEN.values(), ids=IN_BETWEEN)
 def test_a_404_that_is_not_the_apis_asks_whether_the_address_is_right(
     cls: type[Provider], verb: str, body: bytes
 ) -> None:

@@ -61,7 +61,7 @@ def test_by_default_those_whose_key_is_in_the_environment(monkeypatch: pytest.Mo
 
 
 def test_an_empty_list_is_no_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gives a list, even an empty one, gets no others."""
+    """A list that is given, even an empty one, is all there is."""
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", "luma-api-key")
     assert list(connections()) == []
 

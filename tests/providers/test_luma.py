@@ -433,7 +433,7 @@ def test_queued() -> None:
 
 
 def test_processing() -> None:
-    """A processing generation is told from a queued one."""
+    """A processing generation is distinguished from a queued one."""
     assert reading(sample("luma/processing")).state is State.PROCESSING
 
 
@@ -499,7 +499,7 @@ def test_only_a_completed_generation_can_be_hollow() -> None:
 
 
 def test_an_unknown_state_counts_as_running() -> None:
-    """A state word that is new keeps the job going and is told as the vendor wrote it."""
+    """A state word that is new keeps the job going and is shown as the vendor wrote it."""
     snapshot = reading(sample("luma/unknown_state"))
     assert (snapshot.state, snapshot.unknown_state, snapshot.failure) == (State.QUEUED, "moderating", None)
     assert reading(sample("luma/queued")).unknown_state is None
@@ -635,7 +635,7 @@ def test_a_refusal_in_a_list() -> None:
 
 
 def test_a_page_of_the_networks_edge() -> None:
-    """HTML with a 502 is trouble of the provider, and its page is quoted shortly."""
+    """HTML with a 502 is an error of the provider, and its page is quoted shortly."""
     error = complaint(sample("luma/error_502_html"))
     assert type(error) is ProviderError
     assert str(error) == (
@@ -664,13 +664,13 @@ DETAILS = [
 
 @pytest.mark.parametrize(("document", "details"), DETAILS, ids=lambda value: repr(value)[:40])
 def test_a_refusal_in_another_shape(document: Any, details: str) -> None:
-    """Whatever shape the words of a refusal come in, they are told, and nothing breaks."""
+    """Whatever shape the words of a refusal come in, they are shown, and nothing breaks."""
     assert complaint(answer(document, status=422)).details == details
 
 
 @pytest.mark.parametrize("loc", ["body", 5, None])
 def test_a_place_in_another_shape(loc: Any) -> None:
-    """A complaint whose place is not a list is still told, with its place."""
+    """A complaint whose place is not a list is still shown, with its place."""
     error = complaint(answer({"detail": [{"loc": loc, "msg": "bad"}]}, status=422))
     assert type(error) is InvalidRequest
     assert "bad" in error.details
@@ -685,7 +685,7 @@ def test_a_long_refusal_is_cut() -> None:
 
 
 def test_an_empty_refusal() -> None:
-    """A refusal without a body is told by its status."""
+    """A refusal without a body is reported by its status."""
     assert complaint(answer(b"", status=500)).message.startswith(
         "Failed to create generation. API error 500: (empty body) (the answer is not Luma's own"
     )
@@ -836,10 +836,10 @@ def test_outputs_in_another_shape(output: Any) -> None:
 @pytest.mark.parametrize("name", ["created_at", "model", "type", "failure_code", "failure_reason", "style", "video"])
 def test_a_field_that_nobody_needs_hides_no_picture(name: str, value: Any) -> None:
     """Whatever type it has: the picture is there, and the whole answer is kept."""
-    told = {"id": ID, "state": "completed", "output": [{"type": "image", "url": "https://a"}], name: value}
-    snapshot = reading(answer(told))
+    given = {"id": ID, "state": "completed", "output": [{"type": "image", "url": "https://a"}], name: value}
+    snapshot = reading(answer(given))
     assert (snapshot.state, [output.url for output in snapshot.outputs]) == (State.COMPLETED, ["https://a"])
-    assert snapshot.raw == told
+    assert snapshot.raw == given
 
 
 @pytest.mark.parametrize("value", [5, {}, ["x"]], ids=repr)
@@ -852,8 +852,8 @@ def test_a_failure_whose_words_cannot_be_read_is_a_failure(value: Any) -> None:
 @pytest.mark.parametrize("odd", [None, 5, "https://a", [], {"type": "image"}, {"url": 5}], ids=repr)
 def test_an_odd_element_beside_good_outputs(odd: Any) -> None:
     """The good ones count, and that something is missing is said."""
-    told = {"id": ID, "state": "completed", "output": [{"url": "https://a"}, odd, {"type": 5, "url": "https://b"}]}
-    snapshot = reading(answer(told))
+    given = {"id": ID, "state": "completed", "output": [{"url": "https://a"}, odd, {"type": 5, "url": "https://b"}]}
+    snapshot = reading(answer(given))
     assert [(output.kind, output.url) for output in snapshot.outputs] == [
         ("image", "https://a"),
         ("image", "https://b"),
@@ -902,7 +902,7 @@ def test_a_client_without_files_may_have_a_good_key(status: int, detail: str) ->
     ],
 )
 def test_a_key_that_does_not_work(name: str, cls: type[APIError]) -> None:
-    """A refusal of the key, of the client, or of everybody is told."""
+    """A refusal of the key, of the client, or of every client is reported."""
     assert type(complaint(sample(f"luma/{name}"), "account")) is cls
 
 

@@ -61,7 +61,7 @@ def test_a_secret_is_its_key() -> None:
 
 @pytest.mark.parametrize(("given", "text"), [(None, ""), (5, ""), ("", "")])
 def test_what_is_no_text_is_no_key(given: Any, text: str) -> None:
-    """Whoever gives a number is told that the key is missing."""
+    """A number instead of a key is reported as a missing key."""
     assert Secret(given).text == text
     assert Secret(given) == Secret("")
 
