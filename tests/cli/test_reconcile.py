@@ -97,7 +97,7 @@ def test_what_cannot_be_meant_is_refused(aiogen: Any, vendors: Any, lost: Any) -
         assert said.code == 2
         assert "Name one job with --adopt, or any number of jobs with --resend" in said.err
     assert aiogen("reconcile", "nonsense").code == 2
-    assert "not in the ledger, or not unknown" in aiogen("reconcile", "nonsense").err
+    assert "not in the ledger, or is not unknown" in aiogen("reconcile", "nonsense").err
     assert aiogen("reconcile", job_id, "--adopt", "1f0bba44-923a-69b0-b519-62a6710d46a9").code == 5
     assert vendors.jobs == []
 
