@@ -164,7 +164,7 @@ async def open_until_left(terminal: Terminal, session: Session, *, out: Path | N
                     raise
     except BaseException:
         if not terminal.as_json:
-            with suppress(OutputLost):  # that nobody reads it may be why we leave
+            with suppress(OutputLost):  # a closed stdout may be why we leave
                 show(terminal, batch.in_order())
         for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
             terminal.say(line)

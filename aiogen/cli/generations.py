@@ -46,7 +46,7 @@ async def generate(
             batch.jobs.append(
                 await session.submit(model, prompt, timeout=timeout, poll_cost=poll_cost, batch=group, **params)
             )
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -66,7 +66,7 @@ async def wait(
     async with open_until_left(terminal, session, out=out) as batch:
         for provider_id in ids:
             batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout, poll_cost=poll_cost))
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -212,14 +212,14 @@ async def _each(
     work: Callable[[str], Awaitable[Ending]],
 ) -> Exit:
     """Do the same for every id, concurrently; an error of one does not affect the others."""
-    tell = teller(terminal)
+    write = record_writer(terminal)
 
     async def one(provider_id: str) -> Ending:
         try:
             ending = await work(provider_id)
         except AiogenError as error:
             ending = Ending(connection=connection, provider_id=provider_id, error=error)
-        tell(ending)
+        write(ending)
         return ending
 
     async with session:
@@ -227,7 +227,7 @@ async def _each(
     return shown(terminal, endings)
 
 
-def teller(terminal: Terminal) -> Callable[[Ending], None]:
+def record_writer(terminal: Terminal) -> Callable[[Ending], None]:
     """For programs each ending is written as it comes; people get all of them at the end."""
     return lambda ending: terminal.record(ending.record()) if terminal.as_json else None
 

@@ -16,7 +16,7 @@ from aiogen.cli.exits import Exit
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
-from aiogen.cli.generations import shown, teller
+from aiogen.cli.generations import shown, record_writer
 from aiogen.cli.options import store_words
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
@@ -116,7 +116,7 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
                 batch.jobs.append(job)
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -159,7 +159,7 @@ async def decide(
         for job_id in dict.fromkeys(ids):
             job = session.adopt(job_id, adopt) if adopt is not None else session.resend(job_id)
             batch.jobs.append(await job)
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 

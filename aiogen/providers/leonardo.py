@@ -140,7 +140,7 @@ class LeonardoImage:
         return ()
 
 
-# --- their shapes; nearly everything may be null or absent (SDK issues 76, 80, 86 tell of nulls the schema forbids)
+# --- their shapes; nearly everything may be null or absent (SDK issues 76, 80, 86 report nulls that the schema forbids)
 
 
 @attrs.frozen
@@ -300,7 +300,7 @@ class Leonardo(Provider):
         return read_page(rows, lambda row, i: self._snapshot(row, response, "list", f"$.generations[{i}]", None))
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
-        """By prompt, model, size and seed, as far as both tell them."""
+        """By prompt, model, size and seed, as far as both give them."""
         body = submission.body
         asked = {**body, **(body.get("parameters") or {})}
         pairs = [(asked.get(ours), snapshot.raw.get(theirs)) for ours, theirs in _ECHOED]
@@ -382,7 +382,7 @@ class Leonardo(Provider):
         elif code is None and status < 300:
             # An error inside HTTP 200 of which nothing says that the request was at fault.
             code = FailureCode.PROVIDER_ERROR
-        # "not enough api tokens userId: …": the user's id is nobody's business in a log.
+        # "not enough api tokens userId: …": the user's id does not belong in a log.
         details = shorten(re.sub(r"userId:\s*\S+", "userId: …", error.message), 500)
         context: dict[str, Any] = {"throttle": Throttle.ACCOUNT} if code is FailureCode.RATE_LIMITED else {}
         return self.refusal(response, verb, details, status=status, code=code, **context)

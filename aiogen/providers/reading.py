@@ -137,7 +137,7 @@ def parse_json(response: Response, verb: str) -> Any:
     """The answer's JSON.
 
     In a 2xx, bytes that are no UTF-8, a line end inside a text, and a number of thousands of digits are taken: they
-    stand in some field that nobody needs, and the answer may name a job that is paid for.
+    are in some field that is not needed, and the answer may name a job that is paid for.
 
     Raises:
         ProtocolError: the body is empty, not JSON, or not text.
