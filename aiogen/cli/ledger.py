@@ -16,7 +16,7 @@ from aiogen.cli.exits import Exit
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
-from aiogen.cli.generations import shown, record_writer
+from aiogen.cli.generations import record_writer, shown
 from aiogen.cli.options import store_words
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown

@@ -142,6 +142,12 @@ def connected(session: Session, name: str) -> Provider:
     )
 
 
+def no_connection() -> str:
+    """What to do where no connection is configured at all."""
+    variables = " or ".join(cls.key_variable for cls in PROVIDERS)
+    return f"No connection is configured. Set {variables} in the environment. {without_key()}"
+
+
 def without_key() -> str:
     """What can be tried without a key."""
     return (

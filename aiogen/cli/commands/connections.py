@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiogen.cli import accounts
+from aiogen.cli import doctor as checkup
 from aiogen.cli.commands.shared import NO_STORE
 from aiogen.cli.exits import Exit
 from aiogen.cli.options import Connected, connected
@@ -28,4 +29,4 @@ def doctor(*, common: Connected = NO_STORE) -> Exit:
 
     One cheap read for each; nothing is charged, and no ledger is created.
     """
-    return run(accounts.doctor(common.terminal(), common))
+    return run(checkup.doctor(common.terminal(), common))
