@@ -61,7 +61,7 @@ async def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(answer: An
     assert job.submission is not None
     assert error.fingerprint == job.submission.fingerprint()
     assert error.request_id == vendor.headers[0]["X-Request-Id"]
-    assert "not sent again" in str(error)
+    assert "aiogen does not send it again" in str(error)
     assert isinstance(error.__cause__, aiogen.AiogenError)
 
 

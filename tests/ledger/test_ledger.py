@@ -57,7 +57,7 @@ async def test_what_waited_is_sent_and_what_ran_is_followed_by_the_next(box: San
     async with session_on(box, path, max_active=2) as session:
         jobs = [await session.submit("luma/uni-1", f"boat {i}", batch="fleet") for i in range(5)]
         await asyncio.gather(*(job.accepted() for job in jobs[:2]))
-    with pytest.raises(aiogen.SessionClosed, match=r"in the ledger: the next session .* takes it up"):
+    with pytest.raises(aiogen.SessionClosed, match=r"in the ledger: the next session .* follows it"):
         await jobs[0]
     with pytest.raises(aiogen.SessionClosed, match="do not submit it again"):
         await jobs[4]

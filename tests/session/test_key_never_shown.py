@@ -181,7 +181,7 @@ def test_the_key_as_an_address_in_the_environment(monkeypatch: pytest.MonkeyPatc
     """One variable was taken for the other."""
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", KEY)
     monkeypatch.setenv("LUMA_BASE_URL", KEY)
-    with pytest.raises(aiogen.ConfigurationError, match="The base url holds the API key") as caught:
+    with pytest.raises(aiogen.ConfigurationError, match="The base url contains the API key") as caught:
         aiogen.Luma()
     assert_hidden(everything_shown(caught.value))
 

@@ -426,10 +426,10 @@ async def test_a_blank_id_is_refused_before_anything_is_sent(call: object) -> No
         ("leonardo/gemini-image-2", "a boat", {"width": -5}, "width has to be"),
         ("leonardo/gemini-image-2", "a boat", {"num_images": 10**12}, "num_images has to be"),
         ("leonardo/gemini-image-2", "a boat", {"thing": object()}, "JSON"),
-        (aiogen.LumaImage(prompt="a boat"), None, {"style": "manga"}, "options go inside"),
+        (aiogen.LumaImage(prompt="a boat"), None, {"style": "manga"}, "belong inside the typed request"),
         ("leonardo/uni-1", aiogen.LumaImage(prompt="a boat"), {}, "is for Luma"),
-        ("luma/uni-1-max", aiogen.LumaImage(prompt="a boat"), {}, "Which model"),
-        (aiogen.LumaImage(prompt="a boat"), "a ship", {}, "the prompt goes inside"),
+        ("luma/uni-1-max", aiogen.LumaImage(prompt="a boat"), {}, "give only one"),
+        (aiogen.LumaImage(prompt="a boat"), "a ship", {}, "already contains the prompt"),
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(
@@ -486,7 +486,7 @@ async def test_a_missing_key_says_what_to_set() -> None:
             await session.generate("luma/uni-1", "a boat")
     with pytest.raises(aiogen.ConfigurationError, match=r"^API Key cannot be empty\. Please provide your Leonardo AI"):
         aiogen.Leonardo(api_key=" ")
-    with pytest.raises(aiogen.ConfigurationError, match="line end"):
+    with pytest.raises(aiogen.ConfigurationError, match="line break"):
         aiogen.Luma(api_key="luma-api-1\n")
 
 

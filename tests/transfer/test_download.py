@@ -200,11 +200,11 @@ def said(content_type: str, content: bytes) -> Callable[[web.Request], web.Respo
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
-        (said("image/png", b"<html>sorry</html>"), "is no image"),
-        (said("text/html", b"<html>sorry</html>"), "is no image"),
-        (said("image/png", b"Access denied"), "is no image"),
-        (said("image/x-new", b'{"error": "no such key"}'), "is no image"),
-        (said("application/octet-stream", bytes(range(100))), "is no image"),
+        (said("image/png", b"<html>sorry</html>"), "is not an image"),
+        (said("text/html", b"<html>sorry</html>"), "is not an image"),
+        (said("image/png", b"Access denied"), "is not an image"),
+        (said("image/x-new", b'{"error": "no such key"}'), "is not an image"),
+        (said("application/octet-stream", bytes(range(100))), "is not an image"),
         (said("image/png", b""), "empty file"),
         (404, "HTTP 404"),
         (redirect("/again"), "redirects without end"),

@@ -171,7 +171,7 @@ def test_what_is_packed_is_counted_unpacked(tmp_path: Path) -> None:
         part.write(gzip.compress(bytes(10_000_000)))
     part.begin(packed=True)
     part.write(gzip.compress(png())[:-5])
-    with pytest.raises(Mismatch, match="end of it is missing"):
+    with pytest.raises(Mismatch, match="its end is missing"):
         part.finish()
     part.discard()
 

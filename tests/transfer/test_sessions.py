@@ -397,7 +397,9 @@ async def test_a_proxy_that_cannot_be_used_is_a_plain_error(monkeypatch: pytest.
     monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@proxy:1080")
     async with aiogen.Session([luma(f"https://{FAR}")]) as session:
         for call in (session.generate("luma/uni-1", "a boat"), session.get("luma", ID)):
-            with pytest.raises(aiogen.ConfigurationError, match=r"HTTPS_PROXY names no proxy .*socks5://proxy"):
+            with pytest.raises(
+                aiogen.ConfigurationError, match=r"HTTPS_PROXY does not name a usable proxy .*socks5://proxy"
+            ):
                 await call
 
 
