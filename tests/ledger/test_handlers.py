@@ -13,6 +13,8 @@ import aiogen
 from aiogen import Generation
 from aiogen.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.looptime(noop_cycles=4)
+
 
 async def test_a_handler_in_which_something_was_cancelled_is_called_again() -> None:
     """A task that it waits for was cancelled: that is its failure, and keeps no other end from being told."""
