@@ -16,18 +16,21 @@ from aiogen import State
 from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, Sandbox, Storm
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 MODEL = "leonardo/gemini-image-2"
 
 
 @pytest.fixture
 async def box() -> AsyncIterator[Sandbox]:
-    async with Sandbox(speed=40.0) as box:
-        yield box
+    """Not started yet: the virtual clock runs in the body of a test alone."""
+    box = Sandbox(speed=40.0)
+    yield box
+    await box.stop()
 
 
 @asynccontextmanager
 async def session_on(box: Sandbox, store: Any = None) -> AsyncIterator[aiogen.Session]:
+    await box.start()
     providers = [
         aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=box.leonardo_url),
         aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url),

@@ -20,7 +20,7 @@ from aiogen import Generation, State
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 
 
 @pytest.fixture
@@ -30,12 +30,15 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def box() -> AsyncIterator[Sandbox]:
-    async with Sandbox(speed=40.0) as box:
-        yield box
+    """Not started yet: the virtual clock runs in the body of a test alone."""
+    box = Sandbox(speed=40.0)
+    yield box
+    await box.stop()
 
 
 @asynccontextmanager
 async def session_on(box: Sandbox, store: Any, **options: Any) -> AsyncIterator[aiogen.Session]:
+    await box.start()
     own = {name: options.pop(name) for name in ("max_active", "key") if name in options}
     provider = aiogen.Luma(
         api_key=own.get("key", LUMA_KEY), base_url=box.luma_url, max_active=own.get("max_active", 10)
