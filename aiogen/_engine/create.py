@@ -182,7 +182,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         outputs=submission.outputs,
     )
     if is_ours:
-        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True)
+        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True, is_counted=True)
         track.state = state
     else:
         # It stood still before the answer came: the process that takes the job up asks about it.

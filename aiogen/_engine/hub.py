@@ -205,11 +205,14 @@ class Hub:
         weight: int,
         is_ours: bool,
         age: float = 0.0,
+        is_counted: bool = False,
     ) -> Track[Job]:
         """Begin, or go on, to ask about a generation, see `AccountState.follow`; the job's deadline runs from now."""
         now, provider = self.clock.now(), job._provider
         phases = self.learned.of(provider, ticket.model, typical)
-        track = account.follow(now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age)
+        track = account.follow(
+            now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age, is_counted=is_counted
+        )
         self._deadlines.put_with_last_look(job, now)
         self.wake()
         return track
