@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from aiogen.stores.sqlite import reading, store
-from aiogen.stores.sqlite.writer import Opening, _carry_out, _Order
+from aiogen.stores.sqlite.serving import Opening, Order, carry_out
 
 T = TypeVar("T")
 COMMIT = 0.004
@@ -79,7 +79,7 @@ class _Writer:
     async def do(self, work: Callable[[sqlite3.Connection], T], *, busy_timeout: float = 0.0) -> T:
         return await self._ask(work, self._write)
 
-    async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._ask(work, self._read)
 
     async def close(self) -> None:
@@ -120,8 +120,8 @@ class _Writer:
         assert connection is not None
         self._opening.glance(connection)
         connection.execute("BEGIN IMMEDIATE")
-        order: Any = _Order(work, None, 0.0, is_read=False)  # type: ignore[arg-type]  # nobody waits for that future
-        ((_, value, error),) = _carry_out(connection, [order], self._opening.check)
+        order: Any = Order(work, None, 0.0, is_read=False)  # type: ignore[arg-type]  # nobody waits for that future
+        ((_, value, error),) = carry_out(connection, [order], self._opening.check)
         if error is not None:
             raise error
         return value  # type: ignore[no-any-return]
