@@ -105,7 +105,7 @@ def removed(job: Generation) -> AiogenError:
     )
     text = (
         f"Job {job.id} ended in another process, and was removed from the ledger (keep_finished, or forget) before "
-        f"its result was read here. The provider may still have it.{read}"
+        f"its result was read here.{read}"
     )
     return with_ids(job, StoreError(text))
 

@@ -288,5 +288,5 @@ async def test_the_command(url: str, studio: Studio, path: Path, what: str) -> N
         assert not there.exists()
         return
     assert code == 0
-    assert ("3 jobs" if what == "held" else "Nothing is held") in said
+    assert ("3 jobs" if what == "held" else "No jobs are on hold") in said
     assert "seems to be a copy" not in (await run("jobs"))[1]

@@ -150,7 +150,7 @@ async def test_the_command_says_how_many(path: Path) -> None:
         ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
         assert ran.returncode == 0
         assert "1 job in" in ran.stderr
-        assert "cannot be read, and not shown" in ran.stderr
+        assert "cannot be read, and is not shown" in ran.stderr
         assert len(ran.stdout.splitlines()) == 2
     assert json.loads(ran.stdout.splitlines()[0])["id"] == "c"
 
