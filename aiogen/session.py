@@ -163,8 +163,8 @@ class Session:
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         if (lifetime := getattr(self, "_lifetime", None)) is not None and lifetime.is_forgotten:
             _warn(
-                "A session was never closed. Its creates in flight end as unknown, and its jobs are not followed any "
-                "more; use: async with aiogen.Session(...) as session: ...",
+                "A session was never closed. Its creates in flight end as unknown, and its jobs are no longer "
+                "followed; use: async with aiogen.Session(...) as session: ...",
                 ResourceWarning,
                 source=self,
             )

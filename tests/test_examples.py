@@ -30,7 +30,7 @@ PROGRAMS = sorted(p.name for p in EXAMPLES.glob("[a-z]*.py") if p.name != "fasta
 
 # What the log warns of, for these do on purpose what it warns of.
 WARNED = {
-    "follow_ids.py": "The session was left with 3 generations that may still run, and cost money: luma ",
+    "follow_ids.py": "The session was closed with 3 generations that may still run and cost money: luma ",
     "resume_after_crash.py": "luma/uni-1, job ",  # its create was on its way when the program was killed
 }
 

@@ -44,16 +44,16 @@ async def may_share(hub: Hub, account: Account, job: Job, submission: Submission
     is_shared = await _may_be_one(hub, first, submission, runs=running is not None)
     if account.seen_ids.report_once(provider_id):
         logger.error(
-            "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have been "
-            "charged, and %s. Ask the provider.",
+            "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have "
+            "been charged, and %s. Ask the provider's support.",
             job.connection,
             first,
             job.id,
             provider_id,
-            "both get its outputs" if is_shared else "what became of the second is unknown",
+            "both get its outputs" if is_shared else "it is not known what became of the second",
         )
     if is_shared:
-        words = f"generation {provider_id} is also that of job {{}}: the provider answered two creates with one id"
+        words = f"generation {provider_id} also belongs to job {{}}: the provider answered two creates with one id"
         _warn(hub, job, words.format(first))
         if running is not None:
             _warn(hub, running, words.format(job.id))

@@ -58,14 +58,14 @@ class Downloader:
         """
         if generation.state is not State.COMPLETED or not generation.outputs:
             raise InputError(
-                f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; "
-                "download it when it is completed."
+                f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; download "
+                "it once it has completed."
             )
         source = Source(generation, refresh, turn, FilePolicy.of(base_url, insecure=allow_insecure))
         with typed(f"The folder {str(directory)!r}", "made", source):
             is_folder = await self._threads.run(make_folder, directory)
         if not is_folder:
-            raise InputError(f"{str(directory)!r} is, or lies below, a file; a download needs a folder.")
+            raise InputError(f"{str(directory)!r} is a file, or is inside one; a download needs a folder.")
         saved = [self._save_one(source, index, directory, overwrite) for index in range(len(generation.outputs))]
         results = await asyncio.gather(*saved, return_exceptions=True)
         for result in results:
@@ -136,9 +136,9 @@ class Downloader:
                 wait = appearing.wait() if self._may_appear(error.status, source.generation) else None
                 if wait is None:
                     raise DownloadError(
-                        f"The storage of {source.generation.connection} answers HTTP {error.status} for output {index} "
-                        f"of generation {source.generation.provider_id}"
-                        + (", and refuses a fresh url as well." if is_fresh else "."),
+                        f"The storage of {source.generation.connection} answered HTTP {error.status} for output "
+                        f"{index} of generation {source.generation.provider_id}"
+                        + (", and refused a fresh url as well." if is_fresh else "."),
                         status=error.status,
                         **source.context(),
                     ) from error
@@ -169,13 +169,15 @@ class Downloader:
             raise DownloadError(f"The storage sent an empty file for {stem}.", **source.context())
         try:
             if entity.encoding in COMPRESSIONS and recognise(part.head) is None:
-                raise Unfit(f"it is compressed ({entity.encoding}), though that was not asked for")
+                raise Unfit(f"it is compressed ({entity.encoding}), although that was not requested")
             ending, is_usual = ending_for(part.head, said, output.kind)
         except Unfit as error:
             raise DownloadError(
-                f"What came for {stem} ({part.size:,} bytes) was not saved: {error}.", **source.context()
+                f"The file for {stem} ({part.size:,} bytes) was not saved: {error}.", **source.context()
             ) from error
         if not is_usual and ending not in self._rare:
             self._rare.add(ending)
-            logger.warning("%s is of a rare kind and was saved as .%s, unchecked (%s)", stem, ending, said or "no type")
+            logger.warning(
+                "%s is a file of a rare kind and was saved as .%s, unchecked (%s)", stem, ending, said or "no type"
+            )
         return ending

@@ -97,11 +97,11 @@ def _explained(error: Exception, request: Request, unsent: bool, seconds: float)
         case aiohttp.InvalidURL():
             return f"The address {request.url!r} cannot be requested: {what}", "", True
         case aiohttp.ClientProxyConnectionError():
-            return f"The proxy on the way to {host} cannot be reached: {what}", _PROXY, False
+            return f"The proxy for {host} cannot be reached: {what}", _PROXY, False
         case aiohttp.ClientHttpProxyError(status=407):
-            return f"The proxy on the way to {host} asks for a user's name and password (HTTP 407)", _CREDENTIALS, True
+            return f"The proxy for {host} asks for a user name and a password (HTTP 407)", _CREDENTIALS, True
         case aiohttp.ClientHttpProxyError():
-            return f"The proxy refuses the way to {host} (HTTP {error.status})", _PROXY, False
+            return f"The proxy refuses to connect to {host} (HTTP {error.status})", _PROXY, False
         case aiohttp.ClientConnectorCertificateError():
             return f"{host} cannot be reached: {what}", _CERTIFICATE, False
         case TimeoutError() if not unsent:
@@ -116,13 +116,13 @@ def _explained(error: Exception, request: Request, unsent: bool, seconds: float)
             return f"The request to {host} broke off: {type(error).__name__}: {what}", "", False
 
 
-_PROXY = " Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or at the proxy of the session you passed. Nothing was sent."
+_PROXY = " Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or the proxy of the session you passed. Nothing was sent."
 _CREDENTIALS = (
     " Write them into the address of the proxy, as in HTTPS_PROXY=http://name:password@proxy:3128. Nothing was sent."
 )
 _CERTIFICATE = (
-    " If a CA of your company signs here, name its file in SSL_CERT_FILE, or pass a client_session= whose connector "
-    "trusts it."
+    " If your company's CA signs this connection, name its file in SSL_CERT_FILE, or pass a client_session= "
+    "whose connector trusts it."
 )
 
 

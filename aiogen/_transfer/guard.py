@@ -66,7 +66,7 @@ class GuardedResolver(AbstractResolver):
                 socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=flags
             )
         except UnicodeError as error:
-            raise OSError(None, f"{host!r} cannot be the name of a host") from error
+            raise OSError(None, f"{host!r} is not a valid host name") from error
         found = [_result(host, port, info) for info in infos]
         watch = _watch.get()
         if watch is None or (watch[1].raw_host or "").rstrip(".") != host.rstrip("."):

@@ -61,7 +61,7 @@ class Receiver:
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             # aiohttp raises some of its own errors bare, such as RuntimeError for chunks that are none.
             raise Broken(f"the connection broke after {entity.size:,} bytes ({type(error).__name__})") from error
-        raise DownloadError("The storage redirects without end.", **source.context())
+        raise DownloadError("The storage redirects endlessly.", **source.context())
 
     async def _take(self, part: PartFile, entity: Entity, answer: aiohttp.ClientResponse, source: Source) -> None:
         """Take the bytes of an answer, which complete the file."""
@@ -81,7 +81,7 @@ class Receiver:
             walk = part.walk
             entity.check_end(ended=walk.ended)
             if walk.ends and not walk.ended:
-                raise Mismatch(f"the picture is not whole: {walk.broken or 'its end is missing'}")
+                raise Mismatch(f"the picture is incomplete: {walk.broken or 'its end is missing'}")
         except Mismatch as error:
             entity.forget()
             raise Broken(str(error)) from error
@@ -101,7 +101,7 @@ class Receiver:
                 raise Expired(status)
             case Verdict.CHANGED:
                 entity.forget()
-                raise Broken("the file has changed meanwhile")
+                raise Broken("the file has changed in the meantime")
             case Verdict.BUSY:
                 answered = Response(
                     status=status, headers=answer.headers, body=b"", received_at=self._transport.clock.wall()
@@ -133,7 +133,7 @@ def _next_hop(answer: aiohttp.ClientResponse, url: URL, source: Source) -> URL:
     location = answer.headers.get("Location")
     if location is None:
         raise DownloadError(
-            f"The storage redirects (HTTP {answer.status}) and does not say where to.",
+            f"The storage redirects (HTTP {answer.status}) without saying where to.",
             status=answer.status,
             **source.context(),
         )

@@ -91,7 +91,7 @@ def check_session(given: object, argument: str) -> None:
     """
     if not isinstance(given, aiohttp.ClientSession):
         raise ConfigurationError(
-            f"{argument}= takes an aiohttp.ClientSession, for its connections are used; not {type(given).__name__}.",
+            f"{argument}= must be an aiohttp.ClientSession, whose connections are used, not {type(given).__name__}.",
             code=None,
             action=None,
         )
@@ -105,15 +105,15 @@ def check_usable(given: aiohttp.ClientSession, argument: str) -> None:
     """
     if given.closed:
         raise ConfigurationError(
-            f"The aiohttp.ClientSession that was passed as {argument}= is closed; nothing was sent. Keep it open until "
-            "the aiogen session is left, or open another of both.",
+            f"The aiohttp.ClientSession that was passed as {argument}= is closed; nothing was sent. Keep it open "
+            "until the aiogen session is closed, or open both again.",
             code=None,
             action=None,
         )
     if getattr(given.connector, "_loop", None) not in (None, asyncio.get_running_loop()):
         raise ConfigurationError(
             f"The aiohttp.ClientSession that was passed as {argument}= belongs to another event loop; nothing was "
-            "sent. Open it in the loop that the aiogen session runs in.",
+            "sent. Open it in the event loop in which the aiogen session runs.",
             code=None,
             action=None,
         )

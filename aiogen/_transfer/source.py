@@ -63,7 +63,7 @@ class Source:
                 fresh = await self._refresh(self.generation)
             except AiogenError as error:
                 raise DownloadError(
-                    f"The url of an output has expired, and no fresh one could be had: {error}", **self.context()
+                    f"The url of an output has expired, and no fresh one could be fetched: {error}", **self.context()
                 ) from error
             if len(fresh.outputs) != len(self.generation.outputs):
                 raise DownloadError(

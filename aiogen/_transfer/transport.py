@@ -243,7 +243,7 @@ class Transport:
                 answer.close()
                 raise ProtocolError(
                     f"The answer to {request.verb!r} (HTTP {answer.status}) is larger than "
-                    f"{self._max_answer_bytes:,} bytes; it was not read further.",
+                    f"{self._max_answer_bytes:,} bytes; the rest was not read.",
                     status=answer.status,
                     path="$",
                     **context,

@@ -77,7 +77,7 @@ class MemoryStore:
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
-            raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
+            raise StoreError(f"Job {job_id} must not be sent any more: it was withdrawn, or removed from the ledger.")
         now = datetime.fromtimestamp(time.time(), UTC)
         self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
         return 0.0

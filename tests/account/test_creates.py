@@ -10,6 +10,7 @@ from account.scenes import Scene, highest, leonardo, luma, too_many
 import aiogen
 from aiogen.errors import NetworkError, ProviderError, Throttle
 from aiogen.exchange import Quota
+from aiogen.stores.base import Headroom
 
 ALL = [f"j{i}" for i in range(40)]
 
@@ -311,13 +312,13 @@ def test_what_was_not_queued_is_sent_again_after_a_pause(times: int, retry_after
 def test_the_headroom_is_what_ours_leave_with_those_in_flight() -> None:
     """Before a create is sent, the ledger is told how much other processes may have used."""
     scene = Scene(luma(creates_per_minute=20, max_active=5))
-    assert (scene.account.headroom().creates, scene.account.headroom().active) == (20, 5)
+    assert scene.account.headroom(0.0) == Headroom(creates=20, active=5)
     scene.submit("a", "b", "c")
     scene.at(0.0)
     scene.accept("a", 1.0)
-    assert (scene.account.headroom().creates, scene.account.headroom().active) == (17, 2)
+    assert scene.account.headroom(1.0) == Headroom(creates=17, active=2)
     scene.end("a", 2.0)
-    assert (scene.account.headroom().creates, scene.account.headroom().active) == (17, 3)
+    assert scene.account.headroom(2.0) == Headroom(creates=17, active=3)
 
 
 def test_an_account_in_one_line() -> None:

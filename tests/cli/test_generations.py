@@ -325,7 +325,7 @@ def test_download_of_a_running_generation_is_code_2(aiogen, vendors, tmp_path: P
     [made] = vendors.make("a boat [[processing=9000]]")
     said = aiogen("download", "leonardo", made, "--out", tmp_path)
     assert said.code == 2
-    assert "when it is completed" in said.err
+    assert "once it has completed" in said.err
 
 
 def test_a_folder_without_the_right_to_write_is_code_2(aiogen, vendors, tmp_path: Path, monkeypatch) -> None:

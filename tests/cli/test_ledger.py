@@ -99,7 +99,7 @@ def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any
     """With the way out."""
     said = aiogen("generate", "luma/uni-1", "a boat", "--store", tmp_path / "no" / "jobs.db")
     assert said.code != 0
-    assert "have to be there and writable" in said.err
+    assert "must exist and be writable" in said.err
     assert "provider" not in said.err  # whose support knows nothing of this file
     assert vendors.jobs == []
 

@@ -136,7 +136,7 @@ async def test_a_watcher_s_deadline_begins_when_it_is_accepted(path: Path) -> No
         assert not theirs.done
         await mine.accepted()
         accepted_at = loop.time()
-        with pytest.raises(aiogen.GenerationTimeout, match=r"not finished 30 s after"):
+        with pytest.raises(aiogen.GenerationTimeout, match=r"did not finish within 30 s of"):
             await theirs
         assert loop.time() == pytest.approx(accepted_at + 30.0, abs=0.5)
 

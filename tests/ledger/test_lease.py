@@ -116,7 +116,7 @@ class Recovering(Shared):
     async def write(self) -> None:
         await asyncio.sleep(0.0 if self.is_away else 0.3)
         if self.is_away:
-            raise aiogen.StoreError("Another process holds it.", retryable=True)
+            raise aiogen.StoreError("Another process has locked it.", retryable=True)
 
 
 async def test_catching_up_puts_off_no_heartbeat() -> None:

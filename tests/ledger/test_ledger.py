@@ -398,7 +398,7 @@ async def test_a_suspended_session_still_has_what_its_ledger_does_not_keep(box: 
 
 async def test_without_its_ledger_nothing_is_begun(box: Sandbox, tmp_path: Path) -> None:
     """Before money is spent."""
-    with pytest.raises(aiogen.StoreError, match="have to be there"):
+    with pytest.raises(aiogen.StoreError, match="must exist"):
         async with session_on(box, tmp_path / "nowhere" / "aiogen.db"):
             pytest.fail("it has opened")
     assert box.requests == []

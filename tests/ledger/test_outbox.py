@@ -115,7 +115,7 @@ async def test_closing_tries_all_of_it_once_more(recovers: bool, caplog: pytest.
     caplog.clear()
     await outbox.close()
     assert paper.pages == (["a", "b", "a"] if recovers else [])
-    assert ("3 facts could not be written" in caplog.text) is not recovers
+    assert ("3 changes could not be written" in caplog.text) is not recovers
     assert ("Jobs: a, b" in caplog.text) is not recovers
 
 

@@ -797,7 +797,7 @@ def test_a_window_in_a_few_words() -> None:
     accept(window, 0.0, weight=3)
     assert window.summary(0.0) == "3/10 active, 3/30 creates, 576 requests/min"
     window.throttled(1.0, Throttle.ACCOUNT, 12.5, sent_at=0.5)
-    assert window.summary(1.0) == "3/10 active, 3/30 creates, 288 requests/min, held for 12.5 s"
+    assert window.summary(1.0) == "3/10 active, 3/30 creates, 288 requests/min, paused for 12.5 s"
 
 
 def test_the_figures() -> None:

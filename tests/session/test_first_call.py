@@ -236,7 +236,7 @@ async def test_what_needs_the_ledger_says_that_it_cannot_be_opened(tmp_path: Pat
     async with asyncio.timeout(30.0), Sandbox() as box:
         session = broken(box, tmp_path)
         try:
-            with pytest.raises(aiogen.StoreError, match="have to be there and writable"):
+            with pytest.raises(aiogen.StoreError, match="must exist and be writable"):
                 await WITH_LEDGER[name][0](session, Left(done, one, one, other, tmp_path))
         finally:
             await session.close()

@@ -111,7 +111,7 @@ async def test_a_job_that_failed_describes_its_end() -> None:
         with pytest.raises(aiogen.GenerationFailed):
             await job
     assert "  batch        boats" in running.splitlines()
-    assert "  deadline     10 min after it is accepted" in running.splitlines()
+    assert "  deadline     10 min after acceptance" in running.splitlines()
     assert "  still to go  about " in running
     assert "GenerationFailed: Generation d290" in job.describe()
     assert "  failure        content_moderated" in job.describe().splitlines()
@@ -315,10 +315,10 @@ async def test_a_list_that_moves_too_fast_is_an_error(caplog: pytest.LogCaptureF
     async with serving(same) as url, aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=url)]) as session:
         listed = session.list("leonardo")
         assert [(await anext(listed)).provider_id, (await anext(listed)).provider_id] == ["a", "b"]
-        with pytest.raises(aiogen.ProtocolError, match="cannot be established"):
+        with pytest.raises(aiogen.ProtocolError, match="cannot be determined"):
             await anext(listed)
     (warning,) = (record.message for record in caplog.records)
-    assert warning == "Rows of the list of leonardo cannot be read and are left out, as at $.generations[2]."
+    assert warning == "Rows of the list of leonardo cannot be read and are left out; the first is at $.generations[2]."
 
 
 @pytest.mark.parametrize("deletes", [False, True])

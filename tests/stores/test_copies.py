@@ -280,7 +280,7 @@ async def test_the_command(url: str, studio: Studio, path: Path, what: str) -> N
         return ran.returncode, ran.stderr
 
     if what == "held":
-        assert "3 jobs that wait in it are not sent" in (await run("jobs"))[1]
+        assert "3 waiting jobs in it are not sent" in (await run("jobs"))[1]
     code, said = await run("db", "adopt")
     if what == "no file":
         assert code != 0

@@ -92,7 +92,7 @@ async def test_one_row_that_cannot_be_read_hides_no_other(
         assert len(store.unreadable) == 1
         assert caplog.text.count("cannot be read") == 1
         if "id =" not in damage:
-            with pytest.raises(StoreError, match=r"holds a row that this version cannot read: job b") as caught:
+            with pytest.raises(StoreError, match=r"contains a row that this version cannot read: job b") as caught:
                 await store.get("b")
             assert str(path) in str(caught.value)
 
@@ -179,7 +179,7 @@ FOREIGN: dict[str, tuple[list[str], str]] = {
     ),
     "other tables": (
         [META, "INSERT INTO aiogen_meta VALUES ('schema', '1')", "CREATE TABLE aiogen_job(x)"],
-        "has other tables than version 1",
+        "has different tables from those of version 1",
     ),
 }
 
@@ -230,7 +230,7 @@ async def test_what_is_no_ordinary_file_is_not_opened(path: Path, make: Callable
     """To open a pipe would never end."""
     make(path)
     async with asyncio.timeout(10.0):
-        with pytest.raises(StoreError, match="no ordinary file"):
+        with pytest.raises(StoreError, match="not an ordinary file"):
             await SqliteStore(path).open()
 
 

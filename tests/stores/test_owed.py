@@ -132,7 +132,7 @@ async def test_a_ledger_that_works_again_just_after_a_try_does_not_strand_the_jo
         async def release(self, job_id: str) -> None:
             self.tries += 1
             if self.tries <= 2:
-                raise StoreError("Another process holds it.", retryable=True)
+                raise StoreError("Another process has locked it.", retryable=True)
             await super().release(job_id)
 
     vendor = Vendor(creates=[(429, {"detail": "Too many requests"}, {"Retry-After": "0.2"}), (201, body())])
@@ -191,4 +191,4 @@ async def test_what_was_never_written_is_said(path: Path, caplog: pytest.LogCapt
         other.execute("BEGIN IMMEDIATE")
         assert (await job).state is State.COMPLETED
     other.close()
-    assert "1 facts could not be written to the ledger" in caplog.text
+    assert "1 changes could not be written to the ledger" in caplog.text

@@ -233,8 +233,8 @@ async def test_a_row_that_cannot_be_read_keeps_no_other(path: Path, caplog: pyte
     async with opened(path) as store:
         assert [each.id for each in await store.adopt(["a"])] == ["a", "c"]
         assert "Job b in" in caplog.text
-        assert "left alone" in caplog.text
-        with pytest.raises(StoreError, match="holds a row that this version cannot read"):
+        assert "neither sent nor followed" in caplog.text
+        with pytest.raises(StoreError, match="contains a row that this version cannot read"):
             await store.get("b")
 
 
@@ -291,7 +291,7 @@ async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
         await one.add(record("a", submission=WISH))
         assert await other.adopt(["a"]) == []
         assert await other.heartbeat()
-        with pytest.raises(StoreError, match="no longer this process's"):
+        with pytest.raises(StoreError, match="must not be sent by this process"):
             await other.intend("a")
         await one.intend("a")
 
@@ -314,7 +314,7 @@ async def test_the_dead_lose_their_lease(path: Path) -> None:
         assert await other.heartbeat()  # the lease of the first has run out, and is ended
         assert [each.id for each in await other.adopt(["a"])] == ["a"]
         assert not await paused.heartbeat()
-        with pytest.raises(StoreError, match="another one has taken it over"):
+        with pytest.raises(StoreError, match="another process has taken it over"):
             await paused.intend("a")
         await paused.open()
         assert await paused.heartbeat()
@@ -327,7 +327,7 @@ async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path
         await asyncio.sleep(0.6)
         await other.open()
         assert await other.heartbeat()
-        with pytest.raises(StoreError, match=r"stood still .* Submit it again") as refused:
+        with pytest.raises(StoreError, match=r"was stopped .* Submit it again") as refused:
             await paused.add(record("a", submission=WISH))
         assert refused.value.retryable
         await paused.open()
@@ -378,9 +378,9 @@ async def test_a_caller_that_is_cancelled_leaves_no_half(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda path: path.write_bytes(b"no ledger at all, " * 100), "damaged, or none of ours"),
-        (lambda path: path.mkdir(), "have to be there and writable"),
-        (lambda path: path.parent.rmdir(), "have to be there and writable"),
+        (lambda path: path.write_bytes(b"no ledger at all, " * 100), "damaged, or is not a ledger"),
+        (lambda path: path.mkdir(), "must exist and be writable"),
+        (lambda path: path.parent.rmdir(), "must exist and be writable"),
     ],
     ids=["something else", "a folder", "no folder"],
 )
@@ -412,7 +412,7 @@ async def test_a_ledger_that_another_holds(path: Path) -> None:
     async with opened(path, busy_timeout=0.1) as store:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="Another process holds it") as caught:
+        with pytest.raises(StoreError, match="Another process has locked it") as caught:
             await store.add(record("a"))
         assert caught.value.retryable
         holder.execute("COMMIT")

@@ -131,7 +131,7 @@ async def test_each_waits_for_its_own_time(path: Path) -> None:
         with held(path):
             waits = asyncio.create_task(store.add(record("a")))
             await asyncio.sleep(0.01)
-            with pytest.raises(StoreError, match="Another process holds it"):
+            with pytest.raises(StoreError, match="Another process has locked it"):
                 await store.heartbeat()  # it may not wait until the lease is over
             assert not waits.done()
             joins = asyncio.create_task(store.add(record("b")))
@@ -148,7 +148,7 @@ async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
         refused = asyncio.create_task(store.add(record("a")))
         await asyncio.sleep(0.01)
         await store.close()
-        with pytest.raises(StoreError, match="holds it"):
+        with pytest.raises(StoreError, match="has locked it"):
             await refused
 
 

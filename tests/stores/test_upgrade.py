@@ -191,7 +191,7 @@ async def test_one_that_begins_it_meanwhile_is_waited_for(tmp_path: Path) -> Non
         assert not opening.done()
     await opening
     await store.close()
-    with held(path.with_name("other.db")), pytest.raises(StoreError, match="Another process holds it"):
+    with held(path.with_name("other.db")), pytest.raises(StoreError, match="Another process has locked it"):
         await SqliteStore(path.with_name("other.db"), busy_timeout=0.05).open()
 
 

@@ -142,7 +142,7 @@ async def test_a_storage_that_refuses_the_fresh_url_too(tmp_path: Path) -> None:
     """The provider is asked once per expiry; the storage for half a minute, and nothing is left behind."""
     storage = Storage(403)
     began = asyncio.get_running_loop().time()
-    with pytest.raises(aiogen.DownloadError, match="refuses a fresh url as well") as caught:
+    with pytest.raises(aiogen.DownloadError, match="refused a fresh url as well") as caught:
         await save(storage, tmp_path)
     assert {request.path for request in storage.seen[1:]} == {"/fresh-1.png"}
     assert 20.0 < asyncio.get_running_loop().time() - began < 31.0
@@ -207,7 +207,7 @@ def said(content_type: str, content: bytes) -> Callable[[web.Request], web.Respo
         (said("application/octet-stream", bytes(range(100))), "is not an image"),
         (said("image/png", b""), "empty file"),
         (404, "HTTP 404"),
-        (redirect("/again"), "redirects without end"),
+        (redirect("/again"), "redirects endlessly"),
     ],
 )
 async def test_what_is_no_picture_is_not_saved(tmp_path: Path, answer: Any, what: str) -> None:
@@ -295,7 +295,7 @@ async def test_what_is_not_finished_cannot_be_saved(tmp_path: Path) -> None:
         with pytest.raises(aiogen.InputError, match="is queued"):
             await session.download(unfinished, tmp_path)
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(aiogen.InputError, match="is, or lies below, a file"):
+        with pytest.raises(aiogen.InputError, match="is a file, or is inside one"):
             await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file")
         with pytest.raises(aiogen.InputError, match="needs a folder"):
             await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file" / "below")

@@ -40,8 +40,8 @@ NEVER_SENT = [
     (aiohttp.ClientConnectorError(ROUTE, OSError(errno.EMFILE, "Too many open files")), "Too many open files"),
     (aiohttp.ConnectionTimeoutError("too slow"), "api.example cannot be reached: too slow"),
     (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 1), "api.example cannot be reached"),
-    (aiohttp.ClientProxyConnectionError(ROUTE, BROKEN), "The proxy on the way to api.example cannot be reached"),
-    (aiohttp.ClientHttpProxyError(ASKED, (), status=403), r"refuses the way to api.example \(HTTP 403\)"),
+    (aiohttp.ClientProxyConnectionError(ROUTE, BROKEN), "The proxy for api.example cannot be reached"),
+    (aiohttp.ClientHttpProxyError(ASKED, (), status=403), r"refuses to connect to api.example \(HTTP 403\)"),
     (aiohttp.ClientConnectorCertificateError(ROUTE, ssl.SSLCertVerificationError("no")), "SSL_CERT_FILE"),  # type: ignore[arg-type]
 ]
 

@@ -129,7 +129,7 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
         path = save(tmp_path, name)
         assert not path.is_symlink()
         assert path.read_bytes() == png()
-    with pytest.raises(OSError, match=r"a folder has the name 'folder\.png'"):
+    with pytest.raises(OSError, match=r"there is a folder named 'folder\.png'"):
         save(tmp_path, "folder")
     assert mine.read_bytes() == b"mine"
     assert not (tmp_path / "nothing").exists()

@@ -151,7 +151,7 @@ async def test_files_go_the_same_way_or_by_a_second_session(second: bool, tmp_pa
 )
 def test_what_is_no_session_is_refused_at_once(argument: str, given: Any) -> None:
     """Something that wraps one has no connections that could be used."""
-    with pytest.raises(aiogen.ConfigurationError, match=f"{argument}= takes an aiohttp.ClientSession"):
+    with pytest.raises(aiogen.ConfigurationError, match=f"{argument}= must be an aiohttp.ClientSession"):
         aiogen.Session([], **{argument: given})
 
 
@@ -353,11 +353,11 @@ async def test_this_machine_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("said", "kind", "text"),
     [
-        ("407 Proxy Authentication Required", aiogen.ConfigurationError, r"user's name and password \(HTTP 407\)"),
-        ("403 Forbidden", aiogen.NetworkError, r"refuses the way to api.example.invalid \(HTTP 403\).*NO_PROXY"),
-        ("502 Bad Gateway", aiogen.NetworkError, r"refuses the way to api.example.invalid \(HTTP 502\)"),
+        ("407 Proxy Authentication Required", aiogen.ConfigurationError, r"a user name and a password \(HTTP 407\)"),
+        ("403 Forbidden", aiogen.NetworkError, r"refuses to connect to api.example.invalid \(HTTP 403\).*NO_PROXY"),
+        ("502 Bad Gateway", aiogen.NetworkError, r"refuses to connect to api.example.invalid \(HTTP 502\)"),
         ("", aiogen.NetworkError, "api.example.invalid cannot be reached"),
-        (None, aiogen.NetworkError, "The proxy on the way to api.example.invalid cannot be reached.*HTTPS_PROXY"),
+        (None, aiogen.NetworkError, "The proxy for api.example.invalid cannot be reached.*HTTPS_PROXY"),
     ],
 )
 @pytest.mark.parametrize("given", [False, True])

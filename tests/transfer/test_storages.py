@@ -396,7 +396,7 @@ async def test_nothing_untyped_comes_out(tmp_path: Path, monkeypatch: pytest.Mon
             with pytest.raises((aiogen.DownloadError, aiogen.InputError), match=why):
                 await session.download(at(f"{url}/a"), folder)
         (tmp_path / f"luma-{ID}-0.png").mkdir()
-        with pytest.raises(aiogen.DownloadError, match="a folder has the name"):
+        with pytest.raises(aiogen.DownloadError, match="there is a folder named"):
             await session.download(at(f"{url}/a"), tmp_path)
         for what, error in (
             ("_transfer.download.ending_for", KeyError("x")),

@@ -28,11 +28,11 @@ class HeldCopy:
     reason: str
 
     def __str__(self) -> str:
-        jobs = "1 job that waits in it is" if self.jobs == 1 else f"{self.jobs} jobs that wait in it are"
+        jobs = "1 waiting job in it is" if self.jobs == 1 else f"{self.jobs} waiting jobs in it are"
         return (
-            f"The ledger {str(self.path)!r} seems to be a copy: {self.reason}. {jobs} not sent from here, because the "
-            "other one may send them, too. What runs is followed, and new jobs are sent. If no other one is in use: "
-            f"{shlex.join(['aiogen', 'db', 'adopt', '--store', str(self.path)])}"
+            f"The ledger {str(self.path)!r} seems to be a copy: {self.reason}. {jobs} not sent from here, because "
+            "the other ledger may send them, too. Running jobs are followed, and new jobs are sent. If no other "
+            f"copy is in use: {shlex.join(['aiogen', 'db', 'adopt', '--store', str(self.path)])}"
         )
 
 

@@ -41,7 +41,7 @@ class LedgerFile:
         """
         counter = copies.count_on(connection)
         if counter.ledger == self.counter.ledger and counter.count <= self.counter.count:
-            raise StoreError(f"The ledger {str(self.real)!r} was put back to an older state while it was in use.")
+            raise StoreError(f"The ledger {str(self.real)!r} was restored to an older state while it was in use.")
         self.counter = counter
 
     def write_beside(self) -> None:
@@ -74,7 +74,7 @@ class Handle:
         if self._is_lost:
             raise StoreError(
                 f"The ledger {str(self._path)!r} is gone, or another file is in its place, since this process was "
-                "forked. Leave this session; a new one begins with what the file holds then."
+                "forked. Close this session and open a new one, which begins with what is in the file then."
             )
         self.file = connect(self._path, self._busy_timeout, is_adopted=self._is_adopted)
         if before is not None:
@@ -167,7 +167,7 @@ def _make(path: Path) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{str(path)!r} is a folder")
     if not stat.S_ISREG(found.st_mode):  # to open a pipe might never end
-        raise StoreError(f"The store {str(path)!r} is no ordinary file; {USE_ANOTHER}")
+        raise StoreError(f"The store {str(path)!r} is not an ordinary file; {USE_ANOTHER}")
 
 
 def _opened(path: Path, busy_timeout: float) -> sqlite3.Connection:

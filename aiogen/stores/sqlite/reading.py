@@ -199,7 +199,12 @@ class Unreadable:
             return
         self.found[unread.job_id] = repr(unread.cause)
         if len(self.found) <= _NAMED:
-            logger.error("Job %s in %s cannot be read, and is left alone: %r", unread.job_id, self._path, unread.cause)
+            logger.error(
+                "Job %s in %s cannot be read, and is neither sent nor followed: %r",
+                unread.job_id,
+                self._path,
+                unread.cause,
+            )
         elif len(self.found) == _NAMED + 1:
             logger.error("More jobs in %s cannot be read; see SqliteStore.unreadable.", self._path)
 

@@ -201,7 +201,9 @@ class Serving:
                 last(connection)
                 connection.execute("COMMIT")
         except Exception as error:
-            logger.debug("A ledger that was never closed could not be given up, so its lease runs out: %r", error)
+            logger.debug(
+                "The lease of a ledger that was never closed could not be released, so it has to run out: %r", error
+            )
 
 
 def _report(results: list[Result]) -> None:

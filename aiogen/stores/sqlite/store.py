@@ -238,7 +238,9 @@ class SqliteStore:
             lambda c: jobs.intend(c, self._worker, self._neighbours, job_id, headroom, time.time())
         )
         if wait is None:
-            raise TakenOver(f"Job {job_id} is no longer this process's to send: another one has taken it over.")
+            raise TakenOver(
+                f"Job {job_id} must not be sent by this process any more: another process has taken it over."
+            )
         return wait
 
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
@@ -375,7 +377,7 @@ class SqliteStore:
                 pass
             await self._read(vacuum.make_small)
         except StoreError as error:
-            logger.debug("The ledger could not be made smaller: %s", error)
+            logger.debug("The ledger file could not be shrunk: %s", error)
 
     # --- one account, several processes
 
@@ -435,7 +437,7 @@ class SqliteStore:
             return await work
         except rows.Unreadable as error:
             raise StoreError(
-                f"The ledger {str(self.path)!r} holds a row that this version cannot read: {error}"
+                f"The ledger {str(self.path)!r} contains a row that this version cannot read: {error}"
             ) from error
         except Exception as error:
             raise store_error(error, self.path, verb) from error
@@ -451,8 +453,8 @@ def _checked(path: object) -> Path:
         ConfigurationError: that is no path of a file.
     """
     if not isinstance(path, str | bytes | os.PathLike):
-        raise ConfigurationError(f"The store {path!r} is no path; give a file's, such as 'aiogen.db'.")
+        raise ConfigurationError(f"The store {path!r} is not a path; pass the path of a file, such as 'aiogen.db'.")
     text = os.fsdecode(path)
     if not text or "\0" in text or "://" in text:
-        raise ConfigurationError(f"The store {text!r} is no file; this version keeps its ledger in one.")
+        raise ConfigurationError(f"The store {text!r} is not a file; this version keeps its ledger in a file.")
     return Path(text)

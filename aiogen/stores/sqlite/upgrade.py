@@ -20,7 +20,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection, path)
     connection.text_factory = str
     if version and not _has_shape(connection, _shape(version)):
-        raise StoreError(f"The ledger {str(path)!r} has other tables than version {version} has. {DAMAGED}")
+        raise StoreError(f"The ledger {str(path)!r} has different tables from those of version {version}. {DAMAGED}")
 
 
 def upgrade(connection: sqlite3.Connection, path: Path) -> None:
@@ -46,7 +46,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner not in (0, identity.APPLICATION_ID) or (names and "aiogen_meta" not in names):
-        raise StoreError(f"The file {str(path)!r} is a database of something else, no ledger; {USE_ANOTHER}")
+        raise StoreError(f"The file {str(path)!r} is a database of another program, not a ledger; {USE_ANOTHER}")
     if not names:
         return 0
     found = connection.execute("SELECT v FROM aiogen_meta WHERE k = 'schema'").fetchone()
@@ -56,7 +56,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     version = int(text)
     if version > VERSION:
         raise StoreError(
-            f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this one knows "
+            f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this version knows "
             f"{VERSION}). Update aiogen, or {USE_ANOTHER}"
         )
     return version
