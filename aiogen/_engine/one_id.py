@@ -13,7 +13,7 @@ from aiogen.exchange import Submission
 
 logger = logging.getLogger("aiogen")
 
-_PATIENCE = 1.0
+_LOOKUP_TIMEOUT = 1.0
 """Seconds for asking the ledger whether an id is known, before it is written down."""
 
 
@@ -25,10 +25,10 @@ async def named_before(hub: Hub, account: Account, job: Job, provider_id: str) -
     if first is not None or hub.ledger.is_behind:
         return first
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_LOOKUP_TIMEOUT):
             known = await hub.store.by_provider_id(account.key, [provider_id])
     except (Exception, asyncio.CancelledError):
-        # The id is not written down yet: neither a ledger in trouble nor the end of the session may cost a paid job.
+        # The id is not written down yet: neither a ledger that fails nor the end of the session may cost a paid job.
         return None
     return next((record.id for record in known if record.id != job.id), None)
 
@@ -61,7 +61,7 @@ async def may_share(hub: Hub, account: Account, job: Job, submission: Submission
 
 
 async def _may_be_one(hub: Hub, first: str, submission: Submission, *, runs: bool) -> bool:
-    """`runs`: the first one is known to run here; it may do so elsewhere."""
+    """`runs`: the first one is known to run here; it may run in another process."""
     try:
         record = await hub.store.get(first)
     except Exception:

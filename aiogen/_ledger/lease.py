@@ -204,10 +204,10 @@ class Ledger:
             logger.debug("The shared budget cannot be read: %s", error)
             return 0.0
 
-    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """A refusal concerns every process: report it to them, unless the ledger fails."""
         try:
-            await self._store.hold(account, lane, seconds)
+            await self._store.hold(account, kind, seconds)
         except Exception as error:
             logger.debug("A refusal could not be shared with other processes: %s", error)
 

@@ -15,7 +15,6 @@ from aiogen._transfer.saving import PartFile, TooLarge
 from aiogen._transfer.source import Broken, Expired, Source
 from aiogen._transfer.transport import USER_AGENT, Transport
 from aiogen.errors import AiogenError, DownloadError
-from aiogen.exchange import Response
 from aiogen.models import Action
 from aiogen.providers.reading import retry_after
 
@@ -103,10 +102,8 @@ class Receiver:
                 entity.forget()
                 raise Broken("the file has changed in the meantime")
             case Verdict.BUSY:
-                answered = Response(
-                    status=status, headers=answer.headers, body=b"", received_at=self._transport.clock.wall()
-                )
-                raise Broken(f"the storage answered HTTP {status}", retry_after(answered))
+                wait = retry_after(answer.headers, self._transport.clock.wall())
+                raise Broken(f"the storage answered HTTP {status}", wait)
             case Verdict.REFUSED:
                 raise DownloadError(
                     f"The storage answered HTTP {status} for an output of generation {source.generation.provider_id}.",

@@ -255,7 +255,7 @@ class Provider:
             provider=self.default_name,
             connection=self.name,
             request_id=response.request_id,
-            retry_after=retry_after(response),
+            retry_after=retry_after(response.headers, response.received_at),
             from_api=from_api,
             **context,
         )

@@ -451,7 +451,7 @@ def _throttle(response: Response, details: str, verb: str) -> Throttle:
         return Throttle.CONCURRENCY
     if "rate limit" in text or "x-ratelimit-remaining" in response.headers:
         return Throttle.CREATES
-    if (retry_after(response) or 0.0) >= 60.0:
+    if (retry_after(response.headers, response.received_at) or 0.0) >= 60.0:
         return Throttle.CONCURRENCY
     return Throttle.ACCOUNT
 

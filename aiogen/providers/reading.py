@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -185,9 +185,12 @@ def unreadable(response: Response, verb: str, what: str, path: str = "$") -> Pro
     )
 
 
-def retry_after(response: Response) -> float | None:
-    """Seconds that `Retry-After` asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None if it says neither."""
-    value = response.headers.get("retry-after", "").strip()
+def retry_after(headers: Mapping[str, str], received_at: float) -> float | None:
+    """Seconds that `Retry-After` asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None if it says neither.
+
+    `received_at`: when the answer came, in seconds since the epoch.
+    """
+    value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
@@ -199,18 +202,18 @@ def retry_after(response: Response) -> float | None:
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        seconds = when.timestamp() - _sent_at(response)
+        seconds = when.timestamp() - _sent_at(headers, received_at)
     if not seconds <= _LONGEST_WAIT:  # no number, or a moment where seconds belong
         return None
     return max(0.0, seconds)
 
 
-def _sent_at(response: Response) -> float:
+def _sent_at(headers: Mapping[str, str], received_at: float) -> float:
     """When the answer was sent by the clock that also wrote `Retry-After`; ours, if it does not say."""
     try:
-        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (ValueError, OverflowError):
-        return response.received_at
+        return received_at
 
 
 def whole_number(value: str | None) -> int | None:
