@@ -228,7 +228,9 @@ class Ledger:
     async def _heartbeat(self) -> None:
         sent_at = self._clock.now()
         if not await self._store.heartbeat():
-            logger.warning("This process was stopped for so long that others own its jobs now; it begins anew.")
+            logger.warning(
+                "This process stood still for longer than its lease, so that others own its jobs now; it starts again."
+            )
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
