@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test official backoff bench lint types clean
+.PHONY: help demo quick slow test official backoff bench lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -11,10 +11,31 @@ help:  ## show these lines
 demo: $(VENV)/.demo  ## set up, then watch sixty generations at two imitated providers
 	$(BIN)/aiogen demo
 
-# Compiled code is kept: else each worker, and each program that a test starts, compiles everything anew.
-test: export PYTHONDONTWRITEBYTECODE =
+# The rooms that are pure, and those that are tested on the virtual clock without a process or a picture: no test in
+# these waits in real time for long.
+QUICK := $(addprefix tests/, polling limits content safety answers providers ledger jobs \
+	test_rooms.py test_models.py test_errors.py test_exchange.py test_references.py test_wording.py \
+	test_exported_names.py test_docs.py test_import.py \
+	engine/test_remote.py engine/test_streaks.py \
+	cli/test_arguments.py cli/test_board.py cli/test_exits.py cli/test_figures.py cli/test_following.py \
+	cli/test_options.py cli/test_tables.py cli/test_terminal.py)
+# Several processes on one file, thousands of jobs, the simulation's seeds, and the machine that plays with the store.
+SLOW := $(addprefix tests/, slow simulation stores/test_machine.py)
+# A test that needs more than Python and this machine gets a target of its own together with the first such test: `web`
+# for a browser, `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
+# `official`, and .ci/run calls it; all that .ci/run calls takes less than fifteen minutes together.
+
+# Compiled code is kept: else each worker, and each program that a test starts, compiles everything again.
+quick slow test: export PYTHONDONTWRITEBYTECODE =
+
+quick: $(VENV)/.test  ## set up, then run what needs no process and no real time: about a minute on two processors
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(QUICK)
+
+slow: $(VENV)/.test  ## set up, then run what takes minutes: processes, the simulation, the store under random orders
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW)
+
 # Two runs: in a worker of xdist pytest-cov goes on measuring also where it is told not to, and that takes thrice as long.
-test: $(VENV)/.test  ## set up, then run every test but the official clients', with coverage, on all processors
+test: $(VENV)/.test  ## set up, then run every test but the official clients', quick and slow ones alike, with coverage
 	$(BIN)/python -m pytest -q -m "not official and not no_cover" -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 	$(BIN)/python -m pytest -q -m "no_cover" -n auto --dist worksteal

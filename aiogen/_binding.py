@@ -75,16 +75,17 @@ class Binding:
             return
         if self._pid != os.getpid():
             raise _refusal(
-                f"This {self._what} belongs to process {self._pid}, and this is process {os.getpid()}, forked from it. "
-                f"What was inherited is only a copy: open a new {self._what} here, in the child{self._instead}"
+                f"This {self._what} belongs to process {self._pid}, and this is process {os.getpid()}, forked "
+                f"from it. The child has only a copy of it: open a new {self._what} here, in the "
+                f"child{self._instead}"
             )
         if _running_loop() is bound:
             return
         if bound.is_closed():
             raise _refusal(
-                f"This {self._what} belongs to an event loop that has ended: asyncio.run() closes its loop when it "
-                f"returns. Open one {self._what} per loop, inside the coroutine that asyncio.run() is "
-                f"given{self._instead}"
+                f"This {self._what} belongs to an event loop that has ended: asyncio.run() closes its loop when "
+                f"it returns. Open one {self._what} per loop, inside the coroutine that is passed to "
+                f"asyncio.run(){self._instead}"
             )
         if bound.is_running():
             raise _refusal(
@@ -92,8 +93,8 @@ class Binding:
                 f"asyncio.run_coroutine_threadsafe(..., its_loop), or open another one in this loop{self._instead}"
             )
         raise _refusal(
-            f"This {self._what} belongs to another event loop. Use it in that one alone, and open another one in this "
-            f"loop{self._instead}"
+            f"This {self._what} belongs to another event loop. Use it only in that loop, and open another one in "
+            f"this loop{self._instead}"
         )
 
     @property
@@ -110,7 +111,9 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        raise _refusal("No asyncio event loop runs here: call aiogen from a coroutine, under asyncio.run().") from None
+        raise _refusal(
+            "No asyncio event loop is running here: call aiogen from a coroutine, under asyncio.run()."
+        ) from None
 
 
 # --- stores
@@ -206,9 +209,9 @@ class Claim:
         other = _claims.get(id(store))
         if other is not None and not other._binding.is_over:
             raise _refusal(
-                f"This {type(store).__name__} is in use by another session, and one store object serves one session at "
-                "a time: leave the other session first, or give each its own object; any number of SqliteStore objects "
-                "may use one file."
+                f"This {type(store).__name__} is in use by another session, and a store object serves one session "
+                "at a time: close the other session first, or pass each session its own object; any number of "
+                "SqliteStore objects may use one file."
             )
         self._store = store  # so that its id stays its own
         _claims[id(store)] = self

@@ -1,4 +1,4 @@
-"""What callers give: numbers, ids, names, prompts and hosts, refused before anything is sent.  Pure."""
+"""Checks of what callers pass: numbers, ids, names, prompts and hosts, before anything is sent.  Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 _LONGEST = 30 * 86_400.0
-"""Seconds; no setting waits for longer."""
+"""Seconds, 30 days; no setting may be longer."""
 
 
 def check_name(name: str) -> str:
     """The name of a connection: it begins model strings, so it has no slash and no spaces."""
     if not isinstance(name, str) or not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
         raise ConfigurationError(
-            f"The connection name {name!r} cannot be used: take 1-64 letters, digits, '-', '_' or '.'.", action=None
+            f"The connection name {name!r} is not valid: use 1 to 64 letters, digits, '-', '_' or '.'.", action=None
         )
     return name
 
@@ -100,17 +100,17 @@ def check_id(value: object, what: str = "Generation") -> str:
         raise InputError(f"{what} ID cannot be empty. Please provide a valid {what.lower()} ID.")
     value = value.strip()
     if len(value) > MAX_ID_LENGTH:
-        raise InputError(f"{what} ID is {len(value)} characters long; at most {MAX_ID_LENGTH} can be an id.")
+        raise InputError(f"{what} ID is {len(value)} characters long; an id has at most {MAX_ID_LENGTH}.")
     if value in (".", "..") or any(c in "/\\" or not c.isprintable() for c in value):
         raise InputError(
-            f"{what} ID {shorten(repr(value), 60)} cannot be an id: no slashes and no control characters. "
+            f"{what} ID {shorten(repr(value), 60)} is not valid: an id has no slashes and no control characters. "
             "Pass the id alone, not a path or an address."
         )
     return value
 
 
 def check_given_id(value: object, what: str = "Generation") -> str:
-    """An id as people have it: a `uuid.UUID`, or text, with blanks or a line end around it, in upper case.
+    """An id as people pass it: a `uuid.UUID`, or text, perhaps in upper case or with white space around it.
 
     A UUID is written in lower case (RFC 9562), as both vendors and aiogen do, so that one generation has one spelling:
     in the ledger, on a page of a list, in the name of a file.
@@ -122,13 +122,13 @@ def check_given_id(value: object, what: str = "Generation") -> str:
 
 
 def own_id(value: object) -> str:
-    """An id of ours as people have it, in the spelling in which the ledger has it; what is none is merely not found.
+    """An id of ours as people pass it, in the ledger's spelling; text that is no id is simply not found there.
 
     Raises:
         InputError: it is neither text nor a `uuid.UUID`.
     """
     if not isinstance(value, str | UUID):
-        raise InputError(f"A job's id is text or a uuid.UUID, not {type(value).__name__}.")
+        raise InputError(f"A job's id must be text or a uuid.UUID, not {type(value).__name__}.")
     text = str(value).strip()
     return text.lower() if _UUID.fullmatch(text) else text
 
@@ -145,11 +145,11 @@ def check_prompt(prompt: object) -> str:
         InputError: it is not text, or blank, or cannot be encoded.
     """
     if not isinstance(prompt, str) or not prompt.strip():
-        raise InputError("The prompt cannot be empty. Say in words what the image should show.")
+        raise InputError("The prompt cannot be empty. Describe in words what the image should show.")
     try:
         prompt.encode()
     except UnicodeEncodeError:
-        raise InputError("The prompt holds half a surrogate pair, which no JSON can carry.") from None
+        raise InputError("The prompt contains half of a surrogate pair, which JSON cannot represent.") from None
     return prompt
 
 
@@ -157,36 +157,36 @@ def check_extra(extra: object) -> None:
     """Further fields of a body, by name.
 
     Raises:
-        InputError: it is no mapping, or holds something that JSON cannot carry.
+        InputError: it is not a mapping, or contains something that JSON cannot represent.
     """
     if not isinstance(extra, Mapping):
-        raise InputError(f"extra= holds further fields by name, {{'name': value}}; not {type(extra).__name__}.")
+        raise InputError(f"extra= takes further fields by name, {{'name': value}}, not {type(extra).__name__}.")
     check_json(extra, "extra")
 
 
 def check_json(value: Any, where: str = "options") -> None:
-    """Everything in it can be said in JSON.
+    """Everything in it can be represented in JSON.
 
     Raises:
-        InputError: a number is not finite, or something is no JSON at all; says where.
+        InputError: a number is not finite, or something is not JSON at all; the message says where.
     """
     if value is None or isinstance(value, bool | int | str):
         if isinstance(value, str):
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise InputError(f"{where} holds half a surrogate pair, which no JSON can carry.") from None
+                raise InputError(f"{where} contains half of a surrogate pair, which JSON cannot represent.") from None
         return
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InputError(f"{where} is {value!r}; JSON has only finite numbers.")
+            raise InputError(f"{where} is {value!r}; JSON allows only finite numbers.")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise InputError(f"{where} has the key {key!r}; JSON keys are text.")
+                raise InputError(f"{where} has the key {key!r}; in JSON, keys are text.")
             check_json(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
             check_json(item, f"{where}[{i}]")
     else:
-        raise InputError(f"{where} is a {type(value).__name__}, which JSON cannot carry.")
+        raise InputError(f"{where} is a {type(value).__name__}, which JSON cannot represent.")

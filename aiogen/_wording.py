@@ -1,4 +1,4 @@
-"""How numbers, ids, addresses and foreign words are written for people.  Pure.
+"""How numbers, ids, addresses and other people's text are written for people to read.  Pure.
 
 For messages, logs and reprs; nothing here is read back by a program.
 """
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 _UNITS = ((86_400, "day", "days"), (3600, "hour", "hours"), (60, "min", "min"), (1, "s", "s"))
 _IN_SECONDS = 300.0
-"""Below this, seconds are what people say: 90 s, 120 s; above it, 10 min and 30 days."""
+"""Below this, durations are written in seconds: 90 s, 120 s; above it, 10 min and 30 days."""
 _LONGEST_URL = 80
 
 
@@ -25,7 +25,7 @@ def count(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it: 1.5 s, 90 s, 10 min, 2 hours 30 min, 30 days.  At most two units, rounded."""
+    """A duration as people write it: 1.5 s, 90 s, 10 min, 2 hours 30 min, 30 days.  At most two units, rounded."""
     if seconds < _IN_SECONDS:
         return f"{count(float(f'{seconds:.3g}'))} s"
     left = round(seconds)
@@ -45,25 +45,25 @@ def _largest(seconds: int) -> int:
 
 
 def plain(text: object, limit: int) -> str:
-    """Foreign words on one line, at most `limit` characters, with everything escaped that would not show as itself."""
+    """Other people's text on one line, at most `limit` characters, with everything escaped that is not printable."""
     words = " ".join(str(text).split())
     words = words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
 
 
 def quoted(text: str, limit: int) -> str:
-    """The same in quotation marks, as a repr shows a prompt."""
+    """Text on one line in quotation marks, at most `limit` characters inside, as a repr shows a prompt."""
     words = " ".join(text.split())
     return repr(words if len(words) <= limit else words[: limit - 1].rstrip() + "…")
 
 
 def short_id(value: str) -> str:
-    """The beginning of an id, enough to tell a handful apart."""
+    """The beginning of an id, enough to distinguish a few."""
     return plain(value, 64) if len(value) <= 8 else f"{plain(value[:4], 16)}…"
 
 
 def short_url(url: str) -> str:
-    """An address without what may be a key: user name, query and fragment; no longer than fits a line."""
+    """An address without what may be secret (user name, query, fragment), at most 80 characters and a mark."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -74,7 +74,7 @@ def short_url(url: str) -> str:
 
 
 def lines(title: str, rows: Iterable[tuple[str, object]]) -> str:
-    """A heading, and below it what is known, one fact a line; what is None or empty is left out."""
+    """A heading, and below it what is known, one fact per line; what is None or empty is left out."""
     known = [(name, value) for name, value in rows if value is not None and value != ""]
     wide = max((len(name) for name, _ in known), default=0)
     return "\n".join([title, *(f"  {name:<{wide}}  {_value(value)}" for name, value in known)])

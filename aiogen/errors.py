@@ -12,14 +12,14 @@
     │   ├── RateLimited                      429
     │   └── ProviderError                    5xx
     ├── ProtocolError                        the provider answered something that cannot be read
-    ├── NetworkError (ConnectionError)       no answer; `sent` tells whether the request may have arrived
-    ├── GenerationError                      how one job ended for whoever waits for it
+    ├── NetworkError (ConnectionError)       no answer; `sent` says whether the request may have arrived
+    ├── GenerationError                      how one job ended, for its waiters
     │   ├── GenerationFailed                 failed at the provider
     │   │   └── GenerationRefused (+ APIError)   the create was refused; nothing runs, nothing was charged
     │   ├── GenerationTimeout (TimeoutError) its deadline passed; it may still finish
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
-    │   └── SessionClosed                    the session was left before the job ended
-    ├── DownloadError                        an output's bytes could not be had
+    │   └── SessionClosed                    the session was closed before the job ended
+    ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
 
 Every error carries what is known of `provider`, `connection`, `job_id`, `provider_id`, `request_id`, `code`,
@@ -31,8 +31,8 @@ Every error carries what is known of `provider`, `connection`, `job_id`, `provid
     change_input, add_funds, fix_key    False: something else has to change first
     give_up, None                       False
 
-A `GenerationTimeout` or `SessionClosed` that says "wait" is about a generation that goes on: a new submission would be
-a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
+A `GenerationTimeout` or `SessionClosed` that says "wait" is about a generation that continues: a new submission would
+be a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
 """
 
 from __future__ import annotations
@@ -49,26 +49,37 @@ class AiogenError(Exception):
     """The root of all errors raised on purpose by aiogen."""
 
     provider: str | None = None
+    """The provider's own name, such as "luma"; None where none is involved."""
     connection: str | None = None
+    """The name of the connection, as model strings begin with it; None where none is involved."""
     job_id: str | None = None
-    """Ours."""
+    """Our id of the job, a UUID; None if the error is not about a job."""
     provider_id: str | None = None
-    """The vendor's id of the generation."""
+    """The vendor's id of the generation; None if it is not about one, or the vendor gave no id yet."""
     request_id: str | None = None
-    """What to quote to the provider's support."""
+    """The vendor's id of the request, from its answer: quote it to the vendor's support.  None if it gave none."""
     code: FailureCode | None = None
+    """What went wrong, in one vocabulary for all vendors; None for what is no failure, such as a withdrawn job."""
     action: Action | None = None
-    """What helps."""
+    """What helps; None if nothing needs to be done, or the message alone says it."""
     retry_after: float | None = None
-    """Seconds that the provider asked to wait, if it did."""
+    """Seconds from the answer, 0 to 604,800, that the provider asks to wait (`Retry-After`); None if it does not ask,
+    or asks for more than a week."""
     generation: Generation | None = None
+    """The last snapshot, where the error is the end of a job that failed or was cancelled."""
     _may_go_on: ClassVar[bool] = False
-    """What it tells of goes on: to wait for it is right, to submit it again is a second bill."""
+    """The generation may continue: waiting for it is right, submitting it again is a second bill."""
 
     def __init__(self, message: str, **context: Any) -> None:
-        """`context` holds attributes by name.
+        """Make an error.
 
-        `retryable=` among them is short for an action, where none is given: `wait` if true, `give_up` if false.
+        Args:
+            message: what happened and what helps, in sentences.
+            context: values for the attributes, by name.  `retryable=` is short for an action where none is given:
+                `wait` if true, `give_up` if false.
+
+        Raises:
+            TypeError: there is no such attribute.
         """
         super().__init__(message)
         self.message: str = message
@@ -86,25 +97,25 @@ class AiogenError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """True exactly where a new submission, or the same call again, may help.  Follows from `action`."""
+        """True where a new submission, or the same call again, may help, and only there.  Follows from `action`."""
         return self.action is Action.RETRY or (self.action is Action.WAIT and not self._may_go_on)
 
     def add_context(self, **context: Any) -> Self:
-        """Add what only the caller of a pure function knew (ids, connection), and return self."""
+        """Add what only the caller of a pure function knows (ids, connection) and return self; what is set stays."""
         for name, value in context.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
         return self
 
     def naming(self, provider_id: str) -> Self:
-        """Have the message name a generation that it does not name yet, and return self."""
+        """Add the generation's id to the message, unless it is there already, and return self."""
         if provider_id not in self.message:
             self.message = f"{self.message.removesuffix('.')} (generation {provider_id})."
             super().__init__(self.message)
         return self.add_context(provider_id=provider_id)
 
     def describe(self) -> str:
-        """All that is known, one fact a line, for people."""
+        """Everything that is known, one fact per line, for people to read."""
         known = {
             "what helps": self.action.help_text if self.action is not None else None,
             "code": self.code,
@@ -130,7 +141,7 @@ class InputError(AiogenError, ValueError):
 
 
 class ConfigurationError(InputError):
-    """A key, a base url or the name of a connection is missing or cannot be right."""
+    """A key, a base url or the name of a connection is missing or not valid."""
 
     code: FailureCode | None = FailureCode.AUTH
     action: Action | None = Action.FIX_KEY
@@ -149,11 +160,11 @@ class APIError(AiogenError):
     """
 
     status: int = 0
-    """The HTTP status, or the status named inside a body that came with HTTP 200."""
+    """The HTTP status, 100 to 599, or the status named inside a body that came with HTTP 200."""
     details: str = ""
-    """The vendor's own words."""
+    """The vendor's own words, at most some 500 characters of them."""
     from_api: bool = True
-    """False if the answer does not have the shape of the API's own: a proxy, a gateway or a login page gave it."""
+    """False if the answer does not have the shape of the API's own: it came from a proxy, a gateway or a login page."""
 
 
 class AuthenticationError(APIError):
@@ -185,14 +196,14 @@ class NotFound(APIError):
 
 
 class Throttle(StrEnum):
-    """Which limit a 429 speaks of."""
+    """Which limit a 429 is about."""
 
     CREATES = "creates"
-    """Too many creates per time: the next create waits, reads go on."""
+    """Too many creates in a period of time: the next create waits, reads continue."""
     CONCURRENCY = "concurrency"
     """Too many jobs running: the next create waits for one of ours to end."""
     ACCOUNT = "account"
-    """Too many requests of any kind, or nobody says: everything waits."""
+    """Too many requests of any kind, or the answer does not say of which: everything waits."""
 
 
 class RateLimited(APIError):
@@ -201,6 +212,7 @@ class RateLimited(APIError):
     code: FailureCode | None = FailureCode.RATE_LIMITED
     action: Action | None = Action.WAIT
     throttle: Throttle = Throttle.ACCOUNT
+    """Which limit was met, as far as the answer says."""
 
 
 class ProviderError(APIError):
@@ -216,8 +228,9 @@ class ProtocolError(AiogenError):
     code: FailureCode | None = FailureCode.PROVIDER_ERROR
     action: Action | None = Action.WAIT
     status: int = 0
+    """The HTTP status of the answer; 0 if it is not about a single answer."""
     path: str = ""
-    """Where in the answer, as a JSON path such as `$.output[0].url`."""
+    """Where in the answer, as a JSON path such as `$.output[0].url`; empty if it is not about a single answer."""
 
 
 class NetworkError(AiogenError, ConnectionError):
@@ -226,28 +239,29 @@ class NetworkError(AiogenError, ConnectionError):
     code: FailureCode | None = FailureCode.PROVIDER_ERROR
     action: Action | None = Action.WAIT
     sent: bool = True
-    """False if surely no byte of the request reached the provider."""
+    """False only if it is certain that no byte of the request reached the provider."""
 
 
 class GenerationError(AiogenError):
-    """How one job ended for whoever waits for it."""
+    """How one job ended, for those who wait for it."""
 
 
 class GenerationFailed(GenerationError):
     """The generation failed; `code` says why, `reason` in the vendor's words, `action` what helps."""
 
     reason: str | None = None
+    """The vendor's words; None if it gave none."""
 
     @classmethod
     def of(cls, generation: Generation, **context: Any) -> GenerationFailed:
-        """The error that tells of a failed generation."""
+        """The error for a generation that has failed; `context` holds further attributes by name."""
         code = generation.failure_code or FailureCode.UNKNOWN
         action = generation.action or ACTIONS[code]
         vendor = f" ({generation.vendor_code})" if code is FailureCode.UNKNOWN and generation.vendor_code else ""
         said = f": {generation.failure_reason.rstrip('.')}" if generation.failure_reason else ""
         subject = f"Generation {generation.provider_id}" if generation.provider_id else f"Job {generation.id}"
         return cls(
-            f"{subject} at {generation.connection} failed, {code}{vendor}{said}. {action.help_text}",
+            f"{subject} at {generation.connection} failed with {code}{vendor}{said}. {action.help_text}",
             provider=generation.provider,
             connection=generation.connection,
             job_id=generation.id,
@@ -275,27 +289,28 @@ class GenerationTimeout(GenerationError, TimeoutError):
     action: Action | None = Action.WAIT
     _may_go_on: ClassVar[bool] = True
     timeout: float = 0.0
-    """Seconds that were allowed."""
+    """Seconds that were allowed: from the provider's acceptance to the end, or from `submit` until it is sent."""
 
 
 class SubmissionUnknown(GenerationError):
-    """The create was sent and its answer never came or said nothing: the job may be running and may be charged.
+    """The create was sent, and its answer never came or said nothing: the job may be running and may be charged.
 
-    It is never sent again by itself.
+    aiogen never sends it again on its own; `session.reconcile()` shows what it could have become.
     """
 
     code: FailureCode | None = FailureCode.UNKNOWN
     action: Action | None = Action.GIVE_UP
     submitted_at: datetime | None = None
+    """When the create was sent, by this machine's clock (zoned)."""
     fingerprint: str = ""
-    """SHA-256 of the request, to tell equal submissions from different ones."""
+    """SHA-256 of the request in hexadecimal, equal for equal submissions; empty if the request was not kept."""
 
 
 class SessionClosed(GenerationError):
-    """The session was left before the job ended; the message says how to take it up again.
+    """The session was closed before the job ended; the message says how to continue.
 
-    `action` is `wait` for a job that goes on, at the provider or in the ledger; `retry` for one that was not sent, and
-    for a single call; `give_up` for a create that was on its way.
+    `action` is `wait` for a job that continues, at the provider or in the ledger; `retry` for one that was not sent,
+    and for a single call; `give_up` for a create that was on its way.
     """
 
     action: Action | None = Action.RETRY
@@ -303,13 +318,14 @@ class SessionClosed(GenerationError):
 
 
 class DownloadError(AiogenError):
-    """The bytes of an output could not be had, or are not what was promised.
+    """The bytes of an output could not be fetched, or are not what was promised.
 
-    The picture is there and paid for: it is the download that is tried again, nothing is to be submitted.
+    The picture exists and is paid for: download it again, do not submit it again.
     """
 
     action: Action | None = Action.WAIT
     status: int | None = None
+    """The HTTP status of the storage; None if the failure is not about a status."""
 
 
 class StoreError(AiogenError):

@@ -67,7 +67,7 @@ class Submission:
     weight: int = 1
     """Units of the account's window that it takes, as far as the provider file knows."""
     weight_class: str = ""
-    """What the weight depends on, in the vendor's words; submissions with the same tariff weigh the same."""
+    """What the weight depends on, in the vendor's words; those of the same class have the same weight."""
     timeout: float
     """Default deadline, seconds after acceptance."""
     typical: Typical

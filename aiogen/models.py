@@ -1,4 +1,4 @@
-"""What callers hold: states, failure codes, and frozen snapshots of generations.
+"""What callers receive: states, failure codes, and frozen snapshots of generations.
 
 Nothing here knows a vendor, a clock or a socket.
 """
@@ -17,19 +17,24 @@ from aiogen._wording import count, duration, lines, plain, quoted, short_id, sho
 
 
 class State(StrEnum):
-    """Where a job stands.  It only ever moves forward; `aiogen._answers.states` has the table."""
+    """Where a job is in its life.  It only ever moves forward; `aiogen._answers.states` has the table."""
 
     PENDING = "pending"
-    """Ours: nothing has been sent."""
+    """Waits here for its turn: nothing has been sent."""
     SUBMITTING = "submitting"
-    """The create is on its way."""
+    """The create is on its way to the provider."""
     UNKNOWN = "unknown"
     """The create was sent and its answer never came: it may be running, and may be charged."""
     QUEUED = "queued"
+    """Accepted by the provider, and not known to have begun; from here on it may be charged."""
     PROCESSING = "processing"
+    """Running at the provider."""
     COMPLETED = "completed"
+    """Finished, with its outputs."""
     FAILED = "failed"
+    """Failed at the provider, or refused by it; `Generation.failure_code` says why."""
     CANCELLED = "cancelled"
+    """Withdrawn before it was sent."""
 
     @property
     def is_terminal(self) -> bool:
@@ -43,22 +48,34 @@ _TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 class FailureCode(StrEnum):
     """Why a generation failed, in one vocabulary for all vendors.
 
-    The first nine are Luma's own words (error handling guide); the rest are ours.
+    The first nine are Luma's own codes (error handling guide); the rest are ours.
     """
 
     CONTENT_MODERATED = "content_moderated"
+    """The prompt, an input or an output was flagged."""
     GENERATION_FAILED = "generation_failed"
+    """The model failed."""
     OUTPUT_NOT_FOUND = "output_not_found"
+    """It finished, but there is no output to fetch."""
     BUDGET_EXHAUSTED = "budget_exhausted"
+    """No funds, at the start or on the way."""
     IMAGE_TOO_LARGE = "image_too_large"
+    """An input image is over the vendor's limit."""
     UNSUPPORTED_FORMAT = "unsupported_format"
+    """An input image has a format that the vendor does not read."""
     CORRUPT_INPUT = "corrupt_input"
+    """An input image cannot be decoded."""
     INVALID_REQUEST = "invalid_request"
+    """A parameter is missing or not valid."""
     RATE_LIMITED = "rate_limited"
+    """Too many requests; of a job, the vendor's own model was throttled."""
 
     AUTH = "auth"
+    """The key is wrong, revoked or expired, or the account is suspended."""
     NOT_FOUND = "not_found"
+    """The vendor does not know the generation, or no longer knows it."""
     PROVIDER_ERROR = "provider_error"
+    """The vendor failed (5xx), its answer cannot be read, or something in between refused the request."""
     UNKNOWN = "unknown"
     """The vendor gave no code, or one that this version does not know; see `Generation.vendor_code`."""
 
@@ -67,11 +84,17 @@ class Action(StrEnum):
     """What helps after a failure.  `help_text` says it in a sentence."""
 
     RETRY = "retry"
+    """Submit it again, which is a new charge; of a call, make it again."""
     CHANGE_INPUT = "change_input"
+    """Change the prompt, the parameters or the references."""
     ADD_FUNDS = "add_funds"
+    """Add funds at the provider."""
     FIX_KEY = "fix_key"
+    """Check the key and the account."""
     WAIT = "wait"
+    """Wait: it may still finish, or works later."""
     GIVE_UP = "give_up"
+    """Nothing is known to help."""
 
     @property
     def help_text(self) -> str:
@@ -122,26 +145,29 @@ def _yes_or_no(flag: bool | None) -> str | None:
 class Output:
     """One result of a generation.
 
-    A presigned `url` dies at `expires_at`; `Session.download` asks for a fresh one by itself.
+    A presigned `url` stops working at `expires_at`; `Session.download` then asks the provider for a fresh one.
     """
 
     kind: str
     """"image", "video", or the vendor's word for something newer."""
     url: str
+    """Where the bytes are, as the vendor gave it: https, and often signed, so anyone who has it can read them."""
     expires_at: datetime | None = None
-    """When the url stops working; None if it does not, or if nobody says."""
+    """When the url stops working: as the url itself says, else as the vendor documents.  None if it does not stop, or
+    neither says."""
     provider_id: str | None = None
     """The vendor's id of this one output, where it has one."""
     nsfw: bool | None = None
     """The vendor's flag; None if it gives none."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The vendor's own JSON for this output."""
 
     def __repr__(self) -> str:
         # A presigned url is a key of sorts: what signs it stays out of logs and tracebacks.
         return f"<Output {plain(self.kind, 20)} {short_url(self.url)}{' nsfw' if self.nsfw else ''}>"
 
     def describe(self) -> str:
-        """All that is known, one fact a line, for people; without what signs the url, and without `raw`."""
+        """Everything that is known, one fact per line, for people; without the url's signature, and without `raw`."""
         known = {
             "url": short_url(self.url),
             "expires": _moment(self.expires_at),
@@ -153,9 +179,10 @@ class Output:
 
 @attrs.frozen
 class Cost:
-    """What the vendor said a generation costs when it accepted it."""
+    """What a generation costs, as the vendor said when it accepted it."""
 
     amount: Decimal
+    """In `unit`, exactly as the vendor wrote it; 0 or more."""
     unit: str
     """"DOLLARS" or "CREDITS"; never add the two."""
 
@@ -171,35 +198,45 @@ class Generation:
     """A snapshot of one generation.  It never changes; ask again for a newer one."""
 
     id: str | None
-    """Ours: a UUID made before anything was sent.  None for a generation only looked up."""
+    """Our id of the job: a UUID made before anything was sent.  None for a generation that was only looked up."""
     provider_id: str | None
-    """The vendor's; None until the vendor accepted the job."""
+    """The vendor's id; None until the vendor has accepted the job."""
     provider: str
+    """The provider's own name, such as "luma"."""
     connection: str
+    """The name of the connection; the provider's unless another was given."""
     model: str | None
+    """The model as it was asked for, without the connection; of one only looked up, as the vendor names it, or None."""
     kind: str = "image"
+    """"image", "video", or the vendor's word for something else, such as "image_edit"."""
     state: State
+    """Where it is in its life."""
     prompt: str | None = attrs.field(default=None, repr=False)
+    """As it was sent, or as the vendor gives it; None if neither is known."""
     outputs: tuple[Output, ...] = ()
+    """In the vendor's order; empty until it has completed."""
     partial: bool = False
     """True when fewer outputs came than were asked for."""
     failure_code: FailureCode | None = None
+    """Why it failed; None if it did not."""
     failure_reason: str | None = None
+    """The vendor's words on why it failed; None if it did not, or the vendor said nothing."""
     action: Action | None = None
-    """What helps, when it failed."""
+    """What helps, when it failed; else None."""
     vendor_code: str | None = None
-    """The failure code as the vendor wrote it."""
+    """The failure code as the vendor wrote it; None if it gave none."""
     cost: Cost | None = None
-    """As quoted at acceptance.  Whether a failure is refunded is not known here."""
+    """As quoted at acceptance; None if the vendor quotes nothing.  Whether a failure is refunded is not known here."""
     warnings: tuple[str, ...] = ()
-    """What is odd about it and did not end it, in sentences."""
+    """What is unusual about it but did not end it, in sentences."""
     created_at: datetime | None = None
-    """The vendor's time of creation."""
+    """When it was created, by the vendor's clock; None if the vendor does not say."""
     accepted_at: datetime | None = None
+    """When the vendor accepted it, by this machine's clock (zoned); None before, and if it was only looked up."""
     finished_at: datetime | None = None
-    """When this program saw the end."""
+    """When this program saw the end, by this machine's clock (zoned); None before."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-    """The vendor's whole last answer."""
+    """The vendor's whole last answer, as JSON gave it."""
 
     @property
     def url(self) -> str | None:
@@ -217,7 +254,7 @@ class Generation:
         return f"<Generation {' '.join(filter(None, parts))}>"
 
     def describe(self) -> str:
-        """All that is known, one fact a line, for people; without what signs the urls, and without `raw`."""
+        """Everything that is known, one fact per line, for people; without the urls' signatures, and without `raw`."""
         known = {
             "state": self.state,
             "provider id": self.provider_id,
@@ -261,31 +298,38 @@ class Candidate:
     """A generation at the provider that could be the one whose create was never answered."""
 
     generation: Generation
+    """As the provider's list has it."""
     seconds: float | None
-    """From the sending of the create to its creation by the vendor's clock; None if the vendor does not say."""
+    """Seconds from the sending of the create to its creation by the vendor's clock, negative if it was created before;
+    None if the vendor does not say."""
 
 
 @attrs.frozen(kw_only=True)
 class UnknownJob:
-    """A job of which nobody can tell whether the provider accepted it: possibly charged, never sent again by itself."""
+    """A job that the provider may or may not have accepted: possibly charged, and never sent again automatically."""
 
     job_id: str
+    """Our id of the job."""
     connection: str
+    """The name of the connection that it was sent over."""
     model: str | None
+    """The model that was asked for; None if its request was not kept."""
     prompt: str | None = attrs.field(default=None, repr=False)
+    """The prompt that was sent; None if its request was not kept."""
     batch: str | None = None
+    """The name that `submit(batch=…)` gave it, if any."""
     fingerprint: str | None = None
-    """Of what was sent; equal for equal submissions."""
+    """SHA-256 of what was sent, in hexadecimal; equal for equal submissions."""
     submitted_at: datetime
-    """When its create was sent."""
+    """When its create was sent, by this machine's clock (zoned)."""
     candidates: tuple[Candidate, ...] = ()
-    """What it could be, the nearest in time first; none of them is known to be it."""
+    """What it could have become, the nearest in time first; none of them is known to be it."""
     searched: bool = False
     """True if the provider's list was looked through."""
     explanation: str
-    """What is known about it, and how."""
+    """What is known about it, and how, in sentences."""
     advice: str
-    """What can be done."""
+    """What can be done, in sentences."""
 
 
 @attrs.frozen(kw_only=True)
@@ -293,24 +337,29 @@ class AccountInfo:
     """What is known about a connection's account."""
 
     provider: str
+    """The provider's own name, such as "luma"."""
     connection: str
+    """The name of the connection."""
     user_id: str | None = None
+    """The vendor's id of the user whom the key belongs to; None if it does not say."""
     username: str | None = None
+    """The vendor's name of that user; None if it does not say."""
     balances: Mapping[str, Any] = attrs.field(factory=dict)
-    """The vendor's own names and numbers; empty where it publishes none."""
+    """What is left, under the vendor's own names and in its own units; empty where it publishes nothing."""
     concurrency_slots: int | None = None
-    """How many jobs the vendor says it runs at once for this account."""
+    """How many jobs the vendor says it runs at once for this account, 1 or more; None if it does not say."""
     window: Mapping[str, Any] = attrs.field(factory=dict)
     """What this session allows itself now: creates, active jobs and requests, used and allowed."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The vendor's whole answer."""
 
     def __repr__(self) -> str:
         user = f" {quoted(str(self.username), 40)}" if self.username else ""
         balances = "".join(f", {name} {value}" for name, value in self._balances())
-        return f"<Account {plain(self.connection, 64)}{user}{balances}>"
+        return f"<AccountInfo {plain(self.connection, 64)}{user}{balances}>"
 
     def describe(self) -> str:
-        """All that is known, one fact a line, for people; without `raw`."""
+        """Everything that is known, one fact per line, for people; without `raw`."""
         window = [
             (name.replace("_", " "), count(value) if isinstance(value, int | float) else value)
             for name, value in self.window.items()
@@ -332,14 +381,14 @@ class AccountInfo:
 
 @attrs.frozen
 class Eta:
-    """How long a job may still take, in seconds from now, as far as its model is known."""
+    """How long a job may still take, in seconds from now, by what is known of its model."""
 
     seconds: float
-    """Half of such jobs have ended by then."""
+    """Seconds after which half of such jobs have ended; 0 or more."""
     low: float
-    """One in ten."""
+    """Seconds after which one in ten has ended; at most `seconds`."""
     high: float
-    """Nine in ten."""
+    """Seconds after which nine in ten have ended; at least `seconds`."""
 
     def __str__(self) -> str:
         return f"{self.seconds:.0f} s ({self.low:.0f}-{self.high:.0f})"
@@ -350,19 +399,22 @@ class Event:
     """One change of a job's state, as `Job.events()` gives it."""
 
     job_id: str
+    """Our id of the job."""
     state: State
+    """The state from now on."""
     previous: State | None
-    """None for the first event, which tells where the job stands."""
+    """The state before; None for the first event, which says where the job is."""
     at: datetime
+    """When it changed, by this machine's clock (zoned)."""
     eta: Eta | None = None
-    """How long it may still take; None when it is over, or nobody can say."""
+    """How long it may still take; None when it is over, or cannot be estimated."""
 
 
 @attrs.frozen(kw_only=True)
 class Typical:
-    """What is believed of a model's durations before any was seen: a lognormal by its median and spread."""
+    """How long a model usually takes, before any generation was seen: a lognormal distribution."""
 
     median: float
-    """Seconds from acceptance to the end."""
+    """Seconds from acceptance to the end, more than 0; half of the generations take less."""
     spread: float = 0.5
-    """Standard deviation of the logarithm; 0.35 is narrow, 0.8 says little."""
+    """Standard deviation of the logarithm, more than 0: 0.35 is narrow, 0.8 says little."""

@@ -24,11 +24,11 @@ _KINDS: dict[str, type] = dict.fromkeys(("url", "generation_id", "file_id", "med
 _KINDS |= {"data": bytes, "path": Path}
 _DATA_URI = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 _LONGEST_PATH = 4096
-"""Characters; PATH_MAX of Linux, and more than anybody writes."""
+"""Characters; PATH_MAX of Linux."""
 # How PNG, JPEG, GIF and WebP begin in base64.
 _BASE64_BEGINS = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")
 _SHORTEST_BASE64 = 200
-"""Characters; no image is smaller, and hardly a path is longer."""
+"""Characters; no image is smaller, and hardly any path is longer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,25 +41,27 @@ class Reference:
     """
 
     url: str | None = None
-    """https only: the vendor fetches it, over the public internet.  A `data:` URI with base64 becomes `data`."""
+    """https only: the vendor fetches it over the public internet.  A `data:` URI with base64 becomes `data`."""
     data: bytes | None = attrs.field(default=None, repr=lambda data: f"{len(data)} bytes" if data else "None")
+    """The bytes of an image."""
     path: Path | None = None
+    """A file on this machine; it is read before the request is sent."""
     generation_id: str | None = None
-    """A completed generation of the same account."""
+    """The vendor's id of a completed generation of the same account."""
     file_id: str | None = None
-    """A file uploaded to the vendor before."""
+    """The vendor's id of a file that was uploaded before."""
     media_type: str | None = None
-    """Such as image/png; found out from the bytes when not given."""
+    """Such as image/png; by default recognised from the bytes."""
 
     def __attrs_post_init__(self) -> None:
         for name, kind in _KINDS.items():
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
-                raise InputError(f"The {name} of a reference is {kind.__name__}, not {type(value).__name__}.")
+                raise InputError(f"The {name} of a reference must be {kind.__name__}, not {type(value).__name__}.")
         given = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise InputError(
-                f"A reference has exactly one of {', '.join(_SOURCES)}; given: {', '.join(given) or 'none'}."
+                f"A reference takes exactly one of {', '.join(_SOURCES)}; given: {', '.join(given) or 'none'}."
             )
         if self.url is not None:
             self._take_url(self.url.strip())
@@ -67,8 +69,8 @@ class Reference:
             found = sniff(self.data)
             if found is None:
                 raise InputError(
-                    f"The {len(self.data)} bytes of a reference are no image type that can be told from its bytes "
-                    "(PNG, JPEG, WebP, GIF); give media_type= if you know it."
+                    f"The {len(self.data)} bytes of a reference are of no image type that can be recognised (PNG, "
+                    "JPEG, WebP, GIF); pass media_type= if you know it."
                 )
             object.__setattr__(self, "media_type", found)
 
@@ -86,8 +88,8 @@ class Reference:
                 short_url(url) if "://" in url[:10] or len(url) < _SHORTEST_BASE64 else f"{count(len(url))} characters"
             )
             raise InputError(
-                f"The reference {shown!r} is not https; the provider fetches only https addresses. "
-                "For a file on this machine pass a path or the bytes."
+                f"The reference {shown!r} is not https; the provider only fetches https addresses. "
+                "For a file on this machine, pass its path or its bytes."
             )
 
     @classmethod
@@ -110,16 +112,18 @@ class Reference:
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
         raise InputError(
-            "A reference is an https url, a data: URI, a path, bytes or aiogen.Reference(…), "
+            "A reference must be an https url, a data: URI, a path, bytes or aiogen.Reference(…), "
             f"not a {type(value).__name__}."
         )
 
     @classmethod
     def _of_mapping(cls, value: Mapping[str, Any]) -> Self:
         known = {a.name for a in attrs.fields(cls)}
-        strange = set(value) - known
-        if strange:
-            raise InputError(f"A reference has no {', '.join(sorted(strange))}; it knows {', '.join(sorted(known))}.")
+        unknown = set(value) - known
+        if unknown:
+            raise InputError(
+                f"A reference has no {', '.join(sorted(unknown))}; its fields are {', '.join(sorted(known))}."
+            )
         data = value.get("data")
         if isinstance(data, str) and data[:64].lstrip()[:5].lower() == "data:":
             return cls._of_mapping({**value, "data": None, "url": data})
@@ -133,7 +137,7 @@ class Reference:
 
 
 def _path(text: str) -> Path:
-    """A path on this machine; an image in base64 would be looked for on the disk, and shown as the name of a file."""
+    """A path on this machine; an image in base64 would be looked up on the disk, and shown as a file's name."""
     if len(text) > _LONGEST_PATH or (len(text) >= _SHORTEST_BASE64 and text.lstrip().startswith(_BASE64_BEGINS)):
         raise InputError(
             f"A reference of {count(len(text))} characters is neither an address nor a path. "
@@ -146,14 +150,14 @@ def _read_data_uri(uri: str) -> tuple[bytes, str]:
     """The bytes and the media type of a `data:` URI (RFC 2397).
 
     Raises:
-        InputError: it has no base64, or no image in it; never shows what is in it.
+        InputError: it contains no base64, or no image; the message never shows its data.
     """
     head = _DATA_URI.match(uri[:1024])
     said, options = (head[1].strip().lower(), head[2].lower().split(";")) if head else ("", [])
     if head is None or "base64" not in (option.strip() for option in options):
         raise InputError(
-            f"This data: URI of {count(len(uri))} characters cannot be read: it has to begin like "
-            "data:image/png;base64, and hold an image in base64."
+            f"This data: URI of {count(len(uri))} characters cannot be read: it must begin like "
+            "data:image/png;base64, and contain an image in base64."
         )
     text = uri[head.end() :]
     if "%" in text:
@@ -162,11 +166,12 @@ def _read_data_uri(uri: str) -> tuple[bytes, str]:
         data = binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except ValueError:
         raise InputError(
-            f"The data: URI ({plain(said, 40) or 'of no type'}, {count(len(uri))} characters) is not valid base64."
+            f"The data: URI ({plain(said, 40) or 'without a type'}, {count(len(uri))} characters) is not valid base64."
         ) from None
     media_type = sniff(data) or ("" if said.replace("jpg", "jpeg") in EXTENSIONS or not data else said)
     if not media_type.startswith("image/"):
         raise InputError(
-            f"The data: URI ({plain(said, 40) or 'of no type'}, {count(len(data))} bytes) holds no such image."
+            f"The data: URI ({plain(said, 40) or 'without a type'}, {count(len(data))} bytes) contains no image of a "
+            "known type."
         )
     return data, media_type

@@ -6,29 +6,27 @@ import asyncio
 import builtins
 import os
 import warnings
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from uuid import UUID, uuid4
 
-import attrs
-
 from aiogen._answers import snapshots
-from aiogen._binding import Binding, Claim
 from aiogen._checkpoint import Checkpoint
-from aiogen._checks import check_given_id, check_number, check_seconds, own_id
+from aiogen._checks import check_given_id, check_number, own_id
 from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
-from aiogen._engine.hub import Hub, Limits
+from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.intake import submit
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
+from aiogen._lifetime import Lifetime, Parts
+from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
 from aiogen.errors import AiogenError, InputError
@@ -41,26 +39,6 @@ from aiogen.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     import aiohttp
-
-    from aiogen._transfer.transport import Transport
-
-T = TypeVar("T")
-
-_POLL_COSTS = (0.001, 60.0)
-
-
-@attrs.frozen
-class _Parts:
-    """What exists only inside a running loop."""
-
-    checkpoint: Checkpoint
-    clock: Clock
-    transport: Transport
-    hub: Hub
-    coordinator: Coordinator
-    calls: Calls
-    registry: Registry
-    reconciler: Reconciler
 
 
 class Session:
@@ -120,63 +98,49 @@ class Session:
             connect_timeout: seconds for one connection: name lookup, TCP and TLS.
             read_timeout: seconds for one read, to its last byte.
             submit_timeout: seconds for one create.
-            max_answer_bytes: an API answer larger than this is not read.
-            max_download_bytes: an output larger than this is not downloaded.
+            max_answer_bytes: an API answer larger than this is not read; 1,024 bytes to 1 TiB.
+            max_download_bytes: an output larger than this is not downloaded; 1 byte to 1 PiB.
             max_downloads: downloads under way at once, 1 to 100.
             download_timeout: seconds for one output, all attempts together.
             call_timeout: seconds for `get`, a page of `list`, `delete` or `account`, all attempts together.
+
+        Every timeout is from 0.001 seconds to 30 days.
 
         Raises:
             ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
                 `ClientSession` is none.
             InputError: a number is out of its range.
         """
-        check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
-        check_number(max_in_flight, "max_in_flight", 1, 1000)
-        check_number(read_attempts, "read_attempts", 1, 20)
-        check_number(max_downloads, "max_downloads", 1, 100)
-        check_number(max_answer_bytes, "max_answer_bytes", 1024, 1 << 40)
-        check_number(max_download_bytes, "max_download_bytes", 1, 1 << 50)
-        check_seconds(handler_timeout, "handler_timeout")
-        check_seconds(queue_timeout, "queue_timeout")
-        check_seconds(unreachable_timeout, "unreachable_timeout")
-        check_seconds(connect_timeout, "connect_timeout")
-        check_seconds(read_timeout, "read_timeout")
-        check_seconds(submit_timeout, "submit_timeout")
-        check_seconds(download_timeout, "download_timeout")
-        check_seconds(call_timeout, "call_timeout")
-        # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
-        from aiogen._transfer.sessions import check_session
-        from aiogen._transfer.transport import Timeouts
-
-        for argument, given in (("client_session", client_session), ("download_session", download_session)):
-            if given is not None:
-                check_session(given, argument)
-        self.connections: Connections = Connections(providers, allow_insecure=allow_insecure)
-        """The configured providers by connection name."""
         self._limits = Limits(
             max_in_flight=max_in_flight,
             queue_timeout=queue_timeout,
             unreachable_timeout=unreachable_timeout,
             handler_timeout=handler_timeout,
         )
-        self._poll_cost = poll_cost
-        self._timeouts = Timeouts(connect=connect_timeout, read=read_timeout, submit=submit_timeout)
-        self._read_attempts = read_attempts
-        self._max_answer_bytes = max_answer_bytes
-        self._max_download_bytes = max_download_bytes
-        self._max_downloads = max_downloads
-        self._download_timeout = download_timeout
-        self._call_timeout = call_timeout
+        self._request_options = RequestOptions(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            submit_timeout=submit_timeout,
+            max_answer_bytes=max_answer_bytes,
+            read_attempts=read_attempts,
+        )
+        self._download_options = DownloadOptions(
+            max_download_bytes=max_download_bytes, max_downloads=max_downloads, download_timeout=download_timeout
+        )
+        self._call_options = CallOptions(call_timeout=call_timeout, poll_cost=poll_cost)
+        # Here, not above: aiohttp is two thirds of the time that `import aiogen` would take.
+        from aiogen._transfer.sessions import check_session
+
+        for argument, given in (("client_session", client_session), ("download_session", download_session)):
+            if given is not None:
+                check_session(given, argument)
+        self.connections: Connections = Connections(providers, allow_insecure=allow_insecure)
+        """The configured providers by connection name."""
         self._client_session = client_session
         self._download_session = download_session
         self._store = _store(store)
         self._take_up_jobs = take_up
-        self._binding = Binding("session")
-        self._claim: Claim | None = None
-        self._parts: _Parts | None = None
-        self._leaving: asyncio.Future[None] | None = None
-        self._closed = False
+        self._lifetime = Lifetime(self._store)
 
     async def __aenter__(self) -> Self:
         parts = self._open()
@@ -197,11 +161,10 @@ class Session:
                 raise
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        # A forked child has only a copy, and nothing to close.
-        if getattr(self, "_parts", None) is not None and self._binding.is_of_this_process:
+        if (lifetime := getattr(self, "_lifetime", None)) is not None and lifetime.is_forgotten:
             _warn(
-                "A session was never closed. Its creates in flight end as unknown, and its jobs are not followed any "
-                "more; use: async with aiogen.Session(...) as session: ...",
+                "A session was never closed. Its creates in flight end as unknown, and its jobs are no longer "
+                "followed; use: async with aiogen.Session(...) as session: ...",
                 ResourceWarning,
                 source=self,
             )
@@ -209,8 +172,8 @@ class Session:
     async def close(self) -> None:
         """Wait for handlers and for creates in flight, then stop following; `async with` does it by itself.
 
-        Handlers of `on_completion` are told of what has ended by now; until they are done nothing new is created, and
-        calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, which says how to
+        Handlers of `on_completion` are called for what has ended by now; until they are done nothing new is created,
+        and calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, which says how to
         take it up again.
 
         A handler may call it, too: it then returns when all the rest is done, and the handler's own end is the last
@@ -219,47 +182,16 @@ class Session:
         Raises:
             InputError: the session belongs to another event loop or process than this one.
         """
-        parts = self._parts
-        if self._closed or parts is None:
-            self._closed = True
-            return
-        self._binding.check()
-        deliveries = parts.hub.handlers
-        if handlers := deliveries.surrounding():
-            # A task of its own, for it outlasts the handler, which is waited for itself.
-            self._leaving = self._leaving or asyncio.get_running_loop().create_task(self._leave(parts))
-            await deliveries.closing(handlers)
-        elif self._leaving is not None:
-            await asyncio.wait([self._leaving])
-        else:
-            left = self._leaving = asyncio.get_running_loop().create_future()
-            try:
-                await self._leave(parts)
-            finally:
-                left.set_result(None)
+        await self._lifetime.close()
 
     def __repr__(self) -> str:
-        names = ", ".join(self.connections)
-        if self._parts is None:
-            return f"<Session [{names}] {self._standing()}>"
-        return f"<Session [{names}] {'; '.join([self._standing(), *map(': '.join, self._windows())])}>"
+        standing = [self._lifetime.standing(), *map(": ".join, self._lifetime.windows())]
+        return f"<Session [{', '.join(self.connections)}] {'; '.join(standing)}>"
 
     def describe(self) -> str:
         """Its connections, how many jobs are in which state, what each account allows now, for people."""
-        rows = [("jobs", self._standing()), ("store", repr(self._store)), *self._windows()]
+        rows = [("jobs", self._lifetime.standing()), ("store", repr(self._store)), *self._lifetime.windows()]
         return f"{lines('Session:', rows)}\n{self.connections.describe()}"
-
-    def _standing(self) -> str:
-        if self._parts is None:
-            return "closed" if self._closed else "not open"
-        counts = Counter(job.state for job in self.jobs())
-        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no jobs"
-
-    def _windows(self) -> builtins.list[tuple[str, str]]:
-        if self._parts is None:
-            return []
-        hub, now = self._parts.hub, self._parts.clock.now()
-        return [(account.name, account.window.summary(now)) for account in hub.accounts()]
 
     @property
     def store(self) -> Store:
@@ -300,10 +232,7 @@ class Session:
         """
         parts = self._open()
         provider, request = self.connections.request(model, prompt, connection, options)
-        if timeout is not None:
-            check_seconds(timeout, "timeout")
-        if poll_cost is not None:
-            check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
+        JobOptions(timeout=timeout, poll_cost=poll_cost)
         await self._step(parts)
         submission = await encode(provider, request, parts.transport.threads)
         generation = Generation(
@@ -356,10 +285,7 @@ class Session:
         """
         provider = self.connections.find(connection)
         provider_id = check_given_id(provider_id)
-        if timeout is not None:
-            check_seconds(timeout, "timeout")
-        if poll_cost is not None:
-            check_seconds(poll_cost, "poll_cost", *_POLL_COSTS)
+        JobOptions(timeout=timeout, poll_cost=poll_cost)
         parts = self._open()
         await self._step(parts)
         return await parts.registry.attached(provider, provider_id, timeout, poll_cost)
@@ -378,12 +304,12 @@ class Session:
         return parts.registry.taken_up()
 
     async def on_completion(self, name: str, handler: Callable[[Generation], Awaitable[object] | None]) -> None:
-        """Have a handler told of the end of every job that is submitted or attached from now on.
+        """Have a handler called at the end of every job that is submitted or attached from now on.
 
         It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is
         the same each time, so that a handler can see that it has done this already.  One that raises is called again,
         up to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
-        was there are told to the next session that registers a handler under the same name.
+        was there go to the next session that registers a handler under the same name.
 
         It is called in the order in which the ends were written, for up to 20 of them at the same time, so that one
         call which hangs holds up no other; each within `handler_timeout`.  It may close the session.
@@ -397,7 +323,7 @@ class Session:
             StoreError: the ledger cannot be opened.
         """
         if not name.strip():
-            raise InputError("A handler needs a name: by it the ledger knows what it has been told already.")
+            raise InputError("A handler needs a name: by it the ledger knows which ends it has had already.")
         hub = self._open().hub
         await hub.ledger.ready()
         hub.handlers.register(name, handler)
@@ -420,27 +346,22 @@ class Session:
             connection: only those of this connection.
             created_after: only those taken in later; with a time zone.
             created_before: only those taken in earlier; with a time zone.
-            limit: so many at most, 1 to 1,000,000.
+            limit: at most this number, 1 to 1,000,000.
 
         Raises:
             InputError: a moment has no time zone, or the limit is out of its range.
             StoreError: the ledger cannot be read.
         """
-        check_number(limit, "limit", 1, 1_000_000)
-        for name, moment in (("created_after", created_after), ("created_before", created_before)):
-            if moment is not None and moment.tzinfo is None:
-                raise InputError(f"{name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
-        await self._open().hub.ledger.ready()
-        return await self._store.find(
-            RecordQuery(
-                states=states,
-                batch=batch,
-                connection=connection,
-                created_after=created_after,
-                created_before=created_before,
-                limit=limit,
-            )
+        query = RecordQuery(
+            states=states,
+            batch=batch,
+            connection=connection,
+            created_after=created_after,
+            created_before=created_before,
+            limit=limit,
         )
+        await self._open().hub.ledger.ready()
+        return await self._store.find(query)
 
     async def reconcile(
         self,
@@ -451,14 +372,14 @@ class Session:
     ) -> builtins.list[UnknownJob]:
         """The jobs whose create was never answered, each with what it could be at the provider, and what helps.
 
-        Nothing is changed.  Where the provider can list (Leonardo), generations that are not in the ledger are told
-        whose prompt, parameters and time fit.
+        Nothing is changed.  Where the provider can list (Leonardo), it names generations that are not in the
+        ledger and whose prompt, parameters and time fit.
 
         Args:
             job_ids: only these; by default all that are unknown.
             batch: only those of this batch.
             connection: only those of this connection.
-            look_through: so many generations of a list are read, at most, 1 to 100,000.
+            look_through: at most this number of generations of a list is read, 1 to 100,000.
 
         Raises:
             StoreError: the ledger cannot be read.
@@ -466,14 +387,14 @@ class Session:
         check_number(look_through, "look_through", 1, 100_000)
         parts = self._open()
         await parts.hub.ledger.ready()
-        wanted = RecordQuery(
+        query = RecordQuery(
             states=[State.UNKNOWN],
             ids=[own_id(i) for i in job_ids] or None,
             batch=batch,
             connection=connection,
             limit=100_000,
         )
-        return await parts.reconciler.look(await self._store.find(wanted), look_through)
+        return await parts.reconciler.look(await self._store.find(query), look_through)
 
     async def adopt(self, job_id: str | UUID, provider_id: str | UUID) -> Job:
         """You say that an unknown job is this generation at the provider: from now on it is followed as that.
@@ -530,7 +451,7 @@ class Session:
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
-        return self._parts.hub.jobs() if self._parts is not None else []
+        return self._lifetime.jobs()
 
     @overload
     async def wait_many(
@@ -581,7 +502,7 @@ class Session:
 
     async def as_completed(self, jobs: Iterable[Job]) -> AsyncIterator[Job]:
         """The jobs in the order in which they end, each ready to be awaited at once."""
-        self._binding.check()
+        self._lifetime.binding.check()
         ended: asyncio.Queue[Job] = asyncio.Queue()
         put = ended.put_nowait
         waiting = list(dict.fromkeys(jobs))
@@ -619,7 +540,7 @@ class Session:
         Args:
             connection: one whose provider can list (Leonardo; Luma has no such call).
             user_id: whose; by default the owner of the key, who is looked up once.
-            limit: stop after so many; by default after the last.
+            limit: stop after this number; by default after the last.
 
         Raises:
             Unsupported: the provider has no such call.
@@ -693,91 +614,47 @@ class Session:
 
     # --- inside
 
-    async def _step(self, parts: _Parts) -> None:
+    async def _step(self, parts: Parts) -> None:
         """Others have their turns before it; the session may be closed then."""
         await parts.checkpoint()
         self._open()
 
-    async def _leave(self, parts: _Parts) -> None:
-        try:
-            await parts.coordinator.leave()
-        finally:
-            self._closed = True
-            self._parts = None
-            try:
-                await self._close(parts)
-            finally:
-                self._let_go()
-
-    def _let_go(self) -> None:
-        self._binding.release()
-        if self._claim is not None:
-            self._claim.release()
-
-    async def _close(self, parts: _Parts) -> None:
-        calls = parts.calls.close()
-        try:
-            await parts.coordinator.close()
-            await asyncio.gather(*calls, return_exceptions=True)
-        finally:
-            try:
-                await parts.transport.close()
-            finally:
-                await self._store.close()
-
     def _accounts(self) -> set[str]:
         return {self.connections.find(name).account for name in self.connections}
 
-    def _open(self) -> _Parts:
-        if self._closed:
-            raise InputError("This session is closed. Open another one: async with aiogen.Session() as session: …")
-        if self._parts is None:
-            self._parts = self._begin()
-        else:
-            self._binding.check()
-        return self._parts
+    def _open(self) -> Parts:
+        return self._lifetime.open(self._begin)
 
-    def _begin(self) -> _Parts:
+    @property
+    def _parts(self) -> Parts | None:
+        return self._lifetime.parts
+
+    def _begin(self) -> Parts:
         from aiogen._transfer.download import Downloader
         from aiogen._transfer.transport import Transport
 
-        self._binding.bind()
-        try:
-            self._claim = Claim(self._store, self._binding)
-            clock = Clock()
-            transport = Transport(
-                clock,
-                timeouts=self._timeouts,
-                max_answer_bytes=self._max_answer_bytes,
-                read_attempts=self._read_attempts,
-                client_session=self._client_session,
-                download_session=self._download_session,
-            )
-            downloader = Downloader(
-                transport,
-                attempts=self._read_attempts,
-                max_bytes=self._max_download_bytes,
-                at_once=self._max_downloads,
-                timeout=self._download_timeout,
-            )
-            hub = Hub(
-                transport,
-                self._store,
-                clock,
-                self._limits,
-                accounts=self._accounts,
-                take_up=lambda record: registry.take_up(record),
-                takes_up_all=self._take_up_jobs,
-            )
-            calls = Calls(hub, downloader, self.connections, call_timeout=self._call_timeout)
-            registry = Registry(hub, self.connections, binding=self._binding, poll_cost=self._poll_cost)
-            reconciler = Reconciler(hub, calls, registry)
-            parts = _Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
-            self._binding.holding = parts
-            return parts
-        except BaseException:
-            self._let_go()
-            raise
+        clock = Clock()
+        transport = Transport(
+            clock,
+            self._request_options,
+            client_session=self._client_session,
+            download_session=self._download_session,
+        )
+        downloader = Downloader(transport, self._download_options, attempts=self._request_options.read_attempts)
+        hub = Hub(
+            transport,
+            self._store,
+            clock,
+            self._limits,
+            accounts=self._accounts,
+            take_up=lambda record: registry.take_up(record),
+            takes_up_all=self._take_up_jobs,
+        )
+        calls = Calls(hub, downloader, self.connections, call_timeout=self._call_options.call_timeout)
+        binding, poll_cost = self._lifetime.binding, self._call_options.poll_cost
+        registry = Registry(hub, self.connections, binding=binding, poll_cost=poll_cost)
+        reconciler = Reconciler(hub, calls, registry)
+        return Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
 
 
 def _store(store: object) -> Store:

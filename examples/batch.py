@@ -1,4 +1,4 @@
-"""Many pictures at two providers: each is handled as soon as it is ready, and however one ends, the others go on.
+"""Many pictures at two providers: each is handled as soon as it is ready, and however one ends, the others continue.
 
 With your keys in the environment it buys twenty images at each provider; without any it runs against the sandbox.
 """
@@ -30,7 +30,7 @@ async def main() -> None:
         async for job in session.as_completed(jobs):
             try:
                 paths = await session.download(await job, "out/")
-            except aiogen.AiogenError as error:  # it failed, is late or unknown, or its file could not be had
+            except aiogen.AiogenError as error:  # it failed, is late or unknown, or its file could not be fetched
                 ends[type(error).__name__] += 1
                 print(f"  {type(error).__name__}: {error}")
             else:

@@ -29,7 +29,7 @@ async def main() -> None:
 
 
 async def deleted(session: aiogen.Session, provider_id: str) -> str:
-    """What came of it; one that cannot be deleted keeps none of the others."""
+    """The result; one that cannot be deleted does not affect the others."""
     try:
         await session.delete("leonardo", provider_id, missing_ok=True)
     except aiogen.AiogenError as error:
@@ -40,7 +40,7 @@ async def deleted(session: aiogen.Session, provider_id: str) -> str:
 
 
 async def something_to_clean_up(session: aiogen.Session) -> None:
-    """In the sandbox only, which begins empty."""
+    """For the sandbox only, which begins empty."""
     if "sandbox" in str((await session.account("leonardo")).username):
         jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i}") for i in range(3)]
         jobs.append(await session.submit("leonardo/gemini-image-2", "dog [[fail=generation_failed]]"))

@@ -44,14 +44,14 @@ SessionDep = Annotated[aiogen.Session, Depends(get_session)]
 
 
 class Wanted(BaseModel):
-    """What shall be made."""
+    """What is to be made."""
 
     prompt: str
     model: str = "luma/uni-1"
 
 
 def as_json(job: aiogen.Job) -> dict[str, Any]:
-    """A job as the outside sees it."""
+    """A job as clients see it."""
     generation = job.generation
     return {
         "job_id": job.id,
@@ -64,7 +64,7 @@ def as_json(job: aiogen.Job) -> dict[str, Any]:
     }
 
 
-# The first that fits: narrower kinds stand before wider ones.
+# The first that matches: narrower kinds come before wider ones.
 STATUSES: tuple[tuple[type[aiogen.AiogenError], int], ...] = (
     (aiogen.InputError, status.HTTP_422_UNPROCESSABLE_CONTENT),
     (aiogen.GenerationFailed, status.HTTP_422_UNPROCESSABLE_CONTENT),
@@ -77,7 +77,7 @@ STATUSES: tuple[tuple[type[aiogen.AiogenError], int], ...] = (
 
 @app.exception_handler(aiogen.AiogenError)
 async def say_what_went_wrong(request: Request, error: aiogen.AiogenError) -> JSONResponse:
-    """Whatever kind it is: its name, what helps, and the ids by which the job is found again."""
+    """Of any kind: its name, what helps, and the ids by which the job is found again."""
     code = next(code for kind, code in STATUSES if isinstance(error, kind))
     detail = {
         "error": type(error).__name__,
@@ -107,7 +107,7 @@ async def make(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
 
 @app.get("/images/jobs/{job_id}")
 async def look(job_id: str, session: SessionDep) -> dict[str, Any]:
-    """How the job stands.  This asks nobody: the session knows, or its ledger does."""
+    """The state of the job.  No request is made: the session knows it, or its ledger does."""
     job = await session.job(job_id)
     if job is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "no such job")

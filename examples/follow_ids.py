@@ -1,4 +1,4 @@
-"""Generations that were made elsewhere (another process, a web page, yesterday): follow them by their ids."""
+"""Generations that were made before (in another process, a web page, yesterday): follow them by their ids."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ import aiogen
 async def main() -> None:
     """The first session only submits and is left; the second needs nothing but the ids.
 
-    Leaving paid jobs behind is logged as a warning: here it is on purpose, and the ids are kept.
+    Closing a session while paid jobs run is logged as a warning: here it is on purpose, and the ids are kept.
     """
     ends: Counter[str] = Counter()
     async with vendor():
@@ -26,7 +26,7 @@ async def main() -> None:
                 except aiogen.AiogenError as error:  # refused, or unknown: there is no id to follow
                     ends[type(error).__name__] += 1
                     print(f"{type(error).__name__}: {error}")
-        print("left the session while these were running:", *ids, sep="\n  ")
+        print("closed the session while these were running:", *ids, sep="\n  ")
 
         async with aiogen.Session() as session:
             for result in await session.wait_many(connection, ids, return_exceptions=True):

@@ -1,4 +1,4 @@
-"""A program that dies in the middle of its work, and the next one that goes on: nothing lost, nothing paid twice."""
+"""A program that dies in the middle of its work, and the next one that continues: nothing lost, nothing paid twice."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ LEDGER = "resume_after_crash.db"
 
 
 async def begin() -> None:
-    """Submit five jobs, and die as no program should: without a word to anybody."""
+    """Submit five jobs, and die as no program should: without warning."""
     async with aiogen.Session(store=LEDGER) as session:
         name = next(iter(session.connections))
         model = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}[name]
@@ -25,11 +25,11 @@ async def begin() -> None:
 
 
 async def go_on() -> None:
-    """What waited is sent, what ran is followed, what is unknown is said; however one ends, the others go on."""
+    """What waited is sent, what ran is followed, what is unknown is reported; however one ends, the others continue."""
     ends: Counter[str] = Counter()
     async with aiogen.Session(store=LEDGER) as session:
         jobs = await session.resume()
-        print(f"{len(jobs)} jobs taken up")
+        print(f"{len(jobs)} jobs taken over")
         async for job in session.as_completed(jobs):
             try:
                 (path,) = await session.download(await job, "out/")

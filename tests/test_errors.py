@@ -96,7 +96,7 @@ def test_the_picture_is_true(name: str, parent: str | None) -> None:
     ],
 )
 def test_errors_are_also_what_somebody_would_guess(cls: type, guess: type) -> None:
-    """An error is caught by the built-in, or the cousin, that somebody would guess."""
+    """An error is caught by the built-in, or the cousin, that one would guess."""
     assert issubclass(cls, guess)
 
 
@@ -209,7 +209,7 @@ def test_an_error_says_one_thing_about_repeating_it(cls: type[AiogenError], code
     ],
 )
 def test_whoever_says_retryable_says_an_action(error: AiogenError, action: Action) -> None:
-    """A store of somebody's own may say only that: it is brought in line with the action, and never against it."""
+    """A store of a user's own may say only that: the action follows from it, and is never contradicted."""
     assert error.action is action
     assert error.retryable is HELPED_BY_REPEATING[action]
 
@@ -268,7 +268,7 @@ def test_a_failure_tells_its_story() -> None:
     generation = failed_generation()
     error = GenerationFailed.of(generation, request_id="r1")
     assert str(error) == (
-        "Generation p1 at luma-eu failed, content_moderated: flagged. "
+        "Generation p1 at luma-eu failed with content_moderated: flagged. "
         "Change the prompt, the parameters or the references; the same input fails again."
     )
     assert (error.code, error.action, error.reason) == ("content_moderated", "change_input", "flagged")
@@ -278,11 +278,11 @@ def test_a_failure_tells_its_story() -> None:
 
 
 def test_an_unknown_code_is_quoted() -> None:
-    """A code that this version does not know is told in the vendor's spelling."""
+    """A code that this version does not know is shown in the vendor's spelling."""
     error = GenerationFailed.of(
         failed_generation(failure_code=FailureCode.UNKNOWN, vendor_code="cosmic_ray", action=None, failure_reason=None)
     )
-    assert "failed, unknown (cosmic_ray). Nothing is known to help" in str(error)
+    assert "failed with unknown (cosmic_ray). Nothing is known to help" in str(error)
     assert error.action is Action.GIVE_UP
 
 

@@ -30,7 +30,7 @@ PROGRAMS = sorted(p.name for p in EXAMPLES.glob("[a-z]*.py") if p.name != "fasta
 
 # What the log warns of, for these do on purpose what it warns of.
 WARNED = {
-    "follow_ids.py": "The session was left with 3 generations that may still run, and cost money: luma ",
+    "follow_ids.py": "The session was closed with 3 generations that may still run and cost money: luma ",
     "resume_after_crash.py": "luma/uni-1, job ",  # its create was on its way when the program was killed
 }
 
@@ -77,7 +77,7 @@ def test_an_example_runs(name: str, started: dict[str, tuple[subprocess.Popen[st
 
 
 @attrs.frozen
-class Trouble:
+class Case:
     """What the sandbox does to one job, or to one kind of request, and how that is called."""
 
     kind: type[aiogen.AiogenError]
@@ -86,14 +86,14 @@ class Trouble:
 
 
 ENDS = {
-    "failed": Trouble(aiogen.GenerationFailed, Fate(failure_code="generation_failed")),
-    "refused": Trouble(aiogen.GenerationRefused, Fate(create_fault="422")),
-    "key": Trouble(aiogen.AuthenticationError, Fate(create_fault="401")),
-    "funds": Trouble(aiogen.InsufficientFunds, Fate(create_fault="402")),
-    "unknown": Trouble(aiogen.SubmissionUnknown, Fate(create_fault="cut-after")),
-    "late": Trouble(aiogen.GenerationTimeout, Fate(processing=1e6)),
-    "gone": Trouble(aiogen.NotFound, Fate(not_found_polls=10_000)),
-    "no file": Trouble(aiogen.DownloadError, Fate(download_faults="500*")),
+    "failed": Case(aiogen.GenerationFailed, Fate(failure_code="generation_failed")),
+    "refused": Case(aiogen.GenerationRefused, Fate(create_fault="422")),
+    "key": Case(aiogen.AuthenticationError, Fate(create_fault="401")),
+    "funds": Case(aiogen.InsufficientFunds, Fate(create_fault="402")),
+    "unknown": Case(aiogen.SubmissionUnknown, Fate(create_fault="cut-after")),
+    "late": Case(aiogen.GenerationTimeout, Fate(processing=1e6)),
+    "gone": Case(aiogen.NotFound, Fate(not_found_polls=10_000)),
+    "no file": Case(aiogen.DownloadError, Fate(download_faults="500*")),
 }
 EVERY_KIND = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, aiogen.AiogenError)]
 
@@ -112,15 +112,13 @@ def at(name: str) -> Any:
     return pytest.mark.parametrize("example", [name], indirect=True, ids=[name])
 
 
-def plays(
-    example: ModuleType, monkeypatch: pytest.MonkeyPatch, trouble: Trouble, *nth: int, speed: float = 1.0
-) -> None:
+def plays(example: ModuleType, monkeypatch: pytest.MonkeyPatch, case: Case, *nth: int, speed: float = 1.0) -> None:
     """The example meets vendors of whom one does that to these creates, counted from 0."""
 
     @asynccontextmanager
     async def vendor() -> AsyncIterator[None]:
-        rules = [Rule(nth=nth, provider=name, fate=trouble.fate) for name in ("luma", "leonardo") if trouble.fate]
-        storms = [trouble.storm] if trouble.storm is not None else []
+        rules = [Rule(nth=nth, provider=name, fate=case.fate) for name in ("luma", "leonardo") if case.fate]
+        storms = [case.storm] if case.storm is not None else []
         async with Sandbox(script=Script(rules=rules, storms=storms), speed=speed) as sandbox:
             for name, value in sandbox.environment.items():
                 monkeypatch.setenv(name, value)
@@ -129,7 +127,7 @@ def plays(
     monkeypatch.setattr(example, "vendor", vendor)
 
 
-every_end = pytest.mark.parametrize("trouble", ENDS.values(), ids=ENDS)
+every_end = pytest.mark.parametrize("case", ENDS.values(), ids=ENDS)
 ALL_IN_LINE = (aiogen.AuthenticationError, aiogen.InsufficientFunds)
 """What concerns the account ends what waits as well."""
 
@@ -137,36 +135,36 @@ ALL_IN_LINE = (aiogen.AuthenticationError, aiogen.InsufficientFunds)
 @at("batch")
 @every_end
 async def test_the_loop_goes_on_whatever_came_of_a_job(
-    example: ModuleType, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    example: ModuleType, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each end is counted and printed by its kind, and all the others are collected."""
     monkeypatch.setattr(example, "PROMPTS", ["a paper boat"])
-    plays(example, monkeypatch, trouble, 2)
+    plays(example, monkeypatch, case, 2)
     await example.main()
     *lines, summary = capsys.readouterr().out.splitlines()
     counts = {kind: int(count) for count, kind in (part.split() for part in summary.split(", "))}
     assert sum(counts.values()) == 8
-    assert counts.keys() <= {"completed", trouble.kind.__name__}
-    assert counts[trouble.kind.__name__] == sum(line.startswith(f"  {trouble.kind.__name__}: ") for line in lines)
-    if trouble.kind not in ALL_IN_LINE:
+    assert counts.keys() <= {"completed", case.kind.__name__}
+    assert counts[case.kind.__name__] == sum(line.startswith(f"  {case.kind.__name__}: ") for line in lines)
+    if case.kind not in ALL_IN_LINE:
         assert counts["completed"] in (6, 7)  # a list of the vendor's may show what reading it does not
 
 
 @at("batch")
 @every_end
 async def test_the_loop_of_the_readme_goes_on(
-    example: ModuleType, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    example: ModuleType, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As it is printed there."""
     text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     block = next(part for part in text.split("```python\n") if "as_completed" in part).partition("```")[0]
     names: dict[str, Any] = {"aiogen": aiogen, "prompts": [f"boat {i}" for i in range(4)]}
     exec("async def program():\n" + "".join(f"    {line}\n" for line in block.splitlines()), names)
-    plays(example, monkeypatch, trouble, 3)
+    plays(example, monkeypatch, case, 3)
     async with example.vendor():
         await names["program"]()
     ended = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in ended] == [trouble.kind.__name__]
+    assert [line.split()[0] for line in ended] == [case.kind.__name__]
     assert len(list(Path("out").iterdir())) == 3
 
 
@@ -174,7 +172,7 @@ async def test_the_loop_of_the_readme_goes_on(
 async def test_the_loop_goes_on_if_some_are_not_taken(
     example: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A ledger in trouble refuses a job before it costs anything; those that were taken are collected."""
+    """A ledger that fails refuses a job before it costs anything; those that were taken are collected."""
     added = 0
 
     async def add(self: MemoryStore, record: Any) -> None:
@@ -187,7 +185,7 @@ async def test_the_loop_goes_on_if_some_are_not_taken(
     really_add = MemoryStore.add
     monkeypatch.setattr(MemoryStore, "add", add)
     monkeypatch.setattr(example, "PROMPTS", ["a paper boat"])
-    plays(example, monkeypatch, Trouble(aiogen.StoreError))
+    plays(example, monkeypatch, Case(aiogen.StoreError))
     await example.main()
     assert capsys.readouterr().out.splitlines()[-1] == "6 completed, 2 StoreError"
 
@@ -206,7 +204,7 @@ async def test_the_loop_goes_on_if_the_session_is_closed_under_it(
     closing: list[asyncio.Future[None]] = []
     monkeypatch.setattr(aiogen, "Session", Session)
     monkeypatch.setattr(example, "PROMPTS", ["a paper boat"])
-    plays(example, monkeypatch, Trouble(aiogen.SessionClosed))
+    plays(example, monkeypatch, Case(aiogen.SessionClosed))
     await example.main()
     await asyncio.gather(*closing)
     out = capsys.readouterr().out
@@ -216,12 +214,10 @@ async def test_the_loop_goes_on_if_the_session_is_closed_under_it(
 
 @pytest.mark.parametrize("example", ["quickstart", "edit_image"], indirect=True)
 @every_end
-async def test_one_picture_ends_with_a_line(
-    example: ModuleType, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_picture_ends_with_a_line(example: ModuleType, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback: the kind of the error, and what it says."""
-    plays(example, monkeypatch, trouble, 0)
-    with pytest.raises(SystemExit, match=f"^{trouble.kind.__name__}: .+"):
+    plays(example, monkeypatch, case, 0)
+    with pytest.raises(SystemExit, match=f"^{case.kind.__name__}: .+"):
         await example.main()
 
 
@@ -231,42 +227,42 @@ async def test_ids_are_followed_whatever_came_of_one(
     example: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One that was never accepted has no id, and the others have; one that fails is a result like any other."""
-    trouble = ENDS[name]
-    plays(example, monkeypatch, trouble, 1)
+    case = ENDS[name]
+    plays(example, monkeypatch, case, 1)
     await example.main()
-    assert capsys.readouterr().out.splitlines()[-1] == f"2 completed, 1 {trouble.kind.__name__}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"2 completed, 1 {case.kind.__name__}"
 
 
 @at("clean_up")
 @pytest.mark.parametrize(
-    ("trouble", "summary"),
+    ("case", "summary"),
     [
-        (Trouble(aiogen.ProviderError, Fate(failure_code="null", delete_faults="500*")), "1 ProviderError, 3 deleted"),
+        (Case(aiogen.ProviderError, Fate(failure_code="null", delete_faults="500*")), "1 ProviderError, 3 deleted"),
         (
-            Trouble(aiogen.NetworkError, Fate(failure_code="null", delete_faults="cut-before*")),
+            Case(aiogen.NetworkError, Fate(failure_code="null", delete_faults="cut-before*")),
             "1 NetworkError, 3 deleted",
         ),
-        (Trouble(aiogen.ProviderError, None, Storm("500", actions=("list",))), "1 ProviderError"),
-        (Trouble(aiogen.ProtocolError, None, Storm("half-json", actions=("list",))), "1 ProtocolError"),
-        (Trouble(aiogen.AuthenticationError, None, Storm("401", actions=("list", "account"))), "1 AuthenticationError"),
-        (Trouble(aiogen.SubmissionUnknown, Fate(create_fault="cut-after")), "1 deleted"),
+        (Case(aiogen.ProviderError, None, Storm("500", actions=("list",))), "1 ProviderError"),
+        (Case(aiogen.ProtocolError, None, Storm("half-json", actions=("list",))), "1 ProtocolError"),
+        (Case(aiogen.AuthenticationError, None, Storm("401", actions=("list", "account"))), "1 AuthenticationError"),
+        (Case(aiogen.SubmissionUnknown, Fate(create_fault="cut-after")), "1 deleted"),
     ],
 )  # fmt: skip
 async def test_cleaning_up_goes_on(
     example: ModuleType,
-    trouble: Trouble,
+    case: Case,
     summary: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What cannot be deleted is said, and keeps none of the others; a list that cannot be read ends it with a line."""
-    plays(example, monkeypatch, trouble, 1)
+    plays(example, monkeypatch, case, 1)
 
     async def failing(session: aiogen.Session) -> None:
         jobs = [await session.submit("leonardo/gemini-image-2", f"cat {i} [[fail=null]]") for i in range(4)]
         await asyncio.gather(*jobs, return_exceptions=True)
 
-    if trouble.fate is not None and trouble.fate.delete_faults:
+    if case.fate is not None and case.fate.delete_faults:
         monkeypatch.setattr(example, "something_to_clean_up", failing)
     await example.main()
     shown = capsys.readouterr().out.splitlines()[-1]
@@ -286,7 +282,7 @@ async def test_what_was_left_behind_is_taken_up_whatever_came_of_one(
             super().__init__([aiogen.Luma(typical_seconds={"uni-1": 0.3})], store=store)
 
     monkeypatch.setattr(aiogen, "Session", Session)
-    plays(example, monkeypatch, ENDS[name] if name == "failed" else Trouble(aiogen.SubmissionUnknown), 1, speed=100.0)
+    plays(example, monkeypatch, ENDS[name] if name == "failed" else Case(aiogen.SubmissionUnknown), 1, speed=100.0)
     async with example.vendor():
         async with Session(example.LEDGER) as session:
             jobs = [await session.submit("luma/uni-1", f"a paper boat {i}", batch="boats") for i in range(4)]
@@ -304,7 +300,7 @@ async def test_what_was_left_behind_is_taken_up_whatever_came_of_one(
 @pytest.mark.looptime(False)
 @pytest.mark.parametrize("kind", EVERY_KIND, ids=lambda kind: kind.__name__)
 async def test_the_web_backend_says_what_went_wrong(example: ModuleType, kind: type[aiogen.AiogenError]) -> None:
-    """Whatever kind of error it is, on whichever way: no client is told of an internal error."""
+    """Whatever kind of error it is, on whichever way: no client gets an internal error."""
 
     class Broken:
         async def submit(self, *_: object) -> aiogen.Job:

@@ -45,7 +45,7 @@ def submission(**changes: object) -> Submission:
 
 def asks_to_wait(value: str) -> float | None:
     """What an answer with this `Retry-After`, received at noon, asks for."""
-    return retry_after(answer(headers={"Retry-After": value}, received_at=NOON))
+    return retry_after({"retry-after": value}, NOON)
 
 
 # --- what must not be shown
@@ -71,7 +71,7 @@ def test_an_answer_and_a_submission_show_no_content() -> None:
 
 
 def test_what_is_usual_need_not_be_said() -> None:
-    """A submission weighs one unit, and a reading is neither partial nor hollow, unless somebody says so."""
+    """A submission weighs one unit, and a reading is neither partial nor without outputs, unless it says so."""
     snapshot = Snapshot(provider_id="p1", state=State.QUEUED)
     assert submission().weight == 1
     assert (snapshot.partial, snapshot.missing_outputs, snapshot.unknown_state, snapshot.outputs) == (
@@ -118,8 +118,8 @@ def test_json_is_read() -> None:
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        (b"", "an empty body where JSON belongs"),
-        (b" \r\n\t", "an empty body where JSON belongs"),
+        (b"", "an empty body instead of JSON"),
+        (b" \r\n\t", "an empty body instead of JSON"),
         (b"<html><body>502 Bad Gateway</body></html>", "HTML that is not JSON"),
         (b"\n  <!DOCTYPE html>", "HTML that is not JSON"),
         (b'{"id": "d290f1', "text that is not JSON"),
@@ -141,8 +141,8 @@ def test_what_is_no_json_is_said(body: bytes, what: str) -> None:
     ("body", "kind"), [([], "list"), ("text", "str"), (5, "int"), (None, "NoneType"), (True, "bool")]
 )
 def test_only_an_object_is_an_object(body: object, kind: str) -> None:
-    """Any other JSON where an object belongs is an error that names what came."""
-    with pytest.raises(ProtocolError, match=f"HTTP 200 with a {kind} where an object belongs at \\$;"):
+    """Any other JSON instead of an object is an error that names what came."""
+    with pytest.raises(ProtocolError, match=f"HTTP 200 with a {kind} instead of an object at \\$;"):
         parse_object(answer(json.dumps(body)), "list")
 
 
@@ -155,7 +155,7 @@ def test_an_unreadable_answer_is_quoted_shortly() -> None:
     """The error quotes how the answer begins, on one line and not at length."""
     text = str(unreadable(answer(b"\xff one\n two" + b"x" * 10_000, status=502), "delete", "nonsense", "$.id"))
     assert text.startswith(
-        "Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins '\ufffd one two"
+        "Cannot read the answer to 'delete': HTTP 502 with nonsense at $.id; it begins with '\ufffd one two"
     )
     assert len(text) < 250
 
@@ -194,7 +194,7 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 def test_no_header_asks_for_nothing() -> None:
     """Without the header nobody asked to wait."""
-    assert retry_after(answer()) is None
+    assert retry_after({}, NOON) is None
 
 
 @given(
@@ -256,7 +256,7 @@ def test_a_header_is_a_whole_number_or_none(value: str | None, number: int | Non
         ("2024-07-23T16:56:21.208", datetime(2024, 7, 23, 16, 56, 21, 208_000, tzinfo=UTC)),
         ("2024-12-02T15:34:40.388000+02:00", datetime(2024, 12, 2, 13, 34, 40, 388_000, tzinfo=UTC)),
         ("yesterday", None),
-        ("0001-01-01T00:00:00+23:59", None),  # neither can be told in every zone
+        ("0001-01-01T00:00:00+23:59", None),  # neither can be expressed in every zone
         ("9999-12-31T23:59:59-23:59", None),
         ("", None),
         (1712592060, None),
@@ -336,4 +336,4 @@ def test_what_travels_never_changes() -> None:
 def test_a_date_counts_from_the_clock_that_wrote_it() -> None:
     """With the answer's own `Date`, a vendor whose clock is late is not undercut."""
     headers = {"date": "Wed, 21 Oct 2026 12:00:00 GMT", "retry-after": "Wed, 21 Oct 2026 12:00:06 GMT"}
-    assert retry_after(Response(status=429, headers=headers, received_at=4e9)) == 6.0
+    assert retry_after(headers, 4e9) == 6.0

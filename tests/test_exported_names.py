@@ -14,7 +14,7 @@ import aiogen
 import aiogen.providers
 
 PACKAGE = Path(aiogen.__file__).parent
-TOLD = [
+PAGES = [
     "__init__.py",
     "session.py",
     "models.py",
@@ -54,9 +54,9 @@ def test_the_list_of_providers_is_the_truth() -> None:
 @pytest.mark.parametrize("name", [name for name in aiogen.__all__ if name != "__version__"])
 def test_every_name_is_explained(name: str) -> None:
     """Each public name has a docstring of its own, in whole sentences."""
-    told = vars(getattr(aiogen, name)).get("__doc__") or ""
-    assert told.strip()
-    assert not told.startswith(f"{name}(")  # the signature that attrs or enum would put there
+    text = vars(getattr(aiogen, name)).get("__doc__") or ""
+    assert text.strip()
+    assert not text.startswith(f"{name}(")  # the signature that attrs or enum would put there
 
 
 def test_every_error_is_exported() -> None:
@@ -66,7 +66,7 @@ def test_every_error_is_exported() -> None:
     assert errors <= set(aiogen.__all__)
 
 
-@pytest.mark.parametrize("file", TOLD)
+@pytest.mark.parametrize("file", PAGES)
 def test_every_public_thing_is_explained(file: str) -> None:
     """In the files that users read, each module, public class, function and method has a docstring."""
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
@@ -77,6 +77,6 @@ def test_every_public_thing_is_explained(file: str) -> None:
 @pytest.mark.parametrize("provider", [aiogen.Luma, aiogen.Leonardo])
 def test_help_of_a_provider_tells_every_argument(provider: type) -> None:
     """Its `__init__` is attrs' work, so the class says what it takes."""
-    told = inspect.getdoc(provider) or ""
+    text = inspect.getdoc(provider) or ""
     for name in inspect.signature(provider).parameters:
-        assert f"    {name}: " in told
+        assert f"    {name}: " in text

@@ -14,8 +14,8 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import aiogen
 aiogen.Session, aiogen.Luma, aiogen.Leonardo
-strange = sorted(m for m in sys.modules if m.startswith(("aiogen.sandbox", "aiogen.cli", "aiogen.integrations")))
-print(strange, "aiohttp" in sys.modules)
+extra = sorted(m for m in sys.modules if m.startswith(("aiogen.sandbox", "aiogen.cli", "aiogen.integrations")))
+print(extra, "aiohttp" in sys.modules)
 aiogen.Session([])
 print("aiohttp" in sys.modules)
 """

@@ -63,7 +63,7 @@ def test_every_action_is_one_sentence(action: Action) -> None:
 
 
 def test_a_retry_is_called_a_new_charge() -> None:
-    """Whoever is told to retry is told that it costs again."""
+    """The advice to retry says that it costs again."""
     assert "new charge" in Action.RETRY.help_text
 
 
@@ -125,11 +125,11 @@ LONG_ID = "670f1e2d-6c54-4b01-90e6-d701748f0851"
 )
 def test_a_generation_is_shown_in_one_line(changes: dict[str, object], shown: str | None) -> None:
     """Where it stands, who makes it, what came of it and what of; short, printable, without raw and signatures."""
-    told = repr(generation(raw={"k": "the raw"}, **changes))
-    assert shown is None or told == shown
-    assert told.isprintable()
-    assert len(told) < 150
-    assert "the raw" not in told
+    text = repr(generation(raw={"k": "the raw"}, **changes))
+    assert shown is None or text == shown
+    assert text.isprintable()
+    assert len(text) < 150
+    assert "the raw" not in text
 
 
 def test_no_signature_is_shown() -> None:
@@ -168,12 +168,12 @@ def test_a_generation_describes_itself() -> None:
 
 def test_a_failed_generation_describes_why() -> None:
     """The code, the vendor's words, and what helps."""
-    told = generation(
+    text = generation(
         state=State.FAILED, failure_code=FailureCode.AUTH, failure_reason="no\x1b", action=Action.FIX_KEY
     ).describe()
-    assert "  failure      auth" in told.splitlines()
-    assert r"  reason       no\x1b" in told.splitlines()
-    assert "  what helps   Check the API key" in told
+    assert "  failure      auth" in text.splitlines()
+    assert r"  reason       no\x1b" in text.splitlines()
+    assert "  what helps   Check the API key" in text
 
 
 def test_an_output_describes_itself() -> None:
@@ -195,7 +195,7 @@ def test_a_cost_is_said_in_its_unit() -> None:
 
 
 def test_an_account_is_shown_in_one_line() -> None:
-    """Who it is and what it has; however much a vendor tells."""
+    """Who it is and what it has; however much a vendor says."""
     account = AccountInfo(
         provider="leonardo",
         connection="leonardo",
@@ -204,7 +204,7 @@ def test_an_account_is_shown_in_one_line() -> None:
         window={"creates_used": 1, "per_minute": 1500.5},
         concurrency_slots=10,
     )
-    assert repr(account) == (rf"<Account leonardo 'some\x1bone', apiPaidTokens 5,000, note {'x' * 39}…>")
+    assert repr(account) == (rf"<AccountInfo leonardo 'some\x1bone', apiPaidTokens 5,000, note {'x' * 39}…>")
     assert account.describe().splitlines()[:4] == [
         "Account: leonardo",
         "  provider       leonardo",
@@ -212,7 +212,7 @@ def test_an_account_is_shown_in_one_line() -> None:
         "  jobs at once   10",
     ]
     assert "  per minute     1,500.5" in account.describe().splitlines()
-    assert repr(AccountInfo(provider="luma", connection="luma")) == "<Account luma>"
+    assert repr(AccountInfo(provider="luma", connection="luma")) == "<AccountInfo luma>"
     many = AccountInfo(provider="luma", connection="luma", balances={f"n{i}": i for i in range(10_000)})
     assert len(repr(many)) < 200
 

@@ -50,7 +50,7 @@ def test_two_sources_are_one_too_many() -> None:
 )
 def test_only_https_is_fetched(url: str) -> None:
     """An address that the vendor would not fetch is refused here, with what to pass instead."""
-    with pytest.raises(InputError, match=r"is not https; .* pass a path or the bytes"):
+    with pytest.raises(InputError, match=r"is not https; .* pass its path or its bytes"):
         Reference(url=url)
 
 
@@ -93,7 +93,7 @@ def test_a_data_uri_is_its_bytes(uri: str) -> None:
 
 
 def test_a_data_uri_may_hold_what_we_do_not_know() -> None:
-    """A kind of image that cannot be told from its bytes is what it is said to be."""
+    """A kind of image that cannot be recognised from its bytes is what it is said to be."""
     uri = "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode()
     assert Reference.of(uri) == Reference(data=b"<svg/>", media_type="image/svg+xml")
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_taken_is_refused_in_one_short_line(text: str, write: Any
 
 @pytest.mark.parametrize("path", ["/9j/a.png", "iVBORw0KGgo", "x" * 300 + ".png", "a" * 4096])
 def test_what_may_be_a_path_is_one(path: str) -> None:
-    """Short, or long and not like base64: whether it is there the disk tells."""
+    """Short, or long and not like base64: whether it is there is seen on the disk."""
     assert Reference.of(path).path == Reference.of({"path": path}).path == Path(path)
 
 
@@ -145,13 +145,13 @@ def test_the_type_is_told_by_the_bytes() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no image"])
 def test_unknown_bytes_need_a_type(data: bytes) -> None:
-    """Bytes of no known kind are refused unless somebody says what they are."""
-    with pytest.raises(InputError, match=f"The {len(data)} bytes of a reference .* give media_type="):
+    """Bytes of no known kind are refused unless the caller says what they are."""
+    with pytest.raises(InputError, match=f"The {len(data)} bytes of a reference .* pass media_type="):
         Reference(data=data)
 
 
 def test_bytes_are_not_shown() -> None:
-    """The repr tells how many bytes there are, not which."""
+    """The repr says how many bytes there are, not which."""
     assert "data=16 bytes" in repr(Reference(data=PNG))
     assert "data=None" in repr(Reference(file_id="f1"))
 
@@ -215,7 +215,7 @@ def test_data_that_is_no_base64(data: str) -> None:
 
 def test_a_misspelt_name_is_said() -> None:
     """A name that a reference does not have is an error that lists those it has."""
-    with pytest.raises(InputError, match="has no uri, weight; it knows data, file_id, generation_id, media_type"):
+    with pytest.raises(InputError, match="has no uri, weight; its fields are data, file_id, generation_id, media_type"):
         Reference.of({"uri": "https://example.com/a.png", "weight": 1})
 
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("models",),
     ("errors",),
     ("exchange", "_checks", "references"),
-    ("_safety",),
+    ("_safety", "_options"),
     ("_polling", "_limits", "providers"),
     ("_answers",),
     ("_clock", "_binding", "_checkpoint"),
@@ -33,6 +33,7 @@ FLOORS = (
     ("_transfer", "_ledger"),
     ("_engine",),
     ("_jobs",),
+    ("_lifetime",),
     ("session",),
     ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
     ("cli",),
@@ -42,7 +43,7 @@ FLOORS = (
 
 PURE = (
     "_wording", "models", "errors", "exchange", "_checks", "references",
-    "_content", "_safety", "_polling", "_limits", "providers", "_answers", "_account",
+    "_content", "_safety", "_options", "_polling", "_limits", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
 

@@ -100,7 +100,7 @@ async def test_files_read_on_the_loop_are_reported(
 
 
 async def test_what_aiogen_outlives_is_reported_too(blocking_calls: list[str]) -> None:
-    """A store that blocks is a store in trouble, and trouble of the store fails no job."""
+    """A store that blocks is a store that fails, and an error of the store fails no job."""
 
     class Blocking(MemoryStore):
         async def settle(self, *ended: Any) -> None:
@@ -155,7 +155,7 @@ def reopened(file: TextIO, path: Path) -> TextIO:
     return path.open("w")
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not tell what is open")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not show what is open")
 def test_a_file_that_is_left_open_is_reported(tmp_path: Path) -> None:
     """By its name; a socket by its kind; also where another had that number before."""
     with (tmp_path / "before").open("w") as before:
@@ -259,8 +259,8 @@ def test_every_test_is_watched(tmp_path: Path) -> None:
         text=True,
         timeout=100,
     )
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, reason in re.findall(r"^(?:ERROR|FAILED) test_leaking\.py::test_(\w+) - (.*)", run.stdout, re.MULTILINE):
-        told[name] = f"{told.get(name, '')}{reason}\n"
-    assert told.keys() == REASONS.keys(), run.stdout
-    assert [name for name, reason in REASONS.items() if not re.search(reason, told[name])] == [], told
+        found[name] = f"{found.get(name, '')}{reason}\n"
+    assert found.keys() == REASONS.keys(), run.stdout
+    assert [name for name, reason in REASONS.items() if not re.search(reason, found[name])] == [], found

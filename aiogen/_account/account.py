@@ -299,6 +299,7 @@ class AccountState(Generic[J]):
         weight: int,
         is_ours: bool,
         age: float = 0.0,
+        is_counted: bool = False,
     ) -> Track[J]:
         """Begin, or go on, to ask about a generation, for one more job.
 
@@ -311,14 +312,19 @@ class AccountState(Generic[J]):
             weight: units of the window that it takes.
             is_ours: created by this session, or one before it.
             age: seconds since it was accepted, if it is ours and nobody has asked about it since.
+            is_counted: its create was accepted just now, so that the window counts its weight already.
         """
         track = self.tracks.get(ticket.provider_id)
         if track is None:
+            if not is_counted:
+                self.window.follow(weight)
             track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours, [job])
             self.tracks[track.key] = track
             self._schedule(track, phases, now)
         else:
             track.jobs.append(job)
+            if is_counted:  # two creates were answered with one id: what both take is free when it ends
+                track.weight += weight
             self.schedule.lower_price(track.key, provider.poll_floor, provider.poll_ceiling, track.price, now)
         return track
 
@@ -369,6 +375,9 @@ class AccountState(Generic[J]):
         observation = self.schedule.drop(track.key)
         self.window.ended(track.weight)
         self.listing.gone(track.key, over=over)
+        if not over:
+            self._begin(self.vendor_queue.left(track.key), now, now)
+            return None
         too_early = observation is not None and observation.is_too_early(now)
         begun, always = self.vendor_queue.ended(track.key, too_early=too_early)
         if always:
@@ -379,7 +388,7 @@ class AccountState(Generic[J]):
             self._begin(begun, max((since + now) / 2.0, now - _UNSEEN), now, always=always)
         return None if too_early else observation
 
-    def _begin(self, keys: list[str], at: float, now: float, *, always: bool) -> None:
+    def _begin(self, keys: list[str], at: float, now: float, *, always: bool = False) -> None:
         """These were behind others at the vendor, and run now; or, as it turns out, `always` did."""
         for key in keys:
             self.schedule.begins(key, now, self.tracks[key].accepted_at if always else at)

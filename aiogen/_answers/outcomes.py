@@ -25,7 +25,7 @@ from aiogen.models import Action, FailureCode, Generation, State
 def refused(known: Generation, error: AiogenError, at: datetime) -> tuple[Generation, AiogenError]:
     """A create that was refused for good: the ended generation, and what its waiters get.
 
-    Trouble of the account keeps its own type; trouble of the input is also a `GenerationFailed`, so that a loop over
+    An error of the account keeps its own type; an error of the input is also a `GenerationFailed`, so that a loop over
     many jobs catches it where it catches the others.
     """
     details = error.details if isinstance(error, APIError) else error.message
@@ -54,8 +54,7 @@ def ended(generation: Generation) -> AiogenError | None:
     """What waiters of a generation in a terminal state get: an error, or nothing but the generation."""
     if generation.state is State.CANCELLED and generation.provider_id is None:
         return GenerationFailed(
-            f"Job {generation.id} was withdrawn, or given up, before it was sent to {generation.connection}; "
-            "nothing was charged.",
+            f"Job {generation.id} was withdrawn before it was sent to {generation.connection}; nothing was charged.",
             provider=generation.provider,
             connection=generation.connection,
             job_id=generation.id,
@@ -76,13 +75,13 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
     if job.provider_id is None:
         text = (
             f"Job {job.id} waited {duration(seconds)} for its turn at {job.connection} and was not sent; "
-            "nothing was charged. Submit it again, or allow more with Session(queue_timeout=…)."
+            "nothing was charged. Submit it again, or allow a longer wait with Session(queue_timeout=…)."
         )
         return with_ids(job, GenerationTimeout(text, timeout=seconds, action=Action.RETRY))
-    last = f" The last question was answered with: {last_error}" if last_error is not None else ""
+    last = f" The last status request failed: {last_error}" if last_error is not None else ""
     text = (
-        f"Generation {job.provider_id} (job {job.id}) was not finished {duration(seconds)} after {job.connection} "
-        f"accepted it; it may still finish.{last}{'' if last.endswith('.') or not last else '.'} "
+        f"Generation {job.provider_id} (job {job.id}) did not finish within {duration(seconds)} of its acceptance by "
+        f"{job.connection}; it may still finish.{last}{'' if last.endswith('.') or not last else '.'} "
         f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
     )
     late = GenerationTimeout(text, timeout=seconds)
@@ -91,20 +90,22 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
 
 
 def still_remote(job: Generation, seconds: float) -> AiogenError:
-    """It waits for its turn, and in another process as far as is known."""
+    """It waits for its turn, as far as is known in another process."""
     text = (
-        f"Job {job.id} was still {job.state} after {duration(seconds)}, and is another process's, or may be by now: "
-        f"it may still be sent to {job.connection}, so do not submit it again. session.job({job.id!r}) waits for it."
+        f"Job {job.id} was still {job.state} after {duration(seconds)}. Another process has it, or may have it by now, "
+        f"and may still send it to {job.connection}: do not submit it again. session.job({job.id!r}) waits for it."
     )
     return with_ids(job, GenerationTimeout(text, timeout=seconds))
 
 
 def removed(job: Generation) -> AiogenError:
-    """It was in the ledger, and is not any more: only what is over or unknown is removed."""
-    read = f" session.get({job.connection!r}, {job.provider_id!r}) reads it there." if job.provider_id else ""
+    """It was in the ledger, and no longer is: only what is over or unknown is removed."""
+    read = (
+        f" session.get({job.connection!r}, {job.provider_id!r}) reads it from the provider." if job.provider_id else ""
+    )
     text = (
-        f"Job {job.id}, which another process followed, is over, but was removed from the ledger (keep_finished, or "
-        f"forget) before its end was read here.{read}"
+        f"Job {job.id} ended in another process, and was removed from the ledger (keep_finished, or forget) before "
+        f"its result was read here.{read}"
     )
     return with_ids(job, StoreError(text))
 
@@ -113,10 +114,10 @@ def lost(job: Generation, submission: Submission | None, error: AiogenError, at:
     """The create's answer never came."""
     fingerprint = submission.fingerprint() if submission is not None else ""
     unknown = SubmissionUnknown(
-        f"Whether {job.connection} accepted job {job.id} cannot be known: {error.message} "
-        f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; it is not sent again by "
-        f"itself. session.reconcile() tells what it could be; look there before you submit it again (fingerprint "
-        f"{fingerprint[:12]}).",
+        f"It is not known whether {job.connection} accepted job {job.id}: {error.message} "
+        f"It was sent at {at.isoformat(timespec='seconds')} and may be running and charged; aiogen does not send it "
+        "again on its own. session.reconcile() shows what it could have become; check that before you submit it again "
+        f"(fingerprint {fingerprint[:12]}).",
         submitted_at=at,
         fingerprint=fingerprint,
         request_id=error.request_id,
@@ -128,12 +129,12 @@ def lost(job: Generation, submission: Submission | None, error: AiogenError, at:
 def _kept(job: Generation) -> str:
     if job.state is State.PENDING:
         return (
-            f"The session was left before job {job.id} was sent to {job.connection}. It is in the ledger: the next "
-            "session on the same store sends it, so do not submit it again."
+            f"The session was closed before job {job.id} was sent to {job.connection}. The job is in the ledger: the "
+            "next session on the same store sends it, so do not submit it again."
         )
     return (
-        f"The session was left while job {job.id} was {job.state} at {job.connection}. It is in the ledger: the next "
-        "session on the same store takes it up (session.resume())."
+        f"The session was closed while job {job.id} was {job.state} at {job.connection}. The job is in the ledger: the "
+        "next session on the same store follows it (session.resume())."
     )
 
 
@@ -144,7 +145,7 @@ def left_behind(job: Generation, submission: Submission | None, at: datetime) ->
 
 
 def not_kept(job: Generation) -> AiogenError:
-    """It was not sent, and what it would have said was not kept."""
+    """It was not sent, and its request was not kept."""
     return with_ids(
         job,
         GenerationFailed(
@@ -157,29 +158,30 @@ def not_kept(job: Generation) -> AiogenError:
 
 
 def withdrawn(job: Generation) -> AiogenError:
-    """Its user took it back."""
+    """The user withdrew it."""
     text = f"Job {job.id} was withdrawn before it was sent to {job.connection}; nothing was charged."
     return with_ids(job, GenerationFailed(text, generation=job))
 
 
 def closed(job: Generation, *, kept: bool = False) -> AiogenError:
-    """The session was left; `kept`: in a ledger that the next session goes on with."""
+    """The session was closed; `kept`: the job is in a ledger with which the next session continues."""
     if kept:
         return with_ids(job, SessionClosed(_kept(job), action=Action.WAIT))
     if job.provider_id is not None:
         text = (
-            f"The session was left while generation {job.provider_id} (job {job.id}) was running at "
-            f"{job.connection}, where it goes on. "
-            f"session.attach({job.connection!r}, {job.provider_id!r}) takes it up again."
+            f"The session was closed while generation {job.provider_id} (job {job.id}) was running at "
+            f"{job.connection}, where it continues. "
+            f"session.attach({job.connection!r}, {job.provider_id!r}) follows it again."
         )
         return with_ids(job, SessionClosed(text, action=Action.WAIT))
     if job.state is State.SUBMITTING:
         text = (
-            f"The session was left while the create of job {job.id} was on its way to {job.connection}: it may be "
-            "running and may be charged. Look at the provider before you submit it again."
+            f"The session was closed while the create request of job {job.id} was on its way to {job.connection}: it "
+            "may be running and may be charged. Check at the provider before you submit it again."
         )
         return with_ids(job, SessionClosed(text, action=Action.GIVE_UP))
     text = (
-        f"The session was left before job {job.id} was sent to {job.connection}; nothing was charged. Submit it again."
+        f"The session was closed before job {job.id} was sent to {job.connection}; nothing was charged. "
+        "Submit it again."
     )
     return with_ids(job, SessionClosed(text))

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LOST = 60
-"""Pages without anything new after which a list counts as one that cannot be read."""
+"""Pages without anything new, after which the list counts as unreadable."""
 _SAME = 3
-"""So often the same has to be seen in a row before it is taken for how the vendor is."""
+"""Number of times in a row that the same has to be seen before it counts as how the vendor behaves."""
 
 
 class Moved(Exception):
@@ -24,7 +24,7 @@ class Moved(Exception):
 
 
 class Pager:
-    """One reading of one list: ask for `offset`, tell `read` what came, until `is_over`."""
+    """One reading of one list: ask for `offset`, pass what came to `read`, until `is_over`."""
 
     def __init__(self, limit: int) -> None:
         """`limit`: rows asked for with each request."""
@@ -36,23 +36,23 @@ class Pager:
         self._given: set[str] = set()
         self._removed: set[str] = set()
         self._place = -1
-        """Where the last row that was read stands, as far as we know."""
+        """The position of the last row that was read, as far as we know."""
         self._is_anchored = False
         """The next page has to hold a row that is known."""
         self._longest = 0
         """Rows of the longest page so far: a vendor may give fewer than it is asked for."""
         self._backs = 0
-        """How often in a row it was read back."""
+        """Number of times in a row that it was read back."""
         self._nothing_at: int | None = None
         """The last offset at which there was nothing."""
         self._dead_ends = 0
-        """How often in a row the list was read up to there, and there was nothing again."""
+        """Number of times in a row that the list was read up to there, and there was nothing again."""
         self._idle = 0
         self._last: tuple[int, list[str]] | None = None
         self._same = 0
 
     def removed(self, name: str) -> None:
-        """A generation was deleted by us: what stands behind it moves up."""
+        """A generation was deleted by us: the rows after it move up."""
         if name in self._given and name not in self._removed:
             self._removed.add(name)
             self._place -= 1
@@ -62,7 +62,7 @@ class Pager:
         """The names of the rows of the page at `offset`; the places of those that are new.
 
         Raises:
-            Moved: the list changes faster than it can be read, or the vendor does not heed the offset.
+            Moved: the list changes faster than it can be read, or the vendor ignores the offset.
         """
         offset, end = self.offset, self.offset + len(rows)
         fresh = [i for i, name in enumerate(rows) if name not in self._given]
@@ -86,7 +86,7 @@ class Pager:
         return fresh
 
     def _go_on(self) -> None:
-        # Who gives one row at a time gives no overlap either.
+        # A vendor that gives one row at a time gives no overlap either.
         self._is_anchored = self._longest > 1 and self._place >= 0
         self.offset = self._place if self._is_anchored else self._place + 1
 
@@ -105,6 +105,6 @@ class Pager:
             self._same += 1
         self._last = (offset, rows)
         if self._same >= _SAME:
-            raise Moved("it gives the same rows wherever it is asked to begin")
+            raise Moved("it returns the same rows at every offset")
         if self._idle > _LOST:
             raise Moved("it changes faster than it can be read")

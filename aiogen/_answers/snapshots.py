@@ -1,4 +1,4 @@
-"""What the vendor has told of a generation, joined to what is known of it.  Pure."""
+"""What the vendor's answer says of a generation, joined to what is known of it.  Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aiogen.models import ACTIONS, Generation, State
 from aiogen.providers.base import Provider
 
 _FRESH = timedelta(minutes=1)
-"""A url has to live so long to be given out again."""
+"""A url that works for less than this is not given out again."""
 
 
 def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = None, at: datetime) -> Generation:
-    """A generation as the vendor tells it, with nothing of ours but perhaps the id."""
+    """A generation as the vendor describes it, with nothing of ours but perhaps the id."""
     bare = Generation(
         id=job_id,
         provider_id=snapshot.provider_id,
@@ -50,7 +50,7 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
 
 
 def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
-    """What is known, ended by a failure that no snapshot tells."""
+    """What is known, ended by a failure that is in no snapshot."""
     return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
 
 

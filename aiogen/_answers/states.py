@@ -15,7 +15,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUBMITTING: frozenset(
         {State.PENDING, State.UNKNOWN, State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED}
     ),
-    # An unknown submission may be found again, or be given up by its owner.
+    # An unknown submission may be found again, sent again, or withdrawn by its user.
     State.UNKNOWN: frozenset(
         {State.PENDING, State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),

@@ -1,1 +1,1 @@
-"""What files are: their kinds, their ends, the parts that storages send of them. Pure."""
+"""The content of files: their kinds, their ends, the parts that storages send, and when urls expire.  Pure."""

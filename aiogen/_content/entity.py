@@ -1,8 +1,8 @@
-"""One file in one or several answers of a storage: what each answer says, and what it may add.  Pure.
+"""One file in one or several answers of a storage: what each answer says, and which bytes it may add.  Pure.
 
-A download that broke goes on only where it is proven that the rest belongs to the same file: asked for with a strong
-ETag, answered with that ETag, at the right place, and with the total that was told before.  Everything else begins
-again at the first byte.
+A download that broke continues only where it is proven that the rest belongs to the same file: requested with a strong
+ETag, answered with that ETag, at the right place, and with the same total as before.  Everything else begins again at
+the first byte.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Verdict(Enum):
     BODY = "body"
     MOVED = "moved"
     EXPIRED = "expired"
-    """Perhaps: storages tell an expired url in many ways."""
+    """Perhaps: storages report an expired url in many ways."""
     BUSY = "busy"
     """Trying again may help."""
     CHANGED = "changed"
@@ -46,39 +46,39 @@ def verdict(status: int) -> Verdict:
 
 
 MAY_APPEAR = frozenset({403, 404, 409})
-"""How storages call a file that is not there yet (S3 says 403 to who may not list)."""
+"""Statuses by which storages report a file that is not there yet (S3 answers 403 without permission to list)."""
 
 
 COMPRESSIONS = frozenset({"br", "compress", "deflate", "x-compress", "zstd"})
-"""Content encodings that are not undone here, as gzip is.  Any other word there is a mistake made in an upload."""
+"""Content encodings that are not undone here, unlike gzip.  Any other word there is a mistake made in an upload."""
 
 
 class Mismatch(Exception):
-    """The answer does not belong to what came before, or is less than the file; says how."""
+    """The answer does not belong to what came before, or is less than the file; the message says how."""
 
 
 @attrs.define
 class Entity:
-    """What is known of the file, and how much of it has come."""
+    """What is known of the file, and how much of it has arrived."""
 
     size: int = 0
     """Bytes so far, as they travel."""
     total: int | None = None
-    """Bytes of the whole, as they travel; None if nobody says."""
+    """Bytes of the whole, as they travel; None if the storage does not say."""
     etag: str | None = None
     """A strong one, or None."""
     chunked: bool = False
     """The answer has an end of its own, and is complete if it was read without an error."""
     encoding: str = ""
-    """A `Content-Encoding` that came although none was wanted."""
+    """A `Content-Encoding` that came although none was requested."""
     content_type: str = ""
     """In lower case, without parameters."""
     received: int = 0
-    """Bytes of all answers together, also of those that were given up."""
+    """Bytes of all answers together, including those that were discarded."""
     _limit: int | None = attrs.field(default=None, init=False)
 
     def request_headers(self) -> dict[str, str]:
-        """What to ask for: the rest, if it can be proven that it is one; or everything."""
+        """What to request: the rest, if it can be proven to belong to the same file; else everything."""
         if self.size and self.etag is not None and not self.encoding:
             return {"Range": f"bytes={self.size}-", "If-Range": self.etag}
         return {}
@@ -88,14 +88,14 @@ class Entity:
         self.size, self.etag = 0, None
 
     def begin(self, status: int, headers: Mapping[str, str]) -> bool:
-        """An answer with a body; whether it goes on with what came before, rather than beginning again.
+        """An answer with a body; whether it continues what came before, rather than beginning again.
 
         Args:
             status: 200 or 206.
             headers: whose names may be written in any case.
 
         Raises:
-            Mismatch: it is a part that was not asked for, or not of the same file.
+            Mismatch: it is a part that was not requested, or not of the same file.
         """
         if status == 206:
             self._go_on(headers)
@@ -111,52 +111,52 @@ class Entity:
 
     def _go_on(self, headers: Mapping[str, str]) -> None:
         if not self.request_headers():
-            raise Mismatch("the storage sent a part, though the whole was asked for")
+            raise Mismatch("the storage sent a part although the whole file was requested")
         part = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if part is None or int(part[1]) != self.size:
-            raise Mismatch("the storage sent another part than the one asked for")
+            raise Mismatch("the storage sent a different part than the one requested")
         if headers.get("ETag", "").strip() != self.etag or _encoding(headers):
-            raise Mismatch("the file at the storage changed meanwhile")
+            raise Mismatch("the file at the storage has changed in the meantime")
         total = self.total if part[3] == "*" else int(part[3])
         end = int(part[2]) + 1
         if total is None or total != (total if self.total is None else self.total) or not self.size < end <= total:
-            raise Mismatch("the storage tells another length than before")
+            raise Mismatch("the storage reports a different length than before")
         if _number(headers.get("Content-Length")) not in (None, end - self.size):
-            raise Mismatch("the storage sent a part of another length than it says")
+            raise Mismatch("the storage sent a part of a different length than it announced")
         self.total, self._limit, self.chunked = total, end, False
 
     def add(self, count: int) -> None:
-        """So many bytes more.
+        """Count bytes that arrived.
 
         Raises:
-            Mismatch: these are more than the answer said.
+            Mismatch: they are more than the answer announced.
         """
         self.size += count
         self.received += count
         if self._limit is not None and self.size > self._limit:
-            raise Mismatch("the storage sent more than it said")
+            raise Mismatch("the storage sent more bytes than it announced")
 
     @property
     def is_gzip(self) -> bool:
-        """It has to be unpacked."""
+        """True if it has to be unpacked."""
         return self.encoding in ("gzip", "x-gzip")
 
     @property
     def is_short(self) -> bool:
-        """Fewer bytes have come than were told."""
+        """True if fewer bytes have arrived than were announced."""
         return self.total is not None and self.size < self.total
 
     def check_end(self, *, ended: bool) -> None:
         """The answer has ended, and it is not short.
 
         Args:
-            ended: the file itself shows that it is complete; needed where neither a length nor chunks tell.
+            ended: the file itself shows that it is complete; needed where neither a length nor chunks say so.
 
         Raises:
-            Mismatch: nobody can know whether bytes are missing.
+            Mismatch: it cannot be known whether bytes are missing.
         """
         if self.total is None and not self.chunked and not ended:
-            raise Mismatch(f"the storage sent {self.size:,} bytes and did not say how many there are")
+            raise Mismatch(f"the storage sent {self.size:,} bytes without saying how many there are")
 
 
 def _number(text: str | None) -> int | None:
@@ -169,7 +169,7 @@ def _encoding(headers: Mapping[str, str]) -> str:
 
 
 class Gunzip:
-    """Undoes gzip in pieces of bounded size, whatever it unpacks to; what is no gzip passes as it is."""
+    """Undoes gzip in pieces of bounded size, however much it unpacks to; what is not gzip passes unchanged."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=31)
@@ -183,7 +183,7 @@ class Gunzip:
             Mismatch: they are damaged.
         """
         if self._plain is None and data:
-            self._plain = data[0] != 0x1F  # some storages call a file compressed that is not
+            self._plain = data[0] != 0x1F  # some storages declare a file compressed that is not
         if self._plain:
             yield data
             return
@@ -198,15 +198,15 @@ class Gunzip:
             try:
                 piece = self._stream.decompress(data, _PIECE)
             except zlib.error as error:
-                raise Mismatch(f"the storage compressed the file, and it cannot be unpacked ({error})") from None
+                raise Mismatch(f"the storage sent the file compressed, and it cannot be unpacked ({error})") from None
             data = self._stream.unconsumed_tail or self._stream.unused_data
             yield piece
 
     def finish(self) -> None:
-        """There is no more.
+        """No more bytes come.
 
         Raises:
             Mismatch: the end of the compressed bytes is missing.
         """
         if not self._plain and not self._stream.eof:
-            raise Mismatch("the storage compressed the file, and the end of it is missing")
+            raise Mismatch("the storage sent the file compressed, and its end is missing")

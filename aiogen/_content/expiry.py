@@ -55,5 +55,5 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def in_every_zone(when: datetime) -> bool:
-    """False for the first and last years of the calendar: in some time zone they cannot be told."""
+    """False for the first and last years of the calendar: in some time zone they cannot be expressed."""
     return 1970 <= when.year < 9999

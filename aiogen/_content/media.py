@@ -1,11 +1,11 @@
-"""What kind of file some bytes are, told by their first bytes.  Pure."""
+"""What kind of file some bytes are, recognised by the first of them.  Pure."""
 
 from __future__ import annotations
 
 import re
 
 SNIFF_BYTES = 32
-"""So many leading bytes are enough for `sniff`."""
+"""Number of leading bytes that `sniff` needs."""
 
 EXTENSIONS = {
     "image/png": "png",
@@ -19,11 +19,11 @@ EXTENSIONS = {
     "video/quicktime": "mov",
     "video/webm": "webm",
 }
-"""Media type to file extension, for every type that `sniff` can tell."""
+"""Media type to file extension, for every type that `sniff` recognises."""
 
 
 def sniff(head: bytes) -> str | None:
-    """The media type that the first `SNIFF_BYTES` bytes show, or None if they show none we know.
+    """The media type that the first `SNIFF_BYTES` bytes show, or None if they show no known type.
 
     >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n...")
     'image/png'
@@ -39,7 +39,7 @@ def sniff(head: bytes) -> str | None:
     if head.startswith(b"\x76\x2f\x31\x01"):
         return "image/x-exr"
     if head[4:8] == b"ftyp":
-        # One container for films and pictures; the brand tells (ISO/IEC 14496-12, 23000-22).
+        # One container for films and pictures; the brand says which (ISO/IEC 14496-12, 23000-22).
         brand = head[8:12]
         if brand in (b"avif", b"avis"):
             return "image/avif"
@@ -52,7 +52,7 @@ def sniff(head: bytes) -> str | None:
 
 
 HEAD_BYTES = 1024
-"""So many leading bytes are enough for `recognise`; an SVG may begin with comments."""
+"""Number of leading bytes that `recognise` needs; an SVG may begin with comments."""
 
 OTHER_EXTENSIONS = {
     "image/svg+xml": "svg",
@@ -66,7 +66,7 @@ OTHER_EXTENSIONS = {
     "application/pdf": "pdf",
     "application/postscript": "eps",
 }
-"""Media type to file extension, for what `recognise` can tell beside `sniff`: no vendor documents these."""
+"""Media type to file extension, for what `recognise` knows and `sniff` does not: no vendor documents these."""
 
 _SVG = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*"
@@ -78,7 +78,7 @@ _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*([<{\[]|\Z)")
 
 
 def recognise(head: bytes) -> str | None:
-    """The media type that the first `HEAD_BYTES` bytes show: what `sniff` tells, and some that are worth keeping.
+    """The media type that the first `HEAD_BYTES` bytes show: as `sniff`, and some more kinds that are worth keeping.
 
     >>> recognise(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), recognise(b"<html><svg/></html>")
     ('image/svg+xml', None)
@@ -131,17 +131,17 @@ _SPELLINGS = frozenset(
         "image/psd", "image/x-psd", "image/x-photoshop", "video/x-m4v", "video/x-quicktime",
     }
 )  # fmt: skip
-"""Other names of kinds that `recognise` can tell."""
+"""Other names of kinds that `recognise` knows."""
 
 
 class Unfit(Exception):
-    """What came is not what was promised; says what it is."""
+    """What arrived is not what was promised; the message says what it is."""
 
 
 def ending_for(head: bytes, said: str, kind: str) -> tuple[str, bool]:
-    """The ending for a file that came whole, and whether vendors are known to give that kind.
+    """The file extension for a file that arrived whole, and whether vendors are known to make that kind.
 
-    The bytes say what it is, whatever the storage calls it.  A picture or film that is announced as something new is
+    The bytes say what it is, not the storage's media type.  A picture or film that is announced as something new is
     kept; a page or an error text is not.
 
     Args:
@@ -150,7 +150,7 @@ def ending_for(head: bytes, said: str, kind: str) -> tuple[str, bool]:
         kind: what the provider promised: "image", "video", or something newer.
 
     Raises:
-        Unfit: it is no picture or film, though one was promised; or a web page.
+        Unfit: it is not a picture or film, although one was promised; or it is a web page.
     """
     found = recognise(head)
     if kind not in ("image", "video"):
@@ -162,5 +162,6 @@ def ending_for(head: bytes, said: str, kind: str) -> tuple[str, bool]:
         return extension_of(found) or "bin", found in EXTENSIONS
     is_told_apart = said in EXTENSIONS or said in OTHER_EXTENSIONS or said in _SPELLINGS
     if not said.startswith(("image/", "video/")) or is_told_apart or is_page(head):
-        raise Unfit(f"it is no {kind}: {said or 'no content type'} that begins {head[:16]!r}")
+        promised = "an image" if kind == "image" else "a video"
+        raise Unfit(f"it is not {promised}: {said or 'no content type'}, beginning with {head[:16]!r}")
     return extension_of(said) or "bin", False

@@ -1,4 +1,4 @@
-"""Whether a picture has come to its end, told by its own structure while its bytes arrive.  Pure.
+"""Whether a picture has reached its end, by its own structure, checked while its bytes arrive.  Pure.
 
 A transfer may end early without saying so.  PNG, JPEG, WebP and GIF have an end that is found by going from block to
 block; pixels are not decoded.  Bytes after the end are allowed.
@@ -30,7 +30,7 @@ _Steps = Generator[_Want, bytes, None]
 
 
 class _Broken(Exception):
-    """The bytes break the rules of their format; says how."""
+    """The bytes break the rules of their format; the message says how."""
 
 
 class Walk:
@@ -114,20 +114,20 @@ def _png() -> _Steps:
         head = yield 8
         size, name = int.from_bytes(head[:4], "big"), head[4:]
         if size > 0x7FFFFFFF or not name.isalpha():
-            raise _Broken(f"there is no PNG chunk where one has to begin ({head!r})")
+            raise _Broken(f"a PNG chunk was expected, but {head!r} came")
         if first != (name == b"IHDR") or (first and size != 13):
-            raise _Broken("a PNG begins with one header of 13 bytes")
+            raise _Broken("a PNG must begin with one header of 13 bytes")
         first = False
         has_data = has_data or name == b"IDAT"
         check = _Check(name)
         yield _Pass(size, check.look)
-        told = int.from_bytes((yield 4), "big")
+        given = int.from_bytes((yield 4), "big")
         # A wrong sum of something optional, such as a comment, harms no pixel: readers skip it.
-        if told != check.sum and name[:1].isupper():
-            raise _Broken(f"the check sum of the chunk {name.decode()} is wrong")
+        if given != check.sum and name[:1].isupper():
+            raise _Broken(f"the checksum of the PNG chunk {name.decode()} is wrong")
         if name == b"IEND":
             if not has_data:
-                raise _Broken("it is a PNG without a picture")
+                raise _Broken("the PNG contains no picture")
             return
 
 
@@ -158,13 +158,13 @@ def _jpeg() -> _Steps:
         marker = yield _MARKER
         if marker == _END:
             if not has_scan:
-                raise _Broken("it is a JPEG without a picture")
+                raise _Broken("the JPEG contains no picture")
             return
         if marker == b"\xff\xd8":
-            raise _Broken("a second JPEG begins within the first")
+            raise _Broken("a second JPEG begins inside the first")
         size = int.from_bytes((yield 2), "big")
         if size < 2:
-            raise _Broken(f"a JPEG segment has the length {size}")
+            raise _Broken(f"a JPEG segment has the impossible length {size}")
         yield _Pass(size - 2)
         has_scan = has_scan or marker == _SCAN
 
@@ -182,11 +182,11 @@ def _webp() -> _Steps:
         left -= 8 + size
         # Some writers leave out the last byte of padding.
         if left < -1:
-            raise _Broken("a WebP chunk is longer than the file says it is")
+            raise _Broken("a WebP chunk is longer than the announced length of the file")
         yield _Pass(size if left >= 0 else size - 1)
     yield _Pass(max(left, 0))
     if not has_data:
-        raise _Broken("it is a WebP without a picture")
+        raise _Broken("the WebP contains no picture")
 
 
 def _gif() -> _Steps:
@@ -198,7 +198,7 @@ def _gif() -> _Steps:
         kind = yield 1
         if kind == b"\x3b":
             if not has_image:
-                raise _Broken("it is a GIF without a picture")
+                raise _Broken("the GIF contains no picture")
             return
         if kind == b"\x21":
             yield 1
@@ -210,7 +210,7 @@ def _gif() -> _Steps:
         elif kind == b"\x00":
             continue  # an end of sub-blocks too many; every reader passes it
         else:
-            raise _Broken(f"there is no GIF block where one has to begin ({kind!r})")
+            raise _Broken(f"a GIF block was expected, but {kind!r} came")
         while size := (yield 1)[0]:
             yield _Pass(size)
 

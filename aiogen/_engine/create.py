@@ -149,7 +149,7 @@ async def _post(attempt: _Attempt) -> None:
             await _put_back(attempt, error, verdict)
     except asyncio.CancelledError:
         # The session was torn down without waiting: the answer is nowhere.
-        await _lose(attempt, AiogenError("The session was torn down before the answer came."))
+        await _lose(attempt, AiogenError("The session was cancelled before the answer came."))
         raise
     else:
         alone = account.creates_in_flight == 1 and attempt.create.was_alone
@@ -162,7 +162,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
     first = await named_before(hub, account, job, snapshot.provider_id)
     if first is not None and not await may_share(hub, account, job, submission, snapshot.provider_id, first):
         await _lose(
-            attempt, AiogenError(f"it answered with generation {snapshot.provider_id}, which is that of job {first}.")
+            attempt, AiogenError(f"it answered with generation {snapshot.provider_id}, which belongs to job {first}.")
         )
         return
     now, at = hub.clock.now(), hub.clock.datetime()
@@ -182,7 +182,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         outputs=submission.outputs,
     )
     if is_ours:
-        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True)
+        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True, is_counted=True)
         track.state = state
     else:
         # It stood still before the answer came: the process that takes the job up asks about it.
@@ -229,8 +229,8 @@ async def _put_back(attempt: _Attempt, error: AiogenError, verdict: Verdict) -> 
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
         logger.warning(
-            "%s answered the create of job %s with HTTP %s, by which its documents mean that nothing was queued; it is "
-            "sent again soon.",
+            "%s answered the create of job %s with HTTP %s, which its documentation says means that nothing was "
+            "queued; aiogen sends it again soon.",
             job.connection,
             job.id,
             getattr(error, "status", None),
@@ -253,7 +253,7 @@ async def _is_given_up(attempt: _Attempt, error: AiogenError, now: float) -> boo
         return True
     if is_first:
         # Once for an outage: until its end nothing is seen but jobs that are requeued.
-        logger.warning("%s Nothing was sent; it is tried again for %.0f s.", error.message, timeout)
+        logger.warning("%s Nothing was sent; aiogen keeps trying for %.0f s.", error.message, timeout)
     return False
 
 

@@ -25,6 +25,7 @@ from aiogen._engine.remote import RemoteJobs
 from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
+from aiogen._options import Limits
 from aiogen._polling.schedule import Observation
 from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
@@ -40,16 +41,6 @@ Account = AccountState[Job]
 
 _ENDED_AT_ONCE = 200
 """Deadlines that are dealt with in one turn of the loop."""
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What bounds a coordinator; `Session` says what each is."""
-
-    max_in_flight: int
-    queue_timeout: float
-    unreachable_timeout: float
-    handler_timeout: float
 
 
 class Hub:
@@ -214,11 +205,14 @@ class Hub:
         weight: int,
         is_ours: bool,
         age: float = 0.0,
+        is_counted: bool = False,
     ) -> Track[Job]:
         """Begin, or go on, to ask about a generation, see `AccountState.follow`; the job's deadline runs from now."""
         now, provider = self.clock.now(), job._provider
         phases = self.learned.of(provider, ticket.model, typical)
-        track = account.follow(now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age)
+        track = account.follow(
+            now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age, is_counted=is_counted
+        )
         self._deadlines.put_with_last_look(job, now)
         self.wake()
         return track

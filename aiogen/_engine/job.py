@@ -191,7 +191,7 @@ class Job:
         eta = self.eta()
         rows = {
             "batch": self.batch,
-            "deadline": f"{duration(self.timeout)} after it is accepted",
+            "deadline": f"{duration(self.timeout)} after acceptance",
             "still to go": f"about {eta}" if eta is not None else None,
         }
         ended = f"\n{self._error.describe()}" if self._error is not None else ""

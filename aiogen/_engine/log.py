@@ -55,7 +55,7 @@ def ended(job: Job, error: AiogenError | None) -> None:
     if isinstance(error, SessionClosed):
         return  # `left` tells of all of them at once
     if isinstance(error, SubmissionUnknown):
-        _warn("unknown", job, error, "whether it was accepted cannot be known: it may be running and charged")
+        _warn("unknown", job, error, "it is not known whether it was accepted: it may be running and charged")
     elif isinstance(error, GenerationTimeout):
         what = "finished within {}; it may still finish" if job.provider_id else "sent within {}"
         _warn("timeout", job, error, f"not {what.format(duration(error.timeout))}")
@@ -74,7 +74,7 @@ def ended(job: Job, error: AiogenError | None) -> None:
     elif error is None or isinstance(error, GenerationFailed):
         logger.debug("%s %s", _what(known), known.state, extra=_fields(known.state.value, job, error))
     else:
-        _warn("unfollowed", job, error, f"it is not followed any more: {_why(error)}")
+        _warn("unfollowed", job, error, f"it is no longer followed: {_why(error)}")
 
 
 def throttled(provider: Provider, hold: Hold, *, at: datetime) -> None:
@@ -111,20 +111,20 @@ def left(jobs: Sequence[Job], *, kept: bool) -> None:
     more = f", and {count(len(jobs) - len(names))} more" if len(jobs) > len(names) else ""
     attachable = next((job for job in jobs if job.provider_id is not None), None)
     if kept:
-        how = "The ledger has their ids, and the next session on the same store goes on with them."
+        how = "The ledger has their ids, and the next session on the same store follows them."
     elif attachable is not None:
         how = (
-            'Nobody keeps their ids: with Session(store="aiogen.db") the next session would go on with them. '
+            'Their ids are kept nowhere: with Session(store="aiogen.db") the next session would follow them. '
             f'session.attach("{attachable.connection}", "{attachable.provider_id}") follows one again.'
         )
     else:
         how = (
-            "Look at the provider before you submit anything again: "
-            'with Session(store="aiogen.db"), session.reconcile() helps with that.'
+            'Check at the provider before you submit anything again; with Session(store="aiogen.db"), '
+            "session.reconcile() helps with that."
         )
     logger.log(
         logging.INFO if kept else logging.WARNING,
-        "The session was left with %s that may still run, and cost money: %s%s. %s",
+        "The session was closed with %s that may still run and cost money: %s%s. %s",
         "one generation" if len(jobs) == 1 else f"{count(len(jobs))} generations",
         ", ".join(names),
         more,

@@ -13,7 +13,7 @@ from aiogen.exchange import Submission
 
 logger = logging.getLogger("aiogen")
 
-_PATIENCE = 1.0
+_LOOKUP_TIMEOUT = 1.0
 """Seconds for asking the ledger whether an id is known, before it is written down."""
 
 
@@ -25,10 +25,10 @@ async def named_before(hub: Hub, account: Account, job: Job, provider_id: str) -
     if first is not None or hub.ledger.is_behind:
         return first
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_LOOKUP_TIMEOUT):
             known = await hub.store.by_provider_id(account.key, [provider_id])
     except (Exception, asyncio.CancelledError):
-        # The id is not written down yet: neither a ledger in trouble nor the end of the session may cost a paid job.
+        # The id is not written down yet: neither a ledger that fails nor the end of the session may cost a paid job.
         return None
     return next((record.id for record in known if record.id != job.id), None)
 
@@ -44,16 +44,16 @@ async def may_share(hub: Hub, account: Account, job: Job, submission: Submission
     is_shared = await _may_be_one(hub, first, submission, runs=running is not None)
     if account.seen_ids.report_once(provider_id):
         logger.error(
-            "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have been "
-            "charged, and %s. Ask the provider.",
+            "%s answered several creates with one id: job %s and job %s are both generation %s. Each may have "
+            "been charged, and %s. Ask the provider's support.",
             job.connection,
             first,
             job.id,
             provider_id,
-            "both get its outputs" if is_shared else "what became of the second is unknown",
+            "both get its outputs" if is_shared else "it is not known what became of the second",
         )
     if is_shared:
-        words = f"generation {provider_id} is also that of job {{}}: the provider answered two creates with one id"
+        words = f"generation {provider_id} also belongs to job {{}}: the provider answered two creates with one id"
         _warn(hub, job, words.format(first))
         if running is not None:
             _warn(hub, running, words.format(job.id))
@@ -61,7 +61,7 @@ async def may_share(hub: Hub, account: Account, job: Job, submission: Submission
 
 
 async def _may_be_one(hub: Hub, first: str, submission: Submission, *, runs: bool) -> bool:
-    """`runs`: the first one is known to run here; it may do so elsewhere."""
+    """`runs`: the first one is known to run here; it may run in another process."""
     try:
         record = await hub.store.get(first)
     except Exception:

@@ -36,7 +36,7 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     sent_at = hub.clock.now()
     try:
         question = about_it(track.provider.get(track.ticket), key)
-        snapshot, number = await hub.transport.look(track.provider, question, track.last_answer)
+        snapshot, number = await hub.transport.poll(track.provider, question, track.last_answer)
     except AiogenError as error:
         if account.tracks.get(key) is track:  # else it ended meanwhile, by another reading
             await _unanswered(hub, account, track, error, sent_at)
@@ -57,7 +57,9 @@ def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
     """The same question; an answer about another generation is none, for whatever stands between may mix them up."""
     snapshot = yield from question
     if snapshot.provider_id.lower() != key.lower():
-        raise ProtocolError(f"Asked about generation {key}, the answer is about {snapshot.provider_id}.", path="$.id")
+        raise ProtocolError(
+            f"The answer to a request about generation {key} is about {snapshot.provider_id}.", path="$.id"
+        )
     return snapshot
 
 
@@ -106,7 +108,7 @@ async def _misses_outputs(
         return
     failure = Failure(
         code=FailureCode.OUTPUT_NOT_FOUND,
-        reason=f"completed, but {track.missing_outputs} readings had no output url",
+        reason=f"completed, but {track.missing_outputs} answers had no output url",
     )
     at = hub.clock.datetime()
 
@@ -169,7 +171,7 @@ def _note_unknown_state(hub: Hub, track: Track[Job], word: str) -> None:
     if (track.provider.default_name, word) not in known:
         known.add((track.provider.default_name, word))
         logger.warning(
-            "%s tells of a state %r that this version does not know; such generations count as running.",
+            "%s reports a state %r that this version does not know; such generations count as running.",
             track.provider.default_name,
             word,
         )

@@ -79,7 +79,7 @@ async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[
     for key in missing:
         schedule.put_back(key, now)
     if is_behind:
-        logger.debug("The list of %s is behind the generations themselves; it is not used for a while.", account.name)
+        logger.debug("The list of %s lags behind the generations themselves; it is not used for a while.", account.name)
         listing.refused(now)
     elif hazards and listing.wants_check():
         schedule.ask_now(max(hazards, key=hazards.__getitem__), now)

@@ -92,8 +92,8 @@ class Calls:
                     found = [page.rows[i] for i in pager.read(page.names)]
                 except Moved as moved:
                     raise ProtocolError(
-                        f"What generations {provider.name} has cannot be established from its list: {moved}. "
-                        "Read it again when less is made and deleted there.",
+                        f"What generations {provider.name} has cannot be determined from its list: {moved}. Read "
+                        "it again when fewer generations are created and deleted there.",
                         provider=provider.default_name,
                         connection=provider.name,
                     ) from None
@@ -101,7 +101,9 @@ class Calls:
                     said = True
                     path = page.problem.path
                     logger.warning(
-                        "Rows of the list of %s cannot be read and are left out, as at %s.", provider.name, path
+                        "Rows of the list of %s cannot be read and are left out; the first is at %s.",
+                        provider.name,
+                        path,
                     )
                 if any(found):
                     yield tuple(row for row in found if row is not None)
@@ -173,7 +175,7 @@ class Calls:
 
         async with self._places_of(account):
             result = await self._until_closed(
-                hub.transport.repeat(provider, make, patience=self._call_timeout, gate=turn, noted=noted)
+                hub.transport.repeat(provider, make, timeout=self._call_timeout, before_each=turn, on_error=noted)
             )
         account.served()
         return result
@@ -186,14 +188,14 @@ class Calls:
         """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""
         if self._closed:
             work.close()
-            raise SessionClosed("The session was left before this call was sent.")
+            raise SessionClosed("The session was closed before this call was sent.")
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         try:
             return await task
         except asyncio.CancelledError:
             if task.cancelled() and self._closed:
-                raise SessionClosed("The session was left while this call was under way.") from None
+                raise SessionClosed("The session was closed while this call was in progress.") from None
             raise
         finally:
             self._running.discard(task)

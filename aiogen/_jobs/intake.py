@@ -86,8 +86,6 @@ def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> No
     if hub.closed:
         job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
         return
-    if ticket.provider_id not in account.tracks:
-        account.window.follow(1)
     hub.follow(account, job, ticket, UNTOLD, weight=1, is_ours=False)
 
 
@@ -109,8 +107,6 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
 def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) -> None:
     account, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
-    if provider_id not in account.tracks:  # else it is followed for somebody who attached it, and counted
-        account.window.follow(weight)
     ticket = Ticket(provider_id=provider_id)
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)

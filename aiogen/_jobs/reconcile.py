@@ -49,7 +49,7 @@ class Reconciler:
         if provider is None:
             return [_described(record, f"This session has no key for {record.connection}.") for record in group]
         if not provider.capabilities.list:
-            text = f"{provider.vendor} cannot list generations, so nothing more can be found out here."
+            text = f"{provider.vendor} cannot list generations, so nothing more can be found out from here."
             return [_described(record, text) for record in group]
         try:
             listed, is_whole = await self._listed(provider, min(map(matching.since, group)), look_through)
@@ -60,7 +60,7 @@ class Reconciler:
             ]
         known = await self._hub.store.by_provider_id(provider.account, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
-        looked = f"Looked through {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
+        looked = f"Searched {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         found = []
         for record in group:
             await asyncio.sleep(0)  # each is compared with the whole list
@@ -85,7 +85,8 @@ class Reconciler:
         record, provider = await self._unknown(job_id)
         for other in await self._hub.store.by_provider_id(provider.account, [provider_id]):
             raise InputError(
-                f"Generation {provider_id} is job {other.id} in the ledger already; one generation is one job."
+                f"Generation {provider_id} already belongs to job {other.id} in the ledger; a generation belongs "
+                "to one job only."
             )
         await self._calls.get(provider, provider_id)  # before anything is changed: it may be mistyped
         return await self._reopened(record, provider_id)
@@ -116,7 +117,7 @@ class Reconciler:
         reopened = await self._hub.store.reopen(record.id, provider_id)
         job = self._registry.go_on(reopened) if reopened is not None else None
         if job is None:
-            raise InputError(f"Job {record.id} is not unknown any more: somebody else has decided about it.")
+            raise InputError(f"Job {record.id} is no longer unknown: another program has decided about it.")
         return job
 
 
@@ -136,16 +137,20 @@ def _described(
     submission = record.submission
     sent_at = matching.sent_at(record)
     if candidates:
-        advice = "If one of these is it, session.adopt(job_id, provider_id) goes on with it."
+        advice = "If it is one of these, session.adopt(job_id, provider_id) follows it."
     elif whole is False:
-        advice = "None of these fits, but it may stand further on in the list: look again with a larger look_through."
+        advice = (
+            "None of these matches, but it may be further down in the list: search again with a larger look_through."
+        )
     elif whole and is_early:
         minutes = matching.AFTER.total_seconds() / 60.0
-        advice = f"None of these fits yet. It may appear until {minutes:.0f} min after it was sent: look again then."
+        advice = (
+            f"None of these matches yet. It may appear until {minutes:.0f} min after it was sent: search again then."
+        )
     elif whole:
-        advice = "None of them fits, so it was probably not accepted; session.resend(job_id) sends it again."
+        advice = "None of them matches, so it was probably not accepted; session.resend(job_id) sends it again."
     else:
-        advice = "Look at the provider; then session.adopt(job_id, provider_id) or session.resend(job_id)."
+        advice = "Check at the provider; then call session.adopt(job_id, provider_id) or session.resend(job_id)."
     return UnknownJob(
         job_id=record.id,
         connection=record.connection,
@@ -157,8 +162,8 @@ def _described(
         candidates=tuple(candidates),
         searched=whole is not None,
         explanation=(
-            f"Its create was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may be running and "
-            f"charged. {looked}"
+            f"Its create request was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may "
+            f"be running and charged. {looked}"
         ),
         advice=advice,
     )

@@ -180,10 +180,10 @@ class Handlers:
                 raise  # the session is torn down; else something that the handler waited for was cancelled
             if attempt < _ATTEMPTS:
                 again = delay(attempt, base=1.0, cap=_LONGEST_PAUSE, draw=lambda low, high: high)
-                logger.warning("Handler %r failed for job %s, it is called again: %r", name, job_id, error)
+                logger.warning("Handler %r failed for job %s and will be called again: %r", name, job_id, error)
             else:
                 logger.error(
-                    "Handler %r failed for job %s %d times, and is not called again: %r",
+                    "Handler %r failed for job %s %d times and will not be called again: %r",
                     name,
                     job_id,
                     attempt,

@@ -167,7 +167,7 @@ class Ledger:
         before, at = self._warned
         if text != before or self._clock.now() >= at + _REMINDED_EVERY:
             self._warned = (text, self._clock.now())
-            logger.warning("The ledger does not answer; it is tried again: %s", text)
+            logger.warning("The ledger does not answer; aiogen tries again: %s", text)
 
     async def _maintain(self, lease: float, pause: float) -> None:
         if self._clock.now() >= self._renewed_at + lease / _HEARTBEATS:
@@ -201,15 +201,15 @@ class Ledger:
         try:
             return await self._store.acquire(account, count, per_second)
         except Exception as error:
-            logger.debug("The common budget does not answer: %s", error)
+            logger.debug("The shared budget cannot be read: %s", error)
             return 0.0
 
-    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """A refusal concerns every process: report it to them, unless the ledger fails."""
         try:
-            await self._store.hold(account, lane, seconds)
+            await self._store.hold(account, kind, seconds)
         except Exception as error:
-            logger.debug("Other processes could not be told of a refusal: %s", error)
+            logger.debug("A refusal could not be shared with other processes: %s", error)
 
     async def look(self, *, force: bool = False) -> None:
         """How the jobs of other processes stand, if anybody has written since."""
@@ -228,7 +228,10 @@ class Ledger:
     async def _heartbeat(self) -> None:
         sent_at = self._clock.now()
         if not await self._store.heartbeat():
-            logger.warning("This process was stopped for so long that others own its jobs now; it begins anew.")
+            logger.warning(
+                "This process was stopped for so long that other processes now own its jobs; it continues with a "
+                "new lease."
+            )
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()

@@ -113,9 +113,9 @@ class Outbox:
         if self._owed:
             ids = list(dict.fromkeys(job_id for fact in self._owed for job_id in fact.job_ids))
             logger.error(
-                "%d facts could not be written to the ledger before the session was left. The next one finds these "
-                "jobs as they stood before: it asks again about what ran, and what was just accepted is unknown to it. "
-                "Jobs: %s%s",
+                "%d changes could not be written to the ledger before the session was closed. The next session "
+                "finds these jobs in their earlier states: it asks again about those that ran, and those that "
+                "were just accepted are unknown to it. Jobs: %s%s",
                 len(self._owed),
                 ", ".join(ids[:_NAMED_AT_MOST]),
                 f" and {len(ids) - _NAMED_AT_MOST} more" if len(ids) > _NAMED_AT_MOST else "",
@@ -143,7 +143,7 @@ class Outbox:
         except Exception as error:
             if not fact.is_reported and not (self._is_shared and getattr(error, "retryable", False)):
                 fact.is_reported = True
-                logger.error("The ledger could not be written, so this is only in memory: %r", error)
+                logger.error("The ledger could not be written, so this change is only in memory: %r", error)
             self._is_behind = self._is_shared
             return not self._is_shared
         return True

@@ -332,7 +332,7 @@ class Window:
     def summary(self, now: float) -> str:
         """The window in a few words."""
         f = self.figures(now)
-        held = f", held for {duration(f['held_seconds'])}" if f["held_seconds"] else ""
+        held = f", paused for {duration(f['held_seconds'])}" if f["held_seconds"] else ""
         return (
             f"{count(f['active'])}/{count(f['max_active'])} active, "
             f"{count(f['creates_used'])}/{count(f['creates_per_minute'])} creates, "

@@ -59,6 +59,12 @@ class VendorQueue(Generic[K]):
             self.slots, self._early_ends, proof = 2 * self.slots, 0, True
         return self._begin(), proof
 
+    def left(self, key: K) -> list[K]:
+        """It is no longer followed, which proves nothing; which ones are believed to begin now."""
+        self._running.discard(key)
+        self._waiting.pop(key, None)
+        return self._begin()
+
     def learn(self, slots: int) -> list[K]:
         """The vendor says how many run at once; which ones therefore begin."""
         if self.slots is not None and slots > self.slots:

@@ -1,1 +1,1 @@
-"""Whom a key and a request may reach, and what nobody may see. Pure."""
+"""Where a key and a request may go, and what must never be shown.  Pure."""

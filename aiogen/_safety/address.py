@@ -1,6 +1,6 @@
 """Where a file may be fetched from: judged by the address as it is written, and by the IP address it leads to.  Pure.
 
-The address comes from a provider, or from a redirect.  Whoever writes it must not make this machine send requests to
+The address comes from a provider, or from a redirect.  It must not make this machine send requests to
 its own services or into its own network, unless the provider itself is there.
 """
 
@@ -37,11 +37,11 @@ class Reach(Enum):
     PRIVATE = "private"
     """This machine, or a network of its owner."""
     SPECIAL = "special"
-    """Link-local (where clouds keep their metadata), multicast, unspecified, reserved: no place for files."""
+    """Link-local (where clouds keep their metadata), multicast, unspecified, reserved: files are never there."""
 
 
 class Refused(Exception):
-    """An address that is not fetched; says why, without what signs it."""
+    """An address that is not fetched; the message says why, without the signature."""
 
 
 def reach_of(address: str) -> Reach:
@@ -67,7 +67,7 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
 
 
 def reach_of_host(host: str) -> Reach | None:
-    """What the host of an address leads to, as far as its text tells; None for a name that may lead anywhere.
+    """What the host of an address leads to, as far as its text says; None for a name that may lead anywhere.
 
     >>> reach_of_host("192.168.0.7"), reach_of_host("printer.local"), reach_of_host("example.com")
     (<Reach.PRIVATE: 'private'>, <Reach.PRIVATE: 'private'>, None)
@@ -119,7 +119,7 @@ class FilePolicy:
         url = _exact(text, base)
         host, shown = url.host or "", f"{url.scheme}://{url.host_port_subcomponent}"
         if url.raw_user is not None or url.raw_password is not None:
-            raise Refused(f"carries a user name ({shown})")
+            raise Refused(f"contains a user name ({shown})")
         reach = reach_of_host(host)
         if url.scheme == "http" and not self.insecure and not (self.private and reach is Reach.PRIVATE):
             raise Refused(f"is not https ({shown})")
@@ -141,7 +141,7 @@ class FilePolicy:
         if url.host == self.home:
             return
         if url.scheme == "http" and not self.insecure and reach is not Reach.PRIVATE:
-            raise Refused(f"is not https ({shown})")  # a name looked private, and leads elsewhere
+            raise Refused(f"is not https ({shown})")  # the name looked private, but its address is not
         if not self._admits(reach):
             raise Refused(_where(reach, shown))
 
@@ -151,8 +151,8 @@ class FilePolicy:
 
 def _where(reach: Reach | None, shown: str) -> str:
     if reach is Reach.PRIVATE:
-        return f"leads into a private network, where the provider itself is not ({shown})"
-    return f"leads to a special address, where no file can be ({shown})"
+        return f"leads into a private network, but the provider itself is not in one ({shown})"
+    return f"leads to a special-purpose address, where no file can be ({shown})"
 
 
 def _exact(text: str, base: URL | None) -> URL:
@@ -165,11 +165,11 @@ def _exact(text: str, base: URL | None) -> URL:
             raise Refused(f"is not https ({scheme or 'no scheme'})")
         origin = URL.build(scheme=scheme, authority=given.raw_authority)
         if not _is_host(origin.raw_host or ""):
-            raise Refused("names no host")
+            raise Refused("has no valid host")
         return URL(f"{origin}{path}", encoded=True)
     except (ValueError, TypeError):
         pass
-    # Not from in there: among the locals of yarl's frames is half a URL, which breaks whoever prints them.
+    # Raised outside: among the locals of yarl's frames is half a URL, which breaks error reporters that print them.
     raise Refused("cannot be requested")
 
 

@@ -30,7 +30,7 @@ class Proxy:
 
 @attrs.frozen
 class Proxies:
-    """What the environment says of proxies; loopback is never asked through one."""
+    """What the environment says of proxies; requests to loopback never go through one."""
 
     http: str = attrs.field(default="", repr=False)
     https: str = attrs.field(default="", repr=False)
@@ -39,12 +39,12 @@ class Proxies:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Lower case counts before upper case, also where it is empty, as everywhere."""
+        """Read from the environment; lower case takes precedence over upper case, even if it is empty, as is usual."""
 
         def value(name: str) -> str:
             upper = environment.get(name.upper(), "")
             if name == "http_proxy" and "REQUEST_METHOD" in environment:
-                upper = ""  # in a CGI script that is a header of whoever asks
+                upper = ""  # in a CGI script that is a header of the client's
             return environment.get(name, upper).strip()
 
         exceptions = value("no_proxy").replace(",", " ").lower().split()
@@ -57,7 +57,7 @@ class Proxies:
         """The proxy for requests to this host; None if they go straight to it.
 
         Raises:
-            ConfigurationError: the variable holds no address that could be used.
+            ConfigurationError: the variable does not contain a usable address.
         """
         address = self.https if scheme == "https" else self.http
         if not address or is_this_machine(host) or self._is_excepted(host.lower().rstrip("."), port):
@@ -78,14 +78,14 @@ def proxy_at(address: str, source: str) -> Proxy:
     """The proxy of an address, which may hold a user's name and password; "host:port" means http.
 
     Raises:
-        ConfigurationError: it is no address of an http or https proxy; says where it came from, `source`.
+        ConfigurationError: it is not the address of an http or https proxy; the message names its `source`.
     """
     address = Masked(address if "://" in address else f"http://{address}")
     scheme, host, port, authorization = _parts(address)
     if scheme not in ("http", "https") or not can_be_host(host):
         raise ConfigurationError(
-            f"{source} names no proxy that can be used ({scheme}://{host}): it has to be the address of an http or "
-            "https proxy, such as http://proxy:3128.",
+            f"{source} does not name a usable proxy ({scheme}://{host}): it must be the address of an http or https "
+            "proxy, such as http://proxy:3128.",
             code=None,
             action=None,
         )

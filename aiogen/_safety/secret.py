@@ -11,11 +11,11 @@ from typing import Any, NoReturn, Self
 
 MASK = "[the key]"
 SHORTEST = 8
-"""Characters; a shorter key is no vendor's, and is found by chance in any text."""
+"""Characters; no vendor's key is shorter, and a shorter one would be found by chance in any text."""
 
 
 class Masked(str):
-    """Text that holds a secret, such as a header's value: whoever sends it has it, whoever shows it does not.
+    """Text that contains a secret, such as a header's value: it is sent as it is, and shown as a mask.
 
     `str()` and concatenation give the text, for that is how it comes into a request.
     """
@@ -42,7 +42,7 @@ class Masked(str):
 
 
 class Secret:
-    """Holds a key; the text has to be asked for."""
+    """Holds a key; its text is given only by `text`."""
 
     __slots__ = ("_text",)
 
@@ -79,7 +79,7 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("A connection holds an API key, which is not pickled: make it where it is needed.")
+        raise TypeError("A connection holds an API key and cannot be pickled: create it where it is needed.")
 
 
 def to_secret(text: str | Secret) -> Secret:

@@ -50,7 +50,7 @@ def watching_send() -> Iterator[SendWatch]:
 def send_trace() -> aiohttp.TraceConfig:
     """Notes the last moment at which nothing of a request was written yet.
 
-    aiohttp tells of it just before it hands the headers over, so what fails before that surely was not sent; what fails
+    aiohttp calls it just before it hands the headers over, so what fails before that surely was not sent; what fails
     at that very moment counts as sent.
     """
 
@@ -74,22 +74,22 @@ def failure(
 ) -> AiogenError:
     """The error to raise for one of aiohttp's, or of whatever it uses.
 
-    `watch`: of a create; a read may be repeated anyway, and is not watched.
+    `watch`: of a create; a read may be repeated in any case, and is not watched.
     `seconds`: that the request was given.
     """
     unsent = isinstance(error, _NEVER_CONNECTED) or (watch is not None and not watch.begun)
-    text, hint, is_configuration = _told(error, request, unsent, seconds)
+    text, hint, is_configuration = _explained(error, request, unsent, seconds)
     message = redacted_message(secret, f"{text} (while trying to {request.verb}).{hint}")
-    told: AiogenError
+    broken: AiogenError
     if is_configuration:
-        told = ConfigurationError(message, code=None, action=None, **context)
+        broken = ConfigurationError(message, code=None, action=None, **context)
     else:
-        told = NetworkError(message, sent=not unsent, **context)
-    told.__cause__ = _bare(error, secret)
-    return told
+        broken = NetworkError(message, sent=not unsent, **context)
+    broken.__cause__ = _bare(error, secret)
+    return broken
 
 
-def _told(error: Exception, request: Request, unsent: bool, seconds: float) -> tuple[str, str, bool]:
+def _explained(error: Exception, request: Request, unsent: bool, seconds: float) -> tuple[str, str, bool]:
     """What happened, what helps, and whether repeating it would be in vain."""
     host = request.url.split("/")[2]
     what = str(error) or type(error).__name__
@@ -97,11 +97,11 @@ def _told(error: Exception, request: Request, unsent: bool, seconds: float) -> t
         case aiohttp.InvalidURL():
             return f"The address {request.url!r} cannot be requested: {what}", "", True
         case aiohttp.ClientProxyConnectionError():
-            return f"The proxy on the way to {host} cannot be reached: {what}", _PROXY, False
+            return f"The proxy for {host} cannot be reached: {what}", _PROXY, False
         case aiohttp.ClientHttpProxyError(status=407):
-            return f"The proxy on the way to {host} asks for a user's name and password (HTTP 407)", _CREDENTIALS, True
+            return f"The proxy for {host} asks for a user name and a password (HTTP 407)", _CREDENTIALS, True
         case aiohttp.ClientHttpProxyError():
-            return f"The proxy refuses the way to {host} (HTTP {error.status})", _PROXY, False
+            return f"The proxy refuses to connect to {host} (HTTP {error.status})", _PROXY, False
         case aiohttp.ClientConnectorCertificateError():
             return f"{host} cannot be reached: {what}", _CERTIFICATE, False
         case TimeoutError() if not unsent:
@@ -116,13 +116,13 @@ def _told(error: Exception, request: Request, unsent: bool, seconds: float) -> t
             return f"The request to {host} broke off: {type(error).__name__}: {what}", "", False
 
 
-_PROXY = " Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or at the proxy of the session you passed. Nothing was sent."
+_PROXY = " Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or the proxy of the session you passed. Nothing was sent."
 _CREDENTIALS = (
     " Write them into the address of the proxy, as in HTTPS_PROXY=http://name:password@proxy:3128. Nothing was sent."
 )
 _CERTIFICATE = (
-    " If a CA of your company signs here, name its file in SSL_CERT_FILE, or pass a client_session= whose connector "
-    "trusts it."
+    " If your company's CA signs this connection, name its file in SSL_CERT_FILE, or pass a client_session= "
+    "whose connector trusts it."
 )
 
 

@@ -1,4 +1,4 @@
-"""Connections to whoever keeps the files, which hold to a `FilePolicy` at the IP address that is really reached.
+"""Connections to the storage of the files, which hold to a `FilePolicy` at the IP address that is really reached.
 
 A name says nothing about where it leads, and may lead somewhere else the next time it is looked up.  So our own
 connector judges the addresses that its lookup found, before it connects to one; and whatever the connector, the address
@@ -66,7 +66,7 @@ class GuardedResolver(AbstractResolver):
                 socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=flags
             )
         except UnicodeError as error:
-            raise OSError(None, f"{host!r} cannot be the name of a host") from error
+            raise OSError(None, f"{host!r} is not a valid host name") from error
         found = [_result(host, port, info) for info in infos]
         watch = _watch.get()
         if watch is None or (watch[1].raw_host or "").rstrip(".") != host.rstrip("."):

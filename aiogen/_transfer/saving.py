@@ -135,7 +135,7 @@ class PartFile:
             self.discard()
             return path
         if path.is_dir() and not path.is_symlink():
-            raise IsADirectoryError(errno.EISDIR, f"a folder has the name {path.name!r}")
+            raise IsADirectoryError(errno.EISDIR, f"there is a folder named {path.name!r}")
         with self._in_use:
             self._file.flush()
             try:

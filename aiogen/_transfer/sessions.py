@@ -91,7 +91,7 @@ def check_session(given: object, argument: str) -> None:
     """
     if not isinstance(given, aiohttp.ClientSession):
         raise ConfigurationError(
-            f"{argument}= takes an aiohttp.ClientSession, for its connections are used; not {type(given).__name__}.",
+            f"{argument}= must be an aiohttp.ClientSession, whose connections are used, not {type(given).__name__}.",
             code=None,
             action=None,
         )
@@ -105,15 +105,15 @@ def check_usable(given: aiohttp.ClientSession, argument: str) -> None:
     """
     if given.closed:
         raise ConfigurationError(
-            f"The aiohttp.ClientSession that was passed as {argument}= is closed; nothing was sent. Keep it open until "
-            "the aiogen session is left, or open another of both.",
+            f"The aiohttp.ClientSession that was passed as {argument}= is closed; nothing was sent. Keep it open "
+            "until the aiogen session is closed, or open both again.",
             code=None,
             action=None,
         )
     if getattr(given.connector, "_loop", None) not in (None, asyncio.get_running_loop()):
         raise ConfigurationError(
             f"The aiohttp.ClientSession that was passed as {argument}= belongs to another event loop; nothing was "
-            "sent. Open it in the loop that the aiogen session runs in.",
+            "sent. Open it in the event loop in which the aiogen session runs.",
             code=None,
             action=None,
         )
@@ -156,11 +156,11 @@ def _routed(base: type[aiohttp.ClientRequest], way: Way | None, *, alone: bool) 
             if proxy is not None:
                 options["proxy"] = URL(proxy.url)
                 if proxy.authorization is not None:
-                    told = CIMultiDict({"Proxy-Authorization": proxy.authorization})
+                    credentials = CIMultiDict({"Proxy-Authorization": proxy.authorization})
                     if url.scheme == "https":
-                        options["proxy_headers"] = told  # of CONNECT, which the proxy alone reads
+                        options["proxy_headers"] = credentials  # of CONNECT, which the proxy alone reads
                     else:
-                        headers.update(told)
+                        headers.update(credentials)
             if alone:
                 headers["Connection"] = "close"
             self._number = next(_numbers)

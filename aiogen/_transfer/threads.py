@@ -34,7 +34,7 @@ class Threads:
             RuntimeError: they are closed.
         """
         if self._closed:
-            raise RuntimeError("The threads of this session have ended.")
+            raise RuntimeError("The threads of this session have been stopped.")
         if self._pool is None:
             self._pool = ThreadPoolExecutor(AT_MOST, thread_name_prefix="aiogen")
         future = asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *args, **options))

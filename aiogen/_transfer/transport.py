@@ -14,15 +14,14 @@ from typing import TypeVar
 from uuid import uuid4
 
 import aiohttp
-import attrs
 import backoff
 
 from aiogen._clock import Clock
 from aiogen._limits.retry import waits, worth_repeating
+from aiogen._options import RequestOptions
 from aiogen._safety.redact import redacted
-from aiogen._transfer import sessions
-from aiogen._transfer.failures import SendWatch, failure, send_trace, watching_send
-from aiogen._transfer.guard import GuardedRequest, GuardedResolver
+from aiogen._transfer.clients import Clients
+from aiogen._transfer.failures import SendWatch, failure, watching_send
 from aiogen._transfer.threads import Threads
 from aiogen._wording import duration
 from aiogen.errors import AiogenError, NetworkError, ProtocolError
@@ -36,32 +35,14 @@ USER_AGENT = "aiogen-sdk"
 _LARGE_BODY = 128 * 1024
 
 
-@attrs.frozen(kw_only=True)
-class Timeouts:
-    """Seconds; every request ends."""
-
-    connect: float = 10.0
-    """Name lookup, TCP and TLS together."""
-    read: float = 30.0
-    """A whole read, from sending to the last byte."""
-    submit: float = 120.0
-    """A whole create.  Luma fetches reference urls while it waits, up to 18 s each."""
-
-
 class Transport:
-    """Sends requests for one session, over its own connections or over the connector of the caller's `ClientSession`.
-
-    Creates go over connections of their own that are not kept alive: a connection that died while idle would make
-    the outcome of a paid POST unknown.
-    """
+    """Sends requests for one session, and reads their answers."""
 
     def __init__(
         self,
         clock: Clock,
+        options: RequestOptions,
         *,
-        timeouts: Timeouts,
-        max_answer_bytes: int,
-        read_attempts: int,
         client_session: aiohttp.ClientSession | None = None,
         download_session: aiohttp.ClientSession | None = None,
     ) -> None:
@@ -69,25 +50,24 @@ class Transport:
         self._submit_timeout, self._read_timeout = (
             # Exact: aiohttp would round anything above five seconds up to whole ones.  Connecting ends first, for it
             # alone tells that nothing was sent.
-            aiohttp.ClientTimeout(total=total, connect=min(timeouts.connect, 0.9 * total), ceil_threshold=math.inf)
-            for total in (timeouts.submit, timeouts.read)
+            aiohttp.ClientTimeout(
+                total=total, connect=min(options.connect_timeout, 0.9 * total), ceil_threshold=math.inf
+            )
+            for total in (options.submit_timeout, options.read_timeout)
         )
-        self._max_answer_bytes = max_answer_bytes
-        self._read_attempts = read_attempts
-        self._given = client_session
-        self._given_for_files = download_session
-        self._reads: aiohttp.ClientSession | None = None
-        self._creates: aiohttp.ClientSession | None = None
-        self._storage: aiohttp.ClientSession | None = None
+        self._max_answer_bytes = options.max_answer_bytes
+        self._read_attempts = options.read_attempts
         self.threads = Threads()
         """For whatever would hold up the event loop."""
+        self.clients = Clients(self.threads, client_session, download_session)
+        """The connections."""
         self.sent = 0
         """Requests sent so far."""
 
     async def perform(
-        self, provider: Provider, exchange: Exchange[T], *, gate: Callable[[], Awaitable[None]] | None = None
+        self, provider: Provider, exchange: Exchange[T], *, before_each: Callable[[], Awaitable[None]] | None = None
     ) -> T:
-        """Drive the exchange to its result; `gate` is awaited before each request.
+        """Drive the exchange to its result; `before_each` is awaited before each request.
 
         Raises:
             APIError, ProtocolError: from the exchange.
@@ -96,8 +76,8 @@ class Transport:
         with self._reading(provider, exchange):
             request = next(exchange)
             while True:
-                if gate is not None:
-                    await gate()
+                if before_each is not None:
+                    await before_each()
                 response = await self._send(request, provider)
                 try:
                     request = exchange.send(response)
@@ -105,23 +85,23 @@ class Transport:
                     result: T = stop.value
                     return result
 
-    async def look(self, provider: Provider, exchange: Exchange[T], last: int | None) -> tuple[T | None, int]:
-        """Perform an exchange of one request, unless its answer is the same as the last one.
+    async def poll(self, provider: Provider, exchange: Exchange[T], previous: int | None) -> tuple[T | None, int]:
+        """Perform an exchange of one request, and read its answer unless that is the same as the previous one.
 
-        `last` is the number that came with that one.  Most answers say "not yet" in the same bytes, so they need not
-        be read again: the result is then None.
+        `previous` is the number that came with that one.  Most answers say "not yet" in the same bytes, so they need
+        not be read again: the result is then None.
 
         Raises: the same as `perform`.
         """
         with self._reading(provider, exchange):
-            response, number = await self._answered(next(exchange), provider, last)
+            response, number = await self._answered(next(exchange), provider, previous)
             if response is None:
                 return None, number
             try:
                 exchange.send(response)
             except StopIteration as stop:
                 return stop.value, number
-        raise ProtocolError(f"Looking at one generation of {provider.default_name} takes one request.")
+        raise ProtocolError(f"Polling one generation of {provider.default_name} takes one request.")
 
     @contextmanager
     def _reading(self, provider: Provider, exchange: Exchange[T]) -> Iterator[None]:
@@ -146,24 +126,25 @@ class Transport:
         provider: Provider,
         make: Callable[[], Exchange[T]],
         *,
-        patience: float,
-        gate: Callable[[], Awaitable[None]] | None = None,
-        noted: Callable[[AiogenError], None] | None = None,
+        timeout: float,
+        before_each: Callable[[], Awaitable[None]] | None = None,
+        on_error: Callable[[AiogenError], None] | None = None,
     ) -> T:
         """Perform an exchange of reads, again from its start while that may help: `read_attempts` times at most.
 
-        It ends within `patience` seconds, and does not begin to wait for what would take longer.
+        It ends within `timeout` seconds, and does not begin to wait for what would take longer.  `before_each` is
+        awaited before each request; `on_error` is called with each error.
         """
         last: AiogenError | None = None
 
         async def once() -> T:
             try:
-                return await self.perform(provider, make(), gate=gate)
+                return await self.perform(provider, make(), before_each=before_each)
             except AiogenError as error:
                 nonlocal last
                 last = error
-                if noted is not None:
-                    noted(error)
+                if on_error is not None:
+                    on_error(error)
                 raise
 
         # jitter=None: ours is inside `waits`, and backoff's would undercut Retry-After.
@@ -171,15 +152,15 @@ class Transport:
             lambda: waits(draw=random.uniform),
             AiogenError,
             max_tries=self._read_attempts,
-            giveup=lambda error: not worth_repeating(error, patience),
+            giveup=lambda error: not worth_repeating(error, timeout),
             jitter=None,
             logger=None,
         )
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 return await again(once)()
         raise last or NetworkError(
-            f"{provider.name} could not be asked within {duration(patience)}: this account has to wait.",
+            f"{provider.name} could not be asked within {duration(timeout)}: this account has to wait.",
             sent=False,
             provider=provider.default_name,
             connection=provider.name,
@@ -190,13 +171,15 @@ class Transport:
         assert response is not None
         return response
 
-    async def _answered(self, request: Request, provider: Provider, last: int | None) -> tuple[Response | None, int]:
-        """The answer and its number; None instead of an answer whose number is the last one."""
+    async def _answered(
+        self, request: Request, provider: Provider, previous: int | None
+    ) -> tuple[Response | None, int]:
+        """The answer and its number; None instead of an answer whose number is the previous one."""
         outcome = await self._outcome(request, provider)
         if isinstance(outcome, AiogenError):
             raise outcome  # from here, where no local is of the request's inside
         number = hash((outcome.status, outcome.body))
-        return None if number == last else redacted(provider.secret, outcome), number
+        return None if number == previous else redacted(provider.secret, outcome), number
 
     async def _outcome(self, request: Request, provider: Provider) -> Response | AiogenError:
         """The answer as it came, or the error to raise."""
@@ -213,7 +196,7 @@ class Transport:
         watch: SendWatch | None = None
         try:
             with watching_send() if is_create else nullcontext() as watch:
-                session = self.creates if is_create else self.reads
+                session = self.clients.creates if is_create else self.clients.reads
                 async with session.request(
                     request.method,
                     request.url,
@@ -228,9 +211,11 @@ class Transport:
         except AiogenError as error:
             return error.with_traceback(None)
         except Exception as error:
-            told = failure(error, request, provider.secret, watch=watch, seconds=timeout.total or 0.0, context=context)
-            logger.debug("%s %s: %s", request.method, request.url, told)
-            return told
+            broken = failure(
+                error, request, provider.secret, watch=watch, seconds=timeout.total or 0.0, context=context
+            )
+            logger.debug("%s %s: %s", request.method, request.url, broken)
+            return broken
         logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
         return Response(
             status=status,
@@ -258,7 +243,7 @@ class Transport:
                 answer.close()
                 raise ProtocolError(
                     f"The answer to {request.verb!r} (HTTP {answer.status}) is larger than "
-                    f"{self._max_answer_bytes:,} bytes; it was not read further.",
+                    f"{self._max_answer_bytes:,} bytes; the rest was not read.",
                     status=answer.status,
                     path="$",
                     **context,
@@ -266,68 +251,9 @@ class Transport:
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    @property
-    def reads(self) -> aiohttp.ClientSession:
-        """The connections for everything but creates; made when first used.
-
-        Raises:
-            ConfigurationError: the caller's session is closed, or of another event loop.
-        """
-        given = self._usable(self._given, "client_session")
-        if self._reads is None:
-            if given is None:
-                self._reads = sessions.own(self._connector(), sessions.way_of_environment())
-            else:
-                self._reads = sessions.over(given, sessions.way_of(given, "client_session"))
-        return self._reads
-
-    @property
-    def creates(self) -> aiohttp.ClientSession:
-        """The connections for creates, each for one; raises like `reads`."""
-        given = self._usable(self._given, "client_session")
-        if self._creates is None:
-            if given is None:
-                way = sessions.way_of_environment()
-                # A connector that closes by force would ask a proxy to close, too, in the very CONNECT.
-                connector = self._connector(force_close=way is None)
-                self._creates = sessions.own(connector, way, traces=[send_trace()], alone=way is not None)
-            else:
-                way = sessions.way_of(given, "client_session")
-                self._creates = sessions.over(given, way, traces=[send_trace()], alone=True)
-        return self._creates
-
-    @property
-    def storage(self) -> aiohttp.ClientSession:
-        """The connections to whoever keeps the files, without any key or header; raises like `reads`."""
-        given, argument = self._given_for_files, "download_session"
-        if given is None:
-            given, argument = self._given, "client_session"
-        given = self._usable(given, argument)
-        if self._storage is None:
-            if given is None:
-                connector = self._connector(use_dns_cache=False)
-                way = sessions.way_of_environment()
-                self._storage = sessions.own(connector, way, request_class=GuardedRequest)
-            else:
-                way = sessions.way_of(given, argument)
-                self._storage = sessions.over(given, way, request_class=GuardedRequest)
-        return self._storage
-
-    def _connector(self, *, force_close: bool = False, use_dns_cache: bool = True) -> aiohttp.TCPConnector:
-        # Names are looked up in our own threads: an application may have filled those of the loop.
-        resolver = GuardedResolver(self.threads)
-        return aiohttp.TCPConnector(limit=0, resolver=resolver, force_close=force_close, use_dns_cache=use_dns_cache)
-
-    def _usable(self, given: aiohttp.ClientSession | None, argument: str) -> aiohttp.ClientSession | None:
-        if given is not None:
-            sessions.check_usable(given, argument)
-        return given
-
     async def close(self) -> None:
         """Close what was opened here, and only that."""
-        opened = [session for session in (self._reads, self._creates, self._storage) if session is not None]
-        self._reads = self._creates = self._storage = None
-        await asyncio.shield(asyncio.gather(*(session.close() for session in opened)))
+        await asyncio.shield(self.clients.close())
         await asyncio.shield(self.threads.close())
 
 

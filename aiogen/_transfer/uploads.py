@@ -18,8 +18,8 @@ def _read(path: Path, limit: int) -> bytes:
         size = path.stat().st_size
         if size > limit:
             raise InputError(
-                f"The reference {str(path)!r} has {size:,} bytes; the provider takes at most {limit:,}. "
-                "Make it smaller."
+                f"The reference {str(path)!r} has {size:,} bytes; the provider accepts at most {limit:,}. Make it "
+                "smaller."
             )
         return path.read_bytes()
     except OSError as error:

@@ -1,7 +1,7 @@
 """The command line: `aiogen`, or `python -m aiogen`.
 
 Results go to stdout, everything else to stderr.  The only part of the package that imports cyclopts and rich, which
-come with the extra `cli`; so that their absence can be told in a sentence, this module itself imports neither.
+come with the extra `cli`; this module imports neither, so that it can say in a sentence that they are missing.
 """
 
 from __future__ import annotations

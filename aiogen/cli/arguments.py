@@ -1,6 +1,6 @@
-"""What was typed, put into the order that cyclopts reads without a slip; and ids that come from stdin.
+"""What was typed, put into the order that cyclopts reads correctly; and ids that come from stdin.
 
-To cyclopts an option that stands after the first positional word ends a list of ids.  So options go first here, each
+To cyclopts an option after the first positional word ends a list of ids.  So options go first here, each
 in one word with its value, then `--`, then everything else.
 """
 
@@ -18,7 +18,7 @@ _SHARED = {"--json": False, "--store": True}
 """Options that may also stand before the command, and whether a value follows."""
 _END = "--"
 _MOST_BYTES = 4 * 1024 * 1024
-"""Of ids on stdin: some hundred thousand of the usual length."""
+"""Bytes of ids on stdin: some hundred thousand ids of the usual length."""
 
 
 def options_first(app: App, tokens: Sequence[str]) -> list[str]:
@@ -52,7 +52,7 @@ def options_first(app: App, tokens: Sequence[str]) -> list[str]:
 
 
 def _shared_last(tokens: Sequence[str]) -> list[str]:
-    """Options of every command that stand before the command, moved behind it: `aiogen --json get …`."""
+    """Options of every command that come before the command, moved behind it: `aiogen --json get …`."""
     rest, moved = list(tokens), []
     while rest and rest[0].partition("=")[0] in _SHARED:
         moved.append(rest.pop(0))
@@ -62,11 +62,11 @@ def _shared_last(tokens: Sequence[str]) -> list[str]:
 
 
 def with_stdin(ids: Sequence[str]) -> list[str]:
-    """The ids, each once, with those from stdin in place of `-`: one a line; blanks around them and empty lines do not
-    count.
+    """The ids, each once, with those from stdin in place of `-`: one per line; white space around them and empty lines
+    are ignored.
 
     Raises:
-        InputError: stdin is closed, is no text, holds more than 4 MiB, or a line that cannot be one id.
+        InputError: stdin is closed, is not text, has more than 4 MiB, or has a line that cannot be one id.
     """
     found = list[str]()
     for word in ids:
@@ -82,17 +82,17 @@ def _from_stdin() -> list[str]:
         read = source.read(_MOST_BYTES + 1)
         text = read.decode("utf-8-sig") if isinstance(read, bytes) else read
     except UnicodeDecodeError:
-        raise InputError("What came on stdin is no text; write one id a line.") from None
+        raise InputError("The input on stdin is not text; write one id per line.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"Stdin cannot be read: {error}.") from None
     if len(read) > _MOST_BYTES:
-        raise InputError(f"More than {_MOST_BYTES // 1024 // 1024} MiB came on stdin; write one id a line.")
+        raise InputError(f"More than {_MOST_BYTES // 1024 // 1024} MiB came on stdin; write one id per line.")
     ids = list[str]()
     for number, line in enumerate(text.splitlines(), 1):
         word = line.strip()
         if not word:
             continue
         if len(word) > MAX_ID_LENGTH or len(word.split()) > 1:
-            raise InputError(f"Line {number} of stdin cannot be an id; write one id a line.")
+            raise InputError(f"Line {number} of stdin is not an id; write one id per line.")
         ids.append(word)
     return ids

@@ -1,4 +1,4 @@
-"""The progress of many jobs: a row per connection that is drawn over and over, or plain lines where that cannot be."""
+"""The progress of many jobs: a row per connection that is drawn again and again, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Stage:
 DONE = _Stage("done", "green", "#")
 FAILED = _Stage("failed", "red", "x")
 LOST = _Stage("unknown", "bold magenta", "?")
-LEFT = _Stage("given up", "magenta", "/")
+LEFT = _Stage("not followed", "magenta", "/")
 PROCESSING = _Stage("processing", "yellow", "=")
 QUEUED = _Stage("queued", "cyan", "-")
 WAITING = _Stage("waiting", "bright_black", ".")
@@ -51,7 +51,7 @@ _BY_STATE = {State.PROCESSING: PROCESSING, State.QUEUED: QUEUED}
 
 
 def stage(job: Job) -> _Stage:
-    """Where a job stands, in the words of the board."""
+    """The stage of a job, in the words of the board."""
     if not job.done:
         return _BY_STATE.get(job.state, WAITING)
     if job.error is None:
@@ -77,7 +77,7 @@ class Board:
         summaries: bool = False,
         look: Callable[[], None] = lambda: None,
     ) -> None:
-        """`look` is called before each drawing: a place to notice what no job tells."""
+        """`look` is called before each drawing: a place to notice what no job reports."""
         self._terminal = terminal
         self._jobs = jobs
         self._title = title
@@ -96,7 +96,7 @@ class Board:
         return time.monotonic() - self._began
 
     def note(self, text: str, style: str = "", *, minor: bool = False) -> None:
-        """Something happened; what is `minor` needs no line of its own where summaries count it."""
+        """Show that something happened; what is `minor` gets no line of its own where summaries count it."""
         if minor and self._summaries:
             return
         self._events.append((self.seconds, Text(self._terminal.clean(text), style)))
@@ -104,12 +104,12 @@ class Board:
             self._terminal.say(f"{self.seconds:6.1f} s  {text}")
 
     def id_of(self, job: Job) -> str:
-        """The id of a job's generation as far as there is room: whole on a line, its beginning where lines are cut."""
+        """The id of a job's generation as far as there is room: the whole id, or its beginning where lines are cut."""
         return handle(job.provider_id or "") if self._live is not None else job.provider_id or ""
 
     async def __aenter__(self) -> Self:
         if self._terminal.is_live:
-            # Drawn by a task of ours, not by rich's thread: nothing changes while it is looked at.
+            # Drawn by a task of ours, not by rich's thread: nothing changes while it is read.
             self._live = Live(
                 get_renderable=self.draw,
                 console=self._terminal.err,
@@ -127,7 +127,7 @@ class Board:
     ) -> None:
         assert self._ticker is not None
         self._ticker.cancel()
-        # A board that could not be drawn is no reason to lose sight of the jobs.
+        # A board that could not be drawn is no reason to lose the jobs.
         await asyncio.gather(self._ticker, return_exceptions=True)
         self._look()
         if self._live is not None:
@@ -150,10 +150,10 @@ class Board:
         connections = list(self._by_connection())
         rare = [s for s in (LOST, LEFT) if any(stages[s] for _, stages in connections)]
         columns = (*_ALWAYS, *rare)
-        # What is left of the line goes to the bar: the counts are worth more than its length.
+        # The rest of the line goes to the bar: the counts are worth more than its length.
         taken = 20 + max(len(name) for name, _ in connections) + sum(2 + len(s.word) for s in columns)
         length = min(48, self._terminal.err.width - taken)
-        # On a narrow terminal there is no bar, and only what there is is counted.
+        # On a narrow terminal there is no bar, and columns without a count are left out.
         is_narrow = length < _SHORTEST_BAR
         if is_narrow:
             columns = tuple(s for s in columns if any(stages[s] for _, stages in connections))
@@ -174,9 +174,9 @@ class Board:
         return Group(*parts)
 
     def _time_left(self) -> str:
-        """Until the last is probably over; looked up once a second, for each estimate counts who stands before it."""
+        """Until the last is probably over; updated once a second, because each estimate counts the jobs before it."""
         if self.seconds - self._left_at >= _FORECAST:
-            # Of each connection the one that ends last: who still waits here, else who was submitted last.
+            # Of each connection the one that ends last: one that still waits here, else the one submitted last.
             last: dict[str, Job] = {}
             for job in sorted((job for job in self._jobs if not job.done), key=lambda job: stage(job) is WAITING):
                 last[job.connection] = job

@@ -1,4 +1,4 @@
-"""What an error means to whoever called the program: an exit code, and a sentence."""
+"""What an error means to the caller of the program: an exit code, and a sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aiogen.errors import (
 
 
 class Exit(IntEnum):
-    """The exit codes; `MEANINGS` says each in words."""
+    """The exit codes; `MEANINGS` has a sentence for each."""
 
     OK = 0
     FAILED = 1
@@ -41,18 +41,18 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.OK: "all completed",
     Exit.FAILED: "a generation failed, or was refused for its input or for lack of funds",
-    Exit.USAGE: "the command cannot be right as it was written; nothing was sent",
+    Exit.USAGE: "the command is not valid as it was written; nothing was sent",
     Exit.CONFIGURATION: "a key, an address or the store is missing or wrong",
     Exit.DEADLINE: "the deadline passed; the generation may still finish",
     Exit.PROVIDER: "the provider or the network failed, or does not know the id",
-    Exit.UNKNOWN: "whether a submission was accepted cannot be known; it may be running and charged",
+    Exit.UNKNOWN: "it is not known whether a submission was accepted; it may be running and charged",
     Exit.BUG: "a bug in aiogen; AIOGEN_DEBUG=1 shows where",
     Exit.INTERRUPTED: "interrupted by Ctrl-C, SIGTERM or SIGHUP",
-    Exit.PIPE: "the output could not be written: whoever read it has gone, or the disk is full",
+    Exit.PIPE: "the output could not be written: its reader has ended, or the disk is full",
 }
 
-# A submission nobody knows about may cost money twice, so it outweighs everything that is certain.  What the user
-# has to put right outweighs what time may put right, and a failed generation is the most ordinary of all ends.
+# An unknown submission may cost money twice, so it outweighs everything that is certain.  What the user has to correct
+# outweighs what may pass with time, and a failed generation is the most ordinary of all ends.
 _BY_GRAVITY = (
     Exit.OK,
     Exit.FAILED,
@@ -66,7 +66,7 @@ _BY_GRAVITY = (
     Exit.PIPE,
 )
 
-# The first that fits: narrower kinds stand before wider ones.
+# The first that matches: narrower kinds come before wider ones.
 _BY_ERROR: tuple[tuple[type[AiogenError], Exit], ...] = (
     (SubmissionUnknown, Exit.UNKNOWN),
     (ConfigurationError, Exit.CONFIGURATION),
@@ -88,7 +88,7 @@ def gravest(exits: Iterable[Exit]) -> Exit:
 def exit_of(error: AiogenError) -> Exit:
     """The exit code for one error."""
     if isinstance(error, GenerationRefused) and isinstance(error.__cause__, APIError):
-        # A refusal wraps what the provider said; a 503 that never went away is not the input's fault.
+        # A refusal wraps the provider's answer; a 503 that never passed is not a fault of the input.
         return exit_of(error.__cause__)
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.PROVIDER)
 
@@ -96,7 +96,7 @@ def exit_of(error: AiogenError) -> Exit:
 def explain(error: AiogenError, command: Command = command) -> str:
     """What happened, and what helps, on one line."""
     text, helps = "", what_helps(error, command)
-    # What is said of the kind of failure in general does not stand beside what is said of this one.
+    # The general advice for a kind of failure is left out where there is advice for this one.
     general = error.action.help_text if error.action is not None and helps else ""
     notes = [without_python(note) for note in getattr(error, "__notes__", ()) if note == helps or note != general]
     for part in (what_happened(error), *notes, helps):

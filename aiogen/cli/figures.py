@@ -1,4 +1,4 @@
-"""Numbers and moments as people, and as programs, write them.  Pure."""
+"""Numbers and times as people, and as programs, write them.  Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Ids as people type them: ours or the vendor's, whole or their first eight characters, looked up in the ledger.
 
-Only for what reads.  What deletes, pays or forgets wants an id whole.
+Only for commands that read.  Those that delete, pay or forget need whole ids.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _BEGINS_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]{0,26})?", re.IGNORECASE)
 
 
 async def provider_ids(
-    store: SqliteStore | None, connection: str, words: Sequence[str], tell: Callable[[str], None]
+    store: SqliteStore | None, connection: str, words: Sequence[str], echo: Callable[[str], None]
 ) -> list[str]:
-    """The vendor's ids that are meant, each once; `tell` is told in full what was meant by a part, or by an id of ours.
+    """The vendor's ids that are meant, each once; `echo` gets in full what was meant by a part, or by an id of ours.
 
-    What the ledger does not know, and where there is none, a word is taken for the vendor's id.
+    A word that the ledger does not know, or any where there is no ledger, is taken for the vendor's id.
 
     Raises:
-        InputError: a beginning fits several generations, one at another connection, or a job without an id so far.
+        InputError: a beginning matches several generations, one at another connection, or a job without an id so far.
     """
     found = await _beginning(store, words)
     ids = list[str]()
@@ -41,17 +41,15 @@ async def provider_ids(
             continue
         if meant.provider_id is None:
             step = "reconcile" if meant.state == "unknown" else "resume"
-            raise InputError(
-                f"Job {meant.id} is {meant.state} and has no id at {connection} so far. See: {command(step)}"
-            )
+            raise InputError(f"Job {meant.id} is {meant.state} and has no id at {connection} yet. See: {command(step)}")
         if meant.provider_id != word:
-            tell(f"{word} is {meant.provider_id} at {connection}, job {meant.id}.")
+            echo(f"{word} is {meant.provider_id} at {connection}, job {meant.id}.")
         ids.append(meant.provider_id)
     return list(dict.fromkeys(ids))
 
 
 async def whole_only(store: SqliteStore | None, words: Sequence[str], verb: str) -> None:
-    """A beginning does not do for what cannot be undone.
+    """The beginning of an id is not enough for what cannot be undone.
 
     Raises:
         InputError: a word is only the beginning of an id.
@@ -64,8 +62,8 @@ async def whole_only(store: SqliteStore | None, words: Sequence[str], verb: str)
             continue
         fitting = sorted(i for i in wholes if i.startswith(word))
         if fitting or (_BEGINS_UUID.fullmatch(word) and len(word) < _WHOLE):
-            known = f" Ids that begin so: {_several(fitting)}." if fitting else ""
-            raise InputError(f"{word} is only the beginning of an id; {verb} wants it whole.{known}")
+            known = f" Ids that begin with it: {_several(fitting)}." if fitting else ""
+            raise InputError(f"{word} is only the beginning of an id; {verb} needs the whole id.{known}")
 
 
 def _meant(word: str, connection: str, records: Sequence[Record]) -> Record | None:
@@ -76,7 +74,7 @@ def _meant(word: str, connection: str, records: Sequence[Record]) -> Record | No
         return whole[0]
     by_generation = {record.provider_id or record.id: record for record in here}
     if len(by_generation) > 1:
-        raise InputError(f"{word} is the beginning of several ids: {_several(list(by_generation))}. Write more of it.")
+        raise InputError(f"{word} is the beginning of several ids: {_several(list(by_generation))}. Type more of it.")
     if not by_generation and records and not _is_whole(word, records):
         raise InputError(f"{word} is at {records[0].connection}, not at {connection}.")
     return next(iter(by_generation.values()), None)
@@ -91,9 +89,9 @@ def _several(ids: Sequence[str]) -> str:
 
 
 async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[str, list[Record]]:
-    """The jobs whose id, ours or the vendor's, begins with each word; nothing where there is no ledger to read.
+    """The jobs whose id, ours or the vendor's, begins with each word; empty where there is no ledger to read.
 
-    Of whole ids, which may be many, only ours are looked up: the vendor's mean themselves.
+    Of whole ids, which may be many, only ours are looked up: the vendor's need no translation.
     """
     whole = [word for word in words if len(word) >= _WHOLE]
     found: dict[str, list[Record]] = {}
@@ -111,5 +109,5 @@ async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[st
         finally:
             await store.close()
     except AiogenError:
-        pass  # to look needs no ledger, and the vendor knows its ids
+        pass  # a lookup works without a ledger: the vendor knows its ids
     return found

@@ -1,4 +1,4 @@
-"""Follows jobs to their ends and files, and takes leave of them properly when it is cut short."""
+"""Follows jobs to their ends and files, and says what is left when it is interrupted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiogen.cli.options import store_words
 from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.streams import OutputLost
-from aiogen.cli.terminal import Notes, Terminal, telling_of_jobs
+from aiogen.cli.terminal import Notes, Terminal, without_job_log
 from aiogen.errors import AiogenError, SessionClosed
 from aiogen.models import Event, State
 
@@ -29,11 +29,11 @@ _NAMED = 10
 
 @attrs.define
 class Batch:
-    """The jobs of one command, and how those ended that have ended."""
+    """The jobs of one command, and the endings of those that have ended."""
 
     jobs: list[Job] = attrs.field(factory=list)
     endings: list[Ending] = attrs.field(factory=list)
-    """As they came."""
+    """In the order in which they came."""
     out: Path | None = None
     """Where their images go; None to save none."""
 
@@ -44,8 +44,8 @@ class Batch:
 
     def unfinished(self) -> list[Job]:
         """Those that completed, but whose images were not yet saved."""
-        told = {ending.generation.id for ending in self.endings if ending.generation is not None}
-        return [job for job in self.jobs if job.state is State.COMPLETED and job.id not in told]
+        over = {ending.generation.id for ending in self.endings if ending.generation is not None}
+        return [job for job in self.jobs if job.state is State.COMPLETED and job.id not in over]
 
 
 async def follow(
@@ -75,7 +75,7 @@ async def follow(
 
 async def _end(session: Session, job: Job, board: Board, out: Path | None) -> Ending:
     async for event in job.events():
-        _tell(board, job, event)
+        _note(board, job, event)
     try:
         generation = await job
     except AiogenError as error:
@@ -86,7 +86,7 @@ async def _end(session: Session, job: Job, board: Board, out: Path | None) -> En
 async def saved(
     session: Session, generation: Generation, out: Path | None, *, overwrite: bool = False, batch: str | None = None
 ) -> Ending:
-    """A completed generation with its files, or with what kept them away; without a folder nothing is fetched."""
+    """A completed generation with its files, or with what prevented them; without a folder nothing is fetched."""
     try:
         files = await session.download(generation, out, overwrite=overwrite) if out is not None else []
     except AiogenError as error:
@@ -111,15 +111,15 @@ def _ending(
     )
 
 
-def _tell(board: Board, job: Job, event: Event) -> None:
+def _note(board: Board, job: Job, event: Event) -> None:
     if event.previous is None:
-        return  # where it stood when the watching began: nothing happened
+        return  # its state when the watching began: nothing happened
     known = job.generation
     words = [f"{event.state:<10}", f"{job.connection}/{job.model or '?'}", board.id_of(job)]
     if event.state is State.FAILED:
         words.append(f"{known.failure_code}")
     if event.state is State.PENDING:
-        words.append("not accepted just now, it waits for another turn")
+        words.append("not accepted this time; it waits for another turn")
     words.append(shorten(known.prompt or "", 60))
     minor = not event.state.is_terminal and event.state is not State.UNKNOWN
     board.note("  ".join(filter(None, words)), STYLES.get(event.state, ""), minor=minor)
@@ -127,7 +127,7 @@ def _tell(board: Board, job: Job, event: Event) -> None:
 
 @contextmanager
 def notes_to(board: Board) -> Iterator[None]:
-    """What the package warns of becomes an event on the board, and nothing else."""
+    """Warnings of the package become events on the board, and nothing else."""
     before = [handler for handler in logger.handlers if isinstance(handler, Notes)]
     handler = Notes(lambda text: board.note(text, "magenta"))
     logger.addHandler(handler)
@@ -145,12 +145,12 @@ def notes_to(board: Board) -> Iterator[None]:
 async def open_until_left(terminal: Terminal, session: Session, *, out: Path | None) -> AsyncIterator[Batch]:
     """The session, open, and a batch for its jobs, whose images go to `out`.
 
-    Whatever cuts it short: creates in flight are waited for, what has ended is shown, and what goes on without us is
-    named, with the command that takes it up again.
+    Whatever interrupts it, creates in flight are waited for, what has ended is shown, and what continues without us is
+    named, with the command that continues it.
     """
     batch = Batch(out=out)
     try:
-        with telling_of_jobs():
+        with without_job_log():
             async with session:
                 try:
                     yield batch
@@ -159,12 +159,12 @@ async def open_until_left(terminal: Terminal, session: Session, *, out: Path | N
                     if in_flight:
                         terminal.say(
                             f"Interrupted. Waiting for {in_flight} submission{'s' * (in_flight > 1)} in flight to be "
-                            "answered, so that nothing paid is lost; Ctrl-C again does not wait."
+                            "answered, so that nothing paid is lost; press Ctrl-C again to stop without waiting."
                         )
                     raise
     except BaseException:
         if not terminal.as_json:
-            with suppress(OutputLost):  # whoever read it may be why we leave
+            with suppress(OutputLost):  # a closed stdout may be why we leave
                 show(terminal, batch.in_order())
         for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
             terminal.say(line)
@@ -172,12 +172,12 @@ async def open_until_left(terminal: Terminal, session: Session, *, out: Path | N
 
 
 def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> Iterator[str]:
-    """What goes on without us, what was not finished, and the one command that takes all of it up again.
+    """What continues without us, what was not finished, and the one command that continues all of it.
 
-    `kept`: the jobs are in a ledger.  `where`: what a command has to be told of that ledger.
+    `kept`: the jobs are in a ledger.  `where`: the options by which a command finds that ledger.
     """
     left = [job for job in batch.jobs if isinstance(job.error, SessionClosed)]
-    # A create that was not waited for may have arrived, whatever its job was told in the hurry.
+    # A create that was not waited for may have arrived, whatever its job's error says.
     unknown = [job for job in batch.jobs if job.state in (State.SUBMITTING, State.UNKNOWN)]
     running = [job for job in left if job.provider_id is not None]
     unsent = [job for job in left if job.provider_id is None and job not in unknown]
@@ -189,17 +189,17 @@ def farewell(batch: Batch, *, kept: bool = False, where: Sequence[str] = ()) -> 
         if len(running) > _NAMED:
             yield f"  and {len(running) - _NAMED} more"
     if unfinished:
-        yield f"Completed, but not yet saved: {len(unfinished)}."
+        yield f"Completed but not saved yet: {len(unfinished)}."
     if unsent:
-        yield f"Not sent, and not charged: {len(unsent)}."
+        yield f"Not sent and not charged: {len(unsent)}."
     for job in unknown:
         yield (
-            f"Whether {job.connection} accepted job {job.id} cannot be known: it may be running and charged. "
-            "Look at the provider before you submit it again."
+            f"It is not known whether {job.connection} accepted job {job.id}: it may be running and charged. "
+            "Check at the provider before you submit it again."
         )
     step = _next_step(running, unfinished, unsent, unknown, batch.out, kept=kept, where=where)
     if step is not None:
-        yield "Go on with:"
+        yield "Continue with:"
         yield f"  {step}"
 
 
@@ -213,9 +213,9 @@ def _next_step(
     kept: bool,
     where: Sequence[str],
 ) -> str | None:
-    """One command for everything; None if there is nothing to go on with."""
+    """One command for everything; None if there is nothing left to do."""
     if kept and (running or unsent or unfinished):
-        # It finds in the ledger what still runs and what was not sent; what has completed it has to be told.
+        # It finds in the ledger what still runs and what was not sent; completed jobs have to be named.
         ids = [job.id for job in unfinished]
         folder = ["--no-download"] if out is None else _folder(out) if out != Path() else []
         return command("resume", *ids, *folder, *where)

@@ -46,7 +46,7 @@ async def generate(
             batch.jobs.append(
                 await session.submit(model, prompt, timeout=timeout, poll_cost=poll_cost, batch=group, **params)
             )
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
@@ -61,19 +61,19 @@ async def wait(
     poll_cost: float | None,
     known: SqliteStore | None,
 ) -> Exit:
-    """Follow generations that were made before, or elsewhere; `known` is the ledger in which ids are looked up."""
+    """Follow generations made before, or by other programs; `known` is the ledger in which ids are looked up."""
     ids = await provider_ids(known, connection, [check_id(i) for i in ids], terminal.say)
     async with open_until_left(terminal, session, out=out) as batch:
         for provider_id in ids:
             batch.jobs.append(await session.attach(connection, provider_id, timeout=timeout, poll_cost=poll_cost))
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
 async def get(
     terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, known: SqliteStore | None
 ) -> Exit:
-    """Read each once, as it stands now."""
+    """Read the present state of each, once."""
     ids = await provider_ids(known, connection, ids, terminal.say)
 
     async def read(provider_id: str) -> Ending:
@@ -109,7 +109,7 @@ async def download(
     try:
         return await _each(terminal, session, connection, ids, save)
     except asyncio.CancelledError:
-        terminal.say("Interrupted. What was saved is kept; go on with:")
+        terminal.say("Interrupted. Files that were saved are kept; continue with:")
         terminal.say(f"  {command('download', connection, *ids, '--out', str(out))}")
         raise
 
@@ -127,7 +127,7 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
     elif not terminal.as_json:
         _list(terminal, found, datetime.now(UTC))
     if len(found) == limit:
-        terminal.say(f"These are the first {limit}; --limit gives more.")
+        terminal.say(f"These are the first {limit}; --limit shows more.")
     return Exit.OK
 
 
@@ -137,7 +137,7 @@ def _list(terminal: Terminal, found: Sequence[Generation], now: datetime) -> Non
             created = f"{g.created_at:%Y-%m-%d %H:%M}" if g.created_at is not None else "-"
             terminal.columns([g.provider_id or "-", g.state, created, g.model or "-", g.prompt or ""])
         return
-    # Ids stand whole: the ledger may know none of these by its beginning.
+    # Ids are shown whole: the ledger may know none of these by its beginning.
     terminal.listing(
         [
             Row(
@@ -163,24 +163,24 @@ async def delete(
     exits = []
     async with session:
         for provider_id in dict.fromkeys(ids):
-            trouble: AiogenError | None = None
+            failure: AiogenError | None = None
             was_there = False
             try:
                 was_there = await session.delete(connection, provider_id, missing_ok=missing_ok)
             except AiogenError as error:
-                trouble = error
+                failure = error
                 terminal.complain(named(terminal, provider_id, error))
-            exits.append(Exit.OK if trouble is None else exit_of(trouble))
+            exits.append(Exit.OK if failure is None else exit_of(failure))
             if terminal.as_json:
                 record = {"connection": connection, "provider_id": provider_id, "deleted": was_there}
-                terminal.record(record | {"error": error_as_json(trouble)})
-            elif trouble is None:
+                terminal.record(record | {"error": error_as_json(failure)})
+            elif failure is None:
                 terminal.columns(["deleted" if was_there else "was not there", connection, provider_id])
     return gravest(exits)
 
 
 async def check_whole(ids: Sequence[str], known: SqliteStore | None) -> Exit:
-    """Before the question whether to delete.
+    """Check the ids before asking whether to delete.
 
     Raises:
         InputError: an id is only the beginning of one.
@@ -190,12 +190,12 @@ async def check_whole(ids: Sequence[str], known: SqliteStore | None) -> Exit:
 
 
 def confirmed(terminal: Terminal, connection: str, count: int) -> bool:
-    """Ask on the terminal whether to delete; without one there is nobody to ask."""
+    """Ask on the terminal whether to delete; False without a terminal."""
     what = f"{count} generations" if count > 1 else "1 generation"
     if not streams.can_ask():
-        terminal.complain(f"To delete {what} at {connection} without a terminal to ask on, pass --yes.")
+        terminal.complain(f"To delete {what} at {connection} without a terminal for the question, pass --yes.")
         return False
-    if terminal.ask(f"Delete {what} at {connection}, with the images, for good?"):
+    if terminal.ask(f"Delete {what} at {connection} permanently, with the images?"):
         return True
     terminal.say("Nothing was deleted.")
     return False
@@ -211,15 +211,15 @@ async def _each(
     ids: Sequence[str],
     work: Callable[[str], Awaitable[Ending]],
 ) -> Exit:
-    """Do the same for every id, side by side; trouble with one does not keep the others."""
-    tell = teller(terminal)
+    """Do the same for every id, concurrently; an error of one does not affect the others."""
+    write = record_writer(terminal)
 
     async def one(provider_id: str) -> Ending:
         try:
             ending = await work(provider_id)
         except AiogenError as error:
             ending = Ending(connection=connection, provider_id=provider_id, error=error)
-        tell(ending)
+        write(ending)
         return ending
 
     async with session:
@@ -227,13 +227,13 @@ async def _each(
     return shown(terminal, endings)
 
 
-def teller(terminal: Terminal) -> Callable[[Ending], None]:
+def record_writer(terminal: Terminal) -> Callable[[Ending], None]:
     """For programs each ending is written as it comes; people get all of them at the end."""
     return lambda ending: terminal.record(ending.record()) if terminal.as_json else None
 
 
 def shown(terminal: Terminal, endings: Sequence[Ending]) -> Exit:
-    """All of them for people, and every error.  An error is also said where the results could not be written."""
+    """All of them for people, and every error.  Errors are written even if the results could not be."""
     try:
         if not terminal.as_json:
             show(terminal, endings)

@@ -16,7 +16,7 @@ from aiogen.cli.exits import Exit
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
-from aiogen.cli.generations import shown, teller
+from aiogen.cli.generations import record_writer, shown
 from aiogen.cli.options import store_words
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
@@ -47,7 +47,7 @@ def parse_age(text: str) -> timedelta:
     """`90s`, `15m`, `24h`, `7d`.
 
     Raises:
-        InputError: it is no age.
+        InputError: it is not an age.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", text.strip())
     if found is None:
@@ -65,7 +65,7 @@ async def jobs(
     older: timedelta | None,
     limit: int,
 ) -> Exit:
-    """What the ledger says, without asking anybody."""
+    """What the ledger says; no request is made."""
     now, unknown, rows = datetime.now(UTC), 0, list[Row]()
     wanted = RecordQuery(
         states=states,
@@ -76,31 +76,32 @@ async def jobs(
     )
     is_any = False
     async with _open(store):
-        async for records in store.scan(wanted):  # of any number there are a few hundred in memory
+        async for records in store.scan(wanted):  # only a few hundred of them are in memory at a time
             is_any = True
             unknown += sum(record.state is State.UNKNOWN for record in records)
             if terminal.as_json:
                 for record in records:
                     terminal.record(of_record(record))
             elif terminal.out.is_terminal:
-                rows += [_row(record, now) for record in records]  # its columns are as wide as what is in them
+                rows += [_row(record, now) for record in records]  # the columns are as wide as their widest cell
             else:
                 for record in records:
                     terminal.columns(_line(record, now))
     if rows:
         terminal.listing(rows, short="job")
     if not is_any and not terminal.as_json:
-        terminal.say(f"No such job in {store.path}.")
+        terminal.say(f"There is no such job in {store.path}.")
     if store.unreadable:
         count = len(store.unreadable)
-        terminal.complain(f"{count} {'job' if count == 1 else 'jobs'} in {store.path} cannot be read, and not shown.")
+        which, are = ("1 job", "is") if count == 1 else (f"{count} jobs", "are")
+        terminal.complain(f"{which} in {store.path} cannot be read, and {are} not shown.")
     if unknown:
         terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     return Exit.OK
 
 
 async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
-    """Take up what was left behind, and follow it to its end; `ids`: completed jobs whose images are to be saved, too.
+    """Continue what was left unfinished, and follow it to its end; `ids`: completed jobs whose images to save, too.
 
     Raises:
         InputError: an id is not in the ledger.
@@ -114,37 +115,37 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
             if job not in batch.jobs:
                 batch.jobs.append(job)
         if not batch.jobs:
-            terminal.say("Nothing was left behind.")
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+            terminal.say("Nothing was left unfinished.")
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
 async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *, batch: str | None) -> Exit:
-    """Tell of each unknown job what it could be; nothing is changed."""
+    """Show for each unknown job what it could have become; nothing is changed."""
     async with session:
         found = await session.reconcile(*ids, batch=batch)
     for job in found:
         if terminal.as_json:
             terminal.record(of_unknown(job, _advice(terminal, job)))
         else:
-            _tell(terminal, job, store_words(session.store))
+            _show(terminal, job, store_words(session.store))
     if not found:
-        terminal.say("Nothing is unknown.")
+        terminal.say("There are no unknown jobs.")
     else:
         terminal.say(possibly_charged(len(found), None))
     missing = set(ids) - {job.job_id for job in found}
     for job_id in sorted(missing):
-        terminal.complain(f"Job {job_id} is not in the ledger, or not unknown.")
+        terminal.complain(f"Job {job_id} is not in the ledger, or is not unknown.")
     return Exit.USAGE if missing else Exit.OK
 
 
 def confirmed(terminal: Terminal, count: int) -> bool:
-    """Ask on the terminal whether to send again; without one there is nobody to ask."""
+    """Ask on the terminal whether to send again; False without a terminal."""
     what = f"{count} jobs" if count > 1 else "1 job"
     if not streams.can_ask():
-        terminal.complain(f"To send {what} again without a terminal to ask on, pass --yes.")
+        terminal.complain(f"To send {what} again without a terminal for the question, pass --yes.")
         return False
-    if terminal.ask(f"Send {what} again, though what arrived the first time is charged, too?"):
+    if terminal.ask(f"Send {what} again? Whatever arrived the first time is charged as well."):
         return True
     terminal.say("Nothing was sent.")
     return False
@@ -153,17 +154,17 @@ def confirmed(terminal: Terminal, count: int) -> bool:
 async def decide(
     terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Path | None
 ) -> Exit:
-    """Carry out the user's word about unknown jobs, and follow them to their ends."""
+    """Carry out the user's decision about unknown jobs, and follow them to their ends."""
     async with open_until_left(terminal, session, out=out) as batch:
         for job_id in dict.fromkeys(ids):
             job = session.adopt(job_id, adopt) if adopt is not None else session.resend(job_id)
             batch.jobs.append(await job)
-        await follow(session, batch, Board(terminal, batch.jobs), ended=teller(terminal))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
 async def check_whole(store: SqliteStore, ids: Sequence[str]) -> Exit:
-    """Before the question whether to send again.
+    """Check the ids before asking whether to send again.
 
     Raises:
         InputError: an id is only the beginning of one.
@@ -189,21 +190,21 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
             )
             wanted += [record.id async for records in store.scan(ended) for record in records]
         count = await store.forget(wanted)
-    terminal.say(f"{count} forgotten.")
+    terminal.say(f"{count} {'job' if count == 1 else 'jobs'} removed from the ledger.")
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
         terminal.complain(
-            f"{missing} of {len(set(ids))} not forgotten: not in the ledger, or not over yet. "
+            f"{missing} of {len(set(ids))} not removed: not in the ledger, or not over yet. "
             f"See: {terminal.command('jobs')}"
         )
         return Exit.FAILED
     return Exit.OK
 
 
-def _tell(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
+def _show(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
     """One unknown job, for people: what it was, what it could be, and the command for each choice.
 
-    `where`: what the commands have to be told of the ledger.
+    `where`: the options by which the commands find the ledger.
     """
 
     def step(*words: str) -> str:
@@ -218,8 +219,8 @@ def _tell(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:
         terminal.line(f"            could be {known.provider_id}, {known.state}{_when(candidate.seconds)}")
         terminal.line(f"                {step('reconcile', job.job_id, '--adopt', known.provider_id or '')}")
     again = step("reconcile", job.job_id, "--resend")
-    terminal.line(f"            to send it again, though it may be charged twice: {again}")
-    terminal.line(f"            to give it up: {step('forget', job.job_id)}")
+    terminal.line(f"            to send it again, at the risk of a second charge: {again}")
+    terminal.line(f"            to remove it from the ledger: {step('forget', job.job_id)}")
 
 
 def _when(seconds: float | None) -> str:
@@ -233,8 +234,8 @@ def _advice(terminal: Terminal, job: UnknownJob) -> str:
     again = terminal.command("reconcile", job.job_id, "--resend")
     if job.candidates:
         adopt = terminal.command("reconcile", job.job_id, "--adopt")
-        return f"If one of the candidates is it: {adopt} ID. Else, though it may be charged twice: {again}"
-    return f"Look at the provider. To send it again, though it may be charged twice: {again}"
+        return f"If it is one of the candidates: {adopt} ID. Otherwise, at the risk of a second charge: {again}"
+    return f"Check at the provider. To send it again, at the risk of a second charge: {again}"
 
 
 @asynccontextmanager
@@ -262,7 +263,7 @@ def _row(record: Record, now: datetime) -> Row:
 
 
 def _line(record: Record, now: datetime) -> list[str]:
-    """For a pipe: these columns in this order are a promise; whatever comes new stands behind them."""
+    """For a pipe: these columns in this order are a promise; new ones are added at the end."""
     known = generation_of(record)
     return [
         known.state,

@@ -1,4 +1,4 @@
-"""What several commands are told in the same way, and how it is read."""
+"""Options that several commands share, and how they are read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from aiogen.stores.base import Store
 from aiogen.stores.sqlite.store import SqliteStore
 
 _NONE = ":memory:"
-_PATIENCE = 1.0
-"""Seconds to wait for a ledger that others write to, where it would only be good to know."""
+_BUSY_TIMEOUT = 1.0
+"""Seconds to wait for a ledger that others write to, where what it says is only helpful."""
 _SHARED = Group("Options of every command", sort_key=9)
 _TAKEN = {
     "model": "MODEL", "prompt": "PROMPT", "connection": "MODEL", "timeout": "--timeout", "poll_cost": "--poll-cost",
@@ -57,7 +57,7 @@ class Connected(Common):
         Parameter(
             env_var="AIOGEN_STORE",
             group=_SHARED,
-            help='The ledger of jobs, a file; by default in the user\'s data folder, ":memory:" for none.',
+            help='The file of the ledger of jobs; by default in the user\'s data folder, ":memory:" for none.',
         ),
     ] = None
 
@@ -68,7 +68,7 @@ class Connected(Common):
     def session(self, *, kept: bool = False, take_up: bool = False) -> Session:
         """A session over the connections in the environment.
 
-        `kept`: its jobs go to the ledger.  `take_up`: it goes on with what others have left behind.
+        `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.
         """
         store = self.ledger() if kept and self.store != _NONE else None
         return Session(store=store, take_up=take_up)
@@ -78,10 +78,10 @@ class Connected(Common):
 
         Raises:
             InputError: none was asked for.
-            StoreError: there is no folder of the user's to keep it in.
+            StoreError: the user has no folder to keep it in.
         """
         if self.store == _NONE:
-            raise InputError("There is no ledger in memory to look into; name a file with --store.")
+            raise InputError("With :memory: there is no ledger to read; name a file with --store.")
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()
@@ -91,17 +91,17 @@ class Connected(Common):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"The folder {str(path.parent)!r} for the ledger of jobs cannot be made: {error.strerror or error}."
+                f"The folder {str(path.parent)!r} for the ledger of jobs cannot be created: {error.strerror or error}."
             ) from None
         return SqliteStore(path)
 
     def ledger_if_there(self) -> SqliteStore | None:
-        """The same, if it was made before; what only looks needs none, and makes none."""
+        """The same, if the file exists; a command that only reads needs no ledger, and creates none."""
         if self.store == _NONE:
             return None
         path = Path(self.store) if self.store else _own_place()
         try:
-            return SqliteStore(path, busy_timeout=_PATIENCE) if path is not None and path.is_file() else None
+            return SqliteStore(path, busy_timeout=_BUSY_TIMEOUT) if path is not None and path.is_file() else None
         except (OSError, AiogenError):
             return None
 
@@ -111,12 +111,12 @@ def _own_place() -> Path | None:
     try:
         path = user_data_path("aiogen", appauthor=False) / "jobs.db"
     except RuntimeError:
-        return None  # HOME is not set, or empty, and the user is in no list of users, as in many containers
-    return path if path.is_absolute() else None  # what older versions make of the same
+        return None  # HOME is not set, or empty, and the user has no entry in the system, as in many containers
+    return path if path.is_absolute() else None  # what older versions of platformdirs return then
 
 
 def store_words(store: Store) -> list[str]:
-    """What a command has to be told to use this ledger again: nothing for the one in its own place."""
+    """The options by which a command uses this ledger again: none for the one in the default place."""
     if not isinstance(store, SqliteStore) or store.path == _own_place():
         return []
     return ["--store", str(store.path)]
@@ -126,7 +126,7 @@ def connected(session: Session, name: str) -> Provider:
     """The connection of that name.
 
     Raises:
-        ConfigurationError: there is none; says which variable to set, or what can be seen without any key.
+        ConfigurationError: there is none; the message says which variable to set, or what works without any key.
     """
     found = session.connections.get(name)
     if found is not None:
@@ -142,16 +142,22 @@ def connected(session: Session, name: str) -> Provider:
     )
 
 
+def no_connection() -> str:
+    """What to do where no connection is configured at all."""
+    variables = " or ".join(cls.key_variable for cls in PROVIDERS)
+    return f"No connection is configured. Set {variables} in the environment. {without_key()}"
+
+
 def without_key() -> str:
-    """What there is to see for who has no key."""
+    """What can be tried without a key."""
     return (
-        f"Without any key, {command('demo')} shows everything at work, and {command('sandbox')} imitates the "
-        "providers for your own commands."
+        f"Without a key, {command('demo')} shows everything at work, and {command('sandbox')} imitates the providers "
+        "for your own commands."
     )
 
 
 def checked_waiting(timeout: float | None, poll_cost: float | None) -> None:
-    """Told in the words that were typed.
+    """Check the waiting options, with messages that name them as typed.
 
     Raises:
         InputError: one is out of its range.
@@ -166,7 +172,7 @@ def parse_params(pairs: Sequence[str]) -> dict[str, Any]:
     """`--param name=value` as keywords: a value that is JSON is taken as such, any other is text.
 
     Raises:
-        InputError: one has no name or no `=`, is given twice, or has a place of its own on the command line.
+        InputError: one has no name or no `=`, is given twice, or has an argument of its own on the command line.
     """
     params: dict[str, Any] = {}
     for pair in pairs:
@@ -175,7 +181,7 @@ def parse_params(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise InputError(f"--param {pair!r} cannot be read; write name=value, such as --param width=1024.")
         if name in _TAKEN:
-            raise InputError(f"--param {name}=… has its own place on the command line: {_TAKEN[name]}.")
+            raise InputError(f"--param {name}=… has an argument of its own on the command line: {_TAKEN[name]}.")
         if name in params:
             raise InputError(f"--param {name}=… is given twice.")
         params[name] = _value(text)
@@ -194,15 +200,15 @@ def _no_number(word: str) -> Any:
 
 
 def checked_folder(folder: Path) -> Path:
-    """A folder that can be written to, made if need be: found out before anything is paid for.
+    """A folder that can be written to, created if necessary: checked before anything is paid for.
 
     Raises:
-        InputError: it cannot.
+        InputError: it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder {str(folder)!r} cannot be made: {error.strerror or error}.") from None
+        raise InputError(f"The folder {str(folder)!r} cannot be created: {error.strerror or error}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"The folder {str(folder)!r} cannot be written to.")
     return folder

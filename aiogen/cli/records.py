@@ -51,7 +51,7 @@ def as_json(
     known = generation if generation is not None else _nothing(connection, provider_id)
     was_seen = generation is not None and is_seen(generation, error)
     record = {
-        # Whatever a generation knows, in its own order; only the vendor's raw answer stays out.
+        # Every attribute of a generation, in its own order; only the vendor's raw answer is left out.
         field.name: _plain(getattr(known, field.name))
         for field in attrs.fields(Generation)
         if field.name not in ("raw", "outputs", "warnings")
@@ -76,7 +76,7 @@ def as_json(
 
 
 def error_as_json(error: AiogenError | None) -> dict[str, Any] | None:
-    """What kept a command from having what it was asked for."""
+    """What prevented a command from doing what it was asked for."""
     if error is None:
         return None
     return {
@@ -147,7 +147,7 @@ def of_unknown(job: UnknownJob, advice: str) -> dict[str, Any]:
 
 
 def is_seen(generation: Generation, error: AiogenError | None = None) -> bool:
-    """False if its state is only assumed: somebody named an id, and the provider has told nothing of it."""
+    """False if its state is only assumed: an id was named, and the provider has said nothing about it."""
     is_assumed = generation.state in _ASSUMED or isinstance(error, NotFound)
     return not is_assumed or generation.accepted_at is not None or bool(generation.raw)
 
@@ -180,10 +180,10 @@ def _nothing(connection: str, provider_id: str | None) -> Generation:
 
 
 def _output(output: Output, index: int, files: Sequence[Path]) -> dict[str, Any]:
-    # By the index in its name: not every output needs to have become a file.
+    # By the index in the name: not every output has become a file.
     path = next((p for p in files if (found := _INDEX.search(p.stem)) and int(found[1]) == index), None)
-    told = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name != "raw"}
-    return told | {"path": None if path is None else str(path)}
+    shown = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name != "raw"}
+    return shown | {"path": None if path is None else str(path)}
 
 
 def _warnings(generation: Generation) -> list[str]:

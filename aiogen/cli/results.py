@@ -37,7 +37,7 @@ class Ending:
 
     @property
     def state(self) -> State | None:
-        """Where it stands; None if nobody has seen it."""
+        """Its state; None if it was never seen."""
         was_seen = self.generation is not None and is_seen(self.generation, self.error)
         return self.generation.state if self.generation is not None and was_seen else None
 
@@ -65,9 +65,9 @@ class Ending:
         )
 
     def details(self) -> list[str]:
-        """What there is to show below its name: files, else a word on why there are none, else addresses.
+        """What to show below its name: files, else in a word why there are none, else addresses.
 
-        The sentence about an error is said by `conclude`, once.
+        The sentence about an error is written by `conclude`, once.
         """
         if self.files:
             return [str(path) for path in self.files]
@@ -83,7 +83,7 @@ class Ending:
 
 
 def looked_up(generation: Generation) -> Ending:
-    """A generation as it stands now."""
+    """A generation in its present state."""
     return Ending(connection=generation.connection, provider_id=generation.provider_id, generation=generation)
 
 
@@ -102,17 +102,20 @@ def show(terminal: Terminal, endings: Sequence[Ending]) -> None:
             if len(head) + 2 + len(ending.provider_id) <= terminal.out.width:
                 head += f"  {ending.provider_id}"
             else:
-                below.insert(0, ending.provider_id)  # a terminal would break it in two
+                below.insert(0, ending.provider_id)  # a terminal would break the line
         terminal.line(head, STYLES.get(ending.state or State.UNKNOWN, ""))
         for detail in below:
             terminal.line(f"            {detail}")
 
 
 def possibly_charged(count: int, look: str | None) -> str:
-    """What every report says of jobs whose create was never answered; `look` is the command that tells more."""
-    they = "it may be running and charged, and is" if count == 1 else "they may be running and charged, and are"
+    """What every report says of jobs whose create was never answered; `look` is the command that shows more."""
+    they, it = ("it", "it") if count == 1 else ("they", "them")
     see = "" if look is None else f" See: {look}"
-    return f"{count} possibly charged: whether the provider accepted is unknown; {they} not sent again by itself.{see}"
+    return (
+        f"{count} possibly charged: it is not known whether the provider accepted {it}; {they} may be running, and "
+        f"aiogen does not send {it} again on its own.{see}"
+    )
 
 
 def named(terminal: Terminal, provider_id: str | None, error: AiogenError) -> str:
@@ -122,7 +125,7 @@ def named(terminal: Terminal, provider_id: str | None, error: AiogenError) -> st
 
 
 def conclude(terminal: Terminal, endings: Iterable[Ending]) -> Exit:
-    """Say every error, and return the gravest code."""
+    """Write every error, and return the most serious exit code."""
     endings = list(endings)
     for ending in endings:
         if ending.error is not None:

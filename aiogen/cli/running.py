@@ -12,15 +12,15 @@ from typing import Any
 from aiogen.cli.exits import Exit
 
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
-"""The terminal was closed, or the line dropped; not on every system."""
+"""The terminal was closed, or its connection was lost; not on every system."""
 
 
 def run(work: Coroutine[Any, Any, Exit]) -> Exit:
     """The command's own code, or `INTERRUPTED`.
 
     The first signal cancels the work, which then closes its session: that waits for creates in flight, so that no
-    paid generation is left without its id.  A second Ctrl-C or SIGTERM ends that wait, too; a hangup never does, for
-    it is nobody's impatience, and mostly comes twice: from the kernel and from the shell.
+    paid generation is left without its id.  A second Ctrl-C or SIGTERM ends that wait, too; a hangup never does:
+    no person sends it, and it mostly comes twice, from the kernel and from the shell.
     """
     return asyncio.run(_until_signalled(work))
 
@@ -49,7 +49,7 @@ async def _until_signalled(work: Coroutine[Any, Any, Exit]) -> Exit:
 @contextmanager
 def _on_signals(do: Callable[[int], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may listen; elsewhere whoever started us decides
+        yield  # only the main thread can handle signals; in any other the host program decides
         return
     numbers = [signal.SIGINT, signal.SIGTERM]
     # Under nohup a hangup is to be ignored.

@@ -19,7 +19,7 @@ def read_script(path: Path | None) -> Script | None:
     """The script in a file.
 
     Raises:
-        InputError: it cannot be read, or says something that the sandbox does not understand.
+        InputError: it cannot be read, or contains something that the sandbox does not understand.
     """
     if path is None:
         return None
@@ -49,20 +49,20 @@ async def serve(terminal: Terminal, *, port: int, speed: float, seed: int | None
     """Run until a signal comes; that is its ordinary end, so the code is 0."""
     need_pillow()
     if seed is None:
-        # Ids that were there before would be taken for those generations: by the ledger, and by the files of a folder.
+        # Ids of an earlier run would be taken for its generations: by the ledger, and by the files of a folder.
         seed = random.randrange(1_000_000)
     try:
         sandbox = Sandbox(seed=seed, speed=speed, script=script, port=port)
         await sandbox.start()
     except (ValueError, OverflowError) as error:
-        raise InputError(f"The sandbox cannot be set up so: {error}") from None
+        raise InputError(f"The sandbox cannot start with these options: {error}") from None
     except OSError as error:
         raise InputError(f"The sandbox cannot listen on port {port}: {error.strerror or error}.") from None
     try:
-        # Printed past the terminal, which hides keys: these open nothing but the sandbox.
+        # Printed without the terminal, which hides keys: these work nowhere but at the sandbox.
         for line in _lines(sandbox, as_json=terminal.as_json):
             print(line, file=terminal.out.file, flush=True)
-        terminal.say(f"Nothing here costs money.  Ctrl-C ends it; --seed {seed} gives the same ids again.")
+        terminal.say(f"Nothing here costs money.  Ctrl-C stops it; --seed {seed} gives the same ids again.")
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         return Exit.OK

@@ -1,6 +1,6 @@
-"""The standard streams, guarded: a full disk, a closed pipe or a terminal that has gone is no bug.
+"""The standard streams, guarded: a full disk, a closed pipe or a terminal that has gone is not a bug.
 
-What is lost on stdout is told by `OutputLost`, for somebody counts on the results.  What is lost on stderr is lost:
+What is lost on stdout raises `OutputLost`, because the results are needed.  What is lost on stderr is dropped:
 progress and messages are never worth a paid generation.
 """
 
@@ -17,7 +17,7 @@ class OutputLost(Exception):
 
 
 class _Guarded:
-    """A text stream whose trouble is told by `_lost`; everything else is the stream's own."""
+    """A text stream whose errors go to `_lost`; everything else is the stream's own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -86,13 +86,13 @@ def messages() -> TextIO:
 
 
 def discard(stream: TextIO | None) -> None:
-    """From now on what is written there goes nowhere: what is still buffered must not raise again at exit."""
+    """Send what is written there nowhere from now on: what is still buffered must not raise again at exit."""
     with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), cast(TextIO, stream).fileno())
 
 
 def hold_numbers() -> None:
-    """Open what is closed of 0 to 2: else the next file gets such a number, and somebody's words for stderr."""
+    """Open those of 0 to 2 that are closed: else the next file gets such a number, and with it what goes to stderr."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -102,7 +102,7 @@ def hold_numbers() -> None:
 
 
 def can_ask() -> bool:
-    """Whether somebody sits at stdin."""
+    """Whether stdin is a terminal, so that a question can be answered."""
     try:
         return sys.stdin is not None and sys.stdin.isatty()
     except ValueError:  # closed

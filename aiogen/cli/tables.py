@@ -1,8 +1,8 @@
-"""Lists of generations on a terminal of any width: what is read first stands first, and no id is cut in two.  Pure.
+"""Lists of generations on a terminal of any width: what is read first comes first, and no id is cut in two.  Pure.
 
-State, age, cost and prompt come first, and the prompt takes what room there is.  Ids stand whole in the last columns
-where the terminal is wide enough; else by their first eight characters, where those are enough to name them, or on a
-line of their own.
+State, age, cost and prompt come first, and the prompt takes what room there is.  Ids are whole in the last columns
+where the terminal is wide enough; else their first eight characters are shown, where those are enough to name them, or
+they get a line of their own.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 HANDLE = 8
-"""So many characters of an id name it, where they are unique in the ledger."""
+"""Number of leading characters that name an id, where they are unique in the ledger."""
 _GAP = 2
 _LEAST_PROMPT = 24
-"""Columns below which a prompt says too little to spend more on ids."""
+"""Columns; a prompt gets at least this many before whole ids get any."""
 _LOWEST_PROMPT = 8
 _PROMPT = "prompt"
 
@@ -47,20 +47,20 @@ class Layout:
     short: str | None = None
     """The one id that is shown by its beginning."""
     below: bool = False
-    """Ids stand on a line of their own, below."""
+    """Ids are on a line of their own, below."""
 
 
 def layout(rows: Sequence[Row], width: int, *, short: str | None) -> Layout:
     """How to lay out these rows.
 
-    `short`: the id that may be shown by its first eight characters; None if none may, because nothing knows them.
+    `short`: the id that may be shown by its first eight characters; None if none may.
     """
     headings = tuple(rows[0].cells)
     ids = tuple(rows[0].ids)
     if _left(rows, headings, _widths(rows, ids), width) >= _LEAST_PROMPT:
         return Layout(headings=headings, ids=ids)
     aside = [] if short is None else [max(HANDLE, len(short))]
-    # What stands behind the prompt goes before the prompt does.
+    # Columns after the prompt are dropped before the prompt is shortened further.
     while headings[-1] != _PROMPT:
         enough = min(_LEAST_PROMPT, max(_LOWEST_PROMPT, _size(rows, headings[-1])))
         if _left(rows, headings, aside, width) >= enough:
@@ -91,7 +91,7 @@ def draw(rows: Sequence[Row], width: int, *, short: str | None) -> list[Text]:
 
 
 def fitted(text: str, size: int) -> str:
-    """Padded, or cut with an ellipsis, to so many columns; some characters take two."""
+    """Padded, or cut with an ellipsis, to `size` columns; some characters take two."""
     return set_cell_size(text, size) if cell_len(text) <= size else set_cell_size(text, size - 1) + "…"
 
 

@@ -1,4 +1,4 @@
-"""Where words go: results to stdout, everything else to stderr; no key in either."""
+"""Where text goes: results to stdout, everything else to stderr; no key in either."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Terminal:
     """The two streams of one run.  A stream that is no terminal gets plain lines: no colours, no live display."""
 
     def __init__(self, *, as_json: bool = False, where: Sequence[str] = ()) -> None:
-        """`where`: what a command has to be told of the ledger to find the same one."""
+        """`where`: the options by which a command finds the same ledger."""
         self.as_json = as_json
         self._where = where
         self.out: Console = _console(streams.results())
@@ -41,7 +41,7 @@ class Terminal:
 
     @property
     def is_live(self) -> bool:
-        """Whether something may be drawn over and over on stderr.
+        """Whether something may be drawn again and again on stderr.
 
         Not when JSON lines come out on the same terminal meanwhile: they would be drawn over.
         """
@@ -119,10 +119,10 @@ class Terminal:
             self.out.print(line, soft_wrap=True)
 
     def flush(self) -> None:
-        """Everything is out, or lost, when this returns.
+        """Write everything that is buffered.
 
         Raises:
-            OutputLost: stdout does not take it.
+            OutputLost: it could not be written to stdout.
         """
         self.err.file.flush()
         self.out.file.flush()
@@ -134,8 +134,8 @@ class Terminal:
     def clean(self, text: str) -> str:
         """The text as it may be shown: on one line, and without a key.
 
-        Users' and vendors' words may hold line ends and tabs, which would forge a line or a column, and characters that
-        steer a terminal or turn the direction of writing; an error may quote a key.
+        Users' and vendors' text may contain line ends and tabs, which would forge a line or a column, and characters
+        that control a terminal or change the direction of writing; an error may quote a key.
         """
         return self._without_secrets("".join(map(_shown, text)))
 
@@ -147,20 +147,20 @@ class Terminal:
 
 
 class Notes(logging.Handler):
-    """What the package logs as a warning, told as a message; without it such lines would tear a live display."""
+    """Shows the package's warnings as messages; written directly, such lines would break a live display."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._tell = tell
+        self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell it."""
-        self._tell(record.getMessage())
+        """Show it."""
+        self._show(record.getMessage())
 
 
 @contextmanager
-def telling_of_jobs() -> Iterator[None]:
-    """What becomes of jobs the command says itself, with the command that helps: the log does not say it again."""
+def without_job_log() -> Iterator[None]:
+    """Hide the log's lines about jobs: the command itself says what became of them, with the command that helps."""
 
     def is_about_none(record: logging.LogRecord) -> bool:
         return not hasattr(record, "aiogen_event")
@@ -174,7 +174,7 @@ def telling_of_jobs() -> Iterator[None]:
 
 
 def masked(key: str) -> str:
-    """A key by which its owner can tell it from others: the last four characters, fewer of a short one."""
+    """The end of a key, by which its owner recognises it: the last four characters, fewer of a short one."""
     shown = min(4, len(key) // 4)
     return "…" + key[len(key) - shown :]
 
@@ -188,7 +188,7 @@ def _shown(character: str) -> str:
 def _console(stream: TextIO) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")  # a picture of a bar must not end a paid job
+        reconfigure(errors="replace")  # the drawing of a bar must not end a paid job
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH

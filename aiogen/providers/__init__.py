@@ -5,6 +5,6 @@ from aiogen.providers.leonardo import Leonardo, LeonardoImage
 from aiogen.providers.luma import Luma, LumaImage, LumaImageEdit
 
 PROVIDERS: tuple[type[Provider], ...] = (Luma, Leonardo)
-"""Every provider that a session looks for in the environment."""
+"""Every provider whose key a session looks for in the environment."""
 
 __all__ = ["PROVIDERS", "Capabilities", "Leonardo", "LeonardoImage", "Luma", "LumaImage", "LumaImageEdit", "Provider"]

@@ -39,10 +39,13 @@ class Capabilities:
     """What a provider can do beyond creating and reading one generation."""
 
     list: bool = False
+    """It can list generations."""
     delete: bool = False
+    """It can delete a generation."""
     account: bool = False
+    """It has a call by which a key can be checked."""
     list_page: int = 0
-    """Most generations per page of a list."""
+    """Most generations per page of a list; 0 if it cannot list."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,47 +53,54 @@ class Provider:
     """A vendor's API with a key, a base url and limits: a connection.
 
     Raises:
-        ConfigurationError: the key is missing or cannot be a key; the base url is none, or plain http to another
-            machine; a limit is not a positive number.
+        ConfigurationError: the key is missing or not valid; the base url is not valid, or plain http to another
+            machine.
+        InputError: a limit is not a whole number from 1 to 1,000,000; a duration is not from 0.01 to 86,400 s.
     """
 
     vendor: ClassVar[str]
     """The vendor's name as people write it."""
     default_name: ClassVar[str]
+    """The provider's own name, with which model strings begin by default."""
     key_variable: ClassVar[str]
+    """The environment variable of the key."""
     url_variable: ClassVar[str]
+    """The environment variable of the base url."""
     default_url: ClassVar[str]
+    """The vendor's own base url."""
     request_type: ClassVar[type]
     """The class of this provider's typed requests."""
     capabilities: ClassVar[Capabilities]
+    """What it can do beyond creating and reading."""
     max_reference_bytes: ClassVar[int] = 50 * 1024 * 1024
-    """The largest local file that a request may refer to."""
+    """Bytes of the largest local file that a request may refer to."""
     resend_statuses: ClassVar[frozenset[int]] = frozenset()
-    """5xx after which the vendor documents that a create was not carried out."""
+    """5xx statuses of which the vendor documents that the create was not carried out."""
     sends_request_id: ClassVar[bool] = False
     """Whether the vendor documents `X-Request-Id` on requests."""
     poll_floor: ClassVar[float] = 1.0
-    """Fewest seconds between two questions about one generation."""
+    """Fewest seconds between two status requests about one generation."""
     poll_ceiling: ClassVar[float] = 30.0
+    """Most seconds between two status requests about one generation."""
     not_found_grace: ClassVar[float] = 10.0
-    """Seconds for which the vendor has to go on saying "not found" of what is followed before it is believed."""
+    """Seconds for which the vendor must keep answering "not found" about a generation that is followed."""
 
     _api_key: Secret = attrs.field(default=Secret(""), alias="api_key", converter=to_secret, repr=False)
     """`api_key=`, by default from the environment variable `key_variable`."""
     base_url: str = ""
-    """By default from the environment variable `url_variable`, else the vendor's."""
+    """An https address; by default from the environment variable `url_variable`, else the vendor's own."""
     name: str = ""
-    """What model strings begin with; by default the provider's own name."""
+    """What model strings begin with, 1 to 64 letters, digits, "-", "_" or "."; by default the provider's own name."""
     max_active: int = 10
-    """Units of work running at once; more wait here."""
+    """Units of work that may run at once, 1 or more; further ones wait here."""
     creates_per_minute: int = 30
-    """In any 60 seconds."""
+    """Creates in any 60 seconds, 1 or more."""
     requests_per_minute: int = 600
-    """Requests of any kind."""
+    """Requests of any kind per minute, 1 or more."""
     allow_insecure: bool = False
-    """Allow plain http to another machine: the key then travels in the clear."""
+    """Allow plain http to another machine: the key then travels unencrypted."""
     typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
-    """Model to the seconds it usually takes, where you know better than the table in the provider file."""
+    """Model to the seconds that it usually takes, 0.01 to 86,400, where you know better than the provider file."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -99,12 +109,12 @@ class Provider:
 
         @wraps(made)
         def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
-            # Whoever prints the locals of what is raised below does not find the key among the arguments.
+            # The key is not among the arguments, for error reporters print the locals of what is raised below.
             key = to_secret(options.pop("api_key", ""))
             misplaced = [name for name, value in options.items() if key.stands_in(value)]
             try:
                 if misplaced:
-                    raise ConfigurationError(f"{misplaced[0]}= holds the API key, which belongs into api_key= alone.")
+                    raise ConfigurationError(f"{misplaced[0]}= contains the API key, which belongs in api_key= alone.")
                 made(self, *args, api_key=key, **options)
             finally:
                 del self, options  # half made, and with what the caller gave
@@ -119,7 +129,7 @@ class Provider:
         url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
         if self._api_key.stands_in(url):
             del url
-            raise ConfigurationError(f"The base url holds the API key; {_right(cls)}.")
+            raise ConfigurationError(f"The base url contains the API key; {_right(cls)}.")
         fill(self, "base_url", _whole(check_url(url, self.allow_insecure, cls), cls))
         for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
             if not isinstance(getattr(self, limit), int):
@@ -130,14 +140,14 @@ class Provider:
 
     @classmethod
     def from_environment(cls, *, allow_insecure: bool = False) -> Self | None:
-        """The provider whose key is in the environment, or None if it is not."""
+        """The provider with its key from the environment, or None if there is none."""
         if not os.environ.get(cls.key_variable, "").strip():
             return None
         return cls(allow_insecure=allow_insecure)
 
     @property
     def account(self) -> str:
-        """Names what the vendor counts limits by, without telling the key."""
+        """Identifies the account whose limits the vendor counts: a keyed hash that does not reveal the key."""
         return _account(self._api_key, cls_name(self))
 
     @property
@@ -147,21 +157,21 @@ class Provider:
 
     @property
     def secret(self) -> Secret:
-        """The key, for those who only pass it on."""
+        """The key, wrapped, for code that only passes it on."""
         return self._api_key
 
     @property
     def slots(self) -> int | None:
-        """How many accepted generations the vendor runs at once, the others waiting behind them; None if all run."""
+        """How many accepted generations the vendor runs at once while the others wait in its queue; None if all run."""
         return None
 
     @property
     def is_at_home(self) -> bool:
-        """True if the vendor's own address is asked, which nobody can have written wrongly."""
+        """True if requests go to the vendor's own address, which cannot have been mistyped."""
         return self.base_url == type(self).default_url
 
     def headers(self) -> dict[str, str]:
-        """The headers of every request; they hold the key."""
+        """The headers of every request; they contain the key."""
         return {"Authorization": Masked(f"Bearer {self.api_key}"), "Accept": "application/json"}
 
     def request(self, verb: str, method: str, path: str, **more: Any) -> Request:
@@ -175,7 +185,7 @@ class Provider:
         raise NotImplementedError
 
     def encode(self, request: Any) -> Submission:
-        """What a create will say.  May be slow when it holds image bytes."""
+        """What a create will send.  May be slow if it contains image bytes."""
         raise NotImplementedError
 
     def create(self, submission: Submission) -> Exchange[Accepted]:
@@ -188,25 +198,25 @@ class Provider:
 
     def list(self, user_id: str | None, offset: int, limit: int) -> Exchange[Page]:
         """One page of the user's generations."""
-        raise Unsupported(f"{self.vendor} has no call that lists generations.", provider=self.default_name)
+        raise Unsupported(f"{self.vendor} has no API call that lists generations.", provider=self.default_name)
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
-        """False if a listed generation surely is not what this create asked for; what is not told fits."""
-        asked, told = submission.prompt, snapshot.prompt
-        return asked is None or told is None or asked.split() == told.split()
+        """False if a listed generation is certainly not what this create asked for; what is unknown matches."""
+        asked, listed = submission.prompt, snapshot.prompt
+        return asked is None or listed is None or asked.split() == listed.split()
 
     def delete(self, provider_id: str) -> Exchange[Deleted]:
         """Delete one generation."""
-        raise Unsupported(f"{self.vendor} has no call that deletes a generation.", provider=self.default_name)
+        raise Unsupported(f"{self.vendor} has no API call that deletes a generation.", provider=self.default_name)
 
     def read_account(self) -> Exchange[AccountInfo]:
-        """Who this key belongs to; also the cheapest way to see that it works."""
-        raise Unsupported(f"{self.vendor} has no call that describes the account.", provider=self.default_name)
+        """Whom this key belongs to; also the cheapest way to check that it works."""
+        raise Unsupported(f"{self.vendor} has no API call that describes the account.", provider=self.default_name)
 
     # --- what they share
 
     def typical(self, model: str, fallback: Typical) -> Typical:
-        """What is believed of this model's durations: the user's word before the table's."""
+        """How long this model usually takes: the user's figure, or the provider file's."""
         seconds = self.typical_seconds.get(model)
         return fallback if seconds is None else Typical(median=seconds, spread=0.4)
 
@@ -221,10 +231,10 @@ class Provider:
         from_api: bool = True,
         **context: Any,
     ) -> APIError:
-        """The error for an answer that says no: by `code` where the vendor's words tell it, else by status.
+        """The error for a refusal: by `code` where the vendor's words give one, else by status.
 
-        `from_api`: the answer has the API's own shape.  One that has not was given by something on the way, which
-        knows nothing of the key or the balance.
+        `from_api`: the answer has the API's own shape.  Any other came from something in between, which knows
+        nothing about the key or the balance.
         """
         status = response.status if status is None else status
         if not from_api and status in (401, 402, 403):
@@ -237,7 +247,7 @@ class Provider:
         plural = "generations" if verb == "list" else "generation"
         # A page where the API should be: more often a wrong address than anything else.
         hint = self._address_hint() if status == 404 and not from_api and not self.is_at_home else ""
-        whose = "" if from_api else f" (no answer of the API itself: something between here and {self.vendor} gave it)"
+        whose = "" if from_api else f" (the answer is not {self.vendor}'s own: something in between sent it)"
         error = cls(
             f"Failed to {verb} {plural}. API error {status}: {details}{hint or whose}",
             status=status,
@@ -245,11 +255,11 @@ class Provider:
             provider=self.default_name,
             connection=self.name,
             request_id=response.request_id,
-            retry_after=retry_after(response),
+            retry_after=retry_after(response.headers, response.received_at),
             from_api=from_api,
             **context,
         )
-        if not hint:  # else it says itself what helps
+        if not hint:  # the hint already says what helps
             error.add_note((error.action or Action.GIVE_UP).help_text)
         return error
 
@@ -293,10 +303,10 @@ def cls_name(provider: Provider) -> str:
 
 
 def check_key(key: Secret, cls: type[Provider]) -> Secret:
-    """The key, stripped of nothing: a key with blanks or line ends around it was copied wrongly.
+    """The key, not stripped: one with spaces or line breaks around it was copied wrongly.
 
     Raises:
-        ConfigurationError: it is empty, or has characters that no header can carry.
+        ConfigurationError: it is empty, or contains characters that are not allowed in a header.
     """
     if not key.text.strip():
         error = ConfigurationError(
@@ -307,7 +317,7 @@ def check_key(key: Secret, cls: type[Provider]) -> Secret:
         raise error
     if any(not "!" <= c <= "~" for c in key.text):
         raise ConfigurationError(
-            f"The {cls.vendor} API key has a line end, a blank or a character outside ASCII in it; "
+            f"The {cls.vendor} API key contains a line break, a space or a character outside ASCII; "
             f"copy it again, without anything around it (from {cls.key_variable} or api_key=).",
             provider=cls.default_name,
         )
@@ -318,40 +328,42 @@ def check_url(url: str, allow_insecure: bool, cls: type[Provider]) -> str:
     """A base url without its trailing slash.
 
     Raises:
-        ConfigurationError: it is no http(s) url, names what cannot be a host, carries a user name or a query, or is
-            plain http to another machine.
+        ConfigurationError: it is not an http(s) url, its host is not valid, it contains a user name or a query, or it
+            is plain http to another machine.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except (ValueError, AttributeError):
-        raise ConfigurationError(f"The base url {url!r} is no url; {_right(cls)}.") from None
+        raise ConfigurationError(f"The base url {url!r} is not a url; {_right(cls)}.") from None
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
         raise ConfigurationError(f"The base url {url!r} cannot be used: {_right(cls)}.")
     if any(c in url for c in "?#@"):
-        raise ConfigurationError("The base url must not carry a query, a fragment or a user name.")
+        raise ConfigurationError("The base url must not contain a query, a fragment or a user name.")
     if not can_be_host(host):
-        raise ConfigurationError(f"The base url {url!r} cannot be used, for {host!r} cannot be a host: {_right(cls)}.")
+        raise ConfigurationError(
+            f"The base url {url!r} cannot be used, because {host!r} is not a valid host: {_right(cls)}."
+        )
     if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
         raise ConfigurationError(
-            f"The base url {url!r} is plain http to another machine, so anyone on the way could read the key: "
-            "use https, or pass allow_insecure=True if you must."
+            f"The base url {url!r} is plain http to another machine, so anyone in between could read the key: "
+            "use https, or pass allow_insecure=True if you accept that."
         )
     return url.rstrip("/")
 
 
 def _right(cls: type[Provider]) -> str:
     where = f"from {cls.url_variable} or base_url="
-    return f"it has to begin with https:// and name a host, as in {cls.default_url} ({where})"
+    return f"it must begin with https:// and name a host, as in {cls.default_url} ({where})"
 
 
 def _whole(url: str, cls: type[Provider]) -> str:
-    """The vendor's own host alone means its API; any other may have that at its root."""
+    """The vendor's own host without a path means its API; on any other host the API may be at the root."""
     given, usual = urlsplit(url), urlsplit(cls.default_url)
     return cls.default_url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
 
 
 @lru_cache(maxsize=64)
 def _account(key: Secret, name: str) -> str:
-    # Once per key: thousands of jobs ask for it when they are taken up.
+    # Once per key: it is needed for each of thousands of jobs when a session resumes them.
     return hmac.new(key.text.encode(), name.encode(), "sha256").hexdigest()[:24]

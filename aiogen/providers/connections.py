@@ -1,4 +1,4 @@
-"""From what users write to a provider and a checked request: connection names, model strings, typed requests.
+"""Turns what callers pass into a provider and a checked request: connection names, model strings, typed requests.
 
 The one place that knows that "luma/uni-1" has two halves.
 """
@@ -32,7 +32,7 @@ class Connections(Mapping[str, Provider]):
         for provider in providers:
             if not isinstance(provider, Provider):
                 raise ConfigurationError(
-                    f"A provider is an instance such as aiogen.Luma(api_key=…), not {type(provider).__name__}."
+                    f"A provider must be an instance such as aiogen.Luma(api_key=…), not {type(provider).__name__}."
                 )
             if provider.name in self._by_name:
                 raise ConfigurationError(
@@ -50,25 +50,25 @@ class Connections(Mapping[str, Provider]):
         return len(self._by_name)
 
     def __repr__(self) -> str:
-        # Neither keys nor addresses, and what a dict's repr would not leave out.
+        # No keys and no addresses, which a dict's repr would show.
         names = ", ".join(self._by_name)
         return f"<Connections {names or 'none'}>"
 
     def describe(self) -> str:
-        """Each connection with its vendor and its address, one a line, for people."""
+        """Each connection with its vendor and its address, one per line, for people."""
         return lines("Connections:", [(name, f"{p.vendor}, {p.base_url}") for name, p in self._by_name.items()])
 
     def find(self, name: object) -> Provider:
         """The connection of that name.
 
         Raises:
-            ConfigurationError: there is none; says which there are, and what is missing for this one.
+            ConfigurationError: there is none; the message says which there are, and what is missing for this one.
         """
         found = self._by_name.get(name) if isinstance(name, str) else None
         if found is not None:
             return found
         there = ", ".join(repr(n) for n in self._by_name) or "none"
-        text = f"There is no connection {name!r} (there is: {there})."
+        text = f"There is no connection {name!r} (available: {there})."
         cls = next((cls for cls in PROVIDERS if cls.default_name == name), None)
         if cls is not None:
             text += (
@@ -77,13 +77,13 @@ class Connections(Mapping[str, Provider]):
             )
         else:
             known = ", ".join(repr(cls.default_name) for cls in PROVIDERS)
-            text += f" aiogen knows the providers {known}; a connection of your own is named with name=."
+            text += f" aiogen knows the providers {known}; name= gives a connection another name."
         raise ConfigurationError(text)
 
     def request(
         self, model: object, prompt: object, connection: str | None, options: Mapping[str, Any]
     ) -> tuple[Provider, TypedRequest]:
-        """Who shall make what.
+        """Which provider makes what.
 
         Raises:
             InputError: the model string has not the form "connection/model", or the rest cannot be right.
@@ -91,12 +91,14 @@ class Connections(Mapping[str, Provider]):
         """
         if isinstance(model, TypedRequest):
             if prompt is not None:
-                raise InputError("With a typed request, the prompt goes inside it.")
+                raise InputError("A typed request already contains the prompt; do not pass another one.")
             return self._typed(model, connection, options)
         if isinstance(prompt, TypedRequest):
             name, _, rest = model.partition("/") if isinstance(model, str) else ("", "", "")
             if rest.strip() and rest.strip() != prompt.model:
-                raise InputError(f"Which model, {rest.strip()!r} or the request's {prompt.model!r}? Give only one.")
+                raise InputError(
+                    f"The model {rest.strip()!r} differs from the request's model {prompt.model!r}; give only one."
+                )
             return self._typed(prompt, connection or name.strip() or None, options)
         name, rest = self._split(model)
         provider = self.find(connection or name)
@@ -111,7 +113,7 @@ class Connections(Mapping[str, Provider]):
         if not slash or not name.strip() or not rest.strip():
             raise InputError(
                 f"The model {model!r} cannot be read; write 'connection/model', such as 'luma/uni-1' or "
-                f"'leonardo/gemini-image-2'. Connections here: {', '.join(self._by_name) or 'none'}."
+                f"'leonardo/gemini-image-2'. Available connections: {', '.join(self._by_name) or 'none'}."
             )
         return name.strip(), rest.strip()
 
@@ -119,12 +121,12 @@ class Connections(Mapping[str, Provider]):
         self, request: TypedRequest, connection: str | None, options: Mapping[str, Any]
     ) -> tuple[Provider, TypedRequest]:
         if options:
-            raise InputError(f"With a typed request, options go inside it: {', '.join(options)}.")
+            raise InputError(f"These options belong inside the typed request: {', '.join(options)}.")
         cls = next(cls for cls in PROVIDERS if isinstance(request, cls.request_type))
         provider = self.find(connection or cls.default_name)
         if not isinstance(provider, cls):
             raise InputError(
-                f"A {type(request).__name__} is for {cls.vendor}; "
+                f"A {type(request).__name__} is for {cls.vendor}, but "
                 f"the connection {provider.name!r} is {provider.vendor}."
             )
         return provider, request

@@ -40,7 +40,7 @@ from aiogen.providers.reading import (
 )
 
 STATES = {
-    "PENDING": State.QUEUED,  # queue and run are both PENDING; nothing tells them apart
+    "PENDING": State.QUEUED,  # queued and running are both PENDING; nothing distinguishes them
     "COMPLETE": State.COMPLETED,
     "COMPLETED": State.COMPLETED,  # the word of the blueprint calls
     "FAILED": State.FAILED,
@@ -93,7 +93,7 @@ _WORDS: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
          FailureCode.RATE_LIMITED),
         (r"validation-failed|bad-request|unexpected variable|badrequestexception|validation_error|bad_request|"
          r"invalid dimensions|not supported within the production api", FailureCode.INVALID_REQUEST),
-        # The full queue's words are not documented; after the parameter that may be called so.
+        # The words for a full queue are not documented; after the parameter that may have this name.
         (r"concurren", FailureCode.RATE_LIMITED),
         (r"\bnot_found\b", FailureCode.NOT_FOUND),
     )
@@ -140,7 +140,7 @@ class LeonardoImage:
         return ()
 
 
-# --- their shapes; nearly everything may be null or absent (SDK issues 76, 80, 86 tell of nulls the schema forbids)
+# --- their shapes; nearly everything may be null or absent (SDK issues 76, 80, 86 report nulls that the schema forbids)
 
 
 @attrs.frozen
@@ -172,13 +172,13 @@ class Leonardo(Provider):
         max_active: jobs at the vendor at once, 180 by default; more wait here.
         creates_per_minute: in any 60 seconds, 90 by default.
         requests_per_minute: of any kind, 1500 by default.
-        running_at_once: images that your plan runs at a time, 10 by default; the others wait in the vendor's line.
+        running_at_once: images that your plan runs at a time, 10 by default; the others wait in the vendor's queue.
         nsfw: pictures flagged nsfw are kept ("keep"), dropped ("drop"), or make the generation fail ("fail").
-        allow_insecure: allow plain http to another machine; the key then travels in the clear.
+        allow_insecure: allow plain http to another machine; the key then travels unencrypted.
         typical_seconds: how long a model usually takes, where you know better: `{"lucid-origin": 45.0}`.
 
     Raises:
-        ConfigurationError: the key is missing or cannot be a key, or the base url cannot be used.
+        ConfigurationError: the key is missing or not valid, or the base url cannot be used.
         InputError: a number is out of its range.
     """
 
@@ -198,8 +198,8 @@ class Leonardo(Provider):
     creates_per_minute: int = 90
     requests_per_minute: int = 1500
     running_at_once: int = 10
-    """How many images the vendor runs at once (limits page; more on custom plans).  It tells queued and running jobs
-    apart from each other nowhere, so this says which ones can end next.  More is learned from what ends."""
+    """How many images the vendor runs at once, 1 or more (limits page; more on custom plans).  Its answers do not
+    distinguish queued from running jobs, so this says which ones can end next.  The rest is learned from what ends."""
     nsfw: NsfwPolicy = attrs.field(default="keep")
     """What to do with pictures flagged nsfw: keep them (flagged), drop them, or call the generation failed."""
 
@@ -207,7 +207,7 @@ class Leonardo(Provider):
         super().__attrs_post_init__()
         check_number(self.running_at_once, "running_at_once", 1, 1_000_000)
         if self.nsfw not in ("keep", "drop", "fail"):
-            raise ConfigurationError(f"nsfw= is 'keep', 'drop' or 'fail', not {self.nsfw!r}.", action=None)
+            raise ConfigurationError(f"nsfw= must be 'keep', 'drop' or 'fail', not {self.nsfw!r}.", action=None)
         # The vendor's own SDK takes the v1 address as its base; the versions are added here.
         object.__setattr__(self, "base_url", re.sub(r"/v[12]$", "", self.base_url))
 
@@ -300,7 +300,7 @@ class Leonardo(Provider):
         return read_page(rows, lambda row, i: self._snapshot(row, response, "list", f"$.generations[{i}]", None))
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
-        """By prompt, model, size and seed, as far as both tell them."""
+        """By prompt, model, size and seed, as far as both give them."""
         body = submission.body
         asked = {**body, **(body.get("parameters") or {})}
         pairs = [(asked.get(ours), snapshot.raw.get(theirs)) for ours, theirs in _ECHOED]
@@ -316,7 +316,7 @@ class Leonardo(Provider):
             document = self._answer(response, "delete")
         except NotFound as error:
             if not error.from_api and not self.is_at_home:
-                raise  # whatever said so knows nothing about the generation
+                raise  # something in between said so, and knows nothing about the generation
             return Deleted(found=False)
         if not isinstance(document, dict) or "delete_generations_by_pk" not in document:
             raise unreadable(response, "delete", "no delete_generations_by_pk", "$.delete_generations_by_pk")
@@ -346,7 +346,7 @@ class Leonardo(Provider):
     def _answer(self, response: Response, verb: str) -> Any:
         """The answer's JSON, once it is sure that it is no error in one of the four shapes."""
         if 300 <= response.status < 400:
-            raise unreadable(response, verb, "a redirect, which is not followed with a key")
+            raise unreadable(response, verb, "a redirect, which is not followed because the request contains the key")
         try:
             document = parse_json(response, verb)
         except ProtocolError:
@@ -357,7 +357,7 @@ class Leonardo(Provider):
         if error is not None:
             raise self._refusal(response, verb, error)
         if response.status >= 300:
-            # `null` and the empty answers are theirs, too; JSON of any other shape is somebody else's.
+            # `null` and the empty answers are theirs, too; JSON of any other shape came from something in between.
             is_empty = document in (None, []) or (isinstance(document, dict) and not _EMPTY.isdisjoint(document))
             from_api = is_empty and response.status == 404
             raise self.refusal(response, verb, shorten(str(document), 300), from_api=from_api)
@@ -374,7 +374,7 @@ class Leonardo(Provider):
         if status == 429:
             code = FailureCode.RATE_LIMITED
         elif status >= 500 and code is not FailureCode.AUTH:
-            # Whatever it says, nobody knows whether a create was carried out; "authorization hook" comes before.
+            # Whatever it says, it is unknown whether a create was carried out; "authorization hook" comes before.
             code = None
         elif code is None and status == 403 and verb == "create":
             # The documented 403s of a create are blocked prompts, in words that change: it concerns this job alone.
@@ -382,7 +382,7 @@ class Leonardo(Provider):
         elif code is None and status < 300:
             # An error inside HTTP 200 of which nothing says that the request was at fault.
             code = FailureCode.PROVIDER_ERROR
-        # "not enough api tokens userId: …": the user's id is nobody's business in a log.
+        # "not enough api tokens userId: …": the user's id does not belong in a log.
         details = shorten(re.sub(r"userId:\s*\S+", "userId: …", error.message), 500)
         context: dict[str, Any] = {"throttle": Throttle.ACCOUNT} if code is FailureCode.RATE_LIMITED else {}
         return self.refusal(response, verb, details, status=status, code=code, **context)
@@ -432,7 +432,7 @@ class Leonardo(Provider):
         if state is not State.COMPLETED:
             return None
         if self.nsfw == "fail" and any_nsfw:
-            return attrs.evolve(moderated, reason="images were flagged nsfw, and this connection says nsfw='fail'")
+            return attrs.evolve(moderated, reason="images were flagged nsfw, and this connection has nsfw='fail'")
         if outputs:
             return None
         if flagged or any_nsfw:
@@ -440,7 +440,7 @@ class Leonardo(Provider):
         # Three independent clients saw this after moderation; nothing in the answer says so.
         return Failure(
             code=FailureCode.OUTPUT_NOT_FOUND,
-            reason="complete without any image, probably moderated",
+            reason="completed without any image, probably because of moderation",
             action=Action.CHANGE_INPUT,
         )
 
@@ -557,7 +557,7 @@ def _outputs(image: _Image, raw: Mapping[str, Any]) -> list[Output]:
 
 
 def _flag(value: object) -> bool | None:
-    """A flag in any of the forms that layers give it: whoever wants such pictures dropped must not get one for it."""
+    """A flag in any of the forms that layers give it: a user who wants such pictures dropped must not get one."""
     word = str(value).lower() if isinstance(value, bool | int | float | str) else ""
     return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(word)
 

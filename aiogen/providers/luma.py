@@ -44,7 +44,7 @@ MAX_REFERENCE_BYTES = 52_428_800
 """50 MB, counted after base64 is decoded (FAQ)."""
 
 _PHRASES = frozenset(status.phrase.lower() for status in HTTPStatus if status != 429)
-"""What HTTP itself calls its statuses; a 429 is believed whoever says it."""
+"""What HTTP itself calls its statuses; a 429 counts from anyone."""
 
 STATES = {
     "queued": State.QUEUED,
@@ -131,16 +131,16 @@ class LumaImage:
         check_prompt(self.prompt)
         for name in ("model", "type"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
-                raise InputError(f"{name} has to be a Luma word such as 'uni-1' or 'image', not an empty one.")
+                raise InputError(f"{name} must not be empty; it is a Luma name such as 'uni-1' or 'image'.")
         check_json([self.aspect_ratio, self.style, self.output_format, self.web_search, self.user_id], "options")
         if not isinstance(self.extra, Mapping):
             raise InputError(
-                f"extra= holds further fields by name, {{'name': value}}; not {type(self.extra).__name__}."
+                f"extra= takes further fields by name, {{'name': value}}, not {type(self.extra).__name__}."
             )
         for reference in self.references():
             if reference.data is not None and len(reference.data) > MAX_REFERENCE_BYTES:
                 raise InputError(
-                    f"A reference has {len(reference.data):,} bytes; Luma takes at most {MAX_REFERENCE_BYTES:,} "
+                    f"A reference has {len(reference.data):,} bytes; Luma accepts at most {MAX_REFERENCE_BYTES:,} "
                     "(50 MB). Make it smaller."
                 )
 
@@ -238,11 +238,11 @@ class Luma(Provider):
         max_active: jobs at the vendor at once, 10 by default; more wait here.
         creates_per_minute: in any 60 seconds, 30 by default.
         requests_per_minute: of any kind, 600 by default.
-        allow_insecure: allow plain http to another machine; the key then travels in the clear.
+        allow_insecure: allow plain http to another machine; the key then travels unencrypted.
         typical_seconds: how long a model usually takes, where you know better: `{"uni-1": 45.0}`.
 
     Raises:
-        ConfigurationError: the key is missing or cannot be a key, or the base url cannot be used.
+        ConfigurationError: the key is missing or not valid, or the base url cannot be used.
         InputError: a number is out of its range.
     """
 
@@ -274,7 +274,7 @@ class Luma(Provider):
         given = {name: value for name, value in options.items() if name in known and value is not None}
         extra = {name: value for name, value in options.items() if name not in known | {"extra"}}
         extra.update(options.get("extra") or {})
-        # `source` is refused for type image (API reference), so whoever gives one means an edit.
+        # `source` is refused for type image (API reference), so a request with one means an edit.
         given.setdefault("type", "image_edit" if "source" in given else "image")
         return LumaImage(prompt=check_prompt(prompt), model=model, extra=extra, **given)
 
@@ -318,10 +318,10 @@ class Luma(Provider):
         except ProtocolError:
             if name is None:
                 raise
-            # Whatever else is wrong with it: that job runs and is paid for.
+            # Whatever else is wrong with the answer, that job runs and is paid for.
             snapshot = Snapshot(provider_id=name, state=State.QUEUED, kind=submission.kind)
         if name is None:
-            raise unreadable(response, "create", "an id that cannot be asked about", "$.id")
+            raise unreadable(response, "create", "an id that is not valid", "$.id")
         headers = response.headers
         return Accepted(
             snapshot=attrs.evolve(snapshot, provider_id=name),
@@ -382,13 +382,13 @@ class Luma(Provider):
             throttle = _throttle(response, details, verb)
             return self.refusal(response, verb, details, from_api=is_api, throttle=throttle)
         if 300 <= response.status < 400:
-            raise unreadable(response, verb, "a redirect, which is not followed with a key")
+            raise unreadable(response, verb, "a redirect, which is not followed because the request contains the key")
         code = FailureCode.IMAGE_TOO_LARGE if response.status == 413 else None
         return self.refusal(response, verb, details, code=code, from_api=is_api)
 
 
 def _name(response: Response) -> str | None:
-    """The id in an answer to a create, if it can be asked about."""
+    """The id in an answer to a create, if it is valid."""
     try:
         return check_id(parse_object(response, "create").get("id"))
     except (ProtocolError, InputError):
@@ -451,7 +451,7 @@ def _throttle(response: Response, details: str, verb: str) -> Throttle:
         return Throttle.CONCURRENCY
     if "rate limit" in text or "x-ratelimit-remaining" in response.headers:
         return Throttle.CREATES
-    if (retry_after(response) or 0.0) >= 60.0:
+    if (retry_after(response.headers, response.received_at) or 0.0) >= 60.0:
         return Throttle.CONCURRENCY
     return Throttle.ACCOUNT
 

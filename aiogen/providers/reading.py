@@ -1,8 +1,8 @@
 """JSON to attrs classes: strict about what is needed, lenient about everything else.  Pure.
 
 A field without a default is needed: nothing can be done with an answer that lacks it, or has another type there, so
-that is an error which says where.  A field with a default is only told to the user: one that cannot be read is as if it
-were absent, for no answer about a paid picture may be lost to it.  The whole answer stays in `raw`.
+that is an error which says where.  A field with a default is only shown to the user: one that cannot be read counts as
+absent, because no answer about a paid picture may be lost to it.  The whole answer stays in `raw`.
 
 cattrs would turn 5 into "5" where a string belongs; a vendor that sends a number for an id has changed its API, and
 that must be seen.  Reading is done twice only when it fails: the fast converter cannot say where, the detailed one can.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -106,7 +106,7 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
 
 
 def unread_in(value: Any, outputs: int) -> tuple[str, ...]:
-    """What is to be said of a list of outputs of which only so many could be read."""
+    """The warning for a list of outputs of which only `outputs` could be read."""
     listed = len(value) if isinstance(value, list) else int(bool(value))
     missing = listed - outputs
     return (f"{missing} of {listed} outputs could not be read; raw has what the vendor sent",) if missing > 0 else ()
@@ -128,7 +128,7 @@ def check_outputs(value: Any, outputs: int, urls: Sequence[str], response: Respo
 
 
 _LONGEST_WAIT = 7 * 86_400.0
-"""Seconds; who asks for more than a week means something else, and the account is not shut for it."""
+"""Seconds, a week; a vendor that asks for more means something else, and the account is not paused for it."""
 
 _MANY = 1_000_000_000
 
@@ -137,14 +137,14 @@ def parse_json(response: Response, verb: str) -> Any:
     """The answer's JSON.
 
     In a 2xx, bytes that are no UTF-8, a line end inside a text, and a number of thousands of digits are taken: they
-    stand in some field that nobody needs, and the answer may name a job that is paid for.
+    are in some field that is not needed, and the answer may name a job that is paid for.
 
     Raises:
         ProtocolError: the body is empty, not JSON, or not text.
     """
     text = response.body
     if not text.strip():
-        raise unreadable(response, verb, "an empty body where JSON belongs")
+        raise unreadable(response, verb, "an empty body instead of JSON")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as caught:
@@ -170,24 +170,27 @@ def parse_object(response: Response, verb: str) -> dict[str, Any]:
     """The answer's JSON, which must be an object."""
     document = parse_json(response, verb)
     if not isinstance(document, dict):
-        raise unreadable(response, verb, f"a {type(document).__name__} where an object belongs")
+        raise unreadable(response, verb, f"a {type(document).__name__} instead of an object")
     return document
 
 
 def unreadable(response: Response, verb: str, what: str, path: str = "$") -> ProtocolError:
-    """The error for an answer that cannot be read; says what came, where, and with which status."""
+    """The error for an answer that cannot be read; the message says what came, where, and with which status."""
     return ProtocolError(
         f"Cannot read the answer to {verb!r}: HTTP {response.status} with {what} at {path}; "
-        f"it begins {shorten(response.body[:300].decode('utf-8', 'replace'), 120)!r}",
+        f"it begins with {shorten(response.body[:300].decode('utf-8', 'replace'), 120)!r}",
         status=response.status,
         path=path,
         request_id=response.request_id,
     )
 
 
-def retry_after(response: Response) -> float | None:
-    """Seconds that `Retry-After` asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None if it says neither."""
-    value = response.headers.get("retry-after", "").strip()
+def retry_after(headers: Mapping[str, str], received_at: float) -> float | None:
+    """Seconds that `Retry-After` asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None if it says neither.
+
+    `received_at`: when the answer came, in seconds since the epoch.
+    """
+    value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
@@ -199,22 +202,22 @@ def retry_after(response: Response) -> float | None:
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        seconds = when.timestamp() - _sent_at(response)
+        seconds = when.timestamp() - _sent_at(headers, received_at)
     if not seconds <= _LONGEST_WAIT:  # no number, or a moment where seconds belong
         return None
     return max(0.0, seconds)
 
 
-def _sent_at(response: Response) -> float:
+def _sent_at(headers: Mapping[str, str], received_at: float) -> float:
     """When the answer was sent by the clock that also wrote `Retry-After`; ours, if it does not say."""
     try:
-        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (ValueError, OverflowError):
-        return response.received_at
+        return received_at
 
 
 def whole_number(value: str | None) -> int | None:
-    """A header's value as a number; None if it is none, or one that counts nothing in this world."""
+    """A header's value as a number; None if it is not one, or too large to be a real count."""
     try:
         number = int(value) if value is not None else None
     except ValueError:
@@ -271,7 +274,7 @@ def read_page(rows: Sequence[Any], read: Callable[[Any, int], Snapshot]) -> Page
 
 
 def plain_details(response: Response) -> str:
-    """What a body that is no JSON says, short enough for a message; of an HTML page its title, or first heading."""
+    """What a body that is not JSON says, short enough for a message; of an HTML page its title, or first heading."""
     text = response.body[:_READ_OF_PAGE].decode("utf-8", "replace").strip()
     if not text:
         return "(empty body)"

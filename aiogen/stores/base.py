@@ -1,11 +1,11 @@
 """What a store is: the ledger of jobs.  Pure.
 
-A store is told facts and keeps them; it decides nothing.  Each call is one whole transaction: when it returns, the
+A store keeps facts; it decides nothing.  Each call is one whole transaction: when it returns, the
 fact is as durable as the store makes anything.  The order of calls is the life of a job: `add`, `intend` (before the
-create is sent), then `confirm`, `retreat` or `lose`, and at last `settle`.
+create is sent), then `confirm`, `release` or `mark_unknown`, and at last `settle`.
 
-Several processes may share a store.  Each is a worker with a lease that it renews by `beat`; it owns the jobs that it
-added or adopted.  A worker whose lease has run out owns nothing any more, and others `adopt` its jobs.
+Several processes may share a store.  Each is a worker with a lease that it renews by `heartbeat`; it owns the jobs
+that it added or adopted.  A worker whose lease has run out owns nothing any more, and others `adopt` its jobs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from aiogen.errors import StoreError
+from aiogen._options import whole
+from aiogen.errors import InputError, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 
@@ -43,7 +44,7 @@ class Record:
     batch: str | None = None
     """The user's word for jobs that belong together."""
     handlers: tuple[str, ...] = ()
-    """Who is to be told of its end; not read back."""
+    """The handlers that wait for its end; not read back."""
     fingerprint: str | None = None
     """Of what was or will be sent."""
     weight: int = 1
@@ -81,20 +82,29 @@ class RequestKind(StrEnum):
     REQUESTS = "requests"
 
 
+def _has_time_zone(_: object, attribute: attrs.Attribute[Any], moment: datetime | None) -> None:
+    if moment is not None and moment.tzinfo is None:
+        raise InputError(f"{attribute.name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
+
+
 @attrs.frozen(kw_only=True)
 class RecordQuery:
-    """Which records; what is None does not matter."""
+    """Which records; what is None does not matter.
+
+    Raises:
+        InputError: a moment has no time zone, or the limit is out of its range.
+    """
 
     states: Collection[State] | None = None
     connection: str | None = None
     batch: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
+    created_before: datetime | None = attrs.field(default=None, validator=_has_time_zone)
     ids: Collection[str] | None = None
     prefix: str | None = None
     """Only those whose id, ours or the vendor's, begins so."""
-    limit: int = 1000
-    """At most so many, the newest first."""
+    limit: int = attrs.field(default=1000, validator=whole(1, 1_000_000))
+    """At most this number, the newest first."""
 
 
 class TakenOver(StoreError):
@@ -126,7 +136,7 @@ class Store(Protocol):
         ...
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
-        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first; `only` these ids, if told.
+        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first; `only`: these ids alone.
 
         One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
         are not adopted, for there is nothing to do about them but what the user decides.
@@ -136,7 +146,7 @@ class Store(Protocol):
     async def add(self, record: Record) -> None:
         """A new job of ours, pending or (attached) already running."""
 
-    async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
@@ -150,8 +160,8 @@ class Store(Protocol):
     async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
         """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
 
-        Like the two below a word about the last create, from whoever sent that one, however late: about an earlier
-        create, or a job that is over, it changes nothing.
+        Like the two below a word about the last create, from the worker that sent that one, however late: about an
+        earlier create, or a job that is over, it changes nothing.
         """
         ...
 
@@ -174,8 +184,8 @@ class Store(Protocol):
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
 
-    async def find(self, wanted: RecordQuery) -> list[Record]:
-        """The records that are wanted, the newest first."""
+    async def find(self, query: RecordQuery) -> list[Record]:
+        """The records that a query asks for, the newest first."""
         ...
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
@@ -187,14 +197,14 @@ class Store(Protocol):
         ...
 
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
-        """Ends that one of these handlers is to be told of: its name, the end, and which attempt it is.
+        """Ends that are due for one of these handlers: its name, the end, and which attempt it is.
 
-        They are ours until `delivered`, or until our lease ends.
+        They are ours until `ack`, or until our lease ends.
         """
         ...
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """It was told; or, if `again`, it is due once more after so many seconds."""
+        """The handler has heard of it; or, if `again`, it is due once more after this number of seconds."""
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """Remove these jobs, if they are over or unknown; how many were."""
@@ -205,11 +215,11 @@ class Store(Protocol):
         ...
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
-        """Take so many requests out of the budget that all workers share; the seconds until they may be sent."""
+        """Take `count` requests out of the budget that all workers share; the seconds until they may be sent."""
         ...
 
-    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
-        """The vendor refused: no worker sends such requests for so long."""
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
+        """The vendor refused: no worker sends such requests for this number of seconds."""
 
     async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep something that was learned, as JSON, in place of what was kept under that name."""

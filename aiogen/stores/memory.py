@@ -22,7 +22,7 @@ _ME = "memory"
 
 @bound
 class MemoryStore:
-    """Keeps every unfinished job, each one whose end is still to be told, and the last `keep_finished` others."""
+    """Keeps every unfinished job, each one whose end a handler still waits for, and the last `keep_finished` others."""
 
     def __init__(self, keep_finished: int = 1_000) -> None:
         self._binding = Binding("store")
@@ -33,7 +33,7 @@ class MemoryStore:
         """Our id by account and the vendor's id."""
         self._learned: dict[str, Mapping[str, Any]] = {}
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
-        """When a handler is to be told of a job's end, and how often it was tried."""
+        """When the end of a job is due for a handler, and how often it was tried."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -74,10 +74,10 @@ class MemoryStore:
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
 
-    async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
-            raise StoreError(f"Job {job_id} is no longer to be sent: it was withdrawn, or forgotten.")
+            raise StoreError(f"Job {job_id} must not be sent any more: it was withdrawn, or removed from the ledger.")
         now = datetime.fromtimestamp(time.time(), UTC)
         self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
         return 0.0
@@ -138,11 +138,11 @@ class MemoryStore:
         """See `Store.get`."""
         return self._records.get(job_id)
 
-    async def find(self, wanted: RecordQuery) -> list[Record]:
+    async def find(self, query: RecordQuery) -> list[Record]:
         """See `Store.find`."""
-        found = [record for record in reversed(self._records.values()) if _is_wanted(record, wanted)]
+        found = [record for record in reversed(self._records.values()) if _matches(record, query)]
         found.sort(key=lambda record: record.created_at, reverse=True)
-        return found[: wanted.limit]
+        return found[: query.limit]
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`."""
@@ -194,7 +194,7 @@ class MemoryStore:
         """See `Store.acquire`."""
         return 0.0
 
-    async def hold(self, account: str, lane: RequestKind, seconds: float) -> None:
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """See `Store.hold`."""
 
     async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
@@ -206,14 +206,14 @@ class MemoryStore:
         return self._learned.get(name)
 
     async def close(self) -> None:
-        """See `Store.close`: whoever is given this store next takes up what is unfinished."""
+        """See `Store.close`: the next session with this store takes up what is unfinished."""
         for record in list(self._records.values()):
             self._change(record.id, owner=None)
-        # What was being told is to be told again.
+        # What was claimed is due again.
         self._due = {k: (0.0 if when == math.inf else when, count) for k, (when, count) in self._due.items()}
 
     def _purge(self, record: Record) -> None:
-        """It is over; the oldest go, but nobody before all were told of its end."""
+        """It is over; the oldest go, but none before all its handlers have heard of its end."""
         if any((record.id, handler) in self._due for handler in record.handlers):
             return
         self._finished[record.id] = None
@@ -236,13 +236,13 @@ class MemoryStore:
         return record
 
 
-def _is_wanted(record: Record, wanted: RecordQuery) -> bool:
+def _matches(record: Record, query: RecordQuery) -> bool:
     return (
-        (wanted.states is None or record.state in wanted.states)
-        and (wanted.connection is None or record.connection == wanted.connection)
-        and (wanted.batch is None or record.batch == wanted.batch)
-        and (wanted.created_after is None or record.created_at > wanted.created_after)
-        and (wanted.created_before is None or record.created_at < wanted.created_before)
-        and (wanted.ids is None or record.id in wanted.ids)
-        and (wanted.prefix is None or any(i.startswith(wanted.prefix) for i in (record.id, record.provider_id or "")))
+        (query.states is None or record.state in query.states)
+        and (query.connection is None or record.connection == query.connection)
+        and (query.batch is None or record.batch == query.batch)
+        and (query.created_after is None or record.created_at > query.created_after)
+        and (query.created_before is None or record.created_at < query.created_before)
+        and (query.ids is None or record.id in query.ids)
+        and (query.prefix is None or any(i.startswith(query.prefix) for i in (record.id, record.provider_id or "")))
     )

@@ -121,14 +121,14 @@ def test_what_we_knew_stays() -> None:
 
 
 def test_what_we_did_not_know_is_filled_in() -> None:
-    """Of a generation made elsewhere the vendor's words are all there is."""
+    """Of a generation made by another program the vendor's words are all there is."""
     snapshot = read(State.QUEUED, model="uni-1-2026", prompt="theirs")
     after = snapshots.advanced(known(provider_id=None, model=None, prompt=None), snapshot, State.QUEUED, NOON)
     assert (after.provider_id, after.model, after.prompt, after.finished_at) == ("p1", "uni-1-2026", "theirs", None)
 
 
 def test_a_failure_brings_its_code_and_what_helps() -> None:
-    """A failed reading tells code, reason, the vendor's spelling, and the action of the table."""
+    """A failed reading gives code, reason, the vendor's spelling, and the action of the table."""
     failure = Failure(code=FailureCode.RATE_LIMITED, reason="upstream", vendor_code="rate_limited")
     after = snapshots.advanced(known(), read(State.FAILED, failure=failure), State.FAILED, NOON)
     assert (after.failure_code, after.failure_reason, after.vendor_code, after.action, after.finished_at) == (
@@ -150,7 +150,7 @@ def test_the_provider_may_know_what_helps() -> None:
 
 
 def test_a_failure_without_a_reading() -> None:
-    """An end that no reading tells keeps what was known, and says when and why."""
+    """An end that is in no reading keeps what was known, and says when and why."""
     after = snapshots.failed(known(), Failure(code=FailureCode.NOT_FOUND, reason="gone"), NOON)
     assert after == known(
         state=State.FAILED,
@@ -199,16 +199,21 @@ def test_a_refused_input_is_a_failure_and_an_answer(cls: type[APIError]) -> None
     """Waiters get one error that is caught both as a failed generation and as the provider's refusal."""
     error = refusal(cls)
     error.add_note("a note")
-    generation, told = outcomes.refused(known(provider_id=None), error, NOON)
-    assert isinstance(told, GenerationRefused)
-    assert isinstance(told, GenerationFailed)
-    assert isinstance(told, APIError)
-    assert str(told) == "Failed to create generation. API error 400: no such model"
-    assert (told.status, told.details, told.reason, told.request_id) == (400, "no such model", "no such model", "r1")
-    assert (told.code, told.action, told.provider) == (error.code, error.action, "luma")
-    assert told.generation is generation
-    assert told.__cause__ is error
-    assert told.__notes__ == ["a note"]
+    generation, raised = outcomes.refused(known(provider_id=None), error, NOON)
+    assert isinstance(raised, GenerationRefused)
+    assert isinstance(raised, GenerationFailed)
+    assert isinstance(raised, APIError)
+    assert str(raised) == "Failed to create generation. API error 400: no such model"
+    assert (raised.status, raised.details, raised.reason, raised.request_id) == (
+        400,
+        "no such model",
+        "no such model",
+        "r1",
+    )
+    assert (raised.code, raised.action, raised.provider) == (error.code, error.action, "luma")
+    assert raised.generation is generation
+    assert raised.__cause__ is error
+    assert raised.__notes__ == ["a note"]
 
 
 def test_a_refused_create_ends_its_generation() -> None:
@@ -221,10 +226,10 @@ def test_a_refused_create_ends_its_generation() -> None:
 
 @pytest.mark.parametrize("cls", [AuthenticationError, InsufficientFunds])
 def test_trouble_of_the_account_keeps_its_type(cls: type[APIError]) -> None:
-    """A wrong key or an empty account is told as what it is, and not as a failed generation."""
+    """A wrong key or an empty account is reported as what it is, and not as a failed generation."""
     error = refusal(cls)
-    generation, told = outcomes.refused(known(), error, NOON)
-    assert told is error
+    generation, raised = outcomes.refused(known(), error, NOON)
+    assert raised is error
     assert (generation.state, generation.failure_code, generation.action) == (State.FAILED, cls.code, cls.action)
 
 
@@ -237,9 +242,9 @@ def test_trouble_of_the_account_keeps_its_type(cls: type[APIError]) -> None:
     ],
 )
 def test_what_no_provider_said_keeps_its_type(error: AiogenError, code: FailureCode) -> None:
-    """An error that is no answer is told as it is; its message is the reason, its action what helps."""
-    generation, told = outcomes.refused(known(), error, NOON)
-    assert told is error
+    """An error that is no answer is reported as it is; its message is the reason, its action what helps."""
+    generation, raised = outcomes.refused(known(), error, NOON)
+    assert raised is error
     assert (generation.failure_code, generation.failure_reason, generation.action) == (
         code,
         error.message,
@@ -264,51 +269,51 @@ def test_any_other_end_is_an_error(state: State) -> None:
     assert error.generation is generation
 
 
-async def test_an_error_is_told_with_the_ids_of_its_job() -> None:
+async def test_an_error_has_the_ids_of_its_job() -> None:
     """Whatever waiters get names provider, connection, and both ids."""
     error = outcomes.with_ids(known(), StoreError("disk full"))
     assert (error.provider, error.connection, error.job_id, error.provider_id) == ("luma", "luma-eu", "j1", "p1")
 
 
 async def test_a_deadline_says_that_it_may_still_finish() -> None:
-    """A timeout names the generation, the seconds, the last trouble, and the call that follows it again."""
+    """A timeout names the generation, the seconds, the last error, and the call that follows it again."""
     error = outcomes.timed_out(known(), 120.0, NetworkError("connection lost"))
     assert isinstance(error, GenerationTimeout)
     assert isinstance(error, TimeoutError)
     assert str(error) == (
-        "Generation p1 (job j1) was not finished 120 s after luma-eu accepted it; it may still finish. "
-        "The last question was answered with: connection lost. "
+        "Generation p1 (job j1) did not finish within 120 s of its acceptance by luma-eu; it may still finish. "
+        "The last status request failed: connection lost. "
         "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.timeout, error.provider_id, error.job_id, error.action) == (120.0, "p1", "j1", Action.WAIT)
     assert "The end passed. session" in str(outcomes.timed_out(known(), 120.0, NetworkError("The end passed.")))
 
 
-async def test_a_deadline_without_trouble_speaks_of_none() -> None:
-    """If the last question was answered well, nothing is said about it."""
-    assert "last question" not in str(outcomes.timed_out(known(), 0.5, None))
-    assert "not finished 0.5 s after" in str(outcomes.timed_out(known(), 0.5, None))
+async def test_a_deadline_without_an_error_speaks_of_none() -> None:
+    """If the last status request succeeded, nothing is said about it."""
+    assert "last status request" not in str(outcomes.timed_out(known(), 0.5, None))
+    assert "did not finish within 0.5 s" in str(outcomes.timed_out(known(), 0.5, None))
 
 
-async def test_a_deadline_in_line_says_that_nothing_was_charged() -> None:
+async def test_a_deadline_in_the_queue_says_that_nothing_was_charged() -> None:
     """A job that was never sent can be submitted again, and the error says so."""
     error = outcomes.timed_out(known(provider_id=None, state=State.PENDING), 3600.0, None)
     assert str(error) == (
         "Job j1 waited 1 hour for its turn at luma-eu and was not sent; nothing was charged. "
-        "Submit it again, or allow more with Session(queue_timeout=…)."
+        "Submit it again, or allow a longer wait with Session(queue_timeout=…)."
     )
     assert (error.provider_id, error.action, error.retryable) == (None, Action.RETRY, True)
 
 
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
-    """Nobody claims to know: the error says when it was sent, that it may be charged, and its fingerprint."""
+    """The error says when it was sent, that it may be charged, and its fingerprint."""
     cause = NetworkError("The connection was lost.", request_id="r1")
     error = outcomes.lost(known(provider_id=None), CREATE, cause, NOON)
     assert isinstance(error, SubmissionUnknown)
     assert str(error) == (
-        "Whether luma-eu accepted job j1 cannot be known: The connection was lost. "
-        "It was sent at 2026-10-21T12:00:00+00:00 and may be running and charged; it is not sent again by itself. "
-        "session.reconcile() tells what it could be; look there before you submit it again "
+        "It is not known whether luma-eu accepted job j1: The connection was lost. It was sent at "
+        "2026-10-21T12:00:00+00:00 and may be running and charged; aiogen does not send it again on its own. "
+        "session.reconcile() shows what it could have become; check that before you submit it again "
         f"(fingerprint {CREATE.fingerprint()[:12]})."
     )
     assert (error.submitted_at, error.fingerprint, error.request_id) == (NOON, CREATE.fingerprint(), "r1")
@@ -316,28 +321,28 @@ async def test_a_lost_create_is_said_to_be_unknown() -> None:
 
 
 async def test_a_lost_create_without_its_words() -> None:
-    """A job whose submission is not known any more has no fingerprint, and its loss is still told."""
+    """A job whose submission is not known any more has no fingerprint, and its loss is still reported."""
     error = outcomes.lost(known(provider_id=None), None, NetworkError("gone"), NOON)
     assert isinstance(error, SubmissionUnknown)
     assert error.fingerprint == ""
 
 
 async def test_a_session_that_was_left_says_how_to_go_on() -> None:
-    """A generation that runs goes on at the provider, and the error has the call that takes it up."""
+    """A generation that runs continues at the provider, and the error has the call that follows it."""
     error = outcomes.closed(known())
     assert isinstance(error, SessionClosed)
     assert str(error) == (
-        "The session was left while generation p1 (job j1) was running at luma-eu, where it goes on. "
-        "session.attach('luma-eu', 'p1') takes it up again."
+        "The session was closed while generation p1 (job j1) was running at luma-eu, where it continues. "
+        "session.attach('luma-eu', 'p1') follows it again."
     )
     assert (error.job_id, error.provider_id) == ("j1", "p1")
 
 
 async def test_a_session_that_was_left_before_anything_was_sent() -> None:
-    """A job in line was not charged, and the error says so."""
+    """A waiting job was not charged, and the error says so."""
     error = outcomes.closed(known(provider_id=None, state=State.PENDING))
     assert str(error) == (
-        "The session was left before job j1 was sent to luma-eu; nothing was charged. Submit it again."
+        "The session was closed before job j1 was sent to luma-eu; nothing was charged. Submit it again."
     )
 
 

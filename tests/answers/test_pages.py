@@ -98,7 +98,7 @@ def test_who_does_not_heed_the_offset_is_said() -> None:
     pager = Pager(3)
     assert pager.read(["a", "b", "c"]) == [0, 1, 2]
     assert [pager.read(["a", "b", "c"]) for _ in range(2)] == [[], []]
-    with pytest.raises(Moved, match="wherever it is asked to begin"):
+    with pytest.raises(Moved, match="the same rows at every offset"):
         pager.read(["a", "b", "c"])
 
 

@@ -33,8 +33,8 @@ def messages() -> list[str]:
                 found.append("".join(p.value if isinstance(p, ast.Constant) else "x" for p in node.values))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
                 found.append(node.value)
-    # That something is no provider can only be told to a program.
-    found = [text for text in found if not text.startswith("A provider is an instance")]
+    # Only a program can pass something that is not a provider.
+    found = [text for text in found if not text.startswith("A provider must be an instance")]
     return [text for text in found if text.count(" ") > 3 and PYTHON.search(text)]
 
 
@@ -44,17 +44,17 @@ def test_no_message_of_the_package_names_python(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "shown"),
     [
         ("Copy it again (from LUMA_BASE_URL or base_url=).", "Copy it again (from LUMA_BASE_URL)."),
-        ("Use https, or pass allow_insecure=True if you must.", "Use https."),
+        ("Use https, or pass allow_insecure=True if you accept that.", "Use https."),
         ("Its request is gone (keep_requests=False). Submit it again.", "Its request is gone. Submit it again."),
         ("It may still finish. session.attach('luma', 'a.b') follows it again.", "It may still finish."),
         ("It is 3.5 s old. It is 16:9 (x).", "It is 3.5 s old. It is 16:9 (x)."),
     ],
 )  # fmt: skip
-def test_only_what_names_python_is_left_out(said: str, told: str) -> None:
-    assert explain(errors.InputError(said)) == told
+def test_only_what_names_python_is_left_out(said: str, shown: str) -> None:
+    assert explain(errors.InputError(said)) == shown
 
 
 def test_a_vendor_s_words_are_left_alone() -> None:
@@ -69,7 +69,7 @@ def test_of_two_who_say_what_helps_the_better_informed_is_heard(kind: type[error
     assert error.action is not None
     error.add_note(error.action.help_text)
     assert explain(error) == (
-        "API error 400: no such thing. Check the id, and that the key is of the account that made it."
+        "API error 400: no such thing. Check the id, and that the key belongs to the account that made it."
     )
 
 
@@ -81,8 +81,8 @@ def test_a_deadline_tells_the_command_and_the_last_answer() -> None:
     error = late(provider_id="theirs")
     error.__cause__ = errors.ProviderError("API error 502: HTML page: Bad Gateway")
     assert explain(error) == (
-        "Generation theirs at luma was not finished within 10 min; it may still finish. The last question was answered "
-        "with: API error 502: HTML page: Bad Gateway. Follow it again with: aiogen wait luma theirs"
+        "Generation theirs at luma did not finish within 10 min; it may still finish. The last status request "
+        "failed: API error 502: HTML page: Bad Gateway. Follow it again with: aiogen wait luma theirs"
     )
 
 
@@ -95,9 +95,9 @@ def test_an_unknown_submission_tells_why_and_the_command() -> None:
     error = errors.SubmissionUnknown(
         "…", connection="luma", job_id="ours", submitted_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
-    assert "cannot be known. It was sent at 2026-01-01T00:00:00+00:00" in explain(error)
+    assert "It is not known whether luma accepted job ours. It was sent at 2026-01-01T00:00:00+00:00" in explain(error)
     error.__cause__ = errors.NetworkError("The connection was lost.")
-    assert explain(error).startswith("Whether luma accepted job ours cannot be known: The connection was lost. It was")
+    assert explain(error).startswith("It is not known whether luma accepted job ours: The connection was lost. It was")
     assert explain(error).endswith("See what it could have become with: aiogen reconcile")
     assert explain(errors.SubmissionUnknown("No word.")) == (
         "No word. See what it could have become with: aiogen reconcile"
@@ -111,7 +111,7 @@ def test_an_unknown_submission_tells_why_and_the_command() -> None:
     ("fault", "words"),
     [
         ("fail=content_moderated", "flagged by our content moderation"),
-        ("create=cut-after", "cannot be known"),
+        ("create=cut-after", "It is not known whether luma accepted"),
         ("create=400", "Failed to create"),
     ],
 )

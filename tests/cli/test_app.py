@@ -96,7 +96,7 @@ def test_the_absence_is_noticed_by_name(app_not_imported: None, monkeypatch, cap
 
 
 def test_another_missing_module_is_not_taken_for_the_extra(app_not_imported: None, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiogen.cli.running", None)
+    monkeypatch.setitem(sys.modules, "aiogen.cli.program", None)
     with pytest.raises(ModuleNotFoundError):
         main(["--version"])
 

@@ -74,9 +74,9 @@ def test_an_option_without_its_value_is_code_2(aiogen, vendors, missing: list[st
 def test_what_begins_with_one_dash_may_come_after_two(aiogen, vendors) -> None:
     said = aiogen("get", "luma", "-x")
     assert said.code == 2
-    assert "comes after --" in said.err
+    assert "goes after --" in said.err
     assert aiogen("get", "luma", "--", "-x").code == 5
-    assert "comes after --" not in aiogen("get", "luma", "--bogus").err
+    assert "goes after --" not in aiogen("get", "luma", "--bogus").err
 
 
 # --- stdin
@@ -110,7 +110,7 @@ def test_ids_come_from_stdin_one_a_line(monkeypatch, content: bytes, read: list[
     [
         (b"a\nb c\n", "Line 2"),
         (b"a" * 257, "Line 1"),
-        (b"\xff\xfe", "no text"),
+        (b"\xff\xfe", "not text"),
         (b"a\n" * 51, "More than"),
     ],
 )

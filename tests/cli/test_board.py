@@ -52,7 +52,7 @@ def test_each_state_is_counted_where_it_belongs() -> None:
 
 def test_rare_ends_have_columns_only_when_there_are_some() -> None:
     heading, counts = drawn([*JOBS, *LOST]).splitlines()[2:4]
-    assert heading.split()[-3:] == ["unknown", "given", "up"]
+    assert heading.split()[-3:] == ["unknown", "not", "followed"]
     assert counts.split()[-2:] == ["1", "1"]
 
 

@@ -91,7 +91,7 @@ def test_a_deadline_does_not_say_to_try_again_for_that_would_be_paid_twice() -> 
 
 def test_an_id_that_is_not_there_may_be_mistyped_or_of_another_account() -> None:
     said = explain(errors.NotFound("Not there.", provider_id="abc", action=Action.GIVE_UP))
-    assert said == "Not there. Check the id, and that the key is of the account that made it."
+    assert said == "Not there. Check the id, and that the key belongs to the account that made it."
 
 
 def test_a_file_that_cannot_be_opened_is_nothing_for_the_support_of_a_provider() -> None:

@@ -37,16 +37,16 @@ async def kept(tmp_path: Path, *records: Record) -> SqliteStore:
 
 
 async def meant(store: SqliteStore | None, *words: str, connection: str = "luma") -> tuple[list[str], list[str]]:
-    told: list[str] = []
-    return await provider_ids(store, connection, words, told.append), told
+    echoed: list[str] = []
+    return await provider_ids(store, connection, words, echoed.append), echoed
 
 
 @pytest.mark.parametrize("word", [OURS, OURS[:8], OURS[:13], THEIRS[:8], THEIRS[:20]])
 async def test_the_beginning_of_either_id_is_enough_and_is_echoed_in_full(tmp_path: Path, word: str) -> None:
     store = await kept(tmp_path, record(OURS, THEIRS))
-    ids, told = await meant(store, word, THEIRS)
+    ids, echoed = await meant(store, word, THEIRS)
     assert ids == [THEIRS]
-    assert told == [f"{word} is {THEIRS} at luma, job {OURS}."]
+    assert echoed == [f"{word} is {THEIRS} at luma, job {OURS}."]
 
 
 @pytest.mark.parametrize("word", [THEIRS, THEIRS[:7], "12345678", "x" * 200, "%_%_%_%_", OURS[:8].upper()])
@@ -67,7 +67,7 @@ async def test_what_fits_several_is_refused_with_all_of_them(tmp_path: Path) -> 
 
 async def test_of_many_that_fit_some_are_named(tmp_path: Path) -> None:
     store = await kept(tmp_path, *(record(f"job-number-{i}", f"v{i}") for i in range(9)))
-    with pytest.raises(InputError, match=r", …\. Write more of it"):
+    with pytest.raises(InputError, match=r", …\. Type more of it"):
         await meant(store, "job-number")
 
 
@@ -99,7 +99,7 @@ async def test_a_job_that_has_no_id_at_the_vendor_cannot_be_read_there(tmp_path:
 async def test_what_cannot_be_undone_wants_it_whole(tmp_path: Path, word: str) -> None:
     """Also of an id that nobody knows, if it looks like the beginning of one."""
     store = await kept(tmp_path, record(OURS, THEIRS))
-    with pytest.raises(InputError, match="forget wants it whole"):
+    with pytest.raises(InputError, match="forget needs the whole id"):
         await whole_only(store, [OURS, word], "forget")
 
 
@@ -152,7 +152,7 @@ def test_delete_resend_and_forget_want_it_whole_and_change_nothing(aiogen, vendo
     ):
         said = aiogen(*words)
         assert (said.code, said.out) == (2, "")
-        assert "wants it whole" in said.err
+        assert "needs the whole id" in said.err
         assert known["id"] in said.err or known["provider_id"] in said.err
     assert vendors.jobs[0].deleted_at is None
     assert len(aiogen("jobs", "--json").records) == 1

@@ -1,4 +1,4 @@
-"""What is said to whoever leaves before the end."""
+"""What a command says when it is interrupted before the end."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_all_that_goes_on_is_named_with_the_command_that_takes_it_up_again() -> 
         "  luma  id-0  processing",
         "  leonardo  id-1  queued",
         "  luma  id-2  queued",
-        "Completed, but not yet saved: 1.",
-        "Not sent, and not charged: 1.",
-        "Whether luma accepted job ours-1 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it again.",
-        "Whether luma accepted job ours-2 cannot be known: it may be running and charged. "
-        "Look at the provider before you submit it again.",
-        "Go on with:",
+        "Completed but not saved yet: 1.",
+        "Not sent and not charged: 1.",
+        "It is not known whether luma accepted job ours-1: it may be running and charged. "
+        "Check at the provider before you submit it again.",
+        "It is not known whether luma accepted job ours-2: it may be running and charged. "
+        "Check at the provider before you submit it again.",
+        "Continue with:",
         "  aiogen wait luma id-0 id-2 id-4; aiogen wait leonardo id-1",
     ]
 
@@ -78,7 +78,7 @@ def test_one_command_takes_up_all_that_was_left(jobs: list[Job], out: str | None
     batch = Batch(jobs, out=None if out is None else Path(out))
     said = list(farewell(batch, kept=kept, where=where))
     assert [line for line in said if line.startswith("  aiogen")] == [" ".join(["  " + step, *where])]
-    assert said[-2] == "Go on with:"
+    assert said[-2] == "Continue with:"
 
 
 @pytest.mark.parametrize("jobs", [[UNSENT], [UNKNOWN]])

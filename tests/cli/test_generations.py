@@ -125,7 +125,7 @@ def test_an_unknown_submission_is_code_6(aiogen, vendors) -> None:
     [record] = said.records
     assert said.code == 6
     assert (record["state"], record["provider_id"], record["failure_code"]) == ("unknown", None, None)
-    assert "cannot be known" in said.err
+    assert "It is not known whether luma accepted job" in said.err
 
 
 def test_a_wrong_key_is_code_3(aiogen, vendors, monkeypatch) -> None:
@@ -297,7 +297,7 @@ def test_list_of_somebody_else(aiogen, vendors) -> None:
 def test_list_where_the_provider_cannot_is_code_2(aiogen, vendors) -> None:
     said = aiogen("list", "luma")
     assert said.code == 2
-    assert "no call that lists" in said.err
+    assert "no API call that lists" in said.err
 
 
 # --- download
@@ -325,7 +325,7 @@ def test_download_of_a_running_generation_is_code_2(aiogen, vendors, tmp_path: P
     [made] = vendors.make("a boat [[processing=9000]]")
     said = aiogen("download", "leonardo", made, "--out", tmp_path)
     assert said.code == 2
-    assert "when it is completed" in said.err
+    assert "once it has completed" in said.err
 
 
 def test_a_folder_without_the_right_to_write_is_code_2(aiogen, vendors, tmp_path: Path, monkeypatch) -> None:
@@ -349,7 +349,7 @@ def test_poll_cost_reaches_the_session(aiogen, vendors, words: tuple[str, ...]) 
 
 
 class Terminal(io.StringIO):
-    """A standard input where somebody sits."""
+    """A standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -399,7 +399,7 @@ def test_delete_of_what_is_not_there(aiogen, vendors) -> None:
 
 def test_delete_where_nothing_can_be_deleted_is_told_before_the_question(aiogen, vendors) -> None:
     said = aiogen("delete", "luma", "x")
-    assert (said.code, said.err) == (2, "aiogen: Luma has no call that deletes a generation.\n")
+    assert (said.code, said.err) == (2, "aiogen: Luma has no API call that deletes a generation.\n")
 
 
 def test_delete_at_an_unknown_connection_is_told_before_the_question(aiogen, vendors, monkeypatch) -> None:

@@ -30,7 +30,7 @@ def test_it_names_what_still_runs_and_how_to_take_it_up_again(aiogen, vendors, n
     assert said.code == 130
     assert f"  luma  {first}  " in said.err
     assert f"  luma  {second}  " in said.err
-    assert said.err.endswith("Go on with:\n  aiogen resume --no-download\n")
+    assert said.err.endswith("Continue with:\n  aiogen resume --no-download\n")
     assert said.out == ""
     assert "Traceback" not in said.err
 
@@ -48,14 +48,14 @@ def test_a_second_signal_does_not_wait_and_says_that_nobody_knows(aiogen, vendor
 
     def say_and_interrupt_again(self: Terminal, text: str, style: str = "") -> None:
         say(self, text, style)
-        if "Ctrl-C again does not wait" in text:
+        if "press Ctrl-C again to stop without waiting" in text:
             vendors.once(lambda: True, lambda: os.kill(os.getpid(), signal.SIGINT))
 
     monkeypatch.setattr(Terminal, "say", say_and_interrupt_again)
     vendors.interrupt_once(lambda: vendors.jobs)
     said = aiogen("generate", "luma/uni-1", "a boat [[create=hang]]", "--no-download")
     assert said.code == 130
-    assert "Whether luma accepted job" in said.err
+    assert "It is not known whether luma accepted job" in said.err
     assert "Not sent" not in said.err
 
 
@@ -67,7 +67,7 @@ def test_a_hangup_waits_for_the_create_however_often_it_comes(aiogen, vendors, m
 
     def say_and_hang_up(self: Terminal, text: str, style: str = "") -> None:
         say(self, text, style)
-        if "Ctrl-C again does not wait" in text:
+        if "press Ctrl-C again to stop without waiting" in text:
             os.kill(os.getpid(), signal.SIGHUP)
             vendors.once(lambda: True, lambda: os.kill(os.getpid(), signal.SIGHUP))
 
@@ -93,7 +93,7 @@ def test_what_was_not_sent_is_counted(aiogen, vendors) -> None:
     vendors.interrupt_once(lambda: len(vendors.jobs) == 10 and all(job.polls for job in vendors.jobs))
     said = aiogen("generate", "luma/uni-1", f"a boat {FOREVER}", "--count", 12, "--no-download")
     assert said.code == 130
-    assert "Not sent, and not charged: 2." in said.err
+    assert "Not sent and not charged: 2." in said.err
     assert len(vendors.jobs) == 10
 
 
@@ -103,7 +103,7 @@ def test_an_image_that_was_not_saved_is_named(aiogen, vendors, tmp_path: Path, m
     said = aiogen("generate", "luma/uni-1", prompt, "--out", tmp_path)
     assert said.code == 130
     [known] = aiogen("jobs", "--json").records
-    assert said.err.endswith(f"Go on with:\n  aiogen resume {known['id']} --out {tmp_path}\n")
+    assert said.err.endswith(f"Continue with:\n  aiogen resume {known['id']} --out {tmp_path}\n")
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(SandboxJob, "download_fault", lambda *_: None)  # the storage is well again
     resumed = aiogen("resume", known["id"], "--out", tmp_path, "--json")
@@ -117,7 +117,7 @@ def test_a_download_that_was_stopped_goes_on_with_the_same_command(aiogen, vendo
     vendors.interrupt_once(lambda: any(request.action == "download" for request in vendors.sandbox.requests))
     said = aiogen("download", "leonardo", made, "--out", tmp_path)
     assert said.code == 130
-    assert said.err.endswith(f"go on with:\n  aiogen download leonardo {made} --out {tmp_path}\n")
+    assert said.err.endswith(f"continue with:\n  aiogen download leonardo {made} --out {tmp_path}\n")
 
 
 def test_what_has_ended_is_shown(aiogen, vendors) -> None:
@@ -145,7 +145,7 @@ def test_when_the_reader_of_the_records_goes_the_others_are_named(aiogen, vendor
     [short, long] = vendors.make("a boat", f"a lake {FOREVER}")
     said = aiogen("wait", "leonardo", short, long, "--json")
     assert said.code == 141
-    assert said.err.endswith(f"Go on with:\n  aiogen wait leonardo {long}\n")
+    assert said.err.endswith(f"Continue with:\n  aiogen wait leonardo {long}\n")
 
 
 def test_the_demo_may_be_stopped(aiogen, tmp_path: Path, monkeypatch) -> None:

@@ -38,7 +38,7 @@ def test_jobs_are_chosen(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
     assert aiogen("jobs", "--older", "7d", "--json").records == []
     none = aiogen("jobs", "--older", "7d")
     assert (none.code, none.out) == (0, "")
-    assert "No such job" in none.err
+    assert "There is no such job" in none.err
     assert "the states are pending" in aiogen("jobs", "--state", "dreaming").err
     assert "write 90s, 15m, 24h or 7d" in aiogen("jobs", "--newer", "soon").err
 
@@ -77,7 +77,7 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
     assert len(vendors.jobs) == len(kept)
     again = aiogen("resume", "--store", store, "--out", out)
     assert again.code == 0
-    assert "Nothing was left behind" in again.err
+    assert "Nothing was left unfinished" in again.err
 
 
 def test_forgetting(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any
     """With the way out."""
     said = aiogen("generate", "luma/uni-1", "a boat", "--store", tmp_path / "no" / "jobs.db")
     assert said.code != 0
-    assert "have to be there and writable" in said.err
+    assert "must exist and be writable" in said.err
     assert "provider" not in said.err  # whose support knows nothing of this file
     assert vendors.jobs == []
 
@@ -122,7 +122,7 @@ def test_without_a_home_nothing_is_paid_for_and_reading_works(
     assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", ":memory:").code == 0
     doctor = aiogen("doctor")
     assert doctor.code == 3
-    assert "ledger\t-\t-\tno: cannot be used" in doctor.out
+    assert "ledger\t-\t-\tfails: cannot be used" in doctor.out
     assert "--store" in doctor.err
 
 
@@ -142,7 +142,7 @@ def test_a_user_without_a_home_folder_at_all_is_told(aiogen: Any, vendors: Any, 
 
 def test_doctor_looks_at_the_ledger(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
     store = tmp_path / "mine.db"
-    assert aiogen("doctor", "--store", store).out.endswith(f"ledger\t-\t{store}\tnot made yet\n")
+    assert aiogen("doctor", "--store", store).out.endswith(f"ledger\t-\t{store}\tnot created yet\n")
     assert not store.exists()
     assert aiogen("jobs", "--store", store).code == 0
     assert "works, empty" in aiogen("doctor", "--store", store).out

@@ -66,4 +66,4 @@ def test_a_file_that_has_gone_is_named_as_it_was(installed: Path, monkeypatch) -
 def test_errors_name_it_so(aiogen, installed: Path, monkeypatch) -> None:
     called(monkeypatch, ".venv/bin/aiogen")
     assert "See .venv/bin/aiogen get --help." in aiogen("get", "luma", "x", "--bogus").err
-    assert "Without any key, .venv/bin/aiogen demo shows" in aiogen("get", "luma", "x").err
+    assert "Without a key, .venv/bin/aiogen demo shows" in aiogen("get", "luma", "x").err

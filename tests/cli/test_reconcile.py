@@ -1,4 +1,4 @@
-"""Submissions without an answer, on the command line: told, found again, and decided about by a person."""
+"""Submissions without an answer, on the command line: shown, found again, and decided about by a person."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_it_is_adopted_and_saved(aiogen: Any, vendors: Any, lost: Any, tmp_path:
     assert said.records[0]["id"] == job_id
     assert len(list(tmp_path.glob("leonardo-*"))) == 1
     assert len(vendors.jobs) == 1
-    assert "Nothing is unknown" in aiogen("reconcile").err
+    assert "There are no unknown jobs" in aiogen("reconcile").err
 
 
 def test_it_is_sent_again_only_if_that_is_meant(
@@ -95,9 +95,9 @@ def test_what_cannot_be_meant_is_refused(aiogen: Any, vendors: Any, lost: Any) -
     ):
         said = aiogen("reconcile", *words)
         assert said.code == 2
-        assert "Name one job to --adopt, or jobs to --resend" in said.err
+        assert "Name one job with --adopt, or any number of jobs with --resend" in said.err
     assert aiogen("reconcile", "nonsense").code == 2
-    assert "not in the ledger, or not unknown" in aiogen("reconcile", "nonsense").err
+    assert "not in the ledger, or is not unknown" in aiogen("reconcile", "nonsense").err
     assert aiogen("reconcile", job_id, "--adopt", "1f0bba44-923a-69b0-b519-62a6710d46a9").code == 5
     assert vendors.jobs == []
 
@@ -106,4 +106,4 @@ def test_luma_cannot_list(aiogen: Any, vendors: Any, lost: Any) -> None:
     """That is said, and a batch is chosen."""
     lost(True, "generate", "luma/uni-1", "a boat", "--batch", "fleet", "--no-download")
     assert "cannot list" in aiogen("reconcile", "--batch", "fleet").out
-    assert "Nothing is unknown" in aiogen("reconcile", "--batch", "other").err
+    assert "There are no unknown jobs" in aiogen("reconcile", "--batch", "other").err

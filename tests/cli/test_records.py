@@ -42,14 +42,14 @@ def record(generation: Generation | None = WHOLE, **more: object) -> dict[str, o
 
 
 def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> None:
-    told = record(files=[Path("leonardo-theirs-1.png")])
-    assert {field.name for field in attrs.fields(Generation)} - {"raw"} <= set(told)
-    assert (told["prompt"], told["kind"], told["partial"]) == ("a boat", "image", True)
-    assert told["cost"] == {"amount": "0.0404", "unit": "DOLLARS"}
-    assert told["created_at"] == "2026-11-27T10:00:00.208Z"
-    assert told["accepted_at"] == "2026-11-27T10:00:01.208Z"
-    assert told["finished_at"] == "2026-11-27T10:00:09.208Z"
-    assert told["outputs"] == [
+    shown = record(files=[Path("leonardo-theirs-1.png")])
+    assert {field.name for field in attrs.fields(Generation)} - {"raw"} <= set(shown)
+    assert (shown["prompt"], shown["kind"], shown["partial"]) == ("a boat", "image", True)
+    assert shown["cost"] == {"amount": "0.0404", "unit": "DOLLARS"}
+    assert shown["created_at"] == "2026-11-27T10:00:00.208Z"
+    assert shown["accepted_at"] == "2026-11-27T10:00:01.208Z"
+    assert shown["finished_at"] == "2026-11-27T10:00:09.208Z"
+    assert shown["outputs"] == [
         {
             "kind": "image", "url": "https://x/0", "expires_at": "2026-11-27T10:00:00.208Z", "provider_id": "o-0",
             "nsfw": False, "path": None,
@@ -59,8 +59,8 @@ def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> Non
             "path": "leonardo-theirs-1.png",
         },
     ]  # fmt: skip
-    assert told["warnings"] == ["fewer outputs came than were asked for", "1 of 3 outputs could not be read"]
-    assert told["error"] is None
+    assert shown["warnings"] == ["fewer outputs came than were asked for", "1 of 3 outputs could not be read"]
+    assert shown["error"] is None
 
 
 def test_a_failure_is_told_by_its_code_and_what_helps() -> None:
@@ -68,9 +68,13 @@ def test_a_failure_is_told_by_its_code_and_what_helps() -> None:
         WHOLE, state=State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, failure_reason="no",
         action=Action.CHANGE_INPUT,
     )  # fmt: skip
-    told = record(failed, error=errors.GenerationFailed.of(failed))
-    assert (told["failure_code"], told["failure_reason"], told["action"]) == ("content_moderated", "no", "change_input")
-    assert told["error"]["type"] == "GenerationFailed"  # type: ignore[index]
+    shown = record(failed, error=errors.GenerationFailed.of(failed))
+    assert (shown["failure_code"], shown["failure_reason"], shown["action"]) == (
+        "content_moderated",
+        "no",
+        "change_input",
+    )
+    assert shown["error"]["type"] == "GenerationFailed"  # type: ignore[index]
 
 
 def test_what_nobody_has_seen_has_an_error_and_no_state() -> None:
@@ -80,9 +84,9 @@ def test_what_nobody_has_seen_has_an_error_and_no_state() -> None:
     )  # fmt: skip
     error = errors.NotFound("not found", provider_id="theirs", request_id="r-1")
     for generation in (attached, None):
-        told = record(generation, error=error)
-        assert (told["state"], told["kind"], told["provider_id"]) == (None, None, "theirs")
-        assert told["error"] == {
+        shown = record(generation, error=error)
+        assert (shown["state"], shown["kind"], shown["provider_id"]) == (None, None, "theirs")
+        assert shown["error"] == {
             "type": "NotFound", "message": "not found", "code": "not_found", "action": "give_up", "retryable": False,
             "request_id": "r-1",
         }  # fmt: skip
@@ -95,15 +99,15 @@ def test_what_nobody_has_seen_has_an_error_and_no_state() -> None:
 
 
 def test_the_ledger_is_told_in_the_same_keys() -> None:
-    """Also of a job that still runs, and of one whose state somebody else has changed since."""
+    """Also of a job that still runs, and of one whose state has been changed by others since."""
     running = Record(
         id="ours", connection="leonardo", provider="leonardo", account="a", state=State.PROCESSING,
         provider_id="theirs", batch="fleet", fingerprint="f", created_at=AT, submitted_at=AT, accepted_at=AT,
     )  # fmt: skip
-    told = of_record(running)
-    assert list(told) == list(record())
-    assert (told["state"], told["batch"], told["fingerprint"]) == ("processing", "fleet", "f")
-    assert told["added_at"] == told["submitted_at"] == told["accepted_at"] == "2026-11-27T10:00:00.208Z"
+    shown = of_record(running)
+    assert list(shown) == list(record())
+    assert (shown["state"], shown["batch"], shown["fingerprint"]) == ("processing", "fleet", "f")
+    assert shown["added_at"] == shown["submitted_at"] == shown["accepted_at"] == "2026-11-27T10:00:00.208Z"
     assert of_record(attrs.evolve(running, generation=WHOLE, state=State.UNKNOWN))["state"] == "unknown"
 
 
@@ -119,7 +123,7 @@ def test_every_command_has_the_same_keys(aiogen, vendors, tmp_path: Path) -> Non
     [made] = said.records
     keys = list(made)
     named = ("leonardo", made["provider_id"], "--json")
-    told = {
+    shown = {
         words[0]: aiogen(*words).records[0]
         for words in (
             ("wait", *named, "--out", tmp_path),
@@ -129,12 +133,12 @@ def test_every_command_has_the_same_keys(aiogen, vendors, tmp_path: Path) -> Non
             ("jobs", "--json"),
         )
     }
-    assert {name: list(each) for name, each in told.items()} == dict.fromkeys(told, keys)
-    assert {each["prompt"] for each in (made, *told.values())} == {"a boat"}
-    assert made["batch"] == told["jobs"]["batch"] == "fleet"
-    assert made["cost"] == told["jobs"]["cost"]
+    assert {name: list(each) for name, each in shown.items()} == dict.fromkeys(shown, keys)
+    assert {each["prompt"] for each in (made, *shown.values())} == {"a boat"}
+    assert made["batch"] == shown["jobs"]["batch"] == "fleet"
+    assert made["cost"] == shown["jobs"]["cost"]
     assert made["cost"]["unit"] == "DOLLARS"
-    assert made["outputs"][0]["path"] == made["files"][0] == told["wait"]["files"][0] == told["download"]["files"][0]
+    assert made["outputs"][0]["path"] == made["files"][0] == shown["wait"]["files"][0] == shown["download"]["files"][0]
 
 
 def test_a_bad_id_that_is_waited_for_has_an_error_and_no_state(aiogen, vendors) -> None:

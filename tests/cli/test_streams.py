@@ -1,4 +1,4 @@
-"""A full disk, a closed pipe, a stream that never was: told on the other one, and no paid picture becomes a failure."""
+"""A full disk, a closed pipe, a stream that never was: said on the other one, and no paid picture fails for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_stderr_that_takes_nothing_costs_no_picture(vendors, tmp_path: Path, r
 def test_a_stdout_that_takes_nothing_is_told_on_stderr(vendors, tmp_path: Path, option: str) -> None:
     ran = in_shell((*GENERATE, option, "--out", tmp_path), ">/dev/full")
     assert (ran.returncode, len(list(tmp_path.iterdir()))) == (141, 1)
-    assert ran.stderr.endswith("aiogen: What this command prints could not be written: No space left on device.\n")
+    assert ran.stderr.endswith("aiogen: The output of this command could not be written: No space left on device.\n")
     assert "Traceback" not in ran.stderr
 
 
@@ -68,7 +68,7 @@ def test_a_stream_that_was_never_there_takes_everything(monkeypatch, name: str) 
 
 
 def test_closed_numbers_are_held(monkeypatch) -> None:
-    """Else the next file that is opened, such as the ledger, is written to by whoever means stderr."""
+    """Else the next file that is opened, such as the ledger, gets what is meant for stderr."""
     opened: list[str] = []
 
     def closed(number: int) -> None:

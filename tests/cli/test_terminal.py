@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from aiogen.cli.tables import Row
-from aiogen.cli.terminal import Notes, Terminal, masked, telling_of_jobs
+from aiogen.cli.terminal import Notes, Terminal, masked, without_job_log
 
 
 @pytest.mark.parametrize(
@@ -125,18 +125,18 @@ def test_nothing_is_drawn_where_it_cannot_be(
 
 
 def test_notes_are_warnings_only() -> None:
-    told: list[str] = []
+    shown: list[str] = []
     logger = logging.getLogger("aiogen.test")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(Notes(told.append))
+    logger.addHandler(Notes(shown.append))
     logger.debug("how")
     logger.warning("state %r", "dreaming")
-    assert told == ["state 'dreaming'"]
+    assert shown == ["state 'dreaming'"]
 
 
 def test_what_becomes_of_jobs_is_said_by_the_command_alone(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("aiogen")
-    with telling_of_jobs():
+    with without_job_log():
         logger.warning("it may be running", extra={"aiogen_event": "unknown"})
         logger.warning("the ledger does not answer")
     logger.warning("it may be running", extra={"aiogen_event": "unknown"})

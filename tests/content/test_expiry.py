@@ -64,5 +64,5 @@ def test_any_text_says_something_or_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_moment_that_no_clock_shows_is_none(moment: str) -> None:
-    """It could not be told in every time zone."""
+    """It could not be expressed in every time zone."""
     assert url_expiry(f"https://s.example/a?se={moment}&sig=1", RECEIVED) is None

@@ -127,7 +127,7 @@ def test_pages_and_errors_are_no_pictures(head: bytes) -> None:
     assert recognise(head) is None
     assert is_page(head)
     for said in ("image/png", "image/svg+xml", "image/x-new", "text/html", "application/json", "", "video/x-new"):
-        with pytest.raises(Unfit, match="it is no image"):
+        with pytest.raises(Unfit, match="it is not an image"):
             ending_for(head, said, "image")
 
 
@@ -175,7 +175,7 @@ def test_an_announced_new_kind_is_kept(said: str, ending: str) -> None:
 )
 def test_what_is_called_a_known_kind_has_to_be_one(said: str) -> None:
     """Bytes of none are an error text, or damaged."""
-    with pytest.raises(Unfit, match="that begins b'Access denied'"):
+    with pytest.raises(Unfit, match="beginning with b'Access denied'"):
         ending_for(b"Access denied", said, "video")
 
 

@@ -82,20 +82,26 @@ FRAME = b"\x2c" + bytes(8) + b"\x81" + bytes(12) + b"\x02\x02\x44\x01\x00"
 SCAN = b"\xff\xda\x00\x04\x01\x02" + b"\x12\xff\x00\xff\xd3\x34"
 
 BROKEN = {
-    "no chunk": (png()[:33] + bytes(40), "no PNG chunk"),
-    "an endless chunk": (png()[:33] + b"\xff\xff\xff\xffIDAT" + bytes(40), "no PNG chunk"),
-    "no header first": (png()[:8] + chunk(b"IDAT", b"x") + chunk(b"IEND", b"") + bytes(9), "begins with one header"),
-    "two headers": (png()[:33] + HEAD + bytes(30), "begins with one header"),
-    "a header of another size": (png()[:8] + chunk(b"IHDR", bytes(12)) + bytes(20), "begins with one header"),
-    "damaged pixels": (png()[:45] + bytes([png()[45] ^ 1]) + png()[46:], "check sum of the chunk IDAT"),
-    "no pixels": (png()[:33] + chunk(b"IEND", b""), "PNG without a picture"),
-    "jpeg without a scan": (b"\xff\xd8\xff\xe0\x00\x10" + bytes(14) + b"\xff\xd9" + bytes(30), "without a picture"),
+    "no chunk": (png()[:33] + bytes(40), "a PNG chunk was expected"),
+    "an endless chunk": (png()[:33] + b"\xff\xff\xff\xffIDAT" + bytes(40), "a PNG chunk was expected"),
+    "no header first": (
+        png()[:8] + chunk(b"IDAT", b"x") + chunk(b"IEND", b"") + bytes(9),
+        "must begin with one header",
+    ),
+    "two headers": (png()[:33] + HEAD + bytes(30), "must begin with one header"),
+    "a header of another size": (png()[:8] + chunk(b"IHDR", bytes(12)) + bytes(20), "must begin with one header"),
+    "damaged pixels": (png()[:45] + bytes([png()[45] ^ 1]) + png()[46:], "checksum of the PNG chunk IDAT"),
+    "no pixels": (png()[:33] + chunk(b"IEND", b""), "PNG contains no picture"),
+    "jpeg without a scan": (
+        b"\xff\xd8\xff\xe0\x00\x10" + bytes(14) + b"\xff\xd9" + bytes(30),
+        "JPEG contains no picture",
+    ),
     "jpeg in a jpeg": (b"\xff\xd8\xff\xe0\x00\x10" + bytes(14) + b"\xff\xd8" + bytes(30), "second JPEG"),
     "jpeg segment of no size": (b"\xff\xd8\xff\xe0\x00\x01" + bytes(40), "length 1"),
-    "a chunk longer than its webp": (riff(part(b"VP8 ", bytes(40), 900), size=60), "longer than the file"),
-    "webp without a picture": (riff(part(b"EXIF", bytes(40))), "WebP without a picture"),
-    "gif without a picture": (GIF + b"\x3b" + bytes(30), "GIF without a picture"),
-    "no gif block": (GIF + b"\x77" + bytes(30), "no GIF block"),
+    "a chunk longer than its webp": (riff(part(b"VP8 ", bytes(40), 900), size=60), "longer than the announced length"),
+    "webp without a picture": (riff(part(b"EXIF", bytes(40))), "WebP contains no picture"),
+    "gif without a picture": (GIF + b"\x3b" + bytes(30), "GIF contains no picture"),
+    "no gif block": (GIF + b"\x77" + bytes(30), "a GIF block was expected"),
 }
 
 
@@ -134,7 +140,7 @@ def test_what_every_reader_passes_is_passed(name: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x00\x00\x00\x1cftypavif" + bytes(60), b"<svg/>", b"glTF" + bytes(100)])
 def test_other_kinds_have_no_end_to_find(data: bytes) -> None:
-    """Whether they are whole has to be known from elsewhere."""
+    """Whether they are whole has to be known in another way."""
     walk = walked(data, 5)
     assert (walk.ends, walk.ended, walk.broken) == (False, False, None)
 

@@ -172,7 +172,7 @@ def finished(*urls: str) -> Generation:
 @pytest.mark.parametrize(
     ("reading", "what"),
     [
-        ((404, {"detail": "Generation not found"}), "no fresh one could be had"),
+        ((404, {"detail": "Generation not found"}), "no fresh one could be fetched"),
         ((200, body("completed", output=[{"url": "http://127.0.0.1/a"}, {"url": "http://127.0.0.1/b"}])), "2 outputs"),
     ],
 )

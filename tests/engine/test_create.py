@@ -61,7 +61,7 @@ async def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(answer: An
     assert job.submission is not None
     assert error.fingerprint == job.submission.fingerprint()
     assert error.request_id == vendor.headers[0]["X-Request-Id"]
-    assert "not sent again" in str(error)
+    assert "aiogen does not send it again" in str(error)
     assert isinstance(error.__cause__, aiogen.AiogenError)
 
 
@@ -251,7 +251,7 @@ async def test_an_unreachable_provider_is_given_up_in_the_end(caplog: pytest.Log
     assert "cannot be reached" in str(results[0])
     (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
     assert "127.0.0.1:9 cannot be reached" in warning
-    assert warning.endswith("Nothing was sent; it is tried again for 30 s.")
+    assert warning.endswith("Nothing was sent; aiogen keeps trying for 30 s.")
 
 
 @pytest.mark.parametrize(
@@ -420,14 +420,14 @@ async def test_jobs_that_asked_for_different_things_are_not_one_generation(caplo
         await first.accepted()
         others = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
         for other in others:
-            with pytest.raises(aiogen.SubmissionUnknown, match=f"generation {ID}, which is that of job {first.id}"):
+            with pytest.raises(aiogen.SubmissionUnknown, match=f"generation {ID}, which belongs to job {first.id}"):
                 await other
         assert (await first).warnings == ()
         assert {r.state for r in await session.records() if r.id != first.id} == {State.UNKNOWN}
     assert vendor.creates == 3
     (line,) = loud(caplog)
     assert ID in line
-    assert "may have been charged, and what became of the second is unknown" in line
+    assert "may have been charged, and it is not known what became of the second" in line
 
 
 async def test_an_id_that_comes_again_is_confirmed_marked_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -438,7 +438,7 @@ async def test_an_id_that_comes_again_is_confirmed_marked_and_reported_once(capl
         generations = [await session.generate("luma/uni-1", f"boat {i}") for i in range(4)]
         recorded = {r.id: r for r in await session.records()}
     assert [len(generation.warnings) for generation in generations] == [0, 1, 1, 1]
-    assert all(f"also that of job {generations[0].id}" in g.warnings[0] for g in generations[1:])
+    assert all(f"also belongs to job {generations[0].id}" in g.warnings[0] for g in generations[1:])
     assert {(r.state, r.provider_id) for r in recorded.values()} == {(State.COMPLETED, ID)}
     (line,) = loud(caplog)
     assert "both get its outputs" in line
@@ -500,7 +500,7 @@ async def test_two_jobs_that_asked_for_the_same_may_be_one_generation(caplog: py
         recorded = {r.id: r.generation for r in await session.records()}
     assert (first.provider_id, second.provider_id) == (ID, ID)
     assert [w for g in (first, second) for w in g.warnings] == [
-        f"generation {ID} is also that of job {job.id}: the provider answered two creates with one id"
+        f"generation {ID} also belongs to job {job.id}: the provider answered two creates with one id"
         for job in reversed(jobs)
     ]
     assert all(recorded[g.id or ""].warnings == g.warnings for g in (first, second))

@@ -138,14 +138,14 @@ async def test_a_job_that_fails_says_why(
 
 
 WARNED: dict[str, tuple[Vendor, dict[str, Any], str, str]] = {
-    "unknown": (Vendor(creates=["cut"]), {}, "unknown", "whether it was accepted cannot be known"),
-    "unreadable": (Vendor(creates=[(200, QUOTING)]), {}, "unknown", "whether it was accepted cannot be known"),
+    "unknown": (Vendor(creates=["cut"]), {}, "unknown", "it is not known whether it was accepted"),
+    "unreadable": (Vendor(creates=[(200, QUOTING)]), {}, "unknown", "it is not known whether it was accepted"),
     "late": (Vendor(reads=[(500, QUOTING)]), {"timeout": 5.0}, "timeout", "not finished within 5 s; it may still"),
     "key": (
         Vendor(reads=[(401, {"detail": QUOTING})]),
         {},
         "unfollowed",
-        "it is not followed any more: auth, HTTP 401",
+        "it is no longer followed: auth, HTTP 401",
     ),
 }
 
@@ -272,9 +272,9 @@ async def test_who_leaves_paid_jobs_behind_is_warned_once(lines: list[logging.Lo
     line = one(lines, "left")
     assert line.levelname == "WARNING"
     assert line.getMessage() == (
-        "The session was left with 3 generations that may still run, and cost money: "
+        "The session was closed with 3 generations that may still run and cost money: "
         + ", ".join(f"luma {job.provider_id}" for job in jobs)
-        + '. Nobody keeps their ids: with Session(store="aiogen.db") the next session would go on with them. '
+        + '. Their ids are kept nowhere: with Session(store="aiogen.db") the next session would follow them. '
         f'session.attach("luma", "{jobs[0].provider_id}") follows one again.'
     )
     assert line.aiogen_jobs == [job.id for job in jobs]
@@ -299,9 +299,7 @@ async def test_what_is_in_a_file_is_no_reason_to_warn(tmp_path: Path, lines: lis
     line = one(lines, "left")
     assert line.levelname == "INFO"
     assert "with one generation" in line.getMessage()
-    assert line.getMessage().endswith(
-        "The ledger has their ids, and the next session on the same store goes on with them."
-    )
+    assert line.getMessage().endswith("The ledger has their ids, and the next session on the same store follows them.")
 
 
 @pytest.mark.parametrize(("jobs", "after"), [(0, 1.0), (3, 60.0)], ids=["none", "over"])
@@ -324,7 +322,9 @@ async def test_a_create_that_is_on_its_way_is_named(lines: list[logging.LogRecor
             job = await session.submit("luma/uni-1", PROMPT)
             await asyncio.sleep(1.0)
     assert job.state is aiogen.State.UNKNOWN
-    assert f"cost money: luma (job {job.id}). Look at the provider before you submit" in one(lines, "left").getMessage()
+    assert (
+        f"cost money: luma (job {job.id}). Check at the provider before you submit" in one(lines, "left").getMessage()
+    )
     assert events(lines) == {"unknown": 1, "left": 1}
 
 

@@ -57,7 +57,7 @@ async def test_a_broken_answer_for_ever_ends_at_the_deadline(answer: Answer) -> 
             await job
         assert loop.time() - begun == pytest.approx(100.0, abs=0.05)
         assert vendor.reads < 40
-    assert "The last question was answered with:" in str(caught.value)
+    assert "The last status request failed:" in str(caught.value)
 
 
 async def test_a_wrong_answer_says_what_and_where() -> None:

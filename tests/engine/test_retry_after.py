@@ -17,7 +17,6 @@ from serving import KEY, serving
 
 import aiogen
 from aiogen import State
-from aiogen.exchange import Response
 from aiogen.providers.reading import retry_after
 from aiogen.stores.memory import MemoryStore
 
@@ -208,7 +207,7 @@ odd_words = st.sampled_from(["1e400", "-1e400", "nan", "1_0", "0x10", "Wed, 31 F
 @given(told=words | odd_words, date=words)
 def test_whatever_is_said_it_is_a_time_to_wait_or_nothing(told: str, date: str) -> None:
     """Never an error, never less than nothing, never longer than a week."""
-    seconds = retry_after(Response(status=429, headers={"retry-after": told, "date": date}, received_at=1e9))
+    seconds = retry_after({"retry-after": told, "date": date}, 1e9)
     assert seconds is None or 0.0 <= seconds <= A_WEEK
 
 
@@ -218,7 +217,7 @@ def test_no_form_is_read_as_less_than_it_says(seconds: float, skew: int, form: s
     """Whatever the vendor's clock says; and what says nothing is not taken for a number."""
     headers, asked = in_words(seconds, form)
     names = {name.lower(): value for name, value in headers.items()}
-    told = retry_after(Response(status=429, headers=names, received_at=1.8e9 + skew))
+    told = retry_after(names, 1.8e9 + skew)
     if form in ("infinite", "moment", "garbage", "empty", "nothing"):
         assert told is None
     else:

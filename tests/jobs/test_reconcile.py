@@ -16,18 +16,21 @@ from aiogen import State
 from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, Sandbox, Storm
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 MODEL = "leonardo/gemini-image-2"
 
 
 @pytest.fixture
 async def box() -> AsyncIterator[Sandbox]:
-    async with Sandbox(speed=40.0) as box:
-        yield box
+    """Not started yet: the virtual clock runs in the body of a test alone."""
+    box = Sandbox(speed=40.0)
+    yield box
+    await box.stop()
 
 
 @asynccontextmanager
 async def session_on(box: Sandbox, store: Any = None) -> AsyncIterator[aiogen.Session]:
+    await box.start()
     providers = [
         aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=box.leonardo_url),
         aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url),
@@ -76,7 +79,7 @@ async def test_it_is_sent_again_on_the_user_s_word(
         job = await lost(session, box, MODEL, "a paper boat", arrives=False)
         (unknown,) = await session.reconcile(job.id)
         assert unknown.candidates == ()
-        assert "look again" in unknown.advice
+        assert "search again" in unknown.advice
         with monkeypatch.context() as later:
             later.setattr("aiogen._jobs.matching.AFTER", timedelta(0))
             (unknown,) = await session.reconcile(job.id)
@@ -132,7 +135,7 @@ async def test_what_is_refused(box: Sandbox, tmp_path: Path) -> None:
             await session.resend("nonsense")
         with pytest.raises(aiogen.InputError, match="is completed, not unknown"):
             await session.resend(done.id)
-        with pytest.raises(aiogen.InputError, match=f"is job {done.id} in the ledger already"):
+        with pytest.raises(aiogen.InputError, match=f"already belongs to job {done.id} in the ledger"):
             await session.adopt(job.id, done.provider_id or "")
         with pytest.raises(aiogen.NotFound):
             await session.adopt(job.id, "1f0bba44-923a-69b0-b519-62a6710d46a9")
@@ -174,10 +177,10 @@ async def test_a_long_list_is_not_read_to_its_end(box: Sandbox) -> None:
         await lost(session, box, MODEL, "a paper boat", arrives=False)
         await asyncio.gather(*[await session.submit(MODEL, f"fox {i}") for i in range(55)])
         (unknown,) = await session.reconcile(look_through=50)
-        assert "Looked through 50 generations of the list, not all of it." in unknown.explanation
+        assert "Searched 50 generations of the list, not all of it." in unknown.explanation
         assert "larger look_through" in unknown.advice  # who sends it again now may pay twice
         (unknown,) = await session.reconcile()
-        assert "Looked through 55 generations of the list." in unknown.explanation
+        assert "Searched 55 generations of the list." in unknown.explanation
         assert "may appear until 10 min" in unknown.advice
 
 

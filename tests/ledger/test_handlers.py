@@ -13,6 +13,8 @@ import aiogen
 from aiogen import Generation
 from aiogen.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.looptime(noop_cycles=4)
+
 
 async def test_a_handler_in_which_something_was_cancelled_is_called_again() -> None:
     """A task that it waits for was cancelled: that is its failure, and keeps no other end from being told."""
@@ -67,6 +69,21 @@ async def test_a_plain_function_is_told_once() -> None:
         await job
         await asyncio.sleep(30.0)
     assert [generation.id for generation in calls] == [job.id]
+
+
+async def test_a_handler_is_called_when_the_job_ends() -> None:
+    """Not when it is next looked for what has ended."""
+    loop = asyncio.get_running_loop()
+    called: list[float] = []
+    vendor = Vendor(creates=[(201, body())], reads=[(200, done())])
+    async with serving(vendor) as url, aiogen.Session([luma(url, creates_per_minute=60)]) as session:
+        await session.on_completion("gallery", lambda _: called.append(loop.time()))
+        ended = []
+        for i in range(4):
+            await session.generate("luma/uni-1", f"boat {i}")
+            ended.append(loop.time())
+            await asyncio.sleep(1.3)  # at no multiple of that time
+        assert called == pytest.approx(ended, abs=0.05)
 
 
 # --- several at once
@@ -214,7 +231,7 @@ async def test_a_plain_function_may_begin_to_close_it() -> None:
             await job
             while not tasks:
                 await asyncio.sleep(0.1)
-        assert session._closed
+        assert repr(session) == "<Session [luma] closed>"
         await asyncio.gather(*tasks)
 
 

@@ -16,7 +16,7 @@ import attrs
 import looptime
 import pytest
 from aiohttp import web
-from serving import luma, serving
+from serving import body, done, luma, serving
 
 import aiogen
 from aiogen import Eta, Job, State
@@ -253,6 +253,26 @@ async def test_what_cannot_be_read_is_begun_anew(what: str) -> None:
     assert json.loads(paper.pages[name])["queued"]["seen"] == (8 if "score" in what else 2)
 
 
+@pytest.mark.parametrize("ends", ["completed", "failed", "not found"])
+async def test_what_its_vendor_does_not_know_any_more_teaches_nothing(ends: str) -> None:
+    """That it is gone says nothing of how long such a generation takes; a failure at the vendor does."""
+    paper = Paper()
+
+    async def vendor(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return web.json_response(body(), status=201)
+        if ends == "not found":
+            return web.json_response({"detail": "Generation not found"}, status=404)
+        return web.json_response(done() if ends == "completed" else body("failed", failure_code="generation_failed"))
+
+    async with serving(vendor) as url, aiogen.Session([luma(url, **WIDE)], store=paper) as session:
+        job = await session.submit("luma/uni-1", "boat 1")
+        await asyncio.gather(job.result(), return_exceptions=True)
+    assert job.state is (State.COMPLETED if ends == "completed" else State.FAILED)
+    seen = [json.loads(page)["queued"]["seen"] for page in paper.pages.values()]
+    assert seen == ([] if ends == "not found" else [1])
+
+
 # --- how long it may take
 
 
@@ -356,6 +376,21 @@ async def test_who_joins_may_be_in_a_greater_hurry() -> None:
         assert studio.reads > 5
 
 
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_who_attaches_after_a_hurried_waiter_s_deadline_has_a_price_of_its_own(hurried: bool) -> None:
+    """Nobody is in a hurry any more: it is asked about as if nobody had been."""
+    studio = Studio(low=400.0, high=401.0)
+    async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)]) as session:
+        job = await session.submit("luma/uni-1", "boat 1", poll_cost=0.001 if hurried else 60.0, timeout=60.0)
+        with pytest.raises(aiogen.GenerationTimeout):
+            await job
+        before = studio.reads
+        later = await session.attach("luma", job.provider_id or "", poll_cost=60.0, timeout=600.0)
+        await asyncio.sleep(200.0)
+        assert studio.reads - before < 10
+        assert (await later).url is not None
+
+
 async def test_events_tell_it_too() -> None:
     """Each change of state comes with what may be expected then, but for the last."""
     studio = Studio(queued=4.0)
@@ -456,12 +491,20 @@ async def test_a_cost_that_is_none_is_refused(cost: Any) -> None:
     assert studio.seen == []
 
 
-@pytest.mark.parametrize("cost", [0.001, 60, 60.0])
-async def test_the_ends_of_the_range_are_allowed(cost: float) -> None:
-    """From a thousandth of a second to a minute."""
-    studio = Studio(low=3.0, high=4.0)
-    async with serving(studio) as url, aiogen.Session([luma(url)], poll_cost=cost) as session:
-        await batch(session, range(2), poll_cost=cost)
+@pytest.mark.parametrize("verb", ["session", "submit"])
+async def test_the_ends_of_the_range_are_allowed(verb: str) -> None:
+    """A thousandth of a second asks as often as the provider's floor allows, and a minute hardly ever; 60 is 60.0."""
+    reads, lags = [], []
+    for cost in (0.001, 60, 60.0):
+        studio = Studio(low=50.0, high=51.0)
+        whole, each = (cost, None) if verb == "session" else (0.15, cost)
+        async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)], poll_cost=whole) as session:
+            (job,) = await batch(session, range(1), poll_cost=each)
+        reads.append(studio.reads)
+        lags.append(studio.lag(job.provider_id))
+    assert reads[0] > 10 * reads[1]
+    assert lags[0] < 1.0 < lags[1]
+    assert (reads[1], lags[1]) == (reads[2], pytest.approx(lags[2]))
 
 
 # --- the same again

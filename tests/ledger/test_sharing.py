@@ -15,7 +15,7 @@ from aiogen import State
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox, Storm
 from aiogen.stores.sqlite import SqliteStore
 
-pytestmark = pytest.mark.looptime(False)
+pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 
 
 @asynccontextmanager

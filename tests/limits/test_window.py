@@ -22,12 +22,12 @@ quick = settings(deadline=None, derandomize=True, max_examples=100)
 
 
 def window_of(creates: int = 30, active: int = 1_000, requests: float = math.inf) -> Window:
-    """Unless it is said how many requests are allowed, so many that they are not felt."""
+    """Unless a number of requests is given, their limit is not felt."""
     return Window(creates_per_minute=creates, max_active=active, requests_per_minute=requests)
 
 
 def accept(window: Window, now: float, times: int = 1, weight: int = 1) -> None:
-    """So many creates are sent and answered at this moment."""
+    """`times` creates are sent and answered at this moment."""
     for _ in range(times):
         window.create_sent(now, weight)
         window.create_accepted(now, weight)
@@ -72,7 +72,7 @@ def test_a_burst_is_what_the_vendor_allows() -> None:
 
 
 @pytest.mark.parametrize("used", [0, 7, 30])
-def test_the_turn_of_those_in_line_is_foretold(used: int) -> None:
+def test_the_turn_of_those_that_wait_is_foretold(used: int) -> None:
     """A full window opens when its creates leave it, not little by little."""
     window = window_of(30)
     accept(window, 0.0, used)
@@ -96,7 +96,7 @@ def test_a_create_counts_until_a_period_after_its_answer() -> None:
     """The vendor may have stamped it as late as it answered, so that is when the period begins."""
     window = window_of(creates=1)
     window.create_sent(0.0, 1)
-    assert window.create_at(30.0, 1) == math.inf  # only its answer can tell
+    assert window.create_at(30.0, 1) == math.inf  # only its answer helps
     window.create_accepted(30.0, 1)
     assert window.create_at(60.0, 1) == 90.0
 
@@ -129,20 +129,20 @@ def test_heavier_than_the_window_goes_alone() -> None:
     assert window.create_at(60.0, 1) == 120.0
 
 
-@pytest.mark.parametrize("told", [5, 29])
-def test_a_lower_limit_is_learned(told: int) -> None:
+@pytest.mark.parametrize("reported", [5, 29])
+def test_a_lower_limit_is_learned(reported: int) -> None:
     """The vendor's own figure, when it is lower than what was configured, is kept to."""
     window = window_of(creates=30)
-    window.learn_limit(told, ceiling=30)
-    assert sent_together(window, 0.0) == told
-    assert window.figures(0.0)["creates_per_minute"] == told
+    window.learn_limit(reported, ceiling=30)
+    assert sent_together(window, 0.0) == reported
+    assert window.figures(0.0)["creates_per_minute"] == reported
 
 
-@pytest.mark.parametrize("told", [0, -1, 30, 1_000])
-def test_no_other_limit_is_learned(told: int) -> None:
+@pytest.mark.parametrize("reported", [0, -1, 30, 1_000])
+def test_no_other_limit_is_learned(reported: int) -> None:
     """The user's figure is a ceiling, and nonsense is not learned."""
     window = window_of(creates=30)
-    window.learn_limit(told, ceiling=30)
+    window.learn_limit(reported, ceiling=30)
     assert sent_together(window, 0.0) == 30
 
 
@@ -225,8 +225,8 @@ def test_heavier_than_all_places_goes_alone() -> None:
     assert window.create_at(0.0, 1) == math.inf
 
 
-def test_jobs_from_elsewhere_take_places() -> None:
-    """A job that was accepted elsewhere counts as active until it ends."""
+def test_jobs_of_others_take_places() -> None:
+    """A job that another process sent counts as active until it ends."""
     window = window_of(active=2)
     window.follow(2)
     assert window.create_at(0.0, 1) == math.inf
@@ -726,7 +726,7 @@ def answers(window: Window, kind: str, *remaining: int, alone: bool = True) -> N
 
 
 def test_a_weight_is_learned_from_what_is_left() -> None:
-    """Two creates in a row that cost the same tell their weight; until then it is what the provider file says."""
+    """Two creates in a row that cost the same show their weight; until then it is what the provider file says."""
     window = window_of(creates=30)
     answers(window, "edit", 27, 24)
     assert window.weight("edit", 1) == 1
@@ -734,8 +734,8 @@ def test_a_weight_is_learned_from_what_is_left() -> None:
     assert (window.weight("edit", 1), window.weight("image", 1)) == (3, 1)
 
 
-def test_one_drop_alone_tells_nothing() -> None:
-    """Others use the account, and slots become free: what does not repeat itself is not believed."""
+def test_one_drop_alone_shows_nothing() -> None:
+    """Others use the account, and slots become free: what does not repeat itself proves nothing."""
     window = window_of(creates=30)
     answers(window, "edit", 29, 26, 24, 21, 19)
     assert window.weight("edit", 1) == 1
@@ -797,11 +797,11 @@ def test_a_window_in_a_few_words() -> None:
     accept(window, 0.0, weight=3)
     assert window.summary(0.0) == "3/10 active, 3/30 creates, 576 requests/min"
     window.throttled(1.0, Throttle.ACCOUNT, 12.5, sent_at=0.5)
-    assert window.summary(1.0) == "3/10 active, 3/30 creates, 288 requests/min, held for 12.5 s"
+    assert window.summary(1.0) == "3/10 active, 3/30 creates, 288 requests/min, paused for 12.5 s"
 
 
 def test_the_figures() -> None:
-    """The window tells in plain numbers what is used, what is allowed, and how long it is held."""
+    """The window says in plain numbers what is used, what is allowed, and how long it is held."""
     window = window_of(creates=30, active=10, requests=600)
     accept(window, 0.0, times=2, weight=3)
     accept(window, 50.0)
@@ -994,14 +994,14 @@ class WindowMachine(RuleBasedStateMachine):
         self.window.follow(weight)
         self.running.append(weight)
 
-    @rule(told=st.sampled_from([-1, 0, 1, 2, 4, 100]))
-    def learn_limit(self, told: int) -> None:
-        self.window.learn_limit(told, ceiling=self.ceiling)
-        self.limit = min(self.ceiling, told) if told > 0 else self.limit
+    @rule(reported=st.sampled_from([-1, 0, 1, 2, 4, 100]))
+    def learn_limit(self, reported: int) -> None:
+        self.window.learn_limit(reported, ceiling=self.ceiling)
+        self.limit = min(self.ceiling, reported) if reported > 0 else self.limit
 
-    @rule(told=st.integers(0, 30), alone=st.booleans())
-    def learn_remaining(self, told: int, alone: bool) -> None:
-        self.window.learn_remaining(told, "image", alone=alone)
+    @rule(reported=st.integers(0, 30), alone=st.booleans())
+    def learn_remaining(self, reported: int, alone: bool) -> None:
+        self.window.learn_remaining(reported, "image", alone=alone)
         assert 1 <= self.window.weight("image", 1) <= 30
 
     @rule(retry_after=retry_afters, age=st.sampled_from([0.0, 5.0]))

@@ -1,4 +1,4 @@
-"""`aiogen._polling.families`: many curves at once, weighed by what was seen."""
+"""`aiogen._polling.families`: the curves of all families at once, weighed by what was seen."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NOTHING = table([])
 
 
 @pytest.mark.parametrize(("median", "spread"), [(3.0, 0.4), (30.0, 0.45), (120.0, 0.6)])
-def test_at_first_the_providers_table_is_believed(median: float, spread: float) -> None:
+def test_at_first_the_providers_table_counts(median: float, spread: float) -> None:
     """Before anything was seen the typical duration is in the middle, with more doubt than the table has."""
     curve = fitted(Typical(median=median, spread=spread), *NOTHING)
     assert median_of(curve) == pytest.approx(median, rel=0.12)
@@ -67,7 +67,7 @@ def test_a_surer_table_is_a_narrower_belief() -> None:
 
 @pytest.mark.parametrize("median", [0.01, 86_400.0])
 def test_a_table_far_from_the_grid(median: float) -> None:
-    """A typical duration that the grid does not hold still gives a belief."""
+    """A typical duration that the grid does not hold still gives an estimate."""
     curve = fitted(Typical(median=median), *NOTHING)
     assert all(1.0 >= a >= b > 0.0 for a, b in pairwise(curve))
 
@@ -79,7 +79,7 @@ def test_a_table_far_from_the_grid(median: float) -> None:
 )
 @quick
 def test_every_belief_is_a_survival_function(ended: list[float], running: list[float], knows_median: bool) -> None:
-    """Whatever was seen, the belief begins at 1, falls, and leaves something beyond the grid."""
+    """Whatever was seen, the estimate begins at 1, falls, and leaves something beyond the grid."""
     median = sorted(ended)[len(ended) // 2] if len(ended) >= 3 and knows_median else None
     curve = fitted(HALF_A_MINUTE, *table(ended, running), median)
     assert len(curve) == BINS + 1
@@ -105,7 +105,7 @@ FAMILIES = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_hundred_ends_are_learned(name: str) -> None:
-    """After a hundred ends the belief is nowhere far from the truth, whatever the table had said."""
+    """After a hundred ends the estimate is nowhere far from the truth, whatever the table had said."""
     draw, survival = FAMILIES[name]
     sample = drawn(draw, 100)
     curve = fitted(HALF_A_MINUTE, *table(sample), sorted(sample)[50])
@@ -122,7 +122,7 @@ def test_looking_only_near_the_median_finds_the_same(name: str) -> None:
 
 
 def test_more_seen_is_less_doubt() -> None:
-    """The belief narrows by itself as ends come, down to the width of the model."""
+    """The estimate narrows by itself as ends come, down to the width of the model."""
     draw, _ = lognormal(30.0, 0.2)
     widths = [width_of(fitted(HALF_A_MINUTE, *table(drawn(draw, count)))) for count in (0, 3, 60)]
     assert widths[0] > 1.5 * widths[1] > 1.5 * widths[2]
@@ -138,7 +138,7 @@ def test_what_runs_still_counts_too() -> None:
 
 
 def test_running_alone_teaches() -> None:
-    """Ten jobs that have run for two minutes move the belief beyond that, with no end seen."""
+    """Ten jobs that have run for two minutes move the estimate beyond that, with no end seen."""
     assert median_of(fitted(HALF_A_MINUTE, *table([], [120.0] * 10))) > 150.0
 
 
@@ -161,6 +161,6 @@ def test_three_that_hung_do_not_either() -> None:
 @pytest.mark.parametrize("age", [0.1, 0.5, 3_600.0, 7_200.0, 7_320.0])
 @pytest.mark.parametrize("count", [3, 100, 10_000])
 def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:
-    """However many ends at the edge of the grid there were, some curve not far from them is left to believe in."""
+    """However many ends at the edge of the grid there were, some curve not far from them is left."""
     curve = fitted(HALF_A_MINUTE, *table([age] * count), age)
     assert abs(math.log(median_of(curve) / max(age, 0.25))) < 1.8

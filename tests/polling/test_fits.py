@@ -91,7 +91,7 @@ def test_the_spread_of_nothing() -> None:
 
 @pytest.mark.parametrize("bandwidth", [0.1, 0.3])
 def test_a_needle_is_smoothed_to_a_normal_curve(bandwidth: float) -> None:
-    """One duration becomes a lognormal round it, as wide as it was told."""
+    """One duration becomes a lognormal round it, as wide as it is asked for."""
     curve = fits.smoothed(seen_in([30.0]), bandwidth)
     for deviations, share in ((0.0, 0.5), (1.0, 0.16), (-1.0, 0.84), (2.0, 0.023)):
         age = 30.0 * math.exp(deviations * bandwidth)

@@ -162,11 +162,11 @@ def test_no_page_would_promise_more(ours: list[int], page: int, gains: list[floa
     assert set(names) <= set(page_of([str(n) for n in range(41)], offset, page))
 
 
-# --- what a page tells
+# --- what a page shows
 
 
 def test_a_page_as_expected() -> None:
-    """Everyone is where they were believed to be, and still is."""
+    """Each stands where it was thought to, and still does."""
     listing = listing_of(OURS[:6])
     assert look(listing, OURS[:6], "g02") == set()
     assert listing.page_for("g02", alike) == (0, OURS[:6])
@@ -184,7 +184,7 @@ def test_others_push_ours_along(others: int) -> None:
 
 
 def test_the_middle_of_all_drifts_counts() -> None:
-    """One that stands elsewhere, whyever, does not move the others."""
+    """One that stands in another place, for any reason, does not move the others."""
     listing = listing_of(OURS[:9])
     listing.read(0.0, 0, ["x0", "x1", *reversed(OURS[3:9]), "g00"], OURS[3:9])
     assert listing.page_for("g08", alike) == (2, OURS[:9])
@@ -339,7 +339,7 @@ def test_a_list_is_usable_from_the_beginning() -> None:
 
 
 def rests(listing: Listing, refusals: int) -> list[float]:
-    """How long it is not used after each of so many refusals, one at the end of the rest before."""
+    """How long it is not used after each of some refusals, one at the end of the rest before."""
     found, now = [], 100.0
     for _ in range(refusals):
         listing.refused(now)

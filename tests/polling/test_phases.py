@@ -20,7 +20,7 @@ TYPICAL = Typical(median=30.0, spread=0.45)
 
 
 def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, float]) -> PhaseModel:
-    """What is believed after jobs that waited and ran between so many seconds, each looked at every second."""
+    """The phase model after jobs that waited and ran for times between these bounds, each asked about every second."""
     chance, phases = Random(1), PhaseModel(TYPICAL)
     for _ in range(jobs):
         begins = chance.uniform(*wait)
@@ -53,7 +53,7 @@ def test_without_a_queue_the_beginning_tells_nothing() -> None:
 
 
 def test_what_no_longer_holds_is_forgotten() -> None:
-    """If the beginning stops telling more, the acceptance is asked again after some jobs."""
+    """If the beginning no longer says more, the acceptance is asked again after some jobs."""
     phases = phases_after(12, wait=(10.0, 90.0), run=(9.5, 10.5))
     for _ in range(40):
         phases.compare((5.0, 20.0, 21.0), (5.0, 20.0, 21.0))
@@ -111,8 +111,8 @@ anything = st.recursive(
 
 @given(queued=anything, processing=anything, lead=anything)
 @quick
-def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead: Any) -> None:
-    """Whatever the store brings, something is believed, and a verdict can still change."""
+def test_what_cannot_be_read_counts_for_nothing(queued: Any, processing: Any, lead: Any) -> None:
+    """Whatever the store brings, there is an estimate, and a verdict can still change."""
     phases = PhaseModel.from_json(TYPICAL, {"queued": queued, "processing": processing, "lead": lead})
     assert phases.queued.quantile(0.5) == pytest.approx(30.0, rel=0.15)
     assert math.isfinite(phases._lead)
@@ -120,6 +120,6 @@ def test_what_cannot_be_read_is_not_believed(queued: Any, processing: Any, lead:
 
 @pytest.mark.parametrize("data", [{}, None, [], "phases", 3.5], ids=repr)
 def test_nothing_in_the_store(data: Any) -> None:
-    """Empty data, or none at all, mean beginning anew."""
+    """Empty data, or none at all, mean beginning again."""
     phases = PhaseModel.from_json(TYPICAL, data)
     assert (phases.seen, phases.by_beginning) == (0, False)

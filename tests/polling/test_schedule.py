@@ -1,7 +1,7 @@
 """`aiogen._polling.schedule`: when to ask about which job.
 
-The belief of these tests never changes; what is expected and learned is in `test_schedule_groups`, any order of events
-in `test_schedule_machine`.
+The duration model of these tests never changes; what is expected and learned is in `test_schedule_groups`, any order of
+events in `test_schedule_machine`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiogen.models import Typical
 
 PRICE = 0.15
 UNI = PhaseModel(Typical(median=30.0, spread=0.45))
-BELIEF = UNI.queued
+DURATIONS = UNI.queued
 
 
 def track(schedule: Schedule[str], key: str, now: float = 100.0, *, age: float = 0.0, **how: Any) -> None:
@@ -61,7 +61,7 @@ def asked_at(schedule: Schedule[str], times: int) -> list[float]:
 
 def next_age(age: float, price: float = PRICE) -> float:
     """The age at which a job is asked about next."""
-    return BELIEF.plan(price).next_age(age)
+    return DURATIONS.plan(price).next_age(age)
 
 
 # --- the rhythm
@@ -74,7 +74,7 @@ def test_nothing_to_ask() -> None:
 
 
 def test_a_job_is_asked_about_when_it_may_have_ended() -> None:
-    """The first question comes when the belief says, not at once, and not before its moment."""
+    """The first question comes when the duration model says, not at once, and not before its moment."""
     schedule = schedule_of("a")
     due = 100.0 + next_age(0.0)
     assert schedule.wake_at() == pytest.approx(due)
@@ -82,8 +82,8 @@ def test_a_job_is_asked_about_when_it_may_have_ended() -> None:
     assert schedule.take(due + 0.01) == "a"
 
 
-def test_questions_follow_the_belief() -> None:
-    """Each question comes where the belief places it after the one before."""
+def test_questions_follow_the_model() -> None:
+    """Each question comes where the duration model places it after the one before."""
     moments = asked_at(schedule_of("a", floor=0.01), 6)
     ages = [0.0]
     for _ in moments:
@@ -148,8 +148,8 @@ def test_a_slow_answer_counts_from_its_end() -> None:
     assert wake(schedule) >= now + 23.0
 
 
-def test_an_answer_tells_of_the_moment_it_was_asked_at() -> None:
-    """What came after the sending is not known: belief, floor and ceiling count from there, but never into the past."""
+def test_an_answer_is_about_the_moment_it_was_asked_at() -> None:
+    """What came after the sending is not known: plan, floor and ceiling count from there, but never into the past."""
     schedule = schedule_of("a", floor=0.01)
     schedule.take(150.0)
     schedule.answered("a", 151.0, sent_at=150.0)
@@ -159,7 +159,7 @@ def test_an_answer_tells_of_the_moment_it_was_asked_at() -> None:
     assert schedule.wake_at() == now + 50.01  # the floor, for an answer that took so long
 
 
-def test_an_older_answer_tells_nothing_new() -> None:
+def test_an_older_answer_says_nothing_new() -> None:
     """A question that was sent before another one's answer was known does not set the job back."""
     schedule = schedule_of("a", floor=0.01)
     schedule.take(110.0)
@@ -169,7 +169,7 @@ def test_an_older_answer_tells_nothing_new() -> None:
 
 
 @pytest.mark.parametrize(("delay", "wait"), [(0.0, 2.0), (1.0, 2.0), (2.5, 2.5), (600.0, 600.0)])
-def test_a_failed_question_waits_as_told(delay: float, wait: float) -> None:
+def test_a_failed_question_waits_as_asked(delay: float, wait: float) -> None:
     """After a failure the next question waits as asked, beyond the ceiling if need be, never below the floor."""
     schedule = schedule_of("a", floor=2.0)
     now, key = next_question(schedule)
@@ -182,7 +182,7 @@ def test_a_failed_question_waits_as_told(delay: float, wait: float) -> None:
 
 @pytest.mark.parametrize("how", ["by hint", "by others"])
 def test_after_a_good_answer_nothing_is_left_of_a_failure(how: str) -> None:
-    """The wait after a failure ends with the next answer, whoever asked; another failure begins with its own wait."""
+    """The wait after a failure ends with the next answer, by any reading; another failure begins with its own wait."""
     schedule = schedule_of("a", floor=2.0)
     now, key = next_question(schedule)
     schedule.failed(key, now, 600.0)
@@ -198,7 +198,7 @@ def test_after_a_good_answer_nothing_is_left_of_a_failure(how: str) -> None:
     assert schedule.wake_at() == now + 42.5
 
 
-def test_a_question_that_told_nothing_is_put_back() -> None:
+def test_a_question_that_said_nothing_is_put_back() -> None:
     """After `put_back` the moment is what it was, or now; who is not being asked about cannot be put back."""
     schedule = schedule_of("a")
     due = wake(schedule)
@@ -239,7 +239,7 @@ def test_after_a_hint_the_usual_rhythm_returns() -> None:
 
 @pytest.mark.parametrize("known", [False, True])
 def test_a_hint_that_was_answered_otherwise_asks_no_more(known: bool) -> None:
-    """Whoever's answer it was, and with whichever job it came: there is one question, at the usual moment."""
+    """By any reading, and with whichever job it came: there is one question, at the usual moment."""
     schedule = schedule_of("a")
     schedule.ask_now("a", 120.0)
     if known:
@@ -252,7 +252,7 @@ def test_a_hint_that_was_answered_otherwise_asks_no_more(known: bool) -> None:
 
 
 def test_a_question_by_hint_is_about_this_very_job() -> None:
-    """It is told apart from one that was planned, or goes along with another's, until its answer comes."""
+    """It differs from one that was planned, or goes along with another's, until its answer comes."""
     schedule = schedule_of("a", "b")
     assert not schedule.is_urgent("a")
     for come_back in (schedule.answered, schedule.put_back):
@@ -292,7 +292,7 @@ def test_somebody_elses_failure_puts_a_free_job_off() -> None:
 
 
 def test_a_job_behind_others_that_is_processed_runs() -> None:
-    """Whatever was thought of the vendor's line: its own word counts."""
+    """Whatever was thought of the vendor's queue: its own word counts."""
     schedule = schedule_of("a", held=True)
     schedule.known_to_run("a", 140.0)
     assert schedule.remaining("a", 140.0, (0.5,)) is None
@@ -335,7 +335,7 @@ def test_slowing_down_never_hurries() -> None:
 
 
 def test_somebody_waits_again() -> None:
-    """`hasten` asks now, and goes back to the bounds and the price it is given."""
+    """`lower_price` asks now, and goes back to the bounds and the price it is given."""
     schedule = schedule_of("a", price=5.0)
     schedule.slow_down("a", 60.0)
     schedule.lower_price("a", 0.2, 3.0, 0.02, 100.5)
@@ -404,7 +404,7 @@ def test_a_dropped_job_is_never_asked_about() -> None:
 
 
 def test_a_late_answer_asks_no_second_question() -> None:
-    """A job that was dropped and tracked anew has one question, even if the answer to its older one comes late."""
+    """A job that was dropped and tracked again has one question, even if the answer to its older one comes late."""
     schedule = schedule_of("a")
     next_question(schedule)
     schedule.drop("a")
@@ -432,7 +432,7 @@ def test_a_job_that_begins_is_new() -> None:
     assert schedule.wake_at() == pytest.approx(123.0 + next_age(0.0))
     schedule.begins("a", 128.0, 128.0)
     assert schedule.wake_at() == pytest.approx(123.0 + next_age(0.0))
-    assert schedule.remaining("a", 123.0, (0.5,)) == pytest.approx((BELIEF.quantile(0.5),))
+    assert schedule.remaining("a", 123.0, (0.5,)) == pytest.approx((DURATIONS.quantile(0.5),))
 
 
 def test_a_beginning_that_is_seen_late_undoes_no_answer() -> None:
@@ -463,7 +463,7 @@ def test_a_beginning_does_not_shorten_the_wait_that_was_asked_for() -> None:
 
 
 def test_a_job_that_began_in_flight_is_not_put_back_behind_others() -> None:
-    """It was on a page that told nothing, and has begun meanwhile: it is asked about like one that runs."""
+    """It was on a page that said nothing about it, and has begun meanwhile: it is asked about like one that runs."""
     schedule = schedule_of("a", held=True)
     assert schedule.take_also("a")
     schedule.begins("a", 101.0, 101.0)
@@ -472,7 +472,7 @@ def test_a_job_that_began_in_flight_is_not_put_back_behind_others() -> None:
 
 
 def test_what_ran_all_along_began_when_it_was_accepted() -> None:
-    """Whose beginning was guessed is planned anew, once, in flight or not; nothing changes for the others."""
+    """Whose beginning was guessed is planned again, once, in flight or not; nothing changes for the others."""
     schedule = schedule_of("waits", "flies", "behind", held=True)
     track(schedule, "other", 100.0)
     planned = 100.0 + next_age(0.0)
@@ -493,20 +493,20 @@ def test_what_ran_all_along_began_when_it_was_accepted() -> None:
 
 def test_who_ends_too_soon_began_before() -> None:
     """Only a beginning that was guessed can be wrong, and only if less than a third of the usual time has passed."""
-    hasty = {}
+    too_early = {}
     for key, end in (("soon", 105.0), ("late", 115.0)):
         schedule = schedule_of(key, held=True, learns=True)
         schedule.begins(key, 100.0, 100.0)
-        lesson = schedule.drop(key)
-        assert lesson is not None
-        hasty[key] = lesson.is_too_early(end)
+        observation = schedule.drop(key)
+        assert observation is not None
+        too_early[key] = observation.is_too_early(end)
     schedule = schedule_of("no guess", held=True, learns=True)
     schedule.begins("no guess", 101.0, 101.0)
     schedule.ran_all_along(102.0)
-    lesson = schedule.drop("no guess")
-    assert lesson is not None
-    assert not lesson.is_too_early(103.0)
+    observation = schedule.drop("no guess")
+    assert observation is not None
+    assert not observation.is_too_early(103.0)
     schedule = schedule_of("never held", learns=True)
-    lesson = schedule.drop("never held")
-    assert lesson is not None
-    assert (hasty, lesson.is_too_early(105.0)) == ({"soon": True, "late": False}, False)
+    observation = schedule.drop("never held")
+    assert observation is not None
+    assert (too_early, observation.is_too_early(105.0)) == ({"soon": True, "late": False}, False)

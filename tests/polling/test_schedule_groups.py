@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiogen._polling import timers as _agenda
+from aiogen._polling import timers as _timers
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.plan import Plan
@@ -20,38 +20,38 @@ PRICE = 0.15
 TYPICAL = Typical(median=30.0, spread=0.45)
 UNI = DurationModel(TYPICAL)
 KNOWN = 6
-"""So many ends make a model known."""
+"""This number of ends makes a model known."""
 
 
-class Told(DurationModel):
-    """A belief that changes only when a test says so, and writes down what it is taught."""
+class Scripted(DurationModel):
+    """A duration model that changes only when a test says so, and writes down what it is taught."""
 
     def __init__(self, seen: int) -> None:
         super().__init__(TYPICAL)
         self.seen = seen
-        self.lessons: list[tuple[str, float, float]] = []
+        self.taught: list[tuple[str, float, float]] = []
 
     def running(self, since: float, until: float) -> None:
-        self.lessons.append(("running", since, until))
+        self.taught.append(("running", since, until))
 
     def ended(self, since: float, until: float) -> None:
-        self.lessons.append(("ended", since, until))
+        self.taught.append(("ended", since, until))
 
-    def believe(self, median: float) -> None:
+    def become(self, median: float) -> None:
         self.curve = DurationModel(Typical(median=median, spread=0.45)).curve
         self.version += 1
         self._plans.clear()
 
 
 class Model(PhaseModel):
-    """Two such beliefs, which write down how they were compared."""
+    """Two such duration models, and it writes down how they were compared."""
 
-    queued: Told
-    processing: Told
+    queued: Scripted
+    processing: Scripted
 
     def __init__(self, seen: int = KNOWN, *, by_beginning: bool = False) -> None:
         super().__init__(TYPICAL)
-        self.queued, self.processing = Told(seen), Told(seen)
+        self.queued, self.processing = Scripted(seen), Scripted(seen)
         self._lead = 9.0 if by_beginning else 0.0
         self.compared: list[tuple[tuple[float, float, float], tuple[float, float, float]]] = []
 
@@ -93,13 +93,13 @@ def answers(schedule: Schedule[Any], until: float) -> list[float]:
 
 def end(schedule: Schedule[str], key: str, now: float) -> None:
     """It has ended."""
-    lesson = schedule.drop(key)
-    assert lesson is not None
-    schedule.learn(lesson, now)
+    observation = schedule.drop(key)
+    assert observation is not None
+    schedule.learn(observation, now)
 
 
 def next_age(age: float, price: float = PRICE) -> float:
-    """The age at which a job is asked about next, as is believed at first."""
+    """The age at which a job is asked about next, as the provider's table has it."""
     return UNI.plan(price).next_age(age)
 
 
@@ -107,7 +107,7 @@ def next_age(age: float, price: float = PRICE) -> float:
 
 
 def test_a_model_nobody_has_seen_end_is_looked_at_early() -> None:
-    """Whatever is believed of it, it may be much quicker: the first looks come after one second and two and a half."""
+    """Whatever is expected of it, it may be much quicker: the first looks come after one second and two and a half."""
     schedule = schedule_of(Model(0), "a")
     early = answers(schedule, 103.0)
     assert early == pytest.approx([101.0, 102.5])
@@ -115,7 +115,7 @@ def test_a_model_nobody_has_seen_end_is_looked_at_early() -> None:
 
 
 def test_early_looks_are_few() -> None:
-    """Four of a hundred jobs are looked at early, however often they are planned; then the belief counts for all."""
+    """Four of a hundred jobs are looked at early, however often they are planned; then the model counts for all."""
     model = Model(0)
     schedule = schedule_of(model, *map(str, range(100)))
     early = answers(schedule, 103.0)
@@ -140,14 +140,14 @@ def test_an_early_look_keeps_the_floor() -> None:
 
 
 def test_an_early_look_is_not_put_off() -> None:
-    """It does not come from a belief, so a belief that changes does not move it."""
+    """It does not come from the duration model, so one that changes does not move it."""
     model = Model(0)
     schedule = schedule_of(model, "a")
-    model.queued.believe(300.0)
+    model.queued.become(300.0)
     assert schedule.take(101.0) == "a"
 
 
-def test_two_scouts_go_first() -> None:
+def test_two_probes_go_first() -> None:
     """Of a model that is not known two jobs are asked about; the others wait for what they learn, but not for long."""
     schedule = schedule_of(Model(KNOWN - 1), "a", "b", "c", "d", "e")
     due = wake(schedule)
@@ -158,7 +158,7 @@ def test_two_scouts_go_first() -> None:
 
 
 @pytest.mark.parametrize("event", ["answered", "failed", "put_back", "drop", "turned"])
-def test_when_a_scout_is_back_the_next_one_goes(event: str) -> None:
+def test_when_a_probe_is_back_the_next_one_goes(event: str) -> None:
     """Whatever came of it; and it counts once, however often that is said."""
     schedule = schedule_of(Model(KNOWN - 1), "a", "b", "c", "d", "e")
     due = wake(schedule)
@@ -178,14 +178,14 @@ def test_when_a_scout_is_back_the_next_one_goes(event: str) -> None:
 
 
 @pytest.mark.parametrize(("seen", "how"), [(KNOWN, {}), (0, {"learns": False})])
-def test_where_nothing_is_to_be_learned_nobody_waits_for_scouts(seen: int, how: dict[str, Any]) -> None:
+def test_where_nothing_is_to_be_learned_nobody_waits_for_probes(seen: int, how: dict[str, Any]) -> None:
     """Jobs of a known model, and jobs that teach nothing, are all asked about at their moment."""
     schedule = schedule_of(Model(seen), "a", "b", "c", **how)
     due = wake(schedule)
     assert [schedule.take(due) for _ in range(4)] == ["a", "b", "c", None]
 
 
-def test_scouts_hold_up_only_their_own_model() -> None:
+def test_probes_hold_up_only_their_own_model() -> None:
     """Another model's jobs are asked about at their moment, and a hint is taken up at once."""
     new, other = Model(KNOWN - 1), Model(KNOWN - 1)
     schedule = schedule_of(new, "a", "b", "c", "d")
@@ -203,20 +203,20 @@ def test_scouts_hold_up_only_their_own_model() -> None:
 
 
 def test_every_answer_teaches() -> None:
-    """A job that runs tells that it has not ended since the last answer, one that ended, between which answers."""
+    """A job that runs says that it has not ended since the last answer, one that ended, between which answers."""
     model = Model()
     schedule = schedule_of(model, "a")
     schedule.answered("a", 106.0, sent_at=105.0)
     schedule.known_to_run("a", 112.0)
     schedule.answered("a", 113.0, sent_at=110.0)
     end(schedule, "a", 120.0)
-    assert model.queued.lessons == [
+    assert model.queued.taught == [
         ("running", 0.0, 5.0),
         ("running", 5.0, 12.0),
         ("running", 12.0, 12.0),
         ("ended", 12.0, 20.0),
     ]
-    assert (model.processing.lessons, model.compared) == ([], [])
+    assert (model.processing.taught, model.compared) == ([], [])
 
 
 def test_an_end_that_was_seen_before_the_last_answer() -> None:
@@ -225,7 +225,7 @@ def test_an_end_that_was_seen_before_the_last_answer() -> None:
     schedule = schedule_of(model, "a")
     schedule.known_to_run("a", 112.0)
     end(schedule, "a", 111.0)
-    assert model.queued.lessons[-1] == ("ended", 12.0, 12.0)
+    assert model.queued.taught[-1] == ("ended", 12.0, 12.0)
 
 
 def test_who_was_found_under_way_teaches_nothing() -> None:
@@ -235,7 +235,7 @@ def test_who_was_found_under_way_teaches_nothing() -> None:
     schedule.turned("a", 101.0)
     schedule.answered("a", 101.0)
     assert schedule.drop("a") is None
-    assert (model.queued.lessons, model.processing.lessons) == ([], [])
+    assert (model.queued.taught, model.processing.taught) == ([], [])
 
 
 def test_who_is_behind_others_teaches_nothing() -> None:
@@ -247,7 +247,7 @@ def test_who_is_behind_others_teaches_nothing() -> None:
     schedule.begins("a", 151.0, 150.0)
     schedule.answered("a", 155.0, sent_at=155.0)
     end(schedule, "a", 160.0)
-    assert model.queued.lessons == [("running", 0.0, 5.0), ("ended", 5.0, 10.0)]
+    assert model.queued.taught == [("running", 0.0, 5.0), ("ended", 5.0, 10.0)]
 
 
 def test_who_ran_all_along_teaches_from_its_acceptance() -> None:
@@ -257,24 +257,23 @@ def test_who_ran_all_along_teaches_from_its_acceptance() -> None:
     schedule.begins("a", 150.0, 150.0)
     schedule.ran_all_along(152.0)
     end(schedule, "a", 155.0)
-    assert model.queued.lessons == [("ended", 50.0, 55.0)]
+    assert model.queued.taught == [("ended", 50.0, 55.0)]
 
 
 def test_an_end_that_is_not_learned_teaches_nothing() -> None:
     """A job that is "not found" has ended, too, but that says nothing about how long generations take."""
-    model, other = Model(), Model()
+    model = Model()
     schedule = schedule_of(model, "lost", "a")
-    schedule_of(other, "lost", "a").answered("lost", 110.0)
     schedule.answered("lost", 110.0)
     moment = wake(schedule)
     assert schedule.drop("lost") is not None
-    assert model.queued.lessons == other.queued.lessons == [("running", 0.0, 10.0)]
+    assert model.queued.taught == [("running", 0.0, 10.0)]
     assert (model.compared, model.queued.version, model.seen) == ([], 0, KNOWN)
     assert schedule.wake_at() == moment
 
 
 def test_an_end_after_hours_is_learned() -> None:
-    """A job may take longer than anything that is told apart."""
+    """A job may take longer than the whole grid of ages."""
     phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, "a")
     schedule.known_to_run("a", 10_000.0)
@@ -295,24 +294,24 @@ def turned_at(model: Model, before: float, after: float, **how: Any) -> Schedule
     return schedule
 
 
-def test_a_beginning_teaches_both_beliefs() -> None:
+def test_a_beginning_teaches_both_models() -> None:
     """The whole time, and the time since the middle between queued and processing, and which foretold better."""
     model = Model()
     schedule = turned_at(model, 104.0, 110.0)
     schedule.turned("a", 115.0)  # it has begun already
     schedule.answered("a", 120.0)
     end(schedule, "a", 130.0)
-    assert model.queued.lessons == [
+    assert model.queued.taught == [
         ("running", 0.0, 4.0), ("running", 4.0, 10.0), ("running", 10.0, 20.0), ("ended", 20.0, 30.0),
     ]  # fmt: skip
-    assert model.processing.lessons == [("running", 0.0, 3.0), ("running", 3.0, 13.0), ("ended", 13.0, 23.0)]
+    assert model.processing.taught == [("running", 0.0, 3.0), ("running", 3.0, 13.0), ("ended", 13.0, 23.0)]
     assert model.compared == [((10.0, 20.0, 30.0), (3.0, 13.0, 23.0))]
 
 
 def test_a_beginning_may_foretell_the_end_better() -> None:
     """Then the questions follow the time since the beginning, also while one is in flight."""
     model = Model(by_beginning=True)
-    model.processing.believe(3.0)
+    model.processing.become(3.0)
     schedule = schedule_of(model, "a")
     track(schedule, "b", model, 104.0)
     schedule.known_to_run("a", 104.0)
@@ -324,14 +323,14 @@ def test_a_beginning_may_foretell_the_end_better() -> None:
     assert schedule.take(wake(schedule)) == "a"
     schedule.answered("a", 106.0, sent_at=106.0)
     end(schedule, "a", 107.0)
-    assert model.queued.lessons[-1] == ("ended", 6.0, 7.0)
-    assert model.processing.lessons[-1] == ("ended", 1.75, 2.75)
+    assert model.queued.taught[-1] == ("ended", 6.0, 7.0)
+    assert model.processing.taught[-1] == ("ended", 1.75, 2.75)
     assert len(schedule) == 1
     assert schedule.take(140.0) == "b"
     assert schedule.take(140.0) is None
 
 
-def test_a_scout_that_begins_is_a_scout_still() -> None:
+def test_a_probe_that_begins_is_a_probe_still() -> None:
     """A question in flight counts where its job is, so two more are not asked before its answer."""
     model = Model(KNOWN - 1, by_beginning=True)
     schedule = schedule_of(model, "a", "b", "c", "d", "e")
@@ -350,7 +349,7 @@ def test_a_scout_that_begins_is_a_scout_still() -> None:
 def test_a_beginning_seen_by_others_is_planned_by() -> None:
     """Somebody else's reading tells it while no question of ours is in flight; there is one question all the same."""
     model = Model(by_beginning=True)
-    model.processing.believe(3.0)
+    model.processing.become(3.0)
     schedule = schedule_of(model, "a")
     schedule.known_to_run("a", 103.4)
     schedule.turned("a", 104.0)
@@ -361,14 +360,14 @@ def test_a_beginning_seen_by_others_is_planned_by() -> None:
     assert [schedule.take(140.0), schedule.take(140.0)] == ["a", None]
 
 
-def test_a_vague_beginning_tells_nothing() -> None:
+def test_a_vague_beginning_teaches_nothing() -> None:
     """If the look before was long ago, nobody knows when it began, so only the whole is learned."""
     model = Model(by_beginning=True)
     schedule = turned_at(model, 104.0, 112.0)
     assert schedule.remaining("a", 112.0, (0.5,)) != schedule_of(model, "b").remaining("b", 100.0, (0.5,))
     end(schedule, "a", 130.0)
-    assert (model.processing.lessons, model.compared) == ([], [])
-    assert model.queued.lessons[-1] == ("ended", 12.0, 30.0)
+    assert (model.processing.taught, model.compared) == ([], [])
+    assert model.queued.taught[-1] == ("ended", 12.0, 30.0)
 
 
 def test_a_beginning_that_was_sent_for_before_the_last_answer() -> None:
@@ -388,18 +387,18 @@ def test_what_a_job_waited_behind_others_is_never_its_own_time() -> None:
     schedule.turned("a", 203.0)
     schedule.answered("a", 203.0, sent_at=203.0)
     end(schedule, "a", 211.0)
-    assert model.queued.lessons[-1] == ("ended", 3.0, 11.0)
+    assert model.queued.taught[-1] == ("ended", 3.0, 11.0)
 
 
-# --- a belief that changes
+# --- a duration model that changes
 
 
-def test_a_plan_that_came_true_is_made_anew_where_the_belief_has_changed() -> None:
+def test_a_plan_whose_moment_comes_is_made_again_where_the_model_has_changed() -> None:
     """A model turned out to be slower: jobs are not moved at once, but when their moment comes they wait longer."""
     model = Model()
     schedule = schedule_of(model, "a", "b", ceiling=600.0)
     due = wake(schedule)
-    model.queued.believe(300.0)
+    model.queued.become(300.0)
     assert schedule.wake_at() == due
     assert schedule.take(due) is None
     later = 100.0 + model.queued.plan(PRICE).next_age(0.0)
@@ -409,22 +408,22 @@ def test_a_plan_that_came_true_is_made_anew_where_the_belief_has_changed() -> No
 
 
 def test_a_plan_that_is_still_now_is_kept() -> None:
-    """A belief that hardly changed asks the job when its moment comes, once."""
+    """A model that hardly changed asks about the job when its moment comes, once."""
     model = Model()
     schedule = schedule_of(model, "a")
     due = wake(schedule)
-    model.queued.believe(29.9)
+    model.queued.become(29.9)
     assert [schedule.take(due), schedule.take(due + 60.0)] == ["a", None]
 
 
 def changed(model: Model, schedule: Schedule[str], median: float) -> None:
-    """The belief changes, and then an answer comes of a job called "news"."""
-    model.queued.believe(median)
+    """The duration model changes, and then an answer comes of a job called "news"."""
+    model.queued.become(median)
     schedule.known_to_run("news", 100.0)
 
 
-def test_a_model_that_turns_out_to_be_quicker_is_planned_anew_at_once() -> None:
-    """All its jobs are due earlier, except what does not come from a belief, and what is in flight."""
+def test_a_model_that_turns_out_to_be_quicker_is_planned_again_at_once() -> None:
+    """All its jobs are due earlier, except what does not come from the model, and what is in flight."""
     model = Model()
     schedule = schedule_of(model, "a", "b", "failed", "flies", "news", floor=0.1)
     track(schedule, "other", Model())
@@ -446,19 +445,19 @@ def test_a_model_that_turns_out_to_be_quicker_is_planned_anew_at_once() -> None:
     }  # fmt: skip
 
 
-def test_an_end_tells_the_others_at_once() -> None:
+def test_an_end_moves_the_others_at_once() -> None:
     """As an answer does: what has ended sooner than planned makes the others due."""
     model = Model()
     schedule = schedule_of(model, "a", "ends", "news", floor=0.1)
     changed(model, schedule, 30.0)
-    model.queued.believe(3.0)
+    model.queued.become(3.0)
     end(schedule, "ends", 101.0)
     assert wake(schedule) < 104.0
 
 
 @pytest.mark.parametrize("median", [29.5, 60.0])
 def test_a_model_that_is_hardly_quicker_is_left_alone(median: float) -> None:
-    """Planning all jobs anew would cost more than it is worth; nor is it needed for one that is slower."""
+    """Planning all jobs again would cost more than it is worth; nor is it needed for one that is slower."""
     model = Model()
     schedule = schedule_of(model, "a", "news", ceiling=600.0)
     changed(model, schedule, 30.0)
@@ -468,7 +467,7 @@ def test_a_model_that_is_hardly_quicker_is_left_alone(median: float) -> None:
 
 
 def test_the_first_end_of_a_model_may_turn_it_out_to_be_quicker() -> None:
-    """A webhook tells of an end after two seconds: the others are not left to what was believed before."""
+    """A webhook reports an end after two seconds: the others do not keep the plans from before it."""
     phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, *map(str, range(10)))
     assert len(answers(schedule, 101.0)) == 2
@@ -478,7 +477,7 @@ def test_the_first_end_of_a_model_may_turn_it_out_to_be_quicker() -> None:
 
 
 def test_a_real_model_is_learned() -> None:
-    """Twenty jobs of ten seconds, where thirty were believed: the last ones are asked about a few times only."""
+    """Twenty jobs of ten seconds, where thirty were expected: the last ones are asked about a few times only."""
     phases = PhaseModel(TYPICAL)
     schedule: Schedule[str] = Schedule()
     asked: dict[str, int] = {}
@@ -543,20 +542,20 @@ def test_without_a_shortage_the_price_stays() -> None:
 def test_the_price_does_not_rise_without_end(is_stale: bool) -> None:
     """Nor does one late question raise it by much, however late it is, and whatever was learned meanwhile."""
     schedule: Schedule[int] = Schedule()
-    model, stretches = Model(), [1.0]
+    model, values = Model(), [1.0]
     for i in range(40):
         track(schedule, i, model, 1_000.0 * i, price=0.001, ceiling=1.0)
         if is_stale:
-            model.queued.believe(30.0)
+            model.queued.become(30.0)
         assert schedule.take(1_000.0 * i + 900.0) == i
         schedule.drop(i)
-        stretches.append(schedule.backpressure.value)
-    assert stretches == sorted(stretches)
-    assert all(b < 8.0 * a for a, b in pairwise(stretches))
-    assert stretches[-1] == 100.0
+        values.append(schedule.backpressure.value)
+    assert values == sorted(values)
+    assert all(b < 8.0 * a for a, b in pairwise(values))
+    assert values[-1] == 100.0
 
 
-def test_hints_and_scouts_say_nothing_about_the_budget() -> None:
+def test_hints_and_probes_say_nothing_about_the_budget() -> None:
     """They do not come at a moment that was planned."""
     new, known = Model(KNOWN - 1), Model()
     schedule: Schedule[int] = Schedule()
@@ -616,20 +615,20 @@ def test_what_remains_is_counted_from_now() -> None:
         ({}, 0.15),
         ({"price": 1.0}, 1.0),
         ({"share": 0.1}, 0.015),
-        ({"pressure": 9.0}, 0.15 / 9.0),
-        ({"pressure": 0.0}, 0.15),
-        ({"stretch": 3.0}, 1.35),
+        ({"lag_weight": 9.0}, 0.15 / 9.0),
+        ({"lag_weight": 0.0}, 0.15),
+        ({"backpressure": 3.0}, 1.35),
     ],
 )
 def test_the_price_of_a_question(how: dict[str, float], price: float) -> None:
     """It falls when a question answers for many, or lag delays others too, and rises when the budget binds."""
     schedule: Schedule[str] = Schedule()
-    schedule.lag_weight, schedule.backpressure.value = how.pop("pressure", 1.0), how.pop("stretch", 1.0)
+    schedule.lag_weight, schedule.backpressure.value = how.pop("lag_weight", 1.0), how.pop("backpressure", 1.0)
     track(schedule, "a", Model(), 0.0, floor=0.0, ceiling=90.0, **how)
     assert schedule.wake_at() == pytest.approx(next_age(0.0, price))
 
 
-def test_each_answer_tells_what_the_next_one_costs() -> None:
+def test_each_answer_says_what_the_next_one_costs() -> None:
     """A page about ten jobs costs each a tenth; a question about one alone the whole."""
     schedule = schedule_of(Model(), "a", floor=0.0, ceiling=90.0)
     schedule.answered("a", 105.0, share=0.1)
@@ -652,13 +651,13 @@ def test_dearer_requests_are_rarer() -> None:
 
 
 class Touches:
-    """How often anything is looked at on an agenda, in its heap or in a plan."""
+    """How often anything is looked at in a timer queue, in its heap or in a plan."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.count = 0
         for owner, names in (
             (TimerQueue, ("put", "pop", "drop", "all", "wake_at", "_is_current")),
-            (_agenda, ("heappush", "heappop", "heapify")),
+            (_timers, ("heappush", "heappop", "heapify")),
             (Plan, ("next_age",)),
         ):
             for name in names:
@@ -673,7 +672,7 @@ class Touches:
 
 
 def touches_of(jobs: int) -> int:
-    """Of a hundred rounds of events, among so many jobs."""
+    """Of a hundred rounds of events, among this number of jobs."""
     schedule: Schedule[int] = Schedule()
     model = Model()
     for i in range(jobs):

@@ -18,7 +18,7 @@ from aiogen._polling.schedule import Schedule
 from aiogen.models import Typical
 
 TYPICAL = Typical(median=30.0, spread=0.45)
-SCOUTS, PATIENCE, KNOWN = 2, 1.0, 6
+PROBES, PROBE_WAIT, KNOWN = 2, 1.0, 6
 SLACK = 1e-6
 HOURS = 7_200.0
 
@@ -60,14 +60,14 @@ class Followed:
     turned: bool = False
     """It is known when its processing began."""
     hinted: bool = False
-    told_to_wait: bool = False
+    asked_to_wait: bool = False
     in_flight: bool = False
     asked_at: float = 0.0
 
     def plan(self, now: float) -> None:
         """Its next question follows from what is known."""
         low, high = max(now, self.known_at + self.floor), max(now, self.known_at + self.ceiling)
-        if self.told_to_wait:
+        if self.asked_to_wait:
             low, high = min(low, self.not_before), max(high, self.not_after)
         self.not_before, self.not_after = low, high
 
@@ -75,7 +75,7 @@ class Followed:
         """An answer, or somebody else's, said so."""
         self.known_at = max(self.known_at, sent_at)
         if not self.in_flight:
-            self.hinted = self.told_to_wait = False
+            self.hinted = self.asked_to_wait = False
             self.plan(now)
 
 
@@ -103,12 +103,12 @@ class ScheduleMachine(RuleBasedStateMachine):
         """When it is asked about at the latest."""
         if job.hinted:
             return self.now
-        return job.not_after + (PATIENCE if self.waits_for_scouts(job) else 0.0)
+        return job.not_after + (PROBE_WAIT if self.waits_for_probes(job) else 0.0)
 
-    def waits_for_scouts(self, job: Followed) -> bool:
-        belief, learns = job.group
-        scouts = sum(other.in_flight for other in self.jobs.values() if other.group == job.group)
-        return learns and belief.seen < KNOWN and scouts >= SCOUTS
+    def waits_for_probes(self, job: Followed) -> bool:
+        durations, learns = job.group
+        probes = sum(other.in_flight for other in self.jobs.values() if other.group == job.group)
+        return learns and durations.seen < KNOWN and probes >= PROBES
 
     # --- jobs come and go
 
@@ -129,13 +129,13 @@ class ScheduleMachine(RuleBasedStateMachine):
     @rule(key=keys, lag=st.sampled_from([None, 0.0, 0.5]))
     def drop(self, key: str, lag: float | None) -> None:
         """It has ended, or nobody wants to know."""
-        lesson = self.schedule.drop(key)
+        observation = self.schedule.drop(key)
         job = self.jobs.pop(key, None)
-        assert (lesson is not None) is (job is not None and job.group[1] and not job.held)
-        if lesson is None or lag is None or lesson.is_too_early(self.now):
+        assert (observation is not None) is (job is not None and job.group[1] and not job.held)
+        if observation is None or lag is None or observation.is_too_early(self.now):
             return
-        if lesson.asked_at < lesson.began_at + HOURS:  # see test_an_end_after_hours_is_learned
-            self.schedule.learn(lesson, self.now + lag)
+        if observation.asked_at < observation.began_at + HOURS:  # see test_an_end_after_hours_is_learned
+            self.schedule.learn(observation, self.now + lag)
 
     # --- questions
 
@@ -146,7 +146,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting())
     @rule()
     def sleep_until_woken(self) -> None:
-        """Until one is due; a plan may be made anew instead, but not for ever."""
+        """Until one is due; a plan may be made again instead, but not for ever."""
         for _ in range(len(self.jobs) + 1):
             wake = self.schedule.wake_at()
             assert wake is not None
@@ -192,11 +192,11 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     # --- answers
 
-    @rule(key=keys, is_told=st.booleans(), share=shares)
-    def answered(self, key: str, is_told: bool, share: float) -> None:
-        """In time, or late: the job may have been followed anew meanwhile."""
+    @rule(key=keys, knows_when=st.booleans(), share=shares)
+    def answered(self, key: str, knows_when: bool, share: float) -> None:
+        """In time, or late: the job may have been followed again meanwhile."""
         job = self.jobs.get(key)
-        sent_at = job.asked_at if job is not None and is_told else None
+        sent_at = job.asked_at if job is not None and knows_when else None
         self.schedule.answered(key, self.now, sent_at=sent_at, share=share)
         if job is not None:
             job.in_flight = False
@@ -218,12 +218,12 @@ class ScheduleMachine(RuleBasedStateMachine):
         if key in self.jobs:
             self.processed(self.jobs[key])
         if ours:
-            self.answered(key, is_told=True, share=1.0)
+            self.answered(key, knows_when=True, share=1.0)
         else:
             self.known_to_run(key)
 
     def processed(self, job: Followed) -> None:
-        """It runs, and is planned by the time since it began to, where that is known and tells more."""
+        """It runs, and is planned by the time since it began to, where that is known and says more."""
         job.held = False
         _, learns = job.group
         if learns and not job.turned and not job.phases.is_vague(max(0.0, self.now - job.known_at)):
@@ -236,7 +236,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         job = self.jobs.get(key)
         self.schedule.failed(key, self.now, delay)
         if job is not None:
-            job.in_flight, job.hinted, job.told_to_wait = False, False, True
+            job.in_flight, job.hinted, job.asked_to_wait = False, False, True
             job.not_before = job.not_after = self.now + max(delay, job.floor)
 
     @rule(key=keys)
@@ -294,9 +294,9 @@ class ScheduleMachine(RuleBasedStateMachine):
         else:
             job.not_after = max(job.not_after, known_at + job.ceiling)
 
-    @rule(pressure=st.sampled_from([0.0, 1.0, 50.0]), stretch=st.sampled_from([1.0, 1.0, 5.0, 100.0]))
-    def prices_change(self, pressure: float, stretch: float) -> None:
-        self.schedule.lag_weight, self.schedule.backpressure.value = pressure, stretch
+    @rule(lag_weight=st.sampled_from([0.0, 1.0, 50.0]), backpressure=st.sampled_from([1.0, 1.0, 5.0, 100.0]))
+    def prices_change(self, lag_weight: float, backpressure: float) -> None:
+        self.schedule.lag_weight, self.schedule.backpressure.value = lag_weight, backpressure
 
     # --- what always holds
 
@@ -331,7 +331,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """As time runs on, each job is asked about and ends, and then there is nothing left."""
         for key in [key for key, job in self.jobs.items() if job.in_flight]:
-            self.answered(key, is_told=True, share=1.0)
+            self.answered(key, knows_when=True, share=1.0)
         for _ in range(len(self.jobs)):
             self.sleep_until_woken()
             key = next(key for key, job in self.jobs.items() if job.in_flight)

@@ -20,7 +20,7 @@ from aiogen.stores.sqlite import forks as _forks
 
 LUMA = aiogen.Luma(api_key="luma-api-test-key-0123456789", base_url="http://127.0.0.1:9/v1")
 NAME = "luma/uni-1"
-_forks._PATIENCE = 0.2
+_forks._FORK_TIMEOUT = 0.2
 Coordinator._dispatch = lambda *_: math.inf  # nothing is ever sent
 
 

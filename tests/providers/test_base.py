@@ -154,7 +154,9 @@ def test_the_vendors_host_alone_means_its_api(cls: type[Provider]) -> None:
 
 
 @every_provider
-def test_an_address_that_is_none_is_told_with_one_that_is(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_none_is_reported_with_one_that_is(
+    cls: type[Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And with the variable that it may have come from."""
     monkeypatch.setenv(cls.url_variable, cls.default_url.split("/")[2])
     with pytest.raises(ConfigurationError, match=f"as in {cls.default_url} \\(from {cls.url_variable} or"):
@@ -186,30 +188,30 @@ def test_addresses_that_can_be_used(url: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("agents.lumalabs.ai/v1", "has to begin with https://"),
-        ("ftp://h.example.com", "has to begin with https://"),
+        ("agents.lumalabs.ai/v1", "must begin with https://"),
+        ("ftp://h.example.com", "must begin with https://"),
         ("https://", "name a host"),
         ("https:///v1", "name a host"),
-        ("https://h.example.com/a b", "has to begin with"),
-        ("https://h.example.com/v1\n", "has to begin with"),
-        ("https://[h.example.com", "is no url"),
-        ("https://h.example.com:99999", "is no url"),
-        ("https://h.example.com:http", "is no url"),
-        (5, "is no url"),
-        ("https://user:secret@h.example.com", "must not carry"),
-        ("https://h.example.com?key=secret", "must not carry"),
-        ("https://h.example.com/v1#secret", "must not carry"),
-        ("https://h.example.com/v1?", "must not carry"),
-        ("https://h.example.com/v1#", "must not carry"),
-        ("https://a..b.com", "'a..b.com' cannot be a host"),
-        ("https://.example.com", "cannot be a host"),
-        (f"https://{'a' * 64}.example.com", "cannot be a host"),
-        (f"https://{'a.' * 130}com", "cannot be a host"),
-        ("https://h%20.example.com", "cannot be a host"),
-        ("https://h\\.example.com", "cannot be a host"),
-        ("https://h,h.example.com", "cannot be a host"),
-        (f"https://{'ü' * 64}.example.com", "cannot be a host"),
-        ("https://ü..example.com", "cannot be a host"),
+        ("https://h.example.com/a b", "must begin with"),
+        ("https://h.example.com/v1\n", "must begin with"),
+        ("https://[h.example.com", "is not a url"),
+        ("https://h.example.com:99999", "is not a url"),
+        ("https://h.example.com:http", "is not a url"),
+        (5, "is not a url"),
+        ("https://user:secret@h.example.com", "must not contain"),
+        ("https://h.example.com?key=secret", "must not contain"),
+        ("https://h.example.com/v1#secret", "must not contain"),
+        ("https://h.example.com/v1?", "must not contain"),
+        ("https://h.example.com/v1#", "must not contain"),
+        ("https://a..b.com", "'a..b.com' is not a valid host"),
+        ("https://.example.com", "is not a valid host"),
+        (f"https://{'a' * 64}.example.com", "is not a valid host"),
+        (f"https://{'a.' * 130}com", "is not a valid host"),
+        ("https://h%20.example.com", "is not a valid host"),
+        ("https://h\\.example.com", "is not a valid host"),
+        ("https://h,h.example.com", "is not a valid host"),
+        (f"https://{'ü' * 64}.example.com", "is not a valid host"),
+        ("https://ü..example.com", "is not a valid host"),
         ("http://h.example.com", "plain http to another machine"),
         ("http://10.0.0.1", "plain http to another machine"),
         ("http://localhost.example.com", "plain http to another machine"),
@@ -223,7 +225,7 @@ def test_addresses_that_cannot(url: Any, why: str) -> None:
 
 
 def test_plain_http_may_be_allowed() -> None:
-    """Whoever insists may use plain http to another machine."""
+    """Plain http to another machine is allowed on request."""
     assert Luma(api_key=KEY, base_url="http://10.0.0.1/v1", allow_insecure=True).base_url == "http://10.0.0.1/v1"
 
 
@@ -257,7 +259,7 @@ def test_names_that_can_begin_a_model_string(name: str) -> None:
 @pytest.mark.parametrize("name", ["a/b", "a b", " ", "x" * 65, "a\n", 5])
 def test_names_that_cannot(name: Any) -> None:
     """A slash, a blank or too much of it cannot begin a model string."""
-    with pytest.raises(ConfigurationError, match=r"The connection name .* cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"The connection name .* is not valid"):
         Luma(api_key=KEY, name=name)
 
 
@@ -355,7 +357,7 @@ def test_a_provider_has_to_write_four_calls(call: str, arguments: tuple[Any, ...
 )
 def test_what_a_vendor_does_not_offer(call: str, arguments: tuple[Any, ...], what: str) -> None:
     """A call that the vendor does not have says so, in its name."""
-    with pytest.raises(Unsupported, match=f"Bare has no call that {what}") as caught:
+    with pytest.raises(Unsupported, match=f"Bare has no API call that {what}") as caught:
         getattr(Bare(api_key=KEY), call)(*arguments)
     assert (caught.value.provider, caught.value.action) == ("bare", Action.GIVE_UP)
 
@@ -404,7 +406,7 @@ BY_CODE = [
 
 @pytest.mark.parametrize(("code", "cls", "action"), BY_CODE)
 def test_a_code_tells_more_than_a_status(code: FailureCode, cls: type[APIError], action: Action) -> None:
-    """Where the vendor's words name the trouble, they decide the kind of error, whatever the status."""
+    """Where the vendor's words name the problem, they decide the kind of error, whatever the status."""
     error = LUMA.refusal(answer(status=418), "create", "no", code=code)
     assert type(error) is cls
     assert (error.code, error.action, error.status) == (code, action, 418)
@@ -530,7 +532,7 @@ def test_what_cannot_be_an_id(value: str) -> None:
 
 def test_the_longest_id() -> None:
     """The error for a long id says how long it may be."""
-    with pytest.raises(InputError, match=f"is 999 characters long; at most {MAX_ID_LENGTH}"):
+    with pytest.raises(InputError, match=f"is 999 characters long; an id has at most {MAX_ID_LENGTH}"):
         check_id("x" * 999)
 
 
@@ -579,7 +581,7 @@ def test_json_can_be_said(value: Any) -> None:
         ({"a": (object(),)}, r"options\.a\[0\] is a object"),
         ({"a": {"b": b"x"}}, r"options\.a\.b is a bytes"),
         ({"a": {5: "x"}}, r"options\.a has the key 5"),
-        (["\ud800"], r"options\[0\] holds half a surrogate"),
+        (["\ud800"], r"options\[0\] contains half of a surrogate"),
         ({1, 2}, "options is a set"),
     ],
 )
@@ -624,7 +626,7 @@ def test_numbers_in_messages_are_written_as_people_write_them(check: Any, words:
 # --- a 404 that is not the API's
 
 HTML = b"<html><head><title>404 Not Found</title></head></html>"
-ELSEWHERE = {
+IN_BETWEEN = {
     "html": HTML,
     "empty": b"",
     "text": b"404 page not found",
@@ -661,7 +663,7 @@ def refused(provider: Provider, verb: str, response: Response) -> APIError:
 
 @every_provider
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("body", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("body", IN_BETWEEN.values(), ids=IN_BETWEEN)
 def test_a_404_that_is_not_the_apis_asks_whether_the_address_is_right(
     cls: type[Provider], verb: str, body: bytes
 ) -> None:

@@ -61,7 +61,7 @@ def test_by_default_those_whose_key_is_in_the_environment(monkeypatch: pytest.Mo
 
 
 def test_an_empty_list_is_no_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gives a list, even an empty one, gets no others."""
+    """A list that is given, even an empty one, is all there is."""
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", "luma-api-key")
     assert list(connections()) == []
 
@@ -97,7 +97,7 @@ def test_a_missing_key_is_explained() -> None:
     with pytest.raises(ConfigurationError) as caught:
         connections(LUMA).find("leonardo")
     assert str(caught.value) == (
-        "There is no connection 'leonardo' (there is: 'luma'). Set the environment variable LEONARDO_API_KEY to your "
+        "There is no connection 'leonardo' (available: 'luma'). Set the environment variable LEONARDO_API_KEY to your "
         "Leonardo AI API key, or pass Session(providers=[aiogen.Leonardo(api_key=…)])."
     )
 
@@ -108,8 +108,8 @@ def test_an_unknown_name_is_explained(name: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         connections().find(name)
     assert str(caught.value) == (
-        f"There is no connection {name!r} (there is: none). aiogen knows the providers 'luma', 'leonardo'; "
-        "a connection of your own is named with name=."
+        f"There is no connection {name!r} (available: none). aiogen knows the providers 'luma', 'leonardo'; "
+        "name= gives a connection another name."
     )
 
 
@@ -153,13 +153,13 @@ def test_a_model_string_that_cannot_be_read(model: object) -> None:
         request(model, "a boat")
     assert str(caught.value) == (
         f"The model {model!r} cannot be read; write 'connection/model', such as 'luma/uni-1' or "
-        "'leonardo/gemini-image-2'. Connections here: luma, luma-eu, leonardo."
+        "'leonardo/gemini-image-2'. Available connections: luma, luma-eu, leonardo."
     )
 
 
 def test_without_connections_that_is_said() -> None:
     """The error about a model string also says when there is no connection at all."""
-    with pytest.raises(InputError, match="Connections here: none"):
+    with pytest.raises(InputError, match="Available connections: none"):
         connections().request("uni-1", "a boat", None, {})
 
 
@@ -200,13 +200,13 @@ def test_a_typed_request_to_a_connection(model: str) -> None:
 
 def test_options_go_inside_a_typed_request() -> None:
     """Options beside a typed request are refused, by name."""
-    with pytest.raises(InputError, match="options go inside it: style, web_search"):
+    with pytest.raises(InputError, match="These options belong inside the typed request: style, web_search"):
         request(TYPED, style="manga", web_search=True)
 
 
 def test_a_typed_request_for_another_vendor() -> None:
     """A Luma request cannot go to Leonardo, and the error says whose is whose."""
-    with pytest.raises(InputError, match="A LumaImage is for Luma; the connection 'leonardo' is Leonardo AI"):
+    with pytest.raises(InputError, match="A LumaImage is for Luma, but the connection 'leonardo' is Leonardo AI"):
         request("leonardo", TYPED)
 
 

@@ -201,7 +201,7 @@ def test_how_often_leonardo_is_asked() -> None:
 @pytest.mark.parametrize("nsfw", ["", "KEEP", None, True])
 def test_a_policy_that_is_none(nsfw: Any) -> None:
     """A misspelt policy is refused with the three there are."""
-    with pytest.raises(ConfigurationError, match="nsfw= is 'keep', 'drop' or 'fail'"):
+    with pytest.raises(ConfigurationError, match="nsfw= must be 'keep', 'drop' or 'fail'"):
         Leonardo(api_key=KEY, nsfw=nsfw)
 
 
@@ -425,7 +425,7 @@ def test_an_id_is_an_acceptance_whatever_stands_beside_it(document: Any) -> None
     ],
     ids=repr,
 )
-def test_costs_are_told_exactly_or_not_at_all(job: dict[str, Any], cost: Cost | None) -> None:
+def test_costs_are_read_exactly_or_not_at_all(job: dict[str, Any], cost: Cost | None) -> None:
     """An amount is a Decimal in its own unit; zero credits without a cost does not mean free."""
     assert created(answer({"generate": {"generationId": V6, **job}})).cost == cost
 
@@ -471,7 +471,7 @@ def test_an_acceptance_without_an_id(document: Any) -> None:
 
 
 def test_pending() -> None:
-    """A pending generation is queued: nothing tells a queue from a run."""
+    """A pending generation is queued: nothing distinguishes a queue from a run."""
     snapshot = reading(sample("leonardo/pending"))
     assert (snapshot.provider_id, snapshot.state, snapshot.outputs) == (ID, State.QUEUED, ())
     assert (snapshot.failure, snapshot.unknown_state, snapshot.partial, snapshot.missing_outputs) == (
@@ -512,7 +512,7 @@ def test_complete_in_other_words(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["PROCESSING", "IN_PROGRESS", ""])
 def test_an_unknown_state_counts_as_running(word: str) -> None:
-    """A state word that is new keeps the job going and is told as the vendor wrote it."""
+    """A state word that is new keeps the job going and is shown as the vendor wrote it."""
     snapshot = reading_of("pending", status=word)
     assert (snapshot.state, snapshot.unknown_state, snapshot.failure) == (State.QUEUED, word, None)
 
@@ -526,7 +526,7 @@ def test_a_video_is_its_film() -> None:
 
 
 @pytest.mark.parametrize(("motion", "kind"), [(True, "video"), (False, None), (None, None)])
-def test_a_video_is_told_before_its_film(motion: bool | None, kind: str | None) -> None:
+def test_a_video_is_known_before_its_film(motion: bool | None, kind: str | None) -> None:
     """A pending video says that it is one."""
     assert reading_of("pending", motion=motion).kind == kind
 
@@ -589,7 +589,7 @@ def test_the_policy_on_nsfw(policy: str, state: State, kept: list[str]) -> None:
 
 
 def test_kept_pictures_have_their_flag() -> None:
-    """Whoever keeps flagged pictures can tell them."""
+    """Who keeps flagged pictures can recognise them."""
     assert [output.nsfw for output in reading_of(generated_images=MIXED).outputs] == [False, True, None]
     assert reading(sample("leonardo/complete_nsfw")).outputs[0].nsfw is True
 
@@ -604,7 +604,7 @@ def test_a_policy_of_failing_says_why() -> None:
     """The failure is moderation, and its reason is the policy."""
     assert reading(sample("leonardo/complete_nsfw"), nsfw="fail").failure == Failure(
         code=FailureCode.CONTENT_MODERATED,
-        reason="images were flagged nsfw, and this connection says nsfw='fail'",
+        reason="images were flagged nsfw, and this connection has nsfw='fail'",
     )
 
 
@@ -626,7 +626,7 @@ def test_clean_pictures_pass_every_policy(policy: str) -> None:
 
 
 def test_complete_but_moderated() -> None:
-    """Complete without pictures and with a classification is a moderated failure, told in the vendor's words."""
+    """Complete without pictures and with a classification is a moderated failure, in the vendor's words."""
     snapshot = reading(sample("leonardo/complete_empty_moderated"))
     assert snapshot.state is State.FAILED
     assert snapshot.failure == Failure(code=FailureCode.CONTENT_MODERATED, reason="moderated: NSFW", vendor_code="NSFW")
@@ -638,7 +638,7 @@ def test_complete_but_empty() -> None:
     assert snapshot.state is State.FAILED
     assert snapshot.failure == Failure(
         code=FailureCode.OUTPUT_NOT_FOUND,
-        reason="complete without any image, probably moderated",
+        reason="completed without any image, probably because of moderation",
         action=Action.CHANGE_INPUT,
     )
 
@@ -693,7 +693,7 @@ def test_moderation_in_any_shape(moderations: Any, code: str) -> None:
     ids=repr,
 )
 def test_words_about_a_failure(hint: dict[str, Any], reason: str | None) -> None:
-    """Any words about a failure, under the names seen elsewhere in this API, are its reason."""
+    """Any words about a failure, under the names seen in other parts of this API, are its reason."""
     failure = reading_of("failed", **hint).failure
     assert failure is not None
     assert failure.reason == reason
@@ -727,8 +727,8 @@ def test_each_shape_of_not_found(response: Response) -> None:
     assert str(error).startswith("Failed to retrieve generation. API error 404: ")
 
 
-def test_null_is_told_in_words() -> None:
-    """A null is told as what it means."""
+def test_null_is_put_into_words() -> None:
+    """A null is reported as what it means."""
     assert str(complaint(sample("leonardo/not_found"), "retrieve")) == (
         "Failed to retrieve generation. API error 404: Generation not found"
     )
@@ -795,7 +795,7 @@ def test_a_list_that_cannot_be_read(document: Any, path: str) -> None:
     ],
 )
 def test_a_page_of_which_no_row_can_be_read(rows: list[Any], path: str) -> None:
-    """Every row keeps its place; the first tells what is wrong."""
+    """Every row keeps its place; the first says what is wrong."""
     page = drive(LEONARDO.list(USER, 0, 50), answer({"generations": rows})).result
     assert (page.rows, page.problem.path) == ((None,) * len(rows), path)
 
@@ -808,7 +808,7 @@ UNREAD: list[Any] = [
 
 @pytest.mark.parametrize("odd", UNREAD, ids=repr)
 def test_a_row_that_cannot_be_read_hides_no_other(odd: Any) -> None:
-    """It keeps its place in the list, and a name by which it is known again; what was wrong with it is told."""
+    """It keeps its place in the list, and a name by which it is known again; what was wrong with it is reported."""
     other = row(id="00000000-0000-4000-8000-00000000000f")
     page = drive(LEONARDO.list(USER, 0, 50), answer({"generations": [row(), odd, other]})).result
     first, gap, last = page.rows
@@ -923,8 +923,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("document", "details"), WORDS, ids=[repr(document) for document, _ in WORDS])
-def test_whose_words_are_told(document: Any, details: str) -> None:
-    """Of the words in an error the innermost that say something are told, at any status."""
+def test_whose_words_are_shown(document: Any, details: str) -> None:
+    """Of the words in an error the innermost that say something are shown, at any status."""
     assert complaint(answer(document)).details == details
     assert complaint(answer(document, status=400)).details == details
 
@@ -948,7 +948,7 @@ STATUSES = [
 
 @pytest.mark.parametrize(("document", "status", "cls"), STATUSES, ids=[repr(document) for document, *_ in STATUSES])
 def test_the_status_inside_an_error(document: Any, status: int, cls: type[APIError]) -> None:
-    """The status inside an error counts; without one, and without words, it is trouble of the provider."""
+    """The status inside an error counts; without one, and without words, it is an error of the provider."""
     error = complaint(answer(document))
     assert (type(error), error.status) == (cls, status)
 
@@ -1016,7 +1016,7 @@ def test_a_refused_request_slows_the_account() -> None:
 @pytest.mark.parametrize("words", ["could not serialize access due to concurrent update", "internal error"])
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_broken_create_is_never_sent_again(status: int, words: str) -> None:
-    """Of a 5xx nobody knows whether the job runs, whatever its words, so it is not sent again by itself."""
+    """After a 5xx it is not known whether the job runs, whatever its words, so it is not sent again."""
     error = complaint(answer({"error": words, "path": "$", "code": "unexpected"}, status=status))
     assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
 
@@ -1040,7 +1040,7 @@ def test_a_page_of_the_networks_edge() -> None:
     assert (type(error), error.code, error.status) == (ProviderError, "provider_error", 403)
     assert str(error) == (
         "Failed to retrieve generation. API error 403: HTML page: Attention Required! | Cloudflare "
-        "(no answer of the API itself: something between here and Leonardo AI gave it)"
+        "(the answer is not Leonardo AI's own: something in between sent it)"
     )
 
 
@@ -1066,12 +1066,12 @@ def test_what_the_api_did_not_say_blames_no_key(status: int, cls: type[APIError]
     """An answer in none of the API's shapes goes by its status, and says nothing of the key or the balance."""
     error = complaint(answer(body, status=status))
     assert (type(error), error.from_api) == (cls, False)
-    assert "no answer of the API itself" in str(error)
+    assert "something in between sent it" in str(error)
 
 
 @pytest.mark.parametrize("document", [{"ok": True}, [], [1], "no", None, {"errors": []}, {"error": ""}, [{"id": 1}]])
 def test_a_refusal_in_another_shape(document: Any) -> None:
-    """JSON of any shape with a status that says no is an error, and tells what came."""
+    """JSON of any shape with a status that says no is an error, and says what came."""
     error = complaint(answer(document, status=400))
     assert (type(error), error.details) == (InvalidRequest, str(document))
 
@@ -1157,16 +1157,16 @@ USELESS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("odd", USELESS, ids=repr)
 def test_a_field_that_nobody_needs_hides_no_picture(odd: dict[str, Any]) -> None:
     """Whatever type it has: the picture is there, and the whole answer is kept."""
-    told = row(generated_images=[image()], **odd)
-    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": told})).result
-    assert (snapshot.state, len(snapshot.outputs), snapshot.raw) == (State.COMPLETED, 1, told)
+    given = row(generated_images=[image()], **odd)
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": given})).result
+    assert (snapshot.state, len(snapshot.outputs), snapshot.raw) == (State.COMPLETED, 1, given)
 
 
 @pytest.mark.parametrize("odd", [None, 5, "https://a", [], image(url=None), image(url=5)], ids=repr)
 def test_an_odd_element_beside_good_pictures(odd: Any) -> None:
     """The good ones count, and that something is missing is said."""
-    told = row(generated_images=[image(), odd, image(id="i2")])
-    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": told})).result
+    given = row(generated_images=[image(), odd, image(id="i2")])
+    snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": given})).result
     assert (snapshot.state, len(snapshot.outputs)) == (State.COMPLETED, 2)
     assert snapshot.warnings == ("1 of 3 outputs could not be read; raw has what the vendor sent",)
 
@@ -1178,13 +1178,13 @@ def test_one_picture_that_is_not_in_a_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "flag"),
+    ("given", "flag"),
     [(True, True), (1, True), ("true", True), (False, False), (0, False), ("False", False), (None, None),
      ("maybe", None), ({}, None), ([1], None), (7, None)],
 )  # fmt: skip
-def test_the_nsfw_flag_in_any_form(told: Any, flag: bool | None) -> None:
-    """Whoever wants flagged pictures dropped does not get one because its flag is a number."""
-    found = row(generated_images=[image(nsfw=told)])
+def test_the_nsfw_flag_in_any_form(given: Any, flag: bool | None) -> None:
+    """A user who wants flagged pictures dropped does not get one because its flag is a number."""
+    found = row(generated_images=[image(nsfw=given)])
     snapshot = drive(LEONARDO.get(TICKET), answer({"generations_by_pk": found})).result
     assert [output.nsfw for output in snapshot.outputs] == [flag]
 
@@ -1202,7 +1202,7 @@ def test_a_redirect_is_not_followed(status: int, call: str) -> None:
     """A redirect would carry the key to another host, so it is an answer that cannot be used."""
     error = complaint(answer("", status=status, headers={"Location": "https://elsewhere"}), call)
     assert type(error) is ProtocolError
-    assert "a redirect, which is not followed with a key" in str(error)
+    assert "a redirect, which is not followed because the request contains the key" in str(error)
 
 
 # --- the account

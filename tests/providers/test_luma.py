@@ -131,16 +131,16 @@ def test_a_blank_id_is_not_asked_about(wrong: str) -> None:
 @pytest.mark.parametrize("wrong", ["../files", "a/b", "a\\b", "a\nb", ".."])
 def test_a_path_is_no_id(wrong: str) -> None:
     """Nothing is sent for what cannot be an id."""
-    with pytest.raises(InputError, match="cannot be an id: no slashes and no control characters"):
+    with pytest.raises(InputError, match="is not valid: an id has no slashes and no control characters"):
         first_request(LUMA.get(Ticket(provider_id=wrong)))
 
 
 def test_what_luma_does_not_offer() -> None:
     """There is no list and no delete, and the capabilities say so."""
     assert Luma.capabilities == Capabilities(account=True)
-    with pytest.raises(Unsupported, match="Luma has no call that lists generations"):
+    with pytest.raises(Unsupported, match="Luma has no API call that lists generations"):
         LUMA.list(None, 0, 10)
-    with pytest.raises(Unsupported, match="Luma has no call that deletes a generation"):
+    with pytest.raises(Unsupported, match="Luma has no API call that deletes a generation"):
         LUMA.delete(ID)
 
 
@@ -334,7 +334,7 @@ def test_a_reference_may_be_as_large_as_luma_takes() -> None:
     LumaImage(prompt="a boat", image_ref=largest)
     larger = Reference(data=bytes(MAX_REFERENCE_BYTES + 1), media_type="image/png")
     for place in ({"image_ref": larger}, {"source": larger}, {"extra": {"x": [larger]}}):
-        with pytest.raises(InputError, match="52,428,801 bytes; Luma takes at most 52,428,800"):
+        with pytest.raises(InputError, match="52,428,801 bytes; Luma accepts at most 52,428,800"):
             LumaImage(prompt="a boat", **place)
 
 
@@ -343,15 +343,15 @@ def test_a_reference_may_be_as_large_as_luma_takes() -> None:
     [
         ({"prompt": " "}, "The prompt cannot be empty"),
         ({"prompt": None}, "The prompt cannot be empty"),
-        ({"model": ""}, "model has to be a Luma word"),
-        ({"model": None}, "model has to be a Luma word"),
-        ({"type": "  "}, "type has to be a Luma word"),
-        ({"type": 5}, "type has to be a Luma word"),
+        ({"model": ""}, "model must not be empty"),
+        ({"model": None}, "model must not be empty"),
+        ({"type": "  "}, "type must not be empty"),
+        ({"type": 5}, "type must not be empty"),
         ({"aspect_ratio": b"16:9"}, r"options\[0\] is a bytes"),
         ({"user_id": float("nan")}, r"options\[4\] is nan"),
         ({"extra": "layering"}, "extra"),
         ({"extra": ["layering"]}, "extra"),
-        ({"image_ref": 5}, "A reference is an https url"),
+        ({"image_ref": 5}, "A reference must be an https url"),
         ({"source": "http://e.com/a.png"}, "is not https"),
     ],
     ids=lambda value: repr(value) if isinstance(value, dict) else "",
@@ -433,7 +433,7 @@ def test_queued() -> None:
 
 
 def test_processing() -> None:
-    """A processing generation is told from a queued one."""
+    """A processing generation is distinguished from a queued one."""
     assert reading(sample("luma/processing")).state is State.PROCESSING
 
 
@@ -499,7 +499,7 @@ def test_only_a_completed_generation_can_be_hollow() -> None:
 
 
 def test_an_unknown_state_counts_as_running() -> None:
-    """A state word that is new keeps the job going and is told as the vendor wrote it."""
+    """A state word that is new keeps the job going and is shown as the vendor wrote it."""
     snapshot = reading(sample("luma/unknown_state"))
     assert (snapshot.state, snapshot.unknown_state, snapshot.failure) == (State.QUEUED, "moderating", None)
     assert reading(sample("luma/queued")).unknown_state is None
@@ -635,12 +635,12 @@ def test_a_refusal_in_a_list() -> None:
 
 
 def test_a_page_of_the_networks_edge() -> None:
-    """HTML with a 502 is trouble of the provider, and its page is quoted shortly."""
+    """HTML with a 502 is an error of the provider, and its page is quoted shortly."""
     error = complaint(sample("luma/error_502_html"))
     assert type(error) is ProviderError
     assert str(error) == (
         "Failed to create generation. API error 502: HTML page: <html><body>502 Bad Gateway</body></html> "
-        "(no answer of the API itself: something between here and Luma gave it)"
+        "(the answer is not Luma's own: something in between sent it)"
     )
 
 
@@ -664,13 +664,13 @@ DETAILS = [
 
 @pytest.mark.parametrize(("document", "details"), DETAILS, ids=lambda value: repr(value)[:40])
 def test_a_refusal_in_another_shape(document: Any, details: str) -> None:
-    """Whatever shape the words of a refusal come in, they are told, and nothing breaks."""
+    """Whatever shape the words of a refusal come in, they are shown, and nothing breaks."""
     assert complaint(answer(document, status=422)).details == details
 
 
 @pytest.mark.parametrize("loc", ["body", 5, None])
 def test_a_place_in_another_shape(loc: Any) -> None:
-    """A complaint whose place is not a list is still told, with its place."""
+    """A complaint whose place is not a list is still shown, with its place."""
     error = complaint(answer({"detail": [{"loc": loc, "msg": "bad"}]}, status=422))
     assert type(error) is InvalidRequest
     assert "bad" in error.details
@@ -685,9 +685,9 @@ def test_a_long_refusal_is_cut() -> None:
 
 
 def test_an_empty_refusal() -> None:
-    """A refusal without a body is told by its status."""
+    """A refusal without a body is reported by its status."""
     assert complaint(answer(b"", status=500)).message.startswith(
-        "Failed to create generation. API error 500: (empty body) (no answer of the API itself"
+        "Failed to create generation. API error 500: (empty body) (the answer is not Luma's own"
     )
 
 
@@ -774,10 +774,10 @@ UNREADABLE = [
     ("<html><body>hello</body></html>", "HTML that is not JSON", "$"),
     ('{"id": "d290f1', "text that is not JSON", "$"),
     ("", "an empty body", "$"),
-    ("null", "a NoneType where an object belongs", "$"),
-    ([], "a list where an object belongs", "$"),
-    ([{"id": ID, "state": "queued"}], "a list where an object belongs", "$"),
-    ('"queued"', "a str where an object belongs", "$"),
+    ("null", "a NoneType instead of an object", "$"),
+    ([], "a list instead of an object", "$"),
+    ([{"id": ID, "state": "queued"}], "a list instead of an object", "$"),
+    ('"queued"', "a str instead of an object", "$"),
     ({"state": "queued"}, "required field missing", "$.id"),
     ({"id": ID}, "required field missing", "$.state"),
     ({"id": 5, "state": "queued"}, "expected str", "$.id"),
@@ -836,10 +836,10 @@ def test_outputs_in_another_shape(output: Any) -> None:
 @pytest.mark.parametrize("name", ["created_at", "model", "type", "failure_code", "failure_reason", "style", "video"])
 def test_a_field_that_nobody_needs_hides_no_picture(name: str, value: Any) -> None:
     """Whatever type it has: the picture is there, and the whole answer is kept."""
-    told = {"id": ID, "state": "completed", "output": [{"type": "image", "url": "https://a"}], name: value}
-    snapshot = reading(answer(told))
+    given = {"id": ID, "state": "completed", "output": [{"type": "image", "url": "https://a"}], name: value}
+    snapshot = reading(answer(given))
     assert (snapshot.state, [output.url for output in snapshot.outputs]) == (State.COMPLETED, ["https://a"])
-    assert snapshot.raw == told
+    assert snapshot.raw == given
 
 
 @pytest.mark.parametrize("value", [5, {}, ["x"]], ids=repr)
@@ -852,8 +852,8 @@ def test_a_failure_whose_words_cannot_be_read_is_a_failure(value: Any) -> None:
 @pytest.mark.parametrize("odd", [None, 5, "https://a", [], {"type": "image"}, {"url": 5}], ids=repr)
 def test_an_odd_element_beside_good_outputs(odd: Any) -> None:
     """The good ones count, and that something is missing is said."""
-    told = {"id": ID, "state": "completed", "output": [{"url": "https://a"}, odd, {"type": 5, "url": "https://b"}]}
-    snapshot = reading(answer(told))
+    given = {"id": ID, "state": "completed", "output": [{"url": "https://a"}, odd, {"type": 5, "url": "https://b"}]}
+    snapshot = reading(answer(given))
     assert [(output.kind, output.url) for output in snapshot.outputs] == [
         ("image", "https://a"),
         ("image", "https://b"),
@@ -873,7 +873,7 @@ def test_a_redirect_is_not_followed(status: int, verb: str) -> None:
     """A redirect would carry the key to another host, so it is an answer that cannot be used."""
     error = complaint(answer("", status=status, headers={"Location": "https://elsewhere"}), verb)
     assert type(error) is ProtocolError
-    assert "a redirect, which is not followed with a key" in str(error)
+    assert "a redirect, which is not followed because the request contains the key" in str(error)
 
 
 # --- the account
@@ -902,7 +902,7 @@ def test_a_client_without_files_may_have_a_good_key(status: int, detail: str) ->
     ],
 )
 def test_a_key_that_does_not_work(name: str, cls: type[APIError]) -> None:
-    """A refusal of the key, of the client, or of everybody is told."""
+    """A refusal of the key, of the client, or of every client is reported."""
     assert type(complaint(sample(f"luma/{name}"), "account")) is cls
 
 

@@ -105,7 +105,7 @@ def test_what_is_needed_is_said_with_its_place(document: Any, where: str) -> Non
 
 @pytest.mark.parametrize("document", [None, 5, True, "text", [], [WHOLE]])
 def test_no_object_is_no_document(document: Any) -> None:
-    """Anything but an object where an object belongs is an error at the root."""
+    """Anything but an object instead of an object is an error at the root."""
     with pytest.raises(ProtocolError) as caught:
         reading(document)
     assert caught.value.path.startswith("$")

@@ -109,7 +109,9 @@ def test_what_lets_us_through_is_a_secret(address: str, pair: str) -> None:
 def test_a_proxy_that_cannot_be_used(address: str) -> None:
     """It is said which variable names it, and what would be right; without what lets us through."""
     proxies = Proxies.of({"HTTPS_PROXY": address})
-    with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY names no proxy .* such as http://proxy:3128") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"HTTPS_PROXY does not name a usable proxy .* such as http://proxy:3128"
+    ) as caught:
         proxies.proxy_for("https", "api.example.com", 443)
     assert "secret" not in str(caught.value)
     assert caught.value.action is None

@@ -154,8 +154,8 @@ def test_headers() -> None:
     """Names and values; the first of several of a name counts, and names are asked for in lower case."""
     secret, fine = Secret(KEYS[0]), {"X-Request-Id": "abc", "Via": "proxy"}
     assert redacted_headers(secret, fine) is fine
-    told = redacted_headers(secret, {"X-Request-Id": f"Bearer {KEYS[0]}", f"X-{KEYS[0]}": "1", "Via": "proxy"})
-    assert told == {"x-request-id": f"Bearer {MASK}", f"x-{MASK}": "1", "via": "proxy"}
+    clean = redacted_headers(secret, {"X-Request-Id": f"Bearer {KEYS[0]}", f"X-{KEYS[0]}": "1", "Via": "proxy"})
+    assert clean == {"x-request-id": f"Bearer {MASK}", f"x-{MASK}": "1", "via": "proxy"}
 
 
 def test_a_response() -> None:
@@ -163,8 +163,8 @@ def test_a_response() -> None:
     secret = Secret(KEYS[0])
     fine = Response(status=200, headers={"Via": "p"}, body=b"{}", request_id="abc")
     assert redacted(secret, fine) is fine
-    told = redacted(secret, Response(status=422, headers={"A": KEYS[0]}, body=b'{"a": 1}', request_id=KEYS[0]))
-    assert (told.status, told.headers, told.body, told.request_id) == (422, {"a": MASK}, b'{"a": 1}', MASK)
+    clean = redacted(secret, Response(status=422, headers={"A": KEYS[0]}, body=b'{"a": 1}', request_id=KEYS[0]))
+    assert (clean.status, clean.headers, clean.body, clean.request_id) == (422, {"a": MASK}, b'{"a": 1}', MASK)
     assert redacted(secret, Response(status=422, body=KEYS[0].encode())).request_id is None
 
 

@@ -61,7 +61,7 @@ def test_a_secret_is_its_key() -> None:
 
 @pytest.mark.parametrize(("given", "text"), [(None, ""), (5, ""), ("", "")])
 def test_what_is_no_text_is_no_key(given: Any, text: str) -> None:
-    """Whoever gives a number is told that the key is missing."""
+    """A number instead of a key is reported as a missing key."""
     assert Secret(given).text == text
     assert Secret(given) == Secret("")
 
@@ -77,7 +77,7 @@ def test_where_a_key_stands(key: str, text: Any, stands: bool) -> None:
 
 def test_a_secret_is_not_pickled() -> None:
     """Nobody is to find it in a file or in another process."""
-    with pytest.raises(TypeError, match="holds an API key, which is not pickled"):
+    with pytest.raises(TypeError, match="holds an API key and cannot be pickled"):
         pickle.dumps(Secret(KEY))
 
 
@@ -114,5 +114,5 @@ def test_a_connection_is_copied_with_its_key_and_not_pickled(provider: Provider)
         assert other == provider
         assert other.api_key == KEY
     assert attrs.evolve(provider, api_key="another").api_key == "another"
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(provider)

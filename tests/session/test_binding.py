@@ -29,7 +29,7 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen.stores.base import RecordQuery
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
-from aiogen.stores.sqlite import writer as _writer
+from aiogen.stores.sqlite import serving as _serving
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -81,7 +81,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger's thread looks at once whether its loop is still there."""
-    monkeypatch.setattr(_writer, "_LOOK", 0.01)
+    monkeypatch.setattr(_serving, "_LOOK", 0.01)
     yield
     wait_until(lambda: not [each for each in threading.enumerate() if each.name == "aiogen-store"])
 
@@ -131,14 +131,14 @@ everywhere = pytest.mark.parametrize(("place", "says"), PLACES.items(), ids=[pla
 @contextmanager
 def left_open() -> Iterator[None]:
     """What is not closed in here warns, when it is collected; so does what it has opened."""
-    told: set[type[Warning]] = set()
+    shown: set[type[Warning]] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         # Not recorded: a record would keep what it is about.
-        warnings.showwarning = lambda message, category, *_: told.add(category)
+        warnings.showwarning = lambda message, category, *_: shown.add(category)
         yield
         gc.collect()
-    assert told <= {ResourceWarning}
+    assert shown <= {ResourceWarning}
 
 
 # --- from every method
@@ -299,7 +299,7 @@ def test_a_store_that_is_open_elsewhere_is_refused(
 
 
 async def test_a_session_that_is_closed_while_many_submit_takes_nothing_in() -> None:
-    """Whoever still waits for a turn is told so, and no job is left in the ledger that nobody has a handle for."""
+    """A caller that still waits for a turn hears so, and no job is left in the ledger that nobody has a handle for."""
     store = MemoryStore()
     session = aiogen.Session([luma(NOBODY)], store=store)
     async with session:

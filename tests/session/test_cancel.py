@@ -1,6 +1,6 @@
 """Cancelled or left at every single step: nobody takes anything with them, and nothing is paid for unseen.
 
-Steps are turns of the event loop in which something ran.  Each test begins anew for the first step, the second, and so
+Steps are turns of the event loop in which something ran.  Each test begins again for the first step, the second, and so
 on, until what is to be interrupted ends by itself.  AIOGEN_LONG=1 goes through all steps also where a few would do.
 """
 
@@ -64,17 +64,17 @@ class Vendor:
             return web.json_response({"data": []})
         if request.method == "POST":
             name = self.make((await request.json())["prompt"])
-            return web.json_response(self.told(name, "queued"), status=201)
+            return web.json_response(self.answer(name, "queued"), status=201)
         name = request.path.rpartition("/")[2]
         self.looks[name] += 1
-        return web.json_response(self.told(name, "processing" if self.looks[name] < 2 else "completed"))
+        return web.json_response(self.answer(name, "processing" if self.looks[name] < 2 else "completed"))
 
     def make(self, prompt: str) -> str:
         name = f"gen-{len(self.made)}"
         self.made[name] = prompt
         return name
 
-    def told(self, name: str, state: str) -> dict[str, Any]:
+    def answer(self, name: str, state: str) -> dict[str, Any]:
         output = [{"type": "image", "url": f"{self.url}/storage/{name}.png"}] if state == "completed" else []
         return {"id": name, "type": "image", "model": "uni-1", "state": state, "output": output}
 
@@ -267,7 +267,7 @@ def store_of(kind: str, folder: Path, k: int) -> Store:
 
 
 async def held() -> tuple[int, int]:
-    """Open files and sockets, and threads of stores, when all that was told to end has had the time for it."""
+    """Open files and sockets, and threads of stores, when all that has to end has had the time for it."""
     for _ in range(10):
         await asyncio.sleep(0)
     stores = [thread for thread in threading.enumerate() if thread.name == "aiogen-store"]
@@ -346,7 +346,7 @@ STRIDES = {("memory", False): 4, ("memory", True): 6, ("file", False): 14, ("fil
 async def test_a_session_is_left_at_any_step(
     kind: str, torn: bool, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever waits is told in our words; the ledger knows what was made, and the next session ends it all."""
+    """Each waiter gets an error of ours; the ledger knows what was made, and the next session ends it all."""
     holds = []
     async with serving(vendor := Vendor()) as vendor.url:
         with steps() as at:

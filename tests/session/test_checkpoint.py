@@ -19,7 +19,7 @@ from aiogen.stores.memory import MemoryStore
 
 COUNT = 1500
 AT_ONCE = 250
-"""No more than so many in one turn of the loop."""
+"""At most this number in one turn of the loop."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def others_run() -> Iterator[None]:
-    """The loop makes so many turns meanwhile, in each of which every other task that is ready has its own."""
+    """The loop makes this number of turns meanwhile, in each of which every other task that is ready has its own."""
     loop: Any = asyncio.get_running_loop()
     turn, turns = loop._run_once, 0
 
@@ -72,17 +72,17 @@ async def test_taking_in_many(many: Callable[[aiogen.Session], Awaitable[object]
 
 
 async def test_what_ends_together() -> None:
-    """Deadlines that pass at one moment, handlers that are told of it, and going through the ends."""
-    told: list[Generation] = []
+    """Deadlines that pass at one moment, handlers that hear of it, and going through the ends."""
+    heard: list[Generation] = []
     async with aiogen.Session([luma("http://127.0.0.1:9")], queue_timeout=100.0) as session:
-        await session.on_completion("gallery", told.append)
+        await session.on_completion("gallery", heard.append)
         jobs = await submit(session)
         await asyncio.sleep(99.999)
         with others_run():
             async with asyncio.timeout(1.0):
                 await asyncio.gather(*jobs, return_exceptions=True)
         with others_run():
-            while len(told) < COUNT:
+            while len(heard) < COUNT:
                 await asyncio.sleep(1.0)
         with others_run():
             assert [job.id async for job in session.as_completed(jobs)] == [job.id for job in jobs]
@@ -135,7 +135,7 @@ async def test_who_uses_it_while_many_are_taken_up_sees_them_all() -> None:
 
 
 async def test_first_come_first_served() -> None:
-    """Whoever gives up in line leaves it to the others."""
+    """A waiter that gives up leaves its turn to the others."""
     checkpoint = Checkpoint()
     passed: list[int] = []
 

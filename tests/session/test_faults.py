@@ -1,4 +1,4 @@
-"""Everything that the sandbox can be told to do wrong ends as docs/errors.md says."""
+"""Everything that the sandbox can do wrong ends as docs/errors.md says."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_create_that_was_surely_not_carried_out_is_sent_again(model: str
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("fault", OUTCOME_OPEN)
 async def test_a_create_whose_outcome_is_open_is_never_repeated(model: str, fault: str) -> None:
-    """There is at most one job at the vendor, and the caller is told."""
+    """There is at most one job at the vendor, and the caller hears of it."""
     result, jobs = await outcome(model, f"create={fault}")
     assert isinstance(result, aiogen.SubmissionUnknown), result
     assert len(jobs) == (
@@ -230,13 +230,13 @@ async def test_a_slot_that_only_a_poll_frees() -> None:
 
 
 def test_every_code_has_its_row() -> None:
-    """docs/errors.md tells each failure code with its action."""
+    """docs/errors.md has each failure code with its action."""
     rows = dict(re.findall(r"^\| `(\w+)` \|[^|]+\| `(\w+)`", DOC, re.MULTILINE))
     assert rows == {code.value: ACTIONS[code].value for code in FailureCode}
 
 
 def test_every_error_has_its_row() -> None:
-    """docs/errors.md tells each error class."""
+    """docs/errors.md has each error class."""
     errors = {
         name
         for name in aiogen.__all__

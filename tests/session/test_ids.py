@@ -134,7 +134,7 @@ async def test_what_is_no_job_is_not_found() -> None:
     ],
 )
 async def test_delete_names_the_id_that_failed(answer: tuple[int, Any], kind: type[aiogen.AiogenError]) -> None:
-    """Whoever deletes many by ids reads which one it was, on the error and in its message."""
+    """A caller that deletes many by ids reads which one it was, on the error and in its message."""
     async with serving(vendor := Leonardo([ID])) as url, aiogen.Session([leonardo(url)]) as session:
         vendor.delete_answer = answer
         with pytest.raises(kind) as caught:

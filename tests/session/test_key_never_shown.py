@@ -171,7 +171,7 @@ async def test_a_traceback_of_a_download(tmp_path: Path) -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_connection_that_cannot_be_made(options: dict[str, Any]) -> None:
-    """A wrong option is told without the key beside it, also where the key itself stands in the wrong place."""
+    """A wrong option is named without the key beside it, also where the key itself stands in the wrong place."""
     with pytest.raises((aiogen.AiogenError, TypeError)) as caught:
         aiogen.Luma(**{"api_key": KEY, **options})
     assert_hidden(everything_shown(caught.value))
@@ -181,7 +181,7 @@ def test_the_key_as_an_address_in_the_environment(monkeypatch: pytest.MonkeyPatc
     """One variable was taken for the other."""
     monkeypatch.setenv("LUMA_AGENTS_API_KEY", KEY)
     monkeypatch.setenv("LUMA_BASE_URL", KEY)
-    with pytest.raises(aiogen.ConfigurationError, match="The base url holds the API key") as caught:
+    with pytest.raises(aiogen.ConfigurationError, match="The base url contains the API key") as caught:
         aiogen.Luma()
     assert_hidden(everything_shown(caught.value))
 

@@ -87,10 +87,10 @@ async def test_repr_tells_where_it_stands() -> None:
         assert repr(job) == f"<Job {job.id[:4]}… completed luma/uni-1 d290… 1 image 'a boat'>"
         assert repr(session.connections) == "<Connections luma>"
         assert repr(session) == "<Session [luma] no jobs; luma: 0/10 active, 1/30 creates, 576 requests/min>"
-        told = f"{session.describe()}\n{job.describe()}"
-        assert KEY not in repr((job, session, session.connections, job.generation)) + told
+        text = f"{session.describe()}\n{job.describe()}"
+        assert KEY not in repr((job, session, session.connections, job.generation)) + text
     assert repr(session) == "<Session [luma] closed>"
-    assert told.splitlines()[:5] == [
+    assert text.splitlines()[:5] == [
         "Session:",
         "  jobs   no jobs",
         "  store  <MemoryStore>",
@@ -98,7 +98,7 @@ async def test_repr_tells_where_it_stands() -> None:
         "Connections:",
     ]
     for known in (f"  luma  Luma, {url}/v1", f"Job: {job.id}", f"  provider id  {ID}", "  state        completed"):
-        assert known in told.splitlines()
+        assert known in text.splitlines()
 
 
 async def test_a_job_that_failed_describes_its_end() -> None:
@@ -111,7 +111,7 @@ async def test_a_job_that_failed_describes_its_end() -> None:
         with pytest.raises(aiogen.GenerationFailed):
             await job
     assert "  batch        boats" in running.splitlines()
-    assert "  deadline     10 min after it is accepted" in running.splitlines()
+    assert "  deadline     10 min after acceptance" in running.splitlines()
     assert "  still to go  about " in running
     assert "GenerationFailed: Generation d290" in job.describe()
     assert "  failure        content_moderated" in job.describe().splitlines()
@@ -237,7 +237,7 @@ async def test_own_connections_are_closed() -> None:
         await session.generate("luma/uni-1", "a boat")
         parts = session._parts
         assert parts is not None
-        opened = [parts.transport._reads, parts.transport._creates]
+        opened = [parts.transport.clients._reads, parts.transport.clients._creates]
     assert all(client is not None and client.closed for client in opened)
 
 
@@ -315,10 +315,10 @@ async def test_a_list_that_moves_too_fast_is_an_error(caplog: pytest.LogCaptureF
     async with serving(same) as url, aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=url)]) as session:
         listed = session.list("leonardo")
         assert [(await anext(listed)).provider_id, (await anext(listed)).provider_id] == ["a", "b"]
-        with pytest.raises(aiogen.ProtocolError, match="cannot be established"):
+        with pytest.raises(aiogen.ProtocolError, match="cannot be determined"):
             await anext(listed)
     (warning,) = (record.message for record in caplog.records)
-    assert warning == "Rows of the list of leonardo cannot be read and are left out, as at $.generations[2]."
+    assert warning == "Rows of the list of leonardo cannot be read and are left out; the first is at $.generations[2]."
 
 
 @pytest.mark.parametrize("deletes", [False, True])
@@ -426,10 +426,10 @@ async def test_a_blank_id_is_refused_before_anything_is_sent(call: object) -> No
         ("leonardo/gemini-image-2", "a boat", {"width": -5}, "width has to be"),
         ("leonardo/gemini-image-2", "a boat", {"num_images": 10**12}, "num_images has to be"),
         ("leonardo/gemini-image-2", "a boat", {"thing": object()}, "JSON"),
-        (aiogen.LumaImage(prompt="a boat"), None, {"style": "manga"}, "options go inside"),
+        (aiogen.LumaImage(prompt="a boat"), None, {"style": "manga"}, "belong inside the typed request"),
         ("leonardo/uni-1", aiogen.LumaImage(prompt="a boat"), {}, "is for Luma"),
-        ("luma/uni-1-max", aiogen.LumaImage(prompt="a boat"), {}, "Which model"),
-        (aiogen.LumaImage(prompt="a boat"), "a ship", {}, "the prompt goes inside"),
+        ("luma/uni-1-max", aiogen.LumaImage(prompt="a boat"), {}, "give only one"),
+        (aiogen.LumaImage(prompt="a boat"), "a ship", {}, "already contains the prompt"),
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(
@@ -486,7 +486,7 @@ async def test_a_missing_key_says_what_to_set() -> None:
             await session.generate("luma/uni-1", "a boat")
     with pytest.raises(aiogen.ConfigurationError, match=r"^API Key cannot be empty\. Please provide your Leonardo AI"):
         aiogen.Leonardo(api_key=" ")
-    with pytest.raises(aiogen.ConfigurationError, match="line end"):
+    with pytest.raises(aiogen.ConfigurationError, match="line break"):
         aiogen.Luma(api_key="luma-api-1\n")
 
 
@@ -549,7 +549,7 @@ async def test_default_limits_earn_no_refusal() -> None:
 
 
 async def test_leaving_that_is_itself_cancelled_does_not_call_a_create_unsent() -> None:
-    """Whoever does not wait for the answer is told that the job may be running and charged."""
+    """A caller that does not wait for the answer reads that the job may be running and charged."""
     async with Sandbox() as box, aiogen.Session(both(box)) as session:
         sent = await session.submit("luma/uni-1", "a boat [[create=hang]]")
         while not box.jobs:
@@ -579,7 +579,7 @@ async def test_a_quick_model_is_seen_quickly() -> None:
 
 
 async def test_leaving_ends_single_calls_and_downloads(tmp_path: Path) -> None:
-    """Nothing goes on after the session: no call, no file half written, no connection opened anew."""
+    """Nothing goes on after the session: no call, no file half written, no connection opened again."""
 
     async def silent(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         if request.path.startswith("/v1"):

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiogen.stores.sqlite.writer import Opening, _carry_out, _Order
+from aiogen.stores.sqlite.serving import Opening, Order, carry_out
 
 from .network import PROGRAM
 
@@ -81,7 +81,7 @@ class _Writer:
         self._disk = disk
         self._opening = opening
         self._process = PROGRAM.get()
-        self._waiting: list[_Order] = []
+        self._waiting: list[Order] = []
         self._commit: asyncio.TimerHandle | None = None
         self._connection: sqlite3.Connection | None = None
 
@@ -94,13 +94,13 @@ class _Writer:
     async def do(self, work: Callable[[sqlite3.Connection], T], *, busy_timeout: float = 0.0) -> T:
         return await self._ask(work, is_read=False)
 
-    async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._ask(work, is_read=True)
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T], *, is_read: bool) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Order(work, done, 0.0, is_read))
+        self._waiting.append(Order(work, done, 0.0, is_read))
         if self._commit is None:
             self._commit = loop.call_later(self._disk.seconds(), self._carry_out)
         return await asyncio.shield(done)
@@ -125,11 +125,11 @@ class _Writer:
         # It is on the disk now, and its program learns of that a little later: it may die in between.
         self._commit = asyncio.get_running_loop().call_later(self._disk.seconds(), self._tell, results)
 
-    def _carried_out(self, connection: sqlite3.Connection, batch: list[_Order]) -> list[Any]:
+    def _carried_out(self, connection: sqlite3.Connection, batch: list[Order]) -> list[Any]:
         results = list[Any]()
         if writes := [order for order in batch if not order.is_read]:
             connection.execute("BEGIN IMMEDIATE")
-            results += _carry_out(connection, writes, self._opening.check)
+            results += carry_out(connection, writes, self._opening.check)
         for look in [order for order in batch if order.is_read]:
             try:
                 results.append((look.done, look.work(connection), None))

@@ -141,7 +141,7 @@ async def test_an_intent_that_comes_too_late_leaves_the_job_to_whoever_has_it() 
     class Late(Shared):
         async def intend(self, job_id: str, room: Headroom = UNLIMITED) -> float:
             self.by_others(job_id)
-            raise TakenOver("another one has taken it over")
+            raise TakenOver("another process has taken it over")
 
     vendor, store = Vendor(), Late()
     async with serving(vendor) as url, aiogen.Session([luma(url)], store=store) as session:

@@ -297,7 +297,8 @@ class World:
 
     def worker(self, process: Process) -> str:
         """Its name in the ledger."""
-        return getattr(self.stores.get(process), "_me", "")
+        store = self.stores.get(process)
+        return store.worker if isinstance(store, SqliteStore) else ""
 
     def stood_still_until(self, process: Process) -> float:
         return self._stood.get(process, 0.0)
@@ -493,7 +494,7 @@ def run(seed: int) -> World:
             if world.disk is not None:
                 more.append(patch.object(sqlite, "Writer", world.disk.writer))
                 more.append(patch.object(sqlite.reading, "Readers", world.disk.readers))
-                more.append(patch.object(sqlite, "is_dead", world.gone.__contains__))
+                more.append(patch.object(sqlite.workers, "is_dead", world.gone.__contains__))
                 for each in more:
                     each.start()
             await world.play()

@@ -56,7 +56,7 @@ def marked(owner, name, before=None, after=None, only=lambda *a: True):
 marked(SqliteStore, "intend", "before intend", "before create")
 marked(_transport.Transport, "_send", None, "after create", only=lambda self, request, _: request.verb == "create")
 marked(SqliteStore, "confirm", "before confirm", "after confirm")
-marked(_transport.Transport, "look", "before a question", "after an answer")
+marked(_transport.Transport, "poll", "before a question", "after an answer")
 marked(SqliteStore, "settle", "before settle", "after settle")
 marked(_download.Downloader, "_fetch", "before a download", "after a download")
 

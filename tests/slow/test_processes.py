@@ -6,23 +6,17 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ledger.events import Noted
 from processes.ledger import known, owners, states, until
 from processes.running import running
 from processes.vendor import Vendor
 
 import aiogen
 from aiogen import State
-from aiogen._clock import Clock
-from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
 from aiogen.stores.base import Record, RecordQuery
-from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
@@ -53,124 +47,6 @@ async def test_two_processes_that_await_one_job_get_one_result(path: Path) -> No
         assert here["result"] == there["result"]
         assert vendor.prompts == ["a boat"]
         assert vendor.of("other") == []
-
-
-class Shared(MemoryStore):
-    """A ledger in memory that says of itself what one in a file would."""
-
-    @property
-    def lease(self) -> float:
-        return 15.0
-
-    async def changed(self) -> bool:
-        return True
-
-
-class FromElsewhere(Shared):
-    """The same ledger, as another process has it."""
-
-    def __init__(self, ledger: MemoryStore) -> None:
-        self.__dict__ = ledger.__dict__
-
-    @property
-    def worker(self) -> str:
-        return "another"
-
-
-@pytest.mark.looptime(True)
-async def test_the_end_is_seen_within_a_tenth_of_a_second() -> None:
-    """Also by who has just begun to wait for another's job."""
-    store, loop = Shared(), asyncio.get_running_loop()
-    async with Sandbox() as box:
-        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
-        another = aiogen.Session([provider], store=FromElsewhere(store))
-        async with aiogen.Session([provider], store=store) as one, another as other:
-            mine = await one.submit("luma/uni-1", "a boat [[processing=5]]")
-            await mine.accepted()
-            await asyncio.sleep(6.1)
-            theirs = await other.job(mine.id)
-            assert theirs is not None
-            await mine
-            seen_at = loop.time()
-            await theirs
-            assert loop.time() < seen_at + 0.11
-
-
-@pytest.mark.looptime(True)
-async def test_a_slow_ledger_is_slow_for_each_job_by_itself() -> None:
-    """Fifty ends that are written at the same time keep neither each other nor the heartbeat waiting."""
-    loop = asyncio.get_running_loop()
-    ledger = Ledger(Shared(), Clock(), set, Noted())
-    await ledger.ready()
-    try:
-        began_at = loop.time()
-        await asyncio.gather(*(ledger.note(partial(asyncio.sleep, 0.2)) for _ in range(50)))
-        assert loop.time() < began_at + 0.3
-    finally:
-        await ledger.close()
-
-
-class Silent(Shared):
-    """It opens, and does not answer any more."""
-
-    looks = 0
-
-    async def changed(self) -> bool:
-        self.looks += 1
-        if self.looks > 100:
-            await asyncio.sleep(1e6)  # that is enough to see it
-        raise aiogen.StoreError("The disk is gone.")
-
-
-@pytest.mark.looptime(True)
-async def test_a_ledger_that_does_not_answer_is_asked_now_and_then() -> None:
-    """However long it is silent, and however many begin to wait for jobs of others."""
-    store = Silent()
-    ledger = Ledger(store, Clock(), set, Noted(waiting=["a job"]))
-    await ledger.ready()
-    try:
-        for _ in range(100):
-            ledger.attend()
-            await asyncio.sleep(0.2)
-        assert 5 < store.looks <= 21
-    finally:
-        await ledger.close()
-
-
-class Recovering(Shared):
-    """Away for a while, and then slow."""
-
-    is_away = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.beats: list[float] = []
-
-    async def heartbeat(self) -> bool:
-        self.beats.append(asyncio.get_running_loop().time())
-        return True
-
-    async def write(self) -> None:
-        await asyncio.sleep(0.0 if self.is_away else 0.3)
-        if self.is_away:
-            raise aiogen.StoreError("Another process holds it.", retryable=True)
-
-
-@pytest.mark.looptime(True)
-async def test_catching_up_puts_off_no_heartbeat() -> None:
-    """What could not be written for a while takes longer than the lease to be written."""
-    store = Recovering()
-    ledger = Ledger(store, Clock(), set, Noted())
-    await ledger.ready()
-    try:
-        for _ in range(100):
-            await ledger.note(store.write)
-        store.is_away = False
-        began_at = asyncio.get_running_loop().time()
-        await asyncio.sleep(40.0)
-        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
-    finally:
-        await ledger.close()
 
 
 # --- one stands still

@@ -97,7 +97,7 @@ def short_files(folder: Path) -> Iterator[Disk]:
 
 @contextmanager
 def busy_file(folder: Path) -> Iterator[Disk]:
-    """No full disk: another program holds the file for longer than anybody's patience."""
+    """No full disk: another program holds the file for longer than anybody waits."""
     path = folder / "aiogen.db"
     holding: list[AbstractContextManager[None]] = []
 

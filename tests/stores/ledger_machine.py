@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from stores.ledger_model import Job, Ledger, Telling, Worker, agrees
+from stores.ledger_model import Delivery, Job, Ledger, Worker, agrees
 
 from aiogen import Generation, State, StoreError
 from aiogen.exchange import Submission
@@ -92,14 +92,14 @@ class Machine(RuleBasedStateMachine):
         self.dead: set[str] = set()
         """The workers whose process this machine knows to be gone."""
         self.creates: list[Create] = []
-        self.told: list[tuple[Seat, str, str, Telling]] = []
+        self.claimed: list[tuple[Seat, str, str, Delivery]] = []
         self.seen: dict[str, Record] = {}
         self.count = 0
         clock = SimpleNamespace(time=lambda: self.model.now)
         loop = SimpleNamespace(get_running_loop=lambda: clock)
         self.patches = [
             mock.patch("aiogen.stores.sqlite.store.time", clock),
-            mock.patch("aiogen.stores.sqlite.store.is_dead", lambda name: name in self.dead),
+            mock.patch("aiogen.stores.sqlite.workers.is_dead", lambda name: name in self.dead),
             mock.patch("aiogen.stores.memory.asyncio", loop),
         ]
         for patch in self.patches:
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         self.seats.append(Seat(store, self.begun(store), self.number()))
 
     def begun(self, store: Store) -> Worker:
-        """Whoever opens ends those of whom it is known that their process is gone."""
+        """A worker that opens ends those of whom it is known that their process is gone."""
         for worker in [each for each in self.model.workers if each.name in self.dead]:
             self.model.end(worker)
         return self.model.begin(store.worker, store.lease or FOR_EVER)
@@ -182,15 +182,15 @@ class Machine(RuleBasedStateMachine):
         seat = self.seat(which)
         self.seats.remove(seat)
         self.creates = [create for create in self.creates if create.seat is not seat]
-        self.told = [told for told in self.told if told[0] is not seat]
+        self.claimed = [claim for claim in self.claimed if claim[0] is not seat]
         return seat
 
-    @rule(seconds=st.sampled_from([0.3, 4.0, 9.0, 16.0, 120.0]), who=st.sets(any_worker), begins_anew=mostly)
-    def time_passes(self, seconds: float, who: set[int], begins_anew: bool) -> None:
+    @rule(seconds=st.sampled_from([0.3, 4.0, 9.0, 16.0, 120.0]), who=st.sets(any_worker), begins_again=mostly)
+    def time_passes(self, seconds: float, who: set[int], begins_again: bool) -> None:
         """Some renew their leases then, others stand still."""
         self.model.now += seconds
         for seat in list(dict.fromkeys(self.seat(which) for which in sorted(who))):
-            self.beats(seat, begins_anew=begins_anew)
+            self.heartbeats(seat, begins_again=begins_again)
 
     def stands_still(self, stands: Seat) -> None:
         """For longer than its lease; another takes over, and it wakes up without knowing."""
@@ -198,13 +198,13 @@ class Machine(RuleBasedStateMachine):
         for _ in range(2):
             self.model.now += 0.6 * LEASE
             for seat in others:
-                self.beats(seat, begins_anew=True)
+                self.heartbeats(seat, begins_again=True)
         self.adopt(others[0], ("a", "b"), None)
 
-    def beats(self, seat: Seat, *, begins_anew: bool) -> None:
+    def heartbeats(self, seat: Seat, *, begins_again: bool) -> None:
         kept = self.run(seat.store.heartbeat())
-        assert kept is self.model.beat(seat.worker, seat.store.lease or FOR_EVER)
-        if not kept and begins_anew:
+        assert kept is self.model.heartbeat(seat.worker, seat.store.lease or FOR_EVER)
+        if not kept and begins_again:
             self.run(seat.store.open())
             seat.worker = self.begun(seat.store)
 
@@ -244,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             owner=seat.worker,
             is_ours=is_ours,
             provider_id=None if is_ours else f"v-{number}",
-            tellings={handler: Telling() for handler in handlers},
+            deliveries={handler: Delivery() for handler in handlers},
         )
         record = Record(
             id=job.id, connection="luma", provider="luma", account=account, state=job.state, handlers=handlers,
@@ -289,10 +289,10 @@ class Machine(RuleBasedStateMachine):
             assert follows is self.model.confirm(job, seat.worker, seat.number, create.provider_id, State(what))
         elif what == "put back":
             self.run(seat.store.release(job.id))
-            self.model.retreat(job, seat.worker, seat.number)
+            self.model.release(job, seat.worker, seat.number)
         elif what == "lost":
             self.run(seat.store.mark_unknown(job.id))
-            self.model.lose(job, seat.number)
+            self.model.mark_unknown(job, seat.number)
         else:
             self.settle(seat, [job.id], State.FAILED, ran=False)
         create.answer = what
@@ -325,7 +325,7 @@ class Machine(RuleBasedStateMachine):
             if meanwhile == "sent again":
                 self.intend(other, job)
             if wakes:
-                self.beats(seat, begins_anew=True)
+                self.heartbeats(seat, begins_again=True)
         self.answer(create, answer, again=again)
 
     @rule(which=any_worker, what=st.lists(any_job, max_size=2), state=st.sampled_from(ENDS), ran=mostly)
@@ -373,59 +373,59 @@ class Machine(RuleBasedStateMachine):
         if may:
             del self.model.jobs[job.id]
 
-    # --- who is to be told
+    # --- handlers
 
     @rule(which=any_worker, handlers=some_handlers, limit=st.sampled_from([1, 20]))
-    def looks_whom_to_tell(self, which: int, handlers: tuple[str, ...], limit: int) -> None:
+    def claims(self, which: int, handlers: tuple[str, ...], limit: int) -> None:
         seat = self.seat(which)
-        self.tell(seat, handlers, limit)
+        self.claim(seat, handlers, limit)
 
-    def tell(self, seat: Seat, handlers: tuple[str, ...], limit: int) -> int:
-        due = self.model.due(handlers) if seat.worker.lives else {}
+    def claim(self, seat: Seat, handlers: tuple[str, ...], limit: int) -> int:
+        claimable = self.model.claimable(handlers) if seat.worker.lives else {}
         found = self.run(seat.store.claim(handlers, limit))
-        assert len(found) == min(limit, len(due))
+        assert len(found) == min(limit, len(claimable))
         for handler, generation, attempt in found:
             job_id = generation.id or ""
-            telling = due.pop((handler, job_id))
-            telling.attempts += 1
-            assert attempt == telling.attempts
+            delivery = claimable.pop((handler, job_id))
+            delivery.attempts += 1
+            assert attempt == delivery.attempts
             assert generation.state is self.model.jobs[job_id].ended_as
-            telling.claimed_by = seat.worker
-            self.told.append((seat, handler, job_id, telling))
+            delivery.claimed_by = seat.worker
+            self.claimed.append((seat, handler, job_id, delivery))
         return len(found)
 
-    @precondition(lambda self: self.told)
+    @precondition(lambda self: self.claimed)
     @rule(which=st.integers(0, 9), again=any_pause, keeps=st.booleans())
-    def tells(self, which: int, again: float | None, keeps: bool) -> None:
-        self.deliver(which % len(self.told), again, keeps=keeps)
+    def acks(self, which: int, again: float | None, keeps: bool) -> None:
+        self.ack(which % len(self.claimed), again, keeps=keeps)
 
-    def deliver(self, which: int, again: float | None, *, keeps: bool) -> None:
-        """It was told, or is to be told once more; perhaps by one whose claim ended meanwhile."""
-        told = seat, handler, job_id, telling = self.told[which]
+    def ack(self, which: int, again: float | None, *, keeps: bool) -> None:
+        """It was brought, or is due once more; perhaps by one whose claim ended meanwhile."""
+        claim = seat, handler, job_id, delivery = self.claimed[which]
         self.run(seat.store.ack(job_id, handler, again))
         if job_id in self.model.jobs:
-            self.model.delivered(telling, again)
+            self.model.ack(delivery, again)
         if not keeps:
-            self.told.remove(told)
+            self.claimed.remove(claim)
 
     @rule(which=any_worker, again=any_pause, late=any_pause)
     def a_handler_is_slow(self, which: int, again: float | None, late: float | None) -> None:
-        """Another tells it meanwhile, as its claim has ended with its lease."""
+        """Another brings it meanwhile, as its claim has ended with its lease."""
         seat = self.seat(which)
-        if not self.tell(seat, HANDLERS, 1):
+        if not self.claim(seat, HANDLERS, 1):
             return
-        place = len(self.told) - 1
-        self.tell(self.seat(which + 1), HANDLERS, 20)  # what it claimed is hidden from everybody
+        place = len(self.claimed) - 1
+        self.claim(self.seat(which + 1), HANDLERS, 20)  # what it claimed is hidden from everybody
         if len(self.seats) == 1:
-            self.deliver(place, again, keeps=False)
+            self.ack(place, again, keeps=False)
             self.closes(0)
             self.opens()
             return
         self.stands_still(seat)
         other = next(each for each in self.seats if each is not seat)
-        for _ in range(self.tell(other, HANDLERS, 20)):
-            self.deliver(len(self.told) - 1, again, keeps=False)
-        self.deliver(place, late, keeps=True)
+        for _ in range(self.claim(other, HANDLERS, 20)):
+            self.ack(len(self.claimed) - 1, again, keeps=False)
+        self.ack(place, late, keeps=True)
 
     # --- what has to be true after each step
 
@@ -485,7 +485,7 @@ class Machine(RuleBasedStateMachine):
         self.model.now += 3600.0
         self.opens()
         (seat,) = self.seats
-        self.beats(seat, begins_anew=False)
+        self.heartbeats(seat, begins_again=False)
         self.user_says_it_is_the_only_one(0)
         lost = {job.id for job in self.model.jobs.values() if job.state is State.SUBMITTING and job.account == "a"}
         self.adopt(seat, ["a"], None)
@@ -494,10 +494,10 @@ class Machine(RuleBasedStateMachine):
                 assert job.state is State.UNKNOWN or job.owner is seat.worker
         assert {job.id for job in self.model.jobs.values() if job.state is State.UNKNOWN} >= lost
         assert self.run(seat.store.adopt(["a"])) == []
-        while self.tell(seat, HANDLERS, 20):
-            while self.told:
-                self.deliver(0, None, keeps=False)
-        assert all(job.is_told for job in self.model.jobs.values() if job.is_over)
+        while self.claim(seat, HANDLERS, 20):
+            while self.claimed:
+                self.ack(0, None, keeps=False)
+        assert all(job.is_delivered for job in self.model.jobs.values() if job.is_over)
         self.agrees_with_the_model()
 
     def goes_for_good(self) -> None:
@@ -525,13 +525,13 @@ class FileMachine(Machine):
         """It was wrong until now; who opens the file, or uses it, puts right what it left there."""
         self.model.now -= seconds
         for seat in self.seats:
-            self.beats(seat, begins_anew=True)
+            self.heartbeats(seat, begins_again=True)
 
-    def beats(self, seat: Seat, *, begins_anew: bool) -> None:
+    def heartbeats(self, seat: Seat, *, begins_again: bool) -> None:
         if self.model.now < seat.looked_at:
             self.model.correct()
         seat.looked_at = self.model.now
-        super().beats(seat, begins_anew=begins_anew)
+        super().heartbeats(seat, begins_again=begins_again)
 
     @rule(moves=mostly)
     def file_is_moved(self, moves: bool) -> None:

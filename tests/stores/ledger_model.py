@@ -1,4 +1,4 @@
-"""What a ledger is, in a few lines without a file: every store has to agree with it, whoever does what and when."""
+"""What a ledger is, in a few lines without a file: every store has to agree with it, whatever happens and when."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import attrs
 from aiogen import State
 from aiogen.stores.base import ADOPTED, Record
 
-UNTOLD = 30 * 86_400.0
-"""So much longer an end is kept that somebody was not told of."""
+UNDELIVERED = 30 * 86_400.0
+"""Seconds longer that an end is kept which a handler has not heard of."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING = (State.QUEUED, State.PROCESSING)
 
@@ -27,8 +27,8 @@ class Worker:
 
 
 @attrs.define(eq=False)
-class Telling:
-    """A handler that is to be told of a job's end."""
+class Delivery:
+    """The end of a job, for one handler."""
 
     next_at: float | None = None
     """None before the end."""
@@ -52,13 +52,13 @@ class Job:
     """Submitted here, not attached."""
     creates: int = 0
     sender: int | None = None
-    """Who sent the last create, and may tell what became of it."""
+    """Who sent the last create, and may say what became of it."""
     provider_id: str | None = None
     submitted_at: float | None = None
     ended_as: State | None = None
     ended_at: datetime | None = None
     expires_at: float = 0.0
-    tellings: dict[str, Telling] = attrs.field(factory=dict)
+    deliveries: dict[str, Delivery] = attrs.field(factory=dict)
     is_held: bool = False
     """It waited in a file that was moved since: perhaps somebody else sends it."""
 
@@ -76,8 +76,8 @@ class Job:
         return self.ended_as is not None
 
     @property
-    def is_told(self) -> bool:
-        return all(telling.done for telling in self.tellings.values())
+    def is_delivered(self) -> bool:
+        return all(delivery.done for delivery in self.deliveries.values())
 
 
 @attrs.define(eq=False)
@@ -107,9 +107,9 @@ class Ledger:
             if job.ended_at is not None and job.ended_at.timestamp() > self.now:
                 job.expires_at += self.now - job.ended_at.timestamp()
                 job.ended_at = datetime.fromtimestamp(self.now, UTC)
-            for telling in job.tellings.values():
-                if telling.next_at is not None:
-                    telling.next_at = min(telling.next_at, self.now + telling.pause)
+            for delivery in job.deliveries.values():
+                if delivery.next_at is not None:
+                    delivery.next_at = min(delivery.next_at, self.now + delivery.pause)
 
     def move(self) -> None:
         """The file is found in another place."""
@@ -129,11 +129,11 @@ class Ledger:
         for job in self.jobs.values():
             if job.owner is worker:
                 job.owner = None
-            for telling in job.tellings.values():
-                if telling.claimed_by is worker:
-                    telling.claimed_by = None
+            for delivery in job.deliveries.values():
+                if delivery.claimed_by is worker:
+                    delivery.claimed_by = None
 
-    def beat(self, worker: Worker, lease: float) -> bool:
+    def heartbeat(self, worker: Worker, lease: float) -> bool:
         kept = worker.lives and worker.lease_until > self.now
         if kept:
             worker.lease_until = self.now + lease
@@ -144,7 +144,7 @@ class Ledger:
 
     def purge(self) -> None:
         for job in [each for each in self.jobs.values() if each.is_over]:
-            if job.expires_at + (0.0 if job.is_told else UNTOLD) < self.now:
+            if job.expires_at + (0.0 if job.is_delivered else UNDELIVERED) < self.now:
                 del self.jobs[job.id]
 
     def free(self, accounts: Collection[str], only: Collection[str] | None) -> list[Job]:
@@ -177,12 +177,12 @@ class Ledger:
             job.owner = job.owner or (worker if worker.lives else None)
         return worker.lives and (job.owner is worker or job.id not in self.jobs)
 
-    def retreat(self, job: Job, worker: Worker, sender: int) -> None:
+    def release(self, job: Job, worker: Worker, sender: int) -> None:
         if job.state in (State.SUBMITTING, State.UNKNOWN) and job.sender == sender:
             job.state, job.submitted_at = State.PENDING, None
             job.owner = worker if worker.lives else None
 
-    def lose(self, job: Job, sender: int) -> None:
+    def mark_unknown(self, job: Job, sender: int) -> None:
         if job.state is State.SUBMITTING and job.sender == sender:
             job.state, job.owner = State.UNKNOWN, None
 
@@ -202,32 +202,32 @@ class Ledger:
             job.provider_id = job.provider_id or job.sent_as
         job.state = job.ended_as = state
         job.owner, job.ended_at, job.expires_at = None, at, self.now + self.keep_finished
-        for telling in job.tellings.values():
-            telling.next_at = self.now
+        for delivery in job.deliveries.values():
+            delivery.next_at = self.now
 
     def may_forget(self, job: Job) -> bool:
         is_held = job.is_held and job.state is State.PENDING and job.owner is None
         return job.is_over or job.state is State.UNKNOWN or is_held
 
-    # --- who is to be told
+    # --- handlers
 
-    def due(self, handlers: Collection[str]) -> dict[tuple[str, str], Telling]:
+    def claimable(self, handlers: Collection[str]) -> dict[tuple[str, str], Delivery]:
         """By handler and job."""
         return {
-            (handler, job.id): telling
+            (handler, job.id): delivery
             for job in self.jobs.values()
-            for handler, telling in job.tellings.items()
-            if handler in handlers and not telling.done and telling.claimed_by is None
-            if telling.next_at is not None and telling.next_at <= self.now
+            for handler, delivery in job.deliveries.items()
+            if handler in handlers and not delivery.done and delivery.claimed_by is None
+            if delivery.next_at is not None and delivery.next_at <= self.now
         }
 
-    def delivered(self, telling: Telling, again: float | None) -> None:
-        if telling.done:
+    def ack(self, delivery: Delivery, again: float | None) -> None:
+        if delivery.done:
             return
-        telling.claimed_by = None
-        telling.done = again is None
-        telling.next_at = None if again is None else self.now + again
-        telling.pause = again or 0.0
+        delivery.claimed_by = None
+        delivery.done = again is None
+        delivery.next_at = None if again is None else self.now + again
+        delivery.pause = again or 0.0
 
 
 def agrees(record: Record, job: Job) -> bool:

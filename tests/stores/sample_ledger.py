@@ -101,12 +101,12 @@ async def live(path: Path) -> str:
     assert len(await store.claim([HANDLER], 9)) == 1
     await store.ack(f"job-{State.FAILED}", HANDLER, None)
     await store.settle([ended(State.COMPLETED)])
-    assert len(await store.claim([HANDLER], 9)) == 1  # it was being told when it was killed
+    assert len(await store.claim([HANDLER], 9)) == 1  # it was claimed when it was killed
     await store.settle([ended(State.CANCELLED)])
     await store.put_learned("durations", LEARNED)
     assert store._writer is not None
     await store._writer.close()
-    return store._me
+    return store.worker
 
 
 def dump() -> str:

@@ -33,10 +33,10 @@ class Studio:
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST":
             self.prompts.append((await request.json())["prompt"])
-            told = done() if self.is_done else body()
-            return web.json_response(told | {"id": f"v-{len(self.prompts)}"}, status=201)
-        told = done() if self.is_done else body("processing")
-        return web.json_response(told | {"id": request.path.rpartition("/")[2]})
+            answer = done() if self.is_done else body()
+            return web.json_response(answer | {"id": f"v-{len(self.prompts)}"}, status=201)
+        answer = done() if self.is_done else body("processing")
+        return web.json_response(answer | {"id": request.path.rpartition("/")[2]})
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ async def test_the_command(url: str, studio: Studio, path: Path, what: str) -> N
         return ran.returncode, ran.stderr
 
     if what == "held":
-        assert "3 jobs that wait in it are not sent" in (await run("jobs"))[1]
+        assert "3 waiting jobs in it are not sent" in (await run("jobs"))[1]
     code, said = await run("db", "adopt")
     if what == "no file":
         assert code != 0
@@ -288,5 +288,5 @@ async def test_the_command(url: str, studio: Studio, path: Path, what: str) -> N
         assert not there.exists()
         return
     assert code == 0
-    assert ("3 jobs" if what == "held" else "Nothing is held") in said
+    assert ("3 jobs" if what == "held" else "No jobs are on hold") in said
     assert "seems to be a copy" not in (await run("jobs"))[1]

@@ -48,8 +48,8 @@ async def opened(path: Path) -> AsyncIterator[SqliteStore]:
 
 
 def record(job_id: str, **more: Any) -> Record:
-    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "submission": WISH}
-    return Record(id=job_id, created_at=datetime.now(UTC), **(told | more))
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "submission": WISH}
+    return Record(id=job_id, created_at=datetime.now(UTC), **(fields | more))
 
 
 def changed(path: Path, *statements: str) -> None:
@@ -77,7 +77,7 @@ ROWS = {
 async def test_one_row_that_cannot_be_read_hides_no_other(
     path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is named once, whoever looks, and as often as they look."""
+    """It is named once, by whatever call it is met, and however often."""
     async with opened(path) as store:
         for job_id in "abc":
             await store.add(record(job_id, provider_id=f"v-{job_id}"))
@@ -92,7 +92,7 @@ async def test_one_row_that_cannot_be_read_hides_no_other(
         assert len(store.unreadable) == 1
         assert caplog.text.count("cannot be read") == 1
         if "id =" not in damage:
-            with pytest.raises(StoreError, match=r"holds a row that this version cannot read: job b") as caught:
+            with pytest.raises(StoreError, match=r"contains a row that this version cannot read: job b") as caught:
                 await store.get("b")
             assert str(path) in str(caught.value)
 
@@ -150,7 +150,7 @@ async def test_the_command_says_how_many(path: Path) -> None:
         ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
         assert ran.returncode == 0
         assert "1 job in" in ran.stderr
-        assert "cannot be read, and not shown" in ran.stderr
+        assert "cannot be read, and is not shown" in ran.stderr
         assert len(ran.stdout.splitlines()) == 2
     assert json.loads(ran.stdout.splitlines()[0])["id"] == "c"
 
@@ -179,7 +179,7 @@ FOREIGN: dict[str, tuple[list[str], str]] = {
     ),
     "other tables": (
         [META, "INSERT INTO aiogen_meta VALUES ('schema', '1')", "CREATE TABLE aiogen_job(x)"],
-        "has other tables than version 1",
+        "has different tables from those of version 1",
     ),
 }
 
@@ -230,7 +230,7 @@ async def test_what_is_no_ordinary_file_is_not_opened(path: Path, make: Callable
     """To open a pipe would never end."""
     make(path)
     async with asyncio.timeout(10.0):
-        with pytest.raises(StoreError, match="no ordinary file"):
+        with pytest.raises(StoreError, match="not an ordinary file"):
             await SqliteStore(path).open()
 
 

@@ -21,7 +21,7 @@ def nothing_else_is_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test does here stays here."""
     for name, value in (("_all", WeakSet()), ("_held", []), ("_inherited", []), ("_inherited_files", set())):
         monkeypatch.setattr(forks, name, value)
-    monkeypatch.setattr(forks, "_PATIENCE", 0.05)
+    monkeypatch.setattr(forks, "_FORK_TIMEOUT", 0.05)
     yield
     for guarded in forks._inherited:
         if guarded._lock.locked():

@@ -1,4 +1,4 @@
-"""Which ledger a file is: told from where it lies, what it counts, and its first bytes."""
+"""Which ledger a file is: known by where it lies, what it counts, and its first bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER = Counter("feedbeef00000000", 10)
         ([Place("/old", 7, "this"), HERE], INSIDE, None),
         ([Place(HERE.path, 7)], INSIDE, None),
         ([Place("/data/old.db", 7, "this")], INSIDE, "as '/data/old.db'"),
-        ([Place(HERE.path, 8, "this")], INSIDE, "another file lies in its place"),
+        ([Place(HERE.path, 8, "this")], INSIDE, "another file is in its place"),
         ([Place(HERE.path, 7, "that")], INSIDE, "on another machine"),
         ([HERE], Counter(INSIDE.ledger, 11), "an older state"),
         ([HERE], OTHER, "another ledger"),

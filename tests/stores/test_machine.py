@@ -17,7 +17,7 @@ machines = pytest.mark.parametrize("machine", [FileMachine, MemoryMachine], ids=
 @pytest.mark.timeout(300)  # to make a failing example small takes its time
 @machines
 def test_whatever_happens_no_job_is_lost_or_ends_twice(machine: type[Machine]) -> None:
-    """And each end is told to whoever is to hear of it."""
+    """And each end is brought to each handler that waits for it."""
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -40,7 +40,7 @@ def test_an_answer_may_come_late(machine: type[Machine]) -> None:
         story.begins(())
         for meanwhile, wakes, answer in itertools.product(MEANWHILE, (False, True), ANSWERS):
             for seat in story.seats:
-                story.beats(seat, begins_anew=True)
+                story.heartbeats(seat, begins_again=True)
             story.adds(0, "a", (), is_ours=True)
             newest = sum(job.state is State.PENDING for job in story.model.jobs.values()) - 1
             story.a_create_is_late(newest, meanwhile, wakes, answer, again=False)
@@ -51,7 +51,7 @@ def test_an_answer_may_come_late(machine: type[Machine]) -> None:
 
 @machines
 def test_what_is_left_behind_is_taken_up_once(machine: type[Machine]) -> None:
-    """By whoever comes, of the accounts that it has keys for, and only what it asks for."""
+    """By the next that comes, of the accounts that it has keys for, and only what it asks for."""
     story = machine()
     try:
         story.begins(())
@@ -61,7 +61,7 @@ def test_what_is_left_behind_is_taken_up_once(machine: type[Machine]) -> None:
         story.opens()
         for seconds in (0.0, 3600.0):  # only then is it known that nobody comes back
             story.model.now += seconds
-            story.beats(story.seats[0], begins_anew=True)
+            story.heartbeats(story.seats[0], begins_again=True)
             for accounts, only in ((("c",), None), (("a", "b"), {2}), (("a",), None), (("a", "b"), None)):
                 story.adopts(0, accounts, only)
                 story.agrees_with_the_model()
@@ -71,17 +71,17 @@ def test_what_is_left_behind_is_taken_up_once(machine: type[Machine]) -> None:
 
 
 @machines
-def test_an_end_may_be_told_late(machine: type[Machine]) -> None:
-    """By one whose claim has ended, after another has told it, or has failed to."""
+def test_an_end_may_be_brought_late(machine: type[Machine]) -> None:
+    """By one whose claim has ended, after another has brought it, or has failed to."""
     story = machine()
     try:
         story.begins(HANDLERS)
         for again, late in itertools.product((None, 50.0), repeat=2):
             for seat in story.seats:
-                story.beats(seat, begins_anew=True)
+                story.heartbeats(seat, begins_again=True)
             story.ends(0, [0], State.COMPLETED, ran=True)
             story.a_handler_is_slow(0, again, late)
-            story.looks_whom_to_tell(1, HANDLERS, 20)
+            story.claims(1, HANDLERS, 20)
             story.model.now += 60.0
     finally:
         story.teardown()

@@ -1,4 +1,4 @@
-"""The ledger in a dict keeps what it is told, and no more than it should."""
+"""The ledger in a dict keeps what it is given, and no more than it should."""
 
 from __future__ import annotations
 
@@ -81,6 +81,6 @@ async def test_what_is_not_there_cannot_change() -> None:
     """A verb for an unknown job does nothing, and nothing is sent for it."""
     store = MemoryStore()
     await store.release("a")
-    with pytest.raises(StoreError, match="no longer to be sent"):
+    with pytest.raises(StoreError, match="must not be sent any more"):
         await store.intend("a")
     assert await store.get("a") is None

@@ -71,8 +71,8 @@ class Ledger:
         self.clock.now -= wrong
 
     def record(self, job_id: str, **more: Any) -> Record:
-        told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
-        return Record(id=job_id, created_at=self.clock.datetime(), **(told | more))
+        fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
+        return Record(id=job_id, created_at=self.clock.datetime(), **(fields | more))
 
     def ended(self, job_id: str) -> Generation:
         known = {"provider": "luma", "connection": "luma", "model": "uni-1", "state": State.COMPLETED}
@@ -97,13 +97,13 @@ async def test_its_jobs_are_taken_over_after_a_lease(ledger: Ledger, clock: Cloc
 
 
 @wrong_by
-@pytest.mark.parametrize("lane", RequestKind)
-async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wrong: float, lane: RequestKind) -> None:
+@pytest.mark.parametrize("kind", RequestKind)
+async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wrong: float, kind: RequestKind) -> None:
     """From when somebody looks again, at most."""
-    await ledger.earlier(wrong, lambda store: store.hold("a", lane, 20.0))
+    await ledger.earlier(wrong, lambda store: store.hold("a", kind, 20.0))
 
     async def wait(store: SqliteStore) -> float:
-        if lane is RequestKind.REQUESTS:
+        if kind is RequestKind.REQUESTS:
             return await store.acquire("a", 1, 10.0)
         return await store.intend("job", Headroom())
 
@@ -117,7 +117,7 @@ async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wr
 
 @wrong_by
 async def test_requests_that_were_taken_ahead(ledger: Ledger, clock: Clock, wrong: float) -> None:
-    """They cost a lot, not an hour."""
+    """They cost one batch, not an hour."""
 
     async def takes(store: SqliteStore) -> None:
         for _ in range(2):

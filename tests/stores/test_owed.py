@@ -1,4 +1,4 @@
-"""What the ledger could not be told at once: nobody waits for it, and nobody's job is lost or sent twice for it."""
+"""What could not be written to the ledger at once: nobody waits for it, and no job is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Studio:
         if request.method == "POST":
             self.made += 1
             return web.json_response(body() | {"id": f"boat-{self.made}"}, status=201)
-        told = done() if self.is_done else body("processing")
-        return web.json_response(told | {"id": request.path.rpartition("/")[2]})
+        answer = done() if self.is_done else body("processing")
+        return web.json_response(answer | {"id": request.path.rpartition("/")[2]})
 
 
 async def test_the_patience_of_the_store_is_not_added_up(path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_what_was_accepted_while_the_lease_was_lost_is_followed(path: Path
 
 
 async def test_a_refusal_that_was_not_written_does_not_end_the_job(path: Path) -> None:
-    """The vendor asked to wait while the disk was full; when there is room again, the job is sent."""
+    """The vendor asked to wait while the disk was full; when there is space again, the job is sent."""
     vendor = Vendor(creates=[(429, {"detail": "Too many requests"}, {"Retry-After": "0.2"}), (201, body())])
     store = Stumbling(path, lease=600.0)
     async with serving(vendor) as url, session_on(url, store) as session:
@@ -132,7 +132,7 @@ async def test_a_ledger_that_works_again_just_after_a_try_does_not_strand_the_jo
         async def release(self, job_id: str) -> None:
             self.tries += 1
             if self.tries <= 2:
-                raise StoreError("Another process holds it.", retryable=True)
+                raise StoreError("Another process has locked it.", retryable=True)
             await super().release(job_id)
 
     vendor = Vendor(creates=[(429, {"detail": "Too many requests"}, {"Retry-After": "0.2"}), (201, body())])
@@ -157,7 +157,7 @@ class Late(SqliteStore):
 
 
 async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(path: Path) -> None:
-    """Neither is its user told that it failed, nor does the ledger say so while the other generates it."""
+    """Neither does its user hear that it failed, nor does the ledger say so while the other generates it."""
     studio, late = Studio(), Late(path, lease=0.5)
     late.waits = True
     async with serving(studio) as url, session_on(url, late) as one:
@@ -191,4 +191,4 @@ async def test_what_was_never_written_is_said(path: Path, caplog: pytest.LogCapt
         other.execute("BEGIN IMMEDIATE")
         assert (await job).state is State.COMPLETED
     other.close()
-    assert "1 facts could not be written to the ledger" in caplog.text
+    assert "1 changes could not be written to the ledger" in caplog.text

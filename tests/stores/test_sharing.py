@@ -50,11 +50,11 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
         await other.close()
 
 
-async def sent(store: SqliteStore, clock: Clock, job_id: str, room: Headroom | None = None, **more: Any) -> float:
+async def sent(store: SqliteStore, clock: Clock, job_id: str, headroom: Headroom | None = None, **more: Any) -> float:
     """A job is added and about to be sent; how long it has to wait."""
-    told = {"connection": "luma", "provider": "luma", "account": "a", "created_at": clock.datetime()}
-    await store.add(Record(id=job_id, state=State.PENDING, **(told | more)))
-    return await store.intend(job_id, room or Headroom())
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": clock.datetime()}
+    await store.add(Record(id=job_id, state=State.PENDING, **(fields | more)))
+    return await store.intend(job_id, headroom or Headroom())
 
 
 async def test_what_others_run_takes_the_places(tmp_path: Path, clock: Clock) -> None:
@@ -102,7 +102,7 @@ async def test_what_is_over_or_forgotten_gives_its_place_back(tmp_path: Path, cl
 
 
 async def test_the_creates_of_others_fill_the_minute(tmp_path: Path, clock: Clock) -> None:
-    """Until so many of them are a minute old that there is room; a refused one was never counted."""
+    """Until enough of them are a minute old; a refused one was never counted."""
     async with two(tmp_path) as (one, other):
         for i in range(3):
             await sent(one, clock, f"{i}")
@@ -183,7 +183,7 @@ async def test_a_refusal_of_creates_holds_creates(tmp_path: Path, clock: Clock) 
 
 
 async def test_peers_are_the_living_others(tmp_path: Path, clock: Clock) -> None:
-    """Whoever left, or lost the lease, is none."""
+    """One that left, or lost the lease, is none."""
     async with two(tmp_path) as (one, other):
         assert [await one.peers(), await other.peers()] == [1, 1]
         await one.close()

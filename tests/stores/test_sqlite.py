@@ -1,4 +1,4 @@
-"""The ledger in a file: what was told is there again, whoever opens it next, and trouble says what helps."""
+"""The ledger in a file: what was written is there again for the next that opens it, and an error says what helps."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
 
 
 def record(job_id: str, **more: Any) -> Record:
-    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "created_at": NOW}
-    return Record(id=job_id, **(told | more))
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING, "created_at": NOW}
+    return Record(id=job_id, **(fields | more))
 
 
 def ended(job_id: str, state: State = State.COMPLETED, **more: Any) -> Generation:
-    told = {"provider_id": f"v-{job_id}", "provider": "luma", "connection": "luma", "model": "uni-1", "state": state}
-    return Generation(id=job_id, finished_at=NOW, **(told | more))
+    fields = {"provider_id": f"v-{job_id}", "provider": "luma", "connection": "luma", "model": "uni-1", "state": state}
+    return Generation(id=job_id, finished_at=NOW, **(fields | more))
 
 
 async def found(store: SqliteStore, job_id: str) -> Record:
@@ -85,12 +85,12 @@ def rows(path: Path, statement: str) -> list[Any]:
 
 async def test_all_of_a_job_is_there_again(path: Path) -> None:
     """Another process, years later, sends exactly what was to be sent."""
-    told = record("a", submission=WISH, timeout=90.0, batch="monday")
+    added = record("a", submission=WISH, timeout=90.0, batch="monday")
     async with opened(path) as store:
-        await store.add(told)
+        await store.add(added)
     async with opened(path) as store:
         again = await found(store, "a")
-    assert again == attrs.evolve(told, fingerprint=WISH.fingerprint())
+    assert again == attrs.evolve(added, fingerprint=WISH.fingerprint())
     assert again.submission == WISH
 
 
@@ -114,7 +114,7 @@ async def test_a_result_is_there_again(path: Path) -> None:
 
 
 async def test_the_life_of_a_record(path: Path) -> None:
-    """Each verb moves it one step; what is over stays as it is, whoever comes later."""
+    """Each verb moves it one step; what is over stays as it is, whatever comes later."""
     async with opened(path) as store:
         await store.add(record("a"))
         await store.intend("a")
@@ -161,8 +161,8 @@ async def test_records_are_found(path: Path) -> None:
             await store.add(record(str(i), batch=batch, created_at=NOW + timedelta(hours=i)))
         await store.settle([ended("3")])
 
-        async def ids(**wanted: Any) -> str:
-            return "".join(each.id for each in await store.find(RecordQuery(**wanted)))
+        async def ids(**query: Any) -> str:
+            return "".join(each.id for each in await store.find(RecordQuery(**query)))
 
         assert await ids() == "3210"
         assert await ids(limit=2) == "32"
@@ -233,8 +233,8 @@ async def test_a_row_that_cannot_be_read_keeps_no_other(path: Path, caplog: pyte
     async with opened(path) as store:
         assert [each.id for each in await store.adopt(["a"])] == ["a", "c"]
         assert "Job b in" in caplog.text
-        assert "left alone" in caplog.text
-        with pytest.raises(StoreError, match="holds a row that this version cannot read"):
+        assert "neither sent nor followed" in caplog.text
+        with pytest.raises(StoreError, match="contains a row that this version cannot read"):
             await store.get("b")
 
 
@@ -248,8 +248,8 @@ async def test_an_end_that_cannot_be_read_keeps_no_other_from_being_told(
             await store.settle([ended(job_id)])
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE aiogen_job SET result = '{half' WHERE id = 'b'")
-        due = await store.claim(["gallery"], 10)
-        assert sorted(generation.id or "" for _, generation, _ in due) == ["a", "c"]
+        claimed = await store.claim(["gallery"], 10)
+        assert sorted(generation.id or "" for _, generation, _ in claimed) == ["a", "c"]
         assert await store.claim(["gallery"], 10) == []
     assert caplog.text.count("The end of job b") == 1
 
@@ -268,7 +268,7 @@ async def test_a_finished_job_is_small(path: Path) -> None:
 
 
 async def test_a_worker_that_left_leaves_its_jobs_to_the_next(path: Path) -> None:
-    """Whoever opens the file next owns what is unfinished; what was being sent is unknown, and nobody's."""
+    """The next that opens the file owns what is unfinished; what was being sent is unknown, and nobody's."""
     async with opened(path) as store:
         for job_id in "abcde":
             await store.add(record(job_id, submission=WISH))
@@ -291,7 +291,7 @@ async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
         await one.add(record("a", submission=WISH))
         assert await other.adopt(["a"]) == []
         assert await other.heartbeat()
-        with pytest.raises(StoreError, match="no longer this process's"):
+        with pytest.raises(StoreError, match="must not be sent by this process"):
             await other.intend("a")
         await one.intend("a")
 
@@ -314,7 +314,7 @@ async def test_the_dead_lose_their_lease(path: Path) -> None:
         assert await other.heartbeat()  # the lease of the first has run out, and is ended
         assert [each.id for each in await other.adopt(["a"])] == ["a"]
         assert not await paused.heartbeat()
-        with pytest.raises(StoreError, match="another one has taken it over"):
+        with pytest.raises(StoreError, match="another process has taken it over"):
             await paused.intend("a")
         await paused.open()
         assert await paused.heartbeat()
@@ -327,7 +327,7 @@ async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path
         await asyncio.sleep(0.6)
         await other.open()
         assert await other.heartbeat()
-        with pytest.raises(StoreError, match=r"stood still .* Submit it again") as refused:
+        with pytest.raises(StoreError, match=r"was stopped .* Submit it again") as refused:
             await paused.add(record("a", submission=WISH))
         assert refused.value.retryable
         await paused.open()
@@ -353,7 +353,7 @@ async def test_who_writes_is_seen_by_others(path: Path) -> None:
         assert not await other.changed()
 
 
-# --- trouble
+# --- errors
 
 
 async def test_one_that_cannot_be_written_takes_no_other_with_it(path: Path) -> None:
@@ -366,21 +366,21 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(path: Path) -> 
 
 
 async def test_a_caller_that_is_cancelled_leaves_no_half(path: Path) -> None:
-    """What was told is kept."""
+    """What was given to it is kept."""
     async with opened(path) as store:
-        telling = asyncio.create_task(store.add(record("a")))
+        adding = asyncio.create_task(store.add(record("a")))
         await asyncio.sleep(0)
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
         assert (await found(store, "a")).id == "a"
 
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda path: path.write_bytes(b"no ledger at all, " * 100), "damaged, or none of ours"),
-        (lambda path: path.mkdir(), "have to be there and writable"),
-        (lambda path: path.parent.rmdir(), "have to be there and writable"),
+        (lambda path: path.write_bytes(b"no ledger at all, " * 100), "damaged, or is not a ledger"),
+        (lambda path: path.mkdir(), "must exist and be writable"),
+        (lambda path: path.parent.rmdir(), "must exist and be writable"),
     ],
     ids=["something else", "a folder", "no folder"],
 )
@@ -412,7 +412,7 @@ async def test_a_ledger_that_another_holds(path: Path) -> None:
     async with opened(path, busy_timeout=0.1) as store:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="Another process holds it") as caught:
+        with pytest.raises(StoreError, match="Another process has locked it") as caught:
             await store.add(record("a"))
         assert caught.value.retryable
         holder.execute("COMMIT")
@@ -454,7 +454,7 @@ def test_numbers_out_of_range_are_refused(path: Path, options: dict[str, float])
 
 
 def test_the_rows_are_plain_json() -> None:
-    """For whoever looks into the file with another program."""
+    """For people who look into the file with another program."""
     from aiogen.stores.sqlite.rows import request_text, result_text
 
     assert json.loads(request_text(WISH, whole=True))["body"] == WISH.body

@@ -50,8 +50,8 @@ async def session_on(vendor: Vendor, store: SqliteStore) -> AsyncIterator[aiogen
 
 
 def record(job_id: str, **more: Any) -> Record:
-    told = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
-    return Record(id=job_id, **(told | {"created_at": datetime.now(UTC)} | more))
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
+    return Record(id=job_id, **(fields | {"created_at": datetime.now(UTC)} | more))
 
 
 # --- held by another
@@ -131,7 +131,7 @@ async def test_each_waits_for_its_own_time(path: Path) -> None:
         with held(path):
             waits = asyncio.create_task(store.add(record("a")))
             await asyncio.sleep(0.01)
-            with pytest.raises(StoreError, match="Another process holds it"):
+            with pytest.raises(StoreError, match="Another process has locked it"):
                 await store.heartbeat()  # it may not wait until the lease is over
             assert not waits.done()
             joins = asyncio.create_task(store.add(record("b")))
@@ -148,7 +148,7 @@ async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
         refused = asyncio.create_task(store.add(record("a")))
         await asyncio.sleep(0.01)
         await store.close()
-        with pytest.raises(StoreError, match="holds it"):
+        with pytest.raises(StoreError, match="has locked it"):
             await refused
 
 
@@ -157,7 +157,7 @@ async def test_one_that_is_closed_while_it_is_held_ends(path: Path) -> None:
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Whoever reads in a thread of its own stops at the first row: that it does, and how it goes on."""
+    """A read in a thread of its own stops at the first row: that it does, and how it goes on."""
     reads, goes = threading.Event(), threading.Event()
     read = _rows.record_from
 

@@ -58,10 +58,10 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
     await store.close()
     assert len(records) == len(NAMES)
     for name in NAMES:
-        record, told = records[f"job-{name}"], taken_in(name)
+        record, expected = records[f"job-{name}"], taken_in(name)
         assert record.state == (State.QUEUED if name == ATTACHED else State(name))
         same = ("connection", "provider", "account", "timeout", "batch", "created_at")
-        assert [getattr(record, each) for each in same] == [getattr(told, each) for each in same]
+        assert [getattr(record, each) for each in same] == [getattr(expected, each) for each in same]
         assert record.owner == (DEAD if name in (*map(str, aiogen.stores.base.ADOPTED), ATTACHED) else None)
         assert (record.submitted_at is None) is (name in (State.PENDING, State.CANCELLED, ATTACHED))
         is_running = name in (State.QUEUED, State.PROCESSING, ATTACHED)
@@ -108,9 +108,9 @@ GO_ON = (State.PENDING, State.QUEUED, State.PROCESSING, ATTACHED)
 
 
 async def test_the_next_session_goes_on_with_it(path: Path) -> None:
-    """What waited is sent, what ran is followed, a lost create is told, and so are the ends that nobody heard of."""
+    """What waited is sent, what ran is followed, a lost create is reported, and so is each end that nobody heard of."""
     prompts: list[str] = []
-    told: list[str | None] = []
+    heard: list[str | None] = []
     connection = sqlite3.connect(path)  # as if they had ended a little more than a week ago
     connection.execute("UPDATE aiogen_job SET expires_at = ? WHERE expires_at IS NOT NULL", (time.time() - 3600.0,))
     connection.commit()
@@ -123,7 +123,7 @@ async def test_the_next_session_goes_on_with_it(path: Path) -> None:
         return web.json_response(done() | {"id": request.path.rpartition("/")[2]})
 
     async def handler(generation: Generation) -> None:
-        told.append(generation.id)
+        heard.append(generation.id)
 
     async with serving(vendor) as url, asyncio.timeout(30.0):
         luma = attrs.evolve(provider(), api_key=KEY, base_url=f"{url}/v1")
@@ -138,7 +138,7 @@ async def test_the_next_session_goes_on_with_it(path: Path) -> None:
             with pytest.raises(aiogen.SubmissionUnknown, match="2025-06-01T12:02"):
                 await jobs["job-submitting"]
     assert prompts == [wish("pending").prompt]
-    assert set(told) == {f"job-{name}" for name in (*GO_ON, State.COMPLETED, State.CANCELLED)}
+    assert set(heard) == {f"job-{name}" for name in (*GO_ON, State.COMPLETED, State.CANCELLED)}
 
 
 # --- many at once
@@ -191,7 +191,7 @@ async def test_one_that_begins_it_meanwhile_is_waited_for(tmp_path: Path) -> Non
         assert not opening.done()
     await opening
     await store.close()
-    with held(path.with_name("other.db")), pytest.raises(StoreError, match="Another process holds it"):
+    with held(path.with_name("other.db")), pytest.raises(StoreError, match="Another process has locked it"):
         await SqliteStore(path.with_name("other.db"), busy_timeout=0.05).open()
 
 
@@ -223,5 +223,5 @@ def test_several_processes_open_it_at_once(sample: Path | None, tmp_path: Path) 
     for program in programs:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
-    told = [program.communicate("go\n", timeout=30.0)[1] for program in programs]
-    assert [program.returncode for program in programs] == [0, 0, 0], told
+    errors = [program.communicate("go\n", timeout=30.0)[1] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0, 0], errors

@@ -120,12 +120,12 @@ KINDS: dict[str, tuple[Callable[[Path], None], str]] = {
     "its folder renamed": (folder_renamed, GONE),
     "replaced": (replaced, "was replaced by another file"),
     "overwritten with another": (overwritten, "overwritten"),
-    "overwritten with words": (with_words, "overwritten with something else"),
-    "emptied": (emptied, "cut off"),
-    "cut off": (cut_off, "cut off"),
+    "overwritten with words": (with_words, "overwritten with other data"),
+    "emptied": (emptied, "truncated or overwritten"),
+    "cut off": (cut_off, "truncated or overwritten"),
     "its log deleted": (without_wal, "has lost its file"),
-    "its log replaced": (wal_replaced, "has another file"),
-    "its log emptied": (wal_emptied, "has an emptied file"),
+    "its log replaced": (wal_replaced, "has a different file"),
+    "its log emptied": (wal_emptied, "that was emptied"),
     "its log overwritten": (wal_overwritten, "has a damaged file"),
 }
 
@@ -197,7 +197,7 @@ async def test_two_ledgers_are_never_mixed(path: Path) -> None:
 
 
 async def test_what_is_owed_at_the_end_is_named(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The user is told which jobs the next session will not know."""
+    """The user learns which jobs the next session will not know."""
     vendor = Vendor(reads=[(200, body("processing"))])
     async with session_on(vendor, path) as session:
         running = await session.submit("luma/uni-1", "a boat")
@@ -206,7 +206,7 @@ async def test_what_is_owed_at_the_end_is_named(path: Path, caplog: pytest.LogCa
         vendor._reads.insert(0, (200, done()))
         await session.get("luma", provider_id)
         await running
-    (said,) = [each for each in caplog.records if "facts could not be written" in each.getMessage()]
+    (said,) = [each for each in caplog.records if "changes could not be written" in each.getMessage()]
     assert said.levelno == logging.ERROR
     assert running.id in said.getMessage()
 

@@ -99,7 +99,7 @@ async def save(storage: Storage, folder: Path, **options: Any) -> list[Path]:
 
 
 async def test_names_and_bytes(tmp_path: Path) -> None:
-    """The name tells connection, id and index; the folder is made; nothing else is left in it."""
+    """The name has connection, id and index; the folder is made; nothing else is left in it."""
     (path,) = await save(Storage(), tmp_path / "deep" / "er")
     assert path == tmp_path / "deep" / "er" / f"luma-{ID}-0.png"
     assert path.read_bytes() == PNG
@@ -142,7 +142,7 @@ async def test_a_storage_that_refuses_the_fresh_url_too(tmp_path: Path) -> None:
     """The provider is asked once per expiry; the storage for half a minute, and nothing is left behind."""
     storage = Storage(403)
     began = asyncio.get_running_loop().time()
-    with pytest.raises(aiogen.DownloadError, match="refuses a fresh url as well") as caught:
+    with pytest.raises(aiogen.DownloadError, match="refused a fresh url as well") as caught:
         await save(storage, tmp_path)
     assert {request.path for request in storage.seen[1:]} == {"/fresh-1.png"}
     assert 20.0 < asyncio.get_running_loop().time() - began < 31.0
@@ -179,13 +179,13 @@ async def test_a_part_that_does_not_fit_restarts(tmp_path: Path, odd: Any) -> No
     assert "Range" not in storage.seen[2].headers
 
 
-@pytest.mark.parametrize("trouble", [500, 429, "cut"])
-async def test_trouble_of_the_storage_passes_or_ends(tmp_path: Path, trouble: Any) -> None:
+@pytest.mark.parametrize("answer", [500, 429, "cut"])
+async def test_an_error_of_the_storage_passes_or_ends(tmp_path: Path, answer: Any) -> None:
     """Five attempts in all, then an error that may be tried again."""
-    (path,) = await save(Storage(trouble, trouble, trouble, trouble, PNG), tmp_path)
+    (path,) = await save(Storage(answer, answer, answer, answer, PNG), tmp_path)
     assert path.read_bytes() == PNG
     path.unlink()
-    storage = Storage(trouble)
+    storage = Storage(answer)
     with pytest.raises(aiogen.DownloadError, match="in 5 attempts") as caught:
         await save(storage, tmp_path)
     assert caught.value.retryable
@@ -200,14 +200,14 @@ def said(content_type: str, content: bytes) -> Callable[[web.Request], web.Respo
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
-        (said("image/png", b"<html>sorry</html>"), "is no image"),
-        (said("text/html", b"<html>sorry</html>"), "is no image"),
-        (said("image/png", b"Access denied"), "is no image"),
-        (said("image/x-new", b'{"error": "no such key"}'), "is no image"),
-        (said("application/octet-stream", bytes(range(100))), "is no image"),
+        (said("image/png", b"<html>sorry</html>"), "is not an image"),
+        (said("text/html", b"<html>sorry</html>"), "is not an image"),
+        (said("image/png", b"Access denied"), "is not an image"),
+        (said("image/x-new", b'{"error": "no such key"}'), "is not an image"),
+        (said("application/octet-stream", bytes(range(100))), "is not an image"),
         (said("image/png", b""), "empty file"),
         (404, "HTTP 404"),
-        (redirect("/again"), "redirects without end"),
+        (redirect("/again"), "redirects endlessly"),
     ],
 )
 async def test_what_is_no_picture_is_not_saved(tmp_path: Path, answer: Any, what: str) -> None:
@@ -295,7 +295,7 @@ async def test_what_is_not_finished_cannot_be_saved(tmp_path: Path) -> None:
         with pytest.raises(aiogen.InputError, match="is queued"):
             await session.download(unfinished, tmp_path)
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(aiogen.InputError, match="is, or lies below, a file"):
+        with pytest.raises(aiogen.InputError, match="is a file, or is inside one"):
             await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file")
         with pytest.raises(aiogen.InputError, match="needs a folder"):
             await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file" / "below")
@@ -349,7 +349,7 @@ async def test_it_ends_in_time(tmp_path: Path) -> None:
 
 
 async def test_a_job_may_be_downloaded_and_its_late_urls_too(tmp_path: Path) -> None:
-    """`download(job)` waits for the job; an hour later the sandbox's urls are dead, and are asked for anew."""
+    """`download(job)` waits for the job; an hour later the sandbox's urls are dead, and are asked for again."""
     async with (
         Sandbox(luma=LumaSettings(url_lifetime=60.0)) as box,
         aiogen.Session([aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)]) as session,
@@ -363,7 +363,7 @@ async def test_a_job_may_be_downloaded_and_its_late_urls_too(tmp_path: Path) -> 
 
 
 async def test_two_ids_never_share_a_file(tmp_path: Path) -> None:
-    """Ids are opaque; what a file name cannot hold is replaced, and told apart all the same."""
+    """Ids are opaque; what a file name cannot hold is replaced, and kept apart all the same."""
     storage = Storage()
     async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
         paths = []

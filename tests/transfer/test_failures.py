@@ -27,7 +27,7 @@ HEADERS = CIMultiDictProxy(CIMultiDict({"Authorization": Masked(f"Bearer {KEY}")
 ASKED = aiohttp.RequestInfo(URL(REQUEST.url), "POST", HEADERS, URL(REQUEST.url))
 
 
-def told(error: Exception, begun: bool | None) -> Any:
+def failure_of(error: Exception, begun: bool | None) -> Any:
     watch = None if begun is None else SendWatch()
     if watch is not None:
         watch.begun = bool(begun)
@@ -40,8 +40,8 @@ NEVER_SENT = [
     (aiohttp.ClientConnectorError(ROUTE, OSError(errno.EMFILE, "Too many open files")), "Too many open files"),
     (aiohttp.ConnectionTimeoutError("too slow"), "api.example cannot be reached: too slow"),
     (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 1), "api.example cannot be reached"),
-    (aiohttp.ClientProxyConnectionError(ROUTE, BROKEN), "The proxy on the way to api.example cannot be reached"),
-    (aiohttp.ClientHttpProxyError(ASKED, (), status=403), r"refuses the way to api.example \(HTTP 403\)"),
+    (aiohttp.ClientProxyConnectionError(ROUTE, BROKEN), "The proxy for api.example cannot be reached"),
+    (aiohttp.ClientHttpProxyError(ASKED, (), status=403), r"refuses to connect to api.example \(HTTP 403\)"),
     (aiohttp.ClientConnectorCertificateError(ROUTE, ssl.SSLCertVerificationError("no")), "SSL_CERT_FILE"),  # type: ignore[arg-type]
 ]
 
@@ -50,7 +50,7 @@ NEVER_SENT = [
 @pytest.mark.parametrize("begun", [None, False, True])
 def test_who_was_never_connected_sent_nothing(error: Exception, text: str, begun: bool | None) -> None:
     """By what aiohttp says alone; it may pass, so it is tried again."""
-    network = told(error, begun)
+    network = failure_of(error, begun)
     assert isinstance(network, aiogen.NetworkError)
     assert not network.sent
     assert network.provider == "luma"
@@ -68,7 +68,7 @@ def test_who_was_never_connected_sent_nothing(error: Exception, text: str, begun
 @pytest.mark.parametrize("begun", [None, False, True])
 def test_a_connection_that_is_lost(error: Exception, begun: bool | None) -> None:
     """Before the request's first byte: not sent.  Else, or where nobody watched, it may have arrived."""
-    network = told(error, begun)
+    network = failure_of(error, begun)
     assert isinstance(network, aiogen.NetworkError)
     assert network.sent is (begun is not False)
     if begun is False:
@@ -85,7 +85,7 @@ def test_a_connection_that_is_lost(error: Exception, begun: bool | None) -> None
 @pytest.mark.parametrize("begun", [None, False, True])
 def test_what_nobody_foresaw(error: Exception, begun: bool | None) -> None:
     """Not sent: it will not get better by itself.  Else it may have arrived."""
-    found = told(error, begun)
+    found = failure_of(error, begun)
     if begun is False:
         assert isinstance(found, aiogen.ConfigurationError)
         assert found.action is None
@@ -106,20 +106,20 @@ def test_what_nobody_foresaw(error: Exception, begun: bool | None) -> None:
 )
 def test_what_has_to_be_changed(error: Exception, text: str) -> None:
     """Trying it again would be in vain."""
-    found = told(error, False)
+    found = failure_of(error, False)
     assert isinstance(found, aiogen.ConfigurationError)
     assert text in found.message
 
 
 def test_the_cause_brings_no_locals_along() -> None:
-    """What aiohttp was doing is told by its words, not by its frames, which hold the request."""
+    """What aiohttp was doing is said in its words, not by its frames, which hold the request."""
     try:
         try:
             raise ConnectionResetError("inner")
         except ConnectionResetError as inner:
             raise aiohttp.ClientOSError(1, "outer") from inner
     except aiohttp.ClientOSError as error:
-        cause = told(error, True).__cause__
+        cause = failure_of(error, True).__cause__
     assert isinstance(cause, aiohttp.ClientOSError)
     assert isinstance(cause.__cause__, ConnectionResetError)
     assert cause.__traceback__ is cause.__cause__.__traceback__ is None
@@ -135,7 +135,7 @@ def test_the_cause_brings_no_locals_along() -> None:
 )
 def test_a_cause_that_quotes_the_key_is_left_out(error: Exception) -> None:
     """Also if only its beginning is in there, or only its repr shows it."""
-    found = told(error, True)
+    found = failure_of(error, True)
     assert found.__cause__ is None
     assert KEY[:14] not in f"{found} {found!r} {vars(found)}"
 
@@ -144,7 +144,7 @@ def test_errors_that_refer_to_each_other() -> None:
     """A circle has no end to look for."""
     first, second = ConnectionError("a"), ConnectionError("b")
     first.__context__, second.__context__ = second, first
-    assert told(first, True).__cause__ is first
+    assert failure_of(first, True).__cause__ is first
 
 
 # --- over the wire

@@ -44,7 +44,7 @@ def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DurationModel, "_learned", lambda self, amount: None)
 
 
-# --- a server that writes what it is told
+# --- a server that writes what it is given
 
 
 def reply(document: Any, status: int = 200) -> bytes:
@@ -73,10 +73,10 @@ class Vendors:
     lists: list[bytes] = attrs.field(factory=list)
     looks: dict[str, int] = attrs.field(factory=dict)
     runs_for: int = 0
-    """So many honest looks find it running."""
+    """This number of honest polls find it running."""
     made: int = 0
     met: int = 0
-    """So many answers were not honest."""
+    """The number of answers that were not honest."""
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -137,7 +137,7 @@ async def session_at(vendors: Vendors) -> AsyncIterator[aiogen.Session]:
             yield session
 
 
-# --- what it is told
+# --- what it is given
 
 
 def heads(*lines: str, body: bytes = b"{}") -> bytes:
@@ -171,7 +171,7 @@ Odd = Response | bytes
 
 
 def mixed(vendor: str, names: tuple[str, ...], count: int = 40) -> list[Odd]:
-    """Recorded answers with one thing wrong (each status, of the first each header, so many bodies), and mere bytes."""
+    """Recorded answers with one thing wrong (each status, of the first each header, some bodies), and mere bytes."""
     found: list[Odd] = list(BYTES)
     for i, name in enumerate(names):
         responses = list(with_one_thing_wrong(recorded(vendor, name + "$")[0]))
@@ -278,7 +278,7 @@ def arrives(odd: Odd) -> bool:
 
 
 async def test_jobs_go_on_after_whatever_the_list_was(caplog: pytest.LogCaptureFixture) -> None:
-    """What a page does not say well is asked for singly; whose list it is may be told badly, too."""
+    """What a page does not say well is asked for singly; whose list it is may be said badly, too."""
     vendors = Vendors(runs_for=3)
     chance = random.Random(5)
     accounts = list(with_one_thing_wrong(recorded("leonardo", "me")[0]))

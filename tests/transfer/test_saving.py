@@ -32,7 +32,7 @@ def stem(provider_id: str, connection: str = "luma", index: int = 0) -> str:
 
 
 def test_names() -> None:
-    """Connection, id and index; what cannot stand in a name is replaced, and told apart all the same."""
+    """Connection, id and index; what cannot stand in a name is replaced, and kept apart all the same."""
     assert stem("d290f1ee-6c54") == "luma-d290f1ee-6c54-0"
     odd = ["a:b", "a_b", "a?b", "a/b", "A\0b", "..", "é", "\ud800", " a_b", "a" * 256, "a" * 255, "a" * 255 + "b"]
     names = [stem(each, index=7) for each in odd]
@@ -95,7 +95,7 @@ def test_a_mount_without_chmod_and_fsync(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_a_disk_that_lost_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """What fsync is there to tell is told."""
+    """What fsync is there to report is reported."""
     monkeypatch.setattr("aiogen._transfer.saving.os.fsync", refuse(number))
     with pytest.raises(OSError, match=os.strerror(number)):
         save(tmp_path)
@@ -129,7 +129,7 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
         path = save(tmp_path, name)
         assert not path.is_symlink()
         assert path.read_bytes() == png()
-    with pytest.raises(OSError, match=r"a folder has the name 'folder\.png'"):
+    with pytest.raises(OSError, match=r"there is a folder named 'folder\.png'"):
         save(tmp_path, "folder")
     assert mine.read_bytes() == b"mine"
     assert not (tmp_path / "nothing").exists()
@@ -171,7 +171,7 @@ def test_what_is_packed_is_counted_unpacked(tmp_path: Path) -> None:
         part.write(gzip.compress(bytes(10_000_000)))
     part.begin(packed=True)
     part.write(gzip.compress(png())[:-5])
-    with pytest.raises(Mismatch, match="end of it is missing"):
+    with pytest.raises(Mismatch, match="its end is missing"):
         part.finish()
     part.discard()
 

@@ -109,7 +109,7 @@ def counting(seen: list[str]) -> aiohttp.TraceConfig:
 
 
 async def test_a_trace_that_raises_before_the_first_byte_makes_no_create_unknown() -> None:
-    """Nothing was sent, so nobody is told that money may be gone."""
+    """Nothing was sent, so nobody reads that money may be gone."""
 
     async def raises(*_: Any) -> None:
         raise RuntimeError("a bug in a trace")
@@ -151,7 +151,7 @@ async def test_files_go_the_same_way_or_by_a_second_session(second: bool, tmp_pa
 )
 def test_what_is_no_session_is_refused_at_once(argument: str, given: Any) -> None:
     """Something that wraps one has no connections that could be used."""
-    with pytest.raises(aiogen.ConfigurationError, match=f"{argument}= takes an aiohttp.ClientSession"):
+    with pytest.raises(aiogen.ConfigurationError, match=f"{argument}= must be an aiohttp.ClientSession"):
         aiogen.Session([], **{argument: given})
 
 
@@ -234,7 +234,7 @@ async def test_creates_have_a_connection_of_their_own_with_a_callers_session_too
 
 @pytest.mark.parametrize("own", [True, False])
 async def test_a_connection_that_died_while_idle_costs_no_create(own: bool) -> None:
-    """Whoever uses a connection for a second time finds it cut: reads are repeated unseen, no create is lost."""
+    """Each second use of a connection finds it cut: reads are repeated unseen, no create is lost."""
     used = made = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -353,11 +353,11 @@ async def test_this_machine_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("said", "kind", "text"),
     [
-        ("407 Proxy Authentication Required", aiogen.ConfigurationError, r"user's name and password \(HTTP 407\)"),
-        ("403 Forbidden", aiogen.NetworkError, r"refuses the way to api.example.invalid \(HTTP 403\).*NO_PROXY"),
-        ("502 Bad Gateway", aiogen.NetworkError, r"refuses the way to api.example.invalid \(HTTP 502\)"),
+        ("407 Proxy Authentication Required", aiogen.ConfigurationError, r"a user name and a password \(HTTP 407\)"),
+        ("403 Forbidden", aiogen.NetworkError, r"refuses to connect to api.example.invalid \(HTTP 403\).*NO_PROXY"),
+        ("502 Bad Gateway", aiogen.NetworkError, r"refuses to connect to api.example.invalid \(HTTP 502\)"),
         ("", aiogen.NetworkError, "api.example.invalid cannot be reached"),
-        (None, aiogen.NetworkError, "The proxy on the way to api.example.invalid cannot be reached.*HTTPS_PROXY"),
+        (None, aiogen.NetworkError, "The proxy for api.example.invalid cannot be reached.*HTTPS_PROXY"),
     ],
 )
 @pytest.mark.parametrize("given", [False, True])
@@ -378,7 +378,7 @@ async def test_a_proxy_that_does_not_let_a_request_through(
             monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@{address}")
         async with aiogen.Session([connection], unreachable_timeout=5.0, read_attempts=1, **options) as session:
             calls = [session.generate("luma/uni-1", "a boat")]
-            if said != "":  # where the proxy cuts the connection a read is repeated anyway
+            if said != "":  # where the proxy cuts the connection a read is repeated in any case
                 calls.append(session.get("luma", ID))
             for call in calls:
                 with pytest.raises(kind, match=text) as caught:
@@ -397,7 +397,9 @@ async def test_a_proxy_that_cannot_be_used_is_a_plain_error(monkeypatch: pytest.
     monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@proxy:1080")
     async with aiogen.Session([luma(f"https://{FAR}")]) as session:
         for call in (session.generate("luma/uni-1", "a boat"), session.get("luma", ID)):
-            with pytest.raises(aiogen.ConfigurationError, match=r"HTTPS_PROXY names no proxy .*socks5://proxy"):
+            with pytest.raises(
+                aiogen.ConfigurationError, match=r"HTTPS_PROXY does not name a usable proxy .*socks5://proxy"
+            ):
                 await call
 
 

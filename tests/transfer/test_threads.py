@@ -26,7 +26,7 @@ async def test_what_is_done_there_has_a_result() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         await threads.run(int, "x")
     await threads.close()
-    with pytest.raises(RuntimeError, match="have ended"):
+    with pytest.raises(RuntimeError, match="have been stopped"):
         await threads.run(int)
     await threads.close()
 

@@ -53,7 +53,7 @@ async def test_reads_are_tried_five_times() -> None:
 
 
 async def test_a_read_that_succeeds_at_last() -> None:
-    """Network trouble, too, is tried again."""
+    """Failures of the network, too, are tried again."""
     vendor = Vendor(reads=["cut", (500, ""), (200, "<html>"), (200, done())])
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         assert (await session.get("luma", ID)).url is not None
@@ -186,7 +186,7 @@ async def test_a_large_create_does_not_hold_up_the_loop() -> None:
 
 
 async def test_single_calls_are_bounded_too() -> None:
-    """Sixty reads at once take turns, `max_in_flight` at a time, and waiting for a turn is no network trouble."""
+    """Sixty reads at once take turns, `max_in_flight` at a time, and waiting for one is no failure of the network."""
     running = most = 0
 
     async def slow(request: web.Request) -> web.Response:

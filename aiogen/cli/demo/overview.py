@@ -49,11 +49,11 @@ def _rows(shapes: Sequence[float]) -> list[list[float]]:
         return []
     # About as many rows as make the whole a little wider than high.
     count = max(1, min(_MOST_ROWS, round((sum(shapes) / 1.6) ** 0.5)))
-    share = sum(shapes) / count
+    width = sum(shapes) / count
     rows: list[list[float]] = [[] for _ in range(count)]
     past = 0.0
     for shape in shapes:
-        rows[min(count - 1, int((past + shape / 2) / share))].append(shape)
+        rows[min(count - 1, int((past + shape / 2) / width))].append(shape)
         past += shape
     return [row for row in rows if row]
 

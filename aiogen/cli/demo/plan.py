@@ -58,7 +58,7 @@ _AT_LUMA = (
         ends=FailureCode.CONTENT_MODERATED,
     ),
     Incident(
-        what="status questions were answered with HTTP 500 and 502: asked again",
+        what="status requests were answered with HTTP 500 and 502: repeated",
         fate=Fate(poll_faults="500,502"),
         sign=("poll", 502),
     ),
@@ -68,12 +68,12 @@ _AT_LUMA = (
         ends=FailureCode.GENERATION_FAILED,
     ),
     Incident(
-        what="the address of an image had expired: a fresh one was asked for",
+        what="the address of an image had expired: a fresh one was requested",
         fate=Fate(download_faults="403"),
         sign=("download", 403),
     ),
     Incident(
-        what="a state was called 'dreaming', which nobody knows: it counted as running",
+        what="a generation had the unknown state 'dreaming': it counted as running",
         fate=Fate(unknown_state="dreaming", unknown_polls=2),
     ),
     Incident(
@@ -89,7 +89,7 @@ _AT_LEONARDO = (
         ends=FailureCode.OUTPUT_NOT_FOUND,
     ),
     Incident(
-        what="the storage answered HTTP 503: fetched again",
+        what="the storage answered HTTP 503: the download was repeated",
         fate=Fate(download_faults="503"),
         sign=("download", 503),
     ),
@@ -99,7 +99,7 @@ _AT_LEONARDO = (
         ends=FailureCode.CONTENT_MODERATED,
     ),
     Incident(
-        what="a download broke off after 4,000 bytes: the rest was fetched",
+        what="a download broke off after 4,000 bytes: only the rest was downloaded",
         fate=Fate(download_faults="cut@4000"),
         sign=("download", 206),
     ),
@@ -110,9 +110,12 @@ _AT_LEONARDO = (
     ),
 )
 
-# Comes to whichever create is next, not to a piece of the plan: a storm is answered at the door, so it takes no place
-# in the minute's thirty creates, as at the vendor.
-CROWDED = ("luma", Incident(what="too many jobs at once (429): the create waited for a place", sign=("create", 429)))
+# Meets whichever create is next, not a piece of the plan: a storm is answered before anything else, so it does not
+# count among the minute's thirty creates, as at the vendor.
+CROWDED = (
+    "luma",
+    Incident(what="too many jobs at once (429): the create waited for a slot", sign=("create", 429)),
+)
 _CROWDED_AFTER = 2.0
 
 
@@ -140,7 +143,7 @@ class Plan:
     seed: int
 
     def sandbox(self, speed: float) -> Sandbox:
-        """The providers, who will do as planned."""
+        """The imitated providers, with the plan as their script."""
         rules = [
             Rule(provider=p.connection, prompt=p.prompt, fate=p.incident.fate)
             for p in self.pieces
@@ -155,7 +158,7 @@ class Plan:
         )
 
     def providers(self, sandbox: Sandbox, speed: float) -> list[Provider]:
-        """The connections; told how much shorter everything takes here, for nothing has been learned yet."""
+        """The connections, with the shorter durations of this demo, because nothing has been learned yet."""
         keys = sandbox.environment
         return [
             Luma(
@@ -166,7 +169,7 @@ class Plan:
             Leonardo(
                 api_key=keys[Leonardo.key_variable],
                 base_url=sandbox.leonardo_url,
-                # Ten run at once there and the others stand in line, so most take a good deal longer than one alone.
+                # Ten run at once there while the others wait in the queue, so most take much longer than one alone.
                 typical_seconds=dict.fromkeys(_LEONARDO_MODELS, 2 * LEONARDO_SECONDS / speed),
             ),
         ]

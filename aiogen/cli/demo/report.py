@@ -1,4 +1,4 @@
-"""What came of the demo, in a table and a few lines."""
+"""The result of the demo, in a table and a few lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aiogen.models import Action, FailureCode
 
 @attrs.frozen(kw_only=True)
 class Part:
-    """One provider's share."""
+    """One provider's part."""
 
     name: str
     endings: Sequence[Ending]
@@ -27,7 +27,7 @@ class Part:
     requests: int
 
     def failures(self) -> list[tuple[int, FailureCode, Action]]:
-        """How many failed with which code, and what helps."""
+        """The number that failed with each code, and what helps."""
         known = (ending.generation for ending in self.endings if ending.generation is not None)
         counts = Counter((g.failure_code, g.action) for g in known if g.failure_code is not None)
         return [(n, code, action) for (code, action), n in counts.items() if code is not None and action is not None]
@@ -40,13 +40,13 @@ def report(parts: Sequence[Part], survived: Sequence[tuple[str, Incident]], imag
         Text(),
         _table(parts),
         *_section("Failed, as generations do, and what helps:", _failures(parts)),
-        *_section("Went wrong on the way, and came through all the same:", _survived(survived)),
+        *_section("Went wrong on the way, and completed all the same:", _survived(survived)),
         Text(),
         Text.assemble(f"{images} images are in {overview.parent}; all of them in one picture: ", picture),
         Text(),
         Text("Next, without a key:"),
         _copied(command("sandbox")),
-        Text("and with one of yours in LUMA_AGENTS_API_KEY:"),
+        Text("and with your key in LUMA_AGENTS_API_KEY:"),
         _copied(command("generate", "luma/uni-1", "a lighthouse at dawn")),
     )
 

@@ -16,17 +16,17 @@ from aiogen.cli.demo.witness import Witness
 from aiogen.cli.exits import Exit, explain, gravest
 from aiogen.cli.following import Batch, follow
 from aiogen.cli.results import Ending
-from aiogen.cli.terminal import Terminal, telling_of_jobs
+from aiogen.cli.terminal import Terminal, without_job_log
 
 
 async def show(terminal: Terminal, plan: Plan, folder: Path, *, speed: float) -> Exit:
     """All of it: the code is 0 if everything ended as planned, failures by design included."""
     check_number(speed, "--speed", 0.1, 1000.0)
     try:
-        with telling_of_jobs():
+        with without_job_log():
             return await _show(terminal, plan, folder, speed)
     except asyncio.CancelledError:
-        terminal.say("The demo was stopped; its generations were imitations and are gone.")
+        terminal.say("The demo was stopped; its generations were imitations, and nothing of them is left to follow.")
         raise
 
 
@@ -68,7 +68,7 @@ async def _show(terminal: Terminal, plan: Plan, folder: Path, speed: float) -> E
 
 
 def _surprises(terminal: Terminal, plan: Plan, endings: list[Ending]) -> Exit:
-    """What ended otherwise than planned is a failure indeed."""
+    """What ended differently from the plan is a real failure."""
     surprises = [
         ending for piece, ending in zip(plan.pieces, endings, strict=True) if ending.failure_code != piece.ends
     ]

@@ -12,9 +12,9 @@ from aiogen.sandbox import Sandbox
 class Witness:
     """Looks for the signs of the incidents that generations survive."""
 
-    def __init__(self, sandbox: Sandbox, pairs: Sequence[tuple[Piece, Job]], tell: Callable[[str], None]) -> None:
+    def __init__(self, sandbox: Sandbox, pairs: Sequence[tuple[Piece, Job]], note: Callable[[str], None]) -> None:
         self._sandbox = sandbox
-        self._tell = tell
+        self._note = note
         self._awaited: list[tuple[str, Incident, Job | None]] = [(*CROWDED, None)]
         self._awaited += [
             (piece.connection, piece.incident, job)
@@ -25,12 +25,12 @@ class Witness:
         """What has happened so far, with the connection where it did."""
 
     def look(self) -> None:
-        """Tell what has happened since the last look."""
+        """Note what has happened since the last look."""
         for awaited in [awaited for awaited in self._awaited if self._happened(*awaited)]:
             self._awaited.remove(awaited)
             connection, incident, _ = awaited
             self.seen.append((connection, incident))
-            self._tell(f"{'survived':<10}  {connection}: {incident.what}")
+            self._note(f"{'survived':<10}  {connection}: {incident.what}")
 
     def _happened(self, connection: str, incident: Incident, job: Job | None) -> bool:
         return any(

@@ -23,7 +23,7 @@ from weakref import WeakSet
 
 from aiogen.errors import StoreError
 
-_PATIENCE = 1.0
+_FORK_TIMEOUT = 1.0
 """Seconds that a fork waits for transactions, all together; the longest wait for other programs' locks."""
 
 _numbers = itertools.count(1)
@@ -89,7 +89,7 @@ def refuse_inherited(path: Path) -> None:
     if _inherited_files & {_identity(path), None}:
         raise StoreError(
             f"The ledger {str(path)!r} was in use while this process was forked, so it cannot be used in here: SQLite "
-            "does not survive that. Fork before the session is opened, or start the process anew "
+            "does not survive that. Fork before the session is opened, or start a new process "
             "(multiprocessing's 'spawn' or 'forkserver')."
         )
 
@@ -114,7 +114,7 @@ _held: list[Guarded] = []
 
 def _before_fork() -> None:
     _forking.acquire()
-    over = time.monotonic() + _PATIENCE
+    over = time.monotonic() + _FORK_TIMEOUT
     for guarded in list(_all):
         if guarded._lock.acquire(timeout=max(0.0, over - time.monotonic())):
             _held.append(guarded)

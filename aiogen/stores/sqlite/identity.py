@@ -92,11 +92,11 @@ def is_copy(
             return f"it was last opened on another machine, as {last.path!r}"
         if last.path != here.path:
             return f"it was last opened as {last.path!r}"
-        return "another file lies in its place since it was last opened"
+        return "another file is in its place since it was last opened"
     if beside is None:
-        return "the file beside it that counts is gone" if was_beside else None
+        return "its counter file (-epoch) is gone" if was_beside else None
     if beside.ledger != inside.ledger or beside.count > inside.count:
-        return "an older state of it, or another ledger, was put in its place"
+        return "an older state of it, or another ledger, is in its place"
     return None
 
 

@@ -17,26 +17,26 @@ _ROWS = 500
 
 def correct(c: sqlite3.Connection, now: float) -> None:
     """Nothing in the ledger lies further ahead than it can have meant."""
-    told = {"now": now, "lease": _LONGEST_LEASE, "hold": _LONGEST_HOLD}
+    values = {"now": now, "lease": _LONGEST_LEASE, "hold": _LONGEST_HOLD}
     c.execute(
         "UPDATE aiogen_worker SET lease_until = :now + coalesce(lease, :lease) "
         "WHERE lease_until > :now + coalesce(lease, :lease)",
-        told,
+        values,
     )
     c.execute(
         "UPDATE aiogen_budget SET held_until = :now + coalesce(held_for, :hold) "
         "WHERE held_until > :now + coalesce(held_for, :hold)",
-        told,
+        values,
     )
     c.execute(
         "UPDATE aiogen_delivery SET next_at = :now + coalesce(pause, 0) "
         "WHERE next_at > :now AND next_at > :now + coalesce(pause, 0)",
-        told,
+        values,
     )
     c.execute(
         "UPDATE aiogen_job SET submitted_at = min(submitted_at, :now), accepted_at = min(accepted_at, :now) "
         "WHERE finished_at IS NULL AND (submitted_at > :now OR accepted_at > :now)",
-        told,
+        values,
     )
     account = c.execute("SELECT min(account) FROM aiogen_job WHERE submitted_at IS NOT NULL").fetchone()[0]
     while account is not None:

@@ -1,25 +1,34 @@
-"""Long reads of a ledger: each in a thread and with a connection of its own, so that nobody who writes waits for it."""
+"""Reading a ledger: statements, rows that cannot be read, and long reads.
+
+A long read has a thread and a connection of its own, so that nobody who writes waits for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aiogen.errors import StoreError
-from aiogen.stores.base import RecordQuery
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import rows
 from aiogen.stores.sqlite.forks import Guarded
 
 T = TypeVar("T")
+logger: logging.Logger = logging.getLogger("aiogen")
 Connection = sqlite3.Connection
 Key = tuple[float, str]
 """By which rows are sorted: when they were taken in, the newest first, and their id."""
 
-_COLUMNS = ", ".join(rows.COLUMNS)
+COLUMNS = ", ".join(rows.COLUMNS)
+"""Of a record, for a SELECT."""
+_NAMED = 20
+"""Rows that cannot be read and are named in the log, at most."""
 _AT_ONCE = 4
 """Threads; further reads wait for one to end."""
 _SLICE = 10
@@ -65,7 +74,7 @@ class Readers:
     # --- in the thread
 
     def _run(self, work: Callable[[Connection], Any], done: asyncio.Future[Any]) -> None:
-        value, trouble = None, None
+        value, failure = None, None
         try:
             reader = Guarded(self._connect)  # no child of a fork inherits it
             try:
@@ -75,13 +84,13 @@ class Readers:
             finally:
                 reader.close()
         except BaseException as error:
-            trouble = error
+            failure = error
 
         def resolve() -> None:
-            if trouble is None:
+            if failure is None:
                 done.set_result(value)
             else:
-                done.set_exception(trouble)
+                done.set_exception(failure)
                 done.exception()  # a caller that was cancelled does not look
 
         try:
@@ -104,25 +113,42 @@ def fetched(c: Connection, statement: str, values: Sequence[Any]) -> list[tuple[
             c.text_factory = before
 
 
-def found(c: Connection, wanted: RecordQuery, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows that are wanted, in slices, the newest first; those behind a key, if one is given."""
-    cursor = c.execute(*_query(wanted, after))
+def one(c: Connection, job_id: str) -> Record | None:
+    """The record of a job, by our id.
+
+    Raises:
+        rows.Unreadable: its row cannot be read.
+    """
+    found = fetched(c, f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,))
+    return rows.record_from(found[0]) if found else None
+
+
+def by_provider_id(c: Connection, account: str, ids: list[str]) -> list[tuple[Any, ...]]:
+    """The rows of an account with these ids of the vendor's."""
+    marks = ", ".join("?" for _ in ids)
+    statement = f"SELECT {COLUMNS} FROM aiogen_job WHERE account = ? AND provider_id IN ({marks})"
+    return fetched(c, statement, (account, *ids))
+
+
+def found(c: Connection, query: RecordQuery, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows that a query asks for, in slices, the newest first; those behind a key, if one is given."""
+    cursor = c.execute(*_select(query, after))
     while some := cursor.fetchmany(_SLICE):
         yield some
 
 
-def found_at_once(c: Connection, wanted: RecordQuery) -> list[tuple[Any, ...]]:
+def found_at_once(c: Connection, query: RecordQuery) -> list[tuple[Any, ...]]:
     """The same, where there are few."""
-    return fetched(c, *_query(wanted))
+    return fetched(c, *_select(query))
 
 
-def _query(wanted: RecordQuery, after: Key | None = None) -> tuple[str, list[Any]]:
-    where, values = _where(wanted)
+def _select(query: RecordQuery, after: Key | None = None) -> tuple[str, list[Any]]:
+    where, values = _where(query)
     if after is not None:
         where += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
         values += [after[0], after[0], after[1].encode("utf-8", "surrogateescape")]
-    statement = f"SELECT {_COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at DESC, id LIMIT ?"
-    return statement, [*values, wanted.limit]
+    statement = f"SELECT {COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at DESC, id LIMIT ?"
+    return statement, [*values, query.limit]
 
 
 def key_of(row: tuple[Any, ...]) -> Key:
@@ -130,23 +156,72 @@ def key_of(row: tuple[Any, ...]) -> Key:
     return row[rows.COLUMNS.index("created_at")], row[0]
 
 
-def _where(wanted: RecordQuery) -> tuple[str, list[Any]]:
+def _where(query: RecordQuery) -> tuple[str, list[Any]]:
     parts, values = ["1"], list[Any]()
-    if wanted.states is not None:
-        parts.append(f"state IN ({', '.join('?' for _ in wanted.states)})")
-        values += map(str, wanted.states)
-    if wanted.ids is not None:
-        parts.append(f"id IN ({', '.join('?' for _ in wanted.ids)})")
-        values += wanted.ids
-    if wanted.prefix is not None:
+    if query.states is not None:
+        parts.append(f"state IN ({', '.join('?' for _ in query.states)})")
+        values += map(str, query.states)
+    if query.ids is not None:
+        parts.append(f"id IN ({', '.join('?' for _ in query.ids)})")
+        values += query.ids
+    if query.prefix is not None:
         parts.append("(substr(id, 1, ?) = ? OR substr(provider_id, 1, ?) = ?)")
-        values += [len(wanted.prefix), wanted.prefix] * 2
-    for column, value in (("connection", wanted.connection), ("batch", wanted.batch)):
+        values += [len(query.prefix), query.prefix] * 2
+    for column, value in (("connection", query.connection), ("batch", query.batch)):
         if value is not None:
             parts.append(f"{column} = ?")
             values.append(value)
-    for sign, moment in ((">", wanted.created_after), ("<", wanted.created_before)):
+    for sign, moment in ((">", query.created_after), ("<", query.created_before)):
         if moment is not None:
             parts.append(f"created_at {sign} ?")
             values.append(moment.timestamp())
     return " AND ".join(parts), values
+
+
+# --- rows that cannot be read
+
+
+class Unreadable:
+    """The rows of one file that could not be read; each is named in the log once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.found: dict[str, str] = {}
+        """Why, by the job's id."""
+
+    def clear(self) -> None:
+        """The file is opened again."""
+        self.found.clear()
+
+    def skip(self, unread: rows.Unreadable) -> None:
+        """It must not keep all the others from being read."""
+        if unread.job_id in self.found:
+            return
+        self.found[unread.job_id] = repr(unread.cause)
+        if len(self.found) <= _NAMED:
+            logger.error(
+                "Job %s in %s cannot be read, and is neither sent nor followed: %r",
+                unread.job_id,
+                self._path,
+                unread.cause,
+            )
+        elif len(self.found) == _NAMED + 1:
+            logger.error("More jobs in %s cannot be read; see SqliteStore.unreadable.", self._path)
+
+    def skip_end(self, job_id: str, cause: Exception) -> None:
+        """The end of a job, for its handlers."""
+        logger.error("The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._path, cause)
+
+    def records(
+        self, slices: Iterable[list[tuple[Any, ...]]], between: Callable[[], None] = lambda: None
+    ) -> list[Record]:
+        """The records in these rows; `between` is called after each slice."""
+        records = []
+        for part in slices:
+            for row in part:
+                try:
+                    records.append(rows.record_from(row))
+                except rows.Unreadable as unread:
+                    self.skip(unread)
+            between()
+        return records

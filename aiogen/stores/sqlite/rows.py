@@ -106,7 +106,7 @@ def generation_from(text: str) -> Generation:
 
 
 def lenient(raw: bytes) -> str:
-    """Text that may be damaged, for SQLite to read; `record_of` tells, of one row at a time."""
+    """Text that may be damaged, for SQLite to read; `record_from` says so, of one row at a time."""
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -120,10 +120,10 @@ class Unreadable(Exception):
 
 
 def record_from(values: tuple[Any, ...]) -> Record:
-    """The record that a row tells.
+    """The record in a row.
 
     Raises:
-        Unreadable: it tells none.
+        Unreadable: there is none in it.
     """
     try:
         return _record_of(values)
@@ -135,13 +135,13 @@ def _record_of(values: tuple[Any, ...]) -> Record:
     for value in values:
         if isinstance(value, str):
             value.encode()  # text that is none was let through so far
-    told = dict(zip(COLUMNS, values, strict=True))
-    request, result = told.pop("request"), told.pop("result")
+    fields = dict(zip(COLUMNS, values, strict=True))
+    request, result = fields.pop("request"), fields.pop("result")
     for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):
-        told[name] = _moment(told[name])
-    told["state"] = State(told["state"])
+        fields[name] = _moment(fields[name])
+    fields["state"] = State(fields["state"])
     return Record(
-        **told,
+        **fields,
         submission=None if request is None else _json.structure(json.loads(request), Submission),
         generation=None if result is None else generation_from(result),
     )

@@ -2,7 +2,7 @@
 
 What an account has running and has created lately stands in the jobs themselves: nobody has to give a place back, so
 a crash leaks none.  Each worker counts its own in its own window; here are the others.  Requests are too many for a
-row each: they are taken in small lots out of one allowance (GCRA).
+row each: they are taken in small batches out of one allowance (GCRA).
 """
 
 from __future__ import annotations
@@ -25,17 +25,45 @@ def peers(c: sqlite3.Connection, me: str, now: float) -> int:
     return int(found[0])
 
 
-def is_alone(c: sqlite3.Connection, me: str) -> bool:
+class Neighbours:
+    """The other workers, as far as a create of ours has to wait for them."""
+
+    def __init__(self) -> None:
+        self._free: set[str] = set()
+        """Accounts at which nobody else had anything, when we were alone; not known once another worker writes."""
+        self._version = -1
+
+    def wait_for(self, c: sqlite3.Connection, me: str, account: str, headroom: Headroom, now: float) -> float:
+        """Seconds until a create may be sent; 0.0 if it may now.  Costs next to nothing for a worker that is alone."""
+        alone = _is_alone(c, me)
+        if (version := data_version(c)) != self._version:
+            # One that came, created and left again between two creates of ours has left no other trace.
+            self._free.clear()
+            self._version = version
+        if alone and account in self._free:
+            return 0.0
+        wait = _wait_for(c, me, account, headroom, now)
+        if wait is None and alone:
+            self._free.add(account)  # and remains so until another worker writes
+        return wait or 0.0
+
+
+def data_version(c: sqlite3.Connection) -> int:
+    """Changes whenever another connection has written, and with each connection of ours."""
+    return int(c.execute("PRAGMA data_version").fetchone()[0]) + (getattr(c, "number", 0) << 32)
+
+
+def _is_alone(c: sqlite3.Connection, me: str) -> bool:
     """True if no other worker stands in the ledger, living or not."""
     return c.execute("SELECT 1 FROM aiogen_worker WHERE id != ? LIMIT 1", (me,)).fetchone() is None
 
 
-def wait_for(c: sqlite3.Connection, me: str, account: str, room: Headroom, now: float) -> float | None:
+def _wait_for(c: sqlite3.Connection, me: str, account: str, headroom: Headroom, now: float) -> float | None:
     """Seconds until a create may be sent, as far as others matter; None if there is nothing of others at all."""
     held = c.execute(
         "SELECT max(held_until) FROM aiogen_budget WHERE account = ? AND held_by != ?", (account, me)
     ).fetchone()[0]
-    lately = _lately(c, me, account, room.period, now)
+    lately = _lately(c, me, account, headroom.period, now)
     running = c.execute(
         "SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = :account AND finished_at IS NULL "
         "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS NOT :me "
@@ -44,10 +72,10 @@ def wait_for(c: sqlite3.Connection, me: str, account: str, room: Headroom, now: 
         ":now - CASE state WHEN 'unknown' THEN min(coalesce(timeout, :longest), :longest) ELSE :longest END",
         {"account": account, "me": me, "now": now, "longest": _LONGEST_RUN},
     ).fetchone()[0]
-    waits = [(held or 0.0) - now, _wait_for_window(lately, room, now)]
+    waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
     if not lately and not running and waits[0] <= 0.0:
         return None
-    if running > max(0.0, room.active):
+    if running > max(0.0, headroom.active):
         waits.append(_LOOK_AGAIN)
     return max(0.0, *waits)
 
@@ -67,30 +95,30 @@ def _lately(c: sqlite3.Connection, me: str, account: str, period: float, now: fl
     ).fetchall()
 
 
-def _wait_for_window(lately: list[tuple[float, int]], room: Headroom, now: float) -> float:
-    over = sum(weight for _, weight in lately) - max(0.0, room.creates)
+def _wait_for_window(lately: list[tuple[float, int]], headroom: Headroom, now: float) -> float:
+    over = sum(weight for _, weight in lately) - max(0.0, headroom.creates)
     wait = 0.0
     for at, weight in lately:
         if over <= 0.0:
             break
         over -= weight
-        wait = at + room.period - now
+        wait = at + headroom.period - now
     return wait
 
 
 def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second: float, now: float) -> float:
-    """Take `count` requests out of the allowance; seconds until they are all earned.  A lot may be saved up."""
+    """Take `count` requests out of the allowance; seconds until they are all earned.  One batch may be saved up."""
     found = c.execute(
         "SELECT spent_until, CASE WHEN held_by = ? THEN 0.0 ELSE held_until END FROM aiogen_budget "
         "WHERE account = ? AND lane = ?",
         (me, account, str(RequestKind.REQUESTS)),
     ).fetchone()
     spent_until, held_until = found or (0.0, 0.0)
-    lot = count / per_second
-    # Each worker has taken one lot ahead, at most: what lies further ahead a wrong clock has written.
+    batch = count / per_second
+    # Each worker has taken one batch ahead, at most: what lies further ahead a wrong clock has written.
     workers = c.execute("SELECT count(*) FROM aiogen_worker").fetchone()[0]
-    spent_until = min(spent_until, max(now, held_until) + lot * (workers + 1))
-    spent_until = max(spent_until, now - lot, held_until - lot) + lot
+    spent_until = min(spent_until, max(now, held_until) + batch * (workers + 1))
+    spent_until = max(spent_until, now - batch, held_until - batch) + batch
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, spent_until) VALUES (?, ?, ?) "
         "ON CONFLICT (account, lane) DO UPDATE SET spent_until = excluded.spent_until",
@@ -99,11 +127,11 @@ def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second
     return float(max(0.0, spent_until - now))
 
 
-def hold(c: sqlite3.Connection, me: str, account: str, lane: RequestKind, seconds: float, now: float) -> None:
-    """Nobody sends such requests for so long; what ends last counts."""
+def hold(c: sqlite3.Connection, me: str, account: str, kind: RequestKind, seconds: float, now: float) -> None:
+    """Nobody sends such requests for this number of seconds; the hold that ends last counts."""
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, held_until, held_for, held_by) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_for = excluded.held_for, "
         "held_by = excluded.held_by WHERE excluded.held_until > held_until",
-        (account, str(lane), now + seconds, seconds, me),
+        (account, str(kind), now + seconds, seconds, me),
     )

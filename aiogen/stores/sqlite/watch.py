@@ -1,6 +1,6 @@
 """Looks whether the path still leads to the file that was opened.
 
-SQLite does not: it goes on with a file that was deleted, renamed or replaced, and whoever opens the path next finds
+SQLite does not: it goes on with a file that was deleted, renamed or replaced, and the next that opens the path finds
 nothing of what was written since.  So it is looked at with each transaction; a few system calls, all in the store's
 thread.
 """
@@ -20,8 +20,8 @@ from aiogen.stores.sqlite import identity
 
 _WAL_HEADER = 32
 _WAL_MAGICS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-_BACK = "Put it back, or leave this session and open another one."
-_ANEW = "Leave this session; a new one begins with what the file holds then."
+_BACK = "Put it back, or close this session and open another one."
+_ANEW = "Close this session and open a new one, which begins with what is in the file then."
 
 
 class Opened:
@@ -97,11 +97,11 @@ class Watch:
             self.check(connection)
 
     def check(self, connection: sqlite3.Connection) -> None:
-        """Raises StoreError, if what is written now would not be found by whoever opens the path next."""
+        """Raises StoreError, if what is written now would not be found by the next that opens the path."""
         what = self._what_is_wrong(connection)
         if what is not None:
             raise StoreError(
-                f"The ledger {str(self._path)!r} {what} Nothing was sent because of it; what runs goes on in memory.",
+                f"The ledger {str(self._path)!r} {what} Nothing was sent; what runs continues in memory.",
                 action=Action.GIVE_UP,
             )
 
@@ -117,7 +117,7 @@ class Watch:
             self._rescue(connection)
             return f"is gone: it was deleted or renamed while it was in use. {_BACK}"
         except OSError as error:
-            return f"cannot be looked at any more: {error}. {_BACK}"
+            return f"can no longer be checked: {error}. {_BACK}"
         if (found.st_dev, found.st_ino) != self._opened.key:
             self._rescue(connection)
             return f"was replaced by another file while it was in use. {_BACK}"
@@ -140,7 +140,7 @@ class Watch:
 
     def _size_is_wrong(self, connection: sqlite3.Connection, size: int) -> str | None:
         if size < self._size and not self._may_shrink(connection, size):
-            return f"was cut off or overwritten while it was in use: {size} bytes of {self._size} are left. {_BACK}"
+            return f"was truncated or overwritten while it was in use: {size} of {self._size} bytes are left. {_BACK}"
         self._size = size
         return None
 
@@ -161,7 +161,7 @@ class Watch:
             return None
         stamp = identity.header_of(header)
         if stamp is None:
-            return f"was overwritten with something else while it was in use. {_BACK}"
+            return f"was overwritten with other data while it was in use. {_BACK}"
         if stamp == self._stamp:
             return None
         inside = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -176,7 +176,7 @@ class Watch:
         except OSError:
             return f"has lost its file {str(self._wal)!r} while it was in use. {_ANEW}"
         if (wal.st_dev, wal.st_ino) != self._wal_key:
-            return f"has another file {str(self._wal)!r} than the one in use. {_ANEW}"
+            return f"has a different file {str(self._wal)!r} from the one in use. {_ANEW}"
         if wal.st_size == 0:
             # Who puts everything into the main file may empty it; somebody who does not, must not.
             if not self._is_wal_empty:
@@ -184,7 +184,7 @@ class Watch:
                     if not connection.in_transaction:
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 except sqlite3.Error:
-                    return f"has an emptied file {str(self._wal)!r}: what was in it is lost. {_ANEW}"
+                    return f"has a file {str(self._wal)!r} that was emptied: what was in it is lost. {_ANEW}"
                 self._is_wal_empty = not connection.in_transaction
             return None
         self._is_wal_empty = False

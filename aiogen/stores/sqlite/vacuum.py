@@ -1,10 +1,10 @@
-"""Room on the disk: what is no longer needed is given back, in steps that hold nobody up."""
+"""Free pages of the file: given back to the disk, in steps that hold nobody up."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from aiogen.stores.sqlite.file import number, put
+from aiogen.stores.sqlite.copies import number, put
 
 _STEP = 500
 """Pages in one transaction; a page has 4,096 bytes."""
@@ -18,7 +18,7 @@ def give_back(c: sqlite3.Connection) -> bool:
     """One step of a file that can be made smaller bit by bit; True if there is more to do."""
     if _mode(c) != 2 or not is_worth_it(c):
         return False
-    # Whoever sees the file become smaller has to know that it is no accident.
+    # Other processes see the file become smaller, and have to know that it is no accident.
     found = c.execute("SELECT v FROM aiogen_file WHERE k = 'shrunk'").fetchone()
     put(c, "shrunk", str(number(found[0] if found is not None else None) + 1))
     for _ in range(_STEP):  # sqlite3 carries out one page of it at a time, however many are asked for

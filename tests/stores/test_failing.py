@@ -1,4 +1,4 @@
-"""A ledger in trouble: said clearly before money is spent, and nobody's running job pays for it."""
+"""A ledger that fails: said clearly before money is spent, and nobody's running job pays for it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ async def used(path: Path) -> None:
     """A file as a program leaves it, with forty jobs of some account in it."""
     store = SqliteStore(path)
     await store.open()
-    told = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
-    jobs = [Record(id=str(i), state=State.PENDING, batch="x" * 300, **told) for i in range(40)]
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
+    jobs = [Record(id=str(i), state=State.PENDING, batch="x" * 300, **fields) for i in range(40)]
     await asyncio.gather(*map(store.add, jobs))
     await store.close()
 
@@ -96,7 +96,7 @@ def another_program(path: Path) -> None:
     changed_by("CREATE TABLE invoice(total REAL)", "INSERT INTO invoice VALUES (7.5)")(path)
 
 
-MOVE, OTHER, UPDATE = "move it away to begin a new one", "use another file", "Update aiogen"
+MOVE, OTHER, UPDATE = "move it away to start a new one", "use another file", "Update aiogen"
 SPOILT = {
     "noise": (other_bytes, MOVE),
     "noise from the first byte": (lambda path: path.write_bytes(os.urandom(20_000)), MOVE),
@@ -127,7 +127,7 @@ async def test_a_file_that_another_holds(path: Path) -> None:
     """It is waited for, and then said to be worth trying again."""
     await used(path)
     with held(path):
-        error = await refused(SqliteStore(path, busy_timeout=0.05), "Another process holds it")
+        error = await refused(SqliteStore(path, busy_timeout=0.05), "Another process has locked it")
     assert error.retryable
     async with session_on(Vendor(), path):
         pass
@@ -138,7 +138,7 @@ async def test_a_disk_that_is_full_from_the_beginning(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk:
         store = SqliteStore(disk.path)
         await disk.fill(store)
-        await refused(store, "disk is full", "make room")
+        await refused(store, "disk is full", "free some space")
         await disk.free(store)
         async with session_on(Vendor(), store):
             pass
@@ -174,7 +174,7 @@ async def test_a_folder_that_may_not_be_written(folder: Path, is_there: bool) ->
     if is_there:
         await used(path)
     folder.chmod(0o500)
-    await refused(SqliteStore(path), "have to be there and writable")
+    await refused(SqliteStore(path), "must exist and be writable")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
@@ -183,7 +183,7 @@ async def test_a_file_that_may_not_be_written(folder: Path) -> None:
     path = folder / "aiogen.db"
     await used(path)
     path.chmod(0o400)
-    await refused(SqliteStore(path), "have to be there and writable")
+    await refused(SqliteStore(path), "must exist and be writable")
 
 
 # --- what goes wrong while jobs run
@@ -206,7 +206,7 @@ async def test_a_full_disk_or_a_held_file_stops_nobody_who_runs(disk: Disk) -> N
         provider_id = await running.accepted()
         in_line = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
         await disk.fill(store)
-        with pytest.raises(StoreError, match=r"disk is full|holds it") as caught:
+        with pytest.raises(StoreError, match=r"disk is full|has locked it") as caught:
             await submit_many(session, in_line)
         assert str(disk.path) in str(caught.value)
         vendor._reads.insert(0, (200, done()))
@@ -214,7 +214,7 @@ async def test_a_full_disk_or_a_held_file_stops_nobody_who_runs(disk: Disk) -> N
         assert (await running).state is State.COMPLETED
         if disk.takes_nothing:
             for job in in_line:
-                with pytest.raises(StoreError, match=r"disk is full|holds it"):
+                with pytest.raises(StoreError, match=r"disk is full|has locked it"):
                     await job
             assert vendor.creates == 1
         await disk.free(store)
@@ -224,7 +224,7 @@ async def test_a_full_disk_or_a_held_file_stops_nobody_who_runs(disk: Disk) -> N
 
 
 async def submit_many(session: aiogen.Session, taken: list[aiogen.Job]) -> None:
-    """Until one is refused: where the file has a page with room in it, some fit."""
+    """Until one is refused: where the file has a page with space in it, some fit."""
     for i in range(100):
         taken.append(await session.submit("luma/uni-1", f"new boat {i} " + "x" * 500))
 

@@ -13,16 +13,16 @@ from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
 from aiogen.stores.sqlite.store import SqliteStore
 
-db: App = App(name="db", help="Look after the file of the ledger.", help_format="plaintext")
+db: App = App(name="db", help="Manage the ledger's file.", help_format="plaintext")
 _NO_STORE = Connected()
 
 
 @db.command
 def adopt(*, common: Connected = _NO_STORE) -> Exit:
-    """Say that a ledger which seems to be a copy is the one in use: what waits in it is sent from now on.
+    """Confirm that a ledger which seems to be a copy is the one in use, so that the jobs waiting in it are sent.
 
-    A ledger that was copied, moved, or put back from a backup sends nothing that waited in it before, because the other
-    one may send it, too.  Everything else goes on as ever.
+    Jobs that wait in a ledger that was copied, moved or restored from a backup are not sent before, because the other
+    ledger may send them, too.  Everything else works as usual.
     """
     return run_until_signalled(_adopt(common.terminal(), common.ledger()))
 
@@ -36,12 +36,11 @@ async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:
     finally:
         await store.close()
     if not count:
-        terminal.say(f"Nothing is held in {store.path}.")
+        terminal.say(f"No jobs are on hold in {store.path}.")
     else:
         jobs = "1 job" if count == 1 else f"{count} jobs"
-        is_sent = "is" if count == 1 else "are"
         now = terminal.command("resume")
-        terminal.say(f"{jobs} in {store.path} {is_sent} sent by the next session. To do that now: {now}")
+        terminal.say(f"{jobs} in {store.path} will be sent by the next session. To send now: {now}")
     return Exit.OK
 
 

@@ -1,4 +1,4 @@
-"""The file takes the room of what is in it, not of what once was."""
+"""The file is as large as what is in it, not as what once was."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ async def opened(path: Path, keep_finished: float = 3600.0) -> AsyncIterator[Sql
 
 async def filled(store: SqliteStore) -> list[str]:
     """Three megabytes of what is over, and one that is not."""
-    told = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
+    fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
     ids = [f"job-{i}" for i in range(MANY)]
     await asyncio.gather(
-        *(store.add(Record(id=each, state=State.PENDING, batch=_LONG, **told)) for each in [*ids, "more"])
+        *(store.add(Record(id=each, state=State.PENDING, batch=_LONG, **fields)) for each in [*ids, "more"])
     )
     known = {"provider": "luma", "connection": "luma", "model": "uni-1", "state": State.CANCELLED, "provider_id": None}
     await store.settle([Generation(id=each, **known) for each in ids])
@@ -61,7 +61,7 @@ async def test_what_is_forgotten_leaves_the_disk(tmp_path: Path) -> None:
 
 async def test_what_is_old_leaves_the_disk_with_the_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step by step, while others use the file, who do not take that for an accident."""
-    monkeypatch.setattr("aiogen.stores.sqlite.room._STEP", 50)
+    monkeypatch.setattr("aiogen.stores.sqlite.vacuum._STEP", 50)
     monkeypatch.setattr("aiogen.stores.sqlite.store._TIDYING", 0.0)
     path = tmp_path / "aiogen.db"
     async with opened(path, keep_finished=0.0) as store, opened(path) as other:
@@ -97,7 +97,7 @@ async def test_a_file_of_an_older_version_becomes_small_too(tmp_path: Path) -> N
 
 
 async def test_little_is_not_worth_the_work(tmp_path: Path) -> None:
-    """Free pages are used again; and trouble with it is nobody's."""
+    """Free pages are used again; and an error of that harms nobody."""
     path = tmp_path / "aiogen.db"
     async with opened(path) as store:
         ids = await filled(store)

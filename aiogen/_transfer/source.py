@@ -1,0 +1,105 @@
+"""What is downloaded: the outputs of one generation, whose urls expire, and how its errors are put."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from aiogen._safety.address import FilePolicy
+from aiogen.errors import AiogenError, DownloadError
+from aiogen.models import Generation, Output
+
+APPEARS_WITHIN = 30.0
+"""Seconds for which a file that the storage does not know is asked for again."""
+
+Refresh = Callable[[Generation], Awaitable[Generation]]
+Turn = Callable[[], Awaitable[None]]
+
+
+class Expired(Exception):
+    """The storage refuses the url: its time may be over, or the file not be there yet."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+
+
+class Broken(Exception):
+    """The bytes stopped coming, or are not the whole file; trying again may help."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after or 0.0
+        """Seconds that the storage asks to wait."""
+
+
+class Source:
+    """The outputs of one generation; expired urls are asked for again once, for all of its outputs together."""
+
+    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, policy: FilePolicy) -> None:
+        self.generation = generation
+        self.policy = policy
+        self.turn = turn
+        """Waits for its turn in the account's budget: vendors do not say whether their storage counts, so it does."""
+        self._refresh = refresh
+        self._lock = asyncio.Lock()
+
+    def output(self, index: int) -> Output:
+        return self.generation.outputs[index]
+
+    def context(self) -> dict[str, str | None]:
+        g = self.generation
+        return {"provider": g.provider, "connection": g.connection, "job_id": g.id, "provider_id": g.provider_id}
+
+    async def refresh(self, expired: Output) -> None:
+        """Ask for fresh urls, unless that was done since `expired` was read."""
+        async with self._lock:
+            if all(output is not expired for output in self.generation.outputs):
+                return
+            try:
+                fresh = await self._refresh(self.generation)
+            except AiogenError as error:
+                raise DownloadError(
+                    f"The url of an output has expired, and no fresh one could be fetched: {error}", **self.context()
+                ) from error
+            if len(fresh.outputs) != len(self.generation.outputs):
+                raise DownloadError(
+                    f"The url of an output has expired, and generation {self.generation.provider_id} now has "
+                    f"{len(fresh.outputs)} outputs instead of {len(self.generation.outputs)}.",
+                    **self.context(),
+                )
+            self.generation = attrs.evolve(self.generation, outputs=fresh.outputs)
+
+
+@contextmanager
+def typed(what: str, done: str, source: Source) -> Iterator[None]:
+    """Whatever happens in here becomes an error of ours."""
+    try:
+        yield
+    except AiogenError:
+        raise
+    except OSError as error:
+        raise DownloadError(f"{what} cannot be {done}: {error.strerror or error}.", **source.context()) from error
+    except Exception as error:
+        raise DownloadError(
+            f"{what} could not be {done}: {type(error).__name__}: {error}.", **source.context()
+        ) from error
+
+
+@attrs.define
+class Appearing:
+    """How long to wait for a file that the storage does not know yet."""
+
+    _now: Callable[[], float]
+    _since: float | None = None
+    _times: int = 0
+
+    def wait(self) -> float | None:
+        """Seconds until it is asked for again; None if that has been long enough."""
+        self._since = self._now() if self._since is None else self._since
+        self._times += 1
+        wait = min(0.5 * 1.5**self._times, 5.0)
+        return wait if self._now() + wait - self._since <= APPEARS_WITHIN else None

@@ -1,0 +1,149 @@
+"""The commands about the ledger as they are typed: jobs, resume, reconcile, forget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from aiogen._checks import check_number
+from aiogen.cli import ledger
+from aiogen.cli.arguments import with_stdin
+from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
+from aiogen.cli.exits import Exit
+from aiogen.cli.options import Connected, checked_folder
+from aiogen.cli.program import command
+from aiogen.cli.running import run
+from aiogen.errors import InputError
+
+
+def jobs(
+    *,
+    state: Annotated[list[str] | None, Flag] = None,
+    batch: str | None = None,
+    newer: str | None = None,
+    older: str | None = None,
+    limit: int = 50,
+    common: Connected = NO_STORE,
+) -> Exit:
+    """Show what the ledger knows of jobs, the newest first.  No provider is asked.
+
+    Parameters
+    ----------
+    state
+        Only those that are pending, submitting, unknown, queued, processing, completed, failed or cancelled.
+    batch
+        Only those of this batch.
+    newer
+        Only those that were submitted in the last 90s, 15m, 24h or 7d.
+    older
+        Only those that were submitted before that.
+    limit
+        The most jobs to show.
+    """
+    check_number(limit, "--limit", 1, 1_000_000)
+    return run(
+        ledger.jobs(
+            common.terminal(),
+            common.ledger(),
+            states=ledger.parse_states(state or []),
+            batch=batch,
+            newer=ledger.parse_age(newer) if newer else None,
+            older=ledger.parse_age(older) if older else None,
+            limit=limit,
+        )
+    )
+
+
+def resume(
+    ids: Ids | None = None,
+    /,
+    *,
+    out: Path = Path(),
+    no_download: Annotated[bool, Flag] = False,
+    common: Connected = NO_STORE,
+) -> Exit:
+    """Continue what a program left unfinished: send what waited, follow what runs, save the images.
+
+    Parameters
+    ----------
+    ids
+        Completed jobs whose images to save, too; the whole ids that `aiogen jobs` shows.
+    out
+        The folder for the images.
+    no_download
+        Only show the addresses; nothing is saved.
+    """
+    folder = None if no_download else checked_folder(out)
+    common.ledger()
+    session = common.session(kept=True, take_up=True)
+    return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=folder))
+
+
+def reconcile(
+    ids: Ids | None = None,
+    /,
+    *,
+    batch: str | None = None,
+    adopt: str | None = None,
+    resend: Annotated[bool, Flag] = False,
+    yes: Annotated[bool, Flag] = False,
+    out: Path = Path(),
+    no_download: Annotated[bool, Flag] = False,
+    common: Connected = NO_STORE,
+) -> Exit:
+    """Show what jobs whose submission was never answered could have become, or decide about them.
+
+    They may be running and charged, and aiogen never sends them again on its own.
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the whole ids that `aiogen jobs` shows; by default all that are unknown.
+    batch
+        Only those of this batch.
+    adopt
+        The provider's id of the generation that the job has become: follow it.
+    resend
+        Send the jobs again.  If the first submission did arrive, both are charged.
+    yes
+        Send again without asking.
+    out
+        The folder for the images.
+    no_download
+        Only show the addresses; nothing is saved.
+    """
+    words, terminal = ids or [], common.terminal()
+    store = common.ledger()
+    ids = with_stdin(words)
+    if words and not ids:
+        return nothing_to_do(terminal)
+    code = run(ledger.check_whole(store, ids))
+    if code is not Exit.OK:
+        return code
+    if adopt is None and not resend:
+        return run(ledger.reconcile(terminal, common.session(kept=True), ids, batch=batch))
+    if (adopt is not None) == resend or not ids or (adopt is not None and len(ids) > 1):
+        raise InputError("Name one job with --adopt, or any number of jobs with --resend.")
+    if resend and not yes and not ledger.confirmed(terminal, len(ids)):
+        return Exit.USAGE
+    folder = None if no_download else checked_folder(out)
+    return run(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=folder))
+
+
+def forget(ids: Ids | None = None, /, *, older: str | None = None, common: Connected = NO_STORE) -> Exit:
+    """Remove jobs that are over, or unknown, from the ledger; nothing changes at the providers.
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the whole ids that `aiogen jobs` shows.
+    older
+        All jobs that are over and were submitted before the last 24h or 7d.
+    """
+    age = ledger.parse_age(older) if older else None
+    if not ids and age is None:
+        raise InputError(f"Name the jobs to remove, or an age: {command('forget', '--older', '7d')}")
+    words = with_stdin(ids or [])
+    if not words and age is None:
+        return nothing_to_do(common.terminal())
+    return run(ledger.forget(common.terminal(), common.ledger(), words, age))

@@ -1,0 +1,231 @@
+"""The life of a job in the ledger, one function for each step; each is given the worker that asks and the time.
+
+Who may say what: that a job ran, everybody; that it was not sent, only its owner, or who sent its last create.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from aiogen.models import Generation, State
+from aiogen.stores.base import ADOPTED, Headroom, Record
+from aiogen.stores.sqlite import reading, rows, workers
+from aiogen.stores.sqlite.reading import COLUMNS
+from aiogen.stores.sqlite.sharing import Neighbours
+from aiogen.stores.sqlite.workers import Worker
+
+Connection = sqlite3.Connection
+
+_MARKS = ", ".join("?" for _ in rows.COLUMNS)
+_PURGED_AT_ONCE = 500
+_UNHEARD_FOR = 30 * 86_400.0
+"""Seconds beyond `keep_finished` that an end is kept which a handler has not heard of yet."""
+IDS_AT_ONCE = 500
+"""Ids in one statement; SQLite of old took 999."""
+
+
+def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequence[tuple[str, str]]) -> bool:
+    """A new row; False if this worker is none any more.  `handlers`: the job, with each that waits for its end."""
+    if workers.living(c, worker) is None:
+        return False
+    c.execute(f"INSERT INTO aiogen_job ({COLUMNS}) VALUES ({_MARKS})", values)
+    c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", handlers)
+    return True
+
+
+def intend(
+    c: Connection, worker: Worker, neighbours: Neighbours, job_id: str, headroom: Headroom, now: float
+) -> float | None:
+    """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send."""
+    ours = c.execute(
+        "SELECT account FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        (job_id, worker.name, str(State.PENDING)),
+    ).fetchone()
+    if ours is None:
+        return None  # asked first: nobody waits for a place for what another one sends
+    wait = neighbours.wait_for(c, worker.name, ours[0], headroom, now)
+    if wait > 0.0:
+        return wait
+    c.execute(
+        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
+        (str(State.SUBMITTING), now, worker.name, job_id),
+    )
+    return 0.0
+
+
+def confirm(c: Connection, worker: Worker, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    """The vendor accepted it; True if this worker follows it, or nobody knows of it."""
+    me = workers.living(c, worker)
+    c.execute(
+        "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = coalesce(owner, ?) "
+        "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
+        f"AND (submitter IS NULL OR {_sent_by(worker)})",
+        (
+            *(str(state), provider_id, accepted_at.timestamp(), me, job_id),
+            *(provider_id, provider_id, *worker.names),
+        ),
+    )
+    found = c.execute("SELECT owner FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
+    return me is not None and (found is None or found[0] == me)
+
+
+def release(c: Connection, worker: Worker, job_id: str) -> None:
+    """The create surely was not carried out: pending again."""
+    c.execute(
+        "UPDATE aiogen_job SET state = ?, owner = ?, submitted_at = NULL WHERE id = ? "
+        f"AND state IN (?, ?) AND {_sent_by(worker)}",
+        (
+            *(str(State.PENDING), workers.living(c, worker), job_id),
+            *(str(State.SUBMITTING), str(State.UNKNOWN), *worker.names),
+        ),
+    )
+
+
+def mark_unknown(c: Connection, worker: Worker, job_id: str) -> None:
+    """The create's answer never came."""
+    c.execute(
+        f"UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND state = ? AND {_sent_by(worker)}",
+        (str(State.UNKNOWN), job_id, str(State.SUBMITTING), *worker.names),
+    )
+
+
+def reopen(c: Connection, worker: Worker, job_id: str, provider_id: str | None, now: float) -> Record | None:
+    """The user has decided about an unknown one; None if it is not unknown."""
+    state, accepted_at = (State.PENDING, None) if provider_id is None else (State.QUEUED, now)
+    changed = c.execute(
+        "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = ?, "
+        "submitted_at = CASE WHEN ? THEN NULL ELSE submitted_at END, copied = 0 WHERE id = ? AND state = ?",
+        (str(state), provider_id, accepted_at, worker.name, provider_id is None, job_id, str(State.UNKNOWN)),
+    ).rowcount
+    if not changed:
+        return None
+    return rows.record_from(c.execute(f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
+
+
+@attrs.frozen
+class End:
+    """How a job ended, as the ledger writes it."""
+
+    job_id: str | None
+    provider_id: str | None
+    state: str
+    result: str
+    finished_at: float | None
+
+    @classmethod
+    def of(cls, generation: Generation, *, whole: bool) -> End:
+        """`whole`: with the prompt."""
+        return cls(
+            job_id=generation.id,
+            provider_id=generation.provider_id,
+            state=str(generation.state),
+            result=rows.result_text(generation, whole=whole),
+            finished_at=rows.seconds(generation.finished_at),
+        )
+
+
+def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_finished: float) -> None:
+    """These are over; each stays in the ledger for `keep_finished` seconds."""
+    for end in ends:
+        # The first to see it counts: what is over stays as it is.  But that it was not sent, and will not be, is for
+        # its owner to say: somebody else may have sent it meanwhile.
+        first = c.execute(
+            "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
+            "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
+            f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
+            (
+                *(end.state, end.result, end.finished_at or now, now + keep_finished),
+                *(end.provider_id, end.job_id, end.provider_id, worker.name, str(State.PENDING), *worker.names),
+            ),
+        ).rowcount
+        if first:
+            c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, end.job_id))
+
+
+def _sent_by(worker: Worker) -> str:
+    """Its last create was sent by this worker, in this life or in one before."""
+    return f"submitter IN ({', '.join('?' for _ in worker.names)})"
+
+
+# --- what nobody owns
+
+
+@attrs.frozen
+class Orphans:
+    """Which unfinished jobs may be taken up: of these accounts, and owned by nobody."""
+
+    accounts: Collection[str]
+
+    def _where(self) -> tuple[str, tuple[str, ...]]:
+        marks, states = ", ".join("?" for _ in self.accounts), ", ".join("?" for _ in ADOPTED)
+        # What waits in a copy is left alone: somebody else may send it.
+        where = (
+            f"finished_at IS NULL AND owner IS NULL AND account IN ({marks}) AND state IN ({states}) "
+            "AND NOT (copied AND state = 'pending')"
+        )
+        return where, (*self.accounts, *map(str, ADOPTED))
+
+    def are_there(self, c: Connection) -> bool:
+        """True if there is any."""
+        where, values = self._where()
+        return c.execute(f"SELECT 1 FROM aiogen_job WHERE {where} LIMIT 1", values).fetchone() is not None
+
+    def adopt(
+        self,
+        c: Connection,
+        worker: Worker,
+        only: Collection[str] | None,
+        unreadable: Callable[[rows.Unreadable], None],
+    ) -> list[Record]:
+        """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's."""
+        where, values = self._where()
+        found = reading.fetched(c, f"SELECT {COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at", values)
+        ours, unknown = list[Record](), list[Record]()
+        for row in found:
+            if only is not None and row[0] not in only:
+                continue
+            try:
+                record = rows.record_from(row)
+            except rows.Unreadable as unread:  # it must not keep all the others from being taken up
+                unreadable(unread)
+                continue
+            if record.state is State.SUBMITTING:
+                unknown.append(attrs.evolve(record, state=State.UNKNOWN))
+            else:
+                ours.append(attrs.evolve(record, owner=worker.name))
+        c.executemany("UPDATE aiogen_job SET owner = ? WHERE id = ?", [(worker.name, record.id) for record in ours])
+        c.executemany(
+            "UPDATE aiogen_job SET state = ? WHERE id = ?", [(str(State.UNKNOWN), record.id) for record in unknown]
+        )
+        return sorted(ours + unknown, key=lambda record: record.created_at)
+
+
+# --- what is removed
+
+
+def purge(c: Connection, now: float) -> None:
+    """Some of what is over and has been kept for long enough.
+
+    An end that a handler has not heard of yet stays longer: its program may only be away.
+    """
+    c.execute(
+        "DELETE FROM aiogen_job WHERE id IN (SELECT id FROM aiogen_job j WHERE expires_at < ? AND "
+        "(expires_at < ? OR NOT EXISTS (SELECT 1 FROM aiogen_delivery WHERE job = j.id AND done_at IS NULL)) "
+        "LIMIT ?)",
+        (now, now - _UNHEARD_FOR, _PURGED_AT_ONCE),
+    )
+
+
+def forget(c: Connection, job_ids: Sequence[str]) -> int:
+    """Remove those that are over, unknown, or held in a copy; how many were.  At most `IDS_AT_ONCE`."""
+    marks = ", ".join("?" for _ in job_ids)
+    return c.execute(
+        f"DELETE FROM aiogen_job WHERE id IN ({marks}) AND (finished_at IS NOT NULL OR state = ? "
+        "OR (copied AND owner IS NULL AND state = ?))",
+        (*job_ids, str(State.UNKNOWN), str(State.PENDING)),
+    ).rowcount

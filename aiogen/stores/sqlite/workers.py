@@ -1,0 +1,93 @@
+"""The workers that share a ledger: their names, their leases, and which of them is dead."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sqlite3
+
+import attrs
+
+from aiogen.stores.sqlite import moments
+
+Connection = sqlite3.Connection
+
+
+@attrs.define(eq=False)
+class Worker:
+    """Who one store is in its ledger.  A life begins with each opening, and again when a lease was lost."""
+
+    name: str = ""
+    """In this life; empty before the first."""
+    names: list[str] = attrs.field(factory=list)
+    """In all lives so far: what was sent in an earlier one was sent by this store, too."""
+
+    def begin(self, name: str) -> None:
+        """A life under this name."""
+        self.name = name
+        self.names.append(name)
+
+
+def begin(c: Connection, now: float, lease: float) -> str:
+    """Enter a new worker, whose name is returned; its lease lasts so many seconds."""
+    moments.correct(c, now)
+    # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
+    name = _new_name()
+    # A program that is started again after a crash need not wait for its old lease to run out.
+    for (other,) in c.execute("SELECT id FROM aiogen_worker").fetchall():
+        if is_dead(other):
+            end(c, [other])
+    c.execute("INSERT INTO aiogen_worker (id, lease_until, lease) VALUES (?, ?, ?)", (name, now + lease, lease))
+    return name
+
+
+def renew(c: Connection, name: str, now: float, lease: float) -> bool:
+    """A heartbeat: renew this lease and end those that have run out; False if this one had."""
+    renewed = c.execute(
+        "UPDATE aiogen_worker SET lease_until = ? WHERE id = ? AND lease_until > ?", (now + lease, name, now)
+    ).rowcount
+    c.execute("DELETE FROM aiogen_worker WHERE lease_until < ?", (now,))
+    return bool(renewed)
+
+
+def end(c: Connection, names: list[str]) -> None:
+    """What was theirs is for others to take up."""
+    c.executemany("DELETE FROM aiogen_worker WHERE id = ?", [(name,) for name in names])
+
+
+def living(c: Connection, worker: Worker) -> str | None:
+    """This worker's name, while it is one: a foreign key would refuse the dead."""
+    found = c.execute("SELECT id FROM aiogen_worker WHERE id = ?", (worker.name,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+# --- names
+
+
+def _new_name() -> str:
+    return f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_dead(name: str) -> bool:
+    """True for a worker of this machine whose process is gone; nothing is known of others."""
+    home, _, rest = name.partition(":")
+    pid = rest.partition(":")[0]
+    if home != _home() or not pid.isdecimal() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _home() -> str:
+    """Where process ids mean what they mean here: this machine, and this container of it."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}/{space.strip('pid:[]')}"

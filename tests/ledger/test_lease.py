@@ -1,0 +1,314 @@
+"""`aiogen._ledger.lease`: the lease, its heartbeat, what is adopted, and what others write; on a ledger in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
+
+import pytest
+from ledger.events import Noted
+
+import aiogen
+from aiogen import State
+from aiogen._clock import Clock
+from aiogen._ledger.lease import Ledger
+from aiogen.sandbox import LUMA_KEY, Sandbox
+from aiogen.stores.base import Record
+from aiogen.stores.memory import MemoryStore
+
+pytestmark = pytest.mark.looptime(noop_cycles=4)
+
+
+class Shared(MemoryStore):
+    """A ledger in memory that says of itself what one in a file would."""
+
+    @property
+    def lease(self) -> float:
+        return 15.0
+
+    async def changed(self) -> bool:
+        return True
+
+
+class FromElsewhere(Shared):
+    """The same ledger, as another process has it."""
+
+    def __init__(self, ledger: MemoryStore) -> None:
+        self.__dict__ = ledger.__dict__
+
+    @property
+    def worker(self) -> str:
+        return "another"
+
+
+async def test_the_end_is_seen_within_a_tenth_of_a_second() -> None:
+    """Also by who has just begun to wait for another's job."""
+    store, loop = Shared(), asyncio.get_running_loop()
+    async with Sandbox() as box:
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        another = aiogen.Session([provider], store=FromElsewhere(store))
+        async with aiogen.Session([provider], store=store) as one, another as other:
+            mine = await one.submit("luma/uni-1", "a boat [[processing=5]]")
+            await mine.accepted()
+            await asyncio.sleep(6.1)
+            theirs = await other.job(mine.id)
+            assert theirs is not None
+            await mine
+            seen_at = loop.time()
+            await theirs
+            assert loop.time() < seen_at + 0.11
+
+
+async def test_a_slow_ledger_is_slow_for_each_job_by_itself() -> None:
+    """Fifty ends that are written at the same time keep neither each other nor the heartbeat waiting."""
+    loop = asyncio.get_running_loop()
+    ledger = Ledger(Shared(), Clock(), set, Noted())
+    await ledger.ready()
+    try:
+        began_at = loop.time()
+        await asyncio.gather(*(ledger.note(partial(asyncio.sleep, 0.2)) for _ in range(50)))
+        assert loop.time() < began_at + 0.3
+    finally:
+        await ledger.close()
+
+
+class Silent(Shared):
+    """It opens, and does not answer any more."""
+
+    looks = 0
+
+    async def changed(self) -> bool:
+        self.looks += 1
+        if self.looks > 100:
+            await asyncio.sleep(1e6)  # that is enough to see it
+        raise aiogen.StoreError("The disk is gone.")
+
+
+async def test_a_ledger_that_does_not_answer_is_asked_now_and_then() -> None:
+    """However long it is silent, and however many begin to wait for jobs of others."""
+    store = Silent()
+    ledger = Ledger(store, Clock(), set, Noted(waiting=["a job"]))
+    await ledger.ready()
+    try:
+        for _ in range(100):
+            ledger.attend()
+            await asyncio.sleep(0.2)
+        assert 5 < store.looks <= 21
+    finally:
+        await ledger.close()
+
+
+class Recovering(Shared):
+    """Away for a while, and then slow."""
+
+    is_away = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beats: list[float] = []
+
+    async def heartbeat(self) -> bool:
+        self.beats.append(asyncio.get_running_loop().time())
+        return True
+
+    async def write(self) -> None:
+        await asyncio.sleep(0.0 if self.is_away else 0.3)
+        if self.is_away:
+            raise aiogen.StoreError("Another process has locked it.", retryable=True)
+
+
+async def test_catching_up_puts_off_no_heartbeat() -> None:
+    """What could not be written for a while takes longer than the lease to be written."""
+    store = Recovering()
+    ledger = Ledger(store, Clock(), set, Noted())
+    await ledger.ready()
+    try:
+        for _ in range(100):
+            await ledger.note(store.write)
+        store.is_away = False
+        began_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(40.0)
+        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
+    finally:
+        await ledger.close()
+
+
+# --- one that stood still
+
+
+class Stopped(Shared):
+    """Its heartbeats come to nothing while it is stopped; then it says whether the lease was kept."""
+
+    is_stopped = False
+    is_kept = True
+    opened = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    async def heartbeat(self) -> bool:
+        while self.is_stopped:
+            await asyncio.sleep(0.1)
+        return self.is_kept
+
+
+def record(job_id: str, state: State = State.PENDING) -> Record:
+    at = datetime.now(UTC)
+    return Record(id=job_id, connection="luma", provider="luma", account="a", state=state, created_at=at)
+
+
+async def left_behind(store: MemoryStore, *job_ids: str) -> None:
+    """Jobs that nobody owns."""
+    for job_id in job_ids:
+        await store.add(record(job_id))
+        store._change(job_id, owner=None)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_nothing_is_sent_while_the_lease_may_have_run_out(is_kept: bool) -> None:
+    """From four fifths of it; then it is renewed, or everything is lost first and begun again."""
+    store, events, loop = Stopped(), Noted(), asyncio.get_running_loop()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    try:
+        store.is_stopped, store.is_kept = True, is_kept
+        await asyncio.sleep(11.9)
+        assert (ledger.is_fenced(loop.time()), ledger.is_sure(loop.time())) == (False, True)
+        await asyncio.sleep(0.2)
+        assert (ledger.is_fenced(loop.time()), ledger.is_sure(loop.time())) == (True, False)
+        assert events.said == []
+        await left_behind(store, "theirs")
+        store.is_stopped = False
+        await asyncio.sleep(3.0)
+        assert events.said == (["renewed"] if is_kept else ["lost", "renewed"])
+        assert (store.opened, events.adopted_ids) == (1 if is_kept else 2, ["theirs"])
+    finally:
+        store.is_kept = True
+        await ledger.close()
+
+
+async def test_what_it_owes_is_written_before_it_begins_again() -> None:
+    """While nothing is its own: what comes of the fact is then taken up like all the rest."""
+    store, events = Stopped(), Noted()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    written: list[int] = []
+
+    async def write() -> None:
+        if not events.said:
+            raise aiogen.StoreError("another process owns it")
+        written.append(store.opened)
+
+    try:
+        await ledger.note(write, "job")
+        store.is_kept = False
+        await asyncio.sleep(8.0)
+        assert written == [1]
+    finally:
+        store.is_kept = True
+        await ledger.close()
+
+
+# --- what is adopted, and what is watched
+
+
+@pytest.mark.parametrize("count", [3, 250])
+async def test_what_nobody_owns_is_adopted_when_it_is_opened(count: int) -> None:
+    """All of it before the session is ready, however much that is, and in the order in which it was taken in."""
+    store, events = Shared(), Noted()
+    ids = [f"job {i}" for i in range(count)]
+    await left_behind(store, *ids)
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    await ledger.ready()
+    assert events.adopted_ids == ids
+    await ledger.close()
+
+
+async def test_what_others_leave_is_adopted_within_two_seconds_if_it_may_be() -> None:
+    """Of this session's accounts, and of those jobs alone that it may adopt."""
+    store, events = Shared(), Noted(only=["one"])
+    accounts = ["another"]
+    ledger = Ledger(store, Clock(), lambda: accounts, events)
+    await ledger.ready()
+    try:
+        await left_behind(store, "one", "two")
+        await asyncio.sleep(2.1)
+        assert events.adopted_ids == []
+        accounts[:] = ["a"]
+        await asyncio.sleep(2.1)
+        assert events.adopted_ids == ["one"]
+        events.only = None
+        await asyncio.sleep(2.1)
+        assert events.adopted_ids == ["one", "two"]
+    finally:
+        await ledger.close()
+
+
+async def test_nothing_is_adopted_while_it_is_closed() -> None:
+    """It is for the next one."""
+    store, events = Shared(), Noted()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    ledger.takes_up = False
+    await left_behind(store, "job")
+    await asyncio.sleep(5.0)
+    assert events.adopted_ids == []
+    await ledger.close()
+
+
+async def test_what_is_watched_is_read_when_others_have_written() -> None:
+    """Or when somebody has just begun to wait; what is no longer there is reported as gone."""
+
+    class Quiet(Shared):
+        is_changed = False
+
+        async def changed(self) -> bool:
+            changed, self.is_changed = self.is_changed, False
+            return changed
+
+    store, events = Quiet(), Noted()
+    ledger = Ledger(store, Clock(), set, events)
+    await ledger.ready()
+    try:
+        await store.add(record("job"))
+        events.waiting.append("job")
+        ledger.attend()
+        await asyncio.sleep(0.3)
+        assert [(each.id, each.state) for each in events.seen_records] == [("job", State.PENDING)]
+        await asyncio.sleep(10.0)
+        assert len(events.seen_records) == 1  # nobody has written
+        store._change("job", state=State.SUBMITTING)
+        store.is_changed = True
+        await asyncio.sleep(0.3)
+        assert [each.state for each in events.seen_records] == [State.PENDING, State.SUBMITTING]
+        store._remove("job")
+        store.is_changed = True
+        await asyncio.sleep(0.3)
+        assert events.said == ["gone job"]
+    finally:
+        await ledger.close()
+
+
+async def test_that_others_have_come_is_said_once() -> None:
+    """When there were none before."""
+
+    class Busy(Shared):
+        others = 0
+
+        async def peers(self) -> int:
+            return self.others
+
+    store, events = Busy(), Noted()
+    ledger = Ledger(store, Clock(), set, events)
+    await ledger.ready()
+    try:
+        for others in (1, 2, 0, 1):
+            store.others = others
+            await asyncio.sleep(5.0)
+            assert ledger.peers == others
+        assert events.said == ["joined", "joined"]
+    finally:
+        await ledger.close()
