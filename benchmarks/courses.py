@@ -65,6 +65,8 @@ class Course:
     knows: bool = False
     """It is given the true distribution, and learns nothing: what the schedule can do at best."""
     latency: float = 0.0
+    creates: bool = False
+    """Jobs wait for the account to send their creates; else each begins when it is handed in."""
     at: Literal["luma", "leonardo"] = "luma"
     slots: int | None = None
     tells_phases: bool = False
@@ -156,6 +158,7 @@ def _session(course: Course, phases: PhaseModel) -> Simulation:
         _provider(course),
         [phases],
         latency=course.latency,
+        creates=course.creates,
         tells_phases=course.tells_phases,
         slots=course.slots,
         seed=course.seed,

@@ -91,6 +91,7 @@ class Simulation:
         *,
         latency: float = 0.0,
         max_in_flight: int = 48,
+        creates: bool = False,
         tells_phases: bool = False,
         slots: int | None = None,
         on_end: Callable[[Job], None] = lambda _: None,
@@ -103,6 +104,8 @@ class Simulation:
             models: what is believed of each model's durations; `Job.model` counts in them.
             latency: seconds from sending a request to its answer; the vendor looks at the end of it.
             max_in_flight: see `Session`.
+            creates: whether jobs wait for the account to send them, within its limits; else each is accepted at the
+                moment at which it is handed in, as if its create had taken no time.
             tells_phases: whether the vendor says of a job that it is still queued; else it says "processing" at once.
             slots: how many jobs the vendor runs at once, the others behind them in the order of acceptance.
             on_end: is told of each job when its end is known and learned.
@@ -116,6 +119,7 @@ class Simulation:
         self.account.shared_budget.is_shared = False
         self._provider = provider
         self._latency = latency
+        self._creates = creates
         self._tells_phases = tells_phases
         self._slots = slots
         self._on_end = on_end
@@ -191,11 +195,19 @@ class Simulation:
         number = next(self._numbers)
         job.id = f"job-{number}"
         job.submission = self._wishes[job.model]
-        self.account.queue.put(number, job)
+        if self._creates:
+            self.account.queue.put(number, job)
+        else:
+            self.account.window.create_sent(self.now, 1)
+            self._accept(job, weight=1, alone=True)
 
     def _accepted(self, action: SendCreate[Job]) -> None:
-        account, job, now = self.account, action.job, self.now
-        account.accepted(now, action.weight, quota=None, weight_class="", alone=action.was_alone)
+        self._accept(action.job, action.weight, alone=action.was_alone)
+        self.account.create_finished()
+
+    def _accept(self, job: Job, weight: int, *, alone: bool) -> None:
+        account, now = self.account, self.now
+        account.accepted(now, weight, quota=None, weight_class="", alone=alone)
         job.accepted_at, key = now, f"at-the-vendor-{job.id}"
         starts_at = heapq.heappop(self._free_at) if self._slots is not None else now
         job.begun_at = max(now, starts_at) + job.queued
@@ -207,14 +219,13 @@ class Simulation:
         ticket = Ticket(provider_id=key, model=str(job.model))
         phases = self.models[job.model]
         track = self._timed(
-            "follow", account.follow, now, job, ticket, self._provider, phases, weight=action.weight, is_ours=True
+            "follow", account.follow, now, job, ticket, self._provider, phases, weight=weight, is_ours=True
         )
         track.state = self._state(job, now)
         if job.timeout < math.inf:
             early = min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0)  # see `aiogen._engine.deadlines`
             self._at(now + job.timeout - early, self._last_look, track)
             self._at(now + job.timeout, self._expire, track)
-        account.create_finished()
 
     def _state(self, job: Job, now: float) -> State:
         """As the vendor tells it, while it runs."""
