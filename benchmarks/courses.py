@@ -153,6 +153,15 @@ def _batches(course: Course, watch: Watch) -> Iterator[Found]:
         simulation.now += PAUSE
 
 
+def teach(phases: PhaseModel, batches: Sequence[Batch], seed: int) -> None:
+    """Let a model learn from such batches."""
+    chance = Random(seed)
+    simulation = _session(Course(batches=tuple(batches), seed=seed), phases)
+    for batch in batches:
+        simulation.run(_jobs(batch, chance))
+        simulation.now += PAUSE
+
+
 def _session(course: Course, phases: PhaseModel) -> Simulation:
     return Simulation(
         _provider(course),
