@@ -7,6 +7,7 @@ of the loop that ran nothing but it.
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import gc
 import signal
 import time
@@ -60,7 +61,9 @@ class Turns:
     """In iterations that ran nothing but the bystander."""
     iterations: int = 0
     lateness: list[float] = attrs.field(factory=list)
-    """Of each nap."""
+    """Of each nap, by the wall clock; whatever else runs on the machine is in it."""
+    kept: list[float] = attrs.field(factory=list)
+    """The same, at most the CPU that the loop took meanwhile: what it alone is to blame for."""
     where: Counter[str] = attrs.field(factory=Counter)
     """Samples of slow turns by aiogen's functions, the outermost and the innermost."""
     has_others: bool = False
@@ -69,6 +72,8 @@ class Turns:
     seconds: float = 0.0
     """From `begin` to `end`, by the wall clock."""
     is_on: bool = False
+    profile: cProfile.Profile | None = None
+    """Runs from `begin` to `end`."""
     _began: tuple[float, float] = (0.0, 0.0)
 
     async def begin(self) -> None:
@@ -77,24 +82,23 @@ class Turns:
         self.watch.clear()
         self.count = self.iterations = 0
         self.longest = self.collecting = self.bystander = 0.0
-        self.slow, self.lateness, self.where = [], [], Counter()
+        self.slow, self.lateness, self.kept, self.where = [], [], [], Counter()
         gc.collect()
         self.collecting = 0.0
         self.is_on, self._began = True, (time.process_time(), time.monotonic())
         await asyncio.sleep(0)
         self.longest, self.slow = 0.0, []  # that turn began before
+        if self.profile is not None:
+            self.profile.enable()
 
     def end(self) -> None:
         """Count no more."""
+        if self.profile is not None:
+            self.profile.disable()
         measuring = self.count * _cost_of_a_turn() + self.iterations * _cost_of_the_clock()
         cpu, wall = self._began
         self.cpu = time.process_time() - cpu - self.bystander - measuring
         self.seconds, self.is_on = time.monotonic() - wall, False
-
-    def late(self, share: float) -> float:
-        """How late all naps but this share were, at most."""
-        naps = sorted(self.lateness)
-        return naps[min(len(naps) - 1, int(len(naps) * (1.0 - share)))]
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -121,15 +125,23 @@ class _Bystander:
         loop = asyncio.get_running_loop()
         while True:
             woken = loop.create_future()
-            due = loop.time() + NAP
+            due, cpu = loop.time() + NAP, time.thread_time()
             loop.call_at(due, self.wake, woken)
             await woken
             if self._turns.is_on:
-                self._turns.lateness.append(loop.time() - due)
+                late = loop.time() - due
+                self._turns.lateness.append(late)
+                self._turns.kept.append(min(late, time.thread_time() - cpu))
 
     def wake(self, woken: asyncio.Future[None]) -> None:
         if not woken.done():
             woken.set_result(None)
+
+
+def worst(naps: list[float], share: float) -> float:
+    """What all but this share of them do not exceed."""
+    naps = sorted(naps or [0.0])
+    return naps[min(len(naps) - 1, int(len(naps) * (1.0 - share)))]
 
 
 def run(work: Coroutine[Any, Any, T], turns: Turns) -> T:

@@ -8,15 +8,19 @@ bystander sleeps 1 ms again and again, as every other request of a web backend w
     python -m benchmarks.turns --jobs 5000        only so many
     python -m benchmarks.turns --taking-up 5000   only these
     python -m benchmarks.turns --quick --where    also in which functions slow turns are; the figures are then too high
+    python -m benchmarks.turns --quick --profile  where the CPU of the whole batch goes, by module; far too high
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import cProfile
 import math
+import pstats
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -46,6 +50,9 @@ WARM_UP = 60
 """Jobs before those that are measured, twice; in a quick run a simulation has taught the model instead."""
 
 
+_PACKAGES = ("aiogen", "aiohttp", "asyncio", "json", "attr", "benchmarks", "logging", "yarl", "multidict")
+
+
 def law(median: float) -> Lognormal:
     """Sigma 0.5."""
     return Lognormal(median * math.exp(0.125), math.sqrt(math.expm1(0.25)))
@@ -60,6 +67,8 @@ class Call:
     median: float
     quick: bool = False
     where: bool = False
+    profiled: bool = False
+    """Also tell which packages and modules the CPU goes to; all figures are then far too high."""
     wait: float = 0.0
     """Seconds before it begins, so that two of them do not submit at the same moment."""
 
@@ -71,6 +80,7 @@ def measured(call: Call) -> list[Row]:
     config = Config(durations=("lognormal", truth.mean, truth.cv), seed=3)
     with Server() as server, loop.measuring(where=call.where) as turns:
         work = _with_aiogen if call.subject == AIOGEN else _with_a_loop
+        turns.profile = cProfile.Profile() if call.profiled else None
         return loop.run(work(call, server, config, turns), turns)
 
 
@@ -119,8 +129,9 @@ def _row(bench: str, call: Call, turns: Turns, report: Report) -> Row:
         "longest_ms": 1000.0 * turns.longest,
         "above_2_ms": float(sum(turn.seconds > 0.002 for turn in turns.slow)),
         "above_3_ms": float(sum(turn.seconds > 0.003 for turn in turns.slow)),
-        "late_p999_ms": 1000.0 * turns.late(0.001),
-        "late_most_ms": 1000.0 * turns.late(0.0),
+        "late_p999_ms": 1000.0 * loop.worst(turns.lateness, 0.001),
+        "kept_p999_ms": 1000.0 * loop.worst(turns.kept, 0.001),
+        "kept_most_ms": 1000.0 * loop.worst(turns.kept, 0.0),
         "gc_ms": 1000.0 * turns.collecting,
         "turns": float(turns.count),
         "seconds": turns.seconds,
@@ -150,9 +161,27 @@ def _describe(title: str, turns: Turns) -> None:
             f"  {len(slow):4d} × {name}: longest {1000.0 * _most(turns, name):.1f} ms, "
             f"{100.0 * learning:.0f} % learning, {100.0 * planning:.0f} % planning"
         )
+    if turns.profile is not None:
+        lines += _by_module(turns.profile)
     samples = sum(turns.where.values())
     lines += [f"  {100.0 * count / samples:5.1f} %  {name}" for name, count in turns.where.most_common(20)]
     print("\n".join(lines), flush=True)
+
+
+def _by_module(profile: cProfile.Profile) -> list[str]:
+    """Own time and calls of each module, the most first."""
+    spent: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+    for (path, _, function), (_, count, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        if "epoll" in function:
+            continue  # nothing to do
+        parts = Path(path).with_suffix("").parts
+        known = next((i for i, part in enumerate(parts) if part in _PACKAGES), None)
+        name = ".".join(parts[known:]) if known is not None else "built in" if path.startswith("~") else "others"
+        spent[name] += own
+        calls[name] += count
+    total = sum(spent.values())
+    return [f"  {100.0 * own / total:5.1f} %  {calls[name]:8,d} calls  {name}" for name, own in spent.most_common(30)]
 
 
 def _most(turns: Turns, name: str) -> float:
@@ -211,9 +240,9 @@ def run(*, quick: bool = False) -> list[Row]:
     return rows
 
 
-def _batches(sizes: Sequence[int], *, quick: bool = False, where: bool = False) -> list[Row]:
-    median = 5.0 if quick else 8.0
-    calls = [Call(who, n, median, quick, where, 2.0 * i * quick) for n in sizes for i, who in enumerate((AIOGEN, LOOP))]
+def _batches(sizes: Sequence[int], *, quick: bool = False, **more: bool) -> list[Row]:
+    median, pause = (5.0, 2.0) if quick else (8.0, 0.0)
+    calls = [Call(who, n, median, quick, wait=pause * i, **more) for n in sizes for i, who in enumerate((AIOGEN, LOOP))]
     return _all(measured, calls, at_once=2 if quick else 1)
 
 
@@ -231,15 +260,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short jobs, the bare loop beside, a model taught before")
     parser.add_argument("--where", action="store_true", help="sample in which functions slow turns are")
+    parser.add_argument("--profile", action="store_true", help="by module, with cProfile")
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--taking-up", type=int, default=0)
     options = parser.parse_args()
-    if not (options.jobs or options.taking_up or options.where):
+    if not (options.jobs or options.taking_up or options.where or options.profile):
         run(quick=options.quick)
     elif options.taking_up:
         results.show(_taking_up(options.taking_up, where=options.where))
     else:
-        results.show(_batches([options.jobs or 500], quick=options.quick, where=options.where))
+        more = {"where": options.where, "profiled": options.profile}
+        results.show(_batches([options.jobs or 500], quick=options.quick, **more))
 
 
 if __name__ == "__main__":
