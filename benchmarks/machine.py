@@ -19,8 +19,6 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import attrs
-
 from aiogen._account.account import AccountState
 from aiogen._account.actions import Action, AskOne, AskPage, SendCreate
 from aiogen._account.track import Track
@@ -29,56 +27,10 @@ from aiogen._polling.phases import PhaseModel
 from aiogen.exchange import Submission, Ticket
 from aiogen.models import AccountInfo, State, Typical
 from aiogen.providers.base import Provider
+from benchmarks.job import Job, Meter
 
 SAVED_EVERY = 25
 """Ends after which what was learned is written, as in `aiogen._ledger.learned`."""
-
-
-@attrs.define(eq=False)
-class Job:
-    """One job, at both sides; moments are seconds on the simulation's clock."""
-
-    handed_in_at: float
-    seconds: float
-    """From its beginning at the vendor to its end."""
-    queued: float = 0.0
-    """Seconds from its acceptance to its beginning."""
-    model: int = 0
-    """Which of the duration models it is of."""
-    is_later: bool = False
-    """It began after the model had changed."""
-    timeout: float = math.inf
-    """Seconds from its acceptance to its deadline."""
-    poll_cost: float = 0.15
-    id: str = ""
-    done: bool = False
-    submission: Submission | None = None
-    accepted_at: float = math.nan
-    begun_at: float = math.nan
-    ended_at: float = math.nan
-    found_at: float = math.nan
-    questions: float = 0.0
-    """About this job alone 1; of a page that answers for several its part."""
-
-    @property
-    def lag(self) -> float:
-        """Seconds from its end until it is known."""
-        return self.found_at - self.ended_at
-
-
-@attrs.define
-class Meter:
-    """The CPU of one kind of call, in seconds."""
-
-    total: float = 0.0
-    longest: float = 0.0
-    calls: int = 0
-
-    def add(self, seconds: float) -> None:
-        """One more call."""
-        self.total += seconds
-        self.longest = max(self.longest, seconds)
-        self.calls += 1
 
 
 class Simulation:
@@ -284,7 +236,9 @@ class Simulation:
         """As `aiogen._engine.sweep` reads a page, where every row is whole."""
         account, listing, schedule, now = self.account, self.account.listing, self.account.schedule, self.now
         if account.user_id is None:
-            account.identified(AccountInfo(user_id="somebody", concurrency_slots=self._slots), now)
+            name, slots = self._provider.name, self._slots
+            whose = AccountInfo(provider=name, connection=name, user_id="somebody", concurrency_slots=slots)
+            account.identified(whose, now)
         account.served()
         limit, keys = self._provider.capabilities.list_page, action.keys
         last = len(self._listed) - action.offset
