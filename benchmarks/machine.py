@@ -74,7 +74,7 @@ class Simulation:
         self._creates = creates
         self._tells_phases = tells_phases
         self._slots = slots
-        self._on_end = on_end
+        self.on_end = on_end
         self._free_at = [-math.inf] * (slots or 0)
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
@@ -230,7 +230,7 @@ class Simulation:
             if phases.seen >= self._saved[job.model] + SAVED_EVERY:
                 self._saved[job.model] = phases.seen
                 self._timed("save", phases.to_json)
-        self._on_end(job)
+        self.on_end(job)
 
     def _listed_page(self, action: AskPage[Job], sent_at: float) -> None:
         """As `aiogen._engine.sweep` reads a page, where every row is whole."""
