@@ -129,7 +129,7 @@ def run(*, quick: bool = False, runs: int = 0, workers: int = 2) -> list[Row]:
             }
         if scenario.bench == "warm":
             curves.setdefault(scenario.subject.rpartition(", ")[0], []).append((found[0].n, rows[-1].metrics["over"]))
-    results.write("batches", rows, {"traces": traces, "curves": curves})
+        results.write("batches", rows, {"traces": traces, "curves": curves})  # it takes long: what is there is there
     return rows
 
 

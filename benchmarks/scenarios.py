@@ -14,8 +14,8 @@ from benchmarks.learning import SHIFT
 
 RUNS = 20
 SIZES = (20, 60, 250, 500, 2_000, 5_000)
-FEW = {2_000: 6, 5_000: 3}
-"""Runs of the large ones: what counts for the standard error is how many jobs there are in all."""
+MANY = {20: 100, 60: 40, 2_000: 6, 5_000: 3}
+"""Runs of the others: what counts for the standard error is how many jobs there are in all."""
 COLD = (1, 5, 20, 500)
 TOLD = {"10 × too long": 10.0, "5 × too long": 5.0, "2 × too long": 2.0, "2 × too short": 0.5, "5 × too short": 0.2}
 UNTOLD = Typical(median=40.0, spread=0.8)
@@ -66,7 +66,7 @@ def _warm() -> Iterator[Scenario]:
                 bench="warm",
                 subject=f"{name}, {n:,}",
                 course=lambda seed, n=n, truth=truth: warm(n, truth, seed),
-                runs=FEW.get(n, RUNS),
+                runs=MANY.get(n, RUNS),
                 is_quick=n in (20, 60) and name in (USUAL, FLAT),
             )
 
@@ -85,8 +85,7 @@ def _cold() -> Iterator[Scenario]:
                         batches=(Batch(n=n, truth=truth),), seed=seed, typical=typical
                     ),
                     which=0,
-                    # As many jobs as in twenty batches of twenty.
-                    runs=max(RUNS, 400 // n),
+                    runs=100 if n < 20 else RUNS,
                     is_quick=n == 20 and name == USUAL,
                     is_beside_peers=True,
                 )
@@ -119,6 +118,7 @@ def _drift() -> Iterator[Scenario]:
                     batches=(Batch(n=500, truth=DISTRIBUTIONS[name]),) * DRIFT, seed=seed
                 ),
                 which=which,
+                runs=RUNS // 2,
             )
 
 
