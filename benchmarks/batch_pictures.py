@@ -61,7 +61,7 @@ def belief(rows: list[Row], series: dict[str, Any]) -> Figure:
     for i, words in enumerate(("10 %", "half", "90 %")):
         axes.axhline(trace["truth"][i], color=_THEIRS, lw=1.2, ls="--")
         axes.plot([look[0] for look in looks], [look[2 + i] for look in looks], color=_OURS, lw=2.2)
-        axes.text(looks[-1][0] * 1.01, trace["truth"][i], f"{words}, truly", color=_THEIRS, va="center")
+        axes.text(looks[-1][0] * 1.01, trace["truth"][i], f"{words}, truly", color=_THEIRS, va="bottom")
     axes.set_xlim(0.0, looks[-1][0] * 1.18)
     axes.set_ylim(0.0, None)
     axes.set_xlabel("seconds since 500 jobs began, the third such batch")

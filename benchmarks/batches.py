@@ -8,8 +8,8 @@ but the schedule is in the figures.
     python -m benchmarks.batches --list           their names
     python -m benchmarks.batches                  all of them, for the report
 
-`--runs N` runs each so often, with other durations (else 6 in a quick run, and 20 or what stands in `SCENARIOS`);
-`--workers N` at once (2).  The seeds are the same each time, so two versions are compared on the same jobs.
+`--runs N` runs each so often, with other durations (else 6 in a quick run, and what stands in `scenarios`);
+`--share 0.25` makes a quarter of these runs, at least two; `--workers N` at once (2).  The seeds are the same each time, so two versions are compared on the same jobs.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def _over(over: float) -> str:
     return f"{100.0 * (over - 1.0):+.1f} %"
 
 
-def run(*, quick: bool = False, runs: int = 0, workers: int = 2) -> list[Row]:
+def run(*, quick: bool = False, runs: int = 0, workers: int = 2, chosen: Sequence[Scenario] | None = None) -> list[Row]:
     """Every scenario, for the report; quick: two runs of a few."""
-    chosen = [scenario for scenario in scenarios() if not quick or scenario.is_quick]
+    chosen = chosen or [scenario for scenario in scenarios() if not quick or scenario.is_quick]
     rows: list[Row] = []
     traces: dict[str, dict[str, Any]] = {}
     curves: dict[str, list[tuple[int, float]]] = {}
@@ -148,9 +148,14 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--runs", type=int, default=0)
+    parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    named = [scenario for scenario in scenarios() if options.only in f"{scenario.bench}, {scenario.subject}"]
+    named = [
+        attrs.evolve(scenario, runs=max(2, round(options.share * scenario.runs)))
+        for scenario in scenarios()
+        if options.only in f"{scenario.bench}, {scenario.subject}"
+    ]
     if options.list:
         print("\n".join(f"{each.bench}, {each.subject} ({each.runs} runs)" for each in named))
     elif options.quick:
@@ -158,7 +163,7 @@ def main() -> None:
     elif options.only:
         show(named, options.runs, options.workers)
     else:
-        run(runs=options.runs, workers=options.workers)
+        run(runs=options.runs, workers=options.workers, chosen=named)
 
 
 if __name__ == "__main__":

@@ -241,6 +241,8 @@ class _Looks:
         self._simulation = simulation
         self._began = simulation.now
         self._ends = 0
+        if batch.is_traced:
+            self.trace.append(self.now())
 
     def __call__(self, job: Job) -> None:
         """A job's end is known, and learned."""
