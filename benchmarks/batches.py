@@ -9,7 +9,8 @@ but the schedule is in the figures.
     python -m benchmarks.batches                  all of them, for the report
 
 `--runs N` runs each so often, with other durations (else 6 in a quick run, and what stands in `scenarios`);
-`--share 0.25` makes a quarter of these runs, at least two; `--workers N` at once (2).  The seeds are the same each time, so two versions are compared on the same jobs.
+`--share 0.25` makes a quarter of these runs, at least two; `--workers N` at once (2).  The seeds are the same each
+time, so two versions are compared on the same jobs.
 """
 
 from __future__ import annotations
