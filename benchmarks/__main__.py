@@ -10,12 +10,25 @@ import sys
 import time
 import traceback
 
-from benchmarks import cpu, efficiency, limited, pictures, report, results, scale, sockets, store, throughput
+from benchmarks import (
+    batches,
+    cpu,
+    efficiency,
+    limited,
+    pictures,
+    report,
+    results,
+    scale,
+    sockets,
+    store,
+    throughput,
+    turns,
+)
 
 # What measures time comes first, while the machine is cool and nothing else is in memory.
 BENCHMARKS = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (cpu, store, sockets, limited, scale, efficiency, throughput)
+    for module in (cpu, store, turns, sockets, limited, scale, efficiency, batches, throughput)
 }
 
 

@@ -19,14 +19,15 @@ import attrs
 
 import aiogen
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.evidence import Sight
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.survival import EDGES
 from aiogen.models import Typical
 from aiogen.providers.base import Provider
-from aiogen._polling.evidence import Sight
-from benchmarks.distributions import Distribution, quantile
+from benchmarks.distributions import Distribution, Total, quantile
+from benchmarks.job import Job
 from benchmarks.learning import TYPICAL, judged
-from benchmarks.machine import Job, Simulation
+from benchmarks.machine import Simulation
 from benchmarks.optimum import optimum
 from benchmarks.watch import Watch, watched
 
@@ -36,6 +37,10 @@ SHARES = (0.1, 0.5, 0.9, 0.98)
 """Of the jobs, that have ended by the quantiles that are looked at."""
 PAUSE = 60.0
 """Seconds from the last end of a batch to the next batch."""
+
+
+_TRACED_EVERY = 4
+"""Ends between two notes of what is believed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,8 +57,18 @@ class Batch:
     """How long each waits at the vendor before it begins."""
     timeout: float = math.inf
     """Seconds from a job's acceptance to its deadline."""
+    beside: Distribution | None = None
+    """Every other job is of a second model with these durations, and is in no mean."""
     looked_at: tuple[int, ...] = ()
     """Ends (of the later jobs, if there are) after which the belief is judged."""
+    is_traced: bool = False
+    """What is believed is noted as the batch goes on."""
+
+    @property
+    def whole(self) -> Distribution:
+        """From the acceptance to the end; of the later jobs, if there are."""
+        law = self.later or self.truth
+        return law if self.queued is None else Total(self.queued, law)
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +81,8 @@ class Course:
     knows: bool = False
     """It is given the true distribution, and learns nothing: what the schedule can do at best."""
     latency: float = 0.0
+    creates: bool = False
+    """Jobs wait for the account to send their creates; else each begins when it is handed in."""
     at: Literal["luma", "leonardo"] = "luma"
     slots: int | None = None
     tells_phases: bool = False
@@ -73,6 +90,19 @@ class Course:
     """The vendor's own limits; else there are none."""
     reopened: bool = False
     """Before the last batch a new session reads what was stored."""
+
+
+@attrs.frozen
+class Look:
+    """What is believed at one moment."""
+
+    seconds: float
+    """Since the batch began."""
+    ends: int
+    quantiles: tuple[float, ...]
+    """Ages at which it is believed that `SHARES` of the jobs have ended."""
+    plan: float
+    """The true cost of the plan that is believed best, over the optimum."""
 
 
 @attrs.frozen
@@ -87,13 +117,12 @@ class Found:
     """The least that jobs of this distribution can cost, in the mean."""
     over: float
     """Cost over the optimum; the same durations at the best schedule are subtracted, so it varies little."""
-    quantiles: tuple[float, ...]
-    """Ages at which the model believes afterwards that `SHARES` of the jobs have ended."""
+    after: Look
+    looks: dict[int, Look]
+    """By ends, as `Batch.looked_at` says."""
+    trace: list[Look]
     truth: tuple[float, ...]
-    plan: float
-    """The true cost of the plan that is believed best afterwards, over the optimum."""
-    looks: dict[int, float]
-    """The same after so many ends."""
+    """The true quantiles."""
     alarms: int
     """How often the model began again because durations seemed to have changed."""
     seconds: float
@@ -141,22 +170,31 @@ def _batches(course: Course, watch: Watch) -> Iterator[Found]:
             phases = PhaseModel.from_json(course.typical, phases.to_json())
             simulation = _session(course, phases)
         jobs = _jobs(batch, chance)
-        looks = _Looks(batch, phases)
+        looks = _Looks(batch, phases, simulation)
         simulation.on_end = looks
         simulation.meters.clear()
         simulation.requests.clear()
         watch.clear()
-        began = simulation.now
         simulation.run(jobs)
-        yield _found(batch, phases, jobs, simulation, watch, looks.found, simulation.now - began)
+        yield _found(batch, jobs, simulation, watch, looks)
+        simulation.now += PAUSE
+
+
+def teach(phases: PhaseModel, batches: Sequence[Batch], seed: int) -> None:
+    """Let a model learn from such batches."""
+    chance = Random(seed)
+    simulation = _session(Course(batches=tuple(batches), seed=seed), phases)
+    for batch in batches:
+        simulation.run(_jobs(batch, chance))
         simulation.now += PAUSE
 
 
 def _session(course: Course, phases: PhaseModel) -> Simulation:
     return Simulation(
         _provider(course),
-        [phases],
+        [phases, PhaseModel(course.typical)],
         latency=course.latency,
+        creates=course.creates,
         tells_phases=course.tells_phases,
         slots=course.slots,
         seed=course.seed,
@@ -177,11 +215,14 @@ def _jobs(batch: Batch, chance: Random) -> list[Job]:
     for i in range(batch.n):
         is_later = batch.later is not None and i >= batch.n // 2
         law = batch.later if is_later and batch.later is not None else batch.truth
+        if batch.beside is not None and i % 2:
+            law = batch.beside
         jobs.append(
             Job(
                 handed_in_at=batch.over * i / batch.n,
                 seconds=law.sample(chance),
                 queued=batch.queued.sample(chance) if batch.queued is not None else 0.0,
+                model=i % 2 if batch.beside is not None else 0,
                 is_later=is_later,
                 timeout=batch.timeout,
                 poll_cost=PRICE,
@@ -191,58 +232,60 @@ def _jobs(batch: Batch, chance: Random) -> list[Job]:
 
 
 class _Looks:
-    """Judges the belief after so many ends."""
+    """What is believed, now and after so many ends."""
 
-    def __init__(self, batch: Batch, phases: PhaseModel) -> None:
-        self.found: dict[int, float] = {}
+    def __init__(self, batch: Batch, phases: PhaseModel, simulation: Simulation) -> None:
+        self.found: dict[int, Look] = {}
+        self.trace: list[Look] = []
         self._batch = batch
         self._phases = phases
+        self._simulation = simulation
+        self._began = simulation.now
         self._ends = 0
+        if batch.is_traced:
+            self.trace.append(self.now())
 
     def __call__(self, job: Job) -> None:
-        if self._batch.later is not None and not job.is_later:
+        """A job's end is known, and learned."""
+        if job.model or (self._batch.later is not None and not job.is_later):
             return
         self._ends += 1
         if self._ends in self._batch.looked_at:
-            self.found[self._ends] = plan_over(self._phases, self._batch.later or self._batch.truth)
+            self.found[self._ends] = self.now()
+        if self._batch.is_traced and self._ends % _TRACED_EVERY == 0:
+            self.trace.append(self.now())
+
+    def now(self) -> Look:
+        """At this moment."""
+        believed, truth = self._phases.queued, self._batch.whole
+        quantiles = tuple(believed.quantile(1.0 - share) for share in SHARES)
+        plan = judged(believed, PRICE, truth).cost(PRICE) / optimum(truth, PRICE).cost
+        return Look(self._simulation.now - self._began, self._ends, quantiles, plan)
 
 
-def plan_over(phases: PhaseModel, truth: Distribution) -> float:
-    """The true cost of the present plan over the optimum."""
-    return judged(phases.queued, PRICE, truth).cost(PRICE) / optimum(truth, PRICE).cost
-
-
-def _found(
-    batch: Batch,
-    phases: PhaseModel,
-    jobs: Sequence[Job],
-    simulation: Simulation,
-    watch: Watch,
-    looks: dict[int, float],
-    seconds: float,
-) -> Found:
-    truth = batch.later or batch.truth
-    judged_by = [
-        job for job in jobs if job.found_at <= job.accepted_at + job.timeout and (job.is_later or not batch.later)
-    ]
-    costs = [PRICE * job.questions + job.lag for job in judged_by]
+def _found(batch: Batch, jobs: Sequence[Job], simulation: Simulation, watch: Watch, looks: _Looks) -> Found:
+    truth = batch.whole
+    own = [job for job in jobs if not job.model and (job.is_later or batch.later is None)]
+    in_time = [job for job in own if job.found_at <= job.accepted_at + job.timeout]
+    cost = fmean(PRICE * job.questions + job.lag for job in in_time)
+    best = fmean(best_cost(truth, job.seconds + job.queued) for job in in_time)
     least = optimum(truth, PRICE).cost
-    best = [best_cost(truth, job.seconds) for job in judged_by]
     meters = simulation.meters.values()
+    after = looks.now()
     return Found(
         n=batch.n,
-        questions=fmean(job.questions for job in judged_by),
-        lag=fmean(job.lag for job in judged_by),
-        cost=fmean(costs),
+        questions=fmean(job.questions for job in in_time),
+        lag=fmean(job.lag for job in in_time),
+        cost=cost,
         optimum=least,
-        over=1.0 + (fmean(costs) - fmean(best)) / least,
-        quantiles=tuple(phases.queued.quantile(1.0 - share) for share in SHARES),
+        over=1.0 + (cost - best) / least,
+        after=after,
+        looks=looks.found,
+        trace=looks.trace,
         truth=true_quantiles(truth),
-        plan=plan_over(phases, truth),
-        looks=looks,
         alarms=watch.alarms,
-        seconds=seconds,
-        late=len(jobs) - len(judged_by) if batch.timeout < math.inf else 0,
+        seconds=after.seconds,
+        late=len(own) - len(in_time),
         cpu={
             "learning": watch.learning,
             "planning": watch.planning,

@@ -7,9 +7,11 @@ humps; the uniform ones are what the sandbox draws from, and the exponential is 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from random import Random
+from statistics import fmean
 from typing import Protocol, Self
 
 import attrs
@@ -156,6 +158,44 @@ class Mixture:
     def scaled(self, factor: float) -> Mixture:
         """The same shape, every duration multiplied."""
         return Mixture(self.share, self.first.scaled(factor), self.second.scaled(factor))
+
+
+_DRAWN = 20_000
+
+
+@attrs.frozen
+class Total:
+    """A wait and a run one after the other, by a large sample."""
+
+    wait: Distribution
+    work: Distribution
+
+    @property
+    def mean(self) -> float:
+        """Seconds."""
+        return fmean(_drawn(self))
+
+    def survival(self, t: float) -> float:
+        """The probability to last longer than `t`."""
+        return 1.0 - bisect_right(_drawn(self), t) / _DRAWN
+
+    def density(self, t: float) -> float:
+        """The probability per second to end at `t`."""
+        return (self.survival(t - 0.05) - self.survival(t + 0.05)) / 0.1
+
+    def sample(self, chance: Random) -> float:
+        """One duration."""
+        return self.wait.sample(chance) + self.work.sample(chance)
+
+    def scaled(self, factor: float) -> Total:
+        """The same shape, every duration multiplied."""
+        return Total(self.wait.scaled(factor), self.work.scaled(factor))
+
+
+@lru_cache(maxsize=16)
+def _drawn(total: Total) -> list[float]:
+    chance = Random(0)
+    return sorted(total.sample(chance) for _ in range(_DRAWN))
 
 
 USUAL = "lognormal 20 s, CV 0.35"

@@ -142,11 +142,11 @@ def _beside_others(found: dict[Key, Findings], seeds: int, names: list[str]) -> 
     others = {peer.name: {n: _of_peer(peer, DISTRIBUTIONS[n]) for n in names} for peer in peers()}
     everyone |= {peer.name: (peer.source, others[peer.name]) for peer in peers()}
     rows = [_row(who, note, outcomes, names) for who, (note, outcomes) in everyone.items()]
-    rows += [_best_peer("best peer", name, DISTRIBUTIONS[name]) for name in names]
-    return rows + [_best_peer("best peer, halved", name, DISTRIBUTIONS[name].scaled(SHIFT)) for name in names]
+    rows += [best_peer(DISTRIBUTIONS[name], "best peer", name) for name in names]
+    return rows + [best_peer(DISTRIBUTIONS[name].scaled(SHIFT), "best peer, halved", name) for name in names]
 
 
-def _best_peer(bench: str, name: str, truth: Distribution) -> Row:
+def best_peer(truth: Distribution, bench: str = "best peer", name: str = "") -> Row:
     """Which of the others' schedules happens to suit these durations best."""
     costs = {peer.name: _of_peer(peer, truth).cost(PRICE) for peer in peers()}
     who = min(costs, key=lambda name: costs[name])

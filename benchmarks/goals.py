@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from benchmarks import live_goals
+from benchmarks import batch_goals, live_goals
 from benchmarks.distributions import USUAL
 from benchmarks.results import Row
 from benchmarks.verdict import Verdict
@@ -145,6 +145,7 @@ def _of(rows: Iterable[Row], bench: str) -> list[Row]:
 JUDGES: dict[str, Callable[[list[Row]], list[Verdict]]] = {
     "efficiency": _efficiency,
     "throughput": _throughput,
+    **batch_goals.JUDGES,
     **live_goals.JUDGES,
 }
 """By the benchmark that has the figures."""

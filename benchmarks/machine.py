@@ -19,66 +19,18 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import attrs
-
 from aiogen._account.account import AccountState
-from aiogen._account.actions import Action, AskOne, AskPage, SendCreate
+from aiogen._account.actions import Action, AskOne, AskPage, Fit, SendCreate
 from aiogen._account.track import Track
 from aiogen._clock import TICK
 from aiogen._polling.phases import PhaseModel
 from aiogen.exchange import Submission, Ticket
 from aiogen.models import AccountInfo, State, Typical
 from aiogen.providers.base import Provider
+from benchmarks.job import Job, Meter
 
 SAVED_EVERY = 25
 """Ends after which what was learned is written, as in `aiogen._ledger.learned`."""
-
-
-@attrs.define(eq=False)
-class Job:
-    """One job, at both sides; moments are seconds on the simulation's clock."""
-
-    handed_in_at: float
-    seconds: float
-    """From its beginning at the vendor to its end."""
-    queued: float = 0.0
-    """Seconds from its acceptance to its beginning."""
-    model: int = 0
-    """Which of the duration models it is of."""
-    is_later: bool = False
-    """It began after the model had changed."""
-    timeout: float = math.inf
-    """Seconds from its acceptance to its deadline."""
-    poll_cost: float = 0.15
-    id: str = ""
-    done: bool = False
-    submission: Submission | None = None
-    accepted_at: float = math.nan
-    begun_at: float = math.nan
-    ended_at: float = math.nan
-    found_at: float = math.nan
-    questions: float = 0.0
-    """About this job alone 1; of a page that answers for several its part."""
-
-    @property
-    def lag(self) -> float:
-        """Seconds from its end until it is known."""
-        return self.found_at - self.ended_at
-
-
-@attrs.define
-class Meter:
-    """The CPU of one kind of call, in seconds."""
-
-    total: float = 0.0
-    longest: float = 0.0
-    calls: int = 0
-
-    def add(self, seconds: float) -> None:
-        """One more call."""
-        self.total += seconds
-        self.longest = max(self.longest, seconds)
-        self.calls += 1
 
 
 class Simulation:
@@ -91,6 +43,7 @@ class Simulation:
         *,
         latency: float = 0.0,
         max_in_flight: int = 48,
+        creates: bool = False,
         tells_phases: bool = False,
         slots: int | None = None,
         on_end: Callable[[Job], None] = lambda _: None,
@@ -103,6 +56,8 @@ class Simulation:
             models: what is believed of each model's durations; `Job.model` counts in them.
             latency: seconds from sending a request to its answer; the vendor looks at the end of it.
             max_in_flight: see `Session`.
+            creates: whether jobs wait for the account to send them, within its limits; else each is accepted at the
+                moment at which it is handed in, as if its create had taken no time.
             tells_phases: whether the vendor says of a job that it is still queued; else it says "processing" at once.
             slots: how many jobs the vendor runs at once, the others behind them in the order of acceptance.
             on_end: is told of each job when its end is known and learned.
@@ -116,9 +71,10 @@ class Simulation:
         self.account.shared_budget.is_shared = False
         self._provider = provider
         self._latency = latency
+        self._creates = creates
         self._tells_phases = tells_phases
         self._slots = slots
-        self._on_end = on_end
+        self.on_end = on_end
         self._free_at = [-math.inf] * (slots or 0)
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
@@ -184,6 +140,8 @@ class Simulation:
             case AskPage():
                 self.requests["pages"] += 1
                 self._at(answered_at, self._listed_page, action, self.now)
+            case Fit():
+                action.durations.fit()
             case _:
                 raise RuntimeError(f"unexpected action {action!r}")
 
@@ -191,11 +149,19 @@ class Simulation:
         number = next(self._numbers)
         job.id = f"job-{number}"
         job.submission = self._wishes[job.model]
-        self.account.queue.put(number, job)
+        if self._creates:
+            self.account.queue.put(number, job)
+        else:
+            self.account.window.create_sent(self.now, 1)
+            self._accept(job, weight=1, alone=True)
 
     def _accepted(self, action: SendCreate[Job]) -> None:
-        account, job, now = self.account, action.job, self.now
-        account.accepted(now, action.weight, quota=None, weight_class="", alone=action.was_alone)
+        self._accept(action.job, action.weight, alone=action.was_alone)
+        self.account.create_finished()
+
+    def _accept(self, job: Job, weight: int, *, alone: bool) -> None:
+        account, now = self.account, self.now
+        account.accepted(now, weight, quota=None, weight_class="", alone=alone)
         job.accepted_at, key = now, f"at-the-vendor-{job.id}"
         starts_at = heapq.heappop(self._free_at) if self._slots is not None else now
         job.begun_at = max(now, starts_at) + job.queued
@@ -207,14 +173,13 @@ class Simulation:
         ticket = Ticket(provider_id=key, model=str(job.model))
         phases = self.models[job.model]
         track = self._timed(
-            "follow", account.follow, now, job, ticket, self._provider, phases, weight=action.weight, is_ours=True
+            "follow", account.follow, now, job, ticket, self._provider, phases, weight=weight, is_ours=True
         )
         track.state = self._state(job, now)
         if job.timeout < math.inf:
             early = min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0)  # see `aiogen._engine.deadlines`
             self._at(now + job.timeout - early, self._last_look, track)
             self._at(now + job.timeout, self._expire, track)
-        account.create_finished()
 
     def _state(self, job: Job, now: float) -> State:
         """As the vendor tells it, while it runs."""
@@ -267,13 +232,15 @@ class Simulation:
             if phases.seen >= self._saved[job.model] + SAVED_EVERY:
                 self._saved[job.model] = phases.seen
                 self._timed("save", phases.to_json)
-        self._on_end(job)
+        self.on_end(job)
 
     def _listed_page(self, action: AskPage[Job], sent_at: float) -> None:
         """As `aiogen._engine.sweep` reads a page, where every row is whole."""
         account, listing, schedule, now = self.account, self.account.listing, self.account.schedule, self.now
         if account.user_id is None:
-            account.identified(AccountInfo(user_id="somebody", concurrency_slots=self._slots), now)
+            name, slots = self._provider.name, self._slots
+            whose = AccountInfo(provider=name, connection=name, user_id="somebody", concurrency_slots=slots)
+            account.identified(whose, now)
         account.served()
         limit, keys = self._provider.capabilities.list_page, action.keys
         last = len(self._listed) - action.offset

@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from benchmarks import results
+from benchmarks import batch_pictures, results
 from benchmarks.results import Row
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
@@ -46,6 +46,8 @@ def draw(folder: Path = FOLDER) -> list[Path]:
         "timeline": ("throughput", timeline),
         "learning": ("efficiency", learning),
         "cpu": ("cpu", cpu),
+        "batch-sizes": ("batches", batch_pictures.sizes),
+        "batch-belief": ("batches", batch_pictures.belief),
     }
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []

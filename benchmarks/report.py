@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks import goals, results
-from benchmarks.sections import SECTIONS, table
+from benchmarks.sections import SECTIONS
+from benchmarks.tables import table
 from benchmarks.verdict import Verdict
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -23,6 +24,8 @@ PACKAGES = (
 PICTURES = {
     "requests-and-lag": "requests per job against lag: aiogen lies at the limit, fixed intervals and others above it",
     "learning": "cost above the optimum against generations that have ended, one line per distribution",
+    "batch-sizes": "cost above the optimum against the number of jobs at once: before, now, and the best peer",
+    "batch-belief": "the quantiles that are believed while a batch of 500 goes on, beside the true ones",
     "timeline": "five hundred jobs as lines, questions as dots, the time that nobody knew of an end in red",
     "cpu": "CPU per question against questions in flight, for aiogen, bare aiohttp and two SDKs",
 }

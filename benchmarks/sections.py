@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from benchmarks import batch_sections
 from benchmarks.distributions import USUAL
 from benchmarks.efficiency import PRICE
 from benchmarks.results import Row
+from benchmarks.tables import of, percent, table
 
 Section = Callable[[list[Row], dict[str, Any]], str]
 
 
 def _efficiency(rows: list[Row], series: dict[str, Any]) -> str:
-    asked = [int(name.partition("@")[2]) for name in _of(rows, "known durations")[0].metrics if name.startswith("E@")]
+    asked = [int(name.partition("@")[2]) for name in of(rows, "known durations")[0].metrics if name.startswith("E@")]
     known = [
         [r.subject, *(f"{_2(r.metrics[f'E@{n}'])} ({_2(r.metrics[f'optimum E@{n}'])})" for n in asked)]
-        for r in _of(rows, "known durations")
+        for r in of(rows, "known durations")
     ]
-    best = {r.subject: r for r in _of(rows, "best peer")}
+    best = {r.subject: r for r in of(rows, "best peer")}
     batches = {r.subject: r for r in rows if r.bench.startswith("learned in batches")}
     learned = [
         [
             r.subject,
-            *(_percent(r.metrics[f"over@{n}"]) for n in (5, 20, 50, 200)),
-            *(_percent(batches[r.subject].metrics[f"over@{n}"]) for n in (20, 50)),
-            f"{_percent(best[r.subject].metrics['over'])} ({best[r.subject].note})",
+            *(percent(r.metrics[f"over@{n}"]) for n in (5, 20, 50, 200)),
+            *(percent(batches[r.subject].metrics[f"over@{n}"]) for n in (20, 50)),
+            f"{percent(best[r.subject].metrics['over'])} ({best[r.subject].note})",
         ]
-        for r in _of(rows, "learned one by one")
+        for r in of(rows, "learned one by one")
     ]
     halved = [
-        [r.subject, *(_percent(r.metrics[f"over@{n}"]) for n in (0, 10, 20, 50))] for r in _of(rows, "durations halve")
+        [r.subject, *(percent(r.metrics[f"over@{n}"]) for n in (0, 10, 20, 50))] for r in of(rows, "durations halve")
     ]
     first = [
         [r.subject, f"{r.metrics['cost']:.2f} s", f"{r.metrics['usual advice']:.2f} s", _2(r.metrics["ratio"])]
-        for r in _of(rows, "the first job")
+        for r in of(rows, "the first job")
     ]
     beside = [
         [
@@ -43,11 +45,11 @@ def _efficiency(rows: list[Row], series: dict[str, Any]) -> str:
             f"{r.metrics['requests']:.1f}",
             f"{r.metrics['lag']:.2f} s",
             f"{r.metrics['cost']:.2f} s",
-            _percent(r.metrics["over"]),
-            _percent(r.metrics["over, mean"]),
-            _percent(r.metrics["over, worst"]),
+            percent(r.metrics["over"]),
+            percent(r.metrics["over, mean"]),
+            percent(r.metrics["over, worst"]),
         ]
-        for r in _of(rows, "beside others")
+        for r in of(rows, "beside others")
     ]
     prices = [
         [f"{price:g}", f"{asked:.1f}", f"{lag:.2f} s", f"{least:.1f}", f"{least_lag:.2f} s"]
@@ -107,13 +109,13 @@ The plan alone, at prices at which the exact optimum asks so often per job: requ
 
 def _throughput(rows: list[Row], series: dict[str, Any]) -> str:
     steady, halved, free = (
-        _of(rows, name) for name in ("behind Luma's limits", "limits halved midway", "each job's life")
+        of(rows, name) for name in ("behind Luma's limits", "limits halved midway", "each job's life")
     )
     batch = [
         [
             r.subject,
             f"{r.metrics['makespan'] / 60.0:.1f}",
-            _percent(r.metrics["over"]),
+            percent(r.metrics["over"]),
             f"{r.metrics['429s']:.0f}",
             f"{r.metrics['failed']:.0f}",
             f"{r.metrics['looks per job']:.1f}",
@@ -127,7 +129,7 @@ def _throughput(rows: list[Row], series: dict[str, Any]) -> str:
             f"{r.metrics['failed']:.0f}",
             f"{r.metrics['429s']:.0f}",
             f"{100.0 * r.metrics['rate after a minute']:.0f} % of the ideal",
-            _percent(r.metrics["over"]),
+            percent(r.metrics["over"]),
         ]
         for r in halved
     ]
@@ -173,7 +175,7 @@ def _measured(title: str, what: str) -> Section:
         parts = [f"## {title}\n\n{what}\n"]
         for bench in benches:
             heading = f"### {bench[0].upper()}{bench[1:]}\n\n" if len(benches) > 1 else ""
-            parts.append(heading + _figures(_of(rows, bench)))
+            parts.append(heading + _figures(of(rows, bench)))
         return "\n".join(parts)
 
     return text
@@ -254,6 +256,8 @@ An SQLite file on the machine's own disk, committed with `synchronous=FULL`; fou
 
 SECTIONS: dict[str, Section] = {
     "efficiency": _efficiency,
+    "batches": batch_sections.batches,
+    "turns": batch_sections.turns,
     "throughput": _throughput,
     "sockets": _measured(
         "Five hundred at once",
@@ -273,20 +277,5 @@ SECTIONS: dict[str, Section] = {
 """By the benchmark that has the figures, in the order of the page."""
 
 
-def _of(rows: Iterable[Row], bench: str) -> list[Row]:
-    return [row for row in rows if row.bench == bench]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
-
-
 def _2(value: float) -> str:
     return f"{value:.2f}"
-
-
-def _percent(over: float) -> str:
-    """A ratio to the optimum as what is above it, or as it is where that is more."""
-    return f"+{100.0 * (over - 1.0):.1f} %" if over < 1.995 else f"× {over:.1f}"

@@ -17,6 +17,7 @@ from aiogen._account.actions import (
     AnnounceHold,
     AskOne,
     AskPage,
+    Fit,
     GiveTurn,
     Hold,
     Refusal,
@@ -42,6 +43,8 @@ from aiogen.models import AccountInfo, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Headroom, RequestKind
 
+_AT_ONCE = 25
+"""Creates, and questions, that are begun in one turn of the loop."""
 _UNAWAITED_PAUSE = 30.0
 """Seconds between two questions about a generation that nobody waits for: its place at the vendor is still taken."""
 _UNAWAITED_FOR = 3600.0
@@ -106,9 +109,11 @@ class AccountState(Generic[J]):
         actions: list[Action[J]] = []
         if shares:
             actions += self._holds_to_announce(now)
+        actions += [Fit(durations) for durations in self.schedule.outdated()]
+        refresh_at = now if self.schedule.refresh(now) else math.inf
         create_at = self._take_creates(now, actions) if creates else math.inf
         read_at = self._take_reads(now, actions)
-        return actions, min(create_at, read_at)
+        return actions, min(refresh_at, create_at, read_at)
 
     def _holds_to_announce(self, now: float) -> list[AnnounceHold]:
         """The vendor's "not before" is for every process on the ledger."""
@@ -122,7 +127,9 @@ class AccountState(Generic[J]):
     def _take_creates(self, now: float, actions: list[Action[J]]) -> float:
         # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
         places = max(1, self._max_in_flight // 3)
-        while (entry := self.queue.first()) is not None:
+        for _ in range(_AT_ONCE):
+            if (entry := self.queue.first()) is None:
+                return math.inf
             if self.creates_in_flight >= places or self.in_flight >= self._max_in_flight:
                 return math.inf  # the next answer looks again
             submission = entry[1].submission
@@ -138,12 +145,12 @@ class AccountState(Generic[J]):
             self.in_flight += 1
             self.creates_in_flight += 1
             actions.append(SendCreate(number, job, weight, was_alone=self.creates_in_flight == 1))
-        return math.inf
+        return now  # the others in the next turn of the loop
 
     def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
         """Questions and single calls share what creates leave of the budget: first come, first served."""
         self._set_lag_weight()
-        while True:
+        for _ in range(_AT_ONCE):
             question = self.schedule.wake_at() if self.in_flight < self._max_in_flight else None
             call = self.calls.wake_at()
             due = min(math.inf if question is None else question, math.inf if call is None else call)
@@ -164,6 +171,7 @@ class AccountState(Generic[J]):
                 self._request_sent(now)
                 self.in_flight += 1
                 actions.append(self._question(key, now))
+        return now  # the others in the next turn of the loop
 
     def _request_sent(self, now: float) -> None:
         self.window.request_sent(now)

@@ -7,6 +7,7 @@ from typing import Generic, Protocol
 import attrs
 
 from aiogen._account.track import J, Track
+from aiogen._polling.durations import DurationModel
 from aiogen.errors import Throttle
 from aiogen.stores.base import RequestKind
 
@@ -77,7 +78,14 @@ class AnnounceHold:
     seconds: float
 
 
-Action = SendCreate[J] | AskOne[J] | AskPage[J] | GiveTurn | TakeBudget | AnnounceHold
+@attrs.frozen(eq=False)
+class Fit:
+    """Bring the estimate of how long a model takes up to date, in steps, with turns for others between them."""
+
+    durations: DurationModel
+
+
+Action = SendCreate[J] | AskOne[J] | AskPage[J] | GiveTurn | TakeBudget | AnnounceHold | Fit
 
 
 @attrs.frozen

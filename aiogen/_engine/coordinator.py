@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import Any
 
-from aiogen._account.actions import Action, AnnounceHold, AskOne, AskPage, GiveTurn, SendCreate, TakeBudget
+from aiogen._account.actions import Action, AnnounceHold, AskOne, AskPage, Fit, GiveTurn, SendCreate, TakeBudget
 from aiogen._answers import outcomes
 from aiogen._clock import TICK
 from aiogen._engine import log
@@ -87,6 +87,8 @@ class Coordinator:
                 action.turn.set_result(None)
             case TakeBudget():
                 hub.spawn(self._take_budget(account, action))
+            case Fit():
+                self._loop.call_soon(self._step, action.durations.fitting())
             case AnnounceHold():
                 hub.spawn(hub.ledger.hold(account.key, action.kind, action.seconds))
 
@@ -119,6 +121,20 @@ class Coordinator:
         wait = await hub.ledger.acquire(account.key, action.count, action.per_second)
         account.shared_budget.taken(action.count, hub.clock.now() + wait, alone=not hub.ledger.peers)
         self._wake()
+
+    def _step(self, fitting: Generator[None, None, None]) -> None:
+        """One step of a fit; whatever else the loop has to do comes between two of them."""
+        if self._has_stopped:
+            fitting.close()
+            return
+        try:
+            next(fitting)
+        except StopIteration:
+            self._wake()
+        except Exception as error:
+            logger.error("This is a bug in aiogen: %r", error, exc_info=error)
+        else:
+            self._loop.call_soon(self._step, fitting)
 
     def _create_broke(self, job: Job, error: BaseException) -> None:
         """Even a bug leaves no waiter waiting, nor has a create repeated."""

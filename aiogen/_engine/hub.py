@@ -265,6 +265,7 @@ class Hub:
         if observation is not None and error is None:
             # Last: whatever may be wrong with what is learned, nobody waits longer for it.
             account.schedule.learn(observation, now)
+            self.wake()
             await self.learned.save()
 
     def abandon(self, account: Account, track: Track[Job], error: AiogenError) -> None:

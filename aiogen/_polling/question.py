@@ -63,12 +63,16 @@ class Group(Generic[K]):
     """The number of its jobs that may still be marked as probes."""
     version: int = 0
     """Of the duration model when the preview was made."""
+    price: float = 0.15
+    """Of the latest of its jobs."""
+    to_replan: list[K] = attrs.field(factory=list)
+    """Those that are still to be planned again, as the model has turned out to be quicker."""
     preview: tuple[float, ...] = ()
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
 
     def next_probe(self) -> float:
         """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        return max(_FIRST_PROBE, self.probed_to * (1.0 + min(1.0, _PROBE_STEP * max(1, self.size) ** -_PROBE_POWER)))
+        return max(_FIRST_PROBE, self.probed_to * (1.0 + _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)))
 
     @property
     def is_known(self) -> bool:

@@ -29,6 +29,11 @@ __all__ = ["Observation", "Schedule"]
 
 K = TypeVar("K", bound=Hashable)
 
+_PLANNED_AT_ONCE = 4
+"""Questions that are found not to be due yet in one call."""
+_REPLANNED_AT_ONCE = 40
+"""Jobs of a model that are planned again in one call."""
+
 
 class Schedule(Generic[K]):
     """The questions of one account."""
@@ -39,6 +44,7 @@ class Schedule(Generic[K]):
         self.backpressure = Backpressure()
         self._questions: dict[K, Question[K]] = {}
         self._groups: dict[tuple[int, bool], Group[K]] = {}
+        self._outdated: dict[int, DurationModel] = {}
         self._urgent: TimerQueue[K] = TimerQueue()
         """Of those that are to be asked about whatever is planned."""
 
@@ -87,6 +93,7 @@ class Schedule(Generic[K]):
             group.probes -= 1
             question.probe = True
         group.size += 1
+        group.price = price * share
         self._plan(key, question, now)
         if learns and not held and not group.is_known:
             group.cold.append(key)
@@ -160,9 +167,10 @@ class Schedule(Generic[K]):
     def take(self, now: float) -> K | None:
         """Take out the job to ask about now; None if none is due.
 
-        It is due again only after `answered`, `failed` or `put_back`.
+        It is due again only after `answered`, `failed` or `put_back`.  Also None if the first few that were due turn
+        out not to be: then `wake_at` is not later than `now`.
         """
-        while True:
+        for _ in range(_PLANNED_AT_ONCE):
             key = self._urgent.pop(now)
             if key is not None:
                 question = self._questions[key]
@@ -171,7 +179,7 @@ class Schedule(Generic[K]):
                 return key
             group = self._first(now)
             key = group.timers.pop(now) if group is not None else None
-            if key is None:
+            if group is None or key is None:
                 return None
             question = self._questions[key]
             if not question.is_current(self._price(question)):
@@ -187,6 +195,7 @@ class Schedule(Generic[K]):
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
             return key
+        return None
 
     def take_also(self, key: K) -> bool:
         """The same question answers for this job; False if it is being asked about already."""
@@ -284,9 +293,42 @@ class Schedule(Generic[K]):
     def learn(self, observation: Observation, now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
-        group = self._group(observation.durations, learns=True)
-        self._refresh(group, observation.price, now)
-        self._probe(group, now)
+        self._note(observation.phases)
+        self._probe(self._group(observation.durations, learns=True), now)
+
+    def outdated(self) -> list[DurationModel]:
+        """The models that enough was learned of since their last fit; each once."""
+        found = [durations for durations in self._outdated.values() if durations.is_outdated]
+        self._outdated.clear()
+        return found
+
+    def refresh(self, now: float) -> bool:
+        """Has a model turned out to be quicker than planned?  Then its jobs are due earlier.
+
+        Some are planned again with each call; True if others are left.
+        """
+        for group in self._groups.values():
+            if group.version != group.durations.version:
+                if group.preview and group.renew_preview(self._price_factor() * group.price):
+                    group.to_replan = group.timers.all()
+                group.version = group.durations.version
+            if group.to_replan:
+                self._replan_some(group, now)
+            if group.to_replan:
+                return True
+        return False
+
+    def _replan_some(self, group: Group[K], now: float) -> None:
+        for _ in range(min(_REPLANNED_AT_ONCE, len(group.to_replan))):
+            key = group.to_replan.pop()
+            waiting = self._questions.get(key)
+            if waiting is None or waiting.group is not group or waiting.asking or waiting.due <= now:
+                continue
+            if waiting.version not in (FIXED, group.durations.version) and self._is_earlier(waiting):
+                self._plan(key, waiting, now)
+
+    def _is_earlier(self, question: Question[K]) -> bool:
+        return question.planned(self._price(question)) < question.due
 
     def ran_all_along(self, now: float) -> None:
         """The vendor runs more at once than was thought: what was thought to begin late began when it was accepted."""
@@ -358,7 +400,7 @@ class Schedule(Generic[K]):
             self._urgent.drop(key)
             question.not_before = not_before
             self._plan(key, question, now)
-        self._refresh(question.group, question.price * question.share, now)
+        self._note(question.phases)
         self._probed(key, question.group, now)
 
     def _put(self, key: K, question: Question[K], now: float) -> None:
@@ -374,15 +416,8 @@ class Schedule(Generic[K]):
         """How much dearer a question is now than it is worth: the budget may bind, and lag may delay others, too."""
         return self.backpressure.value**2 / max(1.0, self.lag_weight)
 
-    def _refresh(self, group: Group[K], worth: float, now: float) -> None:
-        """Has the model turned out to be quicker than planned?  Then its jobs are due earlier."""
-        if group.version == group.durations.version:
-            return
-        if not group.renew_preview(worth * self._price_factor()):
-            return
-        for key in group.timers.all():
-            waiting = self._questions[key]
-            if waiting.version == FIXED or waiting.due <= now:
-                continue
-            if waiting.planned(self._price(waiting)) < waiting.due:
-                self._plan(key, waiting, now)
+    def _note(self, phases: PhaseModel) -> None:
+        """Something was learned: is it enough to fit again?"""
+        for durations in (phases.queued, phases.processing):
+            if durations.is_outdated:
+                self._outdated[id(durations)] = durations
