@@ -119,6 +119,10 @@ class DurationModel:
             self._changed()
         self._learned(1.0)
 
+    def weight(self, sight: Sight) -> float:
+        """What a job still counts, where one that begins now counts 1."""
+        return self._evidence.weight(sight)
+
     def _count(self, sight: Sight, likely: Callable[[SurvivalCurve, float], float]) -> None:
         """How much better does each change explain what is known of this job now, than what was known of it before?"""
         if not self._evidence.is_newer(sight):

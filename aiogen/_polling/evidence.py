@@ -49,6 +49,8 @@ class Sight:
     """One job, as far as it was seen."""
 
     cohort: Cohort
+    number: int = 0
+    """In the order in which they began."""
     age: float = 0.0
     """It is known to have run at this age."""
     place: Place = ((0, 1.0),)
@@ -135,6 +137,7 @@ class Evidence:
         self._newer_from = 0
         """The first cohort that counts as newer."""
         self._faded = 0.0
+        self._begun = 0
         self._latest = Cohort(0, 0.0)
         self._is_over = False
         """One of the latest cohort has ended: the next job begins another."""
@@ -146,7 +149,8 @@ class Evidence:
             self._open()
         cohort = self._latest
         cohort.begun += 1
-        sight = Sight(cohort)
+        sight = Sight(cohort, self._begun)
+        self._begun += 1
         self._counts(cohort).run(sight.place, 1.0)
         return sight, opens
 
@@ -157,9 +161,9 @@ class Evidence:
         self._faded += fading
         self._latest, self._is_over = Cohort(self._latest.number + 1, self._faded), False
 
-    def _weight(self, cohort: Cohort) -> float:
-        """Of each of its jobs, where one that begins now has 1."""
-        return math.exp(cohort.opened_at - self._faded)
+    def weight(self, sight: Sight) -> float:
+        """Of a job, where one that begins now has 1."""
+        return math.exp(sight.cohort.opened_at - self._faded)
 
     def _counts(self, cohort: Cohort) -> Counts:
         return self.newer if cohort.number >= self._newer_from else self.older
@@ -170,14 +174,14 @@ class Evidence:
 
     def runs(self, sight: Sight, age: float) -> None:
         """It runs at this age."""
-        counts, weight = self._counts(sight.cohort), self._weight(sight.cohort)
+        counts, weight = self._counts(sight.cohort), self.weight(sight)
         counts.run(sight.place, -weight)
         sight.age, sight.place = age, place_of(age)
         counts.run(sight.place, weight)
 
     def ended(self, sight: Sight, until: float) -> None:
         """It ended after the age at which it was last seen, and not after this one."""
-        counts, weight = self._counts(sight.cohort), self._weight(sight.cohort)
+        counts, weight = self._counts(sight.cohort), self.weight(sight)
         counts.run(sight.place, -weight)
         counts.end(sight.place, place_of(until), weight)
         if sight.cohort is self._latest:

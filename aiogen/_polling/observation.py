@@ -60,8 +60,8 @@ class Observation:
             start = middle(self.processed)
             part = (max(0.0, since - start), until - start)
             known = max(0.0, self.processed[1] - start)
-            self.phases.compare((self.processed[1] - self.began_at, *whole), (known, *part))
             if self.processing is not None:
+                self.phases.compare(self.processing, (self.processed[1] - self.began_at, *whole), (known, *part))
                 self.phases.processing.ended(self.processing, part[1])
         if self.queued is not None:
             self.phases.queued.ended(self.queued, whole[1])

@@ -10,14 +10,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import attrs
+
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.evidence import Sight
 from aiogen.models import Typical
 
-_DECAY = 0.95
+_COMPARED = 300
+"""Jobs by which the two are compared; of more, every second, fourth … by the order in which they began."""
 _LEAD = 1.5
 """The beginning has to be ahead by this much (in the logarithm), for it also costs questions to learn of it."""
 _VAGUE = 0.25
 """A beginning known to less than this part of the usual duration says nothing."""
+
+
+_MOST_STORED = 3.0
+"""Of what another session found: what this one sees may overrule it."""
+Ages = tuple[float, float, float]
+
+
+@attrs.frozen(eq=False)
+class _Compared:
+    sight: Sight
+    whole: Ages
+    part: Ages
 
 
 class PhaseModel:
@@ -29,7 +45,12 @@ class PhaseModel:
         """From acceptance to the end: what is asked while a job is queued, and where the vendor reports no phases."""
         self.processing = DurationModel(typical)
         """From the beginning to the end."""
+        self._compared: list[_Compared] = []
+        self._every = 1
+        self._stored_lead = 0.0
+        """What was found before, by another session."""
         self._lead = 0.0
+        self._lead_is_of = (-1, -1, -1)
 
     @property
     def seen(self) -> int:
@@ -39,26 +60,42 @@ class PhaseModel:
     @property
     def by_beginning(self) -> bool:
         """True if the time since the beginning foretells better."""
-        return self._lead > _LEAD
+        is_of = (self.queued.version, self.processing.version, len(self._compared))
+        if is_of != self._lead_is_of:
+            self._lead_is_of = is_of
+            self._lead = math.fsum(self.processing.weight(job.sight) * self._ahead(job) for job in self._compared)
+        return self._lead + self._stored_lead > _LEAD
+
+    def _ahead(self, job: _Compared) -> float:
+        """How much better the time since the beginning explains the end of this job (the logarithm)."""
+        said = [
+            math.log(max(1e-6, d.left(since) - d.left(until)) / max(1e-6, d.left(known)))
+            for d, (known, since, until) in ((self.queued, job.whole), (self.processing, job.part))
+        ]
+        return said[1] - said[0]
 
     def is_vague(self, interval: float) -> bool:
         """True if a beginning somewhere within `interval` seconds is no help."""
         return interval > _VAGUE * self.processing.quantile(0.5)
 
-    def compare(self, whole: tuple[float, float, float], part: tuple[float, float, float]) -> None:
-        """A job has ended: which of the two foretold it better?
+    def compare(self, sight: Sight, whole: Ages, part: Ages) -> None:
+        """A job has ended of which the beginning is known.
 
         Each is (age when it was seen to have begun, last age at which it ran, age at which it was over).
         """
-        said = [
-            math.log(max(1e-6, d.left(since) - d.left(until)) / max(1e-6, d.left(known)))
-            for d, (known, since, until) in ((self.queued, whole), (self.processing, part))
-        ]
-        self._lead = self._lead * _DECAY + said[1] - said[0]
+        if sight.number % self._every == 0:
+            self._compared.append(_Compared(sight, whole, part))
+            while len(self._compared) > _COMPARED:
+                self._every *= 2
+                self._compared = [job for job in self._compared if job.sight.number % self._every == 0]
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {"queued": self.queued.to_json(), "processing": self.processing.to_json(), "lead": self._lead}
+        return {
+            "queued": self.queued.to_json(),
+            "processing": self.processing.to_json(),
+            "lead": self._lead + self._stored_lead,
+        }
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> PhaseModel:
@@ -69,5 +106,5 @@ class PhaseModel:
         phases.queued = DurationModel.from_json(typical, data.get("queued"))
         phases.processing = DurationModel.from_json(typical, data.get("processing"))
         lead = data.get("lead")
-        phases._lead = float(lead) if isinstance(lead, int | float) else 0.0
+        phases._stored_lead = min(_MOST_STORED, float(lead)) if isinstance(lead, int | float) else 0.0
         return phases
