@@ -60,11 +60,14 @@ class PhaseModel:
     @property
     def by_beginning(self) -> bool:
         """True if the time since the beginning foretells better."""
+        return self._total_lead() > _LEAD
+
+    def _total_lead(self) -> float:
         is_of = (self.queued.version, self.processing.version, len(self._compared))
         if is_of != self._lead_is_of:
             self._lead_is_of = is_of
             self._lead = math.fsum(self.processing.weight(job.sight) * self._ahead(job) for job in self._compared)
-        return self._lead + self._stored_lead > _LEAD
+        return self._lead + self._stored_lead
 
     def _ahead(self, job: _Compared) -> float:
         """How much better the time since the beginning explains the end of this job (the logarithm)."""
