@@ -7,13 +7,13 @@ of the loop that ran nothing but it.
 from __future__ import annotations
 
 import asyncio
-import cProfile
 import gc
 import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -33,6 +33,8 @@ SLOW = 0.002
 _SAMPLED_EVERY = 0.0005
 _PACKAGE = str(Path(aiogen.__file__).parent)
 _RUN = asyncio.Handle._run
+_KNOWN = ("aiogen", "aiohttp", "asyncio", "json", "attr", "benchmarks", "yarl", "multidict")
+"""Packages whose modules are told apart."""
 
 
 @attrs.frozen
@@ -72,8 +74,10 @@ class Turns:
     seconds: float = 0.0
     """From `begin` to `end`, by the wall clock."""
     is_on: bool = False
-    profile: cProfile.Profile | None = None
-    """Runs from `begin` to `end`."""
+    spent_in: Counter[str] = attrs.field(factory=Counter)
+    """Samples of all CPU by the module that was running, if that is asked for."""
+    spent_under: Counter[str] = attrs.field(factory=Counter)
+    """The same by the innermost of aiogen's modules, whatever that had called."""
     _began: tuple[float, float] = (0.0, 0.0)
 
     async def begin(self) -> None:
@@ -88,13 +92,9 @@ class Turns:
         self.is_on, self._began = True, (time.process_time(), time.monotonic())
         await asyncio.sleep(0)
         self.longest, self.slow = 0.0, []  # that turn began before
-        if self.profile is not None:
-            self.profile.enable()
 
     def end(self) -> None:
         """Count no more."""
-        if self.profile is not None:
-            self.profile.disable()
         measuring = self.count * _cost_of_a_turn() + self.iterations * _cost_of_the_clock()
         cpu, wall = self._began
         self.cpu = time.process_time() - cpu - self.bystander - measuring
@@ -162,13 +162,19 @@ def run(work: Coroutine[Any, Any, T], turns: Turns) -> T:
 
 
 @contextmanager
-def measuring(*, where: bool = False) -> Iterator[Turns]:
-    """What `run` fills.  `where`: also sample which functions slow turns are in, which makes all of them slower."""
+def measuring(*, where: bool = False, profiled: bool = False) -> Iterator[Turns]:
+    """What `run` fills.
+
+    `where`: also sample which functions slow turns are in, which makes all of them slower.
+    `profiled`: also sample which modules all CPU goes to.
+    """
     with watched() as watch, ExitStack() as stack:
         turns = Turns(watch)
         stack.enter_context(_collector(turns))
         if where:
             stack.enter_context(_sampler(turns))
+        if profiled:
+            stack.enter_context(_profiler(turns))
         yield turns
 
 
@@ -265,6 +271,36 @@ def _sampler(turns: Turns) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
         _samples = None
+
+
+@contextmanager
+def _profiler(turns: Turns) -> Iterator[None]:
+    """A sample each 2 ms of CPU, or as seldom as the kernel's tick."""
+
+    def sample(_: int, frame: FrameType | None) -> None:
+        if not turns.is_on:
+            return
+        names = []
+        while frame is not None:
+            names.append(_module(frame.f_code.co_filename))
+            frame = frame.f_back
+        turns.spent_in[names[0]] += 1
+        turns.spent_under[next((name for name in names if name.startswith("aiogen.")), "none of aiogen's")] += 1
+
+    before = signal.signal(signal.SIGPROF, sample)
+    signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@lru_cache(maxsize=4096)
+def _module(path: str) -> str:
+    parts = Path(path).with_suffix("").parts
+    known = next((i for i, part in enumerate(parts) if part in _KNOWN), len(parts) - 1)
+    return ".".join(parts[known:])
 
 
 # --- what the measuring costs
