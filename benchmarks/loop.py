@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
-from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 from unittest import mock
 
 import attrs
 
-import aiogen
+from benchmarks import sampling
 from benchmarks.watch import Watch, watched
 
 T = TypeVar("T")
@@ -30,11 +26,7 @@ NAP = 0.001
 """Seconds that the bystander sleeps each time."""
 SLOW = 0.002
 """Seconds of CPU from which on a turn is described."""
-_SAMPLED_EVERY = 0.0005
-_PACKAGE = str(Path(aiogen.__file__).parent)
 _RUN = asyncio.Handle._run
-_KNOWN = ("aiogen", "aiohttp", "asyncio", "json", "attr", "benchmarks", "yarl", "multidict")
-"""Packages whose modules are told apart."""
 
 
 @attrs.frozen
@@ -172,9 +164,9 @@ def measuring(*, where: bool = False, profiled: bool = False) -> Iterator[Turns]
         turns = Turns(watch)
         stack.enter_context(_collector(turns))
         if where:
-            stack.enter_context(_sampler(turns))
+            stack.enter_context(sampling.of_turns())
         if profiled:
-            stack.enter_context(_profiler(turns))
+            stack.enter_context(sampling.of_all(turns))
         yield turns
 
 
@@ -190,11 +182,11 @@ def _timed(turns: Turns, bystander: _Bystander) -> Iterator[None]:
             return
         turns.has_others = True
         collecting, learning, planning = turns.collecting, watch.learning, watch.planning
-        _arm()
+        sampling.arm()
         began = clock()
         _RUN(handle)
         seconds = clock() - began - (turns.collecting - collecting)
-        _disarm(turns, seconds)
+        sampling.disarm(turns.where if seconds >= SLOW else None)
         if not turns.is_on:
             return
         turns.count += 1
@@ -230,77 +222,6 @@ def _collector(turns: Turns) -> Iterator[None]:
         yield
     finally:
         gc.callbacks.remove(note)
-
-
-# --- where slow turns are: a timer that is armed for each turn, and rings only in long ones
-
-_samples: list[str] | None = None
-
-
-def _arm() -> None:
-    if _samples is not None:
-        _samples.clear()
-        signal.setitimer(signal.ITIMER_REAL, _SAMPLED_EVERY, _SAMPLED_EVERY)
-
-
-def _disarm(turns: Turns, seconds: float) -> None:
-    if _samples is not None:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        if seconds >= SLOW:
-            turns.where.update(_samples)
-
-
-@contextmanager
-def _sampler(turns: Turns) -> Iterator[None]:
-    global _samples
-
-    def sample(_: int, frame: FrameType | None) -> None:
-        names = []
-        while frame is not None:
-            if frame.f_code.co_filename.startswith(_PACKAGE):
-                names.append(f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}")
-            frame = frame.f_back
-        if _samples is not None:
-            _samples.append(f"{names[-1]} … {names[0]}" if names else "not aiogen's")
-
-    before = signal.signal(signal.SIGALRM, sample)
-    _samples = []
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
-        _samples = None
-
-
-@contextmanager
-def _profiler(turns: Turns) -> Iterator[None]:
-    """A sample each 2 ms of CPU, or as seldom as the kernel's tick."""
-
-    def sample(_: int, frame: FrameType | None) -> None:
-        if not turns.is_on:
-            return
-        names = []
-        while frame is not None:
-            names.append(_module(frame.f_code.co_filename))
-            frame = frame.f_back
-        turns.spent_in[names[0]] += 1
-        turns.spent_under[next((name for name in names if name.startswith("aiogen.")), "none of aiogen's")] += 1
-
-    before = signal.signal(signal.SIGPROF, sample)
-    signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        signal.signal(signal.SIGPROF, before)
-
-
-@lru_cache(maxsize=4096)
-def _module(path: str) -> str:
-    parts = Path(path).with_suffix("").parts
-    known = next((i for i, part in enumerate(parts) if part in _KNOWN), len(parts) - 1)
-    return ".".join(parts[known:])
 
 
 # --- what the measuring costs

@@ -30,12 +30,12 @@ from aiogen.models import State
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 from benchmarks import loop, results
-from benchmarks.courses import PRICE, Batch, best_cost, teach
+from benchmarks.courses import PRICE, Batch, teach
 from benchmarks.distributions import Lognormal
 from benchmarks.learning import TYPICAL
 from benchmarks.loop import Turns
 from benchmarks.measure import together
-from benchmarks.optimum import optimum
+from benchmarks.optimum import cost_of, optimum
 from benchmarks.peers import KEY, UNLIMITED, Every, Outcome, bare
 from benchmarks.results import Row
 from benchmarks.server import Server
@@ -134,7 +134,7 @@ def _row(bench: str, call: Call, turns: Turns, report: Report) -> Row:
         truth = law(call.median)
         lags = [(job.told_at or 0.0) - job.ended_at for job in jobs]
         asked = fmean(job.questions for job in jobs)
-        best = fmean(best_cost(truth, job.ended_at - job.accepted_at) for job in jobs)
+        best = fmean(cost_of(truth, PRICE, job.ended_at - job.accepted_at) for job in jobs)
         cost = PRICE * asked + fmean(lags)
         metrics |= {"questions": asked, "lag": fmean(lags), "cost": cost}
         metrics["over"] = 1.0 + (cost - best) / optimum(truth, PRICE).cost
