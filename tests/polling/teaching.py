@@ -32,7 +32,7 @@ def up_to_date(durations: DurationModel) -> None:
         durations.fit()
 
 
-def job(durations: DurationModel, ran: Iterable[float], until: float) -> None:
+def one_job(durations: DurationModel, ran: Iterable[float], until: float) -> None:
     """One job from its beginning to its end: it ran at these ages, and was over at `until`."""
     sight = durations.begin()
     for age in ran:
@@ -45,7 +45,7 @@ def teach(durations: DurationModel, ends: Iterable[float], every: float | None =
     """Jobs one after another that ended at these ages, each known exactly, or asked about every `every` seconds."""
     for age in ends:
         since, until = (age, age) if every is None else (age // every * every, (age // every + 1.0) * every)
-        job(durations, [since], until)
+        one_job(durations, [since], until)
     return durations
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from polling.teaching import job, teach, up_to_date
+from polling.teaching import one_job, teach, up_to_date
 
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
@@ -170,7 +170,7 @@ def test_looks_at_different_ages_tell_what_coarse_ones_cannot() -> None:
     chance, durations, widths = Random(1), DurationModel(TYPICAL), []
     for _ in range(100):
         since = 33.0 - chance.uniform(0.0, 10.0)
-        job(durations, [since], since + 10.0)
+        one_job(durations, [since], since + 10.0)
         widths.append(durations.quantile(0.1) - durations.quantile(0.9))
     assert median_of(durations) == pytest.approx(33.0, rel=0.03)
     assert widths[99] < 0.8 * widths[19] < 0.5 * widths[0]
@@ -179,7 +179,7 @@ def test_looks_at_different_ages_tell_what_coarse_ones_cannot() -> None:
 def test_what_runs_still_counts_too() -> None:
     """In a batch of jobs between 20 s and 40 s, ends alone would say at 25 s that the model is quick."""
     ends = sorted(drawn(lambda chance: chance.uniform(20.0, 40.0), 40))
-    early, late = [age for age in ends if age < 25.0], [age for age in ends if age >= 25.0]
+    early = [age for age in ends if age < 25.0]
     alone, batch = taught(early), DurationModel(TYPICAL)
     sights = [(batch.begin(), age) for age in ends]
     for sight, age in sights:
@@ -252,7 +252,7 @@ def test_the_last_ages_of_the_grid() -> None:
 def test_an_end_beyond_the_grid(since: float) -> None:
     """A job that ended after three hours is an end, too."""
     durations = DurationModel(TYPICAL)
-    job(durations, [since], since + 60.0)
+    one_job(durations, [since], since + 60.0)
     check(durations)
     assert durations.seen == 1
 
@@ -294,7 +294,7 @@ def test_a_wrong_table_is_outweighed(median: float, spread: float) -> None:
 def test_an_end_at_an_edge_is_before_it() -> None:
     """Who was over at the very edge between two bins ended in the first of them."""
     durations = DurationModel(TYPICAL)
-    job(durations, [EDGES[120]], EDGES[122])
+    one_job(durations, [EDGES[120]], EDGES[122])
     ends = remembered(durations)[0]
     assert sum(ends[120:122]) == pytest.approx(1.0)
     assert ends[122] == 0.0
@@ -322,7 +322,7 @@ def test_old_ends_are_spread_again() -> None:
     """Ends of which little was known at first are placed where later, exact ones were."""
     durations = DurationModel(TYPICAL)
     for _ in range(5):
-        job(durations, [], 200.0)
+        one_job(durations, [], 200.0)
     before = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
     teach(durations, [20.0] * 20)
     after = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
@@ -577,7 +577,7 @@ OLD = {
 
 
 def test_what_an_older_version_stored_is_started_anew() -> None:
-    """Ends and exposure without their intervals cannot be read any more; it is learned again, and stored as it is now."""
+    """Ends and exposure without their intervals cannot be read any more; it is learned again, and stored as of now."""
     durations = DurationModel.from_json(TYPICAL, OLD)
     assert (durations.seen, durations.version, durations.curve) == (0, 0, DurationModel(TYPICAL).curve)
     teach(durations, [12.0] * 6)

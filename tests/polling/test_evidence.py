@@ -129,7 +129,7 @@ def test_who_began_before_the_first_end_is_of_one_cohort() -> None:
 
 @pytest.mark.parametrize(("size", "counts_as"), [(1, 1), (20, 20), (100, 100), (5_000, 100)])
 def test_a_cohort_has_one_weight(size: int, counts_as: int) -> None:
-    """Its short ones, its long ones, and what runs still fade alike, when the next begins; a huge one not altogether."""
+    """Its short ones, its long ones and what runs fade alike, when the next begins; a huge one not altogether."""
     evidence = Evidence()
     sights = [evidence.begin()[0] for _ in range(size)]
     for sight in sights[1:]:

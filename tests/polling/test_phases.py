@@ -25,11 +25,11 @@ def phases_after(jobs: int, *, wait: tuple[float, float], run: tuple[float, floa
     chance, phases = Random(1), PhaseModel(TYPICAL)
     for _ in range(jobs):
         begins = chance.uniform(*wait)
-        one_job(phases, begins, begins + chance.uniform(*run))
+        phased_job(phases, begins, begins + chance.uniform(*run))
     return phases
 
 
-def one_job(phases: PhaseModel, begins: float, ends: float) -> None:
+def phased_job(phases: PhaseModel, begins: float, ends: float) -> None:
     """Asked about every second."""
     known, since, until = math.ceil(begins), math.floor(ends), math.ceil(ends + 1e-9)
     start = known - 0.5
@@ -75,7 +75,7 @@ def test_what_no_longer_holds_is_forgotten() -> None:
     chance = Random(2)
     for _ in range(60):
         begins = chance.uniform(1.0, 30.0)
-        one_job(phases, begins, 31.0)
+        phased_job(phases, begins, 31.0)
     assert not phases.by_beginning
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from polling.teaching import job
+from polling.teaching import one_job
 
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
@@ -29,7 +29,7 @@ def learned() -> str:
     """What is stored of a model of which eight jobs were seen to end."""
     phases = PhaseModel(Typical(median=5.0))
     for i in range(8):
-        job(phases.queued, [4.0 + 0.2 * i], 5.0 + 0.2 * i)
+        one_job(phases.queued, [4.0 + 0.2 * i], 5.0 + 0.2 * i)
     return json.dumps(phases.to_json())
 
 
