@@ -42,16 +42,24 @@ def follow(belief: DurationModel, durations: Sequence[float], price: float, batc
 
 def _together(belief: DurationModel, durations: Sequence[float], price: float) -> Iterator[None]:
     """Jobs that begin at one time.  Each look is planned by what was known at the look before, as in a session."""
-    looks = [(belief.plan(price).next_age(0.0), job, 0.0) for job in range(len(durations))]
+    sights = [belief.begin() for _ in durations]
+    looks = [(belief.plan(price).next_age(0.0), job) for job in range(len(durations))]
     heapq.heapify(looks)
     while looks:
-        age, job, since = heapq.heappop(looks)
+        age, job = heapq.heappop(looks)
         if durations[job] > age:
-            belief.running(since, age)
-            heapq.heappush(looks, (belief.plan(price).next_age(age), job, age))
+            belief.runs(sights[job], age)
+            _up_to_date(belief)
+            heapq.heappush(looks, (belief.plan(price).next_age(age), job))
         else:
-            belief.ended(since, age)
+            belief.ended(sights[job], age)
+            _up_to_date(belief)
             yield
+
+
+def _up_to_date(belief: DurationModel) -> None:
+    if belief.is_outdated:
+        belief.fit()
 
 
 @attrs.frozen(kw_only=True)

@@ -91,10 +91,14 @@ class DurationModel:
     def begin(self) -> Sight:
         """A job begins; what is seen of it is reported with what this returns."""
         sight, opens = self._evidence.begin()
-        if opens and (max(self._for_change.values()) <= 0.0 or self._evidence.newer.ends > _TESTED):
+        if opens and self._has_tested_enough():
             self._test_again()
         sight.test = self._test
         return sight
+
+    def _has_tested_enough(self) -> bool:
+        newer, older = self._evidence.newer, self._evidence.older
+        return older.ends < _SETTLED or newer.ends > _TESTED or max(self._for_change.values()) <= 0.0
 
     def runs(self, sight: Sight, age: float) -> None:
         """The job runs at this age."""
@@ -264,7 +268,7 @@ class DurationModel:
             return learned
         if not learned._evidence.load(data.get("evidence")):
             return learned
-        learned.seen = data["seen"]
+        learned.seen = max(0, data["seen"])
         learned._fitted_to = learned._evidence.older.ends
         learned.fit()
         learned._reference = learned.curve

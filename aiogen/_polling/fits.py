@@ -24,6 +24,7 @@ def flat(
         before: what was found the last time, to begin there.
     """
     low, high = before or (survival.quantile(seen, 0.95), survival.quantile(seen, 0.05))
+    low = min(low, 0.98 * high)  # where everything outlasts the grid
     step = (high - low) / (16.0 if before else 8.0)
     best = explains(uniform(low, high))
     for _ in range(2 if before else 4):

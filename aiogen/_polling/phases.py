@@ -97,7 +97,7 @@ class PhaseModel:
         return {
             "queued": self.queued.to_json(),
             "processing": self.processing.to_json(),
-            "lead": self._lead + self._stored_lead,
+            "lead": self._total_lead(),
         }
 
     @classmethod
@@ -109,5 +109,6 @@ class PhaseModel:
         phases.queued = DurationModel.from_json(typical, data.get("queued"))
         phases.processing = DurationModel.from_json(typical, data.get("processing"))
         lead = data.get("lead")
-        phases._stored_lead = min(_MOST_STORED, float(lead)) if isinstance(lead, int | float) else 0.0
+        if isinstance(lead, int | float) and abs(lead) < math.inf:
+            phases._stored_lead = max(-_MOST_STORED, min(_MOST_STORED, lead))
         return phases

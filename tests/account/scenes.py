@@ -15,12 +15,14 @@ from aiogen._account.actions import (
     AnnounceHold,
     AskOne,
     AskPage,
+    Fit,
     GiveTurn,
     Refusal,
     SendCreate,
     TakeBudget,
 )
 from aiogen._account.track import Track
+from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.schedule import Observation
 from aiogen.errors import AiogenError, RateLimited, Throttle
@@ -107,6 +109,8 @@ class Scene:
         """The creates in flight."""
         self.sent_at: dict[str, float] = {}
         """When the latest request about each was sent."""
+        self.to_fit: list[DurationModel] = []
+        """The duration models that it has just said are to be fitted, which says nothing to a vendor."""
         self._number = 0
 
     # --- what it decides
@@ -114,9 +118,10 @@ class Scene:
     def at(self, now: float, *, creates: bool = True, shares: bool = False) -> list[str]:
         """All that it decides at this moment, one line each."""
         actions, self.moment = self.account.next(now, creates=creates, shares=shares)
-        return [self._line(action, now) for action in actions]
+        self.to_fit = [action.durations for action in actions if isinstance(action, Fit)]
+        return [line for action in actions if (line := self._line(action, now)) is not None]
 
-    def _line(self, action: Action[FakeJob], now: float) -> str:
+    def _line(self, action: Action[FakeJob], now: float) -> str | None:
         match action:
             case SendCreate():
                 self.creates[action.job.id], self.sent_at[action.job.id] = action, now
@@ -133,6 +138,8 @@ class Scene:
                 return f"turn {action.turn.name}"
             case TakeBudget():
                 return f"take {action.count} at {action.per_second:g}/s"
+            case Fit():
+                return None
             case AnnounceHold():
                 return f"announce {action.kind} {action.seconds:g}"
 

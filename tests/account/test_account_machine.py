@@ -24,6 +24,7 @@ from aiogen._account.actions import (
 )
 from aiogen._account.track import Track
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.evidence import Sight
 from aiogen._polling.phases import PhaseModel
 from aiogen.errors import AiogenError, NetworkError, ProviderError, Throttle
 from aiogen.exchange import Quota, Submission, Ticket
@@ -44,11 +45,12 @@ QUEUED = leonardo(creates_per_minute=20, max_active=12, requests_per_minute=300,
 class Unteachable(DurationModel):
     """What is learned has its own machine (test_schedule_machine.py), and takes long to compute."""
 
-    def running(self, since: float, until: float) -> None:
-        assert since <= until
+    def runs(self, sight: Sight, age: float) -> None:
+        assert sight.age <= age
+        sight.age = age
 
-    def ended(self, since: float, until: float) -> None:
-        assert since <= until
+    def ended(self, sight: Sight, until: float) -> None:
+        assert sight.age <= until
 
 
 def unteachable() -> PhaseModel:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import pytest
 from account.scenes import Scene, leonardo, luma
+from polling.teaching import one_job
 
 from aiogen._account.track import Track
 from aiogen._polling.phases import PhaseModel
@@ -22,8 +23,7 @@ def learned() -> str:
     """What is stored of a model of which eight generations were seen to end after some thirty seconds."""
     phases = PhaseModel(Typical(median=30.0))
     for i in range(8):
-        phases.queued.running(0.0, 26.5 + 0.75 * i)
-        phases.queued.ended(26.5 + 0.75 * i, 27.0 + 0.75 * i)
+        one_job(phases.queued, [26.5 + 0.75 * i], 27.0 + 0.75 * i)
     return json.dumps(phases.to_json())
 
 
@@ -51,8 +51,7 @@ def test_a_moment_that_its_model_has_put_off_meanwhile_passes_without_a_question
     scene.at(0.0)
     planned = scene.moment
     for _ in range(20):
-        scene.phases.queued.running(0.0, 90.0)
-        scene.phases.queued.ended(90.0, 91.0)
+        one_job(scene.phases.queued, [90.0], 91.0)
     assert scene.at(planned) == []
     assert planned + 0.5 < scene.moment < math.inf
     assert scene.at(scene.moment) == ["ask a"]

@@ -6,6 +6,7 @@ import math
 
 import pytest
 from account.scenes import FakeJob, Scene, leonardo, luma, too_many
+from polling.teaching import teach
 
 from aiogen._polling.phases import PhaseModel
 from aiogen.models import Typical
@@ -163,6 +164,13 @@ def test_creates_do_not_wait_for_the_shared_budget_and_the_next_batch_pays_for_t
 # --- one page for many
 
 
+def known() -> PhaseModel:
+    """Nothing is looked at early."""
+    phases = PhaseModel(Typical(median=30.0))
+    teach(phases.queued, [29.0 + i / 4 for i in range(8)])
+    return phases
+
+
 def running(*names: str, median: float = 12.0) -> Scene:
     """These were accepted at moment 0, and will be asked about when they have run for a while."""
     scene = Scene(leonardo(), phases=PhaseModel(Typical(median=median)))
@@ -214,7 +222,7 @@ def test_without_a_list_each_is_asked_about_by_itself() -> None:
     """Luma has none."""
     scene = Scene(luma())
     scene.run(0.0, *"abc")
-    assert scene.at(60.0) == ["ask a", "ask b", "ask c"]
+    assert sorted(scene.at(60.0)) == ["ask a", "ask b", "ask c"]
 
 
 def test_while_the_list_rests_each_is_asked_about_by_itself() -> None:
@@ -241,6 +249,42 @@ def test_who_waits_behind_others_at_the_vendor_makes_no_page_worth_reading() -> 
     assert scene.at(1.5) == ["ask a"]
     scene.runs("a", 1.6)
     assert scene.at(25.0) == ["ask a"]
+
+
+# --- in turns
+
+
+def test_what_was_learned_is_to_be_fitted_once() -> None:
+    """Whoever carries that out does it in steps, and looks again afterwards."""
+    scene = Scene(luma())
+    scene.run(0.0, "a", "b")
+    observation = scene.end("b", 41.0)
+    assert observation is not None
+    scene.account.schedule.learn(observation, 41.0)
+    scene.at(41.0)
+    assert scene.to_fit == [scene.phases.queued]
+    scene.at(41.0)
+    assert scene.to_fit == []
+    scene.phases.queued.fit()
+    scene.at(41.0)
+    assert scene.to_fit == []
+
+
+def test_a_model_that_turns_out_to_be_quicker_is_planned_again_in_several_turns() -> None:
+    """Some jobs in each; until all are done it is to be looked at again at once."""
+    scene = Scene(luma(), phases=known())
+    for i in range(100):
+        scene.resume(f"{i}", 0.0, age=0.0)
+    scene.at(0.0)
+    before = scene.moment
+    teach(scene.phases.queued, [4.0] * 30)
+    turns = 1
+    assert scene.at(0.5) == []
+    while scene.moment == 0.5:
+        assert scene.at(0.5) == []
+        turns += 1
+    assert turns == 3
+    assert 0.5 < scene.moment < 5.0 < before
 
 
 # --- how dear a second of lag is

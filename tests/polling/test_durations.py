@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from polling.teaching import one_job, teach, up_to_date
 
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.evidence import Sight
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import ANYTHING, BINS, EDGES, bin_of
 from aiogen.models import Typical
@@ -27,15 +29,6 @@ TYPICAL = Typical(median=30.0, spread=0.45)
 SHARES = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05)
 
 Draw = Callable[[Random], float]
-
-
-def teach(durations: DurationModel, ends: Iterable[float], every: float | None = None) -> DurationModel:
-    """Jobs that ended at these ages, each known exactly, or asked about every `every` seconds."""
-    for age in ends:
-        since, until = (age, age) if every is None else (age // every * every, (age // every + 1.0) * every)
-        durations.running(0.0, since)
-        durations.ended(since, until)
-    return durations
 
 
 def taught(ends: Iterable[float], every: float | None = None) -> DurationModel:
@@ -84,8 +77,8 @@ def stored(durations: DurationModel) -> Any:
 
 def remembered(durations: DurationModel) -> tuple[list[float], list[float], float]:
     """Ends and exposure per bin, and how many ends are remembered."""
-    table = durations.to_json()["table"]
-    return table["ends"], table["exposure"], table["weight"]
+    counts = durations._evidence.together()
+    return *counts.spread(durations.curve), counts.ends
 
 
 def check(durations: DurationModel) -> None:
@@ -160,8 +153,6 @@ def test_between_two_humps_nothing_ends() -> None:
     durations = taught(drawn(LAWS["two humps"][0], 120, seed=2), 2.0)
     assert durations.left(13.0) - durations.left(26.0) < 0.04
     assert durations.left(20.0) == pytest.approx(0.4, abs=0.1)
-    scores = stored(durations)["scores"]
-    assert scores["two humps"] > scores["curves"]
 
 
 def test_coarse_looks_leave_more_doubt() -> None:
@@ -179,8 +170,7 @@ def test_looks_at_different_ages_tell_what_coarse_ones_cannot() -> None:
     chance, durations, widths = Random(1), DurationModel(TYPICAL), []
     for _ in range(100):
         since = 33.0 - chance.uniform(0.0, 10.0)
-        durations.running(0.0, since)
-        durations.ended(since, since + 10.0)
+        one_job(durations, [since], since + 10.0)
         widths.append(durations.quantile(0.1) - durations.quantile(0.9))
     assert median_of(durations) == pytest.approx(33.0, rel=0.03)
     assert widths[99] < 0.8 * widths[19] < 0.5 * widths[0]
@@ -189,23 +179,28 @@ def test_looks_at_different_ages_tell_what_coarse_ones_cannot() -> None:
 def test_what_runs_still_counts_too() -> None:
     """In a batch of jobs between 20 s and 40 s, ends alone would say at 25 s that the model is quick."""
     ends = sorted(drawn(lambda chance: chance.uniform(20.0, 40.0), 40))
-    early, late = [age for age in ends if age < 25.0], [age for age in ends if age >= 25.0]
-    alone, batch = taught(early), taught(early)
-    for _ in late:
-        batch.running(0.0, 25.0)
+    early = [age for age in ends if age < 25.0]
+    alone, batch = taught(early), DurationModel(TYPICAL)
+    sights = [(batch.begin(), age) for age in ends]
+    for sight, age in sights:
+        batch.runs(sight, min(age, 25.0))
+        if age < 25.0:
+            batch.ended(sight, age)
+    batch.fit()
     assert median_of(alone) < 25.0 < median_of(batch) < 40.0
     assert batch.seen == len(early)
 
 
 def test_a_batch_that_is_looked_at_all_the_time() -> None:
     """Forty jobs between 20 s and 40 s, looked at every half second: the middle is known before half have ended."""
-    live, durations = drawn(lambda chance: chance.uniform(20.0, 40.0), 40), DurationModel(TYPICAL)
-    medians = {}
-    for since in (n / 2.0 for n in range(80)):
-        for age in live:
-            (durations.running if age > since + 0.5 else durations.ended)(since, since + 0.5)
-        live = [age for age in live if age > since + 0.5]
-        medians[since + 0.5] = median_of(durations)
+    durations, medians = DurationModel(TYPICAL), {}
+    live = [(durations.begin(), age) for age in drawn(lambda chance: chance.uniform(20.0, 40.0), 40)]
+    for now in (n / 2.0 for n in range(1, 81)):
+        for sight, age in live:
+            (durations.runs if age > now else durations.ended)(sight, now)
+        live = [(sight, age) for sight, age in live if age > now]
+        up_to_date(durations)
+        medians[now] = median_of(durations)
     assert live == []
     for age, off in ((25.0, 0.35), (30.0, 0.15), (40.0, 0.1)):
         assert medians[age] == pytest.approx(30.0, rel=off)
@@ -214,9 +209,11 @@ def test_a_batch_that_is_looked_at_all_the_time() -> None:
 def test_running_alone_teaches() -> None:
     """Ten jobs that still run after two minutes are slower than thought, with no end seen."""
     durations = DurationModel(TYPICAL)
-    for _ in range(10):
-        for since in range(0, 120, 10):
-            durations.running(since, since + 10.0)
+    sights = [durations.begin() for _ in range(10)]
+    for age in range(10, 130, 10):
+        for sight in sights:
+            durations.runs(sight, age)
+        up_to_date(durations)
     check(durations)
     assert median_of(durations) > 130.0
     assert (durations.seen, durations.version > 0) == (0, True)
@@ -226,33 +223,36 @@ def test_one_look_or_many_are_the_same_time() -> None:
     """A minute without an end is a minute, in how many pieces it may come; nothing is learned of no time."""
     whole, pieces = DurationModel(TYPICAL), DurationModel(TYPICAL)
     for _ in range(3):
-        whole.running(0.0, 61.0)
-        for since, until in pairwise([0.0, 0.1, 0.7, 3.0, 3.0, 10.0, 10.1, 55.5, 61.0]):
-            pieces.running(since, until)
-            pieces.running(until, until)
-            pieces.running(until, since)
+        whole.runs(whole.begin(), 61.0)
+        sight = pieces.begin()
+        for age in (0.1, 0.7, 3.0, 3.0, 10.0, 10.1, 9.0, 0.0, 55.5, 61.0, 55.5):
+            pieces.runs(sight, age)
     assert remembered(pieces)[1] == pytest.approx(remembered(whole)[1])
     assert sum(remembered(whole)[1][:5]) == pytest.approx(15.0)
+    for durations in (whole, pieces):
+        durations.fit()
+    assert pieces.curve == pytest.approx(whole.curve, abs=1e-9)
 
 
 def test_the_last_ages_of_the_grid() -> None:
     """What runs for longer than the grid counts as having run to its end; beyond that all ages are alike."""
     durations, shorter = DurationModel(TYPICAL), DurationModel(TYPICAL)
-    durations.running(7_000.0, 90_000.0)
-    durations.running(7_333.5, 90_000.0)
-    shorter.running(7_000.0, EDGES[-1])
+    sight = durations.begin()
+    for age in (7_000.0, 90_000.0, 95_000.0):
+        durations.runs(sight, age)
+    shorter.runs(shorter.begin(), EDGES[-1])
     assert remembered(durations) == remembered(shorter)
-    durations.ended(7_300.0, 90_000.0)
+    durations.ended(sight, 99_000.0)
+    durations.fit()
     check(durations)
-    assert durations.seen == 1
+    assert (durations.seen, remembered(durations)[2]) == (1, pytest.approx(1.0))
 
 
 @pytest.mark.parametrize("since", [EDGES[-1], 8_000.0, 90_000.0])
 def test_an_end_beyond_the_grid(since: float) -> None:
     """A job that ended after three hours is an end, too."""
     durations = DurationModel(TYPICAL)
-    durations.running(0.0, since)
-    durations.ended(since, since + 60.0)
+    one_job(durations, [since], since + 60.0)
     check(durations)
     assert durations.seen == 1
 
@@ -266,6 +266,20 @@ def test_later_ends_are_a_later_belief(first: float, factor: float) -> None:
     assert slower.left(first * math.sqrt(factor)) > quicker.left(first * math.sqrt(factor)) + 0.2
 
 
+@pytest.mark.parametrize("ends", [4, 50])
+def test_hardly_anything_has_ended(ends: int) -> None:
+    """A hundred times as many have hung for longer than the grid: that is learned, too."""
+    durations = DurationModel(TYPICAL)
+    sights = [durations.begin() for _ in range(100 * ends)]
+    for sight in sights[ends:]:
+        durations.runs(sight, 1e5)
+    for sight in sights[:ends]:
+        durations.ended(sight, 10.0)
+    durations.fit()
+    check(durations)
+    assert durations.left(7_000.0) > 0.9
+
+
 @pytest.mark.parametrize(("median", "spread"), [(0.5, 0.1), (3_000.0, 0.5)])
 def test_a_wrong_table_is_outweighed(median: float, spread: float) -> None:
     """Whatever the provider's table said, after 25 ends the model's own durations count."""
@@ -274,16 +288,13 @@ def test_a_wrong_table_is_outweighed(median: float, spread: float) -> None:
     assert durations.quantile(0.05) < 45.0
 
 
-# --- the table
-
-moments = st.floats(0.0, 7_000.0)
+# --- what is remembered
 
 
 def test_an_end_at_an_edge_is_before_it() -> None:
     """Who was over at the very edge between two bins ended in the first of them."""
     durations = DurationModel(TYPICAL)
-    durations.running(0.0, EDGES[120])
-    durations.ended(EDGES[120], EDGES[122])
+    one_job(durations, [EDGES[120]], EDGES[122])
     ends = remembered(durations)[0]
     assert sum(ends[120:122]) == pytest.approx(1.0)
     assert ends[122] == 0.0
@@ -293,24 +304,25 @@ def test_an_end_is_where_it_is_likely() -> None:
     """Of an end between nothing and an hour the estimate says where; what it calls hardly possible gets nothing."""
     durations = taught([20.0] * 30)
     before, ran = remembered(durations)[:2]
-    durations.ended(0.0, 3_600.0)
+    durations.ended(durations.begin(), 3_600.0)
+    fading = math.exp(-0.01)
     new, time = (
-        [b - 0.99 * a for a, b in zip(*tables, strict=True)]
+        [b - fading * a for a, b in zip(*tables, strict=True)]
         for tables in zip((before, ran), remembered(durations)[:2], strict=True)
     )
     near = sum(new[bin_of(17.0) : bin_of(23.0) + 1])
     assert sum(new) == pytest.approx(1.0)
     assert near > 0.9
-    assert new[bin_of(1_000.0)] == 0.0
-    assert time[: bin_of(10.0)] == pytest.approx([1.0] * bin_of(10.0))
-    assert time[bin_of(1_000.0)] == pytest.approx(0.0, abs=1e-9)
+    assert new[bin_of(1_000.0)] == pytest.approx(0.0, abs=1e-3)
+    assert time[: bin_of(10.0)] == pytest.approx([1.0] * bin_of(10.0), abs=0.01)
+    assert time[bin_of(1_000.0)] == pytest.approx(0.0, abs=0.02)
 
 
 def test_old_ends_are_spread_again() -> None:
     """Ends of which little was known at first are placed where later, exact ones were."""
     durations = DurationModel(TYPICAL)
     for _ in range(5):
-        durations.ended(0.0, 200.0)
+        one_job(durations, [], 200.0)
     before = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
     teach(durations, [20.0] * 20)
     after = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
@@ -322,22 +334,24 @@ def test_the_newest_end_counts_one() -> None:
     """Each end counts a hundredth less with every one that comes after it; so a hundred are remembered."""
     durations = taught([10.0, 50.0, 10.0])
     ends, exposure, weight = remembered(durations)
-    assert weight == pytest.approx(1.0 + 0.99 + 0.99**2)
-    assert ends[bin_of(50.0)] == pytest.approx(0.99)
+    fading = math.exp(-0.01)
+    assert weight == pytest.approx(1.0 + fading + fading**2)
+    assert sum(ends[bin_of(50.0) : bin_of(50.0) + 2]) == pytest.approx(fading)
     assert sum(ends) == pytest.approx(weight)
-    # A job's time counts what an end counted before it: its own end makes it a little older.
-    assert exposure[bin_of(30.0)] == pytest.approx(0.99**2)
+    # Its time counts as much as its end.
+    assert exposure[bin_of(30.0)] == pytest.approx(fading)
 
 
 def test_after_thousands_of_ends_it_goes_on_learning() -> None:
     """However long a program runs, the estimate is that of the last hundred ends."""
     durations = taught([20.0] * 5)
     for _ in range(2_200):
-        durations._table.running(0.0, 30.0)
-        durations._table.ended(30.0, 30.5, durations.curve)
+        sight = durations.begin()
+        durations.runs(sight, 30.0)
+        durations.ended(sight, 30.5)
     teach(durations, drawn(lognormal(30.0, 0.05), 30))
     ends, _, weight = remembered(durations)
-    assert sum(ends) == pytest.approx(weight) == pytest.approx(100.0)
+    assert sum(ends) == pytest.approx(weight) == pytest.approx(100.0, rel=0.02)
     assert median_of(durations) == pytest.approx(30.0, rel=0.05)
     check(durations)
 
@@ -350,11 +364,12 @@ def test_a_shift_by_half_is_noticed(before: float, after: float) -> None:
     """A model that takes half as long all at once, or less, is expected to after a dozen ends."""
     durations = taught(drawn(lognormal(before, 0.25), 70), 1.0)
     assert median_of(durations) == pytest.approx(before, rel=0.12)
-    assert remembered(durations)[2] > 50.0, "a false alarm"
+    assert durations.alarms == 0
     teach(durations, drawn(lognormal(after, 0.25), 12, seed=2), 1.0)
     check(durations)
     assert median_of(durations) == pytest.approx(after, rel=0.2)
     ends, _, weight = remembered(durations)
+    assert durations.alarms == 1
     assert weight < 20.0, "what came before counts no more"
     assert sum(ends) == pytest.approx(weight)
     assert durations.seen == 82
@@ -375,7 +390,7 @@ def test_a_model_that_takes_twice_as_long_is_followed() -> None:
 def test_a_model_that_does_not_change_alarms_nobody(seed: int) -> None:
     """Hundreds of ends that are as they always were, and nothing is thrown away."""
     durations = taught(drawn(lognormal(20.0, 0.4), 120, seed))
-    assert remembered(durations)[2] > 69.0
+    assert durations.alarms == 0
 
 
 def test_a_slow_change_is_followed() -> None:
@@ -390,7 +405,7 @@ def test_one_that_hung_changes_nothing() -> None:
     durations = taught(drawn(lognormal(12.0, 0.3), 80, seed=2))
     before = quantiles(durations)
     teach(durations, [3_600.0, *drawn(lognormal(12.0, 0.3), 20, seed=3)], 1.0)
-    assert remembered(durations)[2] > 50.0
+    assert durations.alarms == 0
     assert quantiles(durations)[:5] == pytest.approx(before[:5], rel=0.2)
 
 
@@ -459,7 +474,8 @@ def test_with_the_belief_the_plan_changes() -> None:
     """Plans last as long as the estimate they were made of."""
     durations = DurationModel(TYPICAL)
     plan, version, curve = durations.plan(0.15), durations.version, durations.curve
-    durations.running(0.0, 0.3)
+    durations.runs(durations.begin(), 0.3)
+    up_to_date(durations)
     assert (durations.version, durations.curve) == (version, curve)
     assert durations.plan(0.15) is plan
     teach(durations, [5.0] * 5)
@@ -473,10 +489,14 @@ def test_a_belief_that_is_sure_changes_rarely() -> None:
     durations = DurationModel(TYPICAL)
     versions = []
     for age in drawn(lognormal(20.0, 0.3), 120):
-        durations.running(0.0, age)
         before = durations.version, durations.curve
-        durations.ended(age, age)
-        assert (durations.version == before[0]) is (durations.curve is before[1])
+        sight = durations.begin()
+        durations.runs(sight, age)
+        durations.ended(sight, age)
+        assert (durations.version, durations.curve) == before
+        is_outdated = durations.is_outdated
+        up_to_date(durations)
+        assert (durations.version > before[0]) is (durations.curve is not before[1]) is is_outdated
         versions.append(durations.version)
     assert versions[:2] == [1, 2]
     assert 10 <= versions[-1] <= 40
@@ -501,17 +521,8 @@ def test_what_was_learned_survives_the_store(name: str) -> None:
     check(again)
     assert (again.seen, again.typical) == (len(HISTORIES[name]), TYPICAL)
     assert max(abs(a - b) for a, b in zip(again.curve, durations.curve, strict=True)) < 0.12
-    assert [remembered(again)[i] for i in (0, 1)] == [pytest.approx(remembered(durations)[i]) for i in (0, 1)]
-    assert remembered(again)[2] == remembered(durations)[2]
+    assert again._evidence.together().ended == pytest.approx(durations._evidence.together().ended, abs=1e-6)
     assert DurationModel.from_json(TYPICAL, stored(again)).curve == pytest.approx(again.curve, abs=1e-6)
-
-
-def test_an_unknown_shape_says_nothing_about_the_others() -> None:
-    """What a later version found best does not make what this one tries again any likelier."""
-    one, other = (
-        DurationModel.from_json(TYPICAL, damaged(scores={"curves": -3.0} | more)) for more in ({}, {"new": 99.0})
-    )
-    assert one.curve == other.curve
 
 
 def test_what_was_read_is_fitted_rarely() -> None:
@@ -533,33 +544,52 @@ def test_writing_changes_nothing() -> None:
     assert saved.curve == other.curve
 
 
-def test_what_was_read_is_learned_on() -> None:
-    """What came from the store is worth as much as before: one end does not overturn it, a dozen at other ages do."""
+@pytest.mark.parametrize("change", [0.5, 3.0])
+def test_what_was_read_is_learned_on(change: float) -> None:
+    """What came from the store is worth as much as before: one end does not overturn it, some more at other ages do.
+
+    If generations become slower, the old ones count as long as they are remembered.
+    """
     durations = taught(drawn(lognormal(20.0, 0.2), 40))
     again = DurationModel.from_json(TYPICAL, stored(durations))
-    teach(again, [60.0])
+    teach(again, [20.0 * change])
     assert median_of(again) == pytest.approx(20.0, rel=0.1)
-    teach(again, drawn(lognormal(60.0, 0.2), 14, seed=2))
-    assert median_of(again) == pytest.approx(60.0, rel=0.2)
+    teach(again, drawn(lognormal(20.0 * change, 0.2), 14, seed=2))
+    if change < 1.0:
+        assert median_of(again) == pytest.approx(20.0 * change, rel=0.2)
+    else:
+        assert again.left(35.0) == pytest.approx(15.0 / (15.0 + 40.0 * 0.85), abs=0.06)
 
 
-def test_the_scores_are_kept() -> None:
-    """Which curve foretold better is not forgotten: after reading, a uniform still has sharp ends."""
-    data = stored(taught(drawn(LAWS["uniform"][0], 120, seed=2)))
-    assert data["scores"]["flat"] > data["scores"]["curves"]
-    again = DurationModel.from_json(TYPICAL, data)
-    data["scores"] = {"curves": 50.0}
-    doubting = DurationModel.from_json(TYPICAL, data)
-    assert again.left(37.5) > 0.98
-    assert again.left(38.5) - again.left(42.0) < doubting.left(38.5) - doubting.left(42.0) + 0.05
-    assert again.curve != doubting.curve
+def test_the_best_shape_is_found_again() -> None:
+    """Scores follow from what is known, so they are not stored: after reading, a uniform still has sharp ends."""
+    again = DurationModel.from_json(TYPICAL, stored(taught(drawn(LAWS["uniform"][0], 120, seed=2))))
+    assert again.left(37.5) > 0.97
+    assert again.left(83.0) < 0.03
+
+
+OLD = {
+    "table": {"ends": [1.0] * BINS, "exposure": [2.0] * BINS, "weight": float(BINS)},
+    "scores": {"curves": -3.0, "flat": 0.5},
+    "seen": 40,
+}
+"""As it was stored until version 0.11."""
+
+
+def test_what_an_older_version_stored_is_started_anew() -> None:
+    """Ends and exposure without their intervals cannot be read any more; it is learned again, and stored as of now."""
+    durations = DurationModel.from_json(TYPICAL, OLD)
+    assert (durations.seen, durations.version, durations.curve) == (0, 0, DurationModel(TYPICAL).curve)
+    teach(durations, [12.0] * 6)
+    again = DurationModel.from_json(TYPICAL, stored(durations))
+    assert (again.seen, median_of(again)) == (6, pytest.approx(12.0, rel=0.15))
 
 
 def damaged(**changes: Any) -> Any:
     """What a dozen ends would have stored, with something wrong in it."""
     data = stored(taught(drawn(lognormal(10.0, 0.2), 12)))
     for name, value in changes.items():
-        (data["table"] if name in data["table"] else data)[name] = value
+        (data["evidence"] if name == "ended" else data)[name] = value
     return data
 
 
@@ -573,23 +603,24 @@ def damaged(**changes: Any) -> Any:
         math.nan,
         {},
         {"seen": 3},
-        {"seen": 3, "table": [1.0, 2.0]},
-        {"seen": 3, "table": {}},
+        {"seen": 3, "evidence": [1.0, 2.0]},
+        {"seen": 3, "evidence": {}},
         {"version": 1, "mu": 3.4, "sigma": 0.4},
+        OLD,
         damaged(seen=None),
-        damaged(table=None),
-        damaged(ends=None),
-        damaged(ends=[1.0] * (BINS - 1)),
-        damaged(exposure=[1.0] * (BINS + 1)),
-        damaged(ends={"0": 1.0}),
-        damaged(ends=[-1.0] * BINS),
-        damaged(exposure=[math.nan] * BINS),
-        damaged(exposure=[math.inf] * BINS),
-        damaged(ends=["1"] * BINS),
-        damaged(weight=None),
-        damaged(weight="12"),
-        damaged(weight=-1.0),
-        damaged(weight=math.inf),
+        damaged(seen="many"),
+        damaged(seen=[3]),
+        damaged(seen=math.nan),
+        damaged(evidence=None),
+        damaged(ended=None),
+        damaged(ended=[[1, 2]]),
+        damaged(ended=[[1, BINS + 1, 1.0]]),
+        damaged(ended={"0": 1.0}),
+        damaged(ended=[[3, 4, -1.0]]),
+        damaged(ended=[[3, 4, math.nan]]),
+        damaged(ended=[[3, 4, math.inf]]),
+        damaged(ended=[[3, 4, "1"]]),
+        damaged(ended=[[3, 4, 10**400]]),
     ],
     ids=lambda data: repr(data)[:24],
 )
@@ -605,49 +636,42 @@ def test_what_cannot_be_read_counts_for_nothing(data: Any) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(damaged(scores={}), id="no scores"),
-        pytest.param(damaged(scores={"a curve of a later version": 99.0}), id="an unknown curve"),
-        pytest.param({k: v for k, v in damaged().items() if k != "scores"}, id="scores not there"),
-        pytest.param(damaged(scores={"flat": 3, "narrow": -1e9}), id="odd scores"),
         pytest.param({**damaged(), "more": "of a later version"}, id="something unknown"),
-        pytest.param(damaged(weight=12), id="a whole number"),
+        pytest.param(damaged(evidence={**damaged()["evidence"], "more": [1]}), id="something unknown inside"),
+        pytest.param({**damaged(), "scores": None}, id="scores of an older version"),
+        pytest.param(
+            damaged(ended=[[i, j, round(w)] for i, j, w in damaged()["evidence"]["ended"]]), id="whole numbers"
+        ),
     ],
 )
 def test_what_can_be_read_counts(data: Any) -> None:
-    """What is unknown or missing beside the table is no reason to throw the table away."""
+    """What is unknown beside the evidence is no reason to throw it away."""
     durations = DurationModel.from_json(TYPICAL, data)
     check(durations)
     assert durations.seen == 12
     assert median_of(durations) == pytest.approx(10.0, rel=0.15)
-    assert "a curve of a later version" not in stored(durations)["scores"]
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(damaged(scores=None), id="scores null"),
-        pytest.param(damaged(scores=[1.0]), id="scores a list"),
-        pytest.param(damaged(scores={"flat": "high"}), id="a score of letters"),
-        pytest.param(damaged(scores={"flat": None}), id="a score null"),
-        pytest.param(damaged(scores={"flat": math.nan}), id="a score NaN"),
-        pytest.param(damaged(scores={"flat": math.inf}), id="a score Infinity"),
-        pytest.param(damaged(scores={"curves": -math.inf}), id="a score -Infinity"),
-        pytest.param(damaged(seen="many"), id="seen letters"),
-        pytest.param(damaged(seen=[3]), id="seen a list"),
-        pytest.param(damaged(seen=math.nan), id="seen NaN"),
-        pytest.param(damaged(seen=math.inf), id="seen Infinity"),
         pytest.param(damaged(seen=-5), id="seen negative"),
-        pytest.param(damaged(ends=[10**400] * BINS), id="a number beyond all floats"),
-        pytest.param(damaged(scores={"flat": 10**400}), id="a score beyond all floats"),
+        pytest.param(damaged(seen=10**400), id="seen beyond all floats"),
+        pytest.param(damaged(ended=[]), id="no ends"),
+        pytest.param(damaged(ended=[[0, BINS, 1e-12]]), id="next to none"),
+        pytest.param(damaged(ended=[[0, BINS, 5.0]]), id="of which nothing is known"),
+        pytest.param(damaged(ended=[[i, i + 1, 1e200] for i in range(BINS)]), id="enormous numbers"),
+        pytest.param(damaged(ended=[[3, 4, 1e299], [4, 5, 1e299]]), id="the most enormous numbers"),
     ],
 )
-def test_damage_beside_the_table_is_no_crash(data: Any) -> None:
+def test_damage_is_no_crash(data: Any) -> None:
     """Whatever the store brings, there is an estimate, and it can be learned on."""
     durations = DurationModel.from_json(TYPICAL, data)
     check(durations)
     assert durations.seen >= 0
     teach(durations, [5.0] * 3)
     check(durations)
+    stored(durations)
 
 
 # --- all together
@@ -662,40 +686,67 @@ class DurationsMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.durations = DurationModel(TYPICAL)
-        self.history: list[tuple[str, float, float]] = []
-        self.jobs: list[tuple[float, float]] = []  # how long it lasts, when it was last asked about
+        self.history: list[tuple[str, int, float]] = []
+        self.sights: dict[int, Sight] = {}
+        self.jobs: list[tuple[int, float, float]] = []  # its number, how long it lasts, when it was last asked about
+        self.numbers = 0
         self.known = (0, self.durations.curve)
         self.seen = 0
 
-    def teach(self, what: str, since: float = 0.0, until: float = 0.0) -> None:
-        self.history.append((what, since, until))
-        self.durations = self.after(self.durations, what, since, until)
+    def teach(self, what: str, number: int = 0, age: float = 0.0) -> None:
+        self.history.append((what, number, age))
+        self.durations = self.after(self.durations, self.sights, what, number, age)
         self.seen += what == "ended"
 
     @staticmethod
-    def after(durations: DurationModel, what: str, since: float, until: float) -> DurationModel:
-        if what == "restart":
-            return DurationModel.from_json(TYPICAL, stored(durations))
-        (durations.ended if what == "ended" else durations.running)(since, until)
+    def after(durations: DurationModel, sights: dict[int, Sight], what: str, number: int, age: float) -> DurationModel:
+        match what:
+            case "restart":
+                durations = DurationModel.from_json(TYPICAL, stored(durations))
+                sights.update({n: durations.begin() for n in sights})  # followed by another session now
+            case "begin":
+                sights[number] = durations.begin()
+            case "runs":
+                durations.runs(sights[number], age)
+            case "ended":
+                durations.ended(sights.pop(number), age)
+            case "fit":
+                up_to_date(durations)
         return durations
+
+    def begin(self) -> int:
+        self.numbers += 1
+        self.teach("begin", self.numbers)
+        return self.numbers
 
     @rule(age=lasting, times=st.integers(1, 6))
     def exact_ends(self, age: float, times: int) -> None:
         for n in range(times):
-            self.teach("running", 0.0, age * (1.0 + 0.03 * n))
-            self.teach("ended", age * (1.0 + 0.03 * n), age * (1.0 + 0.03 * n))
+            number = self.begin()
+            self.teach("runs", number, age * (1.0 + 0.03 * n))
+            self.teach("ended", number, age * (1.0 + 0.03 * n))
+            self.teach("fit")
 
-    @rule(since=lasting, length=lasting)
-    def rough_end(self, since: float, length: float) -> None:
-        self.teach("ended", since, since + length)
+    @rule(since=lasting, length=lasting, fits=st.booleans())
+    def rough_end(self, since: float, length: float, fits: bool) -> None:
+        number = self.begin()
+        self.teach("runs", number, since)
+        self.teach("ended", number, since + length)
+        if fits:
+            self.teach("fit")
 
     @rule(since=lasting, length=lasting)
     def still_running(self, since: float, length: float) -> None:
-        self.teach("running", since, since + length)
+        """One that is never asked about again."""
+        number = self.begin()
+        self.teach("runs", number, since)
+        self.teach("runs", number, since + length)
+        self.teach("fit")
 
-    @rule(lasts=lasting)
-    def submit(self, lasts: float) -> None:
-        self.jobs.append((lasts, 0.0))
+    @rule(lasts=lasting, times=st.integers(1, 5))
+    def submit(self, lasts: float, times: int) -> None:
+        """Some that begin together."""
+        self.jobs += [(self.begin(), lasts * (1.0 + 0.1 * n), 0.0) for n in range(times)]
 
     @precondition(lambda self: self.jobs)
     @rule(price=prices, times=st.integers(1, 4))
@@ -705,21 +756,24 @@ class DurationsMachine(RuleBasedStateMachine):
 
     def look(self, price: float) -> None:
         """At the job that waits longest."""
-        lasts, asked = self.jobs.pop(0)
+        number, lasts, asked = self.jobs.pop(0)
         age = self.durations.plan(price).next_age(asked)
         assert asked < age < math.inf
         if lasts > age:
-            self.teach("running", asked, age)
-            self.jobs.append((lasts, age))
+            self.teach("runs", number, age)
+            self.jobs.append((number, lasts, age))
         else:
-            self.teach("ended", asked, age)
+            self.teach("ended", number, age)
+        self.teach("fit")
 
     @rule()
     def restart(self) -> None:
-        before = self.durations
+        before = self.durations._evidence.together().ended
         self.teach("restart")
         self.known = (self.durations.version, self.durations.curve)
-        assert remembered(self.durations)[0] == pytest.approx(remembered(before)[0], abs=1e-6) or not self.seen
+        after = self.durations._evidence.together().ended
+        assert after == pytest.approx({k: w for k, w in before.items() if k in after}, abs=1e-6)
+        assert all(w < 1e-5 for k, w in before.items() if k not in after)
 
     @invariant()
     def is_a_distribution(self) -> None:
@@ -729,7 +783,7 @@ class DurationsMachine(RuleBasedStateMachine):
     def is_counted(self) -> None:
         ends, exposure, weight = remembered(self.durations)
         assert self.durations.seen == self.seen
-        assert weight <= min(self.seen, 100.1)
+        assert weight <= self.seen + 1e-6
         assert sum(ends) == pytest.approx(weight, abs=1e-6)
         assert all(math.isfinite(amount) and amount >= 0.0 for amount in [*ends, *exposure])
 
@@ -747,9 +801,9 @@ class DurationsMachine(RuleBasedStateMachine):
             looks += 1
             assert looks < 2_000, "somebody is asked about for ever, and does not end"
         check(self.durations)
-        again = DurationModel(TYPICAL)
+        again, sights = DurationModel(TYPICAL), {}
         for event in self.history:
-            again = self.after(again, *event)
+            again = self.after(again, sights, *event)
         assert again.curve == self.durations.curve, "the same history gives another estimate"
         assert again.to_json() == self.durations.to_json()
 

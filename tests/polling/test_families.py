@@ -10,9 +10,9 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polling.teaching import at_once, counted
 
-from aiogen._polling import survival
-from aiogen._polling.families import fitted
+from aiogen._polling import families, survival
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 from aiogen.models import Typical
 
@@ -32,6 +32,11 @@ def table(ended: list[float], running: list[float] | None = None) -> tuple[list[
     for age in ended:
         ends[survival.bin_of(age)] += 1.0
     return ends, exposure
+
+
+def fitted(typical: Typical, ends: list[float], exposure: list[float], median: float | None = None) -> SurvivalCurve:
+    """All steps together."""
+    return at_once(families.fitted(typical, ends, exposure, median))
 
 
 def drawn(draw: Callable[[Random], float], count: int, seed: int = 1) -> list[float]:
@@ -164,3 +169,12 @@ def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:
     """However many ends at the edge of the grid there were, some curve not far from them is left."""
     curve = fitted(HALF_A_MINUTE, *table([age] * count), age)
     assert abs(math.log(median_of(curve) / max(age, 0.25))) < 1.8
+
+
+@pytest.mark.parametrize(("median", "most"), [(None, 100), (30.0, 12)])
+def test_a_fit_comes_in_steps(median: float | None, most: int) -> None:
+    """Others get their turn between them; they are few where the median is known, also with much seen."""
+    seen = table(drawn(lognormal(30.0, 0.3)[0], 500))
+    curve, steps = counted(families.fitted(HALF_A_MINUTE, *seen, median))
+    assert 3 <= steps <= most
+    assert curve == fitted(HALF_A_MINUTE, *seen, median)

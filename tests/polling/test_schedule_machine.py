@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from polling.teaching import one_job
 
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
@@ -28,8 +29,7 @@ def learned() -> str:
     """What is stored of a model of which eight jobs were seen to end."""
     phases = PhaseModel(Typical(median=5.0))
     for i in range(8):
-        phases.queued.running(0.0, 4.0 + 0.2 * i)
-        phases.queued.ended(4.0 + 0.2 * i, 5.0 + 0.2 * i)
+        one_job(phases.queued, [4.0 + 0.2 * i], 5.0 + 0.2 * i)
     return json.dumps(phases.to_json())
 
 
@@ -147,7 +147,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     @rule()
     def sleep_until_woken(self) -> None:
         """Until one is due; a plan may be made again instead, but not for ever."""
-        for _ in range(len(self.jobs) + 1):
+        for _ in range(3 * len(self.jobs) + 1):
             wake = self.schedule.wake_at()
             assert wake is not None
             self.now = max(self.now, wake)
@@ -166,9 +166,12 @@ class ScheduleMachine(RuleBasedStateMachine):
             pass
 
     def taken(self) -> str | None:
-        key = self.schedule.take(self.now)
+        key, wake = None, self.now
+        for _ in range(len(self.jobs) + 1):  # a call looks at a few
+            if key is None and wake is not None and wake <= self.now:
+                key = self.schedule.take(self.now)
+                wake = self.schedule.wake_at()
         if key is None:
-            wake = self.schedule.wake_at()
             assert wake is None or wake > self.now
             assert all(self.last_moment(job) > self.now - SLACK for job in self.waiting().values())
             assert not any(job.hinted for job in self.waiting().values())
@@ -245,6 +248,22 @@ class ScheduleMachine(RuleBasedStateMachine):
         job = self.jobs.get(key)
         if job is not None and job.in_flight:
             job.in_flight, job.not_after = False, max(self.now, job.not_after)
+
+    # --- what is learned
+
+    @rule()
+    def fit(self) -> None:
+        """As soon as there is time for it."""
+        for durations in self.schedule.outdated():
+            assert durations.is_outdated
+            durations.fit()
+        assert self.schedule.outdated() == []
+
+    @rule()
+    def refresh(self) -> None:
+        """All moments that a quicker model makes earlier."""
+        while self.schedule.refresh(self.now):
+            pass
 
     # --- what others know, and want
 
