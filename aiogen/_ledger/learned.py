@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 
+from aiogen._polling.durations import preparing
 from aiogen._polling.phases import PhaseModel
 from aiogen.models import Typical
 from aiogen.providers.base import Provider
@@ -25,21 +27,35 @@ class LearnedModels:
         self._store = store
         self._models: dict[Key, PhaseModel] = {}
         self._saved: dict[Key, int] = {}
+        self._loading: dict[Key, asyncio.Lock] = {}
 
     async def load(self, provider: Provider, model: str | None, typical: Typical) -> None:
         """Read the duration model that was learned before; if the store fails, that is logged, and a new one begins."""
         key = _key(provider, model, typical)
         if key in self._models:
             return
+        async with self._loading.setdefault(key, asyncio.Lock()):
+            if key not in self._models:
+                phases = await self._loaded(key)
+                self._models.setdefault(key, phases)
+                self._saved.setdefault(key, phases.seen)
+        self._loading.pop(key, None)
+
+    async def _loaded(self, key: Key) -> PhaseModel:
+        _, _, model, typical = key
+        for _ in preparing(typical):
+            await asyncio.sleep(0)  # others have their turns between the steps
         phases = PhaseModel(typical)
         try:
             data = await self._store.get_learned(_name(key))
-            if data is not None:
-                phases = PhaseModel.from_json(typical, data)
         except Exception as error:
             logger.warning("The duration model of %s could not be read, so a new one begins: %r", model, error)
-        if key not in self._models:
-            self._models[key], self._saved[key] = phases, phases.seen
+            return phases
+        if data is not None and not phases.restore(data):
+            logger.info("The duration model of %s was written by another version, so a new one begins.", model)
+        for _ in phases.fitting():
+            await asyncio.sleep(0)
+        return phases
 
     def of(self, provider: Provider, model: str | None, typical: Typical) -> PhaseModel:
         """The duration model of a model, a new one if none was loaded."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from aiogen._polling import families, fits, survival
@@ -36,6 +36,7 @@ _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
 """Or after this number of ends."""
+_PRIORS_KEPT = 64
 _PLANS_KEPT = 2
 """Plans that are made again as soon as the estimate has changed: those that were asked for last."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
@@ -44,9 +45,24 @@ _PRICE, _PRICE_STEP = 0.15, 0.2
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=64)
+_priors: dict[Typical, SurvivalCurve] = {}
+"""What is expected before anything was seen; the same for all models with the same typical durations."""
+
+
+def preparing(typical: Typical) -> Generator[None, None, None]:
+    """Make what a new model needs, in steps, before it is needed."""
+    if typical in _priors:
+        return
+    yield from families.preparing()
+    curve = yield from families.fitted(typical, [0.0] * BINS, [0.0] * BINS)
+    if len(_priors) >= _PRIORS_KEPT:
+        del _priors[next(iter(_priors))]
+    _priors[typical] = survival.with_tail(curve)
+
+
 def _prior(typical: Typical) -> SurvivalCurve:
-    return survival.with_tail(_at_once(families.fitted(typical, [0.0] * BINS, [0.0] * BINS)))
+    _at_once(preparing(typical))
+    return _priors[typical]
 
 
 def _at_once(steps: Generator[None, None, T]) -> T:
@@ -75,6 +91,8 @@ class DurationModel:
         self._unfitted = 0.0
         self._fitted_to = 0.0
         self._is_fitting = False
+        self._is_restored = False
+        """It was read from the store, and not fitted since."""
         self._flat: tuple[float, float] | None = None
         """The uniform of the last fit."""
         self._plans: dict[int, Plan] = {}
@@ -191,6 +209,8 @@ class DurationModel:
             if test == self._test:  # else the test for a change has begun again, and so does this
                 self.curve = curve
                 self.version += 1
+                if self._is_restored:
+                    self._reference, self._is_restored = curve, False
                 steps, self._plans = list(self._plans), {}
                 for step in steps[-_PLANS_KEPT:]:  # before anybody needs them
                     yield
@@ -262,17 +282,22 @@ class DurationModel:
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> DurationModel:
-        """What was learned before; starts over where the data are none, or of another grid."""
+        """What was learned before, fitted; starts over where the data cannot be that."""
         learned = cls(typical)
-        if not isinstance(data, dict) or not isinstance(data.get("seen"), int):
-            return learned
-        if not learned._evidence.load(data.get("evidence")):
-            return learned
-        learned.seen = max(0, data["seen"])
-        learned._fitted_to = learned._evidence.older.ends
-        learned.fit()
-        learned._reference = learned.curve
+        if learned.restore(data):
+            learned.fit()
         return learned
+
+    def restore(self, data: object) -> bool:
+        """Take what was learned before, to be fitted next; False, and nothing changed, if the data cannot be that."""
+        if not isinstance(data, dict) or not isinstance(data.get("seen"), int):
+            return False
+        if not self._evidence.load(data.get("evidence")):
+            return False
+        self.seen = max(0, data["seen"])
+        self._unfitted = max(_REFIT_AT_MOST, self._evidence.older.ends)
+        self._is_restored = True
+        return True
 
 
 def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> SurvivalCurve:

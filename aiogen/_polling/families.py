@@ -84,17 +84,31 @@ def _uniform(ratio: float) -> Callable[[float], float]:
     return lambda x: min(1.0, max(0.0, (ratio * low - math.exp(x)) / (ratio * low - low)))
 
 
+_COUNT = len(_LOGNORMALS) + len(_WEIBULLS) + len(_UNIFORMS)
+
+
 @cache
-def _families() -> tuple[_Family, ...]:
-    """Made when first needed, which takes some milliseconds."""
-    usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
+def _family_at(i: int) -> _Family:
+    """The i-th of all; made when first needed, which takes half a millisecond."""
     a, b, c = _WEIGHTS
-    families = [
-        _family(_lognormal(s), s, a * share / sum(usual), sigma=s) for s, share in zip(_LOGNORMALS, usual, strict=True)
-    ]
-    families += [_family(_weibull(form), 1.2 / form, b / len(_WEIBULLS)) for form in _WEIBULLS]
-    families += [_family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS)) for ratio in _UNIFORMS]
-    return tuple(families)
+    if i < len(_LOGNORMALS):
+        usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
+        return _family(_lognormal(_LOGNORMALS[i]), _LOGNORMALS[i], a * usual[i] / sum(usual), sigma=_LOGNORMALS[i])
+    if (i := i - len(_LOGNORMALS)) < len(_WEIBULLS):
+        return _family(_weibull(_WEIBULLS[i]), 1.2 / _WEIBULLS[i], b / len(_WEIBULLS))
+    ratio = _UNIFORMS[i - len(_WEIBULLS)]
+    return _family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS))
+
+
+def _families() -> list[_Family]:
+    return [_family_at(i) for i in range(_COUNT)]
+
+
+def preparing() -> Generator[None, None, None]:
+    """Make all families, in steps, before they are needed."""
+    for i in range(_COUNT):
+        _family_at(i)
+        yield
 
 
 @attrs.frozen(eq=False)

@@ -8,6 +8,7 @@ better is asked.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from typing import Any
 
 import attrs
@@ -100,15 +101,27 @@ class PhaseModel:
             "lead": self._total_lead(),
         }
 
-    @classmethod
-    def from_json(cls, typical: Typical, data: object) -> PhaseModel:
-        """What was learned before; starts over where the data cannot be read."""
-        phases = cls(typical)
-        if not isinstance(data, dict):
-            return phases
-        phases.queued = DurationModel.from_json(typical, data.get("queued"))
-        phases.processing = DurationModel.from_json(typical, data.get("processing"))
+    def fitting(self) -> Generator[None, None, None]:
+        """Bring both estimates up to date, in steps, where enough has been seen for that."""
+        for durations in (self.queued, self.processing):
+            if durations.is_outdated:
+                yield from durations.fitting()
+
+    def restore(self, data: object) -> bool:
+        """Take what was learned before, to be fitted next; False, and nothing changed, if it cannot be read."""
+        if not isinstance(data, dict) or not self.queued.restore(data.get("queued")):
+            return False
+        self.processing.restore(data.get("processing"))
         lead = data.get("lead")
         if isinstance(lead, int | float) and abs(lead) < math.inf:
-            phases._stored_lead = max(-_MOST_STORED, min(_MOST_STORED, lead))
+            self._stored_lead = max(-_MOST_STORED, min(_MOST_STORED, lead))
+        return True
+
+    @classmethod
+    def from_json(cls, typical: Typical, data: object) -> PhaseModel:
+        """What was learned before, fitted; starts over where the data cannot be read."""
+        phases = cls(typical)
+        if phases.restore(data):
+            for _ in phases.fitting():
+                pass
         return phases

@@ -29,6 +29,8 @@ __all__ = ["Observation", "Schedule"]
 
 K = TypeVar("K", bound=Hashable)
 
+_LEAST_PRICE = 0.04
+"""Where others wait, a question is no cheaper than this: it would not be asked earlier, for the provider's floor."""
 _PLANNED_AT_ONCE = 4
 """Questions that are found not to be due yet in one call."""
 _REPLANNED_AT_ONCE = 40
@@ -410,7 +412,8 @@ class Schedule(Generic[K]):
         question.group.timers.put(key, question.ready_at)
 
     def _price(self, question: Question[K]) -> float:
-        return question.price * question.share * self._price_factor()
+        price = question.price * question.share
+        return max(min(price, _LEAST_PRICE), price * self._price_factor())
 
     def _price_factor(self) -> float:
         """How much dearer a question is now than it is worth: the budget may bind, and lag may delay others, too."""
