@@ -8,7 +8,6 @@ quantiles against the truth, and the true cost of the plan for the next job, whi
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from random import Random
@@ -28,7 +27,7 @@ from benchmarks.distributions import Distribution, Total, quantile
 from benchmarks.job import Job
 from benchmarks.learning import TYPICAL, judged
 from benchmarks.machine import Simulation
-from benchmarks.optimum import optimum
+from benchmarks.optimum import cost_of, optimum
 from benchmarks.watch import Watch, watched
 
 PRICE = 0.15
@@ -37,8 +36,6 @@ SHARES = (0.1, 0.5, 0.9, 0.98)
 """Of the jobs, that have ended by the quantiles that are looked at."""
 PAUSE = 60.0
 """Seconds from the last end of a batch to the next batch."""
-
-
 _TRACED_EVERY = 4
 """Ends between two notes of what is believed."""
 
@@ -268,7 +265,7 @@ def _found(batch: Batch, jobs: Sequence[Job], simulation: Simulation, watch: Wat
     own = [job for job in jobs if not job.model and (job.is_later or batch.later is None)]
     in_time = [job for job in own if job.found_at <= job.accepted_at + job.timeout]
     cost = fmean(PRICE * job.questions + job.lag for job in in_time)
-    best = fmean(best_cost(truth, job.seconds + job.queued) for job in in_time)
+    best = fmean(cost_of(truth, PRICE, job.seconds + job.queued) for job in in_time)
     least = optimum(truth, PRICE).cost
     meters = simulation.meters.values()
     after = looks.now()
@@ -299,16 +296,3 @@ def _found(batch: Batch, jobs: Sequence[Job], simulation: Simulation, watch: Wat
 def true_quantiles(truth: Distribution) -> tuple[float, ...]:
     """The ages at which `SHARES` of the jobs have ended."""
     return tuple(quantile(truth, 1.0 - share) for share in SHARES)
-
-
-@lru_cache(maxsize=256)
-def _best_ages(truth: Distribution) -> tuple[float, ...]:
-    chosen = optimum(truth, PRICE).ages
-    return (*chosen, *(chosen[-1] * (1.0 + 0.1 * k) for k in range(1, 1000)))
-
-
-def best_cost(truth: Distribution, seconds: float) -> float:
-    """What the best schedule costs for a job that lasts so long."""
-    ages = _best_ages(truth)
-    i = bisect_right(ages, seconds)
-    return PRICE * (i + 1) + ages[i] - seconds

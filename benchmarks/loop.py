@@ -7,21 +7,17 @@ of the loop that ran nothing but it.
 from __future__ import annotations
 
 import asyncio
-import cProfile
 import gc
-import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 from unittest import mock
 
 import attrs
 
-import aiogen
+from benchmarks import sampling
 from benchmarks.watch import Watch, watched
 
 T = TypeVar("T")
@@ -30,8 +26,6 @@ NAP = 0.001
 """Seconds that the bystander sleeps each time."""
 SLOW = 0.002
 """Seconds of CPU from which on a turn is described."""
-_SAMPLED_EVERY = 0.0005
-_PACKAGE = str(Path(aiogen.__file__).parent)
 _RUN = asyncio.Handle._run
 
 
@@ -72,8 +66,10 @@ class Turns:
     seconds: float = 0.0
     """From `begin` to `end`, by the wall clock."""
     is_on: bool = False
-    profile: cProfile.Profile | None = None
-    """Runs from `begin` to `end`."""
+    spent_in: Counter[str] = attrs.field(factory=Counter)
+    """Samples of all CPU by the module that was running, if that is asked for."""
+    spent_under: Counter[str] = attrs.field(factory=Counter)
+    """The same by the innermost of aiogen's modules, whatever that had called."""
     _began: tuple[float, float] = (0.0, 0.0)
 
     async def begin(self) -> None:
@@ -88,13 +84,9 @@ class Turns:
         self.is_on, self._began = True, (time.process_time(), time.monotonic())
         await asyncio.sleep(0)
         self.longest, self.slow = 0.0, []  # that turn began before
-        if self.profile is not None:
-            self.profile.enable()
 
     def end(self) -> None:
         """Count no more."""
-        if self.profile is not None:
-            self.profile.disable()
         measuring = self.count * _cost_of_a_turn() + self.iterations * _cost_of_the_clock()
         cpu, wall = self._began
         self.cpu = time.process_time() - cpu - self.bystander - measuring
@@ -162,13 +154,19 @@ def run(work: Coroutine[Any, Any, T], turns: Turns) -> T:
 
 
 @contextmanager
-def measuring(*, where: bool = False) -> Iterator[Turns]:
-    """What `run` fills.  `where`: also sample which functions slow turns are in, which makes all of them slower."""
+def measuring(*, where: bool = False, profiled: bool = False) -> Iterator[Turns]:
+    """What `run` fills.
+
+    `where`: also sample which functions slow turns are in, which makes all of them slower.
+    `profiled`: also sample which modules all CPU goes to.
+    """
     with watched() as watch, ExitStack() as stack:
         turns = Turns(watch)
         stack.enter_context(_collector(turns))
         if where:
-            stack.enter_context(_sampler(turns))
+            stack.enter_context(sampling.of_turns())
+        if profiled:
+            stack.enter_context(sampling.of_all(turns))
         yield turns
 
 
@@ -184,11 +182,11 @@ def _timed(turns: Turns, bystander: _Bystander) -> Iterator[None]:
             return
         turns.has_others = True
         collecting, learning, planning = turns.collecting, watch.learning, watch.planning
-        _arm()
+        sampling.arm()
         began = clock()
         _RUN(handle)
         seconds = clock() - began - (turns.collecting - collecting)
-        _disarm(turns, seconds)
+        sampling.disarm(turns.where if seconds >= SLOW else None)
         if not turns.is_on:
             return
         turns.count += 1
@@ -224,47 +222,6 @@ def _collector(turns: Turns) -> Iterator[None]:
         yield
     finally:
         gc.callbacks.remove(note)
-
-
-# --- where slow turns are: a timer that is armed for each turn, and rings only in long ones
-
-_samples: list[str] | None = None
-
-
-def _arm() -> None:
-    if _samples is not None:
-        _samples.clear()
-        signal.setitimer(signal.ITIMER_REAL, _SAMPLED_EVERY, _SAMPLED_EVERY)
-
-
-def _disarm(turns: Turns, seconds: float) -> None:
-    if _samples is not None:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        if seconds >= SLOW:
-            turns.where.update(_samples)
-
-
-@contextmanager
-def _sampler(turns: Turns) -> Iterator[None]:
-    global _samples
-
-    def sample(_: int, frame: FrameType | None) -> None:
-        names = []
-        while frame is not None:
-            if frame.f_code.co_filename.startswith(_PACKAGE):
-                names.append(f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}")
-            frame = frame.f_back
-        if _samples is not None:
-            _samples.append(f"{names[-1]} … {names[0]}" if names else "not aiogen's")
-
-    before = signal.signal(signal.SIGALRM, sample)
-    _samples = []
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
-        _samples = None
 
 
 # --- what the measuring costs

@@ -9,6 +9,7 @@ other one can be judged by how much more it costs, without a sample and so witho
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
@@ -106,6 +107,19 @@ def optimum(distribution: Distribution, price: float, points: int = POINTS) -> O
     step = chosen[-1] * 0.1
     tail = (chosen[-1] + step * k for k in range(1, 1000))
     return Optimum(price, outcome((*chosen, *tail), distribution), tuple(chosen))
+
+
+def cost_of(distribution: Distribution, price: float, seconds: float) -> float:
+    """What the best schedule there is costs for a job that happens to last so long."""
+    ages = _best_ages(distribution, price)
+    asked = bisect_right(ages, seconds)
+    return price * (asked + 1) + ages[asked] - seconds
+
+
+@lru_cache(maxsize=256)
+def _best_ages(distribution: Distribution, price: float) -> tuple[float, ...]:
+    chosen = optimum(distribution, price).ages
+    return (*chosen, *(chosen[-1] * (1.0 + 0.1 * k) for k in range(1, 1000)))
 
 
 @lru_cache(maxsize=64)

@@ -8,19 +8,16 @@ bystander sleeps 1 ms again and again, as every other request of a web backend w
     python -m benchmarks.turns --jobs 5000        only so many
     python -m benchmarks.turns --taking-up 5000   only these
     python -m benchmarks.turns --quick --where    also in which functions slow turns are; the figures are then too high
-    python -m benchmarks.turns --quick --profile  where the CPU of the whole batch goes, by module; far too high
+    python -m benchmarks.turns --quick --profile  where the CPU of the whole batch goes, by module (sampled)
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import cProfile
 import math
-import pstats
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -33,12 +30,12 @@ from aiogen.models import State
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 from benchmarks import loop, results
-from benchmarks.courses import PRICE, Batch, best_cost, teach
+from benchmarks.courses import PRICE, Batch, teach
 from benchmarks.distributions import Lognormal
 from benchmarks.learning import TYPICAL
 from benchmarks.loop import Turns
 from benchmarks.measure import together
-from benchmarks.optimum import optimum
+from benchmarks.optimum import cost_of, optimum
 from benchmarks.peers import KEY, UNLIMITED, Every, Outcome, bare
 from benchmarks.results import Row
 from benchmarks.server import Server
@@ -48,9 +45,6 @@ from benchmarks.world import Config, Report
 AIOGEN, LOOP = "aiogen, Luma", "aiohttp, every 2 s"
 WARM_UP = 60
 """Jobs before those that are measured, twice; in a quick run a simulation has taught the model instead."""
-
-
-_PACKAGES = ("aiogen", "aiohttp", "asyncio", "json", "attr", "benchmarks", "logging", "yarl", "multidict")
 
 
 def law(median: float) -> Lognormal:
@@ -68,7 +62,7 @@ class Call:
     quick: bool = False
     where: bool = False
     profiled: bool = False
-    """Also tell which packages and modules the CPU goes to; all figures are then far too high."""
+    """Also tell which modules the CPU goes to."""
     wait: float = 0.0
     """Seconds before it begins, so that two of them do not submit at the same moment."""
 
@@ -78,9 +72,8 @@ def measured(call: Call) -> list[Row]:
     time.sleep(call.wait)
     truth = law(call.median)
     config = Config(durations=("lognormal", truth.mean, truth.cv), seed=3)
-    with Server() as server, loop.measuring(where=call.where) as turns:
+    with Server() as server, loop.measuring(where=call.where, profiled=call.profiled) as turns:
         work = _with_aiogen if call.subject == AIOGEN else _with_a_loop
-        turns.profile = cProfile.Profile() if call.profiled else None
         return loop.run(work(call, server, config, turns), turns)
 
 
@@ -141,7 +134,7 @@ def _row(bench: str, call: Call, turns: Turns, report: Report) -> Row:
         truth = law(call.median)
         lags = [(job.told_at or 0.0) - job.ended_at for job in jobs]
         asked = fmean(job.questions for job in jobs)
-        best = fmean(best_cost(truth, job.ended_at - job.accepted_at) for job in jobs)
+        best = fmean(cost_of(truth, PRICE, job.ended_at - job.accepted_at) for job in jobs)
         cost = PRICE * asked + fmean(lags)
         metrics |= {"questions": asked, "lag": fmean(lags), "cost": cost}
         metrics["over"] = 1.0 + (cost - best) / optimum(truth, PRICE).cost
@@ -161,27 +154,15 @@ def _describe(title: str, turns: Turns) -> None:
             f"  {len(slow):4d} × {name}: longest {1000.0 * _most(turns, name):.1f} ms, "
             f"{100.0 * learning:.0f} % learning, {100.0 * planning:.0f} % planning"
         )
-    if turns.profile is not None:
-        lines += _by_module(turns.profile)
-    samples = sum(turns.where.values())
-    lines += [f"  {100.0 * count / samples:5.1f} %  {name}" for name, count in turns.where.most_common(20)]
+    for what, samples in (
+        ("all CPU, by the module that ran", turns.spent_in),
+        ("all CPU, by aiogen's module that ran or had called", turns.spent_under),
+        ("slow turns, by aiogen's outermost and innermost function", turns.where),
+    ):
+        total = sum(samples.values())
+        lines += [f"  {what}:"] * bool(samples)
+        lines += [f"  {100.0 * count / total:5.1f} %  {name}" for name, count in samples.most_common(25)]
     print("\n".join(lines), flush=True)
-
-
-def _by_module(profile: cProfile.Profile) -> list[str]:
-    """Own time and calls of each module, the most first."""
-    spent: Counter[str] = Counter()
-    calls: Counter[str] = Counter()
-    for (path, _, function), (_, count, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
-        if "epoll" in function:
-            continue  # nothing to do
-        parts = Path(path).with_suffix("").parts
-        known = next((i for i, part in enumerate(parts) if part in _PACKAGES), None)
-        name = ".".join(parts[known:]) if known is not None else "built in" if path.startswith("~") else "others"
-        spent[name] += own
-        calls[name] += count
-    total = sum(spent.values())
-    return [f"  {100.0 * own / total:5.1f} %  {calls[name]:8,d} calls  {name}" for name, own in spent.most_common(30)]
 
 
 def _most(turns: Turns, name: str) -> float:
@@ -216,7 +197,7 @@ def taken_up(call: Call) -> list[Row]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Server() as server,
-        loop.measuring(where=call.where) as turns,
+        loop.measuring(where=call.where, profiled=call.profiled) as turns,
     ):
         return loop.run(work(), turns)
 
@@ -260,7 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short jobs, the bare loop beside, a model taught before")
     parser.add_argument("--where", action="store_true", help="sample in which functions slow turns are")
-    parser.add_argument("--profile", action="store_true", help="by module, with cProfile")
+    parser.add_argument("--profile", action="store_true", help="by module")
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--taking-up", type=int, default=0)
     options = parser.parse_args()

@@ -17,12 +17,15 @@ class Turn(Protocol):
 
     def done(self) -> bool:
         """True if its caller was cancelled meanwhile."""
+        ...
 
     def set_result(self, result: None, /) -> None:
         """It may go on."""
+        ...
 
     def __hash__(self) -> int:
         """A turn is known by its identity."""
+        ...
 
 
 @attrs.frozen(eq=False)

@@ -18,18 +18,22 @@ class Handle(Protocol):
     @property
     def id(self) -> str:
         """Our id."""
+        ...
 
     @property
     def submission(self) -> Submission | None:
         """What its create says; None if it was attached."""
+        ...
 
     @property
     def poll_cost(self) -> float:
         """Seconds of waiting that one request about it is worth."""
+        ...
 
     @property
     def done(self) -> bool:
         """Nobody waits for it any more."""
+        ...
 
 
 J = TypeVar("J", bound=Handle)

@@ -142,7 +142,7 @@ class Handlers:
             try:
                 due = await self._store.claim([name], _AT_ONCE - taken[name])
             except Exception as error:
-                logger.warning("Which handlers are to be called could not be read; it is tried again: %s", error)
+                logger.warning("Which handlers are to be called could not be read; aiogen tries again: %s", error)
                 return found
             for _, generation, attempt in due:
                 found = True

@@ -144,6 +144,32 @@ def test_nobody_left_to_wait_makes_questions_infinitely_dear() -> None:
     assert (track.price, track.is_awaited) == (math.inf, False)
 
 
+@pytest.mark.parametrize("has_list", [True, False])
+def test_those_that_share_a_page_are_asked_about_sooner(has_list: bool) -> None:
+    """A tenth of a question is worth less waiting than a whole one; without the list nothing is shared."""
+    alone, many = Scene(leonardo(), phases=known()), Scene(leonardo(requests_per_minute=600), phases=known())
+    for scene, names in ((alone, "a"), (many, "abcdefghij")):
+        if not has_list:
+            scene.account.listing.refused(0.0)
+        scene.run(0.0, *names)
+        assert scene.at(0.0) == []
+    assert (many.moment < alone.moment - 0.5) is has_list
+
+
+def test_a_generation_is_planned_by_who_waits_when_it_is_accepted() -> None:
+    """Nine came while its create was on its way: it is asked about sooner than one that holds up nobody."""
+    moments = []
+    for behind in ("", "bcdefghij"):
+        scene = Scene(luma(max_active=1), phases=known())
+        scene.submit("a")
+        assert scene.created(0.0) == ["a"]
+        scene.submit(*behind)
+        scene.accept("a", 1.0)
+        scene.at(1.0)
+        moments.append(scene.moment)
+    assert moments[1] < moments[0] - 0.5
+
+
 # --- when nobody waits
 
 

@@ -202,6 +202,14 @@ def test_what_is_being_asked_is_on_no_page() -> None:
     assert scene.at(scene.moment) == ["page 0: a c d"]
 
 
+def test_a_page_for_what_is_being_asked_already_is_not_worth_it() -> None:
+    """Of two the one is on its way: the other is asked about by itself."""
+    scene = running("a", "b")
+    scene.account.schedule.ask_now("b", 0.5)
+    assert scene.at(0.5) == ["ask b"]
+    assert scene.at(scene.moment) == ["ask a"]
+
+
 def test_an_urgent_question_is_about_its_job_and_no_other() -> None:
     """Somebody wants to know of this very one: a list may be behind."""
     scene = running(*"abcd")

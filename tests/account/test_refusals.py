@@ -139,6 +139,19 @@ def test_an_overloaded_provider_that_asks_for_nothing_gets_half_as_many_requests
     assert "create a" in scene.at(2.0)
 
 
+def test_each_answer_lets_a_slowed_account_ask_a_little_faster() -> None:
+    """A two-hundredth of its full rate: from half of it, after a hundred answers it is as fast as before."""
+    scene = asking("x")
+    before = scene.account.window.requests_per_second
+    scene.read_refused("x", 1.0, overloaded())
+    for _ in range(50):
+        scene.account.served()
+    assert scene.account.window.requests_per_second == pytest.approx(0.75 * before)
+    for _ in range(51):
+        scene.account.served()
+    assert scene.account.window.requests_per_second == before
+
+
 @pytest.mark.parametrize(
     "error",
     [

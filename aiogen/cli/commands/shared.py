@@ -10,7 +10,7 @@ from aiogen.cli.exits import Exit
 from aiogen.cli.options import Common, Connected
 from aiogen.cli.terminal import Terminal
 
-Flag = Parameter(negative="")
+Flag: Parameter = Parameter(negative="")
 """An option without a value, and without a `--no-…` or `--empty-…` beside it."""
 Ids = Annotated[list[str], Flag]
 """Positional ids; `-` reads them from stdin."""

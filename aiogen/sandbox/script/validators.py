@@ -41,28 +41,28 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-seconds = is_a("seconds, 0 or more", lambda value: value is None or (_is_number(value) and value >= 0))
-lifetime = is_a("seconds, more than 0", lambda value: value is None or (_is_number(value) and value > 0))
-moment = is_a("seconds since the start", _is_number)
-count = is_a("a whole number, 0 or more", lambda value: value is None or _is_count(value))
-positions = is_a("positions, from 0", lambda value: all(_is_count(one) for one in value))
-probability = is_a("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
-boolean = is_a("true or false", lambda value: isinstance(value, bool))
-text = is_a("a text", lambda value: value is None or isinstance(value, str))
-texts = is_a("texts", lambda value: all(isinstance(one, str) for one in value))
-missing_output = is_a('"empty" or "absent"', lambda value: value in (None, "empty", "absent"))
-flagged = is_a('a whole number or "all"', lambda value: value in (None, "all") or _is_count(value))
-vendor = is_a(" or ".join(NAMES), lambda value: value in (None, *NAMES))
-provider = is_a(f"one of {', '.join(PROVIDERS)}", lambda value: value in (None, *PROVIDERS))
-actions = is_a(f"some of {', '.join(ACTIONS)}", lambda value: all(action in ACTIONS for action in value))
-fault = is_a(
+seconds: Validator = is_a("seconds, 0 or more", lambda value: value is None or (_is_number(value) and value >= 0))
+lifetime: Validator = is_a("seconds, more than 0", lambda value: value is None or (_is_number(value) and value > 0))
+moment: Validator = is_a("seconds since the start", _is_number)
+count: Validator = is_a("a whole number, 0 or more", lambda value: value is None or _is_count(value))
+positions: Validator = is_a("positions, from 0", lambda value: all(_is_count(one) for one in value))
+probability: Validator = is_a("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+boolean: Validator = is_a("true or false", lambda value: isinstance(value, bool))
+text: Validator = is_a("a text", lambda value: value is None or isinstance(value, str))
+texts: Validator = is_a("texts", lambda value: all(isinstance(one, str) for one in value))
+missing_output: Validator = is_a('"empty" or "absent"', lambda value: value in (None, "empty", "absent"))
+flagged: Validator = is_a('a whole number or "all"', lambda value: value in (None, "all") or _is_count(value))
+vendor: Validator = is_a(" or ".join(NAMES), lambda value: value in (None, *NAMES))
+provider: Validator = is_a(f"one of {', '.join(PROVIDERS)}", lambda value: value in (None, *PROVIDERS))
+actions: Validator = is_a(f"some of {', '.join(ACTIONS)}", lambda value: all(action in ACTIONS for action in value))
+fault: Validator = is_a(
     "a fault that is not of downloads only", lambda value: value is None or value.word not in ONLY_OF_DOWNLOADS
 )
-faults = is_a(
+faults: Validator = is_a(
     f"no fault of downloads only ({', '.join(ONLY_OF_DOWNLOADS)})",
     lambda value: all(fault.word not in ONLY_OF_DOWNLOADS for fault in value),
 )
-download_faults = is_a(
+download_faults: Validator = is_a(
     f"faults of downloads: statuses, {', '.join(OF_DOWNLOADS)}",
     lambda value: all(fault.status is not None or fault.word in OF_DOWNLOADS for fault in value),
 )

@@ -114,7 +114,7 @@ class Unreadable(Exception):
     """A row that this version cannot read: it is damaged, or somebody else wrote there."""
 
     def __init__(self, job_id: object, cause: Exception) -> None:
-        self.job_id = str(job_id).encode("utf-8", "replace").decode()
+        self.job_id: str = str(job_id).encode("utf-8", "replace").decode()
         self.cause = cause
         super().__init__(f"job {self.job_id}: {cause!r}")
 

@@ -226,8 +226,8 @@ class SqliteStore:
         handlers = [(record.id, handler) for handler in record.handlers]
         if not await self._write(lambda c: jobs.add(c, self._worker, values, handlers)):
             raise StoreError(
-                f"This process stood still for longer than its lease in {str(self.path)!r}, and gets a new one in a "
-                "moment; nothing was sent. Submit it again.",
+                f"This process was stopped for longer than its lease in {str(self.path)!r}, and gets a new one in "
+                "a moment; nothing was sent. Submit it again.",
                 action=Action.RETRY,
                 retryable=True,
             )

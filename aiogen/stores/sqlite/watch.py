@@ -39,7 +39,7 @@ class Opened:
         """Raises OSError if it cannot be opened."""
         with self._lock:
             found = os.stat(path)
-            self.key = (found.st_dev, found.st_ino)
+            self.key: tuple[int, int] = (found.st_dev, found.st_ino)
             if self.key not in self._shared:
                 self._shared[self.key] = [os.open(path, os.O_RDONLY | os.O_CLOEXEC), 0]
             shared = self._shared[self.key]
