@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from aiogen._polling import families, fits, survival
-from aiogen._polling.evidence import Counts, Evidence, Sight
+from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import BINS, EDGES, STEP, SurvivalCurve
 from aiogen.models import Typical
@@ -30,8 +30,6 @@ _SETTLED = 10.0
 """With fewer ends there is nothing that could have changed."""
 _THRESHOLD = 9.0
 """Of the test for a change: one false alarm in some thousand jobs (e to this power), if the estimate is right."""
-_TESTED = 300.0
-"""After this number of ends without an alarm the test begins again."""
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
@@ -81,13 +79,8 @@ class DurationModel:
     def __init__(self, typical: Typical) -> None:
         """`typical`: what is expected before anything was seen."""
         self.typical = typical
-        self._evidence = Evidence()
         self._prior = _prior(typical)
-        self._reference = self._prior
-        """The estimate when the test for a change began."""
-        self._test = 0
-        self._for_change = dict.fromkeys(_CHANGES, 0.0)
-        """For each change how much better it explains the jobs since then (the logarithm)."""
+        self._evidence = Evidence(self._prior)
         self._unfitted = 0.0
         self._fitted_to = 0.0
         self._is_fitting = False
@@ -108,15 +101,7 @@ class DurationModel:
 
     def begin(self) -> Sight:
         """A job begins; what is seen of it is reported with what this returns."""
-        sight, opens = self._evidence.begin()
-        if opens and self._has_tested_enough():
-            self._test_again()
-        sight.test = self._test
-        return sight
-
-    def _has_tested_enough(self) -> bool:
-        newer, older = self._evidence.newer, self._evidence.older
-        return older.ends < _SETTLED or newer.ends > _TESTED or max(self._for_change.values()) <= 0.0
+        return self._evidence.begin(self.curve)
 
     def runs(self, sight: Sight, age: float) -> None:
         """The job runs at this age."""
@@ -135,51 +120,44 @@ class DurationModel:
         self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
         self._evidence.ended(sight, until)
         self.seen += 1
-        if self._evidence.older.ends < _SETTLED:
-            pass
-        elif max(self._for_change.values()) > _THRESHOLD:
-            self._changed()
+        self._look_for_change()
         self._learned(1.0)
 
     def weight(self, sight: Sight) -> float:
         """What a job still counts, where one that begins now counts 1."""
-        return self._evidence.weight(sight)
+        return self._evidence.weight(sight.cohort)
 
     def _count(self, sight: Sight, likely: Callable[[SurvivalCurve, float], float]) -> None:
         """How much better does each change explain what is known of this job now, than what was known of it before?"""
-        if not self._evidence.is_newer(sight):
-            return
-        if sight.test != self._test:
-            sight.test, sight.counted_from = self._test, sight.age
-        age = sight.age
-        own = self._conditional(likely, age, sight.counted_from, 1.0)
+        cohort, age = sight.cohort, sight.age
+        own = _conditional(cohort.expected, likely, age, 1.0)
         for change in _CHANGES:
-            self._for_change[change] += self._conditional(likely, age, sight.counted_from, change) - own
+            step = _conditional(cohort.expected, likely, age, change) - own
+            cohort.ahead[change] = cohort.ahead.get(change, 0.0) + step
 
-    def _conditional(
-        self, likely: Callable[[SurvivalCurve, float], float], age: float, counted_from: float, change: float
-    ) -> float:
-        now, before = likely(self._reference, change), survival.at(self._reference, age / change)
-        return math.log(max(now, 1e-6) / max(before, 1e-6))
-
-    def _test_again(self) -> None:
-        self._evidence.mark()
-        self._reference = self.curve
-        self._test += 1
-        self._for_change = dict.fromkeys(_CHANGES, 0.0)
-
-    def _changed(self) -> None:
-        """Forget what began before the test, and spread the rest as a model would that has changed.
+    def _look_for_change(self) -> None:
+        """Is there a cohort from which on a change explains much better what is known?  Page's test, by beginnings.
 
         Being too early is soon seen, being too late is not; so of two changes that explain the same the faster counts.
         """
-        change = max(_CHANGES, key=lambda c: self._for_change[c])
+        highest, found = _THRESHOLD, None
+        for change in _CHANGES:
+            ahead = 0.0
+            for cohort in reversed(self._evidence.cohorts):
+                ahead += cohort.ahead.get(change, 0.0)
+                if ahead > highest:
+                    highest, found = ahead, (change, cohort)
+        if found is not None and self._evidence.ends_before(found[1]) >= _SETTLED:
+            self._changed(*found)
+
+    def _changed(self, change: float, first: Cohort) -> None:
+        """Forget what began before the change, and spread the rest as a model would that has changed."""
         self.alarms += 1
-        self._evidence.forget_older()
-        self.curve = [survival.at(self._reference, edge / change) for edge in EDGES]
-        self._test_again()
-        self._fitted_to = 0.0
-        self._unfitted = _REFIT_AT_MOST
+        self._evidence.forget_before(first)
+        self.curve = [survival.at(first.expected, edge / change) for edge in EDGES]
+        for cohort in self._evidence.cohorts:
+            cohort.expected, cohort.ahead = self.curve, {}
+        self._fitted_to, self._unfitted = 0.0, self._evidence.together().ends
         self._flat = None
         self.version += 1
         self._plans.clear()
@@ -203,14 +181,15 @@ class DurationModel:
         try:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
-            test = self._test
+            alarms = self.alarms
             counts = self._evidence.together()
             curve = yield from self._mean(counts)
-            if test == self._test:  # else the test for a change has begun again, and so does this
+            if alarms == self.alarms:  # else it is of jobs that are forgotten
                 self.curve = curve
                 self.version += 1
                 if self._is_restored:
-                    self._reference, self._is_restored = curve, False
+                    self._evidence.cohorts[-1].expected = curve
+                    self._is_restored = False
                 steps, self._plans = list(self._plans), {}
                 for step in steps[-_PLANS_KEPT:]:  # before anybody needs them
                     yield
@@ -295,9 +274,16 @@ class DurationModel:
         if not self._evidence.load(data.get("evidence")):
             return False
         self.seen = max(0, data["seen"])
-        self._unfitted = max(_REFIT_AT_MOST, self._evidence.older.ends)
+        self._unfitted = max(_REFIT_AT_MOST, self._evidence.together().ends)
         self._is_restored = True
         return True
+
+
+def _conditional(
+    expected: SurvivalCurve, likely: Callable[[SurvivalCurve, float], float], age: float, change: float
+) -> float:
+    """How likely is what was seen of a job that was known to run at `age`, if durations have changed by a factor?"""
+    return math.log(max(likely(expected, change), 1e-6) / max(survival.at(expected, age / change), 1e-6))
 
 
 def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> SurvivalCurve:

@@ -25,6 +25,8 @@ _FADING = 0.01
 """What a job counts less when one more has begun (the logarithm): about a hundred are remembered."""
 _FADES_AT_MOST = 100
 """A cohort makes those before it fade as if it were of this number of jobs, at most."""
+_APART = 60
+"""The number of cohorts that are kept apart."""
 _TRACE = 1e-4
 """What counts less is forgotten altogether."""
 _HUGE = 1e300
@@ -32,32 +34,6 @@ _HUGE = 1e300
 
 Place = tuple[tuple[int, float], ...]
 """An age, shared out between the two edges beside it."""
-
-
-@attrs.define(eq=False)
-class Cohort:
-    """Jobs that began before the first of them had ended."""
-
-    number: int
-    opened_at: float
-    """How much had faded when it was opened (the logarithm)."""
-    begun: int = 0
-
-
-@attrs.define(eq=False)
-class Sight:
-    """One job, as far as it was seen."""
-
-    cohort: Cohort
-    number: int = 0
-    """In the order in which they began."""
-    age: float = 0.0
-    """It is known to have run at this age."""
-    place: Place = ((0, 1.0),)
-    counted_from: float = 0.0
-    """What was known of it when the test for a change began."""
-    test: int = 0
-    """Which test that was."""
 
 
 def place_of(age: float) -> Place:
@@ -97,12 +73,12 @@ class Counts:
         self.ended = {k: v * factor for k, v in self.ended.items() if v * factor > _TRACE}
         self.running = {k: v * factor for k, v in self.running.items() if v * factor > _TRACE}
 
-    def add(self, other: Counts) -> None:
-        """Both together."""
+    def add(self, other: Counts, factor: float = 1.0) -> None:
+        """Both together, the other with so much less weight."""
         for pair, weight in other.ended.items():
-            self.ended[pair] = self.ended.get(pair, 0.0) + weight
+            self.ended[pair] = self.ended.get(pair, 0.0) + factor * weight
         for i, weight in other.running.items():
-            self.running[i] = self.running.get(i, 0.0) + weight
+            self.running[i] = self.running.get(i, 0.0) + factor * weight
 
     @property
     def ends(self) -> float:
@@ -129,80 +105,110 @@ class Counts:
         return ends, exposure
 
 
-class Evidence:
-    """Of one model; `older` and `newer` are parted where the test for a change began."""
+@attrs.define(eq=False)
+class Cohort:
+    """Jobs that began before the first of them had ended."""
 
-    def __init__(self) -> None:
-        self.older, self.newer = Counts(), Counts()
-        self._newer_from = 0
-        """The first cohort that counts as newer."""
+    opened_at: float
+    """How much had faded when it was opened (the logarithm)."""
+    expected: SurvivalCurve
+    """The estimate when it was opened, by which the test for a change goes."""
+    counts: Counts
+    ahead: dict[float, float] = attrs.field(factory=dict)
+    """For each change how much better it explains what is known of these jobs than `expected` (the logarithm)."""
+    begun: int = 0
+    is_over: bool = False
+    """One of them has ended: the next job begins another cohort."""
+
+
+@attrs.define(eq=False)
+class Sight:
+    """One job, as far as it was seen."""
+
+    cohort: Cohort
+    number: int = 0
+    """In the order in which they began."""
+    age: float = 0.0
+    """It is known to have run at this age."""
+    place: Place = ((0, 1.0),)
+
+
+class Evidence:
+    """Of one model.  Jobs of the latest cohorts are kept apart, so that those before any of them can be forgotten."""
+
+    def __init__(self, expected: SurvivalCurve) -> None:
+        """`expected`: the estimate before anything was seen."""
+        self._before, self._before_at = Counts(), 0.0
+        """Of cohorts that are kept apart no longer, and how much had faded when the last of them was opened."""
         self._faded = 0.0
         self._begun = 0
-        self._latest = Cohort(0, 0.0)
-        self._is_over = False
-        """One of the latest cohort has ended: the next job begins another."""
+        self.cohorts = [Cohort(0.0, expected, Counts())]
+        """The latest, one at least."""
 
-    def begin(self) -> tuple[Sight, bool]:
-        """A job begins; True if it opens a cohort."""
-        opens = self._is_over
-        if opens:
-            self._open()
-        cohort = self._latest
+    def begin(self, expected: SurvivalCurve) -> Sight:
+        """A job begins; `expected`: the estimate now."""
+        if self.cohorts[-1].is_over:
+            self._open(expected)
+        cohort = self.cohorts[-1]
         cohort.begun += 1
         sight = Sight(cohort, self._begun)
         self._begun += 1
-        self._counts(cohort).run(sight.place, 1.0)
-        return sight, opens
+        cohort.counts.run(sight.place, 1.0)
+        return sight
 
-    def _open(self) -> None:
-        fading = _FADING * min(_FADES_AT_MOST, self._latest.begun)
-        self.older.scale(math.exp(-fading))
-        self.newer.scale(math.exp(-fading))
-        self._faded += fading
-        self._latest, self._is_over = Cohort(self._latest.number + 1, self._faded), False
+    def _open(self, expected: SurvivalCurve) -> None:
+        self._faded += _FADING * min(_FADES_AT_MOST, self.cohorts[-1].begun)
+        self.cohorts.append(Cohort(self._faded, expected, Counts()))
+        if len(self.cohorts) > _APART:
+            oldest = self.cohorts.pop(0)
+            self._before.scale(math.exp(self._before_at - oldest.opened_at))
+            self._before.add(oldest.counts)
+            self._before_at, oldest.counts = oldest.opened_at, self._before
 
-    def weight(self, sight: Sight) -> float:
-        """Of a job, where one that begins now has 1."""
-        return math.exp(sight.cohort.opened_at - self._faded)
+    def weight(self, cohort: Cohort) -> float:
+        """Of each of its jobs, where one that begins now has 1."""
+        return math.exp(cohort.opened_at - self._faded)
 
-    def _counts(self, cohort: Cohort) -> Counts:
-        return self.newer if cohort.number >= self._newer_from else self.older
-
-    def is_newer(self, sight: Sight) -> bool:
-        """True if it began after the test for a change did."""
-        return sight.cohort.number >= self._newer_from
+    def _own_weight(self, sight: Sight) -> float:
+        """In the counts that its cohort is in."""
+        if sight.cohort.counts is self._before:
+            return math.exp(sight.cohort.opened_at - self._before_at)
+        return 1.0
 
     def runs(self, sight: Sight, age: float) -> None:
         """It runs at this age."""
-        counts, weight = self._counts(sight.cohort), self.weight(sight)
+        counts, weight = sight.cohort.counts, self._own_weight(sight)
         counts.run(sight.place, -weight)
         sight.age, sight.place = age, place_of(age)
         counts.run(sight.place, weight)
 
     def ended(self, sight: Sight, until: float) -> None:
         """It ended after the age at which it was last seen, and not after this one."""
-        counts, weight = self._counts(sight.cohort), self.weight(sight)
+        counts, weight = sight.cohort.counts, self._own_weight(sight)
         counts.run(sight.place, -weight)
         counts.end(sight.place, place_of(until), weight)
-        if sight.cohort is self._latest:
-            self._is_over = True
+        sight.cohort.is_over = True
 
     def together(self) -> Counts:
         """All that is known, as it is now."""
-        counts = Counts()
-        counts.add(self.older)
-        counts.add(self.newer)
-        return counts
+        found = Counts()
+        found.add(self._before, math.exp(self._before_at - self._faded))
+        for cohort in self.cohorts:
+            found.add(cohort.counts, self.weight(cohort))
+        return found
 
-    def mark(self) -> None:
-        """What has begun until now counts as older."""
-        self.older.add(self.newer)
-        self.newer = Counts()
-        self._newer_from = self._latest.number
+    def ends_before(self, first: Cohort) -> float:
+        """The number of ends of jobs that began before this cohort."""
+        found = self._before.ends * math.exp(self._before_at - self._faded)
+        for cohort in self.cohorts[: self.cohorts.index(first)]:
+            found += cohort.counts.ends * self.weight(cohort)
+        return found
 
-    def forget_older(self) -> None:
-        """Only what is newer is remembered."""
-        self.older = Counts()
+    def forget_before(self, first: Cohort) -> None:
+        """Only this cohort and later ones are remembered; nor does it count what becomes of jobs before it."""
+        forgotten = self.cohorts.index(first)
+        self._before = Counts()
+        self.cohorts = self.cohorts[forgotten:]
 
     def to_json(self) -> dict[str, Any]:
         """Sums, so that what two processes have learned can be added up."""
@@ -219,7 +225,7 @@ class Evidence:
             if not (isinstance(row, list) and len(row) == 3 and _is_pair(row) and 0.0 <= row[2] < _HUGE):
                 return False
             counts.ended[row[0], row[1]] = float(row[2])
-        self.older = counts
+        self._before, self._before_at = counts, self._faded
         return True
 
 

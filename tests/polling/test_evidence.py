@@ -22,7 +22,7 @@ ages = st.one_of(st.floats(0.0, 50.0), st.floats(0.0, 7_300.0))
 
 def one(evidence: Evidence, since: float, until: float) -> Sight:
     """A job from its beginning to its end."""
-    sight, _ = evidence.begin()
+    sight = evidence.begin(ANYTHING)
     evidence.runs(sight, since)
     evidence.ended(sight, until)
     return sight
@@ -58,8 +58,8 @@ def test_beyond_the_grid_all_ages_are_alike() -> None:
 @quick
 def test_one_job_counts_once(looks: list[float], length: float) -> None:
     """One end, within its interval, and every bin it ran through wholly or partly; however often it was looked at."""
-    evidence, looked = Evidence(), Evidence()
-    sight, _ = looked.begin()
+    evidence, looked = Evidence(ANYTHING), Evidence(ANYTHING)
+    sight = looked.begin(ANYTHING)
     for age in looks:
         looked.runs(sight, age)
         assert sum(looked.together().running.values()) == pytest.approx(1.0)
@@ -79,8 +79,8 @@ def test_one_job_counts_once(looks: list[float], length: float) -> None:
 
 def test_what_runs_counts_as_far_as_it_ran() -> None:
     """It has been exposed in every bin up to its age, and has ended in none."""
-    evidence = Evidence()
-    evidence.runs(evidence.begin()[0], 10.0)
+    evidence = Evidence(ANYTHING)
+    evidence.runs(evidence.begin(ANYTHING), 10.0)
     ends, exposure = evidence.together().spread(AROUND_20)
     last = bin_of(10.0)
     assert sum(ends) == 0.0
@@ -91,7 +91,7 @@ def test_what_runs_counts_as_far_as_it_ran() -> None:
 
 def test_an_end_is_where_it_is_likely() -> None:
     """An end between nothing and an hour is spread as a curve has it, each time by the curve that is given."""
-    evidence = Evidence()
+    evidence = Evidence(ANYTHING)
     one(evidence, 0.0, 3_600.0)
     near = slice(bin_of(12.0), bin_of(33.0) + 1)
     assert sum(evidence.together().spread(ANYTHING)[0][near]) < 0.2
@@ -113,32 +113,32 @@ def test_an_end_has_a_bin_at_least(since: float, until: float) -> None:
 
 
 def test_who_began_before_the_first_end_is_of_one_cohort() -> None:
-    """Whoever begins after it opens another."""
-    evidence = Evidence()
-    (first, opens), (second, also) = evidence.begin(), evidence.begin()
-    assert (opens, also, first.cohort is second.cohort) == (False, False, True)
+    """Whoever begins after it is of another, which knows what was expected then."""
+    evidence = Evidence(ANYTHING)
+    first, second = evidence.begin(ANYTHING), evidence.begin(AROUND_20)
+    assert first.cohort is second.cohort
+    assert first.cohort.expected is ANYTHING
     assert [first.number, second.number] == [0, 1]
     evidence.ended(second, 5.0)
-    third, opens = evidence.begin()
-    fourth, also = evidence.begin()
-    assert (opens, also) == (True, False)
+    third, fourth = evidence.begin(AROUND_20), evidence.begin(ANYTHING)
     assert third.cohort is fourth.cohort is not first.cohort
+    assert third.cohort.expected is AROUND_20
     evidence.ended(first, 9.0)  # not of the latest
-    assert evidence.begin()[1] is False
+    assert evidence.begin(ANYTHING).cohort is third.cohort
 
 
 @pytest.mark.parametrize(("size", "counts_as"), [(1, 1), (20, 20), (100, 100), (5_000, 100)])
 def test_a_cohort_has_one_weight(size: int, counts_as: int) -> None:
     """Its short ones, its long ones and what runs fade alike, when the next begins; a huge one not altogether."""
-    evidence = Evidence()
-    sights = [evidence.begin()[0] for _ in range(size)]
+    evidence = Evidence(ANYTHING)
+    sights = [evidence.begin(ANYTHING) for _ in range(size)]
     for sight in sights[1:]:
         evidence.runs(sight, 3.0)
     evidence.ended(sights[0], 2.0)
-    assert evidence.weight(sights[0]) == evidence.weight(sights[-1]) == 1.0
-    evidence.begin()
+    assert evidence.weight(sights[0].cohort) == evidence.weight(sights[-1].cohort) == 1.0
+    evidence.begin(ANYTHING)
     weight = math.exp(-0.01 * counts_as)
-    assert evidence.weight(sights[0]) == evidence.weight(sights[-1]) == pytest.approx(weight)
+    assert evidence.weight(sights[0].cohort) == evidence.weight(sights[-1].cohort) == pytest.approx(weight)
     assert evidence.together().ends == pytest.approx(weight)
     for sight in sights[1:]:
         evidence.ended(sight, 4.0)
@@ -148,7 +148,7 @@ def test_a_cohort_has_one_weight(size: int, counts_as: int) -> None:
 
 def test_one_after_another_a_hundred_are_remembered() -> None:
     """However long a program runs; what is older than some hundreds is forgotten altogether."""
-    evidence = Evidence()
+    evidence = Evidence(ANYTHING)
     for i in range(2_200):
         one(evidence, 100.0 if i < 10 else 20.0, 101.0 if i < 10 else 20.5)
     counts = evidence.together()
@@ -156,22 +156,44 @@ def test_one_after_another_a_hundred_are_remembered() -> None:
     assert not any(i > bin_of(90.0) for i, _ in counts.ended)
 
 
-# --- what is newer
+def test_jobs_of_a_cohort_that_is_kept_apart_no_longer_count_on() -> None:
+    """They are seen as ever, at the weight of their cohort, and so is their end."""
+    evidence = Evidence(ANYTHING)
+    runs, ends = evidence.begin(ANYTHING), evidence.begin(ANYTHING)
+    evidence.runs(runs, 5.0)
+    one(evidence, 1.0, 2.0)
+    for _ in range(100):
+        one(evidence, 20.0, 20.5)
+    assert len(evidence.cohorts) < 100
+    assert runs.cohort not in evidence.cohorts
+    evidence.runs(runs, 50.0)
+    evidence.ended(ends, 0.5)
+    counts, weight = evidence.together(), evidence.weight(runs.cohort)
+    assert weight == pytest.approx(math.exp(-1.02))
+    assert counts.running == pytest.approx({i: share * weight for i, share in place_of(50.0)})
+    assert sum(w for (i, _), w in counts.ended.items() if i == 0) == pytest.approx(weight)
+    assert counts.ends == pytest.approx(2.0 * weight + sum(math.exp(-0.01 * i) for i in range(100)))
 
 
-def test_what_is_older_can_be_forgotten() -> None:
-    """And only that: what began since stays, also where it runs."""
-    evidence = Evidence()
-    one(evidence, 50.0, 51.0)
-    running, _ = evidence.begin()
+# --- what came before
+
+
+def test_what_came_before_a_cohort_can_be_forgotten() -> None:
+    """And only that: what began since stays; nor does it count what becomes of a job before it."""
+    evidence = Evidence(ANYTHING)
+    for _ in range(70):
+        one(evidence, 50.0, 51.0)
+    running = evidence.begin(ANYTHING)
     evidence.runs(running, 5.0)
-    evidence.mark()
-    before = evidence.together().ends
-    one(evidence, 0.0, 9.0)
-    sight, _ = evidence.begin()
+    one(evidence, 0.0, 40.0)
+    sight = evidence.begin(ANYTHING)
     evidence.runs(sight, 7.0)
-    assert evidence.together().ends > before
-    evidence.forget_older()
+    one(evidence, 0.0, 9.0)
+    assert evidence.ends_before(sight.cohort) == pytest.approx(evidence.together().ends - 1.0)
+    evidence.forget_before(sight.cohort)
+    assert evidence.ends_before(sight.cohort) == 0.0
+    evidence.runs(running, 60.0)
+    evidence.ended(running, 70.0)
     counts = evidence.together()
     assert set(counts.ended) == {(0, j) for j, _ in place_of(9.0)}
     assert counts.running == pytest.approx(dict(place_of(7.0)))
@@ -186,18 +208,18 @@ def stored(evidence: Evidence) -> Any:
 
 
 def some() -> Evidence:
-    evidence = Evidence()
+    evidence = Evidence(ANYTHING)
     for i in range(30):
         one(evidence, 5.0 + 0.7 * i, 6.0 + 0.8 * i)
-    evidence.mark()
+    evidence.begin(ANYTHING)
     one(evidence, 3.0, 4.0)
     return evidence
 
 
 def test_what_is_stored_comes_back() -> None:
     """All ends, older and newer ones; that something still runs is no news for a later program."""
-    evidence, again = some(), Evidence()
-    evidence.runs(evidence.begin()[0], 90.0)
+    evidence, again = some(), Evidence(ANYTHING)
+    evidence.runs(evidence.begin(ANYTHING), 90.0)
     assert again.load(stored(evidence))
     assert again.together().ended == pytest.approx(evidence.together().ended, abs=1e-6)
     assert again.together().running == {}
@@ -206,11 +228,11 @@ def test_what_is_stored_comes_back() -> None:
 
 def test_what_two_processes_stored_adds_up() -> None:
     """They are sums: the model of both is the model of all their jobs."""
-    one_, other, both = some(), Evidence(), Counts()
+    one_, other, both = some(), Evidence(ANYTHING), Counts()
     for age in (8.0, 8.1, 40.0):
         one(other, age, age + 1.0)
     for evidence in (one_, other):
-        read = Evidence()
+        read = Evidence(ANYTHING)
         assert read.load(stored(evidence))
         both.add(read.together())
     assert both.ends == pytest.approx(one_.together().ends + other.together().ends, abs=1e-4)
