@@ -194,11 +194,13 @@ class AccountState(Generic[J]):
     def _set_lag_weight(self) -> None:
         """A second of lag delays a job, and through the place it holds every job that waits behind it.
 
-        Unless the vendor has a queue of its own: that is never empty while jobs wait here.
+        Unless there are places left, and creates are only on their way; or the vendor has a queue of its own, which is
+        never empty while jobs wait here.
         """
         active = max(1, len(self.tracks))
         is_behind = self.vendor_queue.slots is not None and active > self.vendor_queue.slots
-        self.schedule.lag_weight = 1.0 if is_behind else 1.0 + len(self.queue) / active
+        waits = self.window.free_places < 1 and not is_behind
+        self.schedule.lag_weight = 1.0 + len(self.queue) / active if waits else 1.0
 
     # --- what became of requests
 

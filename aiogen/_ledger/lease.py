@@ -17,8 +17,8 @@ logger = logging.getLogger("aiogen")
 
 _READ_AT_ONCE = 500
 """Records in one look at the jobs of others."""
-_ADOPTED_AT_ONCE = 100
-"""In one turn of the loop; of thousands each takes some fifty microseconds."""
+_ADOPTED_AT_ONCE = 8
+"""In one turn of the loop, which then takes about two milliseconds."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _HEARTBEATS = 3

@@ -17,6 +17,8 @@ from aiogen._polling.timers import TimerQueue
 
 K = TypeVar("K", bound=Hashable)
 
+MANY = 10
+"""With this number of jobs of a model that is not known some are asked about early, for the others to learn from."""
 KNOWN = 6
 """A model is known when this number of its jobs have ended."""
 _PROBES = 2

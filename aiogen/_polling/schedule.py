@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import FIXED, STALE, Group, Question
+from aiogen._polling.question import FIXED, MANY, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -103,7 +103,7 @@ class Schedule(Generic[K]):
 
     def _probe(self, group: Group[K], now: float) -> None:
         """Have one more job of a model that is not known be asked about early."""
-        if group.probing is not None or group.is_known:
+        if group.probing is not None or group.is_known or group.size < MANY:
             return
         for _ in range(min(5, len(group.cold))):
             key = group.cold.popleft()
