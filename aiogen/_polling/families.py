@@ -37,7 +37,7 @@ _ANY = (math.log(0.5), math.log(3600.0))
 """Of that scale, the logarithms."""
 _MOST_PARTS = 40
 """Curves in one mean: a few dozen carry all but a trace of the weight."""
-_SCORED_AT_ONCE, _MIXED_AT_ONCE = 40, 20
+_SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
 _STRAY = 0.01
 """The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""

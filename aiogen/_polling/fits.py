@@ -30,8 +30,11 @@ def flat(
     for _ in range(2 if before else 4):
         for _ in range(8):
             around = ((low - step, high), (low + step, high), (low, high - step), (low, high + step))
-            scores = [(explains(uniform(a, b)), a, b) for a, b in around if 0.0 <= a < b - 1e-3]
-            yield
+            scores = []
+            for a, b in around:
+                if 0.0 <= a < b - 1e-3:
+                    scores.append((explains(uniform(a, b)), a, b))
+                    yield
             score, a, b = max(scores, default=(-math.inf, low, high))
             if score <= best + 1e-6:
                 break
