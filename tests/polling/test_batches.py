@@ -18,7 +18,7 @@ from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
 from aiogen.models import Typical
 
-quick = settings(deadline=None, derandomize=True, max_examples=12)
+quick = settings(deadline=None, derandomize=True, max_examples=8)
 
 TYPICAL = Typical(median=30.0, spread=0.45)
 PRICE = 0.15
