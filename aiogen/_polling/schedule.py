@@ -123,8 +123,7 @@ class Schedule(Generic[K]):
     def _probed(self, key: K, group: Group[K], now: float) -> None:
         if group.probing == key:
             group.probing = None
-            if key in self._questions:
-                group.cold.append(key)
+            group.cold.append(key)
         self._probe(group, now)
 
     def drop(self, key: K) -> Observation | None:

@@ -123,7 +123,7 @@ def test_the_order_of_answers_does_not_matter(orders: tuple[list[Event], list[Ev
 def test_when_it_was_fitted_meanwhile_does_not_matter(orders: tuple[list[Event], list[Event]], fits: Any) -> None:
     """An end that is known roughly lies where the estimate before had it, but that is soon forgotten."""
     one, other = told(DurationModel(TYPICAL), orders[0]), told(DurationModel(TYPICAL), orders[1], fits)
-    for _ in range(12):
+    for _ in range(6):
         one.fit()
         other.fit()
     assert max(abs(a - b) for a, b in zip(one.curve, other.curve, strict=True)) < 0.03
