@@ -130,6 +130,8 @@ class DurationModel:
     def _count(self, sight: Sight, likely: Callable[[SurvivalCurve, float], float]) -> None:
         """How much better does each change explain what is known of this job now, than what was known of it before?"""
         cohort, age = sight.cohort, sight.age
+        if cohort.follows < _SETTLED:
+            return
         own = _conditional(cohort.expected, likely, age, 1.0)
         for change in _CHANGES:
             step = _conditional(cohort.expected, likely, age, change) - own
@@ -144,10 +146,12 @@ class DurationModel:
         for change in _CHANGES:
             ahead = 0.0
             for cohort in reversed(self._evidence.cohorts):
+                if cohort.follows < _SETTLED:
+                    break
                 ahead += cohort.ahead.get(change, 0.0)
                 if ahead > highest:
                     highest, found = ahead, (change, cohort)
-        if found is not None and self._evidence.ends_before(found[1]) >= _SETTLED:
+        if found is not None:
             self._changed(*found)
 
     def _changed(self, change: float, first: Cohort) -> None:
@@ -156,7 +160,7 @@ class DurationModel:
         self._evidence.forget_before(first)
         self.curve = [survival.at(first.expected, edge / change) for edge in EDGES]
         for cohort in self._evidence.cohorts:
-            cohort.expected, cohort.ahead = self.curve, {}
+            cohort.expected, cohort.ahead, cohort.follows = self.curve, {}, 0.0
         self._fitted_to, self._unfitted = 0.0, self._evidence.together().ends
         self._flat = None
         self.version += 1

@@ -115,7 +115,9 @@ class Cohort:
     """The estimate when it was opened, by which the test for a change goes."""
     counts: Counts
     ahead: dict[float, float] = attrs.field(factory=dict)
-    """For each change how much better it explains what is known of these jobs than `expected` (the logarithm)."""
+    """For each change how much better it explains these jobs than what was expected (the logarithm)."""
+    follows: float = 0.0
+    """The number of ends that were remembered when it was opened."""
     begun: int = 0
     is_over: bool = False
     """One of them has ended: the next job begins another cohort."""
@@ -141,6 +143,8 @@ class Evidence:
         self._before, self._before_at = Counts(), 0.0
         """Of cohorts that are kept apart no longer, and how much had faded when the last of them was opened."""
         self._faded = 0.0
+        self._ends = 0.0
+        """The number of ends that are remembered."""
         self._begun = 0
         self.cohorts = [Cohort(0.0, expected, Counts())]
         """The latest, one at least."""
@@ -157,8 +161,10 @@ class Evidence:
         return sight
 
     def _open(self, expected: SurvivalCurve) -> None:
-        self._faded += _FADING * min(_FADES_AT_MOST, self.cohorts[-1].begun)
-        self.cohorts.append(Cohort(self._faded, expected, Counts()))
+        fading = _FADING * min(_FADES_AT_MOST, self.cohorts[-1].begun)
+        self._faded += fading
+        self._ends *= math.exp(-fading)
+        self.cohorts.append(Cohort(self._faded, expected, Counts(), follows=self._ends))
         if len(self.cohorts) > _APART:
             oldest = self.cohorts.pop(0)
             self._before.scale(math.exp(self._before_at - oldest.opened_at))
@@ -188,6 +194,7 @@ class Evidence:
         counts.run(sight.place, -weight)
         counts.end(sight.place, place_of(until), weight)
         sight.cohort.is_over = True
+        self._ends += self.weight(sight.cohort)
 
     def together(self) -> Counts:
         """All that is known, as it is now."""
@@ -197,18 +204,12 @@ class Evidence:
             found.add(cohort.counts, self.weight(cohort))
         return found
 
-    def ends_before(self, first: Cohort) -> float:
-        """The number of ends of jobs that began before this cohort."""
-        found = self._before.ends * math.exp(self._before_at - self._faded)
-        for cohort in self.cohorts[: self.cohorts.index(first)]:
-            found += cohort.counts.ends * self.weight(cohort)
-        return found
-
     def forget_before(self, first: Cohort) -> None:
         """Only this cohort and later ones are remembered; nor does it count what becomes of jobs before it."""
         forgotten = self.cohorts.index(first)
         self._before = Counts()
         self.cohorts = self.cohorts[forgotten:]
+        self._ends = self.together().ends
 
     def to_json(self) -> dict[str, Any]:
         """Sums, so that what two processes have learned can be added up."""
@@ -226,6 +227,7 @@ class Evidence:
                 return False
             counts.ended[row[0], row[1]] = float(row[2])
         self._before, self._before_at = counts, self._faded
+        self._ends = self.cohorts[-1].follows = counts.ends
         return True
 
 

@@ -114,6 +114,7 @@ class Schedule(Generic[K]):
                 group.cold.append(key)
                 continue
             due = max(question.started_at + group.next_probe(), now, question.asked_at + question.floor)
+            due = max(due, question.not_before)
             if due < question.due:
                 question.due, question.version = due, FIXED
                 group.probing, group.probed_to = key, due - question.started_at
@@ -124,9 +125,8 @@ class Schedule(Generic[K]):
     def _probed(self, key: K, group: Group[K], now: float) -> None:
         if group.probing == key:
             group.probing = None
-            if key in self._questions:
-                group.cold.append(key)
-            self._probe(group, now)
+            group.cold.append(key)
+        self._probe(group, now)
 
     def drop(self, key: K) -> Observation | None:
         """Never ask about it again.  That teaches nothing by itself: if it has ended, `learn` takes what is returned.
@@ -252,6 +252,7 @@ class Schedule(Generic[K]):
             question.due = question.not_before = now + max(delay, question.floor)
             question.version = FIXED
             self._put(key, question, now)
+            self._probed(key, question.group, now)
 
     def postpone(self, key: K, now: float, delay: float) -> None:
         """The same by somebody else's reading: a question of our own that is under way goes on."""
@@ -272,13 +273,16 @@ class Schedule(Generic[K]):
             return
         question.is_processed(interval)
         if question.phases.by_beginning:
-            asking = question.asking
+            asking, before = question.asking, question.group
             question.done()
-            question.group.timers.drop(key)
+            before.timers.drop(key)
             question.group = self._group(question.phases.processing, learns=True)
+            before.size -= 1
+            question.group.size += 1
             question.started_at = middle(interval)
             if asking:
                 question.ask()
+            self._probed(key, before, sent_at)
 
     def begins(self, key: K, now: float, at: float) -> None:
         """It was behind others, and runs since about `at`."""
