@@ -309,10 +309,10 @@ def test_a_queue_at_the_vendor_is_never_empty_while_jobs_wait_here(slots: int, w
     assert scene.account.schedule.lag_weight == weight
 
 
-def test_with_nothing_running_the_lag_weight_is_finite() -> None:
-    """All that wait here wait for the first."""
+def test_creates_that_wait_for_no_place_make_no_lag_dear() -> None:
+    """They wait for a pause to pass, or are on their way: no end of ours would help them."""
     scene = Scene(luma())
     scene.account.window.unreachable(0.0, 100.0)
     scene.account.queue.put(1, FakeJob("a", scene.submission()))
     assert scene.at(0.0) == []
-    assert scene.account.schedule.lag_weight == 2.0
+    assert scene.account.schedule.lag_weight == 1.0

@@ -65,9 +65,9 @@ def early(count: int) -> list[tuple[float, int]]:
     return [(now, key) for now, key in looks(schedule, FIRST - 1e-6) if key >= 2]
 
 
-@pytest.mark.parametrize(("count", "number"), [(1, 0), (2, 0), (5, 8), (20, 16), (500, 103)])
+@pytest.mark.parametrize(("count", "number"), [(1, 0), (2, 0), (5, 0), (20, 16), (500, 103)])
 def test_the_more_jobs_learn_from_it_the_more_early_looks(count: int, number: int) -> None:
-    """None for one or two jobs, some for five, dozens for hundreds; each later than the one before by the same part."""
+    """None for a few jobs, some for twenty, dozens for hundreds; each later than the one before by the same part."""
     found = [now for now, _ in early(count)]
     assert len(found) == number
     ratio = 1.0 + count**-0.6
