@@ -44,7 +44,7 @@ from aiogen.providers.base import Provider
 from aiogen.stores.base import Headroom, RequestKind
 
 _AT_ONCE = 25
-"""Creates, and questions, that are begun in one turn of the loop."""
+"""Times that the schedule is asked for a question in one turn of the loop: of many that were due some may not be."""
 _UNAWAITED_PAUSE = 30.0
 """Seconds between two questions about a generation that nobody waits for: its place at the vendor is still taken."""
 _UNAWAITED_FOR = 3600.0
@@ -127,9 +127,7 @@ class AccountState(Generic[J]):
     def _take_creates(self, now: float, actions: list[Action[J]]) -> float:
         # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
         places = max(1, self._max_in_flight // 3)
-        for _ in range(_AT_ONCE):
-            if (entry := self.queue.first()) is None:
-                return math.inf
+        while (entry := self.queue.first()) is not None:
             if self.creates_in_flight >= places or self.in_flight >= self._max_in_flight:
                 return math.inf  # the next answer looks again
             submission = entry[1].submission
@@ -145,7 +143,7 @@ class AccountState(Generic[J]):
             self.in_flight += 1
             self.creates_in_flight += 1
             actions.append(SendCreate(number, job, weight, was_alone=self.creates_in_flight == 1))
-        return now  # the others in the next turn of the loop
+        return math.inf
 
     def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
         """Questions and single calls share what creates leave of the budget: first come, first served."""

@@ -58,6 +58,25 @@ def test_a_moment_that_its_model_has_put_off_meanwhile_passes_without_a_question
     assert scene.at(scene.moment) == ["ask a"]
 
 
+def test_many_that_were_put_off_are_planned_again_in_parts() -> None:
+    """Some in one turn of the loop, the others in the next ones."""
+    wide = luma(max_active=1000, creates_per_minute=1000, requests_per_minute=1_000_000)
+    scene = Scene(wide, phases=known(), max_in_flight=1000)
+    for i in range(150):
+        scene.run(0.001 * i, f"j{i}")
+    scene.at(0.15)
+    planned = scene.moment + 0.2
+    for _ in range(20):
+        one_job(scene.phases.queued, [90.0], 91.0)
+    scene.phases.queued.fit()
+    turns = 0
+    while not turns or scene.moment == planned:
+        assert scene.at(planned) == []
+        turns += 1
+    assert 2 <= turns <= 6
+    assert planned < scene.moment < math.inf
+
+
 def test_an_attached_one_is_asked_about_at_once() -> None:
     """Nobody knows how far it is."""
     scene = Scene(luma(), phases=known())

@@ -811,3 +811,14 @@ TestDurations = DurationsMachine.TestCase
 TestDurations.settings = settings(
     deadline=None, derandomize=True, max_examples=4, stateful_step_count=8, report_multiple_bugs=False
 )
+
+
+def test_what_is_expected_before_anything_was_seen_is_kept_for_some_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest ago goes, and is made again when it is needed."""
+    priors: dict[Typical, Any] = {}
+    monkeypatch.setattr("aiogen._polling.durations._priors", priors)
+    monkeypatch.setattr("aiogen._polling.durations._PRIORS_KEPT", 2)
+    typicals = [Typical(median=seconds, spread=0.5) for seconds in (5.0, 20.0, 60.0)]
+    curves = [DurationModel(typical).curve for typical in typicals]
+    assert list(priors) == typicals[1:]
+    assert DurationModel(typicals[0]).curve == curves[0]
