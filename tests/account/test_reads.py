@@ -309,10 +309,10 @@ def test_a_queue_at_the_vendor_is_never_empty_while_jobs_wait_here(slots: int, w
     assert scene.account.schedule.lag_weight == weight
 
 
-def test_with_nothing_running_the_lag_weight_is_finite() -> None:
-    """All that wait here wait for the first."""
+def test_where_places_are_free_lag_delays_nobody_else() -> None:
+    """Who waits here waits for the vendor to be reachable, and not for an end."""
     scene = Scene(luma())
     scene.account.window.unreachable(0.0, 100.0)
     scene.account.queue.put(1, FakeJob("a", scene.submission()))
     assert scene.at(0.0) == []
-    assert scene.account.schedule.lag_weight == 2.0
+    assert scene.account.schedule.lag_weight == 1.0
