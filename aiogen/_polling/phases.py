@@ -108,20 +108,21 @@ class PhaseModel:
                 yield from durations.fitting()
 
     def restore(self, data: object) -> bool:
-        """Take what was learned before, to be fitted next; False, and nothing changed, if it cannot be read."""
-        if not isinstance(data, dict) or not self.queued.restore(data.get("queued")):
+        """Take what was learned before, to be fitted next; False if it cannot be read."""
+        if not isinstance(data, dict):
             return False
+        is_read = self.queued.restore(data.get("queued"))
         self.processing.restore(data.get("processing"))
         lead = data.get("lead")
         if isinstance(lead, int | float) and abs(lead) < math.inf:
             self._stored_lead = max(-_MOST_STORED, min(_MOST_STORED, lead))
-        return True
+        return is_read
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> PhaseModel:
         """What was learned before, fitted; starts over where the data cannot be read."""
         phases = cls(typical)
-        if phases.restore(data):
-            for _ in phases.fitting():
-                pass
+        phases.restore(data)
+        for _ in phases.fitting():
+            pass
         return phases

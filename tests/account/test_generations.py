@@ -52,6 +52,7 @@ def test_a_moment_that_its_model_has_put_off_meanwhile_passes_without_a_question
     planned = scene.moment
     for _ in range(20):
         one_job(scene.phases.queued, [90.0], 91.0)
+    scene.phases.queued.fit()
     assert scene.at(planned) == []
     assert planned + 0.5 < scene.moment < math.inf
     assert scene.at(scene.moment) == ["ask a"]

@@ -427,9 +427,8 @@ def _some_candidates(typical: Typical, all_of_them: Any = _families._candidates.
     return all_of_them(typical)[::12]
 
 
-@cache
-def _some_prior(typical: Typical, made: Any = _durations._prior.__wrapped__) -> Any:
-    return made(typical)
+_PRIORS: dict[Typical, Any] = {}
+"""Those of the stories, made of some candidates."""
 
 
 @contextmanager
@@ -451,7 +450,7 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
     # What is believed of durations may be coarse here: that is tested elsewhere, and costs most of the time.
     patches += [
         patch.object(_families, "_candidates", _some_candidates),
-        patch.object(_durations, "_prior", _some_prior),
+        patch.object(_durations, "_priors", _PRIORS),
     ]
     patches += [
         patch.object(module, "uuid4", uuid4)
