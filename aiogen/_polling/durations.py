@@ -278,7 +278,7 @@ class DurationModel:
         if not self._evidence.load(data.get("evidence")):
             return False
         self.seen = max(0, data["seen"])
-        self._unfitted = max(_REFIT_AT_MOST, self._evidence.together().ends)
+        self._unfitted = self._evidence.together().ends
         self._is_restored = True
         return True
 

@@ -309,8 +309,8 @@ def test_a_queue_at_the_vendor_is_never_empty_while_jobs_wait_here(slots: int, w
     assert scene.account.schedule.lag_weight == weight
 
 
-def test_creates_that_wait_for_no_place_make_no_lag_dear() -> None:
-    """They wait for a pause to pass, or are on their way: no end of ours would help them."""
+def test_where_places_are_free_lag_delays_nobody_else() -> None:
+    """Who waits here waits for the vendor to be reachable, and not for an end."""
     scene = Scene(luma())
     scene.account.window.unreachable(0.0, 100.0)
     scene.account.queue.put(1, FakeJob("a", scene.submission()))

@@ -256,7 +256,7 @@ def test_a_fit_has_some_dozens_of_steps() -> None:
         for price in (0.05, 0.15, 1.0):
             durations.plan(price)
         _, steps = counted(durations.fitting())
-        assert steps < 160
+        assert steps < 250
 
 
 def test_what_is_seen_during_a_fit_is_not_lost() -> None:
@@ -269,9 +269,9 @@ def test_what_is_seen_during_a_fit_is_not_lost() -> None:
             model.ended(sight, 9.0)
     before, steps = one.curve, one.fitting()
     next(steps)
-    assert not one.is_outdated  # it is under way
     for sight in sights[one][10:]:
         one.ended(sight, 4.0)
+    assert not one.is_outdated  # it is under way
     assert one.curve is before
     for _ in steps:
         pass

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from polling.teaching import one_job, teach, up_to_date
+from polling.teaching import counted, one_job, teach, up_to_date
 
+from aiogen._polling import durations as _durations
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
 from aiogen._polling.plan import Plan
@@ -101,6 +102,26 @@ def test_at_first_the_providers_table_counts(median: float, spread: float) -> No
     check(durations)
     assert median_of(durations) == pytest.approx(median, rel=0.12)
     assert (durations.typical, durations.seen, durations.version) == (typical, 0, 0)
+
+
+def test_what_a_new_model_needs_is_made_in_steps_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The expectation of a provider's table is shared by its models; of many tables the oldest is made again."""
+    monkeypatch.setattr(_durations, "_priors", {})
+    monkeypatch.setattr(_durations, "_PRIORS_KEPT", 2)
+    tables = [Typical(median=median) for median in (5.0, 50.0, 500.0)]
+    for typical in tables:
+        assert counted(_durations.preparing(typical))[1] > 20
+        assert counted(_durations.preparing(typical))[1] == 1
+    assert list(_durations._priors) == tables[1:]
+    assert DurationModel(tables[1]).curve is DurationModel(tables[1]).curve
+
+
+def test_what_was_read_from_few_ends_learns_as_quickly_as_they_allow() -> None:
+    """One end is no reason to wait for forty."""
+    again = DurationModel.from_json(TYPICAL, stored(taught([20.0])))
+    version = again.version
+    teach(again, [10.0] * 3)
+    assert again.version >= version + 2
 
 
 def test_one_model_teaches_nothing_about_another() -> None:

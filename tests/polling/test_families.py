@@ -171,7 +171,7 @@ def test_the_ends_of_the_grid_are_learned(age: float, count: int) -> None:
     assert abs(math.log(median_of(curve) / max(age, 0.25))) < 1.8
 
 
-@pytest.mark.parametrize(("median", "most"), [(None, 160), (30.0, 20)])
+@pytest.mark.parametrize(("median", "most"), [(None, 150), (30.0, 20)])
 def test_a_fit_comes_in_steps(median: float | None, most: int) -> None:
     """Others get their turn between them; they are few where the median is known, also with much seen."""
     seen = table(drawn(lognormal(30.0, 0.3)[0], 500))

@@ -82,7 +82,7 @@ def test_what_no_longer_holds_is_forgotten() -> None:
 @pytest.mark.parametrize("stored", [2.0, 50.0])
 def test_an_old_verdict_can_be_overruled(stored: float) -> None:
     """What another session found counts for some jobs, however sure it was."""
-    phases = PhaseModel.from_json(TYPICAL, {"lead": stored})
+    phases = PhaseModel.from_json(TYPICAL, PhaseModel(TYPICAL).to_json() | {"lead": stored})
     assert phases.by_beginning
     compared(phases, ((5.0, 29.0, 31.0), (5.0, 29.0, 30.0)), times=40)
     assert not phases.by_beginning

@@ -627,7 +627,8 @@ def test_what_remains_is_counted_from_now() -> None:
         ({"price": 1.0}, 1.0),
         ({"share": 0.1}, 0.015),
         ({"lag_weight": 3.0}, 0.05),
-        ({"lag_weight": 9.0}, 0.04),  # it would not be asked earlier, for the provider's floor
+        ({"lag_weight": 9.0}, 0.04),  # not cheaper: the floor would keep it from being asked earlier
+        ({"price": 0.01, "lag_weight": 9.0}, 0.01),
         ({"lag_weight": 0.0}, 0.15),
         ({"backpressure": 3.0}, 1.35),
     ],
