@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -12,9 +12,11 @@ from unittest import mock
 
 import attrs
 
-LEARNING = ("durations.DurationModel.running", "durations.DurationModel.ended", "phases.PhaseModel.compare")
+LEARNING = ("durations.DurationModel.runs", "durations.DurationModel.ended", "phases.PhaseModel.compare")
+STEPS = ("durations.DurationModel._steps",)
+"""Learning, too, in steps."""
 PLANNING = ("plan.Plan.__init__",)
-ALARMS = ("durations.DurationModel._restart",)
+ALARMS = ("durations.DurationModel._changed",)
 """Methods in `aiogen._polling`; one that is not there is left out, so this has to follow what is renamed."""
 
 
@@ -42,7 +44,6 @@ def watched() -> Iterator[Watch]:
     inside: list[float] = []
 
     def timed(method: Callable[..., Any], kind: str) -> Callable[..., Any]:
-        @wraps(method)
         def call(*args: Any, **options: Any) -> Any:
             inside.append(0.0)
             began = time.thread_time()
@@ -58,6 +59,19 @@ def watched() -> Iterator[Watch]:
 
         return call
 
+    def in_steps(method: Callable[..., Generator[None, None, None]]) -> Callable[..., Generator[None, None, None]]:
+        @wraps(method)
+        def call(*args: Any, **options: Any) -> Generator[None, None, None]:
+            step = timed(method(*args, **options).__next__, "learning")
+            while True:
+                try:
+                    step()
+                except StopIteration:
+                    return
+                yield
+
+        return call
+
     def counted(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def call(*args: Any, **options: Any) -> Any:
@@ -70,6 +84,8 @@ def watched() -> Iterator[Watch]:
         for kind, names in (("learning", LEARNING), ("planning", PLANNING)):
             for name in names:
                 _patch(patches, name, lambda method, kind=kind: timed(method, kind))
+        for name in STEPS:
+            _patch(patches, name, in_steps)
         for name in ALARMS:
             _patch(patches, name, counted)
         yield watch

@@ -180,8 +180,14 @@ class DurationModel:
         _at_once(self.fitting())
 
     def fitting(self) -> Generator[None, None, None]:
-        """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next."""
+        """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next.
+
+        It is under way from this call on, so that it is not begun twice.
+        """
         self._is_fitting = True
+        return self._steps()
+
+    def _steps(self) -> Generator[None, None, None]:
         try:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0

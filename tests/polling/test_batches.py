@@ -268,6 +268,7 @@ def test_what_is_seen_during_a_fit_is_not_lost() -> None:
             model.runs(sight, 8.0)
             model.ended(sight, 9.0)
     before, steps = one.curve, one.fitting()
+    assert not one.is_outdated  # it is under way from here on
     next(steps)
     for sight in sights[one][10:]:
         one.ended(sight, 4.0)
