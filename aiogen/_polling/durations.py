@@ -35,6 +35,8 @@ _REFIT = 0.4
 _REFIT_AT_MOST = 40.0
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
+_PLANS_AT_MOST = 12
+"""Plans of one estimate, for that many prices."""
 _PLANS_KEPT = 2
 """Plans that are made again as soon as the estimate has changed: those that were asked for last."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
@@ -260,6 +262,8 @@ class DurationModel:
         return self._plans.get(step) or self._plan(step)
 
     def _plan(self, step: int) -> Plan:
+        if len(self._plans) >= _PLANS_AT_MOST:
+            del self._plans[next(iter(self._plans))]
         plan = self._plans[step] = Plan(self.curve, _PRICE * math.exp(step * _PRICE_STEP))
         return plan
 

@@ -843,3 +843,12 @@ def test_what_is_expected_before_anything_was_seen_is_kept_for_some_models(monke
     curves = [DurationModel(typical).curve for typical in typicals]
     assert list(priors) == typicals[1:]
     assert DurationModel(typicals[0]).curve == curves[0]
+
+
+def test_plans_are_kept_for_the_latest_prices() -> None:
+    """A price that changes all the time takes no more memory than some plans."""
+    model = DurationModel(Typical(median=20.0, spread=0.5))
+    plans = [model.plan(0.01 * 1.4**i) for i in range(20)]
+    assert model.plan(0.01 * 1.4**19) is plans[19]
+    assert model.plan(0.01) is not plans[0]
+    assert len(model._plans) == 12

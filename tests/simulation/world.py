@@ -427,10 +427,6 @@ def _some_candidates(typical: Typical, all_of_them: Any = _families._candidates.
     return all_of_them(typical)[::12]
 
 
-_PRIORS: dict[Typical, Any] = {}
-"""Those of the stories, made of some candidates."""
-
-
 @contextmanager
 def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
     """Chance, time and the network are the story's; afterwards they are the world's again."""
@@ -450,7 +446,7 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
     # What is believed of durations may be coarse here: that is tested elsewhere, and costs most of the time.
     patches += [
         patch.object(_families, "_candidates", _some_candidates),
-        patch.object(_durations, "_priors", _PRIORS),
+        patch.object(_durations, "_priors", {}),  # made again: how many turns of the loop that takes is the story's,
     ]
     patches += [
         patch.object(module, "uuid4", uuid4)
