@@ -29,9 +29,9 @@ SLICES = 100 if os.environ.get("AIOGEN_LONG") else 5
 WAVES, WAVE = 1, 500
 KEPT = 400
 """Finished jobs that the ledger is told to remember."""
-MOST = {"Plan": 24, "Cohort": 720, "Counts": 130, "Sight": 360, "_Compared": 300}
-"""What is learned is bounded, though not by the first slice: of two duration models the plans for twelve prices, sixty
-cohorts that are kept apart, and the three hundred jobs by which the two are compared, with theirs.
+MOST = {"Plan": 72, "Cohort": 2200, "Counts": 380, "Sight": 1900, "_Compared": 900}
+"""What is learned is bounded, though not by the first slice: of each of six duration models the plans for twelve
+prices, sixty cohorts that are kept apart, and the three hundred jobs by which two are compared, with theirs.
 """
 SLACK = 4
 """More than so many of anything are no accident: what ended last may still be in some frame."""
