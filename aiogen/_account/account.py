@@ -1,4 +1,4 @@
-"""One account as a machine: it is told events and the time, and returns actions and the moment of the next look.  Pure.
+"""One account as a machine: it is given events and the time, and returns actions and the moment of the next look.  Pure.
 
 Creates come first, then questions and single calls out of what they leave of the budget.  Several connections with the
 same key share an account, as the vendor counts them together.
@@ -54,7 +54,7 @@ _UNSEEN = 3.0
 
 
 class AccountState(Generic[J]):
-    """One account; every method that depends on the time is told `now`, in seconds on the session's steady clock."""
+    """One account; every method that depends on the time is given `now`, in seconds on the session's steady clock."""
 
     def __init__(self, provider: Provider, *, max_in_flight: int, draw: Callable[[float, float], float]) -> None:
         """`max_in_flight`: requests under way at once; `draw(low, high)`: the chance that spreads pauses."""
@@ -284,7 +284,7 @@ class AccountState(Generic[J]):
         return False
 
     def identified(self, info: AccountInfo, now: float) -> None:
-        """The vendor has told whose account it is, and perhaps how many of its generations run at once."""
+        """The vendor has said whose account it is, and perhaps how many of its generations run at once."""
         self.user_id = info.user_id
         if info.concurrency_slots is not None:
             # More slots than was thought were there before, too.

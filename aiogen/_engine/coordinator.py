@@ -28,7 +28,7 @@ from aiogen.models import State
 logger = logging.getLogger("aiogen")
 
 _ENDED_AT_ONCE = 200
-"""Jobs whose waiters are told in one turn of the loop that the session is left."""
+"""Jobs whose waiters learn in one turn of the loop that the session is left."""
 
 
 class Coordinator:

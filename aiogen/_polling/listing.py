@@ -18,8 +18,11 @@ _FIRST_REST, _LONGEST_REST = 60.0, 3600.0
 """Seconds without the list after it was refused or was behind; doubled each time."""
 _THROTTLED = 2
 """After this number of refusals in a row for the account's sake jobs are asked about singly: they must not starve."""
-_CHECK_EVERY = 8
-"""After this number of pages one job is asked about singly as well, to see that the list is not behind."""
+_CHECK_EVERY = 4
+"""After this number of pages one job is asked about singly as well, to see that the list is not behind.
+
+What a list that is behind says is learned, too, so it has to be found out before it has taught much.
+"""
 
 
 class Listing:
