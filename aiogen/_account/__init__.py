@@ -1,1 +1,1 @@
-"""What one account may do now: given events and the time, it returns actions and the moment of the next look.  Pure."""
+"""What one account may do now: from events and the time to actions and the moment of the next look.  Pure."""

@@ -1,4 +1,4 @@
-"""One account as a machine: it is given events and the time, and returns actions and the moment of the next look.  Pure.
+"""One account as a machine: given events and the time, it returns actions and the moment of the next look.  Pure.
 
 Creates come first, then questions and single calls out of what they leave of the budget.  Several connections with the
 same key share an account, as the vendor counts them together.
