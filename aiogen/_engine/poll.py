@@ -38,7 +38,10 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
         question = about_it(track.provider.get(track.ticket), key)
         snapshot, number = await hub.transport.poll(track.provider, question, track.last_answer)
     except AiogenError as error:
-        if account.tracks.get(key) is track:  # else it ended meanwhile, by another reading
+        # What is refused concerns the account, also if this generation has ended meanwhile by another reading.
+        error.add_context(provider_id=key)
+        hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at)
+        if account.tracks.get(key) is track:
             await _unanswered(hub, account, track, error, sent_at)
     else:
         account.served()
@@ -135,8 +138,6 @@ async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: Aiog
     now = hub.clock.now()
     track.last_error = error
     track.failures += 1
-    error.add_context(provider_id=key)
-    hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at)
     if isinstance(error, RateLimited):
         track.failures = 0
         account.schedule.failed(key, now, 0.0)

@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import looptime
 import pytest
+from aiohttp import web
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from refusing import CREATE, FILE, FORMS, READ, Came, Refusal, Refused, Refusing, in_words
-from serving import KEY, serving
+from serving import ID, KEY, body, done, luma, serving
 
 import aiogen
 from aiogen import State
@@ -222,3 +223,36 @@ def test_no_form_is_read_as_less_than_it_says(seconds: float, skew: int, form: s
         assert told is None
     else:
         assert told == pytest.approx(asked, abs=1e-3)
+
+
+async def test_a_question_that_somebody_else_has_answered_meanwhile_still_tells_when_to_ask_again() -> None:
+    """The generation is over by another reading; what is refused then concerns all others all the same."""
+    first, second = "slow question", "another job"
+    begun = asyncio.Event()
+    seen: list[tuple[float, str]] = []
+    loop = asyncio.get_running_loop()
+    names: dict[str, str] = {}
+
+    async def vendor(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            prompt = (await request.json())["prompt"]
+            names[prompt] = f"{ID[:-4]}{len(names):04}"
+            return web.json_response(body(id=names[prompt]), status=201)
+        key = request.path.rsplit("/", 1)[-1]
+        seen.append((loop.time(), key))
+        if key == names[first] and not begun.is_set():
+            begun.set()
+            await asyncio.sleep(1.0)
+            return web.json_response({"detail": "Too many requests"}, status=429, headers={"Retry-After": "100"})
+        is_over = key == names[first] or loop.time() > 60.0
+        return web.json_response((done() if is_over else body("processing")) | {"id": key})
+
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        jobs = [await session.submit("luma/uni-1", prompt) for prompt in (first, second)]
+        await begun.wait()
+        await session.get("luma", names[first])
+        assert jobs[0].done
+        refused_at = loop.time() + 1.0
+        await asyncio.gather(*jobs)
+    assert not [at for at, _ in seen if refused_at + 0.01 < at < refused_at + 99.0]
+    assert seen[-1][0] >= refused_at + 99.0
