@@ -5,6 +5,7 @@ async with aiogen.Session() as session:
     await session.download(generation, "out/")
 """
 
+from aiogen import providers
 from aiogen._engine.job import Job
 from aiogen.errors import (
     AiogenError,
@@ -43,7 +44,7 @@ from aiogen.models import (
     State,
     UnknownJob,
 )
-from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
 from aiogen.references import Reference
 from aiogen.session import Session
 
@@ -71,16 +72,10 @@ __all__ = [
     "InsufficientFunds",
     "InvalidRequest",
     "Job",
-    "Leonardo",
-    "LeonardoImage",
-    "Luma",
-    "LumaImage",
-    "LumaImageEdit",
     "NetworkError",
     "NotFound",
     "Output",
     "ProtocolError",
-    "Provider",
     "ProviderError",
     "RateLimited",
     "Reference",
@@ -94,3 +89,4 @@ __all__ = [
     "Unsupported",
     "__version__",
 ]
+__all__ += providers.__all__

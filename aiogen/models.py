@@ -150,8 +150,11 @@ class Output:
 
     kind: str
     """"image", "video", or the vendor's word for something newer."""
-    url: str
-    """Where the bytes are, as the vendor gave it: https, and often signed, so anyone who has it can read them."""
+    url: str = ""
+    """Where the bytes are, as the vendor gave it: https, and often signed, so anyone who has it can read them.  Empty
+    if the vendor sent the bytes themselves."""
+    data: bytes | None = attrs.field(default=None, repr=False)
+    """The bytes themselves, from a vendor that sends them instead of an address."""
     expires_at: datetime | None = None
     """When the url stops working: as the url itself says, else as the vendor documents.  None if it does not stop, or
     neither says."""

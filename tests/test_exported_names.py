@@ -12,6 +12,7 @@ import pytest
 
 import aiogen
 import aiogen.providers
+from aiogen.providers.registry import BUILT_IN
 
 PACKAGE = Path(aiogen.__file__).parent
 PAGES = [
@@ -40,15 +41,18 @@ def public_parts(
 
 
 def test_the_list_of_names_is_the_truth() -> None:
-    """`__all__` is sorted and has every public name of the package, and no other."""
+    """`__all__` has every public name of the package, once, and no other: sorted, then those of the providers."""
     assert set(aiogen.__all__) == public_names(aiogen) | {"__version__"}
-    assert sorted(aiogen.__all__) == list(aiogen.__all__)
+    own = list(aiogen.__all__)[: -len(aiogen.providers.__all__)]
+    assert sorted(own) == own
+    assert list(aiogen.__all__) == [*own, *aiogen.providers.__all__]
+    assert len(set(aiogen.__all__)) == len(aiogen.__all__)
 
 
 def test_the_list_of_providers_is_the_truth() -> None:
     """`aiogen.providers` lists what it has, and every provider there is exported by the package too."""
     assert set(aiogen.providers.__all__) == public_names(aiogen.providers)
-    assert all(getattr(aiogen, cls.__name__) is cls for cls in aiogen.providers.PROVIDERS)
+    assert all(getattr(aiogen, cls.__name__) is cls for cls in BUILT_IN)
 
 
 @pytest.mark.parametrize("name", [name for name in aiogen.__all__ if name != "__version__"])

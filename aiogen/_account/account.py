@@ -333,7 +333,9 @@ class AccountState(Generic[J]):
             track.jobs.append(job)
             if is_counted:  # two creates were answered with one id: what both take is free when it ends
                 track.weight += weight
-            self.schedule.lower_price(track.key, provider.poll_floor, provider.poll_ceiling, track.price, now)
+            self.schedule.lower_price(
+                track.key, provider.facts.poll_floor, provider.facts.poll_ceiling, track.price, now
+            )
         return track
 
     def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
@@ -349,8 +351,8 @@ class AccountState(Generic[J]):
             now,
             phases=phases,
             started_at=track.accepted_at,
-            floor=provider.poll_floor,
-            ceiling=provider.poll_ceiling,
+            floor=provider.facts.poll_floor,
+            ceiling=provider.facts.poll_ceiling,
             price=track.price,
             learns=track.is_ours and track.accepted_at == now,
             held=not runs,

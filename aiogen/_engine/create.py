@@ -136,7 +136,7 @@ async def _post(attempt: _Attempt) -> None:
     try:
         accepted = await hub.transport.perform(provider, provider.create(attempt.submission))
     except AiogenError as error:
-        verdict = judge_create(error, provider.resend_statuses, not_taken=job._not_taken)
+        verdict = judge_create(error, provider.facts.resend_statuses, not_taken=job._not_taken)
         logger.debug("create of job %s: %s, %s", job.id, verdict, error)
         if verdict is Verdict.UNKNOWN:
             await _lose(attempt, error)

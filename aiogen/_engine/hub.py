@@ -173,7 +173,7 @@ class Hub:
         job.poll_cost = price
         provider, key = job._provider, job.provider_id or ""
         schedule = self.account(provider).schedule
-        schedule.lower_price(key, provider.poll_floor, provider.poll_ceiling, price, self.clock.now())
+        schedule.lower_price(key, provider.facts.poll_floor, provider.facts.poll_ceiling, price, self.clock.now())
         self.wake()
 
     def eta(self, job: Job) -> Eta | None:

@@ -94,7 +94,7 @@ class Calls:
                     raise ProtocolError(
                         f"What generations {provider.name} has cannot be determined from its list: {moved}. Read "
                         "it again when fewer generations are created and deleted there.",
-                        provider=provider.default_name,
+                        provider=provider.facts.name,
                         connection=provider.name,
                     ) from None
                 if page.problem is not None and not said:
@@ -123,7 +123,7 @@ class Calls:
                 "Failed to delete generation. API error 404: Generation not found",
                 status=404,
                 details="Generation not found",
-                provider=provider.default_name,
+                provider=provider.facts.name,
                 connection=provider.name,
             ).naming(provider_id)
         return deleted.found

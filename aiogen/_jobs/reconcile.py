@@ -49,13 +49,13 @@ class Reconciler:
         if provider is None:
             return [_described(record, f"This session has no key for {record.connection}.") for record in group]
         if not provider.capabilities.list:
-            text = f"{provider.vendor} cannot list generations, so nothing more can be found out from here."
+            text = f"{provider.facts.vendor} cannot list generations, so nothing more can be found out from here."
             return [_described(record, text) for record in group]
         try:
             listed, is_whole = await self._listed(provider, min(map(matching.since, group)), look_through)
         except AiogenError as error:
             return [
-                _described(record, f"The list of {provider.vendor} could not be read: {error.message}")
+                _described(record, f"The list of {provider.facts.vendor} could not be read: {error.message}")
                 for record in group
             ]
         known = await self._hub.store.by_provider_id(provider.account, [s.provider_id for s in listed])

@@ -30,14 +30,12 @@ _UNSENT = (State.PENDING, State.SUBMITTING)
 class Registry:
     """Makes them, and finds them again by our id while anybody holds them."""
 
-    def __init__(self, hub: Hub, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
-        """`binding`: the session's; `poll_cost`: of jobs that have none of their own."""
+    def __init__(self, hub: Hub, connections: Connections, *, binding: Binding, poll_cost: float | None) -> None:
+        """`binding`: the session's; `poll_cost`: of jobs that have none of their own; by default the provider's."""
         self._hub = hub
         self._binding = binding
         self._poll_cost = poll_cost
-        self._by_account: dict[str, list[Provider]] = {}
-        for provider in connections.values():
-            self._by_account.setdefault(provider.account, []).append(provider)
+        self._connections = connections
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
         self._attaching: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -57,7 +55,7 @@ class Registry:
             provider,
             submission=submission,
             timeout=timeout,
-            poll_cost=poll_cost or self._poll_cost,
+            poll_cost=poll_cost or self._poll_cost or provider.facts.poll_cost,
             binding=self._binding,
             forecast=self._hub.forecast,
             withdraw=self._hub.withdraw_one,
@@ -154,7 +152,7 @@ class Registry:
         generation = Generation(
             id=known or str(uuid4()),
             provider_id=provider_id,
-            provider=provider.default_name,
+            provider=provider.facts.name,
             connection=provider.name,
             model=None,
             state=State.QUEUED,
@@ -206,7 +204,7 @@ class Registry:
 
     def provider_of(self, record: Record) -> Provider | None:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""
-        found = self._by_account.get(record.account, [])
+        found = [c for c in self._connections.values() if c.account == record.account]
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
 
 

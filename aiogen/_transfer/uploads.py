@@ -48,7 +48,7 @@ async def encode(provider: Provider, request: Any, threads: Threads) -> Submissi
     """
     references = list(request.references())
     if any(r.path is not None for r in references):
-        request = request.with_files(await load(references, provider.max_reference_bytes, threads))
+        request = request.with_files(await load(references, provider.facts.max_reference_bytes, threads))
     if any(r.data is not None or r.path is not None for r in references):
         return await threads.run(provider.encode, request)  # base64 of megabytes would hold up the loop
     return provider.encode(request)

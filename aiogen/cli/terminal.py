@@ -18,7 +18,7 @@ from rich.text import Text
 from aiogen.cli import streams
 from aiogen.cli.program import command
 from aiogen.cli.tables import Row, draw
-from aiogen.providers import PROVIDERS
+from aiogen.providers import registry
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
@@ -36,7 +36,8 @@ class Terminal:
         self._where = where
         self.out: Console = _console(streams.results())
         self.err: Console = _console(streams.messages())
-        values = (os.environ.get(cls.key_variable, "") for cls in PROVIDERS)
+        variables = (cls.facts.key_variable for cls in registry.loaded())
+        values = (os.environ.get(name, "") for name in variables if name is not None)
         self._secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
 
     @property

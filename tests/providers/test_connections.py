@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from aiogen.errors import AiogenError, ConfigurationError, InputError
-from aiogen.providers import PROVIDERS, Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
 from aiogen.providers.connections import Connections
+from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
 LUMA, EU, LEONARDO = Luma(api_key="k1"), Luma(api_key="k2", name="luma-eu"), Leonardo(api_key="k3")
 
@@ -16,8 +17,8 @@ LUMA, EU, LEONARDO = Luma(api_key="k1"), Luma(api_key="k2", name="luma-eu"), Leo
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for cls in PROVIDERS:
-        monkeypatch.delenv(cls.key_variable, raising=False)
-        monkeypatch.delenv(cls.url_variable, raising=False)
+        monkeypatch.delenv(cls.facts.key_variable, raising=False)
+        monkeypatch.delenv(cls.facts.url_variable, raising=False)
 
 
 def connections(*providers: Provider) -> Connections:

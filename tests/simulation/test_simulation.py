@@ -186,9 +186,9 @@ def _believes_any_answer() -> list[Any]:
 def _gives_up_at_the_first_not_found() -> list[Any]:
     return [
         patch.object(_retry, "_LOOKS", 1),
-        patch("aiogen.providers.base.Provider.not_found_grace", 0.0),
-        patch("aiogen.providers.luma.Luma.not_found_grace", 0.0),
-        patch("aiogen.providers.leonardo.Leonardo.not_found_grace", 0.0),
+        patch("aiogen.providers.base.Provider.facts.not_found_grace", 0.0),
+        patch("aiogen.providers.luma.Luma.facts.not_found_grace", 0.0),
+        patch("aiogen.providers.leonardo.Leonardo.facts.not_found_grace", 0.0),
     ]
 
 
