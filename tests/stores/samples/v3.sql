@@ -22,7 +22,6 @@ INSERT INTO "aiogen_delivery" VALUES('job-attached','gallery',0,NULL,NULL,NULL,N
 CREATE TABLE aiogen_file(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT;
 INSERT INTO "aiogen_file" VALUES('beside','1');
 INSERT INTO "aiogen_file" VALUES('ledger','82c2fc1ee59b0f91');
-INSERT INTO "aiogen_file" VALUES('places','[["/tmp/tmp6lpdhaec/aiogen.db", 2147267, "6b069ae904f19ebf"]]');
 INSERT INTO "aiogen_file" VALUES('count','1');
 CREATE TABLE aiogen_job(
           id TEXT PRIMARY KEY, connection TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL,
