@@ -1,0 +1,131 @@
+"""Everything that can happen to a ledger and its processes, as rules for hypothesis, checked against one model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.strategies import SearchStrategy as Strategy
+
+from aiogen.models import State
+from aiogen.testing.stores.driver import ANSWERS, HANDLERS, MEANWHILE, Driver
+
+ENDS: tuple[State, ...] = (State.COMPLETED, State.FAILED, State.CANCELLED)
+SHORT, LONG = 5.05, 50.05
+"""Seconds of a handler's pauses.  No sum of the times that pass: that one is due just then nobody has to agree on."""
+
+any_process: Strategy[int] = st.integers(0, 2)
+any_job: Strategy[int] = st.integers(0, 20)
+any_answer: Strategy[str] = st.sampled_from(ANSWERS)
+any_pause: Strategy[float | None] = st.sampled_from([None, None, SHORT, LONG])
+some_handlers: Strategy[tuple[str, ...]] = st.sampled_from([(), HANDLERS[:1], HANDLERS])
+accounts: Strategy[str] = st.sampled_from("ab")
+mostly: Strategy[bool] = st.sampled_from([True, True, True, True, False])
+some_accounts: Strategy[tuple[str, ...]] = st.sampled_from([("a",), ("b",), ("a", "b")])
+some_time: Strategy[float] = st.sampled_from([0.02, 0.27, 0.6, 1.07, 8.0])
+"""Times the lease."""
+
+
+class StoreMachine(Driver, RuleBasedStateMachine):
+    """What a `StoreBattery` plays with; a store with rules of its own adds them in a subclass."""
+
+    @initialize(handlers=some_handlers)
+    def begins(self, handlers: tuple[str, ...]) -> None:
+        self.begin(handlers)
+
+    @rule(which=any_process, how=st.sampled_from(["opens", "opens", "closes", "is killed", "vanishes"]))
+    def somebody_comes_or_goes(self, which: int, how: str) -> None:
+        if how == "opens" and len(self.processes) < self.most:
+            self.opens()
+        elif how == "closes":
+            self.closes(which)
+        elif how != "opens":
+            self.dies(which, is_known=how == "is killed")
+        if not self.processes:
+            self.opens()
+
+    @rule(leases=some_time, who=st.sets(any_process), begins_again=mostly)
+    def time_passes(self, leases: float, who: set[int], begins_again: bool) -> None:
+        """Some renew their leases then, others stand still."""
+        self.passes(leases)
+        for process in list(dict.fromkeys(self.process(which) for which in sorted(who))):
+            self.heartbeat(process, begins_again=begins_again)
+
+    @rule(which=any_process, accounts=some_accounts, only=st.none() | st.sets(any_job, max_size=3))
+    def adopts(self, which: int, accounts: Collection[str], only: set[int] | None) -> None:
+        ids = None if only is None else {self.job(each).id for each in only if self.model.jobs}
+        self.adopt(self.process(which), accounts, ids)
+
+    @precondition(lambda self: len(self.model.jobs) < 8)
+    @rule(which=any_process, account=accounts, handlers=some_handlers, is_ours=mostly)
+    def adds(self, which: int, account: str, handlers: tuple[str, ...], is_ours: bool) -> None:
+        self.add(self.process(which), account, handlers, is_ours=is_ours)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, is_owner=mostly)
+    def intends(self, which: int, what: int, is_owner: bool) -> None:
+        process, job = self.process(which), self.job(what, State.PENDING)
+        self.intend(self.owner(job) or process if is_owner else process, job)
+
+    @precondition(lambda self: self.creates)
+    @rule(which=st.integers(0, 9), what=any_answer, again=st.booleans())
+    def answers(self, which: int, what: str, again: bool) -> None:
+        self.answer(self.creates[which % len(self.creates)], what, again=again)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(
+        what=any_job,
+        meanwhile=st.sampled_from(MEANWHILE),
+        wakes=st.booleans(),
+        answer=any_answer,
+        again=st.booleans(),
+    )
+    def a_create_is_late(self, what: int, meanwhile: str, wakes: bool, answer: str, again: bool) -> None:
+        self.answer_late(self.job(what, State.PENDING), meanwhile, wakes=wakes, answer=answer, again=again)
+
+    @rule(which=any_process, what=st.lists(any_job, max_size=2), state=st.sampled_from(ENDS), ran=mostly)
+    def ends(self, which: int, what: list[int], state: State, ran: bool) -> None:
+        """A question's answer, a hint from outside, a duplicate, one that was taken over; or it was withdrawn."""
+        ids = [self.job(each).id for each in what if self.model.jobs]
+        self.settle(self.process(which), [*ids, "unheard of"], state, ran=ran)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, is_found=st.booleans())
+    def user_decides(self, which: int, what: int, is_found: bool) -> None:
+        """About one of which nobody knows whether it runs."""
+        provider_id = f"found-{self.number()}" if is_found else None
+        self.decide(self.process(which), self.job(what, State.UNKNOWN), provider_id)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job)
+    def user_forgets(self, which: int, what: int) -> None:
+        job = self.job(what)
+        may = self.model.may_forget(job)
+        assert self.run(self.process(which).store.forget([job.id, "unheard of"])) == may
+        if may:
+            del self.model.jobs[job.id]
+
+    @rule(which=any_process, handlers=some_handlers, limit=st.sampled_from([1, 20]))
+    def claims(self, which: int, handlers: tuple[str, ...], limit: int) -> None:
+        self.claim(self.process(which), handlers, limit)
+
+    @precondition(lambda self: self.claimed)
+    @rule(which=st.integers(0, 9), again=any_pause, keeps=st.booleans())
+    def acks(self, which: int, again: float | None, keeps: bool) -> None:
+        self.ack(which % len(self.claimed), again, keeps=keeps)
+
+    @rule(which=any_process, again=any_pause, late=any_pause)
+    def a_handler_is_slow(self, which: int, again: float | None, late: float | None) -> None:
+        self.bring_late(which, again, late)
+
+    @rule(which=any_process, what=any_job)
+    def looks(self, which: int, what: int) -> None:
+        self.look(self.process(which), self.job(what) if self.model.jobs else None)
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        self.compare()
+
+    def teardown(self) -> None:
+        self.finish()
