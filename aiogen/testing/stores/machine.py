@@ -63,10 +63,16 @@ class StoreMachine(Driver, RuleBasedStateMachine):
         self.add(self.process(which), account, handlers, is_ours=is_ours)
 
     @precondition(lambda self: self.model.jobs)
-    @rule(which=any_process, what=any_job, is_owner=mostly)
-    def intends(self, which: int, what: int, is_owner: bool) -> None:
+    @rule(which=any_process, what=any_job, is_owner=mostly, again=st.booleans(), answer=st.none() | any_answer)
+    def intends(self, which: int, what: int, is_owner: bool, again: bool, answer: str | None) -> None:
+        """Perhaps twice, and perhaps with an answer that comes before anything else happens."""
         process, job = self.process(which), self.job(what, State.PENDING)
-        self.intend(self.owner(job) or process if is_owner else process, job)
+        process = self.owner(job) or process if is_owner else process
+        self.intend(process, job)
+        if again:
+            self.intend(process, job)  # which is refused: it is being sent
+        if answer is not None and self.creates and self.creates[-1].job is job:
+            self.answer(self.creates[-1], answer, again=False)
 
     @precondition(lambda self: self.creates)
     @rule(which=st.integers(0, 9), what=any_answer, again=st.booleans())
@@ -91,11 +97,11 @@ class StoreMachine(Driver, RuleBasedStateMachine):
         self.settle(self.process(which), [*ids, "unheard of"], state, ran=ran)
 
     @precondition(lambda self: self.model.jobs)
-    @rule(which=any_process, what=any_job, is_found=st.booleans())
-    def user_decides(self, which: int, what: int, is_found: bool) -> None:
-        """About one of which nobody knows whether it runs."""
+    @rule(which=any_process, what=any_job, is_unknown=mostly, is_found=st.booleans())
+    def user_decides(self, which: int, what: int, is_unknown: bool, is_found: bool) -> None:
+        """About one of which nobody knows whether it runs; there is nothing to decide about others."""
         provider_id = f"found-{self.number()}" if is_found else None
-        self.decide(self.process(which), self.job(what, State.UNKNOWN), provider_id)
+        self.decide(self.process(which), self.job(what, State.UNKNOWN if is_unknown else None), provider_id)
 
     @precondition(lambda self: self.model.jobs)
     @rule(which=any_process, what=any_job)
@@ -114,6 +120,17 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @rule(which=st.integers(0, 9), again=any_pause, keeps=st.booleans())
     def acks(self, which: int, again: float | None, keeps: bool) -> None:
         self.ack(which % len(self.claimed), again, keeps=keeps)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, again=any_pause, leases=some_time)
+    def a_handler_fails(self, which: int, what: int, again: float | None, leases: float) -> None:
+        """Or does not; some time later everybody asks what is due."""
+        process = self.process(which)
+        self.settle(process, [self.job(what, State.PROCESSING).id], State.COMPLETED)
+        for _ in range(self.claim(process, HANDLERS, 20)):
+            self.ack(len(self.claimed) - 1, again, keeps=False)
+        self.passes(leases)
+        self.claim(self.process(which + 1), HANDLERS, 20)
 
     @rule(which=any_process, again=any_pause, late=any_pause)
     def a_handler_is_slow(self, which: int, again: float | None, late: float | None) -> None:
