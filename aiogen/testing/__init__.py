@@ -10,12 +10,12 @@ See docs/testing.md.
 try:
     import hypothesis
     import pytest
-except ModuleNotFoundError as missing:
-    if missing.name not in ("hypothesis", "pytest"):
+except ModuleNotFoundError as _missing:
+    if _missing.name not in ("hypothesis", "pytest"):
         raise
     raise ImportError(
-        f'aiogen.testing needs {missing.name}: pip install "aiogen-sdk[testing]"', name=missing.name
-    ) from missing
+        f'aiogen.testing needs {_missing.name}: pip install "aiogen-sdk[testing]"', name=_missing.name
+    ) from _missing
 
 pytest.register_assert_rewrite("aiogen.testing.stores")  # before it is imported: a failed assert then shows its values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import Phase
 from stores.file_ledger import file_store, kill
 
+import aiogen
 from aiogen import Generation, State, StoreError
 from aiogen.stores import MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
 from aiogen.testing import StoreBattery, StoreContext
@@ -278,6 +280,8 @@ def test_the_machine_finds_a_planted_fault(fault: Any) -> None:
 
 # --- outside this repository
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aiogen.__file__).parents[1]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
 PROJECT = """
     from types import SimpleNamespace
     from unittest import mock
@@ -303,6 +307,13 @@ PROJECT = """
     """
 
 
+def pytest_alone(folder: Path, some: str) -> subprocess.CompletedProcess[str]:
+    """Without a plugin; `some` says which tests."""
+    options = ["-q", "-k", some, "--rootdir", str(folder), "-c", os.devnull, "-p", "no:cacheprovider"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", *options, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=100, env=ENVIRONMENT)
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -314,13 +325,38 @@ PROJECT = """
 def test_a_project_runs_it_with_pytest_alone(tmp_path: Path, body: str, says: list[str]) -> None:
     """A class of a few lines is collected; what failed is said with its values."""
     (tmp_path / "test_ours.py").write_text(dedent(PROJECT).format(body=body), encoding="utf-8")
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "-q"]
-    options = ["--rootdir", str(tmp_path), "-c", "/dev/null", "-p", "no:asyncio", "-p", "no:looptime", str(tmp_path)]
-    result = subprocess.run([*command, *options], capture_output=True, text=True, cwd=tmp_path, timeout=100)
+    # To make a failing order of events small takes a while, and is not what is tested here.
+    result = pytest_alone(tmp_path, "not whatever" if "failed" in says else "")
     assert all(word in result.stdout for word in says), result.stdout + result.stderr
     assert ("failed" in result.stdout) is ("failed" in says), result.stdout
     if "failed" in says:
         assert "assert <State.PENDING: 'pending'> is <State.SUBMITTING" in result.stdout
+
+
+MY_STORE = """
+    from types import SimpleNamespace
+
+    import aiogen.stores.sqlite.store
+    from aiogen.stores import SqliteStore
+
+
+    class MyStore(SqliteStore):
+        def __init__(self, path, *, lease, time):
+            super().__init__(path, lease=lease)
+            aiogen.stores.sqlite.store.time = SimpleNamespace(time=time)
+    """
+
+
+def test_the_example_of_the_page_works(tmp_path: Path) -> None:
+    """As it stands in docs/testing.md, with a store that is told the time."""
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "test_mystore.py").write_text(example, encoding="utf-8")
+    (tmp_path / "mystore.py").write_text(dedent(MY_STORE), encoding="utf-8")
+    result = pytest_alone(tmp_path, "not whatever and not answer_may")
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
 
 
 MISSING = """

@@ -46,11 +46,11 @@ class Processes:
         super().__init__()
         self.stage: Stage = Stage(setup)
         self.model: Ledger = self.ledger(now=self.context.time, keep_finished=setup.keep_finished)
-        self.most = 3
+        self.most: int = 3
         """Processes at once; one if nobody else can see the ledger."""
         self.processes: list[Process] = []
         self.seen: dict[str, Record] = {}
-        self.count = 0
+        self.count: int = 0
 
     @property
     def context(self) -> StoreContext:
