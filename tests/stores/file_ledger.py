@@ -119,8 +119,8 @@ class FileMachine(StoreMachine):
         self.looked_at[process] = self.context.now
         super().heartbeat(process, begins_again=begins_again)
 
-    @rule(moves=st.sampled_from([True, True, True, True, False]))
-    def file_is_moved(self, moves: bool) -> None:
+    @rule(moves=st.sampled_from([True, True, True, True, False]), takes_up=st.booleans())
+    def file_is_moved(self, moves: bool, takes_up: bool) -> None:
         """While nobody uses it; what waits in it is held, and everything else goes on."""
         if moves and self.number() % 3:
             return  # not too often
@@ -130,6 +130,10 @@ class FileMachine(StoreMachine):
         self.context.kept["path"] = path.rename(path.with_name(f"moved-{self.number()}.db"))
         self.model.move()
         self.opens()
+        if takes_up:  # what its last users left, once their leases are over; but for what is held
+            self.passes(1.1)
+            self.everybody_is_well()
+            self.adopt(self.process(0), ("a", "b"), None)
 
     @rule(which=st.integers(0, 2))
     def user_says_it_is_the_only_one(self, which: int) -> None:

@@ -34,6 +34,23 @@ class TestFile(Repeatable):
     async def kill(self, store: Store) -> None:
         await kill(store)
 
+    def test_what_waits_in_a_moved_file_is_held(self) -> None:
+        """Until the user says that nobody else sends it; what ran is taken up."""
+        story = FileMachine(self)
+        try:
+            story.begin(())
+            story.intend(story.process(0), story.job(0))
+            story.answer(story.creates[0], "queued", again=False)
+            story.file_is_moved(moves=False, takes_up=True)
+            story.compare()
+            held = [job.id for job in story.model.jobs.values() if job.id in story.model.held and job.owner is None]
+            assert len(held) == 2
+            story.user_says_it_is_the_only_one(0)
+            story.adopt(story.process(0), ("a", "b"), None)
+            assert all(job.owner is story.process(0).worker for job in story.model.jobs.values())
+        finally:
+            story.finish()
+
 
 @pytest.mark.timeout(300)
 class TestMemory(Repeatable):

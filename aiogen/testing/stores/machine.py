@@ -34,15 +34,19 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     def begins(self, handlers: tuple[str, ...]) -> None:
         self.begin(handlers)
 
-    @rule(which=any_process, how=st.sampled_from(["opens", "opens", "closes", "is killed", "vanishes"]))
-    def somebody_comes_or_goes(self, which: int, how: str) -> None:
-        if how == "opens" and len(self.processes) < self.most:
+    @rule(which=any_process, opens=mostly)
+    def somebody_comes_or_goes(self, which: int, opens: bool) -> None:
+        if opens and len(self.processes) < self.most:
             self.opens()
-        elif how == "closes":
-            self.closes(which)
-        elif how != "opens":
-            self.dies(which, is_known=how == "is killed")
+            return
+        self.closes(which)
         if not self.processes:
+            self.opens()
+
+    @rule(which=any_process, is_known=st.booleans(), begins_again=st.booleans())
+    def somebody_dies(self, which: int, is_known: bool, begins_again: bool) -> None:
+        self.dies(which, is_known=is_known)
+        if begins_again or not self.processes:
             self.opens()
 
     @rule(leases=some_time, who=st.sets(any_process), begins_again=mostly)
