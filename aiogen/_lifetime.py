@@ -16,6 +16,7 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
+from aiogen._jobs.keyed import KeyedJobs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError
@@ -36,6 +37,7 @@ class Parts:
     coordinator: Coordinator
     calls: Calls
     registry: Registry
+    keyed: KeyedJobs
     reconciler: Reconciler
 
 

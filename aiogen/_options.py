@@ -100,6 +100,8 @@ class JobOptions:
     """Seconds until its deadline."""
     poll_cost: float | None = attrs.field(default=None, validator=attrs.validators.optional(seconds(*POLL_COSTS)))
     """Seconds of waiting that one request about it is worth."""
+    retries: int = attrs.field(default=0, validator=whole(0, 5))
+    """Further attempts after a failure."""
 
 
 @attrs.frozen(kw_only=True)

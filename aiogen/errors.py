@@ -140,6 +140,10 @@ class InputError(AiogenError, ValueError):
     action: Action | None = Action.CHANGE_INPUT
 
 
+class KeyReused(InputError):
+    """The key already stands for another request; nothing was sent.  `job_id` is the job that it stands for."""
+
+
 class ConfigurationError(InputError):
     """A key, a base url or the name of a connection is missing or not valid."""
 

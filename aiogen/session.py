@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
+import random
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import partial
@@ -16,23 +17,26 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from uuid import UUID, uuid4
 
 from aiogen._answers import snapshots
+from aiogen._answers.asked import check_key
 from aiogen._checkpoint import Checkpoint
-from aiogen._checks import check_given_id, check_number, own_id
+from aiogen._checks import check_given_id, check_json, check_number, own_id
 from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
-from aiogen._jobs.intake import submit
+from aiogen._jobs.intake import Name, submit
+from aiogen._jobs.keyed import Key, KeyedJobs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen._lifetime import Lifetime, Parts
+from aiogen._limits.retry import retry_pause
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
-from aiogen.errors import AiogenError, ConfigurationError, InputError
-from aiogen.models import AccountInfo, Generation, State, UnknownJob
+from aiogen.errors import AiogenError, ConfigurationError, GenerationFailed, GenerationRefused, InputError
+from aiogen.models import AccountInfo, Action, Generation, State, UnknownJob
 from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
@@ -241,6 +245,10 @@ class Session:
         timeout: float | None = None,
         poll_cost: float | None = None,
         batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -255,50 +263,83 @@ class Session:
             poll_cost: seconds of waiting that one request about this job is worth, 0.001 to 60; lower asks more
                 often.  By default the session's, or the provider's.
             batch: your word for jobs that belong together; the ledger can be searched for it.
+            key: your name for this job, 1 to 256 characters.  The same key of the same scope in the same ledger is the
+                same job, in whatever process and after whatever crash: nothing is sent for it again, and its end is
+                there at once if it has ended.  A key lives for a year after the end of its job, in memory as long as
+                the store.
+            scope: in which the key counts, such as the user or the tenant it belongs to.
+            metadata: your own JSON object, kept in the ledger beside the job.
+            retry: if the job of this key has failed and trying again may help, or it was withdrawn or cancelled, make
+                another attempt, which is charged for by itself.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
-            InputError: the input cannot be right, or a local file cannot be read; nothing was sent.
+            InputError: the input cannot be right, or a local file cannot be read; nothing was sent.  `KeyReused`: the
+                key stands for another request.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be written; nothing was sent.
         """
         parts = self._open()
         await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
+        _check_names(options, key, scope, metadata, retry=retry)
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost)
         await self._step(parts)
-        submission = await encode(provider, request, parts.transport.threads)
-        generation = Generation(
-            id=str(uuid4()),
-            provider_id=None,
-            provider=provider.facts.name,
-            connection=provider.name,
-            model=submission.model,
-            kind=submission.kind,
-            state=State.PENDING,
-            prompt=submission.prompt,
-        )
-        registry = parts.registry
-        job = registry.new(generation, provider, submission, timeout or submission.timeout, poll_cost, batch)
-        await submit(parts.hub, job)
-        return registry.keep(job)
+        submission, asked = await encode(provider, request, parts.transport.threads, is_keyed=key is not None)
+
+        def make(job_id: str) -> Job:
+            generation = Generation(
+                id=job_id,
+                provider_id=None,
+                provider=provider.facts.name,
+                connection=provider.name,
+                model=submission.model,
+                kind=submission.kind,
+                state=State.PENDING,
+                prompt=submission.prompt,
+            )
+            seconds = timeout or submission.timeout
+            return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch)
+
+        if key is not None:
+            return await parts.keyed.submit(Key(key=key, scope=scope, asked=asked or "", retry=retry), make, metadata)
+        job = make(str(uuid4()))
+        await submit(parts.hub, job, Name(scope=scope, metadata=metadata))
+        return parts.registry.keep(job)
 
     async def generate(
         self,
         model: str | TypedRequest,
         prompt: str | TypedRequest | None = None,
         *,
-        connection: str | None = None,
-        timeout: float | None = None,
-        poll_cost: float | None = None,
+        retries: int = 0,
+        retry: bool = False,
         **options: Any,
     ) -> Generation:
         """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
 
         If the caller is cancelled meanwhile, the job goes on and is followed until the session is left.
+
+        Args:
+            model: as `submit` takes it.
+            prompt: as `submit` takes it.
+            retries: further attempts after a failure that trying again may help against, 0 to 5, with growing pauses.
+                Each attempt is a job of its own, and charged for by itself.
+            retry: as `submit` takes it.
+            options: all others that `submit` takes.
         """
-        job = await self.submit(model, prompt, connection=connection, timeout=timeout, poll_cost=poll_cost, **options)
-        return await job
+        JobOptions(timeout=None, poll_cost=None, retries=retries)
+        for attempt in range(retries + 1):
+            job = await self.submit(model, prompt, retry=retry or (attempt > 0 and "key" in options), **options)
+            try:
+                return await job
+            except GenerationFailed as error:
+                if attempt == retries or error.action is not Action.RETRY or isinstance(error, GenerationRefused):
+                    if attempt:
+                        error.add_note(f"It was tried {attempt + 1} times; each attempt may have been charged.")
+                    raise
+            await asyncio.sleep(retry_pause(attempt + 1, draw=random.uniform))
+        raise AssertionError("unreachable")
 
     # --- following
 
@@ -468,8 +509,8 @@ class Session:
         await self._open().hub.ledger.ready()
         return await self._store.forget([own_id(i) for i in job_ids])
 
-    async def job(self, job_id: str | UUID) -> Job | None:
-        """The job with our id, or None if the ledger does not know it.
+    async def job(self, job_id: str | UUID | None = None, *, key: str | None = None, scope: str = "") -> Job | None:
+        """The job with our id, or the last attempt under a key; None if the ledger does not know it.
 
         It may be over, and it may be another process's: then its end is read in the ledger.
 
@@ -477,10 +518,13 @@ class Session:
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
-        job_id = own_id(job_id)
+        if (job_id is None) == (key is None):
+            raise InputError("session.job takes a job's id, or key=.")
         parts = self._open()
         await self._step(parts)
-        return await parts.registry.find(job_id)
+        if key is not None:
+            return await parts.keyed.find(scope, check_key(key, "key"))
+        return await parts.registry.find(own_id(job_id))
 
     def jobs(self) -> builtins.list[Job]:
         """Every job that has not ended yet."""
@@ -700,7 +744,17 @@ class Session:
             hub, self.connections, binding=binding, poll_cost=poll_cost, cancel=partial(cancel, hub, calls)
         )
         reconciler = Reconciler(hub, calls, registry)
-        return Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
+        return Parts(
+            Checkpoint(),
+            clock,
+            transport,
+            hub,
+            Coordinator(hub),
+            calls,
+            registry,
+            KeyedJobs(hub, registry),
+            reconciler,
+        )
 
 
 def _store(store: object) -> Store:
@@ -709,3 +763,30 @@ def _store(store: object) -> Store:
     if isinstance(store, str | bytes | os.PathLike) or not hasattr(store, "intend"):
         return SqliteStore(store)  # type: ignore[arg-type]  # which says what is wrong with it
     return store  # type: ignore[return-value]
+
+
+_OTHERS_KEYS = ("idempotency_key", "request_id", "client_request_id")
+
+
+def _check_names(options: Mapping[str, Any], key: object, scope: object, metadata: object, *, retry: bool) -> None:
+    """What the user calls the job.
+
+    Raises:
+        InputError: a name cannot be one, the metadata is no JSON object, or a key was meant and is called otherwise.
+    """
+    for name in _OTHERS_KEYS:
+        if name in options:
+            raise InputError(
+                f"{name}= is no parameter of a provider. To have a request carried out once, however often it is "
+                'repeated, name it: key="…".'
+            )
+    if key is not None:
+        check_key(key, "key")
+    elif retry:
+        raise InputError("retry=True needs key=, the name of the job to try again.")
+    if scope != "":
+        check_key(scope, "scope")
+    if metadata is not None:
+        if not isinstance(metadata, Mapping):
+            raise InputError(f"metadata= takes a JSON object, not {type(metadata).__name__}.")
+        check_json(dict(metadata), "metadata")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -24,8 +26,22 @@ UNTOLD = Typical(median=20.0, spread=0.8)
 """For a generation that was made elsewhere: its model may be anything."""
 
 
-async def submit(hub: Hub, job: Job) -> None:
-    """Take a job in; it is sent when its turn comes.
+@attrs.frozen(kw_only=True)
+class Name:
+    """What the user calls a job."""
+
+    key: str | None = None
+    scope: str = ""
+    attempt: int = 1
+    asked: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+NAMELESS = Name()
+
+
+async def submit(hub: Hub, job: Job, name: Name = NAMELESS) -> Record | None:
+    """Take a job in; it is sent when its turn comes.  If the ledger has one with its id, that stands, and is returned.
 
     Raises:
         StoreError: the ledger did not take it, so it will not be sent.
@@ -44,29 +60,40 @@ async def submit(hub: Hub, job: Job) -> None:
         weight=submission.weight if submission is not None else 1,
         timeout=job.timeout,
         batch=job.batch,
+        key=name.key,
+        scope=name.scope,
+        attempt=name.attempt,
+        asked=name.asked,
+        metadata=name.metadata,
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )
     try:
-        await hub.store.add(record)
+        standing = await hub.store.add(record)
     except asyncio.CancelledError:
         # The ledger may take it all the same, and the next session would send what nobody has a handle for.
         hub.spawn(hub.withdraw(job, outcomes.withdrawn(job.generation)))
         raise
+    if standing is not None:
+        return standing
     if hub.closed:
         job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
-        return
-    hub.enqueue(job)
+    else:
+        hub.enqueue(job)
+    return None
 
 
-async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True) -> None:
-    """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it."""
+async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True, name: Name = NAMELESS) -> Record | None:
+    """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it.
+
+    If another process was faster, its record stands, and is returned; then nothing is followed under this job.
+    """
     account = hub.account(job._provider)
     await hub.ledger.ready()
     try:
         if is_new and ticket.provider_id not in account.tracks:
             now = hub.clock.datetime()
-            await hub.store.add(
+            standing = await hub.store.add(
                 Record(
                     id=job.id,
                     connection=job.connection,
@@ -75,16 +102,23 @@ async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True) -> 
                     state=State.QUEUED,
                     provider_id=ticket.provider_id,
                     timeout=job.timeout,
+                    key=name.key,
+                    scope=name.scope,
+                    asked=name.asked,
+                    metadata=name.metadata,
                     handlers=hub.handlers.names,
                     created_at=now,
                     accepted_at=now,
                 )
             )
+            if standing is not None:
+                return standing
     except asyncio.CancelledError:
         # The ledger may take it all the same, as ours: then nobody else would follow it.
         _follow_attached(hub, account, job, ticket)
         raise
     _follow_attached(hub, account, job, ticket)
+    return None
 
 
 def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> None:

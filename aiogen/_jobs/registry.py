@@ -15,7 +15,7 @@ from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
 from aiogen._jobs.tickets import ticket_of
-from aiogen.errors import ConfigurationError, GenerationTimeout
+from aiogen.errors import ConfigurationError, GenerationTimeout, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Cancellation, Generation, State
 from aiogen.providers.base import Provider
@@ -183,8 +183,22 @@ class Registry:
             ticket = track.ticket
             generation = track.jobs[0].generation if track.jobs else generation
         job = self.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
-        await attach(self._hub, job, ticket, is_new=known is None)
-        return self.keep(job)
+        standing = await attach(self._hub, job, ticket, is_new=known is None)
+        return self.keep(job) if standing is None else await self.standing(standing)
+
+    async def standing(self, record: Record) -> Job:
+        """The job of a record that was there before: ours, another process's, or one that is over."""
+        job = self._jobs.get(record.id)
+        if job is not None and not _may_be_outdated(job):
+            return job
+        if record.state.is_terminal and record.generation is None and record.provider_id is not None:
+            provider = self.provider_of(record)
+            if provider is not None:  # it was purged but for its key and id: the vendor may still have it
+                return await self._attach(provider, record.provider_id, None, None, known=record.id)
+        found = await self.find(record.id)
+        if found is None:
+            raise StoreError(f"Job {record.id} was removed from the ledger just now; submit it again.", retryable=True)
+        return found
 
     async def known(self, provider: Provider, provider_id: str) -> Job | str | None:
         """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""

@@ -98,6 +98,11 @@ def resend_pause(not_taken: int, *, draw: Callable[[float, float], float]) -> fl
     return draw(0.5, 1.0) * 2.0 * 4.0 ** (not_taken - 1)
 
 
+def retry_pause(attempt: int, *, draw: Callable[[float, float], float]) -> float:
+    """Seconds before another generation is asked for, after attempt number `attempt` (from 1) has failed."""
+    return draw(0.5, 1.0) * min(60.0, 2.0 * 3.0 ** (attempt - 1))
+
+
 def is_missing(answers: int, since: float, sent_at: float, grace: float) -> bool:
     """True if "not found" counts for a generation that is followed.
 

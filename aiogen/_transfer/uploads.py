@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from aiogen._answers.asked import fingerprint
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError
 from aiogen.exchange import Submission
@@ -41,8 +42,12 @@ async def load(references: Iterable[Reference], limit: int, threads: Threads) ->
     return {path: Reference(data=data, media_type=kind) for (path, kind), data in read}
 
 
-async def encode(provider: Provider, request: Any, threads: Threads) -> Submission:
+async def encode(
+    provider: Provider, request: Any, threads: Threads, *, is_keyed: bool = False
+) -> tuple[Submission, str | None]:
     """What the create will say, with local files read and images written as the vendor wants them.
+
+    Also the fingerprint of what was asked for, if it will have a key.
 
     Raises:
         InputError: a file cannot be read, or something cannot be said.
@@ -51,5 +56,9 @@ async def encode(provider: Provider, request: Any, threads: Threads) -> Submissi
     if any(r.path is not None for r in references):
         request = request.with_files(await load(references, provider.facts.max_reference_bytes, threads))
     if any(r.data is not None or r.path is not None for r in references):
-        return await threads.run(provider.encode, request)  # base64 of megabytes would hold up the loop
-    return provider.encode(request)
+        return await threads.run(_encoded, provider, request, is_keyed)  # megabytes would hold up the loop
+    return _encoded(provider, request, is_keyed)
+
+
+def _encoded(provider: Provider, request: Any, is_keyed: bool) -> tuple[Submission, str | None]:
+    return provider.encode(request), fingerprint(provider.facts.name, request) if is_keyed else None

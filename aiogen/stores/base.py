@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID
 
 import attrs
 
@@ -45,6 +46,18 @@ class Record:
     """Seconds from acceptance to the deadline."""
     batch: str | None = None
     """The user's word for jobs that belong together."""
+    key: str | None = None
+    """The user's name for the job: in one scope of one ledger it stands for one request."""
+    scope: str = ""
+    """In which the key counts: a user of the program's, a tenant."""
+    attempt: int = 1
+    """Which try of what the key stands for it is, from 1."""
+    asked: str | None = None
+    """SHA-256 of what the caller asked for under the key, in hexadecimal."""
+    metadata: Mapping[str, Any] | None = None
+    """The user's own JSON, kept beside the job."""
+    prompt: str | None = None
+    """As it was sent; None where requests are not kept."""
     handlers: tuple[str, ...] = ()
     """The handlers that wait for its end; not read back."""
     fingerprint: str | None = None
@@ -100,6 +113,8 @@ class RecordQuery:
     states: Collection[State] | None = None
     connection: str | None = None
     batch: str | None = None
+    scope: str | None = None
+    key: str | None = None
     created_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
     created_before: datetime | None = attrs.field(default=None, validator=_has_time_zone)
     ids: Collection[str] | None = None
@@ -145,12 +160,27 @@ class Store(Protocol):
         """
         ...
 
-    async def add(self, record: Record) -> None:
-        """A new job of ours, pending or (attached) already running.
+    @property
+    def namespace(self) -> UUID:
+        """From which the ids of keyed jobs are made: random, and the same for the whole life of a ledger.
+
+        Raises:
+            StoreError: it is not open.
+        """
+        ...
+
+    async def add(self, record: Record) -> Record | None:
+        """A new job of ours, pending or (attached) already running: None.
+
+        If there is one with this id, or of this generation (account and the vendor's id), that one stands, unchanged,
+        and is returned.
 
         Raises:
             StoreError: it could not be written; `retryable`, if our lease was lost and `open` begins a new one.
         """
+
+    async def latest(self, scope: str, key: str) -> Record | None:
+        """The record of the last attempt under a key, or None."""
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -29,6 +30,9 @@ class MemoryStore:
         self._records: dict[str, Record] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished
+        self._namespace = uuid4()
+        self._keys: dict[tuple[str, str], str] = {}
+        """Our id of the last attempt, by scope and key."""
         self._ids: dict[tuple[str, str], str] = {}
         """Our id by account and the vendor's id."""
         self._learned: dict[str, Mapping[str, Any]] = {}
@@ -68,11 +72,28 @@ class MemoryStore:
             adopted.append(self._change(record.id, **changes))
         return [record for record in adopted if record is not None]
 
-    async def add(self, record: Record) -> None:
+    @property
+    def namespace(self) -> UUID:
+        """See `Store.namespace`."""
+        return self._namespace
+
+    async def add(self, record: Record) -> Record | None:
         """See `Store.add`."""
-        self._records[record.id] = attrs.evolve(record, owner=_ME)
+        same = self._ids.get((record.account, record.provider_id or ""), "")
+        standing = self._records.get(record.id) or self._records.get(same)
+        if standing is not None:
+            return standing
+        prompt = record.prompt or (record.submission.prompt if record.submission is not None else None)
+        self._records[record.id] = attrs.evolve(record, owner=_ME, prompt=prompt)
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
+        if record.key is not None:
+            self._keys[record.scope, record.key] = record.id
+        return None
+
+    async def latest(self, scope: str, key: str) -> Record | None:
+        """See `Store.latest`."""
+        return self._records.get(self._keys.get((scope, key), ""))
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
@@ -222,7 +243,9 @@ class MemoryStore:
         self._due = {k: (0.0 if when == math.inf else when, count) for k, (when, count) in self._due.items()}
 
     def _purge(self, record: Record) -> None:
-        """It is over; the oldest go, but none before all its handlers have heard of its end."""
+        """It is over; the oldest go, but none with a key, and none before all its handlers have heard of its end."""
+        if record.key is not None:
+            return
         if any((record.id, handler) in self._due for handler in record.handlers):
             return
         self._finished[record.id] = None
@@ -237,6 +260,11 @@ class MemoryStore:
         record = self._records.pop(job_id, None)
         if record is not None and record.provider_id is not None:
             self._ids.pop((record.account, record.provider_id), None)
+        if record is not None and record.key is not None and self._keys.get((record.scope, record.key)) == job_id:
+            del self._keys[record.scope, record.key]
+            others = [r for r in self._records.values() if (r.scope, r.key) == (record.scope, record.key)]
+            if others:
+                self._keys[record.scope, record.key] = max(others, key=lambda other: other.attempt).id
 
     def _change(self, job_id: str, **changes: object) -> Record | None:
         record = self._records.get(job_id)
@@ -250,6 +278,8 @@ def _matches(record: Record, query: RecordQuery) -> bool:
         (query.states is None or record.state in query.states)
         and (query.connection is None or record.connection == query.connection)
         and (query.batch is None or record.batch == query.batch)
+        and (query.scope is None or record.scope == query.scope)
+        and (query.key is None or record.key == query.key)
         and (query.created_after is None or record.created_at > query.created_after)
         and (query.created_before is None or record.created_at < query.created_before)
         and (query.ids is None or record.id in query.ids)

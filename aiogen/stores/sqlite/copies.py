@@ -11,6 +11,7 @@ import secrets
 import shlex
 import sqlite3
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -91,6 +92,16 @@ def count_on(c: sqlite3.Connection) -> identity.Counter:
     put(c, "count", str(counter.count))
     c.execute(f"PRAGMA user_version = {identity.stamp(counter.ledger, counter.count)}")
     return counter
+
+
+def namespace(c: sqlite3.Connection) -> UUID:
+    """From which the ids of keyed jobs are made: random, and the same for the whole life of a ledger and its copies."""
+    kept = c.execute("SELECT v FROM aiogen_file WHERE k = 'namespace'").fetchone()
+    if kept is not None:
+        return UUID(kept[0])
+    new = uuid4()
+    put(c, "namespace", str(new))
+    return new
 
 
 def put(c: sqlite3.Connection, key: str, value: str) -> None:

@@ -25,17 +25,38 @@ _MARKS = ", ".join("?" for _ in rows.COLUMNS)
 _PURGED_AT_ONCE = 500
 _UNHEARD_FOR = 30 * 86_400.0
 """Seconds beyond `keep_finished` that an end is kept which a handler has not heard of yet."""
+_KEYS_FOR = 366 * 86_400.0
+"""Seconds for which key and vendor id of an ended job are kept."""
 IDS_AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
 
-def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequence[tuple[str, str]]) -> bool:
-    """A new row; False if this worker is none any more.  `handlers`: the job, with each that waits for its end."""
+def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequence[tuple[str, str]]) -> Record | bool:
+    """A new row: True; the record that stands instead; False if this worker is none any more.
+
+    `handlers`: the job, with each that waits for its end.
+    """
     if workers.living(c, worker) is None:
         return False
+    fields = dict(zip(rows.COLUMNS, values, strict=True))
+    standing = c.execute(
+        f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ? "
+        f"UNION ALL SELECT {COLUMNS} FROM aiogen_job WHERE account = ? AND provider_id = ? LIMIT 1",
+        (fields["id"], fields["account"], fields["provider_id"]),
+    ).fetchone()
+    if standing is not None:
+        return rows.record_from(standing)
     c.execute(f"INSERT INTO aiogen_job ({COLUMNS}) VALUES ({_MARKS})", values)
     c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", handlers)
     return True
+
+
+def latest(c: Connection, scope: str, key: str) -> Record | None:
+    """The last attempt under a key."""
+    found = c.execute(
+        f"SELECT {COLUMNS} FROM aiogen_job WHERE scope = ? AND key = ? ORDER BY attempt DESC LIMIT 1", (scope, key)
+    ).fetchone()
+    return None if found is None else rows.record_from(found)
 
 
 def intend(
@@ -221,12 +242,23 @@ def purge(c: Connection, now: float) -> None:
 
     An end that a handler has not heard of yet stays longer: its program may only be away.
     """
+    old = [
+        row[0]
+        for row in c.execute(
+            "SELECT id FROM aiogen_job j WHERE expires_at < ? AND "
+            "(expires_at < ? OR NOT EXISTS (SELECT 1 FROM aiogen_delivery WHERE job = j.id AND done_at IS NULL)) "
+            "LIMIT ?",
+            (now, now - _UNHEARD_FOR, _PURGED_AT_ONCE),
+        )
+    ]
+    marks = ", ".join("?" for _ in old)
+    # What a key stands for is remembered, so that repeating the request late pays for nothing either.
     c.execute(
-        "DELETE FROM aiogen_job WHERE id IN (SELECT id FROM aiogen_job j WHERE expires_at < ? AND "
-        "(expires_at < ? OR NOT EXISTS (SELECT 1 FROM aiogen_delivery WHERE job = j.id AND done_at IS NULL)) "
-        "LIMIT ?)",
-        (now, now - _UNHEARD_FOR, _PURGED_AT_ONCE),
+        "UPDATE aiogen_job SET result = NULL, prompt = NULL, metadata = NULL, expires_at = finished_at + ? "
+        f"WHERE id IN ({marks}) AND key IS NOT NULL AND finished_at + ? > ?",
+        (_KEYS_FOR, *old, _KEYS_FOR, now),
     )
+    c.execute(f"DELETE FROM aiogen_job WHERE id IN ({marks}) AND expires_at < ?", (*old, now))
 
 
 def forget(c: Connection, job_ids: Sequence[str]) -> int:

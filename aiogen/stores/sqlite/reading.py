@@ -167,7 +167,12 @@ def _where(query: RecordQuery) -> tuple[str, list[Any]]:
     if query.prefix is not None:
         parts.append("(substr(id, 1, ?) = ? OR substr(provider_id, 1, ?) = ?)")
         values += [len(query.prefix), query.prefix] * 2
-    for column, value in (("connection", query.connection), ("batch", query.batch)):
+    for column, value in (
+        ("connection", query.connection),
+        ("batch", query.batch),
+        ("scope", query.scope),
+        ("key", query.key),
+    ):
         if value is not None:
             parts.append(f"{column} = ?")
             values.append(value)

@@ -26,6 +26,12 @@ COLUMNS = (
     "state",
     "owner",
     "batch",
+    "key",
+    "scope",
+    "attempt",
+    "asked",
+    "metadata",
+    "prompt",
     "request",
     "fingerprint",
     "weight",
@@ -70,9 +76,13 @@ def result_text(generation: Generation, *, whole: bool) -> str:
     return json.dumps(_json.unstructure(bare), separators=(",", ":"))
 
 
-def reference_text(reference: Mapping[str, Any] | None) -> str | None:
-    """What else the provider needs to ask about a job."""
-    return None if reference is None else json.dumps(reference, separators=(",", ":"))
+def json_text(value: Mapping[str, Any] | None) -> str | None:
+    """An object as JSON, and nothing as nothing."""
+    return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+def _prompt_of(record: Record) -> str | None:
+    return record.prompt or (record.submission.prompt if record.submission is not None else None)
 
 
 def seconds(moment: datetime | None) -> float | None:
@@ -94,10 +104,16 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
         record.provider,
         record.account,
         record.provider_id,
-        reference_text(record.reference),
+        json_text(record.reference),
         str(record.state),
         record.owner,
         record.batch,
+        record.key,
+        record.scope,
+        record.attempt,
+        record.asked,
+        json_text(record.metadata),
+        _prompt_of(record) if whole else None,
         None if submission is None else request_text(submission, whole=whole),
         fingerprint,
         record.weight,
@@ -146,13 +162,14 @@ def _record_of(values: tuple[Any, ...]) -> Record:
         if isinstance(value, str):
             value.encode()  # text that is none was let through so far
     fields = dict(zip(COLUMNS, values, strict=True))
-    request, result, reference = fields.pop("request"), fields.pop("result"), fields.pop("reference")
+    request, result = fields.pop("request"), fields.pop("result")
+    for name in ("reference", "metadata"):
+        fields[name] = None if fields[name] is None else json.loads(fields[name])
     for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):
         fields[name] = _moment(fields[name])
     fields["state"] = State(fields["state"])
     return Record(
         **fields,
-        reference=None if reference is None else json.loads(reference),
         submission=None if request is None else _json.structure(json.loads(request), Submission),
         generation=None if result is None else generation_from(result),
     )

@@ -49,8 +49,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE aiogen_job ADD COLUMN copied INTEGER NOT NULL DEFAULT 0",
         "PRAGMA application_id = 0x61696F67",
     ),
-    (  # what else a provider needs to ask about a job
+    (  # what else a provider needs to ask about a job; names of the user's own
         "ALTER TABLE aiogen_job ADD COLUMN reference TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN key TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE aiogen_job ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE aiogen_job ADD COLUMN asked TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN metadata TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN prompt TEXT",
+        "CREATE INDEX aiogen_job_key ON aiogen_job(scope, key, attempt) WHERE key IS NOT NULL",
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
+from uuid import UUID
 
 import attrs
 
@@ -93,6 +94,7 @@ class SqliteStore:
         self._readers: reading.Readers | None = None
         self._handle: Handle | None = None
         self._held: HeldCopy | None = None
+        self._namespace: UUID | None = None
         self._unreadable = reading.Unreadable(self.path)
         self._latest = 0.0
         """The latest time that the clock has said: later than now only if it was set back."""
@@ -144,10 +146,11 @@ class SqliteStore:
             self._writer, self._handle = writer, handle
             self._readers = reading.Readers(handle.connect_to_read)
 
-        def begin(c: Connection) -> tuple[str, HeldCopy | None]:
-            return workers.begin(c, time.time(), self._options.lease), copies.held(c, self.path)
+        def begin(c: Connection) -> tuple[str, HeldCopy | None, UUID]:
+            name = workers.begin(c, time.time(), self._options.lease)
+            return name, copies.held(c, self.path), copies.namespace(c)
 
-        name, held = await self._write(begin)
+        name, held, self._namespace = await self._write(begin)
         self._worker.begin(name)
         if held is not None and self._held is None:
             logger.warning("%s", held)
@@ -220,17 +223,30 @@ class SqliteStore:
 
     # --- the life of a job
 
-    async def add(self, record: Record) -> None:
+    @property
+    def namespace(self) -> UUID:
+        """See `Store.namespace`."""
+        if self._namespace is None:
+            raise self._not_open()
+        return self._namespace
+
+    async def add(self, record: Record) -> Record | None:
         """See `Store.add`."""
         values = rows.row(attrs.evolve(record, owner=self._worker.name), whole=self._options.keep_requests)
         handlers = [(record.id, handler) for handler in record.handlers]
-        if not await self._write(lambda c: jobs.add(c, self._worker, values, handlers)):
+        standing = await self._write(lambda c: jobs.add(c, self._worker, values, handlers))
+        if standing is False:
             raise StoreError(
                 f"This process was stopped for longer than its lease in {str(self.path)!r}, and gets a new one in "
                 "a moment; nothing was sent. Submit it again.",
                 action=Action.RETRY,
                 retryable=True,
             )
+        return standing if isinstance(standing, Record) else None
+
+    async def latest(self, scope: str, key: str) -> Record | None:
+        """See `Store.latest`."""
+        return await self._read(lambda c: jobs.latest(c, scope, key))
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`."""
@@ -252,7 +268,7 @@ class SqliteStore:
         reference: Mapping[str, Any] | None = None,
     ) -> bool:
         """See `Store.confirm`."""
-        text = rows.reference_text(reference)
+        text = rows.json_text(reference)
         return await self._write(lambda c: jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text))
 
     async def release(self, job_id: str) -> None:

@@ -1,0 +1,137 @@
+"""Jobs under a key of the user's own: the same key is the same job, in whatever process, after whatever crash."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+import attrs
+
+from aiogen._answers.asked import job_id, may_retry
+from aiogen._engine.hub import Hub
+from aiogen._engine.job import Job
+from aiogen._jobs.intake import Name, submit
+from aiogen._jobs.registry import Registry
+from aiogen.errors import InputError, KeyReused
+from aiogen.models import State
+from aiogen.stores.base import Record
+
+logger = logging.getLogger("aiogen")
+
+
+@attrs.frozen(kw_only=True)
+class Key:
+    """What a job is called by its user."""
+
+    key: str
+    scope: str = ""
+    asked: str
+    """The fingerprint of what is asked for."""
+    retry: bool = False
+    """Make another attempt, if the last one has failed and trying again may help."""
+
+    def __str__(self) -> str:
+        return f"{self.key!r}" + (f" of scope {self.scope!r}" if self.scope else "")
+
+
+class KeyedJobs:
+    """The keyed jobs of one session."""
+
+    def __init__(self, hub: Hub, registry: Registry) -> None:
+        self._hub = hub
+        self._registry = registry
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._held: WeakSet[Job] = WeakSet()
+        """Jobs that somebody was given."""
+        self._has_warned = False
+
+    async def submit(self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None) -> Job:
+        """The job that the key stands for; a new one, made by `make` with our id, if it stands for none yet.
+
+        Raises:
+            KeyReused: it stands for another request.
+            InputError: another attempt is wanted of a job of which nobody knows whether it runs.
+            StoreError: the ledger cannot be read or written.
+        """
+        hub = self._hub
+        await hub.ledger.ready()
+        if not hub.ledger.is_shared and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                'key= does not survive this process: the ledger is in memory. With Session(store="aiogen.db") the same '
+                "key is the same job after a crash, too."
+            )
+        work = asyncio.get_running_loop().create_task(self._submit(key, make, metadata))
+        try:
+            job, _ = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            hub.spawn(self._abandon(key, work))
+            raise
+        self._held.add(job)
+        return job
+
+    async def _submit(
+        self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None
+    ) -> tuple[Job, bool]:
+        """The job, and whether this has made it."""
+        hub = self._hub
+        # Whoever asks for the same key meanwhile gets the same job.
+        async with self._lock(key):
+            attempt = 1
+            latest = await hub.store.latest(key.scope, key.key)
+            if latest is not None:
+                self._check(key, latest)
+                if not key.retry or not self._retries(latest):
+                    return await self._registry.standing(latest), False
+                attempt = latest.attempt + 1
+            job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
+            name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
+            standing = await submit(hub, job, name)
+            if standing is None:
+                return self._registry.keep(job), True
+            self._check(key, standing)  # another process was faster
+            return await self._registry.standing(standing), False
+
+    async def _abandon(self, key: Key, work: asyncio.Task[tuple[Job, bool]]) -> None:
+        """Who asked for it was cancelled: what this call alone has made is taken back, and the key is free again."""
+        try:
+            job, is_new = await work
+        except Exception:
+            return
+        async with self._lock(key):
+            if is_new and job not in self._held and await self._hub.withdrawn(job):
+                await self._hub.store.forget([job.id])
+
+    def _lock(self, key: Key) -> asyncio.Lock:
+        return self._locks.setdefault((key.scope, key.key), asyncio.Lock())
+
+    async def find(self, scope: str, key: str) -> Job | None:
+        """The job that a key stands for, or None."""
+        await self._hub.ledger.ready()
+        latest = await self._hub.store.latest(scope, key)
+        return None if latest is None else await self._registry.standing(latest)
+
+    @staticmethod
+    def _check(key: Key, standing: Record) -> None:
+        if standing.asked is not None and standing.asked != key.asked:
+            raise KeyReused(
+                f"The key {key} already stands for another request, job {standing.id} of "
+                f"{standing.created_at.isoformat(timespec='seconds')}. Use another key for another request, or "
+                "the same request under this key.",
+                job_id=standing.id,
+            )
+
+    @staticmethod
+    def _retries(latest: Record) -> bool:
+        if latest.state is State.UNKNOWN:
+            raise InputError(
+                f"Job {latest.id} may run and be charged, so no other attempt is made: first decide about it with "
+                "session.reconcile(), session.adopt() or session.resend().",
+                job_id=latest.id,
+                connection=latest.connection,
+            )
+        known = latest.generation
+        return may_retry(latest.state, known.failure_code if known else None, known.action if known else None)
