@@ -65,6 +65,7 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS) -> Record | None:
         attempt=name.attempt,
         asked=name.asked,
         metadata=name.metadata,
+        prompt=submission.prompt if submission is not None else None,
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )

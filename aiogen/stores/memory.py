@@ -83,8 +83,7 @@ class MemoryStore:
         standing = self._records.get(record.id) or self._records.get(same)
         if standing is not None:
             return standing
-        prompt = record.prompt or (record.submission.prompt if record.submission is not None else None)
-        self._records[record.id] = attrs.evolve(record, owner=_ME, prompt=prompt)
+        self._records[record.id] = attrs.evolve(record, owner=_ME)
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
         if record.key is not None:

@@ -81,10 +81,6 @@ def json_text(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else json.dumps(value, separators=(",", ":"))
 
 
-def _prompt_of(record: Record) -> str | None:
-    return record.prompt or (record.submission.prompt if record.submission is not None else None)
-
-
 def seconds(moment: datetime | None) -> float | None:
     """As the ledger counts."""
     return None if moment is None else moment.timestamp()
@@ -113,7 +109,7 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
         record.attempt,
         record.asked,
         json_text(record.metadata),
-        _prompt_of(record) if whole else None,
+        record.prompt if whole else None,
         None if submission is None else request_text(submission, whole=whole),
         fingerprint,
         record.weight,
