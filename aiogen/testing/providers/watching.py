@@ -1,0 +1,39 @@
+"""Hears what a provider does beside answering: files, sockets, processes, waiting.  By the interpreter's audit events."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_EVENTS = ("open", "time.sleep", "urllib.Request", "sqlite3.connect", "tempfile.mkstemp", "glob.glob", "shutil.copyfile")
+_FAMILIES = ("socket.", "subprocess.", "os.", "http.client.", "ftplib.", "smtplib.", "_thread.")
+
+_heard: dict[int, list[str]] = {}
+"""By thread, while somebody listens."""
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """What this thread does meanwhile that a provider must not do."""
+    _listen_for_good()
+    me = threading.get_ident()
+    found = _heard[me] = []
+    try:
+        yield found
+    finally:
+        del _heard[me]
+
+
+@cache
+def _listen_for_good() -> None:
+    sys.addaudithook(_hear)  # there is no way to take one back
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if _heard and (found := _heard.get(threading.get_ident())) is not None:
+        if event in _EVENTS or event.startswith(_FAMILIES):
+            found.append(f"{event} {arguments[:1]}")
