@@ -42,6 +42,7 @@ from aiogen.models import (
     Generation,
     Output,
     State,
+    Typical,
     UnknownJob,
 )
 from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
@@ -85,6 +86,7 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "Typical",
     "UnknownJob",
     "Unsupported",
     "__version__",

@@ -116,7 +116,7 @@ class AskingChecks(ProviderStage):
                         with listening() as found:
                             self.changed(call, i, response)
                         heard += found
-        assert not heard, f"it does by itself: {', '.join(heard)}"
+        assert not heard, f"it does by itself: {', '.join(dict.fromkeys(heard))}"
 
     def test_equal_answers_have_equal_results(self) -> None:
         """A provider has no clock, no chance and no memory."""

@@ -1,8 +1,8 @@
 """Drives an exchange with prepared answers: no loop, no network.  Pure.
 
-    went = drive(provider.get(Ticket(provider_id="id")), answer({"id": "id", "state": "queued"}))
-    assert went.request.method == "GET"
-    assert went.result.state == "queued"
+went = drive(provider.get(Ticket(provider_id="id")), answer({"id": "id", "state": "queued"}))
+assert went.request.method == "GET"
+assert went.result.state == "queued"
 """
 
 from __future__ import annotations

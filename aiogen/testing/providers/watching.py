@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-_EVENTS = ("open", "time.sleep", "urllib.Request", "sqlite3.connect", "tempfile.mkstemp", "glob.glob", "shutil.copyfile")
+_EVENTS = (
+    "open",
+    "time.sleep",
+    "urllib.Request",
+    "sqlite3.connect",
+    "tempfile.mkstemp",
+    "glob.glob",
+    "shutil.copyfile",
+)
 _FAMILIES = ("socket.", "subprocess.", "os.", "http.client.", "ftplib.", "smtplib.", "_thread.")
 
 _heard: dict[int, list[str]] = {}
@@ -20,11 +29,18 @@ _heard: dict[int, list[str]] = {}
 def listening() -> Iterator[list[str]]:
     """What this thread does meanwhile that a provider must not do."""
     _listen_for_good()
-    me = threading.get_ident()
+    me, sleep = threading.get_ident(), time.sleep
+
+    def hear_sleep(seconds: float) -> None:
+        _hear("time.sleep", (seconds,))
+        sleep(seconds)
+
     found = _heard[me] = []
+    time.sleep = hear_sleep  # an audit event only from Python 3.13 on
     try:
         yield found
     finally:
+        time.sleep = sleep
         del _heard[me]
 
 
