@@ -151,7 +151,9 @@ class AskingChecks(ProviderStage):
 
     def _urls(self, provider_id: str) -> tuple[list[str], list[str | None]]:
         """Which calls ask about an id, and what each would ask for; None if it refuses the id."""
-        provider, ticket = self.provider, Ticket(provider_id=provider_id)
+        provider = self.provider
+        reference = self.ticket().reference if type(provider).facts.needs_reference else None
+        ticket = Ticket(provider_id=provider_id, reference=reference)
         calls = {"get": lambda: provider.get(ticket)}
         if provider.capabilities.delete:
             calls["delete"] = lambda: provider.delete(provider_id)  # type: ignore[assignment, return-value]

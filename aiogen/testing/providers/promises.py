@@ -20,7 +20,7 @@ VERBS = ("create", "retrieve", "list", "delete", "cancel", "upload")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_READINGS = (State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED)
+_READINGS = (State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED, State.CANCELLED)
 RUNNING = (State.QUEUED, State.PROCESSING)
 
 
