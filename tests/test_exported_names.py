@@ -11,7 +11,10 @@ from types import ModuleType
 import pytest
 
 import aiogen
+import aiogen.exchange
 import aiogen.providers
+import aiogen.testing
+from aiogen.providers import checks, reading
 from aiogen.providers.registry import BUILT_IN
 
 PACKAGE = Path(aiogen.__file__).parent
@@ -20,8 +23,13 @@ PAGES = [
     "session.py",
     "models.py",
     "errors.py",
+    "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
+    "testing/__init__.py",
+    *(f"testing/providers/{path.name}" for path in sorted((PACKAGE / "testing" / "providers").glob("*.py"))),
 ]
+FOR_PROVIDERS = [aiogen.exchange, checks, reading, aiogen.testing]
+"""What those import who write a provider, beside the package itself."""
 
 
 def public_names(module: ModuleType) -> set[str]:
@@ -53,6 +61,14 @@ def test_the_list_of_providers_is_the_truth() -> None:
     """`aiogen.providers` lists what it has, and every provider there is exported by the package too."""
     assert set(aiogen.providers.__all__) == public_names(aiogen.providers)
     assert all(getattr(aiogen, cls.__name__) is cls for cls in BUILT_IN)
+
+
+@pytest.mark.parametrize("module", FOR_PROVIDERS, ids=lambda module: module.__name__)
+def test_what_a_provider_needs_is_public(module: ModuleType) -> None:
+    """By names that are listed, in order, and are there."""
+    assert sorted(module.__all__) == list(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name).__doc__ or name in ("AccountExchange", "Body", "Exchange"), name
 
 
 @pytest.mark.parametrize("name", [name for name in aiogen.__all__ if name != "__version__"])

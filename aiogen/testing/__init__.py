@@ -35,8 +35,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         room = place.rpartition(".")[0]
-        if "pytest" in sys.modules and room not in sys.modules:
-            sys.modules["pytest"].register_assert_rewrite(room)  # a failed assert then shows its values
+        pytest = sys.modules.get("pytest")
+        if pytest is not None and room not in sys.modules:
+            pytest.register_assert_rewrite(room)  # a failed assert then shows its values
         found = getattr(import_module(place), name)
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:

@@ -43,4 +43,4 @@ async def main() -> dict[str, Any]:
     return said
 
 
-print(json.dumps(asyncio.run(main())))
+sys.stdout.write(json.dumps(asyncio.run(main())))

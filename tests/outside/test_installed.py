@@ -11,14 +11,13 @@ from typing import Any
 
 import attrs
 import pytest
-from outside.vendor import KEY, Darkroom
-from outside.wheels import build, install, write
 from serving import serving
 
+from outside.vendor import KEY, Darkroom
+from outside.wheels import build, install, write
+
 HERE = Path(__file__).parent
-FACTS = (
-    "url='https://x.example', request_type=object, max_active=1, creates_per_minute=1, requests_per_minute=1"
-)
+FACTS = "url='https://x.example', request_type=object, max_active=1, creates_per_minute=1, requests_per_minute=1"
 PROVIDER = """
 import aiogen
 

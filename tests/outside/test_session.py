@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from outside.test_battery import darkroom
-from outside.vendor import KEY, Darkroom
 from serving import serving
 
 import aiogen
+from outside.test_battery import darkroom
+from outside.vendor import KEY, Darkroom
 
 
 def connection(vendor: Darkroom) -> aiogen.Provider:

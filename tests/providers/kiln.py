@@ -1,4 +1,4 @@
-"""A small provider of a vendor that does not exist: one request each, and nothing left out.  Faults are planted in it."""
+"""A small provider of a vendor that does not exist: one request each, nothing left out.  Faults are planted in it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,29 @@ from aiogen import (
     Typical,
 )
 from aiogen.exchange import (
-    Accepted, Cancelled, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket,
+    Accepted,
+    Cancelled,
+    Deleted,
+    Exchange,
+    Failure,
+    Page,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
 )  # fmt: skip
 from aiogen.providers.checks import check_extra, check_id, check_prompt, path_of
 from aiogen.providers.reading import (
-    objects_in, parse_amount, parse_json, parse_object, parse_time, plain_details, read, read_page, read_part, unreadable,
+    objects_in,
+    parse_amount,
+    parse_json,
+    parse_object,
+    parse_time,
+    plain_details,
+    read,
+    read_page,
+    read_part,
+    unreadable,
 )  # fmt: skip
 
 STATES = {"cold": State.QUEUED, "hot": State.PROCESSING, "done": State.COMPLETED, "cracked": State.FAILED}

@@ -9,7 +9,6 @@ from providers.drive import answer, sample
 import aiogen
 from aiogen.testing import ProviderBattery
 
-
 ID = "5a1e2f3c-7b6d-4c8e-9f10-2a3b4c5d6e7f"
 """Of Leonardo's recorded answers."""
 
@@ -34,7 +33,7 @@ class TestLeonardo(ProviderBattery):
     completed = sample("leonardo/complete_image")
     failed = sample("leonardo/failed")
     refused = answer({"error": "it is so", "code": "unexpected", "path": "$"})
-    listed = [sample("leonardo/me"), sample("leonardo/list")]
+    listed = (sample("leonardo/me"), sample("leonardo/list"))
     deleted = sample("leonardo/deleted")
     account = sample("leonardo/me")
 

@@ -13,14 +13,25 @@ from uuid import uuid4
 
 import attrs
 import pytest
-from providers.kiln import STATES, Kiln, KilnImage, outputs_in, said
+from providers.kiln import STATES, Kiln, KilnImage
 
-from aiogen import FailureCode, NotFound, Output, Reference, State
+from aiogen import FailureCode, Output, Reference, State
 from aiogen.errors import APIError, ProviderError, Unsupported
-from aiogen.exchange import Accepted, Cancelled, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket
+from aiogen.exchange import (
+    Accepted,
+    Cancelled,
+    Deleted,
+    Exchange,
+    Failure,
+    Page,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
+)
 from aiogen.providers.base import Provider
 from aiogen.providers.checks import check_id, path_of
-from aiogen.providers.reading import parse_json, parse_object
+from aiogen.providers.reading import parse_json
 from aiogen.testing import ProviderBattery, answer
 
 KEY = "kiln-key-0123456789"

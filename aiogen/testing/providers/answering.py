@@ -16,7 +16,7 @@ from aiogen.errors import (
     ProviderError,
     RateLimited,
 )
-from aiogen.exchange import Accepted, Response, Snapshot
+from aiogen.exchange import Accepted, Response, Snapshot, Ticket
 from aiogen.testing.providers.driving import answer
 from aiogen.testing.providers.garbage import GARBAGE, PAGE, addressed, has, replaced, shown, spoilt, strange, texts
 from aiogen.testing.providers.promises import RUNNING
@@ -167,10 +167,13 @@ class AnsweringChecks(ProviderStage):
                 outcome = self._tried(call, i, response, words)
                 if isinstance(outcome.result, Accepted):  # its addresses are asked by the next poll
                     ticket = attrs.evolve(self.ticket(), reference=outcome.result.reference)
-                    poll = attrs.evolve(self.call("running"), make=lambda p, t=ticket: p.get(t))
-                    self._tried(poll, 0, poll.answers[0], words)
+                    self._tried(self._poll(ticket), 0, self.call("running").answers[0], words)
 
     # --- inside
+
+    def _poll(self, ticket: Ticket) -> Call:
+        """A poll of one that runs, with another ticket."""
+        return attrs.evolve(self.call("running"), make=lambda provider: provider.get(ticket))
 
     def _places(self) -> list[tuple[Call, int]]:
         """Every call with each of its answers."""

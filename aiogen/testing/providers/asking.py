@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import pytest
 
 from aiogen.errors import InputError
-from aiogen.exchange import Accepted, Cancelled, Deleted, Page, Snapshot, Ticket
+from aiogen.exchange import Accepted, Cancelled, Deleted, Exchange, Page, Snapshot, Ticket
 from aiogen.models import AccountInfo, State
-from aiogen.testing.providers.garbage import GARBAGE, PAGE
 from aiogen.testing.providers.driving import answer
+from aiogen.testing.providers.garbage import GARBAGE, PAGE
 from aiogen.testing.providers.promises import RUNNING
 from aiogen.testing.providers.stage import ProviderStage
 from aiogen.testing.providers.watching import listening
@@ -154,11 +156,11 @@ class AskingChecks(ProviderStage):
         provider = self.provider
         reference = self.ticket().reference if type(provider).facts.needs_reference else None
         ticket = Ticket(provider_id=provider_id, reference=reference)
-        calls = {"get": lambda: provider.get(ticket)}
+        calls: dict[str, Callable[[], Exchange[Any]]] = {"get": lambda: provider.get(ticket)}
         if provider.capabilities.delete:
-            calls["delete"] = lambda: provider.delete(provider_id)  # type: ignore[assignment, return-value]
+            calls["delete"] = lambda: provider.delete(provider_id)
         if provider.capabilities.cancel:
-            calls["cancel"] = lambda: provider.cancel(ticket)  # type: ignore[assignment, return-value]
+            calls["cancel"] = lambda: provider.cancel(ticket)
         urls: list[str | None] = []
         for call in calls.values():
             try:

@@ -21,6 +21,6 @@ class ProviderBattery(StatingChecks, AskingChecks, AnsweringChecks, SecretsCheck
             refused = answer({"error": "it is so"}, status=400)
 
     pytest collects the tests by the name of the subclass.  `answer` makes an answer; where an exchange sends several
-    requests, give a list of answers in their order.  What the provider can do beside creating and reading has answers
+    requests, give a tuple of answers in their order.  What the provider can do beside creating and reading has answers
     of its own: `listed`, `deleted`, `cancelled`, `account`.
     """

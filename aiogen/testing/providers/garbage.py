@@ -1,4 +1,4 @@
-"""Answers that no vendor means: pages of what stands in between, half of a document, values of the wrong kind.  Pure."""
+"""Answers that no vendor means: pages of something in between, half of a document, values of the wrong kind.  Pure."""
 
 from __future__ import annotations
 
@@ -139,18 +139,22 @@ def _at(document: Any, where: Where) -> Any:
 def _with(document: Any, where: Where, value: Any) -> Any:
     if not where:
         return value
-    copy = list(document) if isinstance(document, list) else dict(document)
+    copy = _copied(document)
     copy[where[0]] = _with(copy[where[0]], where[1:], value)
     return copy
 
 
 def _without(document: Any, where: Where) -> Any:
-    copy = list(document) if isinstance(document, list) else dict(document)
+    copy = _copied(document)
     if len(where) == 1:
         del copy[where[0]]
     else:
         copy[where[0]] = _without(copy[where[0]], where[1:])
     return copy
+
+
+def _copied(document: Any) -> Any:
+    return list(document) if isinstance(document, list) else dict(document)
 
 
 def _said(response: Response, document: Any) -> Response:

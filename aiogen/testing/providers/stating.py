@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import attrs
 import pytest
 
 from aiogen.errors import AiogenError, ConfigurationError, InputError, Unsupported
-from aiogen.exchange import Submission
+from aiogen.exchange import Exchange, Submission
 from aiogen.providers import Facts, Provider
 from aiogen.providers.registry import BUILT_IN
 from aiogen.references import Reference
@@ -52,7 +53,7 @@ class StatingChecks(ProviderStage):
     def test_it_can_do_what_it_writes(self) -> None:
         """A call that is not offered says so when it is called; one that is, asks."""
         provider, able, ticket = self.provider, self.provider.capabilities, self.ticket()
-        calls = {
+        calls: dict[str, Callable[[], Exchange[Any]]] = {
             "list": lambda: provider.list(None, 0, 10),
             "delete": lambda: provider.delete(ticket.provider_id),
             "cancel": lambda: provider.cancel(ticket),
@@ -71,7 +72,7 @@ class StatingChecks(ProviderStage):
 
     def test_it_keeps_what_it_was_given(self) -> None:
         """A connection never changes, and has the name, the limits and the durations that it is given."""
-        given = {"name": "another", "max_active": 7, "creates_per_minute": 8, "requests_per_minute": 9}
+        given: dict[str, Any] = {"name": "another", "max_active": 7, "creates_per_minute": 8, "requests_per_minute": 9}
         provider = attrs.evolve(self.provider, **given, typical_seconds={self.request.model: 123.0})
         assert {name: getattr(provider, name) for name in given} == given
         assert provider.encode(self.request).typical.median == 123.0, "encode asks self.typical(model, …) for it"
@@ -102,8 +103,9 @@ class StatingChecks(ProviderStage):
     def test_keywords_become_its_own_request(self) -> None:
         """Model and prompt are in it; what JSON cannot represent is refused before anything is sent."""
         provider, model = self.provider, self.request.model
-        made = provider.prepare(model, "a paper boat", {})
-        assert isinstance(made, type(provider).facts.request_type)
+        made: Any = provider.prepare(model, "a paper boat", {})
+        is_own = isinstance(made, type(provider).facts.request_type)
+        assert is_own, f"prepare returned a {type(made).__name__}, which is no facts.request_type"
         assert made.model == model
         provider.encode(made)
         for value in _NO_JSON:

@@ -1,4 +1,4 @@
-"""Hears what a provider does beside answering: files, sockets, processes, waiting.  By the interpreter's audit events."""
+"""Hears by the interpreter's audit events what a provider does beside answering: files, sockets, processes, waiting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listening() -> Iterator[list[str]]:
     _listen_for_good()
     me, sleep = threading.get_ident(), time.sleep
 
-    def hear_sleep(seconds: float) -> None:
+    def hear_sleep(seconds: Any, /) -> None:
         _hear("time.sleep", (seconds,))
         sleep(seconds)
 
@@ -50,6 +50,8 @@ def _listen_for_good() -> None:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _heard and (found := _heard.get(threading.get_ident())) is not None:
-        if event in _EVENTS or event.startswith(_FAMILIES):
-            found.append(f"{event} {arguments[:1]}")
+    if not _heard:
+        return  # in every process that has once listened, this runs for each file that is opened
+    found = _heard.get(threading.get_ident())
+    if found is not None and (event in _EVENTS or event.startswith(_FAMILIES)):
+        found.append(f"{event} {arguments[:1]}")

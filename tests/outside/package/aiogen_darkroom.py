@@ -1,4 +1,4 @@
-"""A provider from outside the package, of a vendor that does not exist: it is asked for the status, then for the result.
+"""A provider from outside the package, of a vendor that does not exist: asked for the status, then for the result.
 
 Only public names of aiogen are imported.
 """
