@@ -693,6 +693,7 @@ class Session:
             take_up=lambda record: registry.take_up(record),
             takes_up_all=self._take_up_jobs,
         )
+        self.connections.on_add = hub.connected
         calls = Calls(hub, downloader, self.connections, call_timeout=self._call_options.call_timeout)
         binding, poll_cost = self._lifetime.binding, self._call_options.poll_cost
         registry = Registry(

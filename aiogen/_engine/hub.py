@@ -119,6 +119,10 @@ class Hub:
         """Every account that was used."""
         return list(self._accounts.values())
 
+    def connected(self) -> None:
+        """There is one more connection: what waits in the ledger for its account is taken up."""
+        self.spawn(self.ledger.adopt())
+
     def looking_up(self, account: Account) -> asyncio.Lock:
         """Held by the one that asks whose account it is."""
         return self._looking_up.setdefault(account.key, asyncio.Lock())

@@ -11,14 +11,19 @@ from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.tickets import ticket_of
-from aiogen.errors import SubmissionUnknown, Unsupported
+from aiogen.errors import InputError, SubmissionUnknown, Unsupported
 from aiogen.models import Cancellation, Generation, State
 
 
 async def cancel(hub: Hub, calls: Calls, job: Job) -> Cancellation:
     """See `Job.cancel`."""
+    if job in hub.remote:
+        await hub.ledger.adopt()  # its process may be gone
     if await hub.withdrawn(job):
         return Cancellation.WITHDRAWN
+    if job.provider_id is None and job in hub.remote:
+        text = f"Job {job.id} waits for its turn in another process, which alone can withdraw it: cancel it there."
+        raise outcomes.with_ids(job.generation, InputError(text))
     provider = job._provider
     if not provider.capabilities.cancel:
         raise outcomes.with_ids(

@@ -1,49 +1,67 @@
-"""What every provider has to pass, as tests that pytest collects.  Comes with the extra `testing`.
+"""What every provider and every store has to pass, as tests that pytest collects.  Comes with the extra `testing`.
 
-    class TestMine(aiogen.testing.ProviderBattery):
-        provider = Mine(api_key="mine-0123456789")
+    class TestMyProvider(aiogen.testing.ProviderBattery):
+        provider = MyProvider(api_key="mine-0123456789")
         ...
 
-See docs/adding-a-provider.md.  A name is loaded when it is first used: each battery needs only what it uses itself.
+    class TestMyStore(aiogen.testing.StoreBattery):
+        def make_store(self, context):
+            return MyStore(context.folder / "ledger", lease=context.lease, time=context.time)
+
+See docs/adding-a-provider.md and docs/testing.md.  A name is loaded when it is first used: a battery of providers needs
+pytest alone, and `drive` needs nothing.
 """
 
-from __future__ import annotations
-
+import importlib
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import typing
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from aiogen.testing.providers.battery import ProviderBattery
     from aiogen.testing.providers.driving import Driven, answer, drive, first_request
+    from aiogen.testing.stores.battery import StoreBattery
+    from aiogen.testing.stores.machine import StoreMachine
+    from aiogen.testing.stores.setup import StoreContext, StoreSetup
 
 _PLACES = {
-    "Driven": "aiogen.testing.providers.driving",
-    "ProviderBattery": "aiogen.testing.providers.battery",
-    "answer": "aiogen.testing.providers.driving",
-    "drive": "aiogen.testing.providers.driving",
-    "first_request": "aiogen.testing.providers.driving",
+    "Driven": "providers.driving",
+    "ProviderBattery": "providers.battery",
+    "StoreBattery": "stores.battery",
+    "StoreContext": "stores.setup",
+    "StoreMachine": "stores.machine",
+    "StoreSetup": "stores.setup",
+    "answer": "providers.driving",
+    "drive": "providers.driving",
+    "first_request": "providers.driving",
 }
-_EXTRA = ("hypothesis", "pytest")
 
-__all__ = ["Driven", "ProviderBattery", "answer", "drive", "first_request"]
+__all__ = [
+    "Driven",
+    "ProviderBattery",
+    "StoreBattery",
+    "StoreContext",
+    "StoreMachine",
+    "StoreSetup",
+    "answer",
+    "drive",
+    "first_request",
+]
 
 
-def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
-    if place is None:
+def __getattr__(name: str) -> typing.Any:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room, _, module = _PLACES[name].partition(".")
+    pytest = sys.modules.get("pytest")
+    if pytest is not None and f"{__name__}.{room}" not in sys.modules:
+        pytest.register_assert_rewrite(f"{__name__}.{room}")  # a failed assert then shows its values
     try:
-        room = place.rpartition(".")[0]
-        pytest = sys.modules.get("pytest")
-        if pytest is not None and room not in sys.modules:
-            pytest.register_assert_rewrite(room)  # a failed assert then shows its values
-        found = getattr(import_module(place), name)
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        found = getattr(importlib.import_module(f"{__name__}.{room}.{module}"), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("hypothesis", "pytest"):
             raise
         raise ImportError(
-            f'aiogen.testing needs {error.name}: pip install "aiogen-sdk[testing]"', name=error.name
-        ) from error
+            f'aiogen.testing needs {missing.name}: pip install "aiogen-sdk[testing]"', name=missing.name
+        ) from missing
     globals()[name] = found
     return found

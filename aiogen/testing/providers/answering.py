@@ -36,7 +36,7 @@ _STATUSES: dict[int, tuple[type[APIError], ...]] = {
 }
 _PAGES = (400, 401, 402, 403, 404, 405, 408, 413, 421, 429, 500, 502, 503, 504, 520, 529)
 _MATTERS = (401, 402, 403, 404, 500, 502, 503, 504, 520, 529)
-"""Statuses that mean something else if the vendor itself sends them: for the account, or for what became of a create."""
+"""Statuses that mean something else if the vendor itself sends them: for the account, or for a create."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ID = "X-Request-Id"
 
