@@ -81,6 +81,13 @@ class LastEndCounts(MemoryStore):
         await super().settle(ended)
 
 
+class DropsTheReference(MemoryStore):
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        await super().settle(ended)
+        for generation in ended:
+            self._change(generation.id or "", reference=None)
+
+
 class KeepsWhatWasSent(MemoryStore):
     async def settle(self, ended: Sequence[Generation]) -> None:
         before = dict(self._records)
@@ -254,6 +261,7 @@ OTHER_FAULTS = [
     (IgnoresHeadroom, "the_dead_keep_their_places"),
     (IgnoresHeadroom, "what_others_created_fills_the_minute"),
     (IgnoresHeadroom, "who_left_is_counted_too"),
+    (DropsTheReference, "what_the_create_answered_beside_the_id_stays"),
     (SharesNoBudget, "requests_come_out_of_one_budget"),
     (HoldsNobody, "a_refusal_holds_the_others"),
     (HoldsNobody, "a_refusal_of_creates_holds_creates"),

@@ -56,6 +56,21 @@ class JobChecks(StoreSetup):
         assert over.submission is None, "what was sent is not needed any more"
 
     @check
+    async def test_what_the_create_answered_beside_the_id_stays(self, stage: Stage) -> None:
+        """Some vendors cannot be asked without it: it is kept while the job runs, and when it is over."""
+        reference = {"status": "/queue/v", "é": [1, None]}
+        store = await stage.joins()
+        await store.add(record("a"))
+        await store.intend("a")
+        await store.confirm("a", "v", State.QUEUED, THEN, reference)
+        assert (await found(store, "a")).reference == reference
+        store = await stage.comes_back(store)
+        assert (await found(store, "a")).reference == reference
+        await store.settle([ended("a", provider_id="v")])
+        (over,) = await store.by_provider_id(record("a").account, ["v"])
+        assert over.reference == reference
+
+    @check
     async def test_a_create_is_granted_once(self, stage: Stage) -> None:
         """Whoever asks again must not send: that would be paid for twice."""
         store = await stage.joins()
