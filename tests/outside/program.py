@@ -35,6 +35,9 @@ async def main() -> dict[str, Any]:
         for name in ("broken", "exits", "thief", "factless", "misnamed", "luma", "nobody"):
             said[name] = await refused(session, f"{name}/x")
         said["still"] = (await session.generate("darkroom/silver", "another boat")).state
+    async with aiogen.Session(store="left.db") as session:
+        job = await session.submit("darkroom/silver", "a slow boat")
+        said["left"] = await job.accepted()
     del os.environ["DARKROOM_KEY"]
     async with aiogen.Session() as session:
         said["without a key"] = await refused(session, "darkroom/silver")

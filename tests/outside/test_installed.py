@@ -47,12 +47,13 @@ class Said:
 
 @attrs.frozen
 class Run:
-    """Three processes in an environment with all of these packages, at one server."""
+    """Four processes in an environment with all of these packages, at one server."""
 
     vendor: Darkroom
     program: dict[str, Any]
     generate: Said
     doctor: Said
+    resume: Said
     folder: Path
 
 
@@ -91,8 +92,10 @@ async def started(folder: Path) -> Run:
             process("-m", "aiogen", "generate", "darkroom/silver", "a third boat", "--out", "out", "--json"),
             process("-m", "aiogen", "doctor", "--json"),
         )
+        vendor.is_slow = False
+        resume = await process("-m", "aiogen", "resume", "--store", "left.db", "--no-download", "--json")
     assert (program.code, program.err) == (0, "")
-    return Run(vendor, json.loads(program.out), generate, doctor, folder)
+    return Run(vendor, json.loads(program.out), generate, doctor, resume, folder)
 
 
 def test_it_is_found_by_its_name(run: Run) -> None:
@@ -161,6 +164,14 @@ def test_the_command_line_generates(run: Run) -> None:
     (saved,) = (run.folder / "out").iterdir()
     assert record["files"] == [str(saved)] or record["files"] == [f"out/{saved.name}"]
     assert "a third boat" in run.vendor.subjects
+
+
+def test_the_command_line_goes_on_with_what_was_left(run: Run) -> None:
+    """The ledger names the provider, so nobody else has to."""
+    assert run.resume.code == 0, run.resume.err
+    record = json.loads(run.resume.out)
+    assert (record["provider_id"], record["state"]) == (run.program["left"], "completed")
+    assert run.vendor.subjects.count("a slow boat") == 1
 
 
 def test_doctor_tries_it(run: Run) -> None:

@@ -25,6 +25,9 @@ class Darkroom:
     ready_after: int = 1
     """Looks at a print that is not ready."""
 
+    is_slow: bool = True
+    """While it is, what is asked for as slow is not ready, however often it is looked at."""
+
     async def __call__(self, request: web.Request) -> web.Response:
         self.asked.append(f"{request.method} {request.path}")
         if request.path.startswith("/files/"):
@@ -52,10 +55,14 @@ class Darkroom:
 
     def _status(self, name: str) -> web.Response:
         self.looks[name] += 1
-        is_ready = self.looks[name] > self.ready_after
+        is_held = self.is_slow and "slow" in self._subject(name)
+        is_ready = self.looks[name] > self.ready_after and not is_held
         return web.json_response({"state": "READY" if is_ready else "DEVELOPING"}, status=200 if is_ready else 202)
 
     def _result(self, name: str) -> web.Response:
-        if "torn" in self.subjects[int(name.removeprefix("p-")) - 1]:
+        if "torn" in self._subject(name):
             return web.json_response({"error": {"message": "the paper is torn"}}, status=422)
         return web.json_response({"pictures": [{"href": f"{self.url}/files/{name}.png"}]})
+
+    def _subject(self, name: str) -> str:
+        return self.subjects[int(name.removeprefix("p-")) - 1]
