@@ -71,6 +71,7 @@ class TypedRequest(Protocol):
     @property
     def model(self) -> str:
         """The vendor's name of the model."""
+        ...
 
     def references(self) -> Iterable[Reference]:
         """Every image it refers to.
@@ -78,6 +79,7 @@ class TypedRequest(Protocol):
         A class whose requests can refer to local files also has `with_files(files)`: the same request with each
         `Reference(path=…)` replaced by `files[path]`, which holds the bytes.
         """
+        ...
 
 
 def _limit(name: str) -> Any:

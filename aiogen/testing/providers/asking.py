@@ -107,8 +107,9 @@ class AskingChecks(ProviderStage):
 
     def test_it_asks_nobody_itself(self) -> None:
         """A provider opens no file and no connection, and waits for nothing: that would hold up every other job."""
+        heard: list[str] = []
         for _ in range(2):  # what is imported late is imported by the first
-            heard = []
+            heard.clear()
             with listening() as found:
                 self.provider.encode(self.request)
             heard += found
