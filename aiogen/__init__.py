@@ -44,6 +44,7 @@ from aiogen.models import (
     Generation,
     Output,
     State,
+    Typical,
     UnknownJob,
 )
 from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
@@ -89,6 +90,7 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "Typical",
     "UnknownJob",
     "Unsupported",
     "__version__",
