@@ -102,7 +102,8 @@ class Submission:
     body: Mapping[str, Any] = attrs.field(repr=False)
     """JSON; it is kept in the ledger until the job is over, so images are in it as base64 text."""
     provider_id: str | None = None
-    """The id that this create chooses for its generation, where the vendor lets one choose."""
+    """The id that this create chooses for its generation, where the vendor lets one choose: a UUID.  `create` reads it
+    from here, for another attempt gets another id."""
     outputs: int | None = None
     """How many outputs are asked for, where the request says."""
     weight: int = 1

@@ -341,6 +341,24 @@ class Session:
             await asyncio.sleep(retry_pause(attempt + 1, draw=random.uniform))
         raise AssertionError("unreachable")
 
+    async def retry(self, job_id: str | UUID) -> Job:
+        """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, charged anew.
+
+        Raises:
+            InputError: the ledger does not know it, it has not failed, trying again would not help, or its request was
+                not kept (`keep_requests=False`, or a completed one).
+            ConfigurationError: it was submitted with a key that this session does not have.
+            StoreError: the ledger cannot be read or written.
+        """
+        parts = self._open()
+        await self._step(parts)
+        await parts.hub.ledger.ready()
+        record = await self._store.get(own_id(job_id))
+        if record is None:
+            raise InputError(f"There is no job {job_id} in the ledger.")
+        known = await parts.registry.revivable(record)
+        return await parts.keyed.again(record, lambda new_id: parts.registry.anew(record, known, new_id))
+
     # --- following
 
     async def attach(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 from weakref import WeakSet, WeakValueDictionary
 
 import attrs
@@ -107,6 +108,34 @@ class KeyedJobs:
 
     def _lock(self, key: Key) -> asyncio.Lock:
         return self._locks.setdefault((key.scope, key.key), asyncio.Lock())
+
+    async def again(self, record: Record, make: Callable[[str], Job]) -> Job:
+        """Another attempt of a job that has failed, under its key if it has one.
+
+        Raises:
+            InputError: it has not failed, trying again would not help, or its request was not kept.
+        """
+        if not self._retries(record):
+            raise InputError(
+                f"Job {record.id} is {record.state}, and is not tried again: that is for what has failed and may work "
+                "the next time, and for what was withdrawn or cancelled.",
+                job_id=record.id,
+                connection=record.connection,
+            )
+        if record.submission is None or not record.submission.body:
+            raise InputError(
+                f"The request of job {record.id} was not kept (keep_requests=False), so it cannot be sent again from "
+                "here: submit it once more.",
+                job_id=record.id,
+                connection=record.connection,
+            )
+        if record.key is not None:
+            key = Key(key=record.key, scope=record.scope, asked=record.asked or "", retry=True)
+            return await self.submit(key, make, record.metadata)
+        job = make(str(uuid4()))
+        name = Name(scope=record.scope, attempt=record.attempt + 1, metadata=record.metadata)
+        await submit(self._hub, job, name)
+        return self._registry.keep(job)
 
     async def find(self, scope: str, key: str) -> Job | None:
         """The job that a key stands for, or None."""

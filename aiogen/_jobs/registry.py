@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+import attrs
+
 from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
@@ -120,10 +122,9 @@ class Registry:
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
-        if record is not None and self.provider_of(record) is None:
-            with suppress(ConfigurationError):  # some connections are there only once they are named
-                await hub.transport.threads.run(provider_registry.find, record.connection)
-                self._connections.find(record.connection)
+        if record is not None:
+            with suppress(ConfigurationError):  # said below
+                await self.revivable(record)
         if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
         if job is not None and record.generation is None and job.state not in _UNSENT:
@@ -240,6 +241,40 @@ class Registry:
             state=record.state,
             prompt=submission.prompt if submission is not None else None,
             accepted_at=record.accepted_at,
+        )
+        return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
+
+    async def revivable(self, record: Record) -> Provider:
+        """The connection of a record, which may be there only once it is named.
+
+        Raises:
+            ConfigurationError: this session does not have its key.
+        """
+        if self.provider_of(record) is None:
+            with suppress(ConfigurationError):
+                await self._hub.transport.threads.run(provider_registry.find, record.connection)
+                self._connections.find(record.connection)
+        provider = self.provider_of(record)
+        if provider is None:
+            raise ConfigurationError(
+                f"Job {record.id} was submitted at {record.connection!r} with a key that this session does not have."
+            )
+        return provider
+
+    def anew(self, record: Record, provider: Provider, job_id: str) -> Job:
+        """A handle for another attempt of what a record says."""
+        submission = record.submission
+        if submission is not None and submission.provider_id is not None:
+            submission = attrs.evolve(submission, provider_id=str(uuid4()))
+        generation = Generation(
+            id=job_id,
+            provider_id=None,
+            provider=record.provider,
+            connection=provider.name,
+            model=submission.model if submission is not None else None,
+            kind=submission.kind if submission is not None else "image",
+            state=State.PENDING,
+            prompt=submission.prompt if submission is not None else None,
         )
         return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
 

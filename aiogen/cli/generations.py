@@ -38,13 +38,27 @@ async def generate(
     timeout: float | None,
     poll_cost: float | None,
     group: str | None = None,
+    key: str | None = None,
+    scope: str = "",
+    retry: bool = False,
 ) -> Exit:
     """Submit, follow, save; `group` is the batch that the ledger knows them by."""
     check_number(count, "--count", 1, 1000)
     async with open_until_left(terminal, session, out=out) as batch:
-        for _ in range(count):
+        for i in range(count):
+            name = key if key is None or count == 1 else f"{key}/{i + 1}"
             batch.jobs.append(
-                await session.submit(model, prompt, timeout=timeout, poll_cost=poll_cost, batch=group, **params)
+                await session.submit(
+                    model,
+                    prompt,
+                    timeout=timeout,
+                    poll_cost=poll_cost,
+                    batch=group,
+                    key=name,
+                    scope=scope,
+                    retry=retry,
+                    **params,
+                )
             )
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())

@@ -179,6 +179,15 @@ async def decide(
     return shown(terminal, batch.in_order())
 
 
+async def retry(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
+    """Another attempt of each, followed to its end."""
+    async with open_until_left(terminal, session, out=out) as batch:
+        for job_id in dict.fromkeys(ids):
+            batch.jobs.append(await session.retry(job_id))
+        await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
+    return shown(terminal, batch.in_order())
+
+
 async def check_whole(store: SqliteStore, ids: Sequence[str], verb: str = "reconcile") -> Exit:
     """Check the ids before anything is done to their jobs.
 

@@ -38,7 +38,7 @@ class Record:
     account: str
     state: State
     submission: Submission | None = None
-    """What was or will be sent; None for a job that was made elsewhere, and once it is over."""
+    """What was or will be sent; None for a job that was made elsewhere, and once it has completed."""
     provider_id: str | None = None
     reference: Mapping[str, Any] | None = None
     """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""

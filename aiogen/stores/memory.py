@@ -146,7 +146,8 @@ class MemoryStore:
             record = self._records.get(generation.id or "")
             if record is None or record.state.is_terminal:
                 continue
-            # What was sent is not needed any more, and may hold megabytes of references.
+            # What was sent may hold megabytes of references; it is needed only to try again.
+            submission = None if generation.state is State.COMPLETED else record.submission
             provider_id = record.provider_id or generation.provider_id
             if provider_id is not None:
                 self._ids[record.account, provider_id] = record.id
@@ -154,7 +155,7 @@ class MemoryStore:
                 record.id,
                 state=generation.state,
                 generation=generation,
-                submission=None,
+                submission=submission,
                 owner=None,
                 provider_id=provider_id,
                 finished_at=generation.finished_at,

@@ -12,6 +12,7 @@ from ledger.in_loop import files_in_the_loop
 from serving import Vendor, body, done, luma, serving
 
 import aiogen
+import aiogen.stores
 from aiogen import KeyReused, State
 from aiogen.stores import MemoryStore, Store
 
@@ -223,6 +224,77 @@ async def test_retries_stop_where_they_do_not_help() -> None:
             with pytest.raises(aiogen.AiogenError):
                 await session.generate("luma/uni-1", "a boat", retries=5)
         assert vendor.creates == 1
+
+
+@pytest.mark.parametrize("named", [{}, {"key": KEY, "scope": "ann", "metadata": {"row": 1}}])
+async def test_a_failed_job_is_tried_again_by_its_id(named: dict[str, Any], store: Any) -> None:
+    """Also by a program that comes later: its request is kept as long as its record."""
+    vendor = Vendor(reads=[FAILED, (200, done())])
+    async with serving(vendor) as url:
+        async with aiogen.Session([luma(url)], store=store()) as session:
+            first = await session.submit("luma/uni-1", "a boat", aspect_ratio="1:1", batch="b", **named)
+            with pytest.raises(aiogen.GenerationFailed):
+                await first
+        async with aiogen.Session([luma(url)], store=store()) as session:
+            second = await session.retry(first.id)
+            assert (await second).state is State.COMPLETED
+            record = await session.store.get(second.id)
+            assert record is not None
+            assert (record.attempt, record.batch, record.scope) == (2, "b", named.get("scope", ""))
+            assert (record.key, record.metadata) == (named.get("key"), named.get("metadata"))
+            with pytest.raises(aiogen.InputError, match="is completed, and is not tried again"):
+                await session.retry(second.id)
+            with pytest.raises(aiogen.InputError, match="There is no job"):
+                await session.retry("nothing")
+    assert vendor.bodies[0] == vendor.bodies[1]
+    assert first.id != second.id
+
+
+async def test_what_was_withdrawn_is_sent_after_all(store: Any) -> None:
+    """Nothing was charged for it, so nothing stands against it."""
+    vendor = Vendor()
+    async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)], store=store()) as session:
+        jobs = [await session.submit("luma/uni-1", f"boat {i}") for i in range(2)]
+        await jobs[1].withdraw()
+        assert (await (await session.retry(jobs[1].id))).state is State.COMPLETED
+        await jobs[0]
+    assert vendor.creates == 2
+
+
+async def test_what_was_not_kept_cannot_be_tried_again(tmp_path: Path, virtual_files: None) -> None:
+    """With `keep_requests=False` the ledger holds no prompt, and says so."""
+    vendor = Vendor(reads=[FAILED])
+    ledger = aiogen.stores.SqliteStore(tmp_path / "jobs.db", keep_requests=False)
+    async with serving(vendor) as url, aiogen.Session([luma(url)], store=ledger) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        with pytest.raises(aiogen.GenerationFailed):
+            await job
+        with pytest.raises(aiogen.InputError, match=r"was not kept .*keep_requests=False"):
+            await session.retry(job.id)
+    assert b"a boat" not in (tmp_path / "jobs.db").read_bytes()
+
+
+async def test_a_key_outlives_the_result(tmp_path: Path, virtual_files: None) -> None:
+    """What is purged leaves key and the vendor's id for a year: the same request is read, not paid for again."""
+    vendor = Vendor()
+    path = tmp_path / "jobs.db"
+    async with serving(vendor) as url:
+        ledger = aiogen.stores.SqliteStore(path, keep_finished=0.0)
+        async with aiogen.Session([luma(url)], store=ledger) as session:
+            first = await session.generate("luma/uni-1", "a boat", key=KEY)
+            other = await session.submit("luma/uni-1", "another")
+            await other
+            await asyncio.sleep(60.0)
+            assert await session.store.get(other.id) is None
+            record = await session.store.get(first.id or "")
+            assert record is not None
+            assert (record.generation, record.prompt, record.provider_id) == (None, None, first.provider_id)
+        async with aiogen.Session([luma(url)], store=path) as session:
+            again = await session.generate("luma/uni-1", "a boat", key=KEY)
+            assert (again.state, again.provider_id) == (State.COMPLETED, first.provider_id)
+            with pytest.raises(KeyReused):
+                await session.submit("luma/uni-1", "another boat", key=KEY)
+    assert vendor.creates == 2
 
 
 # --- whoever is cancelled

@@ -29,6 +29,9 @@ def generate(
     timeout: float | None = None,
     poll_cost: float | None = None,
     batch: str | None = None,
+    key: str | None = None,
+    scope: str = "",
+    retry: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
     """Submit a generation, follow it, and save what it made.
@@ -53,6 +56,13 @@ def generate(
         Seconds of waiting that one request is worth, 0.001 to 60; lower asks more often.  0.15 by default.
     batch
         A name of yours for these jobs, by which the ledger finds them.
+    key
+        A name of yours for this one job: the same command again pays for nothing again.  With --count, each has it with
+        its number, as in boat/2.
+    scope
+        In which the key counts.
+    retry
+        If the job of this key has failed, make another attempt, which is charged for by itself.
     """
     checked_waiting(timeout, poll_cost)
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
@@ -71,6 +81,9 @@ def generate(
             timeout=timeout,
             poll_cost=poll_cost,
             group=batch,
+            key=key,
+            scope=scope,
+            retry=retry,
         )
     )
 

@@ -1,4 +1,4 @@
-"""The commands about the ledger as they are typed: jobs, resume, cancel, reconcile, forget."""
+"""The commands about the ledger as they are typed: jobs, resume, retry, cancel, reconcile, forget."""
 
 from __future__ import annotations
 
@@ -77,6 +77,35 @@ def resume(
     common.ledger()
     session = common.session(kept=True, take_up=True)
     return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=folder))
+
+
+def retry(
+    ids: Ids,
+    /,
+    *,
+    out: Path = Path(),
+    no_download: Annotated[bool, Flag] = False,
+    common: Connected = NO_STORE,
+) -> Exit:
+    """Try jobs again that have failed, were withdrawn or cancelled; each attempt is charged for by itself.
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the whole ids that `aiogen jobs` shows.
+    out
+        The folder for the images.
+    no_download
+        Only show the addresses; nothing is saved.
+    """
+    terminal, store = common.terminal(), common.ledger()
+    folder = None if no_download else checked_folder(out)
+    if not (ids := with_stdin(ids)):
+        return nothing_to_do(terminal)
+    code = run(ledger.check_whole(store, ids, "retry"))
+    if code is not Exit.OK:
+        return code
+    return run(ledger.retry(terminal, common.session(kept=True), ids, out=folder))
 
 
 def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:

@@ -164,11 +164,12 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
         # The first to see it counts: what is over stays as it is.  But that it was not sent, and will not be, is for
         # its owner to say: somebody else may have sent it meanwhile.
         first = c.execute(
-            "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, request = NULL, "
+            "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, "
+            "request = CASE WHEN ? THEN request END, "
             "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
             f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
             (
-                *(end.state, end.result, end.finished_at or now, now + keep_finished),
+                *(end.state, end.result, end.finished_at or now, now + keep_finished, end.state != State.COMPLETED),
                 *(end.provider_id, end.job_id, end.provider_id, worker.name, str(State.PENDING), *worker.names),
             ),
         ).rowcount
