@@ -22,7 +22,7 @@ def test_the_same_command_again_pays_for_nothing(aiogen: Any, vendors: Any, tmp_
 
 def test_another_attempt(aiogen: Any, vendors: Any, tmp_path: Any) -> None:
     """`aiogen retry` sends what failed once more."""
-    vendors.sandbox.script.rules.append(Rule(Fate(failure_code="generation_failed"), prompt="a boat", times=1))
+    vendors.sandbox.script.rules.append(Rule(fate=Fate(failure_code="generation_failed"), prompt="a boat", times=1))
     failed = aiogen("generate", "luma/uni-1", "a boat", "--json", "--no-download")
     assert failed.code == 1
     said = aiogen("retry", failed.records[0]["id"], "--out", tmp_path, "--json")
