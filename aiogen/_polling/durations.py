@@ -85,6 +85,7 @@ class DurationModel:
         self._evidence = Evidence(self._prior)
         self._unfitted = 0.0
         self._fitted_to = 0.0
+        self._fitted_seen = 0
         self._is_fitting = False
         self._is_restored = False
         """It was read from the store, and not fitted since."""
@@ -174,8 +175,12 @@ class DurationModel:
     @property
     def is_outdated(self) -> bool:
         """True if enough has been seen since the last fit to fit again, and that is not under way."""
-        enough = max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to))
-        return self._unfitted >= enough and not self._is_fitting
+        if self._is_fitting:
+            return False
+        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
+            return True
+        cohort = self._evidence.cohorts[-1]
+        return self.seen < 10 and self.seen - self._fitted_seen >= max(1.0, _REFIT * self._fitted_seen) and cohort.begun >= 60
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
@@ -193,6 +198,7 @@ class DurationModel:
         try:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
+            self._fitted_seen = self.seen
             alarms = self.alarms
             counts = self._evidence.together()
             curve = yield from self._mean(counts)

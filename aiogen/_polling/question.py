@@ -26,6 +26,10 @@ _PROBES = 2
 _FIRST_PROBE = 0.5
 _PROBE_STEP = 1.0
 _PROBE_POWER = 0.6
+HUNDREDS = 60
+import os
+_ONSET = float(os.environ.get("ONSET", "0.2"))
+BURST = float(os.environ.get("BURST", "0.4"))
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
 _FIRST_LOOKS = (1.0, 2.5)
@@ -61,6 +65,8 @@ class Group(Generic[K]):
     """The one whose next question is an early look."""
     probed_to: float = 0.0
     """The highest age of an early look."""
+    burst: int = 0
+    """The number of early looks that follow at once, for one has found an end."""
     probes: int = _PROBES
     """The number of its jobs that may still be marked as probes."""
     version: int = 0
@@ -74,7 +80,12 @@ class Group(Generic[K]):
 
     def next_probe(self) -> float:
         """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        return max(_FIRST_PROBE, self.probed_to * (1.0 + _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)))
+        if self.burst:
+            return self.probed_to
+        step = self.probed_to * _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)
+        if (n := len(self.cold)) >= HUNDREDS:
+            step = min(step, math.sqrt(self.price * self.probed_to / (n * _ONSET)))
+        return max(_FIRST_PROBE, self.probed_to + step)
 
     @property
     def is_known(self) -> bool:

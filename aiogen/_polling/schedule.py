@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import FIXED, MANY, STALE, Group, Question
+from aiogen._polling.question import BURST, FIXED, HUNDREDS, MANY, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -118,6 +118,7 @@ class Schedule(Generic[K]):
             if due < question.due:
                 question.due, question.version = due, FIXED
                 group.probing, group.probed_to = key, due - question.started_at
+                group.burst = max(0, group.burst - 1)
                 self._put(key, question, now)
                 return
             group.cold.append(key)  # it is asked before that anyway
@@ -300,7 +301,10 @@ class Schedule(Generic[K]):
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
         self._note(observation.phases)
-        self._probe(self._group(observation.durations, learns=True), now)
+        group = self._group(observation.durations, learns=True)
+        if len(group.cold) >= HUNDREDS and not group.is_known and not group.burst:
+            group.burst = round(BURST * math.sqrt(len(group.cold)))
+        self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
         """The models that enough was learned of since their last fit; each once."""
