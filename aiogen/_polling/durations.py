@@ -33,6 +33,8 @@ _THRESHOLD = 9.0
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
+import os
+_SURPRISE = float(os.environ.get("SURPRISE", "2.5"))
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
 _PLANS_AT_MOST = 12
@@ -86,6 +88,7 @@ class DurationModel:
         self._unfitted = 0.0
         self._fitted_to = 0.0
         self._fitted_seen = 0
+        self._expected = 0.0
         self._is_fitting = False
         self._is_restored = False
         """It was read from the store, and not fitted since."""
@@ -114,13 +117,17 @@ class DurationModel:
         before = self.left(sight.age)
         self._count(sight, lambda curve, c: survival.at(curve, age / c))
         self._evidence.runs(sight, age)
-        self._learned(math.log(max(1e-9, before) / max(1e-9, self.left(age))))  # ends that were expected and not seen
+        expected = math.log(max(1e-9, before) / max(1e-9, self.left(age)))
+        self._learned(expected)  # ends that were expected and not seen
+        self._expected += expected
 
     def ended(self, sight: Sight, until: float) -> None:
         """The job has ended, at an age that is not above this one."""
         since = min(sight.age, EDGES[-1] - 1e-3)
         until = min(max(until, since + 1e-3), EDGES[-1])
         self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
+        before = self.left(sight.age)
+        self._expected += math.log(max(1e-9, before) / max(1e-9, (before + self.left(until)) / 2.0))
         self._evidence.ended(sight, until)
         self.seen += 1
         self._look_for_change()
@@ -179,8 +186,12 @@ class DurationModel:
             return False
         if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
             return True
-        cohort = self._evidence.cohorts[-1]
-        return self.seen < 10 and self.seen - self._fitted_seen >= max(1.0, _REFIT * self._fitted_seen) and cohort.begun >= 60
+        if self._evidence.cohorts[-1].begun < 60:
+            return False
+        if self.seen < 10 and self.seen - self._fitted_seen >= max(1.0, _REFIT * self._fitted_seen):
+            return True
+        ends = self.seen - self._fitted_seen
+        return abs(ends - self._expected) > _SURPRISE * math.sqrt(self._expected + 1.0)
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
@@ -199,6 +210,7 @@ class DurationModel:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
             self._fitted_seen = self.seen
+            self._expected = 0.0
             alarms = self.alarms
             counts = self._evidence.together()
             curve = yield from self._mean(counts)
@@ -231,8 +243,11 @@ class DurationModel:
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        median = survival.quantile(seen, 0.5) if count >= 3.0 else None
-        curve = yield from families.fitted(self.typical, ends, exposure, median)
+        near, share = None, 0.5
+        if count >= 3.0:
+            share = max(share, (1.0 + _last_left(ends, exposure)) / 2.0)
+            near = survival.quantile(seen, share)
+        curve = yield from families.fitted(self.typical, ends, exposure, near, share)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
@@ -314,6 +329,16 @@ def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> Sur
         touch = 0.25 * prior[i]
         curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
     return curve
+
+
+def _last_left(ends: list[float], exposure: list[float]) -> float:
+    """The part of the jobs that outlasted the highest age at which one was seen to run."""
+    total = 0.0
+    for count, exposed in zip(ends, exposure, strict=True):
+        if exposed < 1.0:
+            break
+        total += count / exposed
+    return math.exp(-total)
 
 
 def _explains_with_tail(counts: Counts, curve: SurvivalCurve) -> float:

@@ -10,10 +10,11 @@ explain that, and it narrows by itself.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
-from operator import mul
+from operator import mul, neg
 from typing import TypeVar
 
 import attrs
@@ -61,6 +62,10 @@ class _Family:
     hazard: list[float]
     """Per bin."""
     log_hazard: list[float]
+
+    def from_middle(self, share: float) -> float:
+        """How far from the middle (in bins) the age is that a share of the jobs outlasts."""
+        return 0 if share == 0.5 else bisect_left(self.survival, -share, key=neg) - BINS
 
 
 def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
@@ -145,7 +150,7 @@ def _normal(distance: float, deviation: float) -> float:
 
 
 def fitted(
-    typical: Typical, ends: list[float], exposure: list[float], median: float | None = None
+    typical: Typical, ends: list[float], exposure: list[float], near: float | None = None, share: float = 0.5
 ) -> Generator[None, None, SurvivalCurve]:
     """The mean of all curves, weighed by how well they explain what was seen; in steps.
 
@@ -153,18 +158,19 @@ def fitted(
         typical: what the provider file says of the model: the weights before anything was seen.
         ends: in each bin.
         exposure: in each bin, in bins.
-        median: of what was seen, if it is known: then only curves near it are looked at.
+        near: the age that a share of the jobs outlasted, if it is known: then only curves near it are looked at.
+        share: of the jobs.
     """
     candidates = _candidates(typical)
-    if median is not None:
-        candidates = tuple(_near(candidates, math.log(max(median, FIRST) / FIRST) / STEP, sum(ends)))
+    if near is not None:
+        candidates = tuple(_near(candidates, math.log(max(near, FIRST) / FIRST) / STEP, share, sum(ends)))
     scored: list[tuple[float, _Candidate]] = []
     for some in batched(candidates, _SCORED_AT_ONCE):
         scored += _scored(some, ends, exposure)
         yield
     best = max(score for score, _ in scored)
     parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
-    if median is not None:
+    if near is not None:
         parts = sorted(parts, key=lambda part: -part[0])[:_MOST_PARTS]
     total = sum(weight for weight, _ in parts)
     curve = [0.0] * BINS
@@ -176,11 +182,11 @@ def fitted(
     return [1.0, *curve]
 
 
-def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:
-    """Those whose median lies within five standard errors of the one that was seen."""
+def _near(candidates: tuple[_Candidate, ...], place: float, share: float, count: float) -> Iterator[_Candidate]:
+    """Those that a share outlasts within five standard errors of the age (in bins) at which that was seen."""
     errors = 5.0 / math.sqrt(max(count, 1.0))
     for c in candidates:
-        if abs(c.shift - middle) <= errors * c.family.width + 2.0:
+        if abs(c.shift + c.family.from_middle(share) - place) <= errors * c.family.width + 2.0:
             yield c
 
 

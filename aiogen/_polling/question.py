@@ -29,6 +29,7 @@ _PROBE_POWER = 0.6
 HUNDREDS = 60
 import os
 _ONSET = float(os.environ.get("ONSET", "0.2"))
+GAP = float(os.environ.get("GAP", "1"))
 BURST = float(os.environ.get("BURST", "0.4"))
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
@@ -83,9 +84,17 @@ class Group(Generic[K]):
         if self.burst:
             return self.probed_to
         step = self.probed_to * _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)
-        if (n := len(self.cold)) >= HUNDREDS:
+        if (n := self.many) >= HUNDREDS:
             step = min(step, math.sqrt(self.price * self.probed_to / (n * _ONSET)))
         return max(_FIRST_PROBE, self.probed_to + step)
+
+    @property
+    def many(self) -> int:
+        return min(len(self.cold), self.size)
+
+    @property
+    def wants_probes(self) -> bool:
+        return self.size >= MANY and (not self.is_known or GAP and self.many >= HUNDREDS)
 
     @property
     def is_known(self) -> bool:

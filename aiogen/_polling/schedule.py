@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import BURST, FIXED, HUNDREDS, MANY, STALE, Group, Question
+from aiogen._polling.question import BURST, FIXED, HUNDREDS, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -103,7 +103,7 @@ class Schedule(Generic[K]):
 
     def _probe(self, group: Group[K], now: float) -> None:
         """Have one more job of a model that is not known be asked about early."""
-        if group.probing is not None or group.is_known or group.size < MANY:
+        if group.probing is not None or not group.wants_probes:
             return
         for _ in range(min(5, len(group.cold))):
             key = group.cold.popleft()
@@ -194,6 +194,7 @@ class Schedule(Generic[K]):
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
             if question.group.is_known:
+                question.group.probed_to = max(question.group.probed_to, now - question.started_at)
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
@@ -302,8 +303,8 @@ class Schedule(Generic[K]):
         observation.teach(now)
         self._note(observation.phases)
         group = self._group(observation.durations, learns=True)
-        if len(group.cold) >= HUNDREDS and not group.is_known and not group.burst:
-            group.burst = round(BURST * math.sqrt(len(group.cold)))
+        if group.many >= HUNDREDS and not group.is_known and not group.burst:
+            group.burst = round(BURST * math.sqrt(group.many))
         self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
