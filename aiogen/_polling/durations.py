@@ -34,6 +34,7 @@ _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
 import os
+_EXACT = int(os.environ.get("EXACT", "300"))
 _SURPRISE = float(os.environ.get("SURPRISE", "2.5"))
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
@@ -243,11 +244,11 @@ class DurationModel:
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        near, share = None, 0.5
-        if count >= 3.0:
-            share = max(share, (1.0 + _last_left(ends, exposure)) / 2.0)
-            near = survival.quantile(seen, share)
-        curve = yield from families.fitted(self.typical, ends, exposure, near, share)
+        if len(counts.ended) <= _EXACT:
+            curve = yield from families.fitted_to(self.typical, counts)
+        else:
+            median = survival.quantile(seen, 0.5) if count >= 3.0 else None
+            curve = yield from families.fitted(self.typical, ends, exposure, median)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
@@ -329,16 +330,6 @@ def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> Sur
         touch = 0.25 * prior[i]
         curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
     return curve
-
-
-def _last_left(ends: list[float], exposure: list[float]) -> float:
-    """The part of the jobs that outlasted the highest age at which one was seen to run."""
-    total = 0.0
-    for count, exposed in zip(ends, exposure, strict=True):
-        if exposed < 1.0:
-            break
-        total += count / exposed
-    return math.exp(-total)
 
 
 def _explains_with_tail(counts: Counts, curve: SurvivalCurve) -> float:

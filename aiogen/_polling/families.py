@@ -10,15 +10,15 @@ explain that, and it narrows by itself.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
-from operator import mul, neg
+from itertools import accumulate, pairwise
+from operator import mul
 from typing import TypeVar
 
 import attrs
 
+from aiogen._polling.evidence import Counts
 from aiogen._polling.survival import BINS, FIRST, STEP, SurvivalCurve
 from aiogen.models import Typical
 
@@ -36,10 +36,12 @@ _TRUST = 0.9
 """Weight of the typical durations against "any scale from half a second to an hour"."""
 _ANY = (math.log(0.5), math.log(3600.0))
 """Of that scale, the logarithms."""
+_UNLIKELY = 10.0
 _MOST_PARTS = 40
 """Curves in one mean: a few dozen carry all but a trace of the weight."""
 _SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
+_LEAST = 1e-6
 _STRAY = 0.01
 """The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
 
@@ -62,10 +64,9 @@ class _Family:
     hazard: list[float]
     """Per bin."""
     log_hazard: list[float]
-
-    def from_middle(self, share: float) -> float:
-        """How far from the middle (in bins) the age is that a share of the jobs outlasts."""
-        return 0 if share == 0.5 else bisect_left(self.survival, -share, key=neg) - BINS
+    log_survival: list[float]
+    log_over: list[float]
+    """Of the probability to have ended."""
 
 
 def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
@@ -73,7 +74,16 @@ def _family(law: Callable[[float], float], width: float, free: float, sigma: flo
     stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
     survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
     hazard = [max(1e-9, math.log(a / b)) for a, b in pairwise(survival)]
-    return _Family(width / STEP, free, sigma, survival, hazard, [math.log(h) for h in hazard])
+    return _Family(
+        width / STEP,
+        free,
+        sigma,
+        survival,
+        hazard,
+        [math.log(h) for h in hazard],
+        [math.log(max(s, _LEAST)) for s in survival],
+        [math.log(max(1.0 - s, _LEAST)) for s in survival],
+    )
 
 
 def _lognormal(sigma: float) -> Callable[[float], float]:
@@ -150,7 +160,7 @@ def _normal(distance: float, deviation: float) -> float:
 
 
 def fitted(
-    typical: Typical, ends: list[float], exposure: list[float], near: float | None = None, share: float = 0.5
+    typical: Typical, ends: list[float], exposure: list[float], median: float | None = None
 ) -> Generator[None, None, SurvivalCurve]:
     """The mean of all curves, weighed by how well they explain what was seen; in steps.
 
@@ -158,20 +168,22 @@ def fitted(
         typical: what the provider file says of the model: the weights before anything was seen.
         ends: in each bin.
         exposure: in each bin, in bins.
-        near: the age that a share of the jobs outlasted, if it is known: then only curves near it are looked at.
-        share: of the jobs.
+        median: of what was seen, if it is known: then only curves near it are looked at.
     """
     candidates = _candidates(typical)
-    if near is not None:
-        candidates = tuple(_near(candidates, math.log(max(near, FIRST) / FIRST) / STEP, share, sum(ends)))
+    if median is not None:
+        candidates = tuple(_near(candidates, math.log(max(median, FIRST) / FIRST) / STEP, sum(ends)))
     scored: list[tuple[float, _Candidate]] = []
     for some in batched(candidates, _SCORED_AT_ONCE):
         scored += _scored(some, ends, exposure)
         yield
+    return (yield from _mean(scored, _MOST_PARTS if median is not None else len(scored)))
+
+
+def _mean(scored: list[tuple[float, _Candidate]], most: int = _MOST_PARTS) -> Generator[None, None, SurvivalCurve]:
     best = max(score for score, _ in scored)
     parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
-    if near is not None:
-        parts = sorted(parts, key=lambda part: -part[0])[:_MOST_PARTS]
+    parts = sorted(parts, key=lambda part: -part[0])[:most]
     total = sum(weight for weight, _ in parts)
     curve = [0.0] * BINS
     for some_parts in batched(parts, _MIXED_AT_ONCE):
@@ -182,11 +194,55 @@ def fitted(
     return [1.0, *curve]
 
 
-def _near(candidates: tuple[_Candidate, ...], place: float, share: float, count: float) -> Iterator[_Candidate]:
-    """Those that a share outlasts within five standard errors of the age (in bins) at which that was seen."""
+def fitted_to(typical: Typical, counts: Counts) -> Generator[None, None, SurvivalCurve]:
+    """The same by the intervals themselves, none of which is spread before: where there are few of them."""
+    over = [(i, j, weight) for (i, j), weight in counts.ended.items() if i > 0]
+    ended = [(j - 1, weight) for (i, j), weight in counts.ended.items() if i == 0]
+    running = [(i - 1, weight) for i, weight in counts.running.items() if i > 0]
+    scored: list[tuple[float, _Candidate]] = []
+    for some in batched(_likely(_candidates(typical), counts), _SCORED_AT_ONCE):
+        for c in some:
+            start, survival = BINS - c.shift, c.family.survival
+            score = c.log_prior
+            log = c.family.log_survival
+            for i, weight in running:
+                score += weight * log[start + i]
+            log = c.family.log_over
+            for i, weight in ended:
+                score += weight * log[start + i]
+            start -= 1
+            for i, j, weight in over:
+                score += weight * math.log(max(survival[start + i] - survival[start + j], _LEAST))
+            scored.append((score, c))
+        yield
+    return (yield from _mean(scored))
+
+
+def _likely(candidates: tuple[_Candidate, ...], counts: Counts) -> list[_Candidate]:
+    """Without those that one age alone excludes: how many were over at it, and how many outlasted it."""
+    over, left = [0.0] * (BINS + 1), [0.0] * (BINS + 1)
+    for (i, j), weight in counts.ended.items():
+        over[j] += weight
+        left[i] += weight
+    for i, weight in counts.running.items():
+        left[i] += weight
+    over = list(accumulate(over))
+    left = list(accumulate(reversed(left)))[::-1]
+    place = max(range(1, BINS), key=lambda i: (over[i] + 0.1) * (left[i] + 0.1) - (0.01 if i else 0.0))
+    a, b = over[place], left[place]
+    scored = []
+    for c in candidates:
+        i = BINS - c.shift + place - 1
+        scored.append(c.log_prior + a * c.family.log_over[i] + b * c.family.log_survival[i])
+    least = max(scored, default=0.0) - _UNLIKELY
+    return [c for score, c in zip(scored, candidates, strict=True) if score >= least]
+
+
+def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:
+    """Those whose median lies within five standard errors of the one that was seen."""
     errors = 5.0 / math.sqrt(max(count, 1.0))
     for c in candidates:
-        if abs(c.shift + c.family.from_middle(share) - place) <= errors * c.family.width + 2.0:
+        if abs(c.shift - middle) <= errors * c.family.width + 2.0:
             yield c
 
 
