@@ -33,9 +33,14 @@ _THRESHOLD = 9.0
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
-import os
-_EXACT = int(os.environ.get("EXACT", "300"))
-_SURPRISE = float(os.environ.get("SURPRISE", "2.5"))
+_FIRST_ENDS = 10
+"""Of these no more than the same part is waited for, however many ends were expected and not seen."""
+_SURPRISE = 2.5
+"""Or when the ends since then are so many standard errors from what was expected."""
+_MANY = 10
+"""In a cohort of this number of jobs."""
+_FEW_INTERVALS = 300
+"""With no more the families are compared by the intervals themselves, which takes time for each of them."""
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
 _PLANS_AT_MOST = 12
@@ -89,7 +94,9 @@ class DurationModel:
         self._unfitted = 0.0
         self._fitted_to = 0.0
         self._fitted_seen = 0
+        """The number of ends that had been seen then."""
         self._expected = 0.0
+        """Of those that have been seen since, how many were expected."""
         self._is_fitting = False
         self._is_restored = False
         """It was read from the store, and not fitted since."""
@@ -187,11 +194,11 @@ class DurationModel:
             return False
         if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
             return True
-        if self._evidence.cohorts[-1].begun < 60:
+        if self._evidence.cohorts[-1].begun < _MANY:
             return False
-        if self.seen < 10 and self.seen - self._fitted_seen >= max(1.0, _REFIT * self._fitted_seen):
-            return True
         ends = self.seen - self._fitted_seen
+        if self._fitted_seen < _FIRST_ENDS and ends >= max(1.0, _REFIT * self._fitted_seen):
+            return True
         return abs(ends - self._expected) > _SURPRISE * math.sqrt(self._expected + 1.0)
 
     def fit(self) -> None:
@@ -244,7 +251,7 @@ class DurationModel:
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        if len(counts.ended) <= _EXACT:
+        if len(counts.ended) <= _FEW_INTERVALS:
             curve = yield from families.fitted_to(self.typical, counts)
         else:
             median = survival.quantile(seen, 0.5) if count >= 3.0 else None

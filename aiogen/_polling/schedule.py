@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import BURST, FIXED, HUNDREDS, STALE, Group, Question
+from aiogen._polling.question import FIXED, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -193,8 +193,8 @@ class Schedule(Generic[K]):
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
+            question.group.probed_to = max(question.group.probed_to, now - question.started_at)
             if question.group.is_known:
-                question.group.probed_to = max(question.group.probed_to, now - question.started_at)
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
@@ -303,8 +303,7 @@ class Schedule(Generic[K]):
         observation.teach(now)
         self._note(observation.phases)
         group = self._group(observation.durations, learns=True)
-        if group.many >= HUNDREDS and not group.is_known and not group.burst:
-            group.burst = round(BURST * math.sqrt(group.many))
+        group.has_ended()
         self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
