@@ -40,7 +40,7 @@ _SURPRISE = 2.5
 _MANY = 10
 """In a cohort of this number of jobs."""
 _FEW_INTERVALS = 300
-"""With no more the families are compared by the intervals themselves, which takes time for each of them."""
+"""With no more the families are compared by the intervals themselves; or where nobody has reached the median yet."""
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
 _PLANS_AT_MOST = 12
@@ -251,10 +251,10 @@ class DurationModel:
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        if len(counts.ended) <= _FEW_INTERVALS:
+        median = survival.quantile(seen, 0.5)
+        if len(counts.ended) <= _FEW_INTERVALS or exposure[survival.bin_of(median)] < 1.0:
             curve = yield from families.fitted_to(self.typical, counts)
         else:
-            median = survival.quantile(seen, 0.5) if count >= 3.0 else None
             curve = yield from families.fitted(self.typical, ends, exposure, median)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:

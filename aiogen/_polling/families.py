@@ -37,11 +37,15 @@ _TRUST = 0.9
 _ANY = (math.log(0.5), math.log(3600.0))
 """Of that scale, the logarithms."""
 _UNLIKELY = 10.0
+"""What is so much worse than the best (in the logarithm) by one age alone is not looked at closely."""
 _MOST_PARTS = 40
 """Curves in one mean: a few dozen carry all but a trace of the weight."""
 _SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
+_FILTERED_AT_ONCE, _INTERVALS_AT_ONCE = 800, 4_000
+"""The same."""
 _LEAST = 1e-6
+"""No probability counts as less."""
 _STRAY = 0.01
 """The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
 
@@ -65,8 +69,14 @@ class _Family:
     """Per bin."""
     log_hazard: list[float]
     log_survival: list[float]
+    """Also by distance, as the next."""
     log_over: list[float]
     """Of the probability to have ended."""
+
+    @property
+    def curves(self) -> tuple[list[float], list[float], list[float]]:
+        """Survival, its logarithm, and that of the probability to have ended."""
+        return self.survival, self.log_survival, self.log_over
 
 
 def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
@@ -180,7 +190,8 @@ def fitted(
     return (yield from _mean(scored, _MOST_PARTS if median is not None else len(scored)))
 
 
-def _mean(scored: list[tuple[float, _Candidate]], most: int = _MOST_PARTS) -> Generator[None, None, SurvivalCurve]:
+def _mean(scored: list[tuple[float, _Candidate]], most: int) -> Generator[None, None, SurvivalCurve]:
+    """Of the likely ones, the best first."""
     best = max(score for score, _ in scored)
     parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
     parts = sorted(parts, key=lambda part: -part[0])[:most]
@@ -195,47 +206,47 @@ def _mean(scored: list[tuple[float, _Candidate]], most: int = _MOST_PARTS) -> Ge
 
 
 def fitted_to(typical: Typical, counts: Counts) -> Generator[None, None, SurvivalCurve]:
-    """The same by the intervals themselves, none of which is spread before: where there are few of them."""
-    over = [(i, j, weight) for (i, j), weight in counts.ended.items() if i > 0]
-    ended = [(j - 1, weight) for (i, j), weight in counts.ended.items() if i == 0]
+    """The same by the intervals themselves, none of which was spread before; it takes time for each of them.
+
+    To spread ends as the present estimate has it would confirm that estimate, where an interval begins long before its
+    end: that of a job which was never asked about before.
+    """
+    over = [(j - 1, weight) for (i, j), weight in counts.ended.items() if i == 0]
+    between = [(i - 1, j - 1, weight) for (i, j), weight in counts.ended.items() if i > 0]
     running = [(i - 1, weight) for i, weight in counts.running.items() if i > 0]
+    candidates = yield from _likely(_candidates(typical), counts)
     scored: list[tuple[float, _Candidate]] = []
-    for some in batched(_likely(_candidates(typical), counts), _SCORED_AT_ONCE):
+    for some in batched(candidates, 1 + _INTERVALS_AT_ONCE // (10 + len(over) + len(between) + len(running))):
         for c in some:
-            start, survival = BINS - c.shift, c.family.survival
-            score = c.log_prior
-            log = c.family.log_survival
-            for i, weight in running:
-                score += weight * log[start + i]
-            log = c.family.log_over
-            for i, weight in ended:
-                score += weight * log[start + i]
-            start -= 1
-            for i, j, weight in over:
+            start, survival, log_survival, log_over = BINS - c.shift, *c.family.curves
+            score = c.log_prior + sum(weight * log_survival[start + i] for i, weight in running)
+            score += sum(weight * log_over[start + i] for i, weight in over)
+            for i, j, weight in between:
                 score += weight * math.log(max(survival[start + i] - survival[start + j], _LEAST))
             scored.append((score, c))
         yield
-    return (yield from _mean(scored))
+    return (yield from _mean(scored, _MOST_PARTS))
 
 
-def _likely(candidates: tuple[_Candidate, ...], counts: Counts) -> list[_Candidate]:
-    """Without those that one age alone excludes: how many were over at it, and how many outlasted it."""
-    over, left = [0.0] * (BINS + 1), [0.0] * (BINS + 1)
+def _likely(candidates: tuple[_Candidate, ...], counts: Counts) -> Generator[None, None, list[_Candidate]]:
+    """Without those that one age alone excludes: by how many were over at it, and how many outlasted it."""
+    ends, lasts = [0.0] * (BINS + 1), [0.0] * (BINS + 1)
     for (i, j), weight in counts.ended.items():
-        over[j] += weight
-        left[i] += weight
+        ends[j] += weight
+        lasts[i] += weight
     for i, weight in counts.running.items():
-        left[i] += weight
-    over = list(accumulate(over))
-    left = list(accumulate(reversed(left)))[::-1]
-    place = max(range(1, BINS), key=lambda i: (over[i] + 0.1) * (left[i] + 0.1) - (0.01 if i else 0.0))
-    a, b = over[place], left[place]
-    scored = []
-    for c in candidates:
-        i = BINS - c.shift + place - 1
-        scored.append(c.log_prior + a * c.family.log_over[i] + b * c.family.log_survival[i])
-    least = max(scored, default=0.0) - _UNLIKELY
-    return [c for score, c in zip(scored, candidates, strict=True) if score >= least]
+        lasts[i] += weight
+    over, left = list(accumulate(ends)), list(accumulate(reversed(lasts)))[::-1]
+    age = max(range(1, BINS), key=lambda i: (over[i] + 0.1) * (left[i] + 0.1))
+    scores: list[float] = []
+    for some in batched(candidates, _FILTERED_AT_ONCE):
+        for c in some:
+            place = BINS - c.shift + age - 1
+            likely = over[age] * c.family.log_over[place] + left[age] * c.family.log_survival[place]
+            scores.append(c.log_prior + likely)
+        yield
+    least = max(scores) - _UNLIKELY
+    return [c for score, c in zip(scores, candidates, strict=True) if score >= least]
 
 
 def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:

@@ -27,7 +27,7 @@ _PROBES = 2
 """Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
 _FIRST_PROBE = 0.5
 """The age of the first early look."""
-_PROBE_STEP = 4.3
+_PROBE_STEP = 3.5
 """From one early look to the next: so many times the root of price and age (Keller's rule for a hazard that falls with
 the age), for one job."""
 _PROBE_POWER = 0.6
