@@ -123,6 +123,38 @@ def test_with_the_first_ends_the_looks_go_on_and_with_the_model_known_they_stop(
     assert len(looks(schedule, FIRST - 0.5)) <= 3  # those that were planned
 
 
+@pytest.mark.parametrize(("count", "number"), [(9, 0), (20, 2), (100, 4), (500, 9)])
+def test_with_the_first_end_some_are_looked_at_without_a_pause(count: int, number: int) -> None:
+    """Is it the first end, or have many ended?  A few for a few jobs, nine for five hundred, and then as before."""
+    phases = PhaseModel(TYPICAL)
+    schedule = schedule_of(phases, count + 1)
+    looks(schedule, 2.0)
+    group = schedule._group(phases.queued, learns=True)
+    at = max(group.probed_to, 2.0)
+    observation = schedule.drop(5)
+    assert observation is not None
+    schedule.learn(observation, at)
+    found = [now for now, key in looks(schedule, at + 0.05) if key >= 2 and now >= at - 1e-9]
+    assert number <= len(found) <= number + 2
+
+
+@pytest.mark.parametrize(("count", "is_looked_at"), [(80, False), (300, True)])
+def test_hundreds_are_looked_at_also_later_if_nobody_is_asked(count: int, is_looked_at: bool) -> None:
+    """A model that is known by a few ends may be known wrongly, and others have to wait for its next moment."""
+    phases = PhaseModel(TYPICAL)
+    schedule = schedule_of(phases, count)
+    looks(schedule, 2.0)
+    for key in range(60, 70):
+        observation = schedule.drop(key)
+        assert observation is not None
+        schedule.learn(observation, 2.0)
+    for durations in schedule.outdated():
+        durations.curve = DurationModel(TYPICAL).curve  # as if nothing had come of it
+    found = [now for now, key in looks(schedule, FIRST - 0.5) if key >= 2]
+    assert (len(found) > 10) is is_looked_at
+    assert all(later - now < 0.3 for now, later in pairwise(found))
+
+
 def test_a_known_model_is_not_looked_at_early() -> None:
     """Nor is one of jobs that teach nothing, or that wait behind others."""
     for schedule in (
