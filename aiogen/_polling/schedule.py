@@ -198,6 +198,8 @@ class Schedule(Generic[K]):
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
+            if key == question.group.probing and question.group.burst:  # the next does not wait for its answer
+                self._probed(key, question.group, now)
             return key
         return None
 
