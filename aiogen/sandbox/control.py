@@ -68,7 +68,7 @@ class _Control:
 
     async def welcome(self, request: web.Request) -> web.Response:
         lines = [
-            f"This is the aiogen sandbox. It imitates {' and '.join(self.sandbox.titles)} on this machine. "
+            f"This is the aiogen sandbox. It imitates {_listed(self.sandbox.titles)} on this machine. "
             "Nothing here costs money.",
             "",
             *(f"export {name}={value}" for name, value in self.sandbox.environment.items()),
@@ -105,6 +105,10 @@ class _Control:
     async def reset(self, request: web.Request) -> web.Response:
         self.sandbox.reset()
         return as_json({})
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _shown(job: SandboxJob, now: float) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Storage:
         """For a request with a key. S3 refuses that; whether a public CDN does is not known, but it shows the leak."""
         if "Authorization" in context.request.headers:
             if context.request.method == "POST":
-                return xml_error(403, "AccessDenied", "Access Denied")  # documented for Leonardo's uploads
+                return xml_error(403, "AccessDenied", "Access Denied")  # documented for one vendor's uploads
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         return None
 

@@ -1,0 +1,29 @@
+"""What type checkers and editors know of the vendors; nothing of it runs.
+
+A vendor works without being named here: `app` finds it by its folder.
+"""
+
+from typing import TypedDict
+
+from .leonardo import LEONARDO_KEY, LeonardoSettings
+from .luma import LUMA_KEY, LumaSettings
+
+__all__ = ["LEONARDO_KEY", "LUMA_KEY", "LeonardoSettings", "LumaSettings"]
+
+class SettingsByName(TypedDict, total=False):
+    """The keywords of `Sandbox` for the vendors."""
+
+    leonardo: LeonardoSettings | None
+    luma: LumaSettings | None
+
+class ByName:
+    """The attributes of `Sandbox` for the vendors."""
+
+    @property
+    def leonardo(self) -> LeonardoSettings: ...
+    @property
+    def leonardo_url(self) -> str: ...
+    @property
+    def luma(self) -> LumaSettings: ...
+    @property
+    def luma_url(self) -> str: ...
