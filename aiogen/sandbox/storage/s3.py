@@ -31,6 +31,10 @@ class StorageErrorFormat:
     def error_inside_200(self, status: int) -> web.Response:
         return self.refuse(200, {})
 
+    def no_such_range(self, size: int) -> web.Response:
+        text = "The requested range is not satisfiable"
+        return xml_error(416, "InvalidRange", text, {"Content-Range": f"bytes */{size}"})
+
 
 class Storage:
     """The `Api` of all files. Vendors add the routes."""
