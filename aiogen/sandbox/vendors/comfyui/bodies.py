@@ -22,6 +22,7 @@ _EXCEPTIONS = {
         "number.",
     ),
     "no_picture": ("PIL.UnidentifiedImageError", "cannot identify image file '/srv/ComfyUI/input/{input}'\n"),
+    "outside": ("Exception", "**** ERROR: Saving image outside the output folder is not allowed.\n"),
     "no_link": ("AttributeError", "'str' object has no attribute 'shape'\n"),
 }
 """Failure code to the type and the message of the exception."""

@@ -20,11 +20,9 @@ def reply(value: object, status: int = 200) -> web.Response:
     return response
 
 
-def empty(status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def empty(status: int = 200) -> web.Response:
     """Neither a body nor a kind of it."""
-    response = web.Response(status=status, headers=headers)
-    del response.headers["Content-Type"]
-    return response
+    return web.Response(status=status)
 
 
 def plain(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -42,6 +40,8 @@ def _phrase(status: int) -> str:
 
 def no_route(method: str) -> web.Response:
     """Of a path that the server does not have: it looks for a file of its front end."""
+    if method == "OPTIONS":
+        return empty()
     if method in ("GET", "HEAD"):
         return web.Response(status=404, content_type="application/octet-stream")
     return plain(405, {"Allow": "GET,HEAD"})

@@ -14,6 +14,7 @@ from ...clock import Clock
 from ...jobs import SandboxJob
 from ...script import Fate
 from .checks import Checked
+from .files import is_outside
 from .graph import Graph, Request, broken, drawing, order, signatures
 from .queue import Entry
 from .settings import ComfyUISettings
@@ -81,8 +82,11 @@ class EntryFactory:
     def _end(self, graph: Graph, nodes: list[str], fate: Fate) -> tuple[Fate, str | None]:
         """The fate with what a node would stumble over, and the node at which it fails."""
         for node_id in nodes:
-            if graph[node_id]["class_type"] == "LoadImage" and not self._is_picture(graph[node_id]["inputs"]["image"]):
+            kind, values = graph[node_id]["class_type"], graph[node_id]["inputs"]
+            if kind == "LoadImage" and not self._is_picture(str(values["image"])):
                 return attrs.evolve(fate, failure_code="no_picture"), node_id
+            if kind == "SaveImage" and is_outside(str(values["filename_prefix"])):
+                return attrs.evolve(fate, failure_code="outside"), node_id
         if (failing := broken(graph, nodes)) is not None:
             return attrs.evolve(fate, failure_code="no_link"), failing
         if fate.failure_code is None:
