@@ -43,7 +43,7 @@ FLOORS = (
 """From the bottom up: a room imports those on floors below its own, and nothing beside it."""
 
 NAMING = VENDORS
-"""The rooms that may name a vendor. A new one is a folder, and nothing else; `vendors/typed.pyi` tells type checkers."""
+"""The rooms that may name a vendor. A new one is a folder; `vendors/typed.pyi` tells type checkers of it."""
 
 
 def room_of(module: str) -> str:

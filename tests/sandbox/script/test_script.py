@@ -147,7 +147,10 @@ class TestJson:
             ({"storms": [{"fault": "boom"}]}, r"storms\[0\]: there is no fault 'boom'"),
             ({"storms": [{"fault": "cut"}]}, r"storms\[0\]: fault: expected a fault that is not of downloads"),
             ({"storms": [{"fault": "500", "actions": ["dance"]}]}, r"storms\[0\]: actions: expected some of create"),
-            ({"storms": [{"fault": "500", "provider": "bfl"}]}, r"storms\[0\]: provider: expected one of .*luma, storage"),
+            (
+                {"storms": [{"fault": "500", "provider": "bfl"}]},
+                r"storms\[0\]: provider: expected one of .*luma, storage",
+            ),
             ({"storms": [{"fault": "500", "after": "now"}]}, r"storms\[0\]: after: expected seconds since"),
             ({"storms": [{}]}, r"storms\[0\]: .*fault"),
         ],

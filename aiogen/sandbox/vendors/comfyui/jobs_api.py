@@ -106,10 +106,14 @@ def _job(api: ComfyUI, entry: Entry, output: str, now: float) -> dict[str, Any]:
 
 
 async def cancel_job(api: ComfyUI, context: RequestContext) -> web.StreamResponse:
+    if not api.settings.has_jobs_api:
+        return no_route(context.request.method)
     return await _cancel(api, context, [context.request.match_info["id"]])
 
 
 async def cancel_jobs(api: ComfyUI, context: RequestContext) -> web.StreamResponse:
+    if not api.settings.has_jobs_api:
+        return no_route(context.request.method)
     body = await context.body()
     if body is None:
         return told("Request body must be valid JSON", 400)
@@ -130,8 +134,6 @@ def _is_id(value: object) -> bool:
 
 async def _cancel(api: ComfyUI, context: RequestContext, ids: list[str]) -> web.StreamResponse:
     """What has ended, or was never there, is no error."""
-    if not api.settings.has_jobs_api:
-        return no_route(context.request.method)
     now = context.now
     entries = [entry for job_id in ids if (entry := api.queue.find(job_id, now)) is not None]
     faults = [fault for entry in entries if (fault := entry.job.delete_fault()) is not None]
@@ -139,7 +141,9 @@ async def _cancel(api: ComfyUI, context: RequestContext, ids: list[str]) -> web.
         context.recorded.job_id = entries[0].job.id
 
     def carry_out() -> web.Response:
-        done = [api.queue.remove(job_id, now) or api.queue.interrupt(now, job_id) for job_id in ids]
-        return reply({"cancelled": any(done)})
+        # First what waits: the server needs a moment to stop the one that runs, and only then starts the next.
+        removed = [api.queue.remove(job_id, now) for job_id in ids]
+        stopped = [api.queue.interrupt(now, job_id) for job_id in ids]
+        return reply({"cancelled": any(removed) or any(stopped)})
 
     return await answer(context, faults[0] if faults else None, carry_out, api.error_format(context))

@@ -1,4 +1,4 @@
-"""The one worker, those that wait for it, and what is remembered of those that it has ended. Pure: it is told the time.
+"""The one worker, those that wait for it, and what is remembered of those that it has ended. Pure.
 
 When each prompt starts and ends is known as soon as it is in the line, so nothing needs a timer. What changes the line
 plans the rest of it again.
@@ -42,6 +42,8 @@ class Entry:
     """Loop second before which it may not start."""
     seconds: float
     """Of the loop, that it runs unless all of it is remembered."""
+    arrival: int = 0
+    """Counted by the line."""
     failing_node: str | None = None
     """At which it ends, if it fails."""
     cached: list[str] = attrs.field(factory=list)
@@ -75,6 +77,7 @@ class Queue:
         self._max_history = max_history
         self._line: list[Entry] = []
         """In the order in which they run; the first one may run already."""
+        self._arrived = 0
         self._free_at = float("-inf")
         self._ran: dict[str, list[dict[str, str]]] = {}
         """Signatures of nodes that need not run again, to what they have saved."""
@@ -94,8 +97,8 @@ class Queue:
     def pending_as_kept(self, now: float) -> list[Entry]:
         """In the order in which the server keeps them: that of a heap."""
         heap: list[tuple[float, str, int, Entry]] = []
-        for place, entry in enumerate(sorted(self.pending(now), key=lambda one: one.job.created_at)):
-            heapq.heappush(heap, (*entry.order, place, entry))
+        for entry in sorted(self.pending(now), key=lambda one: one.arrival):
+            heapq.heappush(heap, (*entry.order, entry.arrival, entry))
         return [entry for *_, entry in heap]
 
     def find(self, job_id: str, now: float) -> Entry | None:
@@ -106,6 +109,8 @@ class Queue:
     # --- what changes it ---
 
     def put(self, entry: Entry, now: float) -> None:
+        self._arrived += 1
+        entry.arrival = self._arrived
         first = 1 if self.running(now) else 0
         place = len(self._line)
         while place > first and entry.order < self._line[place - 1].order:
