@@ -78,7 +78,6 @@ class Queue:
         self._line: list[Entry] = []
         """In the order in which they run; the first one may run already."""
         self._arrived = 0
-        self._free_at = float("-inf")
         self._ran: dict[str, list[dict[str, str]]] = {}
         """Signatures of nodes that need not run again, to what they have saved."""
         self._planned: set[str] = set()
@@ -162,7 +161,6 @@ class Queue:
         """Moves what has ended into the history."""
         while self._line and self._line[0].job.ends_at <= now:
             entry = self._line.pop(0)
-            self._free_at = entry.job.ends_at
             for node in entry.outputs:
                 if node in entry.cached:
                     entry.files[node] = self._ran.get(entry.signatures[node], [])
@@ -189,11 +187,11 @@ class Queue:
             entry, job = self._line[i], self._line[i].job
             if job.started_at > now:
                 entry.cached = [node for node in entry.nodes if entry.signatures[node] in self._planned]
-                free_at = self._line[i - 1].job.ends_at if i else self._free_at
+                free_at = self._line[i - 1].job.ends_at if i else now
                 seconds = entry.seconds
                 if len(entry.cached) == len(entry.nodes):
                     seconds = min(seconds, CACHED_SECONDS)
-                job.started_at = max(free_at, entry.not_before, now)
+                job.started_at = max(free_at, entry.not_before)
                 job.ends_at = job.started_at + seconds
             self._foresee(entry)
 

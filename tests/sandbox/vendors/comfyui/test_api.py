@@ -183,6 +183,14 @@ class TestCache:
             names = await self.files(caller, plain_graph(color=1), plain_graph(color=2), plain_graph(color=1))
             assert names == [f"ComfyUI_0000{number}_.png" for number in (1, 2, again)]
 
+    async def test_is_foreseen_for_those_that_wait(self, visiting: Visiting) -> None:
+        async with visiting(script=SLOW) as caller:
+            ids = [await sent(caller, plain_graph(color=color)) for color in (1, 2, 1, 1)]
+            await asyncio.sleep(25)
+            assert await queue(caller) == ([ids[2]], [ids[3]])  # the third is not the one before it, the fourth is
+            await asyncio.sleep(5.1)
+            assert await queue(caller) == ([], [])
+
     async def test_takes_no_time(self, visiting: Visiting) -> None:
         async with visiting(script=Script(rules=[Rule(fate=Fate(processing=10))])) as caller:
             await self.files(caller, plain_graph())
@@ -261,13 +269,28 @@ class TestStopping:
     async def test_one_that_waits_leaves_no_trace(self, visiting: Visiting) -> None:
         async with visiting(script=SLOW) as caller:
             first, second, third = [await sent(caller, plain_graph(color=i)) for i in range(3)]
+            await asyncio.sleep(5)
             answer = await caller.comfyui("POST", "/queue", json={"delete": [second, "unknown"]})
             assert (answer.status, answer.content) == (200, b"")
             assert "Content-Type" not in answer.headers
             assert await queue(caller) == ([first], [third])
-            await asyncio.sleep(21)
+            await asyncio.sleep(5.1)
+            assert await queue(caller) == ([third], [])  # nothing took longer
+            await asyncio.sleep(10)
             assert await history(caller, second) == {}
             assert await history(caller, third)
+            assert [job.deleted_at is not None for job in caller.sandbox.jobs] == [False, True, False]
+
+    async def test_those_behind_it_do_not_start_in_the_past(self, visiting: Visiting) -> None:
+        async with visiting() as caller:
+            first = await sent(caller, plain_graph(prefix="x [[queued=100]]"))
+            second = await sent(caller, plain_graph(prefix="y [[processing=10]]"))
+            await asyncio.sleep(50)
+            assert await queue(caller) == ([], [first, second])  # the worker waits for the first
+            await caller.comfyui("POST", "/queue", json={"delete": [first]})
+            assert await queue(caller) == ([second], [])
+            await asyncio.sleep(10.1)
+            assert await history(caller, second)
 
     async def test_the_one_that_runs(self, visiting: Visiting) -> None:
         async with visiting(script=SLOW) as caller:
@@ -307,8 +330,9 @@ class TestStopping:
             await caller.comfyui("POST", "/history", json={"clear": True})
             assert (await caller.comfyui("GET", "/history")).json == {}
 
-    async def test_a_restart_loses_queue_and_history(self, visiting: Visiting) -> None:
-        async with visiting(script=SLOW) as caller:
+    @pytest.mark.parametrize("cleared", [False, True])
+    async def test_a_restart_loses_queue_and_history(self, visiting: Visiting, cleared: bool) -> None:
+        async with visiting(script=SLOW, comfyui=ComfyUISettings(cache="all")) as caller:
             done, running, waiting = [await sent(caller, plain_graph(color=i)) for i in range(3)]
             await asyncio.sleep(11)
             file = (await history(caller, done))["outputs"]["3"]["images"][0]
@@ -316,9 +340,13 @@ class TestStopping:
             assert await queue(caller) == ([], [])
             assert [await history(caller, one) for one in (done, running, waiting)] == [{}, {}, {}]
             assert (await caller.comfyui("GET", "/view", params=file)).status == 200
-            answer = await send(caller, plain_graph(color=9))
+            if cleared:
+                await caller.comfyui("POST", "/queue", json={"clear": True})
+            answer = await send(caller, plain_graph(color=0))
             assert answer.json["number"] == 0
-            await asyncio.sleep(11)
+            await asyncio.sleep(9)
+            assert await queue(caller) == ([answer.json["prompt_id"]], [])  # also what had run before runs again
+            await asyncio.sleep(2)
             assert await history(caller, answer.json["prompt_id"])
             assert [job.state(caller.sandbox.clock.now()) for job in caller.sandbox.jobs[1:3]] == ["failed"] * 2
 
