@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from ...answering import answer
+from ...clock import Clock
 from ...context import LARGE_BODY, RequestContext
 from ...script import ScriptError
 from ...script.directives import read_prompt
@@ -30,9 +31,9 @@ class ComfyUI:
 
     def __init__(self, settings: ComfyUISettings, services: Services) -> None:
         self.settings = settings
-        self.clock = services.clock
-        self.files = Files(services.clock)
-        self.queue = Queue(self.files.save, memory=settings.cache, max_history=settings.max_history)
+        self.clock: Clock = services.clock
+        self.files: Files = Files(services.clock)
+        self.queue: Queue = Queue(self.files.save, memory=settings.cache, max_history=settings.max_history)
         self._director = services.director
         self._jobs = services.jobs
         self._factory = EntryFactory(settings, services.clock, self.files.is_picture, seed=services.seed)
