@@ -5,6 +5,7 @@ async with aiogen.Session() as session:
     await session.download(generation, "out/")
 """
 
+from aiogen import providers
 from aiogen._engine.job import Job
 from aiogen.errors import (
     AiogenError,
@@ -33,6 +34,7 @@ from aiogen.errors import (
 from aiogen.models import (
     AccountInfo,
     Action,
+    Cancellation,
     Candidate,
     Cost,
     Eta,
@@ -41,9 +43,10 @@ from aiogen.models import (
     Generation,
     Output,
     State,
+    Typical,
     UnknownJob,
 )
-from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
 from aiogen.references import Reference
 from aiogen.session import Session
 
@@ -55,6 +58,7 @@ __all__ = [
     "Action",
     "AiogenError",
     "AuthenticationError",
+    "Cancellation",
     "Candidate",
     "ConfigurationError",
     "Cost",
@@ -71,16 +75,10 @@ __all__ = [
     "InsufficientFunds",
     "InvalidRequest",
     "Job",
-    "Leonardo",
-    "LeonardoImage",
-    "Luma",
-    "LumaImage",
-    "LumaImageEdit",
     "NetworkError",
     "NotFound",
     "Output",
     "ProtocolError",
-    "Provider",
     "ProviderError",
     "RateLimited",
     "Reference",
@@ -90,7 +88,9 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "Typical",
     "UnknownJob",
     "Unsupported",
     "__version__",
 ]
+__all__ += providers.__all__

@@ -88,7 +88,7 @@ class CallOptions:
 
     call_timeout: float = attrs.field(validator=seconds())
     """Seconds for one single call, all attempts together."""
-    poll_cost: float = attrs.field(validator=seconds(*POLL_COSTS))
+    poll_cost: float | None = attrs.field(validator=attrs.validators.optional(seconds(*POLL_COSTS)))
     """Seconds of waiting that one request about a job is worth."""
 
 

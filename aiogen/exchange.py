@@ -1,8 +1,9 @@
-"""What travels between the pure provider files and the transport.  Pure.
+"""What travels between the pure provider files and the transport.  Pure, and public: whoever writes a provider uses it.
 
 An `Exchange` is one operation, written as a generator: it yields a `Request`, is sent the `Response`, and returns
-the result or raises an error from `aiogen.errors`.  An operation of several requests is still one exchange.  A test
-drives it with a list of prepared responses and looks at the requests that came out.
+the result or raises an error from `aiogen.errors`.  An operation of several requests is still one exchange, and so is
+one of none, whose result is known beforehand.  A test drives it with a list of prepared responses and looks at the
+requests that came out.
 """
 
 from __future__ import annotations
@@ -22,17 +23,54 @@ T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
+class Raw:
+    """A body that is sent as it is, such as an image."""
+
+    base64: str = attrs.field(repr=False)
+    """Its bytes; they are decoded when they are sent, off the event loop."""
+    media_type: str = "application/octet-stream"
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """One field of a form: a text, or a file."""
+
+    name: str
+    text: str | None = attrs.field(default=None, repr=False)
+    """The value of a field that is no file."""
+    base64: str | None = attrs.field(default=None, repr=False)
+    """The bytes of a file; they are decoded when they are sent, off the event loop."""
+    filename: str | None = None
+    media_type: str | None = None
+
+
+@attrs.frozen
+class Multipart:
+    """A form with files (`multipart/form-data`, RFC 7578)."""
+
+    parts: tuple[Part, ...]
+
+
+Body = Mapping[str, Any] | list[Any] | Raw | Multipart
+
+
+@attrs.frozen(kw_only=True)
 class Request:
     """One HTTP request, not yet sent."""
 
     verb: str
-    """What it does, for messages: "create", "retrieve", "list", "delete"."""
+    """What it does, for messages: "create", "retrieve", "list", "delete", "cancel", "upload".
+
+    "create" is the one request that makes a generation and charges for it.  An exchange sends at most one, and that is
+    never repeated unless it surely was not carried out.
+    """
     method: str
     url: str
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """Holds the key, so it is never shown."""
     query: Mapping[str, str] = attrs.field(factory=dict)
-    body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    body: Body | None = attrs.field(default=None, repr=False)
+    """An object or an array is sent as JSON."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +100,9 @@ class Submission:
     endpoint: str
     """The provider's own name of the call."""
     body: Mapping[str, Any] = attrs.field(repr=False)
+    """JSON; it is kept in the ledger until the job is over, so images are in it as base64 text."""
+    provider_id: str | None = None
+    """The id that this create chooses for its generation, where the vendor lets one choose."""
     outputs: int | None = None
     """How many outputs are asked for, where the request says."""
     weight: int = 1
@@ -87,6 +128,8 @@ class Ticket:
     kind: str = "image"
     outputs: int | None = None
     """How many outputs were asked for, to tell when some are missing."""
+    reference: Mapping[str, Any] | None = None
+    """What the create's `Accepted.reference` said."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +149,7 @@ class Snapshot:
 
     provider_id: str
     state: State
-    """queued, processing, completed or failed."""
+    """queued, processing, completed, failed or cancelled."""
     model: str | None = None
     kind: str | None = None
     prompt: str | None = None
@@ -138,6 +181,9 @@ class Accepted:
 
     snapshot: Snapshot
     quota: Quota | None = None
+    reference: Mapping[str, Any] | None = None
+    """What else is needed to ask about it, such as the addresses that the vendor named: JSON, kept in the ledger, and
+    given back in each `Ticket`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -164,4 +210,32 @@ class Deleted:
     found: bool
 
 
+@attrs.frozen(kw_only=True)
+class Cancelled:
+    """What became of a cancel."""
+
+    stopped: bool
+    """False if it was over before, or the vendor does not know it."""
+
+
 AccountExchange = Exchange[AccountInfo]
+
+__all__ = [
+    "Accepted",
+    "AccountExchange",
+    "Body",
+    "Cancelled",
+    "Deleted",
+    "Exchange",
+    "Failure",
+    "Multipart",
+    "Page",
+    "Part",
+    "Quota",
+    "Raw",
+    "Request",
+    "Response",
+    "Snapshot",
+    "Submission",
+    "Ticket",
+]

@@ -7,8 +7,9 @@ import builtins
 import os
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -22,6 +23,7 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
+from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import submit
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
@@ -29,10 +31,11 @@ from aiogen._lifetime import Lifetime, Parts
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
-from aiogen.errors import AiogenError, InputError
+from aiogen.errors import AiogenError, ConfigurationError, InputError
 from aiogen.models import AccountInfo, Generation, State, UnknownJob
-from aiogen.providers.base import Provider
-from aiogen.providers.connections import Connections, TypedRequest
+from aiogen.providers import registry as provider_registry
+from aiogen.providers.base import Provider, TypedRequest
+from aiogen.providers.connections import Connections
 from aiogen.stores.base import Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
@@ -59,7 +62,7 @@ class Session:
         store: Store | str | os.PathLike[str] | None = None,
         take_up: bool = True,
         allow_insecure: bool = False,
-        poll_cost: float = 0.15,
+        poll_cost: float | None = None,
         max_in_flight: int = 48,
         read_attempts: int = 5,
         handler_timeout: float = 60.0,
@@ -77,7 +80,8 @@ class Session:
         """Nothing is opened and nothing is sent yet.
 
         Args:
-            providers: the connections; by default each provider whose key is in the environment.
+            providers: the connections; by default each provider whose key is in the environment, and those that need no
+                key once they are named.
             client_session: yours, whose connector, proxy, `trust_env` and trace configs are used for everything, and
                 which is not closed; its headers, auth, cookies, base_url and timeouts are not.  By default the session
                 opens its own, and goes through HTTP_PROXY and HTTPS_PROXY, but for NO_PROXY and this machine.  A create
@@ -87,8 +91,8 @@ class Session:
             store: the ledger of jobs: a path for a file that survives crashes, or a store; by default in memory.
             take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
-            poll_cost: seconds of waiting that one request is worth, 0.001 to 60.  Lower asks more often; `submit`,
-                `generate`, `attach` and `wait_many` take one of their own.
+            poll_cost: seconds of waiting that one request is worth, 0.001 to 60; by default the provider's, 0.15 for
+                most.  Lower asks more often; `submit`, `generate`, `attach` and `wait_many` take one of their own.
             max_in_flight: requests under way at once per account, 1 to 1000.
             read_attempts: how often a read is tried in all, 1 to 20.  Creates are never repeated unless they surely
                 were not carried out.
@@ -198,6 +202,34 @@ class Session:
         """The ledger of jobs."""
         return self._store
 
+    # --- connections
+
+    def add_connection(self, provider: Provider) -> None:
+        """One more connection, from now on; jobs of its account that nobody follows are taken up like all others.
+
+        Raises:
+            ConfigurationError: there is one of that name, or it is no provider.
+        """
+        self._lifetime.binding.check()
+        self.connections.add(provider)
+
+    def remove_connection(self, name: str) -> None:
+        """One connection less: nothing more can be submitted to it, or asked through it.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+            InputError: jobs of it have not ended yet.
+        """
+        self._lifetime.binding.check()
+        provider = self.connections.find(name)
+        running = sum(job.connection == provider.name for job in self.jobs())
+        if running:
+            raise InputError(
+                f"The connection {name!r} has {running} jobs that have not ended: wait for them, or withdraw or cancel "
+                "them first."
+            )
+        self.connections.remove(name)
+
     # --- submitting
 
     async def submit(
@@ -221,7 +253,7 @@ class Session:
             connection: the connection for a typed request; by default the one with the provider's own name.
             timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
             poll_cost: seconds of waiting that one request about this job is worth, 0.001 to 60; lower asks more
-                often.  By default the session's, 0.15.
+                often.  By default the session's, or the provider's.
             batch: your word for jobs that belong together; the ledger can be searched for it.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
@@ -231,6 +263,7 @@ class Session:
             StoreError: the ledger could not be written; nothing was sent.
         """
         parts = self._open()
+        await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost)
         await self._step(parts)
@@ -238,7 +271,7 @@ class Session:
         generation = Generation(
             id=str(uuid4()),
             provider_id=None,
-            provider=provider.default_name,
+            provider=provider.facts.name,
             connection=provider.name,
             model=submission.model,
             kind=submission.kind,
@@ -283,7 +316,7 @@ class Session:
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be read or written; `get` needs none.
         """
-        provider = self.connections.find(connection)
+        provider = await self._find(connection)
         provider_id = check_given_id(provider_id)
         JobOptions(timeout=timeout, poll_cost=poll_cost)
         parts = self._open()
@@ -488,12 +521,12 @@ class Session:
             connection: whose ids they are.
             ids: the vendor's ids; every one is checked before the first request.
             timeout: seconds from now for each, 600 by default.
-            poll_cost: seconds of waiting that one request about one of them is worth; by default the session's.
+            poll_cost: seconds of waiting that one request about one of them is worth; by default the session's, or the
+                provider's.
             return_exceptions: put errors among the results instead of raising the first.
         """
         checked = [check_given_id(i) for i in ([ids] if isinstance(ids, str | UUID) else ids)]
-        self.connections.find(connection)
-        self._open()
+        await self._find(connection)
         jobs = [await self.attach(connection, i, timeout=timeout, poll_cost=poll_cost) for i in checked]
         async for job in self.as_completed(jobs):
             if job.error is not None and not return_exceptions:
@@ -526,7 +559,7 @@ class Session:
             NotFound: the provider does not know it.
             InputError: the id is empty or cannot be an id.
         """
-        provider = self.connections.find(connection)
+        provider = await self._find(connection)
         return await self._open().calls.get(provider, check_given_id(provider_id))
 
     async def list(
@@ -547,7 +580,7 @@ class Session:
             ProtocolError: no row of the first page can be read, or the list moves so fast that what it holds cannot be
                 known.
         """
-        provider = self.connections.find(connection)
+        provider = await self._find(connection)
         if user_id is not None:
             user_id = check_given_id(user_id, "User")
         if limit is not None:
@@ -571,7 +604,7 @@ class Session:
             NotFound: it is not there (any more), unless `missing_ok`.
             Unsupported: the provider has no such call (Luma).
         """
-        provider = self.connections.find(connection)
+        provider = await self._find(connection)
         return await self._open().calls.delete(provider, check_given_id(provider_id), missing_ok=missing_ok)
 
     async def account(self, connection: str) -> AccountInfo:
@@ -580,7 +613,7 @@ class Session:
         Raises:
             AuthenticationError: the key does not work.
         """
-        provider = self.connections.find(connection)
+        provider = await self._find(connection)
         return await self._open().calls.account(provider)
 
     async def download(
@@ -614,13 +647,23 @@ class Session:
 
     # --- inside
 
+    async def _find(self, name: str) -> Provider:
+        await self._load(name)
+        return self.connections.find(name)
+
+    async def _load(self, name: object) -> None:
+        """What another package offers under this name, off the event loop; what is wrong with it `find` says."""
+        if isinstance(name, str) and name not in self.connections and not provider_registry.is_loaded(name):
+            with suppress(ConfigurationError):
+                await self._open().transport.threads.run(provider_registry.find, name)
+
     async def _step(self, parts: Parts) -> None:
         """Others have their turns before it; the session may be closed then."""
         await parts.checkpoint()
         self._open()
 
     def _accounts(self) -> set[str]:
-        return {self.connections.find(name).account for name in self.connections}
+        return {provider.account for provider in self.connections.values()}
 
     def _open(self) -> Parts:
         return self._lifetime.open(self._begin)
@@ -650,9 +693,12 @@ class Session:
             take_up=lambda record: registry.take_up(record),
             takes_up_all=self._take_up_jobs,
         )
+        self.connections.on_add = hub.connected
         calls = Calls(hub, downloader, self.connections, call_timeout=self._call_options.call_timeout)
         binding, poll_cost = self._lifetime.binding, self._call_options.poll_cost
-        registry = Registry(hub, self.connections, binding=binding, poll_cost=poll_cost)
+        registry = Registry(
+            hub, self.connections, binding=binding, poll_cost=poll_cost, cancel=partial(cancel, hub, calls)
+        )
         reconciler = Reconciler(hub, calls, registry)
         return Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
 

@@ -16,7 +16,7 @@ import pytest
 from pytest_asyncio import is_async_test
 from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left, watching_calls
 
-from aiogen.providers import PROVIDERS
+from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,8 +44,9 @@ def no_loop_but_the_tests_own() -> None:
 def no_keys_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must never speak to a real provider, whatever the developer's environment holds."""
     for provider in PROVIDERS:
-        monkeypatch.delenv(provider.key_variable, raising=False)
-        monkeypatch.delenv(provider.url_variable, raising=False)
+        if provider.facts.key_variable is not None:
+            monkeypatch.delenv(provider.facts.key_variable, raising=False)
+        monkeypatch.delenv(provider.facts.url_variable, raising=False)
     monkeypatch.delenv("AIOGEN_STORE", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -57,6 +57,8 @@ def test_both_ends_of_a_range_are_in_it(name: str, low: float, high: float) -> N
 @ranges(WHOLE | SECONDS)
 @pytest.mark.parametrize("value", ["5", None, True, float("nan"), float("inf"), [5]])
 def test_what_is_no_number_is_refused(name: str, low: float, high: float, value: Any) -> None:
+    if (name, value) == ("poll_cost", None):
+        return  # then it is the provider's
     with pytest.raises(aiogen.InputError, match=rf"^{name} has to be a number .*, not "):
         session(**{name: value})
 

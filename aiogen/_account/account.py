@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Generic
 
-import attrs
-
 from aiogen._account.actions import (
     Action,
     AnnounceHold,
@@ -235,7 +233,7 @@ class AccountState(Generic[J]):
     def _learn(self, quota: Quota, weight_class: str, *, alone: bool) -> None:
         """A limit that was left at its default may also grow."""
         limit = self.provider.creates_per_minute
-        is_own = limit != attrs.fields_dict(type(self.provider))["creates_per_minute"].default
+        is_own = limit != self.provider.facts.creates_per_minute
         if quota.limit is not None:
             self.window.learn_limit(quota.limit, ceiling=limit if is_own else math.inf)
         if quota.remaining is not None:
@@ -333,7 +331,9 @@ class AccountState(Generic[J]):
             track.jobs.append(job)
             if is_counted:  # two creates were answered with one id: what both take is free when it ends
                 track.weight += weight
-            self.schedule.lower_price(track.key, provider.poll_floor, provider.poll_ceiling, track.price, now)
+            self.schedule.lower_price(
+                track.key, provider.facts.poll_floor, provider.facts.poll_ceiling, track.price, now
+            )
         return track
 
     def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
@@ -349,8 +349,8 @@ class AccountState(Generic[J]):
             now,
             phases=phases,
             started_at=track.accepted_at,
-            floor=provider.poll_floor,
-            ceiling=provider.poll_ceiling,
+            floor=provider.facts.poll_floor,
+            ceiling=provider.facts.poll_ceiling,
             price=track.price,
             learns=track.is_ours and track.accepted_at == now,
             held=not runs,

@@ -93,7 +93,7 @@ def throttled(provider: Provider, hold: Hold, *, at: datetime) -> None:
         how_long,
         extra={
             "aiogen_event": "throttled",
-            "aiogen_provider": provider.default_name,
+            "aiogen_provider": provider.facts.name,
             "aiogen_connection": provider.name,
             "aiogen_account": provider.account,
             "aiogen_throttle": None if throttle is None else throttle.value,

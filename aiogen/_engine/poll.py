@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from functools import partial
 
 from aiogen._account.track import Track
 from aiogen._answers import snapshots
@@ -36,7 +37,9 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     sent_at = hub.clock.now()
     try:
         question = about_it(track.provider.get(track.ticket), key)
-        snapshot, number = await hub.transport.poll(track.provider, question, track.last_answer)
+        snapshot, number = await hub.transport.poll(
+            track.provider, question, track.last_answer, before_more=partial(hub.turn, account)
+        )
     except AiogenError as error:
         # What is refused concerns the account, also if this generation has ended meanwhile by another reading.
         error.add_context(provider_id=key)
@@ -145,10 +148,10 @@ async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: Aiog
     if isinstance(error, NotFound) and error.from_api:
         track.not_found += 1
         track.missing_since = min(track.missing_since, sent_at)
-        grace = track.provider.not_found_grace
+        grace = track.provider.facts.not_found_grace
         # Counted from the question: an answer that took long may be as old as it.
         if not is_missing(track.not_found, track.missing_since, sent_at, grace):
-            account.schedule.failed(key, now, missing_pause(track.not_found, track.provider.poll_floor, grace))
+            account.schedule.failed(key, now, missing_pause(track.not_found, track.provider.facts.poll_floor, grace))
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()
@@ -163,16 +166,16 @@ async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: Aiog
         hub.abandon(account, track, error)  # attached by an id that this vendor cannot even read
         return
     if not account.drained(track, hub.clock.now()):
-        wait = delay(track.failures, base=1.0, cap=track.provider.poll_ceiling, draw=random.uniform)
+        wait = delay(track.failures, base=1.0, cap=track.provider.facts.poll_ceiling, draw=random.uniform)
         account.schedule.failed(key, now, max(wait, error.retry_after or 0.0))
 
 
 def _note_unknown_state(hub: Hub, track: Track[Job], word: str) -> None:
     known = hub.unknown_states
-    if (track.provider.default_name, word) not in known:
-        known.add((track.provider.default_name, word))
+    if (track.provider.facts.name, word) not in known:
+        known.add((track.provider.facts.name, word))
         logger.warning(
             "%s reports a state %r that this version does not know; such generations count as running.",
-            track.provider.default_name,
+            track.provider.facts.name,
             word,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -13,9 +15,11 @@ from aiogen._binding import Binding
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
+from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import ConfigurationError, GenerationTimeout
-from aiogen.exchange import Submission, Ticket
-from aiogen.models import Generation, State
+from aiogen.exchange import Submission
+from aiogen.models import Cancellation, Generation, State
+from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
@@ -30,14 +34,29 @@ _UNSENT = (State.PENDING, State.SUBMITTING)
 class Registry:
     """Makes them, and finds them again by our id while anybody holds them."""
 
-    def __init__(self, hub: Hub, connections: Connections, *, binding: Binding, poll_cost: float) -> None:
-        """`binding`: the session's; `poll_cost`: of jobs that have none of their own."""
+    def __init__(
+        self,
+        hub: Hub,
+        connections: Connections,
+        *,
+        binding: Binding,
+        poll_cost: float | None,
+        cancel: Callable[[Job], Awaitable[Cancellation]],
+    ) -> None:
+        """What it works with.
+
+        Args:
+            hub: of the same session.
+            connections: the session's, which may come and go.
+            binding: the session's.
+            poll_cost: of jobs that have none of their own; by default the provider's.
+            cancel: stops one.
+        """
         self._hub = hub
         self._binding = binding
         self._poll_cost = poll_cost
-        self._by_account: dict[str, list[Provider]] = {}
-        for provider in connections.values():
-            self._by_account.setdefault(provider.account, []).append(provider)
+        self._cancel = cancel
+        self._connections = connections
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
         self._attaching: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -57,10 +76,11 @@ class Registry:
             provider,
             submission=submission,
             timeout=timeout,
-            poll_cost=poll_cost or self._poll_cost,
+            poll_cost=poll_cost or self._poll_cost or provider.facts.poll_cost,
             binding=self._binding,
             forecast=self._hub.forecast,
             withdraw=self._hub.withdraw_one,
+            cancel=self._cancel,
             batch=batch,
         )
 
@@ -100,6 +120,10 @@ class Registry:
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
+        if record is not None and self.provider_of(record) is None:
+            with suppress(ConfigurationError):  # some connections are there only once they are named
+                await hub.transport.threads.run(provider_registry.find, record.connection)
+                self._connections.find(record.connection)
         if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
         if job is not None and record.generation is None and job.state not in _UNSENT:
@@ -154,13 +178,14 @@ class Registry:
         generation = Generation(
             id=known or str(uuid4()),
             provider_id=provider_id,
-            provider=provider.default_name,
+            provider=provider.facts.name,
             connection=provider.name,
             model=None,
             state=State.QUEUED,
         )
-        ticket = Ticket(provider_id=provider_id)
-        if track is not None:
+        if track is None:
+            ticket = await ticket_of(self._hub, provider, provider_id)
+        else:
             ticket = track.ticket
             generation = track.jobs[0].generation if track.jobs else generation
         job = self.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)
@@ -206,7 +231,7 @@ class Registry:
 
     def provider_of(self, record: Record) -> Provider | None:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""
-        found = self._by_account.get(record.account, [])
+        found = [c for c in self._connections.values() if c.account == record.account]
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
 
 

@@ -77,7 +77,7 @@ class LearnedModels:
 
 
 def _key(provider: Provider, model: str | None, typical: Typical) -> Key:
-    return provider.default_name, provider.base_url, model, typical
+    return provider.facts.name, provider.base_url, model, typical
 
 
 def _name(key: Key) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -66,7 +66,7 @@ def send_trace() -> aiohttp.TraceConfig:
 def failure(
     error: Exception,
     request: Request,
-    secret: Secret,
+    secrets: Sequence[Secret],
     *,
     watch: SendWatch | None,
     seconds: float,
@@ -79,13 +79,15 @@ def failure(
     """
     unsent = isinstance(error, _NEVER_CONNECTED) or (watch is not None and not watch.begun)
     text, hint, is_configuration = _explained(error, request, unsent, seconds)
-    message = redacted_message(secret, f"{text} (while trying to {request.verb}).{hint}")
+    message = f"{text} (while trying to {request.verb}).{hint}"
+    for secret in secrets:
+        message = redacted_message(secret, message)
     broken: AiogenError
     if is_configuration:
         broken = ConfigurationError(message, code=None, action=None, **context)
     else:
         broken = NetworkError(message, sent=not unsent, **context)
-    broken.__cause__ = _bare(error, secret)
+    broken.__cause__ = _bare(error, secrets)
     return broken
 
 
@@ -126,7 +128,7 @@ _CERTIFICATE = (
 )
 
 
-def _bare(error: Exception, secret: Secret) -> BaseException | None:
+def _bare(error: Exception, secrets: Sequence[Secret]) -> BaseException | None:
     """The error as a cause: without its frames, whose locals are the request; None if its own words hold the key."""
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -135,4 +137,4 @@ def _bare(error: Exception, secret: Secret) -> BaseException | None:
         chain.append(link)
         link = link.__cause__ or link.__context__
     words = " ".join(f"{link} {link!r}" for link in chain)
-    return error if redacted_message(secret, words) == words else None
+    return error if all(redacted_message(secret, words) == words for secret in secrets) else None

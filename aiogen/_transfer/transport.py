@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 import logging
 import math
 import random
@@ -20,6 +18,7 @@ from aiogen._clock import Clock
 from aiogen._limits.retry import waits, worth_repeating
 from aiogen._options import RequestOptions
 from aiogen._safety.redact import redacted
+from aiogen._transfer.bodies import encoded
 from aiogen._transfer.clients import Clients
 from aiogen._transfer.failures import SendWatch, failure, watching_send
 from aiogen._transfer.threads import Threads
@@ -32,7 +31,6 @@ T = TypeVar("T")
 logger = logging.getLogger("aiogen")
 
 USER_AGENT = "aiogen-sdk"
-_LARGE_BODY = 128 * 1024
 
 
 class Transport:
@@ -74,48 +72,66 @@ class Transport:
             NetworkError: no answer came.
         """
         with self._reading(provider, exchange):
-            request = next(exchange)
-            while True:
-                if before_each is not None:
-                    await before_each()
-                response = await self._send(request, provider)
-                try:
-                    request = exchange.send(response)
-                except StopIteration as stop:
-                    result: T = stop.value
-                    return result
+            try:
+                request = next(exchange)
+            except StopIteration as stop:
+                known: T = stop.value
+                return known
+            return await self._rest(provider, exchange, request, before_each or _at_once)
 
-    async def poll(self, provider: Provider, exchange: Exchange[T], previous: int | None) -> tuple[T | None, int]:
-        """Perform an exchange of one request, and read its answer unless that is the same as the previous one.
+    async def poll(
+        self,
+        provider: Provider,
+        exchange: Exchange[T],
+        previous: int | None,
+        *,
+        before_more: Callable[[], Awaitable[None]],
+    ) -> tuple[T | None, int | None]:
+        """Perform an exchange of reads, and read its first answer only if that is not the same as the previous one.
 
         `previous` is the number that came with that one.  Most answers say "not yet" in the same bytes, so they need
-        not be read again: the result is then None.
+        not be read again: the result is then None.  Only an answer that was enough by itself has a number: one after
+        which more was asked says nothing about what that would say now.
+        `before_more` is awaited before each request but the first.
 
         Raises: the same as `perform`.
         """
+        number: int | None = None
         with self._reading(provider, exchange):
-            response, number = await self._answered(next(exchange), provider, previous)
-            if response is None:
-                return None, number
             try:
-                exchange.send(response)
+                response, number = await self._answered(next(exchange), provider, previous)
+                if response is None:
+                    return None, number
+                request = exchange.send(response)
             except StopIteration as stop:
                 return stop.value, number
-        raise ProtocolError(f"Polling one generation of {provider.default_name} takes one request.")
+            return await self._rest(provider, exchange, request, before_more), None
+
+    async def _rest(
+        self, provider: Provider, exchange: Exchange[T], request: Request, before_each: Callable[[], Awaitable[None]]
+    ) -> T:
+        """The result of an exchange that goes on with this request."""
+        try:
+            while True:
+                await before_each()
+                request = exchange.send(await self._send(request, provider))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
     @contextmanager
     def _reading(self, provider: Provider, exchange: Exchange[T]) -> Iterator[None]:
         try:
             yield
         except AiogenError as error:
-            error.add_context(provider=provider.default_name, connection=provider.name)
+            error.add_context(provider=provider.facts.name, connection=provider.name)
             raise
         except Exception as error:
             # A shape that the provider file did not foresee.  It must not leave a waiter waiting, nor end a paid job.
-            logger.exception("The answer of %s could not be read", provider.default_name)
+            logger.exception("The answer of %s could not be read", provider.facts.name)
             raise ProtocolError(
-                f"The answer of {provider.default_name} could not be read: {type(error).__name__}: {error}",
-                provider=provider.default_name,
+                f"The answer of {provider.facts.name} could not be read: {type(error).__name__}: {error}",
+                provider=provider.facts.name,
                 connection=provider.name,
             ) from error
         finally:
@@ -162,7 +178,7 @@ class Transport:
         raise last or NetworkError(
             f"{provider.name} could not be asked within {duration(timeout)}: this account has to wait.",
             sent=False,
-            provider=provider.default_name,
+            provider=provider.facts.name,
             connection=provider.name,
         )
 
@@ -179,57 +195,56 @@ class Transport:
         if isinstance(outcome, AiogenError):
             raise outcome  # from here, where no local is of the request's inside
         number = hash((outcome.status, outcome.body))
-        return None if number == previous else redacted(provider.secret, outcome), number
+        if number == previous:
+            return None, number
+        for secret in provider.secrets:
+            outcome = redacted(secret, outcome)
+        return outcome, number
 
     async def _outcome(self, request: Request, provider: Provider) -> Response | AiogenError:
         """The answer as it came, or the error to raise."""
         is_create = request.verb == "create"
         timeout = self._submit_timeout if is_create else self._read_timeout
-        request_id = str(uuid4()) if provider.sends_request_id else None
+        request_id = str(uuid4()) if provider.facts.sends_request_id else None
         headers = {"User-Agent": USER_AGENT, **request.headers}
         if request_id is not None:
             headers["X-Request-Id"] = request_id
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
         self.sent += 1
-        context = {"provider": provider.default_name, "connection": provider.name, "request_id": request_id}
+        context = {"provider": provider.facts.name, "connection": provider.name, "request_id": request_id}
         watch: SendWatch | None = None
         try:
+            body = None if request.body is None else await encoded(request.body, self.threads)
+            if body is not None and body.content_type is not None:
+                headers["Content-Type"] = body.content_type
             with watching_send() if is_create else nullcontext() as watch:
                 session = self.clients.creates if is_create else self.clients.reads
                 async with session.request(
                     request.method,
                     request.url,
                     params=request.query or None,
-                    data=None if request.body is None else await self._encoded(request.body),
+                    data=None if body is None else body.data,
                     headers=headers,
                     allow_redirects=False,  # a key never follows a redirect
                     timeout=timeout,
                 ) as answer:
-                    body = await self._read(answer, request, context)
+                    content = await self._read(answer, request, context)
                     status, got = answer.status, answer.headers
         except AiogenError as error:
             return error.with_traceback(None)
         except Exception as error:
             broken = failure(
-                error, request, provider.secret, watch=watch, seconds=timeout.total or 0.0, context=context
+                error, request, provider.secrets, watch=watch, seconds=timeout.total or 0.0, context=context
             )
             logger.debug("%s %s: %s", request.method, request.url, broken)
             return broken
-        logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(body))
+        logger.debug("%s %s -> %d, %d bytes", request.method, request.url, status, len(content))
         return Response(
             status=status,
             headers=got,
-            body=body,
+            body=content,
             received_at=self.clock.wall(),
             request_id=got.get("X-Request-Id") or request_id,
         )
-
-    async def _encoded(self, body: object) -> bytes | io.BytesIO:
-        if _size(body) > _LARGE_BODY:
-            # References in base64: encoding and sending megabytes in one piece would hold up the loop.
-            return io.BytesIO(await self.threads.run(lambda: json.dumps(body).encode()))
-        return json.dumps(body).encode()
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
         length = answer.content_length
@@ -257,11 +272,5 @@ class Transport:
         await asyncio.shield(self.threads.close())
 
 
-def _size(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_size, value))
-    return 8
+async def _at_once() -> None:
+    """Nothing to wait for."""

@@ -33,11 +33,12 @@ async def load(references: Iterable[Reference], limit: int, threads: Threads) ->
     """The local files among the references, read: path to a reference that holds its bytes.
 
     Raises:
-        InputError: a file cannot be read, is larger than `limit` bytes, or is no known image type.
+        InputError: a file cannot be read, is larger than `limit` bytes, or is no known image type and none was given.
     """
-    paths = list(dict.fromkeys(r.path for r in references if r.path is not None))
-    contents = [await threads.run(_read, path, limit) for path in paths]
-    return {path: Reference(data=data) for path, data in zip(paths, contents, strict=True)}
+    kinds = {r.path: r.media_type for r in references if r.path is not None}
+    contents = [await threads.run(_read, path, limit) for path in kinds]
+    read = zip(kinds.items(), contents, strict=True)
+    return {path: Reference(data=data, media_type=kind) for (path, kind), data in read}
 
 
 async def encode(provider: Provider, request: Any, threads: Threads) -> Submission:
@@ -48,7 +49,7 @@ async def encode(provider: Provider, request: Any, threads: Threads) -> Submissi
     """
     references = list(request.references())
     if any(r.path is not None for r in references):
-        request = request.with_files(await load(references, provider.max_reference_bytes, threads))
+        request = request.with_files(await load(references, provider.facts.max_reference_bytes, threads))
     if any(r.data is not None or r.path is not None for r in references):
         return await threads.run(provider.encode, request)  # base64 of megabytes would hold up the loop
     return provider.encode(request)

@@ -26,7 +26,7 @@ from aiogen.errors import (
     ProtocolError,
     RateLimited,
 )
-from aiogen.providers import PROVIDERS, Provider
+from aiogen.providers import Provider, registry
 from aiogen.stores.base import RecordQuery
 
 _PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow")
@@ -38,21 +38,21 @@ class _Finding:
 
     connection: str
     vendor: str
-    key: str | None
-    key_variable: str
-    base_url: str
+    key: str | None = None
+    key_variable: str | None = None
+    base_url: str = "-"
     works: bool | None = None
-    """None: no key, so it was not tried."""
+    """None: it was not tried, for want of a key or of a call to try it with; or nothing is there and nobody said so."""
     seconds: float | None = None
     why: str | None = None
-    """Why it fails, in a few words."""
+    """Why it fails, or was not tried, in a few words."""
     error: str | None = None
     """Why it fails, and what helps."""
     exit: Exit = Exit.OK
 
     def row(self) -> tuple[str, str, str, str]:
         if self.works is None:
-            return self.connection, "-", self.base_url, f"not configured: set {self.key_variable}"
+            return self.connection, self.key or "-", self.base_url, self.why or "not tried"
         answer = f"works ({self.seconds:.1f} s)" if self.works else f"fails: {self.why}"
         return self.connection, self.key or "-", self.base_url, answer
 
@@ -61,7 +61,7 @@ async def doctor(terminal: Terminal, common: Connected) -> Exit:
     """Which connections there are, and whether they and the ledger work."""
     versions = {"aiogen": aiogen.__version__, "python": platform.python_version()}
     versions |= await asyncio.to_thread(_versions)
-    findings = await asyncio.gather(*(_examine(cls) for cls in PROVIDERS))
+    findings = await asyncio.gather(*map(_examine, await asyncio.to_thread(registry.names)))
     kept = await _examine_ledger(common)
     if terminal.as_json:
         terminal.record({"versions": versions, "ledger": attrs.asdict(kept)})
@@ -71,6 +71,8 @@ async def doctor(terminal: Terminal, common: Connected) -> Exit:
         terminal.line("  ".join(f"{name} {number}" for name, number in versions.items()))
         rows = [*(finding.row() for finding in findings), ("ledger", "-", kept.path or "-", kept.answer)]
         terminal.table(("connection", "key", "address", "answer"), rows, whole=("answer",))
+    for words in await asyncio.to_thread(registry.shadowed):
+        terminal.complain(words)
     for finding in findings:
         if finding.error is not None:
             terminal.complain(f"{finding.connection}: {finding.error}")
@@ -82,29 +84,45 @@ async def doctor(terminal: Terminal, common: Connected) -> Exit:
     return gravest([*(finding.exit for finding in findings), Exit.OK if kept.works else Exit.CONFIGURATION])
 
 
-async def _examine(cls: type[Provider]) -> _Finding:
-    """One cheap read, with short timeouts: someone is waiting for it."""
-    key = os.environ.get(cls.key_variable, "")
+async def _examine(name: str) -> _Finding:
+    """Whether one provider can be used."""
+    try:
+        cls = await asyncio.to_thread(registry.find, name)
+    except ConfigurationError as error:
+        why = "its package cannot be used"
+        return _Finding(connection=name, vendor=name, works=False, why=why, error=explain(error), exit=exit_of(error))
+    assert cls is not None
+    facts = cls.facts
+    key = os.environ.get(facts.key_variable, "") if facts.key_variable is not None else ""
     finding = _Finding(
-        connection=cls.default_name,
-        vendor=cls.vendor,
+        connection=name,
+        vendor=facts.vendor,
         key=masked(key) if key.strip() else None,
-        key_variable=cls.key_variable,
-        base_url=_address(os.environ.get(cls.url_variable) or cls.default_url),
+        key_variable=facts.key_variable,
+        base_url=_address(os.environ.get(facts.url_variable) or facts.url),
     )
-    if finding.key is None:
-        return finding
+    if facts.key_variable is not None and finding.key is None and facts.public_key is None:
+        return attrs.evolve(finding, why=f"not configured: set {facts.key_variable}")
+    return await _tried(cls, finding)
+
+
+async def _tried(cls: type[Provider], finding: _Finding) -> _Finding:
+    """One cheap read, with short timeouts: someone is waiting for it."""
+    variable = cls.facts.url_variable
+    is_elsewhere = bool(os.environ.get(variable))
     began = asyncio.get_running_loop().time()
     try:
-        session = Session(providers=[cls()], read_attempts=2, connect_timeout=5.0, read_timeout=10.0)
-        async with session:
-            await session.account(cls.default_name)
+        provider = cls()
+        if not provider.capabilities.account:
+            return attrs.evolve(finding, why="configured; the provider has no call to try it with")
+        async with Session(providers=[provider], read_attempts=2, connect_timeout=5.0, read_timeout=10.0) as session:
+            await session.account(cls.facts.name)
     except AiogenError as error:
+        if isinstance(error, NetworkError) and cls.facts.key_variable is None and not is_elsewhere:
+            return attrs.evolve(finding, why=f"nothing answers there: start it, or set {variable}")
         # Another address is the first suspect, unless it was understood there that the key is wrong.
-        is_suspect = os.environ.get(cls.url_variable) and not isinstance(
-            error, ConfigurationError | AuthenticationError
-        )
-        hint = f" Is {cls.url_variable} right?" if is_suspect and cls.url_variable not in error.message else ""
+        is_suspect = is_elsewhere and not isinstance(error, ConfigurationError | AuthenticationError)
+        hint = f" Is {variable} right?" if is_suspect and variable not in error.message else ""
         return attrs.evolve(
             finding, works=False, why=_in_short(error), error=explain(error) + hint, exit=exit_of(error)
         )

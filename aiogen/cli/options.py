@@ -17,7 +17,7 @@ from aiogen._checks import check_number
 from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
-from aiogen.providers import PROVIDERS
+from aiogen.providers import registry
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
 from aiogen.stores.sqlite.store import SqliteStore
@@ -128,23 +128,25 @@ def connected(session: Session, name: str) -> Provider:
     Raises:
         ConfigurationError: there is none; the message says which variable to set, or what works without any key.
     """
-    found = session.connections.get(name)
-    if found is not None:
-        return found
-    cls = next((cls for cls in PROVIDERS if cls.default_name == name), None)
-    if cls is None:
-        known = ", ".join(cls.default_name for cls in PROVIDERS)
-        raise ConfigurationError(f"There is no connection {name!r}; aiogen knows {known}.")
-    without = "" if len(session.connections) else f" {without_key()}"
-    raise ConfigurationError(
-        f"There is no connection {name!r}: set the environment variable {cls.key_variable} to your {cls.vendor} API "
-        f"key.{without}"
-    )
+    try:
+        return session.connections.find(name)
+    except ConfigurationError as error:
+        cls = registry.find(name)
+        if cls is None:
+            known = ", ".join(registry.names())
+            raise ConfigurationError(f"There is no connection {name!r}; aiogen knows {known}.") from None
+        if os.environ.get(cls.facts.key_variable or ""):
+            raise error
+        without = "" if len(session.connections) else f" {without_key()}"
+        raise ConfigurationError(
+            f"There is no connection {name!r}: set the environment variable {cls.facts.key_variable} to your "
+            f"{cls.facts.vendor} API key.{without}"
+        ) from None
 
 
 def no_connection() -> str:
     """What to do where no connection is configured at all."""
-    variables = " or ".join(cls.key_variable for cls in PROVIDERS)
+    variables = " or ".join(name for cls in registry.loaded() if (name := cls.facts.key_variable) is not None)
     return f"No connection is configured. Set {variables} in the environment. {without_key()}"
 
 

@@ -1,42 +1,57 @@
-"""What every provider is, and what all of them share: the checks of a configuration and the table of statuses.  Pure.
+"""What every provider is: a connection's fields, and what a provider file writes.  Pure.
 
 A provider file says how one vendor is asked and how its answers are read, as exchanges.  It never sends.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
-from collections.abc import Mapping
-from functools import lru_cache, wraps
-from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import unquote
 
 import attrs
 
-from aiogen._checks import can_be_host, check_name, check_number, is_this_machine
+from aiogen._checks import check_name, check_number
 from aiogen._safety.secret import Masked, Secret, to_secret
 from aiogen._wording import short_url
-from aiogen.errors import (
-    APIError,
-    AuthenticationError,
-    ConfigurationError,
-    InputError,
-    InsufficientFunds,
-    InvalidRequest,
-    NotFound,
-    ProviderError,
-    RateLimited,
-    Unsupported,
+from aiogen.errors import APIError, ConfigurationError, InputError, Unsupported
+from aiogen.exchange import (
+    Accepted,
+    Cancelled,
+    Deleted,
+    Exchange,
+    Page,
+    Request,
+    Response,
+    Snapshot,
+    Submission,
+    Ticket,
 )
-from aiogen.exchange import Accepted, Deleted, Exchange, Page, Request, Response, Snapshot, Submission, Ticket
 from aiogen.models import AccountInfo, Action, FailureCode, Typical
+from aiogen.providers.configuration import (
+    account_of,
+    check_extra_headers,
+    check_key,
+    check_url,
+    facts_of,
+    hidden_headers,
+    usual_url,
+    with_usual_path,
+)
+from aiogen.providers.facts import Facts
 from aiogen.providers.reading import retry_after
+from aiogen.providers.refusals import error_class
+from aiogen.references import Reference
+
+_NEEDED = ("prepare", "encode", "create", "get")
+_OPTIONAL = ("list", "delete", "cancel")
 
 
 @attrs.frozen(kw_only=True)
 class Capabilities:
-    """What a provider can do beyond creating and reading one generation."""
+    """What a provider can do beyond creating and reading one generation: what its file writes, it can."""
 
     list: bool = False
     """It can list generations."""
@@ -44,93 +59,96 @@ class Capabilities:
     """It can delete a generation."""
     account: bool = False
     """It has a call by which a key can be checked."""
+    cancel: bool = False
+    """It can stop a generation that waits or runs."""
     list_page: int = 0
     """Most generations per page of a list; 0 if it cannot list."""
+
+
+class TypedRequest(Protocol):
+    """What is asked of one vendor, as an object of the provider's own class (`Facts.request_type`)."""
+
+    @property
+    def model(self) -> str:
+        """The vendor's name of the model."""
+        ...
+
+    def references(self) -> Iterable[Reference]:
+        """Every image it refers to.
+
+        A class whose requests can refer to local files also has `with_files(files)`: the same request with each
+        `Reference(path=…)` replaced by `files[path]`, which holds the bytes.
+        """
+        ...
+
+
+def _limit(name: str) -> Any:
+    """A limit of the connection: the provider file's, unless it is given."""
+    return attrs.field(default=attrs.Factory(lambda self: getattr(facts_of(type(self)), name), takes_self=True))
 
 
 @attrs.frozen(kw_only=True)
 class Provider:
     """A vendor's API with a key, a base url and limits: a connection.
 
+    A provider is a subclass with `facts` and the four methods that ask and read: `prepare`, `encode`, `create`, `get`.
+    What else it writes (`list`, `delete`, `cancel`, `read_account`), it can do.
+
     Raises:
         ConfigurationError: the key is missing or not valid; the base url is not valid, or plain http to another
-            machine.
+            machine; the class has no `facts`, or lacks a method.
         InputError: a limit is not a whole number from 1 to 1,000,000; a duration is not from 0.01 to 86,400 s.
     """
 
-    vendor: ClassVar[str]
-    """The vendor's name as people write it."""
-    default_name: ClassVar[str]
-    """The provider's own name, with which model strings begin by default."""
-    key_variable: ClassVar[str]
-    """The environment variable of the key."""
-    url_variable: ClassVar[str]
-    """The environment variable of the base url."""
-    default_url: ClassVar[str]
-    """The vendor's own base url."""
-    request_type: ClassVar[type]
-    """The class of this provider's typed requests."""
-    capabilities: ClassVar[Capabilities]
-    """What it can do beyond creating and reading."""
-    max_reference_bytes: ClassVar[int] = 50 * 1024 * 1024
-    """Bytes of the largest local file that a request may refer to."""
-    resend_statuses: ClassVar[frozenset[int]] = frozenset()
-    """5xx statuses of which the vendor documents that the create was not carried out."""
-    sends_request_id: ClassVar[bool] = False
-    """Whether the vendor documents `X-Request-Id` on requests."""
-    poll_floor: ClassVar[float] = 1.0
-    """Fewest seconds between two status requests about one generation."""
-    poll_ceiling: ClassVar[float] = 30.0
-    """Most seconds between two status requests about one generation."""
-    not_found_grace: ClassVar[float] = 10.0
-    """Seconds for which the vendor must keep answering "not found" about a generation that is followed."""
+    facts: ClassVar[Facts]
+    """What holds for every connection to this vendor."""
 
     _api_key: Secret = attrs.field(default=Secret(""), alias="api_key", converter=to_secret, repr=False)
-    """`api_key=`, by default from the environment variable `key_variable`."""
+    """`api_key=`, by default from the environment variable `facts.key_variable`."""
     base_url: str = ""
-    """An https address; by default from the environment variable `url_variable`, else the vendor's own."""
+    """An https address; by default from the environment variable `facts.url_variable`, else the vendor's own."""
     name: str = ""
     """What model strings begin with, 1 to 64 letters, digits, "-", "_" or "."; by default the provider's own name."""
-    max_active: int = 10
+    max_active: int = _limit("max_active")
     """Units of work that may run at once, 1 or more; further ones wait here."""
-    creates_per_minute: int = 30
+    creates_per_minute: int = _limit("creates_per_minute")
     """Creates in any 60 seconds, 1 or more."""
-    requests_per_minute: int = 600
+    requests_per_minute: int = _limit("requests_per_minute")
     """Requests of any kind per minute, 1 or more."""
     allow_insecure: bool = False
-    """Allow plain http to another machine: the key then travels unencrypted."""
+    """Allow plain http to another machine: the key and all else then travel unencrypted."""
+    _extra_headers: Mapping[str, Secret] = attrs.field(
+        factory=dict, alias="extra_headers", converter=hidden_headers, repr=False
+    )
+    """`extra_headers=`, sent with every request to `base_url`, such as what a proxy in between asks for; their values
+    are kept as secret as the key."""
     typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
     """Model to the seconds that it usually takes, 0.01 to 86,400, where you know better than the provider file."""
+    secrets: tuple[Secret, ...] = attrs.field(init=False, default=(), repr=False, eq=False)
+    """The key and the values of `extra_headers`, wrapped, for code that keeps them out of what is shown."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if (made := cls.__dict__.get("__init__")) is None:
-            return
-
-        @wraps(made)
-        def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
-            # The key is not among the arguments, for error reporters print the locals of what is raised below.
-            key = to_secret(options.pop("api_key", ""))
-            misplaced = [name for name, value in options.items() if key.stands_in(value)]
-            try:
-                if misplaced:
-                    raise ConfigurationError(f"{misplaced[0]}= contains the API key, which belongs in api_key= alone.")
-                made(self, *args, api_key=key, **options)
-            finally:
-                del self, options  # half made, and with what the caller gave
-
-        type.__setattr__(cls, "__init__", with_hidden_key)
+        _hide_key(cls)
 
     def __attrs_post_init__(self) -> None:
         cls = type(self)
+        facts = facts_of(cls)
+        if missing := [name for name in _NEEDED if getattr(cls, name) is getattr(Provider, name)]:
+            raise ConfigurationError(
+                f"The provider class {cls.__name__} has no {' and no '.join(missing)}.", action=None
+            )
         fill = object.__setattr__  # frozen for users; the environment is read once, here
-        fill(self, "name", check_name(self.name or cls.default_name))
-        fill(self, "_api_key", check_key(self._api_key or Secret(os.environ.get(cls.key_variable, "")), cls))
-        url = self.base_url or os.environ.get(cls.url_variable, "") or cls.default_url
-        if self._api_key.stands_in(url):
+        fill(self, "name", check_name(self.name or facts.name))
+        fill(self, "_api_key", check_key(self._api_key, facts, cls.__name__))
+        check_extra_headers(self._extra_headers)
+        key = () if self._api_key.text in ("", facts.public_key) else (self._api_key,)
+        fill(self, "secrets", (*key, *self._extra_headers.values()))
+        url = self.base_url or os.environ.get(facts.url_variable, "") or facts.url
+        if any(secret.stands_in(url) for secret in self.secrets):
             del url
-            raise ConfigurationError(f"The base url contains the API key; {_right(cls)}.")
-        fill(self, "base_url", _whole(check_url(url, self.allow_insecure, cls), cls))
+            raise ConfigurationError(f"The base url contains the API key; {usual_url(facts)}.")
+        fill(self, "base_url", with_usual_path(check_url(url, facts, allow_insecure=self.allow_insecure), facts))
         for limit in ("max_active", "creates_per_minute", "requests_per_minute"):
             if not isinstance(getattr(self, limit), int):
                 raise InputError(f"{limit} has to be a whole number, not {getattr(self, limit)!r}.")
@@ -140,25 +158,35 @@ class Provider:
 
     @classmethod
     def from_environment(cls, *, allow_insecure: bool = False) -> Self | None:
-        """The provider with its key from the environment, or None if there is none."""
-        if not os.environ.get(cls.key_variable, "").strip():
+        """The provider as the environment describes it: by its key, or by its address where no key is needed.
+
+        None if the environment says nothing about it.
+        """
+        facts = facts_of(cls)
+        if not os.environ.get(facts.key_variable or facts.url_variable, "").strip():
             return None
         return cls(allow_insecure=allow_insecure)
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond creating and reading: whatever its class writes."""
+        cls = type(self)
+        can = {name: getattr(cls, name) is not getattr(Provider, name) for name in _OPTIONAL}
+        has_account = cls.read_account is not Provider.read_account
+        return Capabilities(**can, account=has_account, list_page=cls.facts.list_page)
+
+    @property
     def account(self) -> str:
-        """Identifies the account whose limits the vendor counts: a keyed hash that does not reveal the key."""
-        return _account(self._api_key, cls_name(self))
+        """Identifies the account whose limits the vendor counts: a keyed hash that does not reveal the key.
+
+        Where no key is needed, that is the server.
+        """
+        return account_of(self._api_key or Secret(self.base_url), self.facts.name)
 
     @property
     def api_key(self) -> str:
-        """The key; `repr` shows a mask."""
+        """The key, empty where none is needed; `repr` shows a mask."""
         return self._api_key.text
-
-    @property
-    def secret(self) -> Secret:
-        """The key, wrapped, for code that only passes it on."""
-        return self._api_key
 
     @property
     def slots(self) -> int | None:
@@ -168,15 +196,40 @@ class Provider:
     @property
     def is_at_home(self) -> bool:
         """True if requests go to the vendor's own address, which cannot have been mistyped."""
-        return self.base_url == type(self).default_url
+        return self.base_url == self.facts.url
 
     def headers(self) -> dict[str, str]:
-        """The headers of every request; they contain the key."""
-        return {"Authorization": Masked(f"Bearer {self.api_key}"), "Accept": "application/json"}
+        """The headers of every request, but for `extra_headers`; they contain the key."""
+        accept = {"Accept": "application/json"}
+        return {"Authorization": Masked(f"Bearer {self.api_key}"), **accept} if self._api_key else accept
 
     def request(self, verb: str, method: str, path: str, **more: Any) -> Request:
-        """A request to this provider's API."""
-        return Request(verb=verb, method=method, url=self.base_url + path, headers=self.headers(), **more)
+        """A request to this provider's API.
+
+        `verb`: what it does, for messages: "create" for the one request that makes and charges, else "retrieve",
+        "list", "delete", "cancel" or "upload".
+        """
+        headers = {name: self._hidden(value) for name, value in self.headers().items()}
+        headers |= {name: value.text for name, value in self._extra_headers.items()}
+        return Request(verb=verb, method=method, url=self.base_url + path, headers=headers, **more)
+
+    def _hidden(self, value: str) -> str:
+        """A header's value, masked wherever it is shown if a secret is in it: a subclass may write it in any way."""
+        return Masked(value) if any(secret.stands_in(value) for secret in self.secrets) else value
+
+    def path_below(self, url: object) -> str | None:
+        """The path of an address that an answer names, to be asked for below `base_url`; None if it leads elsewhere.
+
+        A request takes the key along, so it goes only to the API: to `base_url`, in whose place the answer may name the
+        vendor's own address (`facts.url`).
+        """
+        if not isinstance(url, str) or not url.isprintable() or any(c in " #\\" for c in url):
+            return None
+        for base in (self.base_url, self.facts.url):
+            path = url.removeprefix(base)
+            if path != url and path.startswith("/"):
+                return None if ".." in unquote(path.partition("?")[0]).split("/") else path
+        return None
 
     # --- what each provider file writes
 
@@ -198,7 +251,7 @@ class Provider:
 
     def list(self, user_id: str | None, offset: int, limit: int) -> Exchange[Page]:
         """One page of the user's generations."""
-        raise Unsupported(f"{self.vendor} has no API call that lists generations.", provider=self.default_name)
+        raise Unsupported(f"{self.facts.vendor} has no API call that lists generations.", provider=self.facts.name)
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
         """False if a listed generation is certainly not what this create asked for; what is unknown matches."""
@@ -207,11 +260,15 @@ class Provider:
 
     def delete(self, provider_id: str) -> Exchange[Deleted]:
         """Delete one generation."""
-        raise Unsupported(f"{self.vendor} has no API call that deletes a generation.", provider=self.default_name)
+        raise Unsupported(f"{self.facts.vendor} has no API call that deletes a generation.", provider=self.facts.name)
+
+    def cancel(self, ticket: Ticket) -> Exchange[Cancelled]:
+        """Stop one generation that waits or runs."""
+        raise Unsupported(f"{self.facts.vendor} has no API call that cancels a generation.", provider=self.facts.name)
 
     def read_account(self) -> Exchange[AccountInfo]:
         """Whom this key belongs to; also the cheapest way to check that it works."""
-        raise Unsupported(f"{self.vendor} has no API call that describes the account.", provider=self.default_name)
+        raise Unsupported(f"{self.facts.vendor} has no API call that describes the account.", provider=self.facts.name)
 
     # --- what they share
 
@@ -239,20 +296,18 @@ class Provider:
         status = response.status if status is None else status
         if not from_api and status in (401, 402, 403):
             code = FailureCode.PROVIDER_ERROR
-        cls = _BY_CODE.get(code) if code is not None else None
-        if cls is None:
-            cls = _by_status(status)
+        cls = error_class(status, code)
         if code is not None:
             context["code"] = code
         plural = "generations" if verb == "list" else "generation"
         # A page where the API should be: more often a wrong address than anything else.
         hint = self._address_hint() if status == 404 and not from_api and not self.is_at_home else ""
-        whose = "" if from_api else f" (the answer is not {self.vendor}'s own: something in between sent it)"
+        whose = "" if from_api else f" (the answer is not {self.facts.vendor}'s own: something in between sent it)"
         error = cls(
             f"Failed to {verb} {plural}. API error {status}: {details}{hint or whose}",
             status=status,
             details=details,
-            provider=self.default_name,
+            provider=self.facts.name,
             connection=self.name,
             request_id=response.request_id,
             retry_after=retry_after(response.headers, response.received_at),
@@ -264,106 +319,32 @@ class Provider:
         return error
 
     def _address_hint(self) -> str:
-        cls = type(self)
+        facts = self.facts
         return (
-            f". Is the base url {short_url(self.base_url)} right (base_url=, or {cls.url_variable})? "
-            f"{self.vendor}'s own is {cls.default_url}"
+            f". Is the base url {short_url(self.base_url)} right (base_url=, or {facts.url_variable})? "
+            f"{facts.vendor}'s own is {facts.url}"
         )
 
 
-_BY_CODE: Mapping[FailureCode, type[APIError]] = {
-    FailureCode.AUTH: AuthenticationError,
-    FailureCode.BUDGET_EXHAUSTED: InsufficientFunds,
-    FailureCode.CONTENT_MODERATED: InvalidRequest,
-    FailureCode.INVALID_REQUEST: InvalidRequest,
-    FailureCode.IMAGE_TOO_LARGE: InvalidRequest,
-    FailureCode.NOT_FOUND: NotFound,
-    FailureCode.RATE_LIMITED: RateLimited,
-    FailureCode.PROVIDER_ERROR: ProviderError,
-}
+def _hide_key(cls: type[Provider]) -> None:
+    """The `__init__` that attrs makes gets the key wrapped: it is in no local of what an error reporter prints."""
+    if (made := cls.__dict__.get("__init__")) is None:
+        return
+
+    @wraps(made)
+    def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
+        # The key is not among the arguments, for error reporters print the locals of what is raised below.
+        key = to_secret(options.pop("api_key", ""))
+        options["extra_headers"] = hidden_headers(options.get("extra_headers") or {})
+        misplaced = [name for name, value in options.items() if key.stands_in(value)]
+        try:
+            if misplaced:
+                raise ConfigurationError(f"{misplaced[0]}= contains the API key, which belongs in api_key= alone.")
+            made(self, *args, api_key=key, **options)
+        finally:
+            del self, options  # half made, and with what the caller gave
+
+    type.__setattr__(cls, "__init__", with_hidden_key)
 
 
-def _by_status(status: int) -> type[APIError]:
-    if status in (401, 403):
-        return AuthenticationError
-    if status == 402:
-        return InsufficientFunds
-    if status == 404:
-        return NotFound
-    if status == 429:
-        return RateLimited
-    if status >= 500 or status < 400 or status == 408:
-        return ProviderError  # below 400 only what no vendor sends; it says nothing about the request
-    return InvalidRequest
-
-
-def cls_name(provider: Provider) -> str:
-    """The provider's own name, whatever the connection is called."""
-    return type(provider).default_name
-
-
-def check_key(key: Secret, cls: type[Provider]) -> Secret:
-    """The key, not stripped: one with spaces or line breaks around it was copied wrongly.
-
-    Raises:
-        ConfigurationError: it is empty, or contains characters that are not allowed in a header.
-    """
-    if not key.text.strip():
-        error = ConfigurationError(
-            f"API Key cannot be empty. Please provide your {cls.vendor} API key in the credentials.",
-            provider=cls.default_name,
-        )
-        error.add_note(f"Set the environment variable {cls.key_variable}, or pass {cls.__name__}(api_key=…).")
-        raise error
-    if any(not "!" <= c <= "~" for c in key.text):
-        raise ConfigurationError(
-            f"The {cls.vendor} API key contains a line break, a space or a character outside ASCII; "
-            f"copy it again, without anything around it (from {cls.key_variable} or api_key=).",
-            provider=cls.default_name,
-        )
-    return key
-
-
-def check_url(url: str, allow_insecure: bool, cls: type[Provider]) -> str:
-    """A base url without its trailing slash.
-
-    Raises:
-        ConfigurationError: it is not an http(s) url, its host is not valid, it contains a user name or a query, or it
-            is plain http to another machine.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError):
-        raise ConfigurationError(f"The base url {url!r} is not a url; {_right(cls)}.") from None
-    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
-        raise ConfigurationError(f"The base url {url!r} cannot be used: {_right(cls)}.")
-    if any(c in url for c in "?#@"):
-        raise ConfigurationError("The base url must not contain a query, a fragment or a user name.")
-    if not can_be_host(host):
-        raise ConfigurationError(
-            f"The base url {url!r} cannot be used, because {host!r} is not a valid host: {_right(cls)}."
-        )
-    if parts.scheme == "http" and not allow_insecure and not is_this_machine(host):
-        raise ConfigurationError(
-            f"The base url {url!r} is plain http to another machine, so anyone in between could read the key: "
-            "use https, or pass allow_insecure=True if you accept that."
-        )
-    return url.rstrip("/")
-
-
-def _right(cls: type[Provider]) -> str:
-    where = f"from {cls.url_variable} or base_url="
-    return f"it must begin with https:// and name a host, as in {cls.default_url} ({where})"
-
-
-def _whole(url: str, cls: type[Provider]) -> str:
-    """The vendor's own host without a path means its API; on any other host the API may be at the root."""
-    given, usual = urlsplit(url), urlsplit(cls.default_url)
-    return cls.default_url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
-
-
-@lru_cache(maxsize=64)
-def _account(key: Secret, name: str) -> str:
-    # Once per key: it is needed for each of thousands of jobs when a session resumes them.
-    return hmac.new(key.text.encode(), name.encode(), "sha256").hexdigest()[:24]
+_hide_key(Provider)

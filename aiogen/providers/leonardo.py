@@ -24,7 +24,8 @@ from aiogen._wording import shorten
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket
 from aiogen.models import AccountInfo, Action, Cost, FailureCode, Output, State, Typical
-from aiogen.providers.base import Capabilities, Provider
+from aiogen.providers.base import Provider
+from aiogen.providers.facts import Facts
 from aiogen.providers.reading import (
     check_outputs,
     objects_in,
@@ -175,6 +176,7 @@ class Leonardo(Provider):
         running_at_once: images that your plan runs at a time, 10 by default; the others wait in the vendor's queue.
         nsfw: pictures flagged nsfw are kept ("keep"), dropped ("drop"), or make the generation fail ("fail").
         allow_insecure: allow plain http to another machine; the key then travels unencrypted.
+        extra_headers: sent with every request to base_url, such as what a proxy asks for; kept as secret as the key.
         typical_seconds: how long a model usually takes, where you know better: `{"lucid-origin": 45.0}`.
 
     Raises:
@@ -182,21 +184,22 @@ class Leonardo(Provider):
         InputError: a number is out of its range.
     """
 
-    vendor: ClassVar[str] = "Leonardo AI"
-    default_name: ClassVar[str] = "leonardo"
-    key_variable: ClassVar[str] = "LEONARDO_API_KEY"
-    url_variable: ClassVar[str] = "LEONARDO_BASE_URL"
-    default_url: ClassVar[str] = "https://cloud.leonardo.ai/api/rest"
-    request_type: ClassVar[type] = LeonardoImage
-    capabilities: ClassVar[Capabilities] = Capabilities(list=True, delete=True, account=True, list_page=PAGE)
-    poll_floor: ClassVar[float] = 1.0
-    poll_ceiling: ClassVar[float] = 30.0
-    not_found_grace: ClassVar[float] = 15.0
+    facts: ClassVar[Facts] = Facts(
+        vendor="Leonardo AI",
+        name="leonardo",
+        url="https://cloud.leonardo.ai/api/rest",
+        request_type=LeonardoImage,
+        key_variable="LEONARDO_API_KEY",
+        # Limits page of July 2026: 100 creates and 2,000 requests a minute, 200 pending; a little below each.
+        max_active=180,
+        creates_per_minute=90,
+        requests_per_minute=1500,
+        list_page=PAGE,
+        poll_floor=1.0,
+        poll_ceiling=30.0,
+        not_found_grace=15.0,
+    )
 
-    # Limits page of July 2026: 100 creates and 2,000 requests a minute, 200 pending; a little below each.
-    max_active: int = 180
-    creates_per_minute: int = 90
-    requests_per_minute: int = 1500
     running_at_once: int = 10
     """How many images the vendor runs at once, 1 or more (limits page; more on custom plans).  Its answers do not
     distinguish queued from running jobs, so this says which ones can end next.  The rest is learned from what ends."""
@@ -334,7 +337,7 @@ class Leonardo(Provider):
             raise unreadable(response, "retrieve", "no user", "$.user_details[0].user") from None
         slots = details.get("apiConcurrencySlots")
         return AccountInfo(
-            provider=self.default_name,
+            provider=self.facts.name,
             connection=self.name,
             user_id=user_id,
             username=username if isinstance(username, str) else None,

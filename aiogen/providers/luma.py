@@ -23,7 +23,8 @@ from aiogen._wording import shorten
 from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Exchange, Failure, Quota, Response, Snapshot, Submission, Ticket
 from aiogen.models import AccountInfo, FailureCode, Output, State, Typical
-from aiogen.providers.base import Capabilities, Provider
+from aiogen.providers.base import Provider
+from aiogen.providers.facts import Facts
 from aiogen.providers.reading import (
     check_outputs,
     objects_in,
@@ -239,6 +240,7 @@ class Luma(Provider):
         creates_per_minute: in any 60 seconds, 30 by default.
         requests_per_minute: of any kind, 600 by default.
         allow_insecure: allow plain http to another machine; the key then travels unencrypted.
+        extra_headers: sent with every request to base_url, such as what a proxy asks for; kept as secret as the key.
         typical_seconds: how long a model usually takes, where you know better: `{"uni-1": 45.0}`.
 
     Raises:
@@ -246,27 +248,26 @@ class Luma(Provider):
         InputError: a number is out of its range.
     """
 
-    vendor: ClassVar[str] = "Luma"
-    default_name: ClassVar[str] = "luma"
-    key_variable: ClassVar[str] = "LUMA_AGENTS_API_KEY"
-    url_variable: ClassVar[str] = "LUMA_BASE_URL"
-    default_url: ClassVar[str] = "https://agents.lumalabs.ai/v1"
-    request_type: ClassVar[type] = LumaImage
-    max_reference_bytes: ClassVar[int] = MAX_REFERENCE_BYTES
+    facts: ClassVar[Facts] = Facts(
+        vendor="Luma",
+        name="luma",
+        url="https://agents.lumalabs.ai/v1",
+        request_type=LumaImage,
+        key_variable="LUMA_AGENTS_API_KEY",
+        # Rate limits guide: 30 creates in a sliding minute, 10 active jobs.  Reads are outside; their ceiling is
+        # "thousands per minute", so 600 stays well below.
+        max_active=10,
+        creates_per_minute=30,
+        requests_per_minute=600,
+        max_reference_bytes=MAX_REFERENCE_BYTES,
+        # Documented as safe to retry: the fetch proxy or the ingestion is down, nothing was queued.
+        resend_statuses=frozenset({502, 503}),
+        sends_request_id=True,  # echoed for tracing; it is no idempotency key
+        poll_floor=0.5,  # FAQ: every 1-5 s is fine, 2-5 s recommended
+        poll_ceiling=30.0,
+        not_found_grace=10.0,  # nothing is documented about read-after-write
+    )
     # "Not there": list, delete, cancel, balance (API reference, FAQ).
-    capabilities: ClassVar[Capabilities] = Capabilities(account=True)
-    # Documented as safe to retry: the fetch proxy or the ingestion is down, nothing was queued.
-    resend_statuses: ClassVar[frozenset[int]] = frozenset({502, 503})
-    sends_request_id: ClassVar[bool] = True  # echoed for tracing; it is no idempotency key
-    poll_floor: ClassVar[float] = 0.5  # FAQ: every 1-5 s is fine, 2-5 s recommended
-    poll_ceiling: ClassVar[float] = 30.0
-    not_found_grace: ClassVar[float] = 10.0  # nothing is documented about read-after-write
-
-    # Rate limits guide: 30 creates in a sliding minute, 10 active jobs.  Reads are outside; their ceiling is
-    # "thousands per minute", so 600 stays well below.
-    max_active: int = 10
-    creates_per_minute: int = 30
-    requests_per_minute: int = 600
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LumaImage:
         """The typed request for keywords; fields that this version does not know are passed on."""
@@ -350,7 +351,7 @@ class Luma(Provider):
                 raise error
         else:
             parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
-        return AccountInfo(provider=self.default_name, connection=self.name)
+        return AccountInfo(provider=self.facts.name, connection=self.name)
 
     def _snapshot(self, response: Response, verb: str) -> Snapshot:
         document = parse_object(response, verb)

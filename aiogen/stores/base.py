@@ -39,6 +39,8 @@ class Record:
     submission: Submission | None = None
     """What was or will be sent; None for a job that was made elsewhere, and once it is over."""
     provider_id: str | None = None
+    reference: Mapping[str, Any] | None = None
+    """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
     timeout: float | None = None
     """Seconds from acceptance to the deadline."""
     batch: str | None = None
@@ -144,7 +146,11 @@ class Store(Protocol):
         ...
 
     async def add(self, record: Record) -> None:
-        """A new job of ours, pending or (attached) already running."""
+        """A new job of ours, pending or (attached) already running.
+
+        Raises:
+            StoreError: it could not be written; `retryable`, if our lease was lost and `open` begins a new one.
+        """
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
@@ -157,8 +163,17 @@ class Store(Protocol):
         """
         ...
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        accepted_at: datetime,
+        reference: Mapping[str, Any] | None = None,
+    ) -> bool:
         """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
+
+        `reference` is JSON, and kept with the id.
 
         Like the two below a word about the last create, from the worker that sent that one, however late: about an
         earlier create, or a job that is over, it changes nothing.
@@ -179,7 +194,11 @@ class Store(Protocol):
         ...
 
     async def settle(self, ended: Sequence[Generation]) -> None:
-        """These jobs are over.  Settling one twice changes nothing."""
+        """These jobs are over.  Settling one twice changes nothing: the first end counts, whoever saw it.
+
+        An end without a `provider_id` says that a job was not sent, or was refused.  It counts only from the job's
+        owner, from the worker that sent its last create, or if the job is pending and nobody's.
+        """
 
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
@@ -199,7 +218,7 @@ class Store(Protocol):
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """Ends that are due for one of these handlers: its name, the end, and which attempt it is.
 
-        They are ours until `ack`, or until our lease ends.
+        They are ours until `ack`, or until our lease ends; nothing, if it has ended.
         """
         ...
 

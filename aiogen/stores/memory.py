@@ -58,7 +58,7 @@ class MemoryStore:
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
         adopted = []
-        for record in list(self._records.values()):
+        for record in sorted(self._records.values(), key=lambda record: record.created_at):
             if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
                 continue
             if only is not None and record.id not in only:
@@ -82,11 +82,20 @@ class MemoryStore:
         self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
         return 0.0
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        accepted_at: datetime,
+        reference: Mapping[str, Any] | None = None,
+    ) -> bool:
         """See `Store.confirm`."""
         if not self._is(job_id, *ADOPTED, State.UNKNOWN):
             return job_id not in self._records
-        self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, owner=_ME)
+        self._change(
+            job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, reference=reference, owner=_ME
+        )
         self._ids[self._records[job_id].account, provider_id] = job_id
         return True
 

@@ -159,7 +159,7 @@ class Scene:
 
     def submission(self) -> Submission:
         """The same picture for all."""
-        return self.provider.encode(self.provider.prepare(MODELS[self.provider.default_name], "a boat", {}))
+        return self.provider.encode(self.provider.prepare(MODELS[self.provider.facts.name], "a boat", {}))
 
     def call(self, now: float, *names: str) -> list[FakeTurn]:
         """Single calls that wait for their turn."""

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from aiogen.cli import main
-from aiogen.providers import PROVIDERS
+from aiogen.providers.registry import BUILT_IN as PROVIDERS
 from aiogen.sandbox import Sandbox, SandboxJob
 
 
@@ -102,7 +102,8 @@ def aiogen(capsys: pytest.CaptureFixture[str]) -> Aiogen:
     """Runs the program in this process; no key may ever show."""
 
     def run(*argv: object) -> Said:
-        keys = [os.environ[cls.key_variable] for cls in PROVIDERS if os.environ.get(cls.key_variable)]
+        variables = [cls.facts.key_variable for cls in PROVIDERS if cls.facts.key_variable is not None]
+        keys = [os.environ[name] for name in variables if os.environ.get(name)]
         capsys.readouterr()
         code = main([str(word) for word in argv])
         said = Said(code, *capsys.readouterr())
@@ -135,8 +136,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendors' seconds are short here, so that they have to be asked about more often."""
     for cls in PROVIDERS:
-        monkeypatch.setattr(cls, "poll_floor", 0.02)
-        monkeypatch.setattr(cls, "poll_ceiling", 0.05)
+        monkeypatch.setattr(cls, "facts", attrs.evolve(cls.facts, poll_floor=0.02, poll_ceiling=0.05))
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from aiogen._checks import (
     own_id,
     path_of,
 )
+from aiogen._safety.secret import Secret
 from aiogen.errors import (
     APIError,
     AuthenticationError,
@@ -36,10 +38,11 @@ from aiogen.errors import (
     RateLimited,
     Unsupported,
 )
-from aiogen.exchange import Exchange, Response, Ticket
+from aiogen.exchange import Exchange, Response, Submission, Ticket
 from aiogen.models import Action, FailureCode, Typical
-from aiogen.providers import PROVIDERS, Capabilities, Leonardo, Luma, Provider
+from aiogen.providers import Capabilities, Facts, Leonardo, Luma, Provider
 from aiogen.providers.reading import plain_details
+from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
 KEY = "luma-api-0123456789"
 LUMA = Luma(api_key=KEY)
@@ -50,8 +53,8 @@ every_provider = pytest.mark.parametrize("cls", PROVIDERS, ids=lambda cls: cls._
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for cls in PROVIDERS:
-        monkeypatch.delenv(cls.key_variable, raising=False)
-        monkeypatch.delenv(cls.url_variable, raising=False)
+        monkeypatch.delenv(cls.facts.key_variable, raising=False)
+        monkeypatch.delenv(cls.facts.url_variable, raising=False)
 
 
 # --- the key
@@ -70,9 +73,9 @@ def test_an_empty_key_is_refused(cls: type[Provider], key: Any) -> None:
         cls(api_key=key)
     assert str(caught.value) == NO_KEY[cls]
     assert caught.value.__notes__ == [
-        f"Set the environment variable {cls.key_variable}, or pass {cls.__name__}(api_key=…)."
+        f"Set the environment variable {cls.facts.key_variable}, or pass {cls.__name__}(api_key=…)."
     ]
-    assert (caught.value.provider, caught.value.action) == (cls.default_name, Action.FIX_KEY)
+    assert (caught.value.provider, caught.value.action) == (cls.facts.name, Action.FIX_KEY)
 
 
 @every_provider
@@ -81,7 +84,7 @@ def test_an_empty_key_is_refused(cls: type[Provider], key: Any) -> None:
 )
 def test_a_key_that_was_copied_wrongly_is_refused(cls: type[Provider], key: str) -> None:
     """A key with a line end, a blank or a foreign character is refused, and is not in the error."""
-    with pytest.raises(ConfigurationError, match=f"copy it again.*{cls.key_variable}") as caught:
+    with pytest.raises(ConfigurationError, match=f"copy it again.*{cls.facts.key_variable}") as caught:
         cls(api_key=key)
     assert not [part for part in ("secret", "sécret", "Evil") if part in str(caught.value)]
 
@@ -89,7 +92,7 @@ def test_a_key_that_was_copied_wrongly_is_refused(cls: type[Provider], key: str)
 @every_provider
 def test_the_key_comes_from_the_environment(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an argument the key is the environment's; an argument wins."""
-    monkeypatch.setenv(cls.key_variable, "from-outside")
+    monkeypatch.setenv(cls.facts.key_variable, "from-outside")
     assert cls().headers()["Authorization"] == "Bearer from-outside"
     assert cls(api_key="given").headers()["Authorization"] == "Bearer given"
 
@@ -98,9 +101,9 @@ def test_the_key_comes_from_the_environment(cls: type[Provider], monkeypatch: py
 def test_from_the_environment_or_not_at_all(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider without a key in the environment is not there, which is no error."""
     assert cls.from_environment() is None
-    monkeypatch.setenv(cls.key_variable, " ")
+    monkeypatch.setenv(cls.facts.key_variable, " ")
     assert cls.from_environment() is None
-    monkeypatch.setenv(cls.key_variable, KEY)
+    monkeypatch.setenv(cls.facts.key_variable, KEY)
     assert cls.from_environment() == cls(api_key=KEY)
 
 
@@ -133,14 +136,14 @@ def test_an_account_is_provider_and_key() -> None:
 @every_provider
 def test_the_vendors_address_is_the_default(cls: type[Provider]) -> None:
     """Without argument and variable the vendor's own address is used, over https."""
-    assert cls(api_key=KEY).base_url == cls.default_url
-    assert cls.default_url.startswith("https://")
+    assert cls(api_key=KEY).base_url == cls.facts.url
+    assert cls.facts.url.startswith("https://")
 
 
 @every_provider
 def test_the_address_may_come_from_the_environment(cls: type[Provider], monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable of the vendor's own SDK is obeyed; an argument wins."""
-    monkeypatch.setenv(cls.url_variable, "https://proxy.example.com/x/")
+    monkeypatch.setenv(cls.facts.url_variable, "https://proxy.example.com/x/")
     assert cls(api_key=KEY).base_url == "https://proxy.example.com/x"
     assert cls(api_key=KEY, base_url="https://other.example.com").base_url == "https://other.example.com"
 
@@ -148,8 +151,8 @@ def test_the_address_may_come_from_the_environment(cls: type[Provider], monkeypa
 @every_provider
 def test_the_vendors_host_alone_means_its_api(cls: type[Provider]) -> None:
     """Of any other host nobody can know where it has the API."""
-    host = "https://" + cls.default_url.split("/")[2]
-    assert cls(api_key=KEY, base_url=host).base_url == cls(api_key=KEY, base_url=host + "/").base_url == cls.default_url
+    host = "https://" + cls.facts.url.split("/")[2]
+    assert cls(api_key=KEY, base_url=host).base_url == cls(api_key=KEY, base_url=host + "/").base_url == cls.facts.url
     assert cls(api_key=KEY, base_url="https://proxy.example.com").base_url == "https://proxy.example.com"
 
 
@@ -158,8 +161,8 @@ def test_an_address_that_is_none_is_reported_with_one_that_is(
     cls: type[Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And with the variable that it may have come from."""
-    monkeypatch.setenv(cls.url_variable, cls.default_url.split("/")[2])
-    with pytest.raises(ConfigurationError, match=f"as in {cls.default_url} \\(from {cls.url_variable} or"):
+    monkeypatch.setenv(cls.facts.url_variable, cls.facts.url.split("/")[2])
+    with pytest.raises(ConfigurationError, match=f"as in {cls.facts.url} \\(from {cls.facts.url_variable} or"):
         cls(api_key=KEY)
 
 
@@ -326,25 +329,217 @@ def test_a_request_goes_below_the_base_url() -> None:
     assert (request.query, request.body) == ({"limit": "1"}, None)
 
 
-@attrs.frozen(kw_only=True)
-class Bare(Provider):
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://proxy.example.com/x/jobs/1?part=2", "/jobs/1?part=2"),
+        ("https://agents.lumalabs.ai/v1/jobs/1", "/jobs/1"),
+        ("https://proxy.example.com/x", None),
+        ("https://proxy.example.com/xy/jobs", None),
+        ("https://proxy.example.com/jobs/1", None),
+        ("https://proxy.example.com/x@elsewhere.example/jobs", None),
+        ("https://proxy.example.com/x/../jobs", None),
+        ("https://proxy.example.com/x/%2e%2e/jobs", None),
+        ("https://proxy.example.com/x/jobs#top", None),
+        ("https://proxy.example.com/x/jobs\n", None),
+        ("https://elsewhere.example/x/jobs", None),
+        ("http://proxy.example.com/x/jobs", None),
+        ("/jobs/1", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_an_address_of_an_answer_is_asked_below_the_base_url(url: object, path: str | None) -> None:
+    """Or not at all, for a request takes the key along; the vendor may name its own address for a proxy's."""
+    assert Luma(api_key=KEY, base_url="https://proxy.example.com/x").path_below(url) == path
+
+
+def test_a_header_that_holds_the_key_is_masked() -> None:
+    """In whatever words a subclass writes it; what holds none is shown."""
+
+    class Own(Luma):
+        def headers(self) -> dict[str, str]:
+            return {"X-Key": f"Ticket {self.api_key}", "Accept": "image/png"}
+
+    sent = Own(api_key=KEY).request("list", "GET", "/").headers
+    assert sent == {"X-Key": f"Ticket {KEY}", "Accept": "image/png"}
+    assert repr(dict(sent)) == "{'X-Key': '[the key]', 'Accept': 'image/png'}"
+
+
+BARE = Facts(
+    vendor="Bare",
+    name="bare",
+    url="https://bare.example.com",
+    key_variable="BARE_KEY",
+    request_type=object,
+    max_active=3,
+    creates_per_minute=20,
+    requests_per_minute=100,
+)
+
+
+class Unwritten(Provider):
     """A provider file that nobody has written yet."""
 
-    vendor = "Bare"
-    default_name = "bare"
-    key_variable = "BARE_KEY"
-    url_variable = "BARE_URL"
-    default_url = "https://bare.example.com"
-    capabilities = Capabilities()
+    facts = BARE
+
+
+class Bare(Provider):
+    """The least that a provider file may write."""
+
+    facts = BARE
+
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> Any:
+        """Nothing."""
+
+    def encode(self, request: Any) -> Any:
+        """Nothing."""
+
+    def create(self, submission: Submission) -> Any:
+        """Nothing."""
+
+    def get(self, ticket: Ticket) -> Any:
+        """Nothing."""
+
+
+def test_a_provider_has_to_write_four_calls() -> None:
+    """What every provider must be able to do has no default, and what is missing is named."""
+    with pytest.raises(
+        ConfigurationError, match="class Unwritten has no prepare and no encode and no create and no ge"
+    ):
+        Unwritten(api_key=KEY)
+
+
+def test_what_a_provider_has_to_write_has_no_body_to_fall_back_on() -> None:
+    """A subclass that calls it by `super()` is told."""
+    bare = Bare(api_key=KEY)
+    assert bare.slots is None
+    for call in (
+        lambda: Provider.prepare(bare, "m", "p", {}),
+        lambda: Provider.encode(bare, None),
+        lambda: Provider.create(bare, None),  # type: ignore[arg-type]
+        lambda: Provider.get(bare, None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(NotImplementedError):
+            call()
+
+
+def test_a_provider_has_to_state_its_facts() -> None:
+    """A class without any says so; facts with a hole name it."""
+
+    class Factless(Provider):
+        """Says nothing about its vendor."""
+
+    with pytest.raises(ConfigurationError, match=r"class Factless has no facts: give it facts = aiogen\.Facts"):
+        Factless(api_key=KEY)
+    with pytest.raises(TypeError, match="'url'"):
+        Facts(vendor="x", name="x")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments"), [("prepare", ("m", "p", {})), ("encode", (None,)), ("create", (None,)), ("get", (None,))]
+    "wrong",
+    [
+        {"vendor": " "}, {"name": "a/b"}, {"url": ""}, {"key_variable": "NOT A NAME"}, {"max_active": 0},
+        {"creates_per_minute": 1.5}, {"requests_per_minute": 10**7}, {"poll_floor": 0.0}, {"poll_cost": 0.0},
+        {"not_found_grace": float("nan")}, {"list_page": -1},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)  # fmt: skip
+def test_facts_that_cannot_be(wrong: dict[str, Any]) -> None:
+    """Each is refused when the provider file is read, and named."""
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}|name"):
+        attrs.evolve(BARE, **wrong)
+
+
+def test_limits_are_those_of_the_facts_unless_given() -> None:
+    """What the provider file states is every connection's default."""
+    assert (Bare(api_key=KEY).max_active, Bare(api_key=KEY, max_active=7).max_active) == (3, 7)
+    assert (Bare(api_key=KEY).creates_per_minute, Bare(api_key=KEY).requests_per_minute) == (20, 100)
+
+
+def test_what_it_can_is_what_it_writes() -> None:
+    """Nothing is declared twice."""
+
+    class Able(Bare):
+        """Writes more."""
+
+        facts = attrs.evolve(BARE, list_page=7)
+
+        def list(self, user_id: str | None, offset: int, limit: int) -> Any:
+            """Nothing."""
+
+        def cancel(self, ticket: Ticket) -> Any:
+            """Nothing."""
+
+    assert Bare(api_key=KEY).capabilities == Capabilities()
+    assert Able(api_key=KEY).capabilities == Capabilities(list=True, cancel=True, list_page=7)
+
+
+class Keyless(Bare):
+    """A server of one's own."""
+
+    facts = attrs.evolve(BARE, name="home", key_variable=None, url="http://127.0.0.1:9999", url_variable="HOME_URL")
+
+
+class Common(Bare):
+    """A vendor with a key for everybody."""
+
+    facts = attrs.evolve(BARE, public_key="0000000000")
+
+
+def test_a_server_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends none, takes none, is found by its address, and is an account of its own."""
+    assert Keyless.from_environment() is None
+    monkeypatch.setenv("HOME_URL", "http://127.0.0.1:8000")
+    home = Keyless.from_environment()
+    assert home is not None
+    assert home.base_url == "http://127.0.0.1:8000"
+    assert "Authorization" not in home.request("retrieve", "GET", "/x").headers
+    assert home.secrets == ()
+    assert home.account != Keyless(base_url="http://127.0.0.1:8001").account
+    assert home.account == Keyless(name="another").account
+    with pytest.raises(ConfigurationError, match=r"takes no API key.*extra_headers="):
+        Keyless(api_key=KEY)
+    with pytest.raises(ConfigurationError, match="read prompts and pictures: use https"):
+        Keyless(base_url="http://10.0.0.7:8188")
+    with pytest.raises(ConfigurationError, match="must begin with http:// or https://"):
+        Keyless(base_url="ftp://x")
+
+
+def test_a_key_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is used where nobody has one of their own, and is no secret."""
+    assert Common().request("retrieve", "GET", "/x").headers["Authorization"] == "Bearer 0000000000"
+    assert Common().secrets == ()
+    monkeypatch.setenv("BARE_KEY", KEY)
+    assert (Common().api_key, Common().secrets) == (KEY, (Secret(KEY),))
+
+
+def test_headers_of_ones_own() -> None:
+    """They go with every request, win over ours, and are kept as secret as the key."""
+    provider = Bare(api_key=KEY, extra_headers={"X-Proxy": "open-sesame-1", "Accept": "text/plain"})
+    headers = provider.request("retrieve", "GET", "/x").headers
+    assert (headers["X-Proxy"], headers["Accept"]) == ("open-sesame-1", "text/plain")
+    assert Secret("open-sesame-1") in provider.secrets
+    assert "sesame" not in f"{provider!r} {headers!r} {attrs.asdict(provider)}"
+    with pytest.raises(ConfigurationError, match="base url contains the API key"):
+        Bare(api_key=KEY, extra_headers={"X-Proxy": "open-sesame-1"}, base_url="https://a.example/open-sesame-1")
+
+
+@pytest.mark.parametrize(
+    ("headers", "what"),
+    [
+        ({"Bad Name": "x"}, "no header can have: 'Bad Name'"),
+        ({"Content-Length": "5"}, "cannot set Content-Length"),
+        ({"X-Proxy": "a\r\nSet-Cookie: b"}, "value of X-Proxy"),
+        ({"X-Proxy": ""}, "value of X-Proxy"),
+        (["X-Proxy"], "takes {'Name': 'value'}"),
+    ],
 )
-def test_a_provider_has_to_write_four_calls(call: str, arguments: tuple[Any, ...]) -> None:
-    """What every provider must be able to do has no default."""
-    with pytest.raises(NotImplementedError):
-        getattr(Bare(api_key=KEY), call)(*arguments)
+def test_headers_that_cannot_be(headers: Any, what: str) -> None:
+    """They are refused where they are written, and their values are not shown."""
+    with pytest.raises(ConfigurationError, match=re.escape(what)) as caught:
+        Bare(api_key=KEY, extra_headers=headers)
+    assert "Set-Cookie" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -671,8 +866,8 @@ def test_a_404_that_is_not_the_apis_asks_whether_the_address_is_right(
     if (cls, verb) in NO_CALL:
         pytest.skip("no such call")
     error = refused(cls(api_key=KEY, base_url="http://127.0.0.1:9/v9"), verb, answer(body, status=404))
-    assert f"Is the base url http://127.0.0.1:9/v9 right (base_url=, or {cls.url_variable})?" in str(error)
-    assert cls.default_url in str(error)
+    assert f"Is the base url http://127.0.0.1:9/v9 right (base_url=, or {cls.facts.url_variable})?" in str(error)
+    assert cls.facts.url in str(error)
     assert str(error).startswith(f"Failed to {verb} ")
     assert not [note for note in getattr(error, "__notes__", []) if "Nothing is known to help" in note]
 

@@ -187,15 +187,17 @@ def test_the_version_is_not_part_of_the_address(given: str, kept: str) -> None:
 def test_what_leonardo_offers() -> None:
     """Lists of fifty, deletes, an account; limits a little below the published; no 5xx allows another create."""
     leonardo = Leonardo(api_key=KEY)
-    assert Leonardo.capabilities == Capabilities(list=True, delete=True, account=True, list_page=50)
+    assert Leonardo(api_key="1e07a2d0-0000-4000-8000-5a4db0c50000").capabilities == Capabilities(
+        list=True, delete=True, account=True, list_page=50
+    )
     assert (leonardo.max_active, leonardo.creates_per_minute, leonardo.requests_per_minute) == (180, 90, 1500)
-    assert (leonardo.name, leonardo.nsfw, Leonardo.resend_statuses) == ("leonardo", "keep", frozenset())
-    assert not Leonardo.sends_request_id  # nothing documents it
+    assert (leonardo.name, leonardo.nsfw, Leonardo.facts.resend_statuses) == ("leonardo", "keep", frozenset())
+    assert not Leonardo.facts.sends_request_id  # nothing documents it
 
 
 def test_how_often_leonardo_is_asked() -> None:
     """At most every second, at least every half minute; what was just created may be missing for a quarter."""
-    assert (Leonardo.poll_floor, Leonardo.poll_ceiling, Leonardo.not_found_grace) == (1.0, 30.0, 15.0)
+    assert (Leonardo.facts.poll_floor, Leonardo.facts.poll_ceiling, Leonardo.facts.not_found_grace) == (1.0, 30.0, 15.0)
 
 
 @pytest.mark.parametrize("nsfw", ["", "KEEP", None, True])
@@ -464,7 +466,7 @@ def test_an_acceptance_without_an_id(document: Any) -> None:
     assert type(error) is ProtocolError
     assert (error.status, error.path) == (201, "$")
     assert "HTTP 201 with no generationId" in str(error)
-    assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
+    assert judge_create(error, Leonardo.facts.resend_statuses) is Verdict.UNKNOWN
 
 
 # --- states
@@ -1018,7 +1020,7 @@ def test_a_refused_request_slows_the_account() -> None:
 def test_a_broken_create_is_never_sent_again(status: int, words: str) -> None:
     """After a 5xx it is not known whether the job runs, whatever its words, so it is not sent again."""
     error = complaint(answer({"error": words, "path": "$", "code": "unexpected"}, status=status))
-    assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
+    assert judge_create(error, Leonardo.facts.resend_statuses) is Verdict.UNKNOWN
 
 
 WORDS = ["Rate limit exceeded", "access-denied", "insufficient funds", "bad_request", "authorization hook"]
@@ -1030,7 +1032,7 @@ WORDS = ["Rate limit exceeded", "access-denied", "insufficient funds", "bad_requ
 def test_words_alone_do_not_say_that_nothing_was_made(status: int, document: str, words: str) -> None:
     """Something on the way may say them after it has passed the create on: it is neither refused nor sent again."""
     error = complaint(answer((document % words).replace("'", '"'), status=status))
-    assert judge_create(error, Leonardo.resend_statuses) is Verdict.UNKNOWN
+    assert judge_create(error, Leonardo.facts.resend_statuses) is Verdict.UNKNOWN
     assert not error.from_api
 
 

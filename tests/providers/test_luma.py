@@ -137,7 +137,7 @@ def test_a_path_is_no_id(wrong: str) -> None:
 
 def test_what_luma_does_not_offer() -> None:
     """There is no list and no delete, and the capabilities say so."""
-    assert Luma.capabilities == Capabilities(account=True)
+    assert Luma(api_key="luma-api-0123456789").capabilities == Capabilities(account=True)
     with pytest.raises(Unsupported, match="Luma has no API call that lists generations"):
         LUMA.list(None, 0, 10)
     with pytest.raises(Unsupported, match="Luma has no API call that deletes a generation"):
@@ -148,14 +148,14 @@ def test_the_documented_limits() -> None:
     """Without other word the limits are the documented ones; only 502 and 503 allow another create."""
     luma = Luma(api_key=KEY)
     assert (luma.name, luma.max_active, luma.creates_per_minute, luma.requests_per_minute) == ("luma", 10, 30, 600)
-    assert Luma.resend_statuses == {502, 503}
-    assert Luma.sends_request_id
-    assert Luma.max_reference_bytes == 50 * 1024 * 1024
+    assert Luma.facts.resend_statuses == {502, 503}
+    assert Luma.facts.sends_request_id
+    assert Luma.facts.max_reference_bytes == 50 * 1024 * 1024
 
 
 def test_how_often_luma_is_asked() -> None:
     """At most every half second, at least every half minute; what was just created may be missing for ten seconds."""
-    assert (Luma.poll_floor, Luma.poll_ceiling, Luma.not_found_grace) == (0.5, 30.0, 10.0)
+    assert (Luma.facts.poll_floor, Luma.facts.poll_ceiling, Luma.facts.not_found_grace) == (0.5, 30.0, 10.0)
 
 
 # --- the body of a create

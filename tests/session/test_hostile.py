@@ -40,9 +40,7 @@ many = settings(
 )
 LUMA = aiogen.Luma(api_key="luma-api-0123456789")
 LEONARDO = aiogen.Leonardo(api_key="leonardo-key-0123456789")
-BOATS = {
-    provider.default_name: provider.encode(provider.prepare("uni-1", "a boat", {})) for provider in (LUMA, LEONARDO)
-}
+BOATS = {provider.facts.name: provider.encode(provider.prepare("uni-1", "a boat", {})) for provider in (LUMA, LEONARDO)}
 ID = "d290f1ee-6c54-4b01-90e6-d701748f0851"
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 
@@ -103,7 +101,7 @@ def check_kept(generation: aiogen.Generation) -> None:
 
 def created(provider: Provider, response: Response) -> None:
     """Who answered well and named an id has taken the job; who did not surely refuse it is not asked again."""
-    result = outcome(provider.create(BOATS[provider.default_name]), response)
+    result = outcome(provider.create(BOATS[provider.facts.name]), response)
     name = name_in(provider, response)
     if name is not None or isinstance(result, Accepted):
         assert isinstance(result, Accepted)
@@ -113,13 +111,13 @@ def created(provider: Provider, response: Response) -> None:
             assert figure is None or abs(figure) < 10**9
         return
     inside = provider is LEONARDO and re.search(r"error|message|extensions|auth\w+ hook", words_of(response))
-    verdict = judge_create(result, provider.resend_statuses)
+    verdict = judge_create(result, provider.facts.resend_statuses)
     if verdict is Verdict.REFUSED:
         assert 400 <= response.status < 500 or inside
     if verdict is Verdict.THROTTLED:
         assert response.status == 429 or inside
     if verdict is Verdict.UNREACHABLE:
-        assert response.status in provider.resend_statuses
+        assert response.status in provider.facts.resend_statuses
 
 
 def name_in(provider: Provider, response: Response) -> str | None:

@@ -31,7 +31,7 @@ def failure_of(error: Exception, begun: bool | None) -> Any:
     watch = None if begun is None else SendWatch()
     if watch is not None:
         watch.begun = bool(begun)
-    return failure(error, REQUEST, Secret(KEY), watch=watch, seconds=12.0, context={"provider": "luma"})
+    return failure(error, REQUEST, [Secret(KEY)], watch=watch, seconds=12.0, context={"provider": "luma"})
 
 
 NEVER_SENT = [

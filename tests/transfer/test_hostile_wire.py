@@ -251,7 +251,7 @@ async def test_a_create_is_never_sent_twice_whatever_was_answered(
             await asyncio.gather(job.result(), return_exceptions=True)
             assert vendors.creates == []
             said = read(provider.create(submission), answer)
-            again = isinstance(said, aiogen.AiogenError) and judge_create(said, provider.resend_statuses) in AGAIN
+            again = isinstance(said, aiogen.AiogenError) and judge_create(said, provider.facts.resend_statuses) in AGAIN
             if not arrives(answer):
                 assert vendors.made <= made + 1 + again
             elif isinstance(said, Accepted):

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import assert_type
 
 import aiogen
+from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
 from aiogen.sandbox import ComfyUISettings, LeonardoSettings, LumaSettings, Sandbox
+from aiogen.stores import SqliteStore, Store
+from aiogen.testing import ProviderBattery, StoreBattery, StoreContext, answer, drive
 
 
 async def a_session() -> None:
@@ -52,3 +55,26 @@ async def failures(session: aiogen.Session) -> None:
         assert_type(failure.code, aiogen.FailureCode | None)
         assert_type(failure.action, aiogen.Action | None)
         assert_type(failure.generation, aiogen.Generation | None)
+
+
+class AStore(StoreBattery):
+    """Whoever writes a store tests it so."""
+
+    keep_finished = 60.0
+
+    def make_store(self, context: StoreContext) -> Store:
+        assert_type(context.time(), float)
+        assert_type(context.folder, Path)
+        return SqliteStore(context.folder / context.name, lease=context.lease)
+
+
+class TestSomeProvider(ProviderBattery):
+    provider = aiogen.Luma(api_key="k")
+    request = aiogen.LumaImage(prompt="a boat")
+    accepted = answer({"id": "p1"}, status=201)
+    completed = (answer({"id": "p1"}), answer({"url": "https://files.example.com/p1.png"}))
+
+
+def an_exchange(luma: aiogen.Luma, submission: Submission) -> None:
+    assert_type(drive(luma.create(submission), answer({})).result, Accepted)
+    assert_type(drive(luma.get(Ticket(provider_id="p1")), answer({})).result, Snapshot)

@@ -180,7 +180,7 @@ def delete(
     terminal, session = common.terminal(), common.session()
     provider = connected(session, connection)  # what cannot work is said before the question
     if not provider.capabilities.delete:
-        raise Unsupported(f"{provider.vendor} has no API call that deletes a generation.", connection=connection)
+        raise Unsupported(f"{provider.facts.vendor} has no API call that deletes a generation.", connection=connection)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(terminal)
     code = run(generations.check_whole(ids, common.ledger_if_there()))

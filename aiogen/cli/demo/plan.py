@@ -162,12 +162,12 @@ class Plan:
         keys = sandbox.environment
         return [
             Luma(
-                api_key=keys[Luma.key_variable],
+                api_key=keys["LUMA_AGENTS_API_KEY"],
                 base_url=sandbox.luma_url,
                 typical_seconds={model: seconds / speed for model, seconds in LUMA_SECONDS.items()},
             ),
             Leonardo(
-                api_key=keys[Leonardo.key_variable],
+                api_key=keys["LEONARDO_API_KEY"],
                 base_url=sandbox.leonardo_url,
                 # Ten run at once there while the others wait in the queue, so most take much longer than one alone.
                 typical_seconds=dict.fromkeys(_LEONARDO_MODELS, 2 * LEONARDO_SECONDS / speed),
