@@ -7,6 +7,7 @@ from typing import assert_type
 
 import aiogen
 from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
+from aiogen.sandbox import ComfyUISettings, LeonardoSettings, LumaSettings, Sandbox
 from aiogen.stores import SqliteStore, Store
 from aiogen.testing import ProviderBattery, StoreBattery, StoreContext, answer, drive
 
@@ -35,6 +36,16 @@ async def a_session() -> None:
         assert_type(await session.delete("leonardo", "a", missing_ok=True), bool)
         assert_type(await session.account("leonardo"), aiogen.AccountInfo)
         assert_type(await session.download(job, "out"), list[Path])
+
+
+async def a_sandbox() -> None:
+    async with Sandbox(comfyui=ComfyUISettings(has_jobs_api=False), luma=LumaSettings()) as sandbox:
+        assert_type(sandbox, Sandbox)
+        assert_type(sandbox.comfyui, ComfyUISettings)
+        assert_type(sandbox.leonardo, LeonardoSettings)
+        assert_type(sandbox.luma_url, str)
+        assert_type(sandbox.comfyui_url, str)
+        Sandbox(bfl=None)  # type: ignore[call-arg]
 
 
 async def failures(session: aiogen.Session) -> None:
