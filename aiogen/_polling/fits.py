@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator
 from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, FIRST, LOGS, STEP, SurvivalCurve
 
-
 _FINE = 100
 """Points from which on two humps are fitted to half as many."""
 
