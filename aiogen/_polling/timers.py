@@ -59,6 +59,10 @@ class TimerQueue(Generic[K]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
+    def first(self) -> K | None:
+        """The earliest key, or None."""
+        return self._heap[0][2] if self.wake_at() is not None else None
+
     def pop(self, now: float) -> K | None:
         """Take out the earliest key whose moment has come, or None."""
         when = self.wake_at()
