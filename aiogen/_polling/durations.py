@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any
 
 from aiogen._polling import families, fits, survival
-from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight
+from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight, at_once
 from aiogen._polling.likelihood import Likelihood
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
@@ -42,9 +42,6 @@ _PLANS_KEPT = 2
 _PRICE, _PRICE_STEP = 0.15, 0.2
 """Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
 
-T = TypeVar("T")
-
-
 _priors: dict[Typical, SurvivalCurve] = {}
 """What is expected before anything was seen; the same for all models with the same typical durations."""
 
@@ -61,18 +58,8 @@ def preparing(typical: Typical) -> Generator[None, None, None]:
 
 
 def _prior(typical: Typical) -> SurvivalCurve:
-    _at_once(preparing(typical))
+    at_once(preparing(typical))
     return _priors[typical]
-
-
-def _at_once(steps: Generator[None, None, T]) -> T:
-    """All steps together."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 class DurationModel:
@@ -98,6 +85,8 @@ class DurationModel:
         self.version = 0
         """Grows whenever the estimate changes."""
         self.alarms = 0
+        self.planned = 0
+        """The number of plans that were made in all: each takes about a millisecond."""
 
     # --- learning
 
@@ -179,7 +168,7 @@ class DurationModel:
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
-        _at_once(self.fitting())
+        at_once(self.fitting())
 
     def fitting(self) -> Generator[None, None, None]:
         """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next.
@@ -194,7 +183,8 @@ class DurationModel:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
             alarms = self.alarms
-            counts = self._evidence.together()
+            counts = yield from self._evidence.gathering()
+            yield
             curve = yield from self._mean(counts)
             if alarms == self.alarms:  # else it is of jobs that are forgotten
                 self.curve = curve
@@ -228,6 +218,7 @@ class DurationModel:
     ) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
         """Each curve, and the width over which a job was spread for it; 0 if it was not."""
         ends, exposure = counts.spread(self.curve)
+        yield
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
         median = survival.quantile(seen, 0.5) if count >= 3.0 else None
@@ -267,6 +258,7 @@ class DurationModel:
         return self._plans.get(step) or self._plan(step)
 
     def _plan(self, step: int) -> Plan:
+        self.planned += 1
         if len(self._plans) >= _PLANS_AT_MOST:
             del self._plans[next(iter(self._plans))]
         plan = self._plans[step] = Plan(self.curve, _PRICE * math.exp(step * _PRICE_STEP))
@@ -276,7 +268,13 @@ class DurationModel:
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {"evidence": self._evidence.to_json(), "seen": self.seen}
+        return at_once(self.storing())
+
+    def storing(self) -> Generator[None, None, dict[str, Any]]:
+        """The same in steps."""
+        seen = self.seen
+        evidence = yield from self._evidence.storing()
+        return {"evidence": evidence, "seen": seen}
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> DurationModel:

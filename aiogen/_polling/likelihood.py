@@ -17,6 +17,8 @@ from aiogen._polling.survival import STEP, SurvivalCurve
 _LEAST = 1e-6
 """No curve makes anything less likely than this: one job that contradicts it is not the end of it."""
 
+_TAIL = [survival.TAIL * share for share in survival.ANYTHING]
+
 
 class Likelihood:
     """Of one state of what is known."""
@@ -28,8 +30,7 @@ class Likelihood:
         self._weights = list(counts.ended.values())
         self._running = list(counts.running)
         self._running_weights = list(counts.running.values())
-        anything = [survival.TAIL * mass for mass in self._masses(survival.ANYTHING)]
-        self._tail = anything, [survival.TAIL * survival.ANYTHING[i] for i in self._running]
+        self._tails = tuple([_TAIL[i] for i in ages] for ages in (self._since, self._until, self._running))
 
     def _masses(self, curve: SurvivalCurve) -> list[float]:
         get = curve.__getitem__
@@ -41,9 +42,12 @@ class Likelihood:
 
     def with_tail(self, curve: SurvivalCurve) -> float:
         """Of the curve with the tail that every curve gets; it need not be made for that."""
-        tail, running = self._tail
+        since, until, running = self._tails
         rest = 1.0 - survival.TAIL
-        masses = [rest * mass + more for mass, more in zip(self._masses(curve), tail, strict=True)]
+        masses = [
+            (rest * curve[i] + more) - (rest * curve[j] + further)
+            for i, j, more, further in zip(self._since, self._until, since, until, strict=True)
+        ]
         return self._sum(masses, [rest * curve[i] + more for i, more in zip(self._running, running, strict=True)])
 
     def without_itself(self, curve: SurvivalCurve, width: float) -> float:
@@ -58,6 +62,7 @@ class Likelihood:
         return self._sum(masses, [curve[i] for i in self._running])
 
     def _sum(self, masses: list[float], running: list[float]) -> float:
-        ended = map(math.log, map(max, masses, repeat(_LEAST)))
-        left = map(math.log, map(max, running, repeat(_LEAST)))
-        return sum(map(mul, self._weights, ended)) + sum(map(mul, self._running_weights, left))
+        ended = map(mul, self._weights, map(math.log, map(max, masses, repeat(_LEAST))))
+        left = map(mul, self._running_weights, map(math.log, map(max, running, repeat(_LEAST))))
+        total: float = sum(left, sum(ended))
+        return total
