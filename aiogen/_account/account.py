@@ -157,10 +157,8 @@ class AccountState(Generic[J]):
     def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
         """Questions and single calls share what creates leave of the budget: first come, first served."""
         self._set_lag_weight()
-        asks, plans_made = False, self.schedule.plans_made
+        asks = False
         for _ in range(_AT_ONCE):
-            if self.schedule.plans_made > plans_made:
-                break  # others have their turns before the next one
             question = self.schedule.wake_at() if self.in_flight < self._max_in_flight else None
             call = self.calls.wake_at()
             due = min(math.inf if question is None else question, math.inf if call is None else call)

@@ -85,8 +85,6 @@ class DurationModel:
         self.version = 0
         """Grows whenever the estimate changes."""
         self.alarms = 0
-        self.planned = 0
-        """The number of plans that were made in all: each takes about a millisecond."""
 
     # --- learning
 
@@ -258,7 +256,6 @@ class DurationModel:
         return self._plans.get(step) or self._plan(step)
 
     def _plan(self, step: int) -> Plan:
-        self.planned += 1
         if len(self._plans) >= _PLANS_AT_MOST:
             del self._plans[next(iter(self._plans))]
         plan = self._plans[step] = Plan(self.curve, _PRICE * math.exp(step * _PRICE_STEP))

@@ -203,11 +203,6 @@ class Schedule(Generic[K]):
             return key
         return None
 
-    @property
-    def plans_made(self) -> int:
-        """How many plans were made for its jobs: each takes about a millisecond."""
-        return sum(group.durations.planned for group in self._groups.values())
-
     def take_early(self, now: float) -> K | None:
         """Take out one more job to ask about in company, as questions are sent anyway: one that is nearly due.
 
