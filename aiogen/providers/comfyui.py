@@ -45,7 +45,7 @@ _TYPICAL_OTHER = Typical(median=20.0, spread=1.0)
 _TIMEOUT = 7200.0
 """Seconds; ours.  It counts from the acceptance, and a job waits for all before it."""
 
-_LIST_PAGE = 100
+_LIST_PAGE = 50
 
 _STATES = {"pending": State.QUEUED, "in_progress": State.PROCESSING}
 """Of the newer `/api/jobs`; the other words are ends, which the history tells in full."""
@@ -243,12 +243,12 @@ class ComfyUI(Provider):
         """
         response = yield self.request("list", "GET", "/queue")
         running, pending = self._queue(response, "list")
-        rows: list[Any] = [_waiting(id_, State.QUEUED) for id_ in reversed(pending)]
-        rows += [_waiting(id_, State.PROCESSING) for id_ in reversed(running)]
-        if (missing := offset + limit - len(rows)) > 0:
-            response = yield self.request("list", "GET", "/history", query={"max_items": str(missing)})
-            known = {row.provider_id for row in rows}  # one that ended between the two questions is in both
-            rows += [item for item in reversed(self._object(response, "list").items()) if item[0] not in known]
+        # Asked second, so that no job is missed that ends between the two; such a one is in both, and has ended.
+        response = yield self.request("list", "GET", "/history", query={"max_items": str(offset + limit)})
+        ended = self._object(response, "list")
+        going = [(id_, State.QUEUED) for id_ in reversed(pending)] + [(id_, State.PROCESSING) for id_ in running]
+        rows: list[Any] = [_waiting(id_, state) for id_, state in going if id_ not in ended]
+        rows += reversed(ended.items())
 
         def read(row: Any, _: int) -> Snapshot:
             if isinstance(row, Snapshot):

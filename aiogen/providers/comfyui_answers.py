@@ -21,6 +21,9 @@ from aiogen.providers.reading import objects_in, parse_json, plain_details, unre
 _SECRET = frozenset({"traceback", "current_inputs", "current_outputs"})
 _STATUSES = {"success": State.COMPLETED, "error": State.FAILED}
 _NO_MEMORY = re.compile(r"out\s?of\s?memory|can't allocate memory|allocation on device", re.IGNORECASE)
+_NO_PICTURE = "UnidentifiedImageError"
+"""Of the library that reads pictures, for an upload that is none."""
+_FOLDERS = re.compile(r"""(?<![\w/.])(?:[A-Za-z]:)?(?:[\\/][^\\/\s'",:;]+)+(?=[\\/])[\\/]""")
 _MODEL_FILE = re.compile(r".+\.(safetensors|sft|ckpt|pt|pt2|pth|bin|gguf|onnx)", re.IGNORECASE)
 
 _KINDS = {
@@ -107,7 +110,7 @@ def _created_at(prompt: Any) -> datetime | None:
 def _failure(error: Mapping[str, Any]) -> Failure:
     kind, text = str(error.get("exception_type") or ""), str(error.get("exception_message") or "")
     # The first line says what is wrong; the others are folders, tensors and advice for developers.
-    said = shorten(next((line for line in text.splitlines() if line.strip()), ""), 300)
+    said = _without_folders(next((line for line in text.splitlines() if line.strip()), ""), 300)
     node = f"node {error.get('node_id')} ({error.get('node_type')})"
     if _NO_MEMORY.search(f"{kind} {text}"):
         return Failure(
@@ -117,11 +120,16 @@ def _failure(error: Mapping[str, Any]) -> Failure:
             action=Action.RETRY,
         )
     return Failure(
-        code=FailureCode.GENERATION_FAILED,
+        code=FailureCode.CORRUPT_INPUT if _NO_PICTURE in kind else FailureCode.GENERATION_FAILED,
         reason=f"{node} failed: {said or kind or 'no reason given'}" if error else None,
         vendor_code=kind or None,
         action=Action.CHANGE_INPUT,  # a graph that failed once fails again
     )
+
+
+def _without_folders(text: str, limit: int) -> str:
+    """The server's words on one line, with the names of its files, but not where on its disk they are."""
+    return shorten(_FOLDERS.sub("…/", text[: 10 * limit]), limit)
 
 
 def _outputs(listed: Any, base_url: str) -> tuple[Output, ...]:
@@ -184,17 +192,19 @@ def _plain(response: Response) -> tuple[str, bool]:
 
 def _words(error: Mapping[str, Any], node_errors: Any) -> str:
     kind, message, details = (str(error.get(name) or "") for name in ("type", "message", "details"))
-    said = f"{message}: {details}" if details and details != message else message
+    said = f"{message}: {_without_folders(details, 300)}" if details and details != message else message
     if kind == "no_prompt":
         return "the server got no graph"
-    if kind in ("invalid_prompt", "missing_node_type"):
+    if kind in ("invalid_prompt", "missing_node_type"):  # the word of 0.3.64, and that of 2026
         return f"{said}. The class of a node is missing: install the custom node that has it, or update ComfyUI"
     if kind == "prompt_no_outputs":
         return "nothing in the graph saves a file; it needs a node such as SaveImage"
     if kind == "invalid_prompt_id":
         return f"{said}. This is an error of aiogen's; please report it"
-    lines = list(_node_lines(node_errors))
-    return "; ".join(lines) if lines else said
+    if lines := list(_node_lines(node_errors)):
+        return "; ".join(lines)
+    # Version 0.3.64 says no more than that of a graph whose links lead in a circle.
+    return said if details else f"{said}, and the server does not say why; perhaps links lead in a circle"
 
 
 def _node_lines(node_errors: Any) -> Iterator[str]:
@@ -211,9 +221,12 @@ def _node_line(node: str, error: Mapping[str, Any]) -> str:
     value, name = extra.get("received_value"), extra.get("input_name")
     if error.get("type") == "value_not_in_list" and isinstance(value, str) and _MODEL_FILE.fullmatch(value):
         what = "checkpoint" if name == "ckpt_name" else "model file"
-        return f"the {what} {shorten(value, 120)!r} is not installed on the server ({node}, {name}); {_there(extra)}"
+        return (
+            f"the {what} {shorten(value, 120)!r} is not installed on the server, as {name} of {node}; {_there(extra)}"
+        )
     message, details = str(error.get("message") or "not valid"), str(error.get("details") or "")
-    return f"{node}: {shorten(message, 150)}{f' ({shorten(details, 200)})' if details else ''}"
+    more = f" ({_without_folders(details, 200)})" if details else ""
+    return f"{node}: {_without_folders(message, 150)}{more}"
 
 
 def _there(extra: Mapping[str, Any]) -> str:

@@ -84,6 +84,9 @@ class ComfyImage:
         for name in ("prompt", "prompt_id"):
             if name in self.extra:
                 raise InputError(f"extra= cannot contain {name!r}, which aiogen sets itself.")
+        # Anything else is accepted by 0.3.64, whose only worker then ends at this job.
+        if not isinstance(self.extra.get("extra_data", {}), Mapping):
+            raise InputError("extra_data in extra= must be an object.")
         for name in ("prompt", "model"):
             if name in self.values:
                 raise InputError(f"values= contains {name!r}; give it as {name}=.")
