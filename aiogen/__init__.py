@@ -34,6 +34,7 @@ from aiogen.errors import (
 from aiogen.models import (
     AccountInfo,
     Action,
+    Cancellation,
     Candidate,
     Cost,
     Eta,
@@ -56,6 +57,7 @@ __all__ = [
     "Action",
     "AiogenError",
     "AuthenticationError",
+    "Cancellation",
     "Candidate",
     "ConfigurationError",
     "Cost",

@@ -149,7 +149,7 @@ class Snapshot:
 
     provider_id: str
     state: State
-    """queued, processing, completed or failed."""
+    """queued, processing, completed, failed or cancelled."""
     model: str | None = None
     kind: str | None = None
     prompt: str | None = None

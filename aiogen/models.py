@@ -34,7 +34,7 @@ class State(StrEnum):
     FAILED = "failed"
     """Failed at the provider, or refused by it; `Generation.failure_code` says why."""
     CANCELLED = "cancelled"
-    """Withdrawn before it was sent."""
+    """Withdrawn before it was sent, or stopped at the provider."""
 
     @property
     def is_terminal(self) -> bool:
@@ -43,6 +43,17 @@ class State(StrEnum):
 
 
 _TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+
+
+class Cancellation(StrEnum):
+    """What `Job.cancel` could do."""
+
+    WITHDRAWN = "withdrawn"
+    """It had not been sent: nothing runs, and nothing was charged."""
+    STOPPED = "stopped"
+    """The provider has stopped it.  Whether what was done by then is charged, the provider decides."""
+    ENDED = "ended"
+    """It had ended before, or the provider says so."""
 
 
 class FailureCode(StrEnum):
@@ -167,12 +178,15 @@ class Output:
 
     def __repr__(self) -> str:
         # A presigned url is a key of sorts: what signs it stays out of logs and tracebacks.
-        return f"<Output {plain(self.kind, 20)} {short_url(self.url)}{' nsfw' if self.nsfw else ''}>"
+        return f"<Output {plain(self.kind, 20)} {self._where()}{' nsfw' if self.nsfw else ''}>"
+
+    def _where(self) -> str:
+        return short_url(self.url) if self.data is None else f"{len(self.data):,} bytes"
 
     def describe(self) -> str:
         """Everything that is known, one fact per line, for people; without the url's signature, and without `raw`."""
         known = {
-            "url": short_url(self.url),
+            "url" if self.data is None else "bytes": self._where(),
             "expires": _moment(self.expires_at),
             "provider id": self.provider_id,
             "nsfw": _yes_or_no(self.nsfw),
@@ -243,8 +257,8 @@ class Generation:
 
     @property
     def url(self) -> str | None:
-        """The first output's url, or None."""
-        return self.outputs[0].url if self.outputs else None
+        """The first output's url; None without one."""
+        return (self.outputs[0].url or None) if self.outputs else None
 
     def __repr__(self) -> str:
         parts = [
@@ -276,7 +290,7 @@ class Generation:
             "what helps": self.action.help_text if self.action is not None else None,
             "outputs": self._made(),
         }
-        rows = [*known.items(), *((f"output {i}", short_url(output.url)) for i, output in enumerate(self.outputs))]
+        rows = [*known.items(), *((f"output {i}", output._where()) for i, output in enumerate(self.outputs))]
         return lines(f"Generation: {self._made_by()}", rows)
 
     def _made_by(self) -> str:

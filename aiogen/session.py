@@ -9,6 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -22,6 +23,7 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
+from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import submit
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
@@ -691,9 +693,12 @@ class Session:
             take_up=lambda record: registry.take_up(record),
             takes_up_all=self._take_up_jobs,
         )
+        self.connections.on_add = hub.connected
         calls = Calls(hub, downloader, self.connections, call_timeout=self._call_options.call_timeout)
         binding, poll_cost = self._lifetime.binding, self._call_options.poll_cost
-        registry = Registry(hub, self.connections, binding=binding, poll_cost=poll_cost)
+        registry = Registry(
+            hub, self.connections, binding=binding, poll_cost=poll_cost, cancel=partial(cancel, hub, calls)
+        )
         reconciler = Reconciler(hub, calls, registry)
         return Parts(Checkpoint(), clock, transport, hub, Coordinator(hub), calls, registry, reconciler)
 

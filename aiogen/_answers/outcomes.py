@@ -60,6 +60,16 @@ def ended(generation: Generation) -> AiogenError | None:
             job_id=generation.id,
             generation=generation,
         )
+    if generation.state is State.CANCELLED:
+        return GenerationFailed(
+            f"Generation {generation.provider_id} (job {generation.id}) was cancelled at {generation.connection}; what "
+            "it had done by then may be charged.",
+            provider=generation.provider,
+            connection=generation.connection,
+            job_id=generation.id,
+            provider_id=generation.provider_id,
+            generation=generation,
+        )
     return None if generation.state is State.COMPLETED else GenerationFailed.of(generation)
 
 

@@ -152,21 +152,22 @@ class Coordinator:
 
         Meanwhile everything else goes on, so a handler may still download what it is given.
         """
-        self.hub.closed = True
+        self.hub.leaving.set()
         await self._send_no_more()
         await self.hub.handlers.flush()
 
     async def close(self) -> None:
         """Send nothing new, let creates in flight be answered, then tell every waiter."""
         hub = self.hub
-        hub.closed = self._has_stopped = True
+        hub.leaving.set()
+        self._has_stopped = True
         hub.ledger.takes_up = False
-        for poll in self._polls:
+        for poll in self._polls | hub.lookups:
             poll.cancel()
         costly = dict.fromkeys(job for job in hub.jobs() if self._may_cost(job))
         try:
             await self._send_no_more()
-            while running := self._polls | hub.writings:
+            while running := self._polls | hub.lookups | hub.writings:
                 await asyncio.wait(running)
             # Nothing more will be heard of what runs: only creates are waited for.
             await self._close_all(job for job in hub.jobs() if job.provider_id is not None or job in hub.remote)
@@ -178,7 +179,7 @@ class Coordinator:
     async def _close_at_once(self, costly: dict[Job, None]) -> None:
         """What is left: nothing, unless the leaving itself was cancelled; creates without an answer end as unknown."""
         hub = self.hub
-        for task in (torn := self._creates | self._polls):
+        for task in (torn := self._creates | self._polls | hub.lookups):
             task.cancel()
         await asyncio.gather(*torn, *hub.writings, return_exceptions=True)
         for handle in (self._timer, self._woken):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import attrs
 
 from aiogen._account.actions import SendCreate
 from aiogen._answers import outcomes, snapshots
+from aiogen._answers.creating import Progress, followed
 from aiogen._engine import log
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.one_id import may_share, named_before
-from aiogen._limits.retry import Verdict, judge_create
+from aiogen._engine.own_id import Fate, look_up
+from aiogen._engine.poll import observe
+from aiogen._limits.retry import TAKES, Verdict, judge_create
 from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
 from aiogen.exchange import Accepted, Submission, Ticket
 from aiogen.models import State
@@ -132,14 +137,21 @@ async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _W
 
 async def _post(attempt: _Attempt) -> None:
     hub, account, job = attempt.hub, attempt.account, attempt.job
-    provider = job._provider
+    provider, progress = job._provider, Progress()
     try:
-        accepted = await hub.transport.perform(provider, provider.create(attempt.submission))
+        exchange = followed(provider.create(attempt.submission), progress)
+        accepted = await hub.transport.perform(provider, exchange)
     except AiogenError as error:
-        verdict = judge_create(error, provider.facts.resend_statuses, not_taken=job._not_taken)
+        verdict = judge_create(
+            error,
+            provider.facts.resend_statuses,
+            not_taken=job._not_taken,
+            posted=progress.posted,
+            went_on=progress.went_on,
+        )
         logger.debug("create of job %s: %s, %s", job.id, verdict, error)
         if verdict is Verdict.UNKNOWN:
-            await _lose(attempt, error)
+            await _lose_or_find(attempt, error)
         elif verdict is Verdict.REFUSED:
             account.window.create_refused(hub.clock.now(), attempt.create.weight, counted=True)
             await _refuse(hub, job, error)
@@ -174,12 +186,13 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         alone=alone and not hub.ledger.peers,
     )
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    is_ours = await _confirm(hub, job, snapshot.provider_id, state, at)
+    is_ours = await _confirm(hub, job, snapshot.provider_id, state, at, accepted.reference)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
         kind=submission.kind,
         outputs=submission.outputs,
+        reference=accepted.reference,
     )
     if is_ours:
         track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True, is_counted=True)
@@ -193,20 +206,43 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
     job._update(attrs.evolve(generation, accepted_at=at), at)
     log.accepted(job)
     if snapshot.state.is_terminal and is_ours:
-        # Done at once.  The next reading says so in the form that every end has.
-        account.schedule.ask_now(snapshot.provider_id, now)
+        if snapshot.outputs or snapshot.failure is not None:
+            await observe(hub, account, track, snapshot)
+        else:
+            # Done at once, and how is not said.  The next reading says so.
+            account.schedule.ask_now(snapshot.provider_id, now)
 
 
-async def _confirm(hub: Hub, job: Job, provider_id: str, state: State, at: datetime) -> bool:
+async def _confirm(
+    hub: Hub, job: Job, provider_id: str, state: State, at: datetime, reference: Mapping[str, Any] | None
+) -> bool:
     """Note the vendor's id; False if another process owns the job by now."""
     is_ours = True
 
     async def confirm() -> None:
         nonlocal is_ours
-        is_ours = await hub.store.confirm(job.id, provider_id, state, at) is not False
+        is_ours = await hub.store.confirm(job.id, provider_id, state, at, reference) is not False
 
     await hub.ledger.note(confirm, job.id)
     return is_ours
+
+
+async def _lose_or_find(attempt: _Attempt, error: AiogenError) -> None:
+    """Its answer never came; where the create chose its id, the vendor can be asked."""
+    hub, account, job = attempt.hub, attempt.account, attempt.job
+    provider_id = attempt.submission.provider_id
+    if provider_id is None:
+        await _lose(attempt, error)
+        return
+    found = await look_up(hub, account, job._provider, attempt.submission, within=job.timeout)
+    logger.debug("create of job %s without an answer: %s", job.id, found.fate)
+    if found.snapshot is not None:
+        await _accept(attempt, Accepted(snapshot=found.snapshot), alone=False)
+    elif found.fate is Fate.ABSENT and job._provider.facts.resend_is_free and job._not_taken + 1 < TAKES:
+        job._not_taken += 1
+        await _requeue(attempt)
+    else:
+        await _lose(attempt, error)
 
 
 async def _lose(attempt: _Attempt, error: AiogenError) -> None:
@@ -229,18 +265,28 @@ async def _put_back(attempt: _Attempt, error: AiogenError, verdict: Verdict) -> 
     elif verdict is Verdict.NOT_TAKEN:
         job._not_taken += 1
         logger.warning(
-            "%s answered the create of job %s with HTTP %s, which its documentation says means that nothing was "
-            "queued; aiogen sends it again soon.",
-            job.connection,
+            "The create of job %s was not carried out by %s (%s); aiogen sends it again soon.",
             job.id,
-            getattr(error, "status", None),
+            job.connection,
+            error.message,
         )
         account.not_taken(now, job._not_taken, error)
     elif await _is_given_up(attempt, error, now):
         return
+    await _again(attempt)
+
+
+async def _requeue(attempt: _Attempt) -> None:
+    """It was not carried out, for the vendor does not know its id."""
+    attempt.account.window.create_refused(attempt.hub.clock.now(), attempt.create.weight, counted=False)
+    await _again(attempt)
+
+
+async def _again(attempt: _Attempt) -> None:
+    hub, job = attempt.hub, attempt.job
     await hub.ledger.note(partial(hub.store.release, job.id), job.id)
     _move(hub, job, State.PENDING)
-    hub.requeue(account, attempt.create.number, job)
+    hub.requeue(attempt.account, attempt.create.number, job)
 
 
 async def _is_given_up(attempt: _Attempt, error: AiogenError, now: float) -> bool:

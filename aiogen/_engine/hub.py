@@ -82,7 +82,9 @@ class Hub:
         self._deadlines = Deadlines()
         self._last_number = 0
         self._writings: set[asyncio.Task[None]] = set()
-        self.closed = False
+        self.lookups: set[asyncio.Task[None]] = set()
+        """Who asks what became of creates that others have left behind."""
+        self.leaving = asyncio.Event()
         """Nothing is taken in, and nothing created, any more."""
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
@@ -96,6 +98,11 @@ class Hub:
         )
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is taken in, and nothing created, any more."""
+        return self.leaving.is_set()
 
     # --- accounts
 
@@ -111,6 +118,10 @@ class Hub:
     def accounts(self) -> list[Account]:
         """Every account that was used."""
         return list(self._accounts.values())
+
+    def connected(self) -> None:
+        """There is one more connection: what waits in the ledger for its account is taken up."""
+        self.spawn(self.ledger.adopt())
 
     def looking_up(self, account: Account) -> asyncio.Lock:
         """Held by the one that asks whose account it is."""
@@ -312,6 +323,12 @@ class Hub:
         self._writings.add(task)
         task.add_done_callback(self._writings.discard)
         return task
+
+    def look_up(self, work: Coroutine[Any, Any, None]) -> None:
+        """Asking that ends when the session is left."""
+        task = self._loop.create_task(work)
+        self.lookups.add(task)
+        task.add_done_callback(self.lookups.discard)
 
     @property
     def writings(self) -> set[asyncio.Task[None]]:

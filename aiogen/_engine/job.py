@@ -13,7 +13,7 @@ from aiogen._binding import Binding
 from aiogen._wording import duration, lines, short_id
 from aiogen.errors import AiogenError
 from aiogen.exchange import Submission
-from aiogen.models import Eta, Event, Generation, State
+from aiogen.models import Cancellation, Eta, Event, Generation, State
 from aiogen.providers.base import Provider
 
 
@@ -29,6 +29,7 @@ class Job:
         "_accepted",
         "_binding",
         "_callbacks",
+        "_cancel",
         "_done",
         "_error",
         "_forecast",
@@ -57,6 +58,7 @@ class Job:
         binding: Binding,
         forecast: Callable[[Job], Eta | None],
         withdraw: Callable[[Job], Awaitable[bool]],
+        cancel: Callable[[Job], Awaitable[Cancellation]],
         batch: str | None = None,
     ) -> None:
         self.id: str = generation.id or ""
@@ -77,6 +79,7 @@ class Job:
         """How often the vendor has said that it does not take it just now."""
         self._forecast = forecast
         self._withdraw = withdraw
+        self._cancel = cancel
         self._error: AiogenError | None = None
         self._binding = binding
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -143,12 +146,33 @@ class Job:
     async def withdraw(self) -> bool:
         """Take it back if it was not sent yet: nothing is charged, and whoever awaits it gets `GenerationFailed`.
 
-        False if it is too late: it is on its way, runs, or is over.  No provider here can cancel what runs.
+        False if it is too late: it is on its way, runs, or is over.  `cancel` also stops what runs, where the provider
+        can.
         """
         if self._done.done():
             return False
         self._binding.check()
         return await self._withdraw(self)
+
+    async def cancel(self) -> Cancellation:
+        """Stop it: withdrawn if it was not sent yet, else cancelled at the provider; says which of these it was.
+
+        Whoever awaits it gets `GenerationFailed`; `generation.state` is `cancelled`.
+
+        Raises:
+            Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
+                charged, and is still followed.
+            SubmissionUnknown: whether it runs cannot be known.
+            InputError: it waits in another process, which alone can withdraw it.
+            APIError, NetworkError: the provider could not be told; it goes on.
+        """
+        if self._done.done():
+            if self.state is State.UNKNOWN:
+                self._raise()
+            if self.state.is_terminal:
+                return Cancellation.ENDED
+        self._binding.check()
+        return await self._cancel(self)
 
     async def accepted(self) -> str:
         """Wait until the provider has accepted the job, and return the provider's id of it.

@@ -19,8 +19,9 @@ from aiogen._answers import snapshots
 from aiogen._answers.pages import Moved, Pager
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.poll import about_it, observe
+from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
-from aiogen.exchange import Exchange, Page, Snapshot, Ticket
+from aiogen.exchange import Cancelled, Exchange, Page, Snapshot, Ticket
 from aiogen.models import AccountInfo, Generation
 from aiogen.providers.base import Provider
 from aiogen.stores.base import RequestKind
@@ -60,7 +61,7 @@ class Calls:
         """See `Session.get`."""
         hub = self._hub
         track = hub.tracked(provider, provider_id)
-        ticket = track.ticket if track is not None else Ticket(provider_id=provider_id)
+        ticket = track.ticket if track is not None else await ticket_of(hub, provider, provider_id)
         try:
             snapshot = await self._read(provider, lambda: about_it(provider.get(ticket), provider_id))
         except AiogenError as error:
@@ -127,6 +128,13 @@ class Calls:
                 connection=provider.name,
             ).naming(provider_id)
         return deleted.found
+
+    async def cancel(self, provider: Provider, ticket: Ticket) -> Cancelled:
+        """Stop a generation at the vendor; to repeat that does no harm."""
+        try:
+            return await self._read(provider, lambda: provider.cancel(ticket))
+        except AiogenError as error:
+            raise error.naming(ticket.provider_id) from error.__cause__
 
     async def account(self, provider: Provider) -> AccountInfo:
         """See `Session.account`."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import attrs
 
 from aiogen._answers import outcomes
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
-from aiogen.exchange import Ticket
+from aiogen._engine.own_id import Fate, look_up
+from aiogen.errors import StoreError
+from aiogen.exchange import Submission, Ticket
 from aiogen.models import State, Typical
 from aiogen.stores.base import Record
+
+logger = logging.getLogger("aiogen")
 
 _AT_LEAST = 60.0
 """Seconds for which a job that was left behind is followed, however long ago its deadline was."""
@@ -95,6 +100,10 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:
             return  # our own create, which outlives our lease: its answer will say
+        if record.submission is not None and record.submission.provider_id is not None:
+            hub.expect(job, job.timeout)
+            hub.look_up(_find_out(hub, job, record, record.submission))
+            return
         hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
     elif record.provider_id is not None:
         _follow_left_behind(hub, job, record, record.provider_id)
@@ -104,10 +113,29 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
         hub.spawn(hub.withdraw(job, outcomes.not_kept(job.generation)))
 
 
+async def _find_out(hub: Hub, job: Job, record: Record, submission: Submission) -> None:
+    """Its create chose its id, so the vendor can be asked whether it arrived."""
+    provider = job._provider
+    found = await look_up(hub, hub.account(provider), provider, submission, within=job.timeout)
+    may_resend = found.fate is Fate.ABSENT and provider.facts.resend_is_free and bool(submission.body)
+    try:
+        if found.snapshot is not None or may_resend:
+            provider_id = found.snapshot.provider_id if found.snapshot is not None else None
+            reopened = await hub.store.reopen(job.id, provider_id)
+            if reopened is None:
+                hub.remote.hand_over(job)  # somebody else has decided about it meanwhile
+            else:
+                take_up(hub, job, reopened)
+            return
+    except StoreError as error:
+        logger.warning("Job %s cannot be taken up: %s", job.id, error)
+    hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
+
+
 def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) -> None:
     account, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
-    ticket = Ticket(provider_id=provider_id)
+    ticket = Ticket(provider_id=provider_id, reference=record.reference)
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
     accepted_at = record.accepted_at or record.created_at

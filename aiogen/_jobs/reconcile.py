@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs import matching
-from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.errors import AiogenError, ConfigurationError, InputError, NotFound
 from aiogen.exchange import Snapshot
 from aiogen.models import Candidate, State, UnknownJob
 from aiogen.providers.base import Provider
@@ -48,6 +48,23 @@ class Reconciler:
     async def _look_at(self, provider: Provider | None, group: list[Record], look_through: int) -> list[UnknownJob]:
         if provider is None:
             return [_described(record, f"This session has no key for {record.connection}.") for record in group]
+        own, group = _parted(group)
+        asked = [await self._ask_about(provider, record) for record in own]
+        return asked + (await self._compare(provider, group, look_through) if group else [])
+
+    async def _ask_about(self, provider: Provider, record: Record) -> UnknownJob:
+        """Its create chose its id: the provider says whether it knows that."""
+        provider_id = record.submission.provider_id if record.submission is not None else None
+        try:
+            generation = await self._calls.get(provider, provider_id or "")
+        except NotFound:
+            return _described(record, f"{provider.facts.vendor} does not know its id {provider_id}.", whole=True)
+        except AiogenError as error:
+            return _described(record, f"{provider.facts.vendor} could not be asked about it: {error.message}")
+        candidate = Candidate(generation=generation, seconds=None)
+        return _described(record, f"{provider.facts.vendor} knows its id.", [candidate], whole=True)
+
+    async def _compare(self, provider: Provider, group: list[Record], look_through: int) -> list[UnknownJob]:
         if not provider.capabilities.list:
             text = f"{provider.facts.vendor} cannot list generations, so nothing more can be found out from here."
             return [_described(record, text) for record in group]
@@ -119,6 +136,12 @@ class Reconciler:
         if job is None:
             raise InputError(f"Job {record.id} is no longer unknown: another program has decided about it.")
         return job
+
+
+def _parted(group: list[Record]) -> tuple[list[Record], list[Record]]:
+    """Those whose creates chose their ids, and the others."""
+    own = [record for record in group if record.submission is not None and record.submission.provider_id is not None]
+    return own, [record for record in group if record not in own]
 
 
 def _described(

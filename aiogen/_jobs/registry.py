@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -13,9 +14,10 @@ from aiogen._binding import Binding
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
+from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import ConfigurationError, GenerationTimeout
-from aiogen.exchange import Submission, Ticket
-from aiogen.models import Generation, State
+from aiogen.exchange import Submission
+from aiogen.models import Cancellation, Generation, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
@@ -30,11 +32,28 @@ _UNSENT = (State.PENDING, State.SUBMITTING)
 class Registry:
     """Makes them, and finds them again by our id while anybody holds them."""
 
-    def __init__(self, hub: Hub, connections: Connections, *, binding: Binding, poll_cost: float | None) -> None:
-        """`binding`: the session's; `poll_cost`: of jobs that have none of their own; by default the provider's."""
+    def __init__(
+        self,
+        hub: Hub,
+        connections: Connections,
+        *,
+        binding: Binding,
+        poll_cost: float | None,
+        cancel: Callable[[Job], Awaitable[Cancellation]],
+    ) -> None:
+        """What it works with.
+
+        Args:
+            hub: of the same session.
+            connections: the session's, which may come and go.
+            binding: the session's.
+            poll_cost: of jobs that have none of their own; by default the provider's.
+            cancel: stops one.
+        """
         self._hub = hub
         self._binding = binding
         self._poll_cost = poll_cost
+        self._cancel = cancel
         self._connections = connections
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
@@ -59,6 +78,7 @@ class Registry:
             binding=self._binding,
             forecast=self._hub.forecast,
             withdraw=self._hub.withdraw_one,
+            cancel=self._cancel,
             batch=batch,
         )
 
@@ -157,8 +177,9 @@ class Registry:
             model=None,
             state=State.QUEUED,
         )
-        ticket = Ticket(provider_id=provider_id)
-        if track is not None:
+        if track is None:
+            ticket = await ticket_of(self._hub, provider, provider_id)
+        else:
             ticket = track.ticket
             generation = track.jobs[0].generation if track.jobs else generation
         job = self.new(generation, provider, None, timeout or ATTACHED_TIMEOUT, poll_cost)

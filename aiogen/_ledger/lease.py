@@ -104,6 +104,15 @@ class Ledger:
         if self._store.lease is not None:
             self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))
 
+    async def adopt(self) -> None:
+        """Take up what nobody owns: the accounts are not the same as before."""
+        if not self._is_open:
+            return
+        try:
+            await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
+        except Exception as error:
+            self._warn(str(error))
+
     async def _take_up(self, records: Sequence[Record]) -> None:
         for i, record in enumerate(records, 1):
             if not self.takes_up:

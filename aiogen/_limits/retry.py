@@ -34,7 +34,14 @@ class Verdict(StrEnum):
     """It may have been carried out and charged: never again by itself."""
 
 
-def judge_create(error: AiogenError, resend_statuses: Collection[int], *, not_taken: int = 0) -> Verdict:
+def judge_create(
+    error: AiogenError,
+    resend_statuses: Collection[int],
+    *,
+    not_taken: int = 0,
+    posted: bool = True,
+    went_on: bool = False,
+) -> Verdict:
     """What became of a create that ended in `error`.
 
     Only the vendor's own word counts for what the vendor did.  An answer without the API's shape was given by
@@ -43,7 +50,13 @@ def judge_create(error: AiogenError, resend_statuses: Collection[int], *, not_ta
 
     `resend_statuses`: the 5xx of which the vendor documents that nothing was carried out.
     `not_taken`: how often it has said so of this job before.
+    `posted`: False if the error came before the request that makes the generation, as from an upload for it.
+    `went_on`: the error came from what was asked after that request had been answered with yes.
     """
+    if went_on:
+        return Verdict.UNKNOWN
+    if not posted:
+        return _judge_before(error, not_taken)
     if isinstance(error, RateLimited):
         return Verdict.THROTTLED
     if isinstance(error, NetworkError):
@@ -56,6 +69,17 @@ def judge_create(error: AiogenError, resend_statuses: Collection[int], *, not_ta
     if isinstance(error, APIError | InputError):
         return Verdict.REFUSED
     return Verdict.UNKNOWN
+
+
+def _judge_before(error: AiogenError, not_taken: int) -> Verdict:
+    """Nothing was carried out: is it worth another try?"""
+    if isinstance(error, RateLimited):
+        return Verdict.THROTTLED
+    if isinstance(error, NetworkError) and not error.sent:
+        return Verdict.UNREACHABLE
+    if isinstance(error, _PASSING) and error.retryable and not_taken + 1 < TAKES:
+        return Verdict.NOT_TAKEN
+    return Verdict.REFUSED
 
 
 def delay(attempt: int, *, base: float = 0.5, cap: float = 30.0, draw: Callable[[float, float], float]) -> float:

@@ -77,21 +77,41 @@ class Receiver:
             if entity.is_short:
                 raise Broken(f"the storage sent {entity.size:,} of {entity.total:,} bytes")
             await self._transport.threads.run(part.finish)
-            walk = part.walk
-            entity.check_end(ended=walk.ended)
-            if walk.ends and not walk.ended:
-                raise Mismatch(f"the picture is incomplete: {walk.broken or 'its end is missing'}")
+            entity.check_end(ended=part.walk.ended)
+            _check_whole(part)
         except Mismatch as error:
             entity.forget()
             raise Broken(str(error)) from error
         except TooLarge as error:
             answer.close()
+            raise self._too_large(source) from error
+
+    async def write(self, part: PartFile, data: bytes, source: Source) -> None:
+        """Bytes that the vendor has sent itself: there is nothing to fetch.
+
+        Raises:
+            DownloadError: they are too many, are no whole file, or cannot be written.
+        """
+        try:
+            with self._on_disk(source):
+                await self._transport.threads.run(part.write, data)
+            await self._transport.threads.run(part.finish)
+            _check_whole(part)
+        except Mismatch as error:
+            name = source.generation.provider_id
             raise DownloadError(
-                f"An output is larger than {self._max_bytes:,} bytes; it was not saved. "
-                "Allow more with Session(max_download_bytes=…).",
-                action=Action.GIVE_UP,
-                **source.context(),
+                f"An output of generation {name} cannot be saved: {error}.", **source.context()
             ) from error
+        except TooLarge as error:
+            raise self._too_large(source) from error
+
+    def _too_large(self, source: Source) -> DownloadError:
+        return DownloadError(
+            f"An output is larger than {self._max_bytes:,} bytes; it was not saved. "
+            "Allow more with Session(max_download_bytes=…).",
+            action=Action.GIVE_UP,
+            **source.context(),
+        )
 
     def _look_at_status(self, entity: Entity, answer: aiohttp.ClientResponse, source: Source) -> None:
         status = answer.status
@@ -123,6 +143,17 @@ class Receiver:
                 f"{error.strerror or error}.",
                 **source.context(),
             ) from error
+
+
+def _check_whole(part: PartFile) -> None:
+    """What has come is a picture up to its end, as far as its format has one.
+
+    Raises:
+        Mismatch: its end is missing.
+    """
+    walk = part.walk
+    if walk.ends and not walk.ended:
+        raise Mismatch(f"the picture is incomplete: {walk.broken or 'its end is missing'}")
 
 
 def _next_hop(answer: aiohttp.ClientResponse, url: URL, source: Source) -> URL:

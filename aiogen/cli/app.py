@@ -49,6 +49,7 @@ for _command in (
     generations.download,
     ledger.jobs,
     ledger.resume,
+    ledger.cancel,
     ledger.reconcile,
     ledger.forget,
     connections.account,

@@ -163,13 +163,13 @@ async def decide(
     return shown(terminal, batch.in_order())
 
 
-async def check_whole(store: SqliteStore, ids: Sequence[str]) -> Exit:
-    """Check the ids before asking whether to send again.
+async def check_whole(store: SqliteStore, ids: Sequence[str], verb: str = "reconcile") -> Exit:
+    """Check the ids before anything is done to their jobs.
 
     Raises:
         InputError: an id is only the beginning of one.
     """
-    await whole_only(store, ids, "reconcile")
+    await whole_only(store, ids, verb)
     return Exit.OK
 
 

@@ -5,7 +5,7 @@ The one place that knows that "luma/uni-1" has two halves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from aiogen._wording import lines
@@ -24,6 +24,8 @@ class Connections(Mapping[str, Provider]):
             ConfigurationError: two have one name, or one cannot be configured.
         """
         self._by_name: dict[str, Provider] = {}
+        self.on_add: Callable[[], None] = lambda: None
+        """Called when there is one more."""
         self._allow_insecure = allow_insecure
         self._is_from_environment = providers is None
         if providers is None:
@@ -47,6 +49,7 @@ class Connections(Mapping[str, Provider]):
                 f"Two connections are called {provider.name!r}; give one of them another name=.", action=None
             )
         self._by_name[provider.name] = provider
+        self.on_add()
 
     def remove(self, name: str) -> None:
         """One connection less; one that is not there is none."""

@@ -74,6 +74,8 @@ class Facts:
     resend_is_free: bool = False
     """Whether a create may be sent again under the id that it chose itself (`Submission.provider_id`) once the vendor
     says that it does not know that id: because nothing is charged, or because one id is carried out once."""
+    needs_reference: bool = False
+    """Whether asking about a generation needs `Accepted.reference` beside its id."""
     sends_request_id: bool = False
     """Whether the vendor documents `X-Request-Id` on requests."""
     list_page: int = attrs.field(default=0, validator=_count)

@@ -39,6 +39,8 @@ class Record:
     submission: Submission | None = None
     """What was or will be sent; None for a job that was made elsewhere, and once it is over."""
     provider_id: str | None = None
+    reference: Mapping[str, Any] | None = None
+    """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
     timeout: float | None = None
     """Seconds from acceptance to the deadline."""
     batch: str | None = None
@@ -157,8 +159,17 @@ class Store(Protocol):
         """
         ...
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        accepted_at: datetime,
+        reference: Mapping[str, Any] | None = None,
+    ) -> bool:
         """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
+
+        `reference` is JSON, and kept with the id.
 
         Like the two below a word about the last create, from the worker that sent that one, however late: about an
         earlier create, or a job that is over, it changes nothing.

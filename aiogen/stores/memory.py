@@ -82,11 +82,20 @@ class MemoryStore:
         self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
         return 0.0
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        accepted_at: datetime,
+        reference: Mapping[str, Any] | None = None,
+    ) -> bool:
         """See `Store.confirm`."""
         if not self._is(job_id, *ADOPTED, State.UNKNOWN):
             return job_id not in self._records
-        self._change(job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, owner=_ME)
+        self._change(
+            job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, reference=reference, owner=_ME
+        )
         self._ids[self._records[job_id].account, provider_id] = job_id
         return True
 

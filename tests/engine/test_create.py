@@ -331,13 +331,23 @@ async def test_creates_without_retry_after_back_off() -> None:
 
 
 async def test_a_job_that_is_done_at_once() -> None:
-    """A create answered with a finished generation needs one reading, and no waiting."""
+    """A create answered with a finished generation needs no reading, and no waiting."""
     vendor = Vendor(creates=[(201, done())])
     loop = asyncio.get_running_loop()
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
-        await session.generate("luma/uni-1", "a boat")
+        generation = await session.generate("luma/uni-1", "a boat")
     assert loop.time() < 0.1
-    assert vendor.reads == 1
+    assert (generation.state, len(generation.outputs), vendor.reads) == (State.COMPLETED, 1, 0)
+
+
+async def test_a_job_that_is_done_at_once_without_its_outputs_is_read() -> None:
+    """How it ended the next reading says."""
+    vendor = Vendor(creates=[(201, body("completed"))])
+    loop = asyncio.get_running_loop()
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        generation = await session.generate("luma/uni-1", "a boat")
+    assert loop.time() < 0.1
+    assert (generation.state, len(generation.outputs), vendor.reads) == (State.COMPLETED, 1, 1)
 
 
 async def test_first_come_first_served() -> None:

@@ -1,4 +1,4 @@
-"""The commands about the ledger as they are typed: jobs, resume, reconcile, forget."""
+"""The commands about the ledger as they are typed: jobs, resume, cancel, reconcile, forget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from aiogen._checks import check_number
-from aiogen.cli import ledger
+from aiogen.cli import cancelling, ledger
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
@@ -77,6 +77,23 @@ def resume(
     common.ledger()
     session = common.session(kept=True, take_up=True)
     return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=folder))
+
+
+def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
+    """Stop jobs: withdraw what was not sent, else cancel it at the provider, where it can (ComfyUI).
+
+    Parameters
+    ----------
+    ids
+        The jobs, by the whole ids that `aiogen jobs` shows.
+    """
+    terminal, store = common.terminal(), common.ledger()
+    if not (ids := with_stdin(ids)):
+        return nothing_to_do(terminal)
+    code = run(ledger.check_whole(store, ids, "cancel"))
+    if code is not Exit.OK:
+        return code
+    return run(cancelling.cancel(terminal, common.session(kept=True), ids))
 
 
 def reconcile(

@@ -58,15 +58,23 @@ def intend(
     return 0.0
 
 
-def confirm(c: Connection, worker: Worker, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+def confirm(
+    c: Connection,
+    worker: Worker,
+    job_id: str,
+    provider_id: str,
+    state: State,
+    accepted_at: datetime,
+    reference: str | None = None,
+) -> bool:
     """The vendor accepted it; True if this worker follows it, or nobody knows of it."""
     me = workers.living(c, worker)
     c.execute(
-        "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = coalesce(owner, ?) "
+        "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?) "
         "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
         f"AND (submitter IS NULL OR {_sent_by(worker)})",
         (
-            *(str(state), provider_id, accepted_at.timestamp(), me, job_id),
+            *(str(state), provider_id, accepted_at.timestamp(), reference, me, job_id),
             *(provider_id, provider_id, *worker.names),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ COLUMNS = (
     "provider",
     "account",
     "provider_id",
+    "reference",
     "state",
     "owner",
     "batch",
@@ -42,6 +44,8 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_unstructure_hook(Decimal, str)
     converter.register_structure_hook(Decimal, lambda text, _: Decimal(text))
+    converter.register_unstructure_hook(bytes, lambda data: base64.b64encode(data).decode())
+    converter.register_structure_hook(bytes, lambda text, _: base64.b64decode(text))
     # What a vendor sent, or will be sent, is JSON already.
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Any], lambda value, _: value)
     converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], lambda value: value)
@@ -66,6 +70,11 @@ def result_text(generation: Generation, *, whole: bool) -> str:
     return json.dumps(_json.unstructure(bare), separators=(",", ":"))
 
 
+def reference_text(reference: Mapping[str, Any] | None) -> str | None:
+    """What else the provider needs to ask about a job."""
+    return None if reference is None else json.dumps(reference, separators=(",", ":"))
+
+
 def seconds(moment: datetime | None) -> float | None:
     """As the ledger counts."""
     return None if moment is None else moment.timestamp()
@@ -85,6 +94,7 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
         record.provider,
         record.account,
         record.provider_id,
+        reference_text(record.reference),
         str(record.state),
         record.owner,
         record.batch,
@@ -136,12 +146,13 @@ def _record_of(values: tuple[Any, ...]) -> Record:
         if isinstance(value, str):
             value.encode()  # text that is none was let through so far
     fields = dict(zip(COLUMNS, values, strict=True))
-    request, result = fields.pop("request"), fields.pop("result")
+    request, result, reference = fields.pop("request"), fields.pop("result"), fields.pop("reference")
     for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):
         fields[name] = _moment(fields[name])
     fields["state"] = State(fields["state"])
     return Record(
         **fields,
+        reference=None if reference is None else json.loads(reference),
         submission=None if request is None else _json.structure(json.loads(request), Submission),
         generation=None if result is None else generation_from(result),
     )

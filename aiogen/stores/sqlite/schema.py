@@ -49,6 +49,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE aiogen_job ADD COLUMN copied INTEGER NOT NULL DEFAULT 0",
         "PRAGMA application_id = 0x61696F67",
     ),
+    (  # what else a provider needs to ask about a job
+        "ALTER TABLE aiogen_job ADD COLUMN reference TEXT",
+    ),
 )
 """What each version adds to the one before; a step that was released never changes."""
 

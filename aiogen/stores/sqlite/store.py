@@ -243,9 +243,17 @@ class SqliteStore:
             )
         return wait
 
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        accepted_at: datetime,
+        reference: Mapping[str, Any] | None = None,
+    ) -> bool:
         """See `Store.confirm`."""
-        return await self._write(lambda c: jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at))
+        text = rows.reference_text(reference)
+        return await self._write(lambda c: jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text))
 
     async def release(self, job_id: str) -> None:
         """See `Store.release`.  The vendor did not count it, so neither do other workers.

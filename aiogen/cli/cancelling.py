@@ -1,0 +1,46 @@
+"""The command cancel: jobs of the ledger, withdrawn or stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiogen import Session
+from aiogen.cli.exits import Exit, exit_of, gravest
+from aiogen.cli.records import error_as_json
+from aiogen.cli.results import named
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import AiogenError, InputError
+from aiogen.models import Cancellation
+
+_SAID = {
+    Cancellation.WITHDRAWN: "withdrawn",
+    Cancellation.STOPPED: "stopped",
+    Cancellation.ENDED: "had ended",
+}
+
+
+async def cancel(terminal: Terminal, session: Session, ids: Sequence[str]) -> Exit:
+    """Stop each: withdrawn if it was not sent, else stopped at its provider; an error of one does not affect others."""
+    exits = []
+    async with session:
+        for job_id in dict.fromkeys(ids):
+            failure: AiogenError | None = None
+            what: Cancellation | None = None
+            try:
+                what = await _cancelled(terminal, session, job_id)
+            except AiogenError as error:
+                failure = error
+                terminal.complain(named(terminal, job_id, error))
+            exits.append(Exit.OK if failure is None else exit_of(failure))
+            if terminal.as_json:
+                terminal.record({"job_id": job_id, "cancellation": what, "error": error_as_json(failure)})
+            elif what is not None:
+                terminal.columns([_SAID[what], job_id])
+    return gravest(exits)
+
+
+async def _cancelled(terminal: Terminal, session: Session, job_id: str) -> Cancellation:
+    job = await session.job(job_id)
+    if job is None:
+        raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
+    return await job.cancel()
