@@ -169,8 +169,6 @@ def refusal_of(response: Response, verb: str) -> tuple[str, bool]:
     error = document.get("error") if isinstance(document, Mapping) else None
     if isinstance(error, Mapping) and isinstance(error.get("type"), str):
         return shorten(_words(error, document.get("node_errors")), 1000), True
-    if isinstance(error, str):  # of the newer calls
-        return shorten(error, 500), True
     return shorten(str(document), 300), False
 
 
@@ -181,10 +179,13 @@ def _plain(response: Response) -> tuple[str, bool]:
     if response.status == 403:
         return (
             f"{text}. ComfyUI answers so if a request has a foreign Origin header, which aiogen does not send; "
-            "something in between adds one, or is a proxy that wants credentials (extra_headers=)"
+            "something in between adds one, or is a proxy that wants credentials, and gets them by extra_headers"
         ), False
     if response.status == 401:
-        return f"{text}. ComfyUI itself asks for no credentials; a proxy in front of it does (extra_headers=)", False
+        return (
+            f"{text}. ComfyUI itself asks for no credentials; a proxy in front of it may, and gets them by extra_headers",
+            False,
+        )
     if response.status == 413:
         return "the request is larger than the server takes (--max-upload-size, 100 MB unless it says otherwise)", True
     return text, False

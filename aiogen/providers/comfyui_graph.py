@@ -172,6 +172,11 @@ def _nodes_in(document: Any, what: str) -> Mapping[str, Any]:
 
 
 def check_place(place: str, nodes: Mapping[str, Any], name: str) -> None:
+    """Whether the graph has that input: the server would ignore one that it does not know.
+
+    Raises:
+        InputError: it has not; `name` is what was to go there.
+    """
     node, _, key = place.rpartition(".")
     if node not in nodes:
         raise InputError(f"{name!r} goes to {place!r}, but the graph has no node {node!r}; it has {listed(nodes)}.")
@@ -209,6 +214,7 @@ def texts_in(nodes: Mapping[str, Any]) -> list[str]:
 
 
 def listed(names: Iterable[object]) -> str:
+    """The first names, for a message."""
     words = list(map(str, names))
     more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return shorten(", ".join(words[:_SHOWN]), 400) + more

@@ -46,7 +46,7 @@ def _as_value(name: str, value: Any) -> Any:
     if reference.url is not None or reference.generation_id is not None:
         raise InputError(
             f"{name}= is an address or the id of a generation; a ComfyUI server fetches neither. "
-            "Pass the path of a file or its bytes, or Reference(file_id=…) for a file that the server already has."
+            "Pass the path of a file, or pass Reference(file_id=…) for a file that the server already has."
         )
     return reference
 
@@ -135,8 +135,8 @@ class ComfyImage:
             values["prompt"] = self.prompt
         elif self.prompt is not None and shipped is None:
             raise InputError(
-                "The graph has no slot for the prompt: say where it goes, as in slots={'prompt': '6.text'}, or that it "
-                f"goes nowhere (slots={{'prompt': []}}). Its texts: {listed(texts_in(nodes))}."
+                "The graph has no slot for the prompt: say where it goes, as in slots='prompt=6.text', or that it goes "
+                f"nowhere (slots='prompt='). Its texts: {listed(texts_in(nodes)) or 'none'}."
             )
         given: dict[str, Any] = {}
         files: dict[str, dict[str, Any]] = {}
@@ -145,9 +145,8 @@ class ComfyImage:
             if places is None:
                 if "." not in name:
                     raise InputError(
-                        f"The graph has no slot {name!r}; it has {listed(sorted(slots)) or 'none'}. Name one with "
-                        f"slots={{{name!r}: '<node>.<input>'}}, or give the value by its place, as in "
-                        "{'5.width': 512}."
+                        f"The graph has no slot {name!r}; it has {listed(sorted(slots)) or 'none'}. Name one, as in "
+                        f"slots='{name}=5.{name}', or give the value by its place, '5.{name}', where 5 is a node."
                     )
                 places = (name,)
             for place in places:
