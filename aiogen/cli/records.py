@@ -182,7 +182,7 @@ def _nothing(connection: str, provider_id: str | None) -> Generation:
 def _output(output: Output, index: int, files: Sequence[Path]) -> dict[str, Any]:
     # By the index in the name: not every output has become a file.
     path = next((p for p in files if (found := _INDEX.search(p.stem)) and int(found[1]) == index), None)
-    shown = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name != "raw"}
+    shown = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name not in ("raw", "data")}
     return shown | {"path": None if path is None else str(path)}
 
 
