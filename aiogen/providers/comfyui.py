@@ -207,7 +207,8 @@ class ComfyUI(Provider):
                     response,
                     "retrieve",
                     "The server has no such job, neither waiting nor finished. It was deleted there, or the server was "
-                    "started again since, which forgets them all; files that were saved are still in its folder",
+                    "started again since, which forgets them all; files that were saved are still in its folder. If it "
+                    "was not finished, submit it again",
                     status=404,
                 )
             return None

@@ -183,7 +183,7 @@ def _plain(response: Response) -> tuple[str, bool]:
         ), False
     if response.status == 401:
         return (
-            f"{text}. ComfyUI itself asks for no credentials; a proxy in front of it may, and gets them by extra_headers",
+            f"{text}. ComfyUI itself asks for no credentials; a proxy in front of it gets them by extra_headers",
             False,
         )
     if response.status == 413:
