@@ -48,7 +48,9 @@ _TIMEOUT = 7200.0
 _LIST_PAGE = 50
 
 _STATES = {"pending": State.QUEUED, "in_progress": State.PROCESSING}
-"""Of the newer `/api/jobs`; the other words are ends, which the history tells in full."""
+"""Of the newer `/api/jobs`."""
+_ENDS = frozenset({"completed", "failed", "cancelled"})
+"""Of the same; how it ended is told in full by the history."""
 
 # What other providers call the same.
 _ALIASES = {"negative_prompt": "negative", "n": "batch_size", "num_images": "batch_size", "quantity": "batch_size"}
@@ -223,7 +225,9 @@ class ComfyUI(Provider):
         job = _json_object(response)
         if response.status == 200 and job is not None and job.get("id") == id_:
             word = job.get("status")
-            return _waiting(id_, _STATES[word]) if word in _STATES else None
+            if not isinstance(word, str):
+                raise unreadable(response, "retrieve", "a status that is no word", "$.status")
+            return None if word in _ENDS else _waiting(id_, _STATES.get(word, State.PROCESSING), word)
         if response.status == 404 and job is not None and "error" in job:
             return None
         # Older than that call.  Its queue lists whole graphs, so it is the second choice.
@@ -284,13 +288,13 @@ class ComfyUI(Provider):
             if id_ in running:
                 # With the id: without it, whatever runs by now would be interrupted.
                 response = yield self.request("cancel", "POST", "/interrupt", body={"prompt_id": id_})
-                self._check(response, "cancel")
+                self._done(response, "cancel")
                 return Cancelled(stopped=True)
             if id_ not in pending:
                 break
             was_queued = True
             response = yield self.request("cancel", "POST", "/queue", body={"delete": [id_]})
-            self._check(response, "cancel")
+            self._done(response, "cancel")
         if not was_queued:
             return Cancelled(stopped=False)
         # Taken from the queue, unless it was quick enough to run to its end meanwhile.
@@ -304,7 +308,7 @@ class ComfyUI(Provider):
         if not self._object(response, "delete"):
             return Deleted(found=False)
         response = yield self.request("delete", "POST", "/history", body={"delete": [id_]})
-        self._check(response, "delete")
+        self._done(response, "delete")
         return Deleted(found=True)
 
     def read_account(self) -> Exchange[AccountInfo]:
@@ -327,6 +331,12 @@ class ComfyUI(Provider):
         if not 200 <= response.status < 300:
             raise self._refusal(response, verb)
 
+    def _done(self, response: Response, verb: str) -> None:
+        """The calls that change something say no word if they did: a page is of something in between."""
+        self._check(response, verb)
+        if response.body.strip():
+            raise unreadable(response, verb, "words where none are expected")
+
     def _refusal(self, response: Response, verb: str) -> APIError:
         details, is_theirs = refusal_of(response, verb)
         return self.refusal(response, verb, details, from_api=is_theirs)
@@ -340,8 +350,8 @@ class ComfyUI(Provider):
         return _ids(running), _ids(sorted(pending, key=_number))
 
 
-def _waiting(id_: str, state: State) -> Snapshot:
-    return Snapshot(provider_id=id_, state=state)
+def _waiting(id_: str, state: State, word: str | None = None) -> Snapshot:
+    return Snapshot(provider_id=id_, state=state, unknown_state=word if word and word not in _STATES else None)
 
 
 def _number(item: Any) -> float:

@@ -51,6 +51,8 @@ def read_entry(entry: Mapping[str, Any], provider_id: str, base_url: str, respon
         raise unreadable(response, "retrieve", "an entry with neither status nor outputs", f"$.{provider_id}")
     messages = list(_messages(status))
     outputs = _outputs(listed, base_url)
+    files = [file for _, file in _files(listed)]
+    unread = len(files) - sum(map(_can_be_asked_for, files))
     word = status.get("status_str")
     state = _STATUSES.get(word) if isinstance(word, str) else State.COMPLETED
     known: dict[str, Any] = {
@@ -65,6 +67,10 @@ def read_entry(entry: Mapping[str, Any], provider_id: str, base_url: str, respon
         if "execution_interrupted" in events and "execution_error" not in events:
             return Snapshot(state=State.CANCELLED, **known)
         return Snapshot(state=State.FAILED, failure=_failure(events.get("execution_error", {})), **known)
+    if unread:
+        known["warnings"] = (f"{unread} of {len(files)} outputs could not be read; raw has what the server sent",)
+        if not outputs:
+            raise unreadable(response, "retrieve", "files whose names cannot be sent", f"$.{provider_id}.outputs")
     if not outputs:
         return Snapshot(state=State.FAILED, failure=_NOTHING_SAVED, **known)
     kinds = {output.kind for output in outputs}
@@ -134,7 +140,7 @@ def _without_folders(text: str, limit: int) -> str:
 
 def _outputs(listed: Any, base_url: str) -> tuple[Output, ...]:
     """The files of all nodes; those that are only previews ("temp") count if there are no others."""
-    found = list(_files(listed))
+    found = [(key, file) for key, file in _files(listed) if _can_be_asked_for(file)]
     for kind in ("output", "temp"):
         if chosen := [(key, file) for key, file in found if file.get("type", "output") == kind]:
             return tuple(_output(key, file, base_url) for key, file in chosen)
@@ -147,6 +153,15 @@ def _files(listed: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             for file in objects_in(items) if isinstance(items, list) else ():
                 if isinstance(file.get("filename"), str) and file["filename"]:
                     yield key, file
+
+
+def _can_be_asked_for(file: Mapping[str, Any]) -> bool:
+    """False for a name in which half of a surrogate pair stands, which no address can say."""
+    try:
+        f"{file['filename']}{file.get('subfolder')}{file.get('type')}".encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _output(key: str, file: dict[str, Any], base_url: str) -> Output:

@@ -617,6 +617,16 @@ def test_previews_count_only_where_nothing_else_is() -> None:
     assert ["o.png" in output.url for output in ending(status="success", outputs=files).outputs] == [True]
 
 
+def test_a_name_that_cannot_be_sent() -> None:
+    """The others are given, and it is said that one is missing; if it is the only one, nothing is believed."""
+    odd, fine = ({"filename": name, "subfolder": "", "type": "output"} for name in ("\ud83d.png", "a.png"))
+    snapshot = ending(status="success", outputs={"9": {"images": [odd, fine]}})
+    assert len(snapshot.outputs) == 1
+    assert snapshot.warnings == ("1 of 2 outputs could not be read; raw has what the server sent",)
+    with pytest.raises(ProtocolError, match="files whose names cannot be sent"):
+        ending(status="success", outputs={"9": {"images": [odd]}})
+
+
 def test_fewer_pictures_than_were_asked_for() -> None:
     """That is partial."""
     assert reading("comfyui/completed", outputs=2).partial
@@ -722,6 +732,14 @@ def test_a_newer_server_is_asked_for_the_job(word: str, state: State) -> None:
     """One small answer instead of a queue of whole graphs."""
     went = drive(COMFY.get(TICKET), NOTHING, answer({"id": ID, "status": word, "outputs_count": 0}))
     assert (went.result.state, len(went.requests)) == (state, 2)
+
+
+def test_a_state_of_a_newer_server_that_is_not_known() -> None:
+    """It counts as running, and is told; it is not taken for lost."""
+    snapshot = drive(COMFY.get(TICKET), NOTHING, answer({"id": ID, "status": "paused"})).result
+    assert (snapshot.state, snapshot.unknown_state) == (State.PROCESSING, "paused")
+    with pytest.raises(ProtocolError, match="a status that is no word"):
+        drive(COMFY.get(TICKET), NOTHING, answer({"id": ID, "status": []}))
 
 
 def test_one_that_ends_meanwhile() -> None:
@@ -882,6 +900,15 @@ def test_a_delete() -> None:
     assert paths(went)[-1] == ("POST", "/history")
     assert (went.requests[-1].body, went.result.found) == ({"delete": [id_]}, True)
     assert not drive(COMFY.delete(ID), NOTHING).result.found
+
+
+def test_a_page_is_no_proof() -> None:
+    """The server itself answers with nothing: whatever writes a page has neither deleted nor stopped anything."""
+    page = answer("<html>Please log in</html>")
+    with pytest.raises(ProtocolError, match="words where none are expected"):
+        drive(COMFY.delete(entry("comfyui/completed")[0]), sample("comfyui/completed"), page)
+    with pytest.raises(ProtocolError, match="words where none are expected"):
+        drive(COMFY.cancel(TICKET), NO_CANCEL_CALL, queue_of([ID], []), page)
 
 
 def test_the_account() -> None:
