@@ -128,7 +128,7 @@ class ComfyUI(Provider):
         shipped = graph.shipped
         chosen = uuid4()
         seed = chosen.int % (shipped.seeds if shipped is not None else 2**32)
-        filled = request.filled(seed=seed, prefix=f"aiogen-{str(chosen)[:8]}")
+        filled = request.filled(seed=seed, prefix=f"aiogen/{str(chosen)[:8]}")
         count = filled.values.get("batch_size")
         check_json(filled.nodes, "graph")
         return Submission(

@@ -125,7 +125,8 @@ class ComfyImage:
             values["model"] = self.model
         shipped = self.graph.shipped
         if shipped is not None:
-            # A graph equal to an earlier one is answered with that one's files: so each job saves under its own name.
+            # A graph equal to an earlier one is answered with that one's files: so each job saves under its own name,
+            # and in our folder: a server looks through all of the folder for each picture.
             values.setdefault("filename_prefix", prefix)
             if shipped.takes_prompt:
                 check_prompt(self.prompt)

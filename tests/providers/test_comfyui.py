@@ -208,7 +208,7 @@ def test_no_two_graphs_are_equal() -> None:
     for model in (CHECKPOINT, "empty"):
         one, other = encoded(model), encoded(model)
         assert one.body["graph"] != other.body["graph"]
-        assert value_at(one.body["graph"], "9.filename_prefix") == f"aiogen-{str(one.provider_id)[:8]}"
+        assert value_at(one.body["graph"], "9.filename_prefix") == f"aiogen/{str(one.provider_id)[:8]}"
     one, other = graph_of(seed=5), graph_of(seed=5)
     assert (value_at(one, "3.seed"), value_at(other, "3.seed")) == (5, 5)
     assert one != other
