@@ -106,7 +106,7 @@ SHIPPED: Mapping[str, ShippedGraph] = {
         slots={**_SIZED, "seed": "5.color", "color": "5.color", "filename_prefix": "9.filename_prefix"},
         seeds=2**24,
         takes_prompt=False,
-        typical=Typical(median=0.05, spread=0.8),
+        typical=Typical(median=0.01, spread=1.0),
     ),
 }
 """Every one, by name."""

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import assert_type
 
 import aiogen
+from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
+from aiogen.sandbox import ComfyUISettings, LeonardoSettings, LumaSettings, Sandbox
 from aiogen.stores import SqliteStore, Store
-from aiogen.testing import StoreBattery, StoreContext
+from aiogen.testing import ProviderBattery, StoreBattery, StoreContext, answer, drive
 
 
 async def a_session() -> None:
@@ -36,6 +38,16 @@ async def a_session() -> None:
         assert_type(await session.download(job, "out"), list[Path])
 
 
+async def a_sandbox() -> None:
+    async with Sandbox(comfyui=ComfyUISettings(has_jobs_api=False), luma=LumaSettings()) as sandbox:
+        assert_type(sandbox, Sandbox)
+        assert_type(sandbox.comfyui, ComfyUISettings)
+        assert_type(sandbox.leonardo, LeonardoSettings)
+        assert_type(sandbox.luma_url, str)
+        assert_type(sandbox.comfyui_url, str)
+        Sandbox(bfl=None)  # type: ignore[call-arg]
+
+
 async def failures(session: aiogen.Session) -> None:
     try:
         await session.generate("luma/uni-1", "a boat")
@@ -54,3 +66,15 @@ class AStore(StoreBattery):
         assert_type(context.time(), float)
         assert_type(context.folder, Path)
         return SqliteStore(context.folder / context.name, lease=context.lease)
+
+
+class TestSomeProvider(ProviderBattery):
+    provider = aiogen.Luma(api_key="k")
+    request = aiogen.LumaImage(prompt="a boat")
+    accepted = answer({"id": "p1"}, status=201)
+    completed = (answer({"id": "p1"}), answer({"url": "https://files.example.com/p1.png"}))
+
+
+def an_exchange(luma: aiogen.Luma, submission: Submission) -> None:
+    assert_type(drive(luma.create(submission), answer({})).result, Accepted)
+    assert_type(drive(luma.get(Ticket(provider_id="p1")), answer({})).result, Snapshot)
