@@ -33,6 +33,7 @@ from aiogen._limits.window import Window
 from aiogen._polling.listing import Listing
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.schedule import Observation, Schedule
+from aiogen._polling.survival import FIRST
 from aiogen._polling.timers import TimerQueue
 from aiogen._polling.vendor_queue import VendorQueue
 from aiogen.errors import AiogenError, APIError, RateLimited, Throttle
@@ -416,9 +417,12 @@ class AccountState(Generic[J]):
         if always:
             self.schedule.ran_all_along(now)
         if begun:
-            # The one before ended between its last two answers.
+            # The one before ended between its last two answers.  Where these are so near to each other that the model
+            # tells nothing apart between them, many may have ended meanwhile, one after the other: then the next one
+            # is taken to have begun at the first of them, for its question shows whether it is over, too.
             since = observation.asked_at if observation is not None else now
-            self._begin(begun, max((since + now) / 2.0, now - _UNSEEN), now, always=always)
+            at = since if now - since <= FIRST else max((since + now) / 2.0, now - _UNSEEN)
+            self._begin(begun, at, now, always=always)
         return None if too_early else observation
 
     def _begin(self, keys: list[str], at: float, now: float, *, always: bool = False) -> None:

@@ -27,7 +27,7 @@ def facts_of(cls: type) -> Facts:
     facts = getattr(cls, "facts", None)
     if not isinstance(facts, Facts):
         raise ConfigurationError(
-            f"The provider class {cls.__name__} has no facts: give it facts = aiogen.Facts(vendor=…, name=…, …).",
+            f"The provider class {cls.__name__} has no facts: they are a class attribute, an aiogen.Facts.",
             action=None,
         )
     return facts

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from aiohttp import web
 from contract.steps import PNG, FreeSteps, PaidSteps, Server, Silent, Steps, StepsRequest
 from ledger.in_loop import files_in_the_loop
 from serving import Vendor, body, done, luma, serving
@@ -417,3 +419,43 @@ async def test_a_job_is_found_though_its_connection_was_not_named_yet(
             found = await session.job(job.id)
             assert found is not None
             assert (await found).state is State.COMPLETED
+
+
+class OneAtATime(PaidSteps):
+    """A single worker, for which a moment is long."""
+
+    facts = attrs.evolve(
+        PaidSteps.facts,
+        max_active=50,
+        creates_per_minute=100_000,
+        requests_per_minute=600_000,
+        poll_floor=0.2,
+        poll_cost=0.001,
+    )
+
+    @property
+    def slots(self) -> int | None:
+        """See `Provider.slots`."""
+        return 1
+
+
+async def test_short_jobs_behind_each_other_are_not_waited_for_one_by_one() -> None:
+    """Many have ended since the one before was asked about: what each took nobody can tell apart, and need not."""
+    worker = Server(seconds=0.005)
+    free_at = 0.0
+
+    async def vendor(request: web.Request) -> web.StreamResponse:
+        nonlocal free_at
+        response = await worker(request)
+        if request.method == "POST":
+            name = list(worker.began)[-1]
+            worker.began[name] = max(worker.began[name], free_at)
+            free_at = worker.began[name] + worker.seconds
+        return response
+
+    async with serving(vendor) as url, Session([OneAtATime(base_url=url)]) as session:
+        began = asyncio.get_running_loop().time()
+        jobs = [await session.submit("steps/m", f"boat {i}") for i in range(200)]
+        await asyncio.gather(*jobs)
+        assert asyncio.get_running_loop().time() - began < 3.0  # the worker alone needs one second
+    assert len(worker.bodies) == 200
