@@ -20,7 +20,7 @@ QUICK := $(addprefix tests/, polling limits content safety answers providers led
 	cli/test_arguments.py cli/test_board.py cli/test_exits.py cli/test_figures.py cli/test_following.py \
 	cli/test_options.py cli/test_tables.py cli/test_terminal.py)
 # Several processes on one file, thousands of jobs, the simulation's seeds, and the machine that plays with the store.
-SLOW := $(addprefix tests/, slow simulation stores/test_machine.py)
+SLOW := $(addprefix tests/, slow simulation stores/test_machine.py stores/test_battery.py)
 # A test that needs more than Python and this machine gets a target of its own together with the first such test: `web`
 # for a browser, `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
 # `official`, and .ci/run calls it; all that .ci/run calls takes less than fifteen minutes together.

@@ -12,6 +12,8 @@ import pytest
 
 import aiogen
 import aiogen.providers
+import aiogen.stores
+import aiogen.testing
 from aiogen.providers.registry import BUILT_IN
 
 PACKAGE = Path(aiogen.__file__).parent
@@ -21,6 +23,11 @@ PAGES = [
     "models.py",
     "errors.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
+    "testing/__init__.py",
+    *(
+        f"testing/stores/{name}.py"
+        for name in ("setup", "battery", "jobs", "looking", "deliveries", "workers", "sharing")
+    ),
 ]
 
 
@@ -53,6 +60,12 @@ def test_the_list_of_providers_is_the_truth() -> None:
     """`aiogen.providers` lists what it has, and every provider there is exported by the package too."""
     assert set(aiogen.providers.__all__) == public_names(aiogen.providers)
     assert all(getattr(aiogen, cls.__name__) is cls for cls in BUILT_IN)
+
+
+@pytest.mark.parametrize("module", [aiogen.stores, aiogen.testing])
+def test_the_lists_of_other_rooms_are_the_truth(module: ModuleType) -> None:
+    """Whoever writes a store finds in them what it takes."""
+    assert set(module.__all__) == public_names(module)
 
 
 @pytest.mark.parametrize("name", [name for name in aiogen.__all__ if name != "__version__"])

@@ -7,14 +7,16 @@ import sys
 
 PROBE = """
 import sys
+EXTRAS = {"rich", "cyclopts", "PIL", "fastapi", "uvicorn", "pydantic", "httpx", "hypothesis", "pytest"}
+ROOMS = ("aiogen.sandbox", "aiogen.cli", "aiogen.integrations", "aiogen.testing")
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"rich", "cyclopts", "PIL", "fastapi", "uvicorn", "pydantic", "httpx"}:
+        if name.split(".")[0] in EXTRAS:
             raise ImportError(f"{name} is an extra")
 sys.meta_path.insert(0, Refuse())
 import aiogen
 aiogen.Session, aiogen.Luma, aiogen.Leonardo
-extra = sorted(m for m in sys.modules if m.startswith(("aiogen.sandbox", "aiogen.cli", "aiogen.integrations")))
+extra = sorted(m for m in sys.modules if m.startswith(ROOMS))
 print(extra, "aiohttp" in sys.modules)
 aiogen.Session([])
 print("aiohttp" in sys.modules)

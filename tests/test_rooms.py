@@ -224,6 +224,15 @@ def test_only_the_command_line_knows_the_sandbox() -> None:
     assert knowing <= {"sandbox", "cli"}
 
 
+def test_nothing_needs_what_only_tests_need() -> None:
+    """`aiogen.testing` imports pytest and hypothesis; nothing else does, nor imports it."""
+    for name in THE_PACKAGE.modules:
+        if room_of(name) != "testing":
+            found = THE_PACKAGE.imported(name)
+            assert not [each for each in found if each.partition(".")[0] in ("pytest", "hypothesis")], name
+            assert not [each for each in found if room_of(each) == "testing" and each.startswith("aiogen.")], name
+
+
 def test_no_provider_imports_another() -> None:
     for vendor in ("luma", "leonardo"):
         others = {f"aiogen.providers.{other}" for other in ("luma", "leonardo", "connections")} - {

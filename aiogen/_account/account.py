@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Generic
 
-import attrs
-
 from aiogen._account.actions import (
     Action,
     AnnounceHold,
@@ -235,7 +233,7 @@ class AccountState(Generic[J]):
     def _learn(self, quota: Quota, weight_class: str, *, alone: bool) -> None:
         """A limit that was left at its default may also grow."""
         limit = self.provider.creates_per_minute
-        is_own = limit != attrs.fields_dict(type(self.provider))["creates_per_minute"].default
+        is_own = limit != self.provider.facts.creates_per_minute
         if quota.limit is not None:
             self.window.learn_limit(quota.limit, ceiling=limit if is_own else math.inf)
         if quota.remaining is not None:

@@ -1,4 +1,4 @@
-"""Image bytes into files or memory: whole or not at all, with a fresh url where the old one died, resumed on a break."""
+"""Image bytes into files or memory: whole or not at all, with a fresh url where the old one died, resumed."""
 
 from __future__ import annotations
 

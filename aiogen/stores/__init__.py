@@ -1,7 +1,18 @@
 """The ledger of jobs: in memory, or in a file that survives crashes."""
 
-from aiogen.stores.base import Record, Store
+from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind, Store, TakenOver
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
-__all__ = ["MemoryStore", "Record", "SqliteStore", "Store"]
+__all__ = [
+    "ADOPTED",
+    "UNLIMITED",
+    "Headroom",
+    "MemoryStore",
+    "Record",
+    "RecordQuery",
+    "RequestKind",
+    "SqliteStore",
+    "Store",
+    "TakenOver",
+]

@@ -146,7 +146,11 @@ class Store(Protocol):
         ...
 
     async def add(self, record: Record) -> None:
-        """A new job of ours, pending or (attached) already running."""
+        """A new job of ours, pending or (attached) already running.
+
+        Raises:
+            StoreError: it could not be written; `retryable`, if our lease was lost and `open` begins a new one.
+        """
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
@@ -190,7 +194,11 @@ class Store(Protocol):
         ...
 
     async def settle(self, ended: Sequence[Generation]) -> None:
-        """These jobs are over.  Settling one twice changes nothing."""
+        """These jobs are over.  Settling one twice changes nothing: the first end counts, whoever saw it.
+
+        An end without a `provider_id` says that a job was not sent, or was refused.  It counts only from the job's
+        owner, from the worker that sent its last create, or if the job is pending and nobody's.
+        """
 
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
@@ -210,7 +218,7 @@ class Store(Protocol):
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """Ends that are due for one of these handlers: its name, the end, and which attempt it is.
 
-        They are ours until `ack`, or until our lease ends.
+        They are ours until `ack`, or until our lease ends; nothing, if it has ended.
         """
         ...
 

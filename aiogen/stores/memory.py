@@ -58,7 +58,7 @@ class MemoryStore:
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
         adopted = []
-        for record in list(self._records.values()):
+        for record in sorted(self._records.values(), key=lambda record: record.created_at):
             if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
                 continue
             if only is not None and record.id not in only:

@@ -343,9 +343,7 @@ async def test_a_vendor_that_cannot_cancel_says_so() -> None:
     async with serving(vendor) as url, Session([luma(url)]) as session:
         job = await session.submit("luma/uni-1", "a boat")
         await job.accepted()
-        with pytest.raises(
-            aiogen.Unsupported, match=r"Luma has no API call that cancels .* goes on"
-        ):
+        with pytest.raises(aiogen.Unsupported, match=r"Luma has no API call that cancels .* goes on"):
             await job.cancel()
         assert (await job).state is State.COMPLETED
 

@@ -14,6 +14,7 @@ from unittest.mock import patch
 import attrs
 import pytest
 
+import aiogen
 from aiogen._account.create_queue import CreateQueue
 from aiogen._account.track import Track
 from aiogen._answers import outcomes
@@ -186,9 +187,8 @@ def _believes_any_answer() -> list[Any]:
 def _gives_up_at_the_first_not_found() -> list[Any]:
     return [
         patch.object(_retry, "_LOOKS", 1),
-        patch("aiogen.providers.base.Provider.facts.not_found_grace", 0.0),
-        patch("aiogen.providers.luma.Luma.facts.not_found_grace", 0.0),
-        patch("aiogen.providers.leonardo.Leonardo.facts.not_found_grace", 0.0),
+        patch.object(aiogen.Luma, "facts", attrs.evolve(aiogen.Luma.facts, not_found_grace=0.001)),
+        patch.object(aiogen.Leonardo, "facts", attrs.evolve(aiogen.Leonardo.facts, not_found_grace=0.001)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The ledger in a dict keeps what it is given, and no more than it should."""
+"""The ledger in a dict, beyond what every store has to do (test_machine.py): it keeps no more than it should."""
 
 from __future__ import annotations
 
@@ -24,43 +24,6 @@ def ended(job_id: str, state: State = State.COMPLETED) -> Generation:
 async def state_of(store: MemoryStore, job_id: str) -> State | None:
     found = await store.get(job_id)
     return found.state if found is not None else None
-
-
-async def test_the_life_of_a_record() -> None:
-    """Each verb moves it one step."""
-    store = MemoryStore()
-    await store.add(record("a"))
-    await store.intend("a")
-    assert await state_of(store, "a") is State.SUBMITTING
-    await store.release("a")
-    assert await state_of(store, "a") is State.PENDING
-    await store.confirm("a", "v", State.QUEUED, NOW)
-    found = await store.get("a")
-    assert found is not None
-    assert (found.state, found.provider_id, found.accepted_at) == (State.QUEUED, "v", NOW)
-    await store.settle([ended("a")])
-    found = await store.get("a")
-    assert found is not None
-    assert (found.state, found.generation) == (State.COMPLETED, ended("a"))
-    await store.close()
-
-
-async def test_a_lost_create_is_unknown() -> None:
-    """And stays in the ledger."""
-    store = MemoryStore()
-    await store.add(record("a"))
-    await store.intend("a")
-    await store.mark_unknown("a")
-    assert await state_of(store, "a") is State.UNKNOWN
-
-
-async def test_settling_twice_changes_nothing() -> None:
-    """The first end counts."""
-    store = MemoryStore()
-    await store.add(record("a"))
-    await store.settle([ended("a", State.FAILED), ended("a", State.COMPLETED), ended("unheard of")])
-    assert await state_of(store, "a") is State.FAILED
-    assert await state_of(store, "unheard of") is None
 
 
 async def test_finished_jobs_are_forgotten_in_time() -> None:

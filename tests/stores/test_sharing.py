@@ -1,4 +1,7 @@
-"""One window and one budget for all who share a ledger: `Store.intend`, `acquire` and `hold` in a file."""
+"""One window and one budget for all who share a ledger: `Store.intend`, `acquire` and `hold` in a file.
+
+Exact figures, and what only a file can tell; what every store has to share is in test_machine.py.
+"""
 
 from __future__ import annotations
 
@@ -55,33 +58,6 @@ async def sent(store: SqliteStore, clock: Clock, job_id: str, headroom: Headroom
     fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": clock.datetime()}
     await store.add(Record(id=job_id, state=State.PENDING, **(fields | more)))
     return await store.intend(job_id, headroom or Headroom())
-
-
-async def test_what_others_run_takes_the_places(tmp_path: Path, clock: Clock) -> None:
-    """Counted in the jobs themselves; what waits stays pending, and goes when the other ends."""
-    async with two(tmp_path) as (one, other):
-        assert await sent(one, clock, "theirs", weight=3) == 0.0
-        assert await sent(other, clock, "ours", Headroom(active=2)) > 0.0
-        record = await other.get("ours")
-        assert record is not None
-        assert record.state is State.PENDING
-        assert await other.intend("ours", Headroom(active=3)) == 0.0
-
-
-async def test_one_s_own_are_not_counted_twice(tmp_path: Path, clock: Clock) -> None:
-    """They stand in its own window."""
-    async with two(tmp_path) as (one, _):
-        for i in range(5):
-            assert await sent(one, clock, f"{i}", Headroom(active=0, creates=0)) == 0.0
-        await one.mark_unknown("0")
-        assert await sent(one, clock, "more", Headroom(active=0, creates=0)) == 0.0
-
-
-async def test_other_accounts_do_not_matter(tmp_path: Path, clock: Clock) -> None:
-    """Each has its own limits."""
-    async with two(tmp_path) as (one, other):
-        await sent(one, clock, "theirs")
-        assert await sent(other, clock, "ours", Headroom(active=0, creates=0), account="b") == 0.0
 
 
 async def test_what_is_over_or_forgotten_gives_its_place_back(tmp_path: Path, clock: Clock) -> None:
@@ -180,14 +156,3 @@ async def test_a_refusal_of_creates_holds_creates(tmp_path: Path, clock: Clock) 
         assert await sent(one, clock, "theirs") == 0.0
         clock.now += 20.0
         assert await other.intend("ours") == 0.0
-
-
-async def test_peers_are_the_living_others(tmp_path: Path, clock: Clock) -> None:
-    """One that left, or lost the lease, is none."""
-    async with two(tmp_path) as (one, other):
-        assert [await one.peers(), await other.peers()] == [1, 1]
-        await one.close()
-        assert await other.peers() == 0
-    async with two(tmp_path) as (_, other):
-        clock.now += 3601.0
-        assert await other.peers() == 0

@@ -1,4 +1,4 @@
-"""The ledger in a file: what was written is there again for the next that opens it, and an error says what helps."""
+"""The ledger in a file, beyond what every store has to do (test_machine.py): what stands in it, and what errors say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aiogen import Action, Cost, FailureCode, Generation, Output, State, StoreError
+from aiogen import Cost, Generation, Output, State, StoreError
 from aiogen.exchange import Submission
 from aiogen.models import Typical
 from aiogen.stores.base import Record, RecordQuery
@@ -113,27 +113,6 @@ async def test_a_result_is_there_again(path: Path) -> None:
     assert (kept.state, kept.finished_at, kept.submission) == (State.COMPLETED, NOW, None)
 
 
-async def test_the_life_of_a_record(path: Path) -> None:
-    """Each verb moves it one step; what is over stays as it is, whatever comes later."""
-    async with opened(path) as store:
-        await store.add(record("a"))
-        await store.intend("a")
-        assert (await found(store, "a")).state is State.SUBMITTING
-        await store.release("a")
-        assert (await found(store, "a")).state is State.PENDING
-        await store.intend("a")
-        await store.confirm("a", "v", State.QUEUED, NOW)
-        now = await found(store, "a")
-        assert (now.state, now.provider_id, now.accepted_at) == (State.QUEUED, "v", NOW)
-        failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
-        await store.settle([failed, ended("a"), ended("unheard of")])
-        await store.confirm("a", "w", State.PROCESSING, NOW)
-        await store.mark_unknown("a")
-        over = await found(store, "a")
-        assert (over.state, over.provider_id, over.generation) == (State.FAILED, "v", failed)
-        assert await store.get("unheard of") is None
-
-
 async def test_the_file_is_for_its_owner_alone(path: Path) -> None:
     """Prompts and addresses of images are nobody else's."""
     async with opened(path) as store:
@@ -153,39 +132,6 @@ async def test_without_requests_no_prompt_reaches_the_file(path: Path) -> None:
     assert kept.fingerprint == WISH.fingerprint()
 
 
-async def test_records_are_found(path: Path) -> None:
-    """By state, batch, connection, age and id; the newest first."""
-    async with opened(path) as store:
-        for i in range(4):
-            batch = "odd" if i % 2 else None
-            await store.add(record(str(i), batch=batch, created_at=NOW + timedelta(hours=i)))
-        await store.settle([ended("3")])
-
-        async def ids(**query: Any) -> str:
-            return "".join(each.id for each in await store.find(RecordQuery(**query)))
-
-        assert await ids() == "3210"
-        assert await ids(limit=2) == "32"
-        assert await ids(states=[State.COMPLETED]) == "3"
-        assert await ids(states=[]) == ""
-        assert await ids(batch="odd", states=[State.PENDING]) == "1"
-        assert await ids(connection="leonardo") == ""
-        assert await ids(created_after=NOW, created_before=NOW + timedelta(hours=3)) == "21"
-        assert await ids(ids=["0", "2", "9"]) == "20"
-
-
-async def test_only_what_is_over_or_unknown_is_forgotten(path: Path) -> None:
-    """A running generation is money."""
-    async with opened(path) as store:
-        for job_id in "abc":
-            await store.add(record(job_id))
-        await store.settle([ended("a")])
-        await store.intend("b")
-        await store.mark_unknown("b")
-        assert await store.forget(["a", "b", "c", "d"]) == 2
-        assert [each.id for each in await store.find(RecordQuery())] == ["c"]
-
-
 async def test_what_is_old_goes_by_itself(path: Path) -> None:
     """A week after its end, or as was asked; what runs never."""
     async with opened(path, keep_finished=0.0) as store:
@@ -195,16 +141,6 @@ async def test_what_is_old_goes_by_itself(path: Path) -> None:
         await asyncio.sleep(0.01)
         assert await store.heartbeat()
         assert [each.id for each in await store.find(RecordQuery())] == ["b"]
-
-
-async def test_what_was_learned_is_kept(path: Path) -> None:
-    """The latest of each name."""
-    async with opened(path) as store:
-        assert await store.get_learned("durations") is None
-        await store.put_learned("durations", {"seen": 1})
-        await store.put_learned("durations", {"seen": 2})
-    async with opened(path) as store:
-        assert await store.get_learned("durations") == {"seen": 2}
 
 
 async def test_an_end_that_nobody_was_told_of_is_kept(path: Path) -> None:
@@ -267,24 +203,6 @@ async def test_a_finished_job_is_small(path: Path) -> None:
 # --- several workers
 
 
-async def test_a_worker_that_left_leaves_its_jobs_to_the_next(path: Path) -> None:
-    """The next that opens the file owns what is unfinished; what was being sent is unknown, and nobody's."""
-    async with opened(path) as store:
-        for job_id in "abcde":
-            await store.add(record(job_id, submission=WISH))
-        for job_id in "bcde":
-            await store.intend(job_id)
-        for job_id in "cd":
-            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, NOW)
-        await store.settle([ended("d")])
-        await store.mark_unknown("e")
-    async with opened(path) as store:
-        adopted = {each.id: each.state for each in await store.adopt(["a", "b"])}
-        assert adopted == {"a": State.PENDING, "b": State.UNKNOWN, "c": State.QUEUED}
-        assert (await found(store, "b")).state is State.UNKNOWN
-        assert await store.adopt(["a", "b"]) == []
-
-
 async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
     """Two processes share a file, and no job."""
     async with opened(path) as one, opened(path) as other:
@@ -294,14 +212,6 @@ async def test_the_jobs_of_the_living_are_theirs(path: Path) -> None:
         with pytest.raises(StoreError, match="must not be sent by this process"):
             await other.intend("a")
         await one.intend("a")
-
-
-async def test_jobs_of_other_accounts_are_left_alone(path: Path) -> None:
-    """Without the key nothing could be done for them."""
-    async with opened(path) as store:
-        await store.add(record("a", account="theirs"))
-    async with opened(path) as store:
-        assert await store.adopt(["ours"]) == []
 
 
 async def test_the_dead_lose_their_lease(path: Path) -> None:
@@ -332,25 +242,6 @@ async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path
         assert refused.value.retryable
         await paused.open()
         await paused.add(record("a", submission=WISH))
-
-
-async def test_an_end_counts_whoever_saw_it(path: Path) -> None:
-    """A fact of the provider's is a fact, also from one who lost the job."""
-    async with opened(path) as one, opened(path) as other:
-        await one.add(record("a"))
-        await other.settle([ended("a")])
-        await one.settle([ended("a", State.FAILED)])
-        assert (await found(one, "a")).state is State.COMPLETED
-
-
-async def test_who_writes_is_seen_by_others(path: Path) -> None:
-    """Cheap enough to look often."""
-    async with opened(path) as one, opened(path) as other:
-        await other.changed()
-        assert not await other.changed()
-        await one.add(record("a"))
-        assert await other.changed()
-        assert not await other.changed()
 
 
 # --- errors

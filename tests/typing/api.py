@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import assert_type
 
 import aiogen
+from aiogen.stores import SqliteStore, Store
+from aiogen.testing import StoreBattery, StoreContext
 
 
 async def a_session() -> None:
@@ -41,3 +43,14 @@ async def failures(session: aiogen.Session) -> None:
         assert_type(failure.code, aiogen.FailureCode | None)
         assert_type(failure.action, aiogen.Action | None)
         assert_type(failure.generation, aiogen.Generation | None)
+
+
+class AStore(StoreBattery):
+    """Whoever writes a store tests it so."""
+
+    keep_finished = 60.0
+
+    def make_store(self, context: StoreContext) -> Store:
+        assert_type(context.time(), float)
+        assert_type(context.folder, Path)
+        return SqliteStore(context.folder / context.name, lease=context.lease)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from aiogen import State
+from aiogen.models import State
 from aiogen.stores.base import ADOPTED, Record
+from aiogen.testing.stores.setup import START
 
-UNDELIVERED = 30 * 86_400.0
-"""Seconds longer that an end is kept which a handler has not heard of."""
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-RUNNING = (State.QUEUED, State.PROCESSING)
+FIRST = datetime.fromtimestamp(START - 86_400.0, UTC)
+"""When the first job is made; the others a second apart."""
 
 
 @attrs.define(eq=False)
@@ -22,7 +21,8 @@ class Worker:
 
     name: str
     lease_until: float
-    lease: float = 0.0
+    lease: float
+    """Seconds."""
     lives: bool = True
 
 
@@ -59,8 +59,6 @@ class Job:
     ended_at: datetime | None = None
     expires_at: float = 0.0
     deliveries: dict[str, Delivery] = attrs.field(factory=dict)
-    is_held: bool = False
-    """It waited in a file that was moved since: perhaps somebody else sends it."""
 
     @property
     def sent_as(self) -> str:
@@ -69,7 +67,7 @@ class Job:
 
     @property
     def created_at(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.number)
+        return FIRST + timedelta(seconds=self.number)
 
     @property
     def is_over(self) -> bool:
@@ -84,43 +82,20 @@ class Job:
 class Ledger:
     """Every fact, and what follows from it."""
 
-    keep_finished: float = 100.0
+    now: Callable[[], float]
+    keep_finished: float
+    """Seconds."""
     is_alone: bool = False
     """There is one worker: whatever comes, comes from the owner."""
-    now: float = EPOCH.timestamp() + 1e6
     jobs: dict[str, Job] = attrs.field(factory=dict)
     workers: list[Worker] = attrs.field(factory=list)
 
     # --- workers
 
     def begin(self, name: str, lease: float) -> Worker:
-        self.correct()
-        worker = Worker(name, self.now + lease, lease)
+        worker = Worker(name, self.now() + lease, lease)
         self.workers.append(worker)
         return worker
-
-    def correct(self) -> None:
-        """The clock may have been set back: nothing lies further ahead than it can have meant."""
-        for worker in self.workers:
-            worker.lease_until = min(worker.lease_until, self.now + worker.lease)
-        for job in self.jobs.values():
-            if job.ended_at is not None and job.ended_at.timestamp() > self.now:
-                job.expires_at += self.now - job.ended_at.timestamp()
-                job.ended_at = datetime.fromtimestamp(self.now, UTC)
-            for delivery in job.deliveries.values():
-                if delivery.next_at is not None:
-                    delivery.next_at = min(delivery.next_at, self.now + delivery.pause)
-
-    def move(self) -> None:
-        """The file is found in another place."""
-        for job in self.jobs.values():
-            job.is_held = job.is_held or job.state is State.PENDING
-
-    def adopt_copy(self) -> int:
-        held = [job for job in self.jobs.values() if job.is_held and not job.is_over]
-        for job in held:
-            job.is_held = False
-        return len(held)
 
     def end(self, worker: Worker) -> None:
         """What was its is nobody's."""
@@ -134,17 +109,18 @@ class Ledger:
                     delivery.claimed_by = None
 
     def heartbeat(self, worker: Worker, lease: float) -> bool:
-        kept = worker.lives and worker.lease_until > self.now
+        kept = worker.lives and worker.lease_until > self.now()
         if kept:
-            worker.lease_until = self.now + lease
-        for other in [each for each in self.workers if each.lease_until < self.now]:
+            worker.lease_until = self.now() + lease
+        for other in [each for each in self.workers if each.lease_until < self.now()]:
             self.end(other)
         self.purge()
         return kept
 
     def purge(self) -> None:
-        for job in [each for each in self.jobs.values() if each.is_over]:
-            if job.expires_at + (0.0 if job.is_delivered else UNDELIVERED) < self.now:
+        """What is over for long enough goes, but not before every handler has heard of it."""
+        for job in [each for each in self.jobs.values() if each.is_over and each.is_delivered]:
+            if job.expires_at < self.now():
                 del self.jobs[job.id]
 
     def free(self, accounts: Collection[str], only: Collection[str] | None) -> list[Job]:
@@ -154,7 +130,6 @@ class Ledger:
             for job in sorted(self.jobs.values(), key=lambda job: job.number)
             if job.owner is None and job.state in ADOPTED and job.account in accounts
             if only is None or job.id in only
-            if not (job.is_held and job.state is State.PENDING)
         ]
 
     def adopt(self, worker: Worker, free: list[Job]) -> None:
@@ -168,7 +143,7 @@ class Ledger:
 
     def intend(self, job: Job, sender: int) -> None:
         job.creates += 1
-        job.state, job.sender, job.submitted_at = State.SUBMITTING, sender, self.now
+        job.state, job.sender, job.submitted_at = State.SUBMITTING, sender, self.now()
 
     def confirm(self, job: Job, worker: Worker, sender: int, provider_id: str, state: State) -> bool:
         """True if it is this worker's to follow; nobody else knows of one that was forgotten."""
@@ -187,7 +162,7 @@ class Ledger:
             job.state, job.owner = State.UNKNOWN, None
 
     def reopen(self, job: Job, worker: Worker, provider_id: str | None) -> None:
-        job.owner, job.provider_id, job.is_held = worker, provider_id, False
+        job.owner, job.provider_id = worker, provider_id
         job.state = State.PENDING if provider_id is None else State.QUEUED
         if provider_id is None:
             job.submitted_at = None
@@ -201,13 +176,12 @@ class Ledger:
         if ran:
             job.provider_id = job.provider_id or job.sent_as
         job.state = job.ended_as = state
-        job.owner, job.ended_at, job.expires_at = None, at, self.now + self.keep_finished
+        job.owner, job.ended_at, job.expires_at = None, at, self.now() + self.keep_finished
         for delivery in job.deliveries.values():
-            delivery.next_at = self.now
+            delivery.next_at = self.now()
 
     def may_forget(self, job: Job) -> bool:
-        is_held = job.is_held and job.state is State.PENDING and job.owner is None
-        return job.is_over or job.state is State.UNKNOWN or is_held
+        return job.is_over or job.state is State.UNKNOWN
 
     # --- handlers
 
@@ -218,7 +192,7 @@ class Ledger:
             for job in self.jobs.values()
             for handler, delivery in job.deliveries.items()
             if handler in handlers and not delivery.done and delivery.claimed_by is None
-            if delivery.next_at is not None and delivery.next_at <= self.now
+            if delivery.next_at is not None and delivery.next_at <= self.now()
         }
 
     def ack(self, delivery: Delivery, again: float | None) -> None:
@@ -226,7 +200,7 @@ class Ledger:
             return
         delivery.claimed_by = None
         delivery.done = again is None
-        delivery.next_at = None if again is None else self.now + again
+        delivery.next_at = None if again is None else self.now() + again
         delivery.pause = again or 0.0
 
 

@@ -1,0 +1,192 @@
+"""Checks of the life of a job: what is kept, who may send it, and what a word that comes late may change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from aiogen.errors import StoreError
+from aiogen.models import Action, Cost, FailureCode, Output, State
+from aiogen.testing.stores.samples import THEN, WISH, ended, found, record, state_of
+from aiogen.testing.stores.setup import StoreSetup
+from aiogen.testing.stores.stage import Stage, check
+
+NOT_READ_BACK: dict[str, Any] = {"owner": None, "handlers": (), "fingerprint": None}
+
+
+class JobChecks(StoreSetup):
+    """The life of a job, as one process sees it, and the next one that comes."""
+
+    @check
+    async def test_a_job_is_kept_as_it_was_added(self, stage: Stage) -> None:
+        """The next process sends exactly what was to be sent."""
+        store = await stage.joins()
+        moment = datetime(2026, 4, 8, 12, 30, 15, 250_000, tzinfo=UTC)
+        added = record("a", timeout=90.0, batch="monday", weight=3, created_at=moment, handlers=("gallery",))
+        attached = record("b", submission=None, state=State.PROCESSING, provider_id="v", accepted_at=moment)
+        for each in (added, attached):
+            await store.add(each)
+            assert (await found(store, each.id)).owner == store.worker, "who adds a job owns it"
+        store = await stage.comes_back(store)
+        for each in (added, attached):
+            kept = await found(store, each.id)
+            assert attrs.evolve(kept, **NOT_READ_BACK) == attrs.evolve(each, **NOT_READ_BACK)
+
+    @check
+    async def test_each_step_moves_a_job_by_one_state(self, stage: Stage) -> None:
+        """And writes down when."""
+        store = await stage.joins()
+        await store.add(record("a"))
+        assert await store.intend("a") == 0.0
+        now = await found(store, "a")
+        assert now.state is State.SUBMITTING
+        assert now.submitted_at is not None
+        assert await store.confirm("a", "v", State.QUEUED, THEN)
+        now = await found(store, "a")
+        assert (now.state, now.provider_id, now.accepted_at) == (State.QUEUED, "v", THEN)
+        assert now.owner == store.worker
+        await store.settle([ended("a", provider_id="v")])
+        over = await found(store, "a")
+        assert (over.state, over.provider_id, over.owner) == (State.COMPLETED, "v", None)
+        assert (over.finished_at, over.generation) == (THEN, ended("a", provider_id="v"))
+        assert over.submission is None, "what was sent is not needed any more"
+
+    @check
+    async def test_what_the_create_answered_beside_the_id_stays(self, stage: Stage) -> None:
+        """Some vendors cannot be asked without it: it is kept while the job runs, and when it is over."""
+        reference = {"status": "/queue/v", "é": [1, None]}
+        store = await stage.joins()
+        await store.add(record("a"))
+        await store.intend("a")
+        await store.confirm("a", "v", State.QUEUED, THEN, reference)
+        assert (await found(store, "a")).reference == reference
+        store = await stage.comes_back(store)
+        assert (await found(store, "a")).reference == reference
+        await store.settle([ended("a", provider_id="v")])
+        (over,) = await store.by_provider_id(record("a").account, ["v"])
+        assert over.reference == reference
+
+    @check
+    async def test_a_create_is_granted_once(self, stage: Stage) -> None:
+        """Whoever asks again must not send: that would be paid for twice."""
+        store = await stage.joins()
+        await store.add(record("a"))
+        assert await store.intend("a") == 0.0
+
+        async def is_refused(job_id: str) -> None:
+            with pytest.raises(StoreError):
+                await store.intend(job_id)
+
+        await is_refused("a")
+        await store.confirm("a", "v", State.QUEUED, THEN)
+        await is_refused("a")
+        await store.settle([ended("a")])
+        await is_refused("a")
+        await is_refused("unheard of")
+
+    @check
+    async def test_what_was_not_carried_out_is_sent_again(self, stage: Stage) -> None:
+        """Pending again, as if it had not been sent."""
+        store = await stage.joins()
+        await store.add(record("a"))
+        await store.intend("a")
+        await store.release("a")
+        now = await found(store, "a")
+        assert (now.state, now.submitted_at, now.owner) == (State.PENDING, None, store.worker)
+        assert now.submission == WISH
+        assert await store.intend("a") == 0.0
+
+    @check
+    async def test_a_lost_create_waits_for_its_user(self, stage: Stage) -> None:
+        """It is unknown and nobody's; the user finds it at the vendor, or has it sent again."""
+        store = await stage.joins()
+        for job_id in "abc":
+            await store.add(record(job_id))
+            await store.intend(job_id)
+            await store.mark_unknown(job_id)
+            now = await found(store, job_id)
+            assert (now.state, now.owner) == (State.UNKNOWN, None)
+        store = await stage.comes_back(store)
+        assert await store.adopt(["a"]) == [], "what is unknown is for its user to decide"
+        running = await store.reopen("a", "v-found")
+        assert running is not None
+        assert (running.state, running.provider_id, running.owner) == (State.QUEUED, "v-found", store.worker)
+        assert [each.id for each in await store.by_provider_id("a", ["v-found"])] == ["a"]
+        waiting = await store.reopen("b")
+        assert waiting is not None
+        assert (waiting.state, waiting.provider_id, waiting.owner) == (State.PENDING, None, store.worker)
+        assert await store.intend("b") == 0.0
+        assert await store.reopen("a") is None, "it was decided"
+        assert await store.reopen("unheard of") is None
+        assert await state_of(store, "c") is State.UNKNOWN
+
+    @check
+    async def test_the_first_end_counts(self, stage: Stage) -> None:
+        """What is over stays as it is, whatever comes later."""
+        store = await stage.joins()
+        await store.add(record("a"))
+        await store.intend("a")
+        failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
+        await store.settle([failed, ended("a"), ended("unheard of")])
+        await store.settle([ended("a", State.CANCELLED)])
+        await store.confirm("a", "w", State.PROCESSING, THEN)
+        await store.mark_unknown("a")
+        await store.release("a")
+        over = await found(store, "a")
+        assert (over.state, over.provider_id, over.generation) == (State.FAILED, "v-a", failed)
+        assert await store.get("unheard of") is None
+
+    @check
+    async def test_an_end_is_there_for_the_next_process(self, stage: Stage) -> None:
+        """With the result, of which the vendor's raw answers may be left out."""
+        store = await stage.joins()
+        output = Output(kind="image", url="https://cdn.example/a.png?sig=1", expires_at=THEN, nsfw=False)
+        whole = ended(
+            "a",
+            outputs=(output,),
+            cost=Cost(Decimal("0.0404"), "DOLLARS"),
+            prompt="a boat",
+            created_at=THEN - timedelta(seconds=7),
+        )
+        for job_id in "abc":
+            await store.add(record(job_id))
+        await store.settle([whole, ended("b", State.CANCELLED, provider_id=None)])
+        for again in (False, True):
+            if again:
+                store = await stage.comes_back(store)
+            assert (await found(store, "a")).generation == whole
+            assert [await state_of(store, job_id) for job_id in "bc"] == [State.CANCELLED, State.PENDING]
+        assert [each.id for each in await store.adopt(["a"])] == ["c"]
+
+    @check
+    async def test_only_what_is_over_or_unknown_is_forgotten(self, stage: Stage) -> None:
+        """A generation that runs is money."""
+        store = await stage.joins()
+        for job_id in "abcde":
+            await store.add(record(job_id))
+        await store.settle([ended("a", provider_id="v")])
+        await store.intend("b")
+        await store.mark_unknown("b")
+        await store.intend("c")
+        await store.intend("d")
+        await store.confirm("d", "w", State.QUEUED, THEN)
+        assert await store.forget(["a", "b", "c", "d", "e", "unheard of"]) == 2
+        assert await store.forget(["a", "b"]) == 0
+        assert [await store.get(job_id) is None for job_id in "abcde"] == [True, True, False, False, False]
+        assert await store.by_provider_id("a", ["v"]) == []
+
+    @check
+    async def test_words_about_a_job_that_is_not_there_change_nothing(self, stage: Stage) -> None:
+        """It was forgotten meanwhile."""
+        store = await stage.joins()
+        await store.release("a")
+        await store.mark_unknown("a")
+        await store.ack("a", "gallery", None)
+        await store.settle([])
+        assert await store.confirm("a", "v", State.QUEUED, THEN), "nobody else follows what nobody else knows"
+        assert await store.get("a") is None
+        assert await store.by_provider_id("a", ["v"]) == []

@@ -1,0 +1,92 @@
+"""Checks of how records are found, and of what was learned."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from aiogen.models import State
+from aiogen.stores.base import RecordQuery
+from aiogen.testing.stores.samples import THEN, ended, record
+from aiogen.testing.stores.setup import StoreSetup
+from aiogen.testing.stores.stage import Stage, check
+
+
+class LookingChecks(StoreSetup):
+    """What a query means."""
+
+    @check
+    async def test_records_are_found_by_each_part_of_a_query(self, stage: Stage) -> None:
+        """The newest first; all parts have to hold."""
+        store = await stage.joins()
+        for i in range(4):
+            more = {"batch": "odd" if i % 2 else None, "connection": "luma" if i < 3 else "leonardo"}
+            await store.add(record(f"job{i}", created_at=THEN + timedelta(hours=i), **more))
+        await store.settle([ended("job3")])
+
+        async def ids(**query: Any) -> str:
+            records = await store.find(RecordQuery(**query))
+            return "".join(each.id.removeprefix("job") for each in records)
+
+        assert await ids() == "3210"
+        assert await ids(limit=2) == "32"
+        assert await ids(states=[State.COMPLETED]) == "3"
+        assert await ids(states=[State.COMPLETED, State.PENDING], limit=3) == "321"
+        assert await ids(states=[]) == ""
+        assert await ids(batch="odd") == "31"
+        assert await ids(batch="odd", states=[State.PENDING]) == "1"
+        assert await ids(connection="luma") == "210"
+        assert await ids(created_after=THEN, created_before=THEN + timedelta(hours=3)) == "21"
+        assert await ids(ids=["job0", "job2", "job9"]) == "20"
+        assert await ids(ids=["job0", "job2"], states=[State.FAILED]) == ""
+        assert await ids(ids=[]) == ""
+
+    @check
+    async def test_the_beginning_of_an_id_is_enough(self, stage: Stage) -> None:
+        """Of ours or the vendor's; every character stands for itself."""
+        store = await stage.joins()
+        for job_id, provider_id in (("ab1", None), ("ab2", "xy_1"), ("cd3", "abz")):
+            state = State.PENDING if provider_id is None else State.QUEUED
+            await store.add(record(job_id, provider_id=provider_id, state=state))
+
+        async def ids(prefix: str) -> set[str]:
+            return {each.id for each in await store.find(RecordQuery(prefix=prefix))}
+
+        assert await ids("ab") == {"ab1", "ab2", "cd3"}
+        assert await ids("ab2") == {"ab2"}
+        assert await ids("xy_") == {"ab2"}
+        assert await ids("b1") == set()
+        assert [await ids(prefix) for prefix in ("%", "_b", "a*", "x?")] == [set()] * 4
+
+    @check
+    async def test_records_are_found_by_the_id_of_the_vendor(self, stage: Stage) -> None:
+        """Of one account: another may have been given the same id."""
+        store = await stage.joins()
+        for job_id, account in (("a", "a"), ("b", "a"), ("c", "b")):
+            await store.add(record(job_id, account=account))
+            await store.intend(job_id)
+            await store.confirm(job_id, "same" if job_id != "b" else "other", State.QUEUED, THEN)
+        await store.add(record("d", provider_id="attached", state=State.PROCESSING, submission=None))
+        await store.add(record("e"))
+        await store.settle([ended("e", provider_id="seen at its end")])
+
+        async def ids(account: str, *provider_ids: str) -> set[str]:
+            return {each.id for each in await store.by_provider_id(account, provider_ids)}
+
+        assert await ids("a", "same") == {"a"}
+        assert await ids("b", "same", "other") == {"c"}
+        assert await ids("a", "same", "other", "attached", "unheard of") == {"a", "b", "d"}
+        assert await ids("a", "seen at its end") == {"e"}
+        assert await ids("a") == set()
+
+    @check
+    async def test_what_was_learned_is_kept(self, stage: Stage) -> None:
+        """The latest under each name, for the next process as well."""
+        store = await stage.joins()
+        assert await store.get_learned("durations") is None
+        await store.put_learned("durations", {"seen": 1})
+        await store.put_learned("durations", {"seen": 2, "curve": [0.5, None, "é"]})
+        await store.put_learned("weights", {})
+        store = await stage.comes_back(store)
+        assert await store.get_learned("durations") == {"seen": 2, "curve": [0.5, None, "é"]}
+        assert await store.get_learned("weights") == {}

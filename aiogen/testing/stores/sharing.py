@@ -1,0 +1,140 @@
+"""Checks of what several processes have together: the window of an account, its budget of requests, and refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiogen.models import State
+from aiogen.stores.base import UNLIMITED, Headroom, RequestKind, Store
+from aiogen.testing.stores.samples import ended, record, state_of
+from aiogen.testing.stores.setup import StoreSetup
+from aiogen.testing.stores.stage import Stage, check
+
+FULL = Headroom(active=0, creates=0)
+NO_PLACE = Headroom(active=0)
+
+
+async def sent(store: Store, stage: Stage, job_id: str, headroom: Headroom = UNLIMITED, **more: Any) -> float:
+    """A job is added and about to be sent; how long it has to wait."""
+    await store.add(record(job_id, created_at=stage.moment, **more))
+    return await store.intend(job_id, headroom)
+
+
+class SharingChecks(StoreSetup):
+    """`intend` with headroom, `acquire` and `hold`; skipped for a store that no other process can see."""
+
+    @check
+    async def test_what_others_run_takes_places(self, stage: Stage) -> None:
+        """By weight; what waits stays pending, and may go as soon as there is room."""
+        one, other = await stage.two()
+        assert await sent(one, stage, "theirs", weight=3) == 0.0
+        wait = await sent(other, stage, "ours", Headroom(active=2))
+        assert 0.0 < wait <= 60.0, "another process has three units running, and two may"
+        assert await state_of(other, "ours") is State.PENDING
+        assert await other.intend("ours", Headroom(active=3)) == 0.0
+
+    @check
+    async def test_one_s_own_are_not_counted(self, stage: Stage) -> None:
+        """Whoever asks has counted them already."""
+        one, _ = await stage.two()
+        for i in range(3):
+            assert await sent(one, stage, f"{i}", FULL) == 0.0
+        await one.mark_unknown("0")
+        assert await sent(one, stage, "more", FULL) == 0.0
+
+    @check
+    async def test_other_accounts_do_not_matter(self, stage: Stage) -> None:
+        """Each has its own limits."""
+        one, other = await stage.two()
+        await sent(one, stage, "theirs")
+        assert await sent(other, stage, "ours", FULL, account="b") == 0.0
+
+    @check
+    async def test_places_are_given_back(self, stage: Stage) -> None:
+        """By what is over, and by what was not carried out; not by what may still run."""
+        one, other = await stage.two()
+        for job_id in ("runs", "refused", "lost"):
+            await sent(one, stage, job_id)
+        await one.confirm("runs", "v", State.QUEUED, stage.moment)
+        await one.release("refused")
+        await one.mark_unknown("lost")
+        assert await sent(other, stage, "ours", Headroom(active=1)) > 0.0, "two of another process may run"
+        await one.settle([ended("runs", provider_id="v")])
+        assert await other.intend("ours", NO_PLACE) > 0.0, "one of another process may run"
+        assert await other.intend("ours", Headroom(active=1)) == 0.0
+
+    @check
+    async def test_the_dead_keep_their_places(self, stage: Stage) -> None:
+        """What they had sent runs at the vendor all the same."""
+        one, other = await stage.two()
+        await sent(one, stage, "theirs")
+        await one.confirm("theirs", "v", State.PROCESSING, stage.moment)
+        await stage.stands_still(one)
+        assert await sent(other, stage, "ours", NO_PLACE) > 0.0
+
+    @check
+    async def test_what_others_created_fills_the_minute(self, stage: Stage) -> None:
+        """Until enough of it is older than that; what was not carried out never counted."""
+        one, other = await stage.two()
+        for i in range(3):
+            await sent(one, stage, f"{i}")
+            await stage.passes(10.0)
+        await one.release("2")
+        first = await sent(other, stage, "ours", Headroom(creates=1))
+        assert 29.0 <= first <= 31.0, "two were created 30 and 20 seconds ago, and one may within 60"
+        both = await other.intend("ours", Headroom(creates=0))
+        assert 39.0 <= both <= 41.0, "the second was created 20 seconds ago"
+        assert await other.intend("ours", Headroom(creates=0, period=5.0)) == 0.0
+        await sent(other, stage, "more", FULL)
+
+    @check
+    async def test_who_left_is_counted_too(self, stage: Stage) -> None:
+        """Programs that run one after the other share the minute."""
+        one, other = await stage.two()
+        for i in range(3):
+            await sent(one, stage, f"{i}")
+        await stage.leaves(one)
+        assert 59.0 <= await sent(other, stage, "ours", Headroom(creates=2)) <= 61.0
+        await stage.passes(61.0)
+        assert await other.intend("ours", Headroom(creates=2)) == 0.0
+
+    @check
+    async def test_requests_come_out_of_one_budget(self, stage: Stage) -> None:
+        """Sixty at ten a second take six seconds, whoever sends them; a batch of each process may have been saved up.
+
+        A process asks for its next batch when it may send the one before.
+        """
+        stores, start = await stage.two(), stage.context.now
+        free = [start, start]
+        for _ in range(12):
+            which = free.index(min(free))
+            stage.context.now = free[which]
+            free[which] += await stores[which].acquire("a", 5, 10.0)
+        assert 4.9 <= max(free) - start <= 6.5, "twelve batches of half a second each"
+        assert await stores[0].acquire("b", 5, 10.0) <= 0.5, "another account has a budget of its own"
+        await stage.passes(60.0)
+        assert await stores[1].acquire("a", 5, 10.0) <= 0.5, "what was taken a minute ago is earned"
+
+    @check
+    async def test_a_refusal_holds_the_others(self, stage: Stage) -> None:
+        """Creates and questions alike; a shorter pause does not undercut a longer one."""
+        one, other = await stage.two()
+        await one.hold("a", RequestKind.REQUESTS, 20.0)
+        await one.hold("a", RequestKind.REQUESTS, 5.0)
+        assert 19.0 <= await other.acquire("a", 1, 10.0) <= 21.0
+        assert 19.0 <= await sent(other, stage, "ours") <= 21.0
+        assert await state_of(other, "ours") is State.PENDING
+        assert await other.acquire("b", 1, 10.0) <= 0.1
+        await stage.passes(21.0)
+        assert await other.intend("ours") == 0.0
+
+    @check
+    async def test_a_refusal_of_creates_holds_creates(self, stage: Stage) -> None:
+        """Questions go on."""
+        one, other = await stage.two()
+        await one.hold("a", RequestKind.CREATES, 20.0)
+        assert await other.acquire("a", 1, 10.0) <= 0.1
+        assert 19.0 <= await sent(other, stage, "ours") <= 21.0
+        assert await sent(other, stage, "at another account", account="b") == 0.0
+        await stage.passes(21.0)
+        assert await other.intend("ours") == 0.0

@@ -1,0 +1,175 @@
+"""Checks of who owns a job: leases, what the dead leave behind, and words from those who lost it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from aiogen.errors import StoreError
+from aiogen.models import State
+from aiogen.stores.base import TakenOver
+from aiogen.testing.stores.samples import THEN, ended, found, record, state_of
+from aiogen.testing.stores.setup import StoreSetup
+from aiogen.testing.stores.stage import Stage, check
+
+
+class WorkerChecks(StoreSetup):
+    """Several processes on one ledger; a store without a lease is asked only about the next one."""
+
+    @check
+    async def test_the_next_process_goes_on(self, stage: Stage) -> None:
+        """It owns what is unfinished, the oldest first; what was being sent is unknown, and nobody's."""
+        store = await stage.joins()
+        for i, job_id in enumerate("abcde"):
+            await store.add(record(job_id, created_at=THEN - timedelta(seconds=i)))
+        for job_id in "bcde":
+            await store.intend(job_id)
+        for job_id in "cd":
+            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, THEN)
+        await store.settle([ended("d")])
+        await store.mark_unknown("e")
+        store = await stage.comes_back(store)
+        adopted = [(each.id, each.state, each.owner) for each in await store.adopt(["a", "b"])]
+        me = store.worker
+        assert adopted == sorted(adopted, reverse=True), "the oldest first"
+        assert set(adopted) == {("a", State.PENDING, me), ("b", State.UNKNOWN, None), ("c", State.QUEUED, me)}
+        assert await state_of(store, "b") is State.UNKNOWN
+        assert await store.adopt(["a", "b"]) == [], "each is taken up once"
+
+    @check
+    async def test_only_what_is_asked_for_is_adopted(self, stage: Stage) -> None:
+        """Of accounts whose key is there, and of these ids if some are named."""
+        store = await stage.joins()
+        for job_id, account in (("a", "a"), ("b", "a"), ("c", "b"), ("d", "c")):
+            await store.add(record(job_id, account=account))
+        store = await stage.comes_back(store)
+        assert await store.adopt(["unheard of"]) == []
+        assert await store.adopt(["a"], only=[]) == []
+        assert [each.id for each in await store.adopt(["a"], only=["b", "c"])] == ["b"]
+        assert {each.id for each in await store.adopt(["a", "b"])} == {"a", "c"}
+
+    @check
+    async def test_the_jobs_of_the_living_are_theirs(self, stage: Stage) -> None:
+        """Two processes share a ledger, and no job."""
+        one, other = await stage.two()
+        assert one.worker != other.worker
+        await one.add(record("a"))
+        await stage.passes(3.0 * stage.context.lease)  # which both renew
+        assert await other.adopt(["a"]) == []
+        with pytest.raises(TakenOver):
+            await other.intend("a")
+        assert await one.intend("a") == 0.0
+
+    @check
+    async def test_who_stands_still_loses_the_jobs(self, stage: Stage) -> None:
+        """Another takes them over; whoever wakes up learns it before anything is sent, and may begin again."""
+        one, other = await stage.two()
+        await one.add(record("a"))
+        await stage.stands_still(one)
+        assert [each.id for each in await other.adopt(["a"])] == ["a"]
+        with pytest.raises(TakenOver):
+            await one.intend("a")
+        with pytest.raises(StoreError) as refused:
+            await one.add(record("b"))
+        assert refused.value.retryable, "it may be submitted again once the lease is back"
+        assert await other.get("b") is None
+        assert not await one.heartbeat(), "a lease that was ended is not renewed"
+        await one.open()
+        assert await one.heartbeat()
+        assert await one.adopt(["a"]) == []
+        await one.add(record("b"))
+        assert (await found(other, "a")).owner == other.worker
+
+    @check
+    async def test_who_dies_is_missed_when_the_lease_is_over(self, stage: Stage) -> None:
+        """Not before, and nothing is lost."""
+        one, other = await stage.two()
+        await one.add(record("a"))
+        await one.add(record("b"))
+        await one.intend("b")
+        await stage.dies(one)
+        await stage.passes(0.5 * stage.context.lease)
+        assert await other.adopt(["a"]) == [], "its lease lasts"
+        await stage.passes(stage.context.lease)
+        assert {each.id: each.state for each in await other.adopt(["a"])} == {"a": State.PENDING, "b": State.UNKNOWN}
+
+    @check
+    async def test_who_lost_a_job_does_not_follow_it(self, stage: Stage) -> None:
+        """The answer of a create comes late; meanwhile the user has found what it made, or has had it sent again."""
+        one, other = await stage.two()
+        for job_id in "abc":
+            await one.add(record(job_id))
+            await one.intend(job_id)
+        await stage.stands_still(one)
+        await other.adopt(["a"])
+        await other.reopen("a", "v-found")
+        for job_id in "bc":
+            await other.reopen(job_id)
+            await other.intend(job_id)
+        assert not await one.confirm("a", "v-late", State.PROCESSING, THEN), "another process follows it"
+        assert not await one.confirm("b", "v-late", State.PROCESSING, THEN), "it was sent again by another process"
+        await one.release("b")
+        await one.mark_unknown("c")
+        await one.settle([ended("c", State.FAILED, provider_id=None)])  # it says that its own create was refused
+        now = [await found(other, job_id) for job_id in "abc"]
+        assert [(each.state, each.provider_id) for each in now] == [
+            (State.QUEUED, "v-found"),
+            (State.SUBMITTING, None),
+            (State.SUBMITTING, None),
+        ]
+        assert all(each.owner == other.worker for each in now)
+
+    @check
+    async def test_an_answer_that_comes_late_finds_its_job(self, stage: Stage) -> None:
+        """It became unknown meanwhile, and nobody has decided: the answer says what became of it."""
+        one, other = await stage.two()
+        for job_id in "abc":
+            await one.add(record(job_id))
+            await one.intend(job_id)
+        await stage.stands_still(one)
+        await other.adopt(["a"])
+        await one.heartbeat()
+        await one.open()
+        assert await one.confirm("a", "v", State.QUEUED, THEN)
+        await one.release("b")
+        assert [(each.id, each.state, each.owner) for each in [await found(other, i) for i in "abc"]] == [
+            ("a", State.QUEUED, one.worker),
+            ("b", State.PENDING, one.worker),
+            ("c", State.UNKNOWN, None),
+        ]
+
+    @check
+    async def test_an_end_counts_whoever_saw_it(self, stage: Stage) -> None:
+        """A fact of the vendor's is a fact, also from one who never had the job; that it was not sent, is not."""
+        one, other = await stage.two()
+        await one.add(record("a"))
+        await one.add(record("b"))
+        await other.settle([ended("a"), ended("b", State.CANCELLED, provider_id=None)])
+        await one.settle([ended("a", State.FAILED)])
+        assert await state_of(one, "a") is State.COMPLETED
+        assert await state_of(one, "b") is State.PENDING, "it is for its owner to withdraw"
+        await one.settle([ended("b", State.CANCELLED, provider_id=None)])
+        assert await state_of(other, "b") is State.CANCELLED
+
+    @check
+    async def test_who_writes_is_seen_by_others(self, stage: Stage) -> None:
+        """By a question that may be asked often."""
+        one, other = await stage.two()
+        await other.changed()
+        assert not await other.changed()
+        await one.add(record("a"))
+        assert await other.changed()
+        assert not await other.changed()
+
+    @check
+    async def test_peers_are_the_living_others(self, stage: Stage) -> None:
+        """One that left, or lost the lease, is none."""
+        one, other = await stage.two()
+        assert [await one.peers(), await other.peers()] == [1, 1]
+        third = await stage.joins()
+        assert await one.peers() == 2
+        await stage.leaves(one)
+        assert await other.peers() == 1
+        await stage.stands_still(third)
+        assert await other.peers() == 0

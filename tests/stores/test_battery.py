@@ -1,0 +1,383 @@
+"""The battery of stores can fail: each of these stores breaks one rule, and is found out."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import attrs
+import hypothesis
+import pytest
+from hypothesis import Phase
+from stores.file_ledger import file_store, kill
+
+import aiogen
+from aiogen import Generation, State, StoreError
+from aiogen.stores import MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
+from aiogen.testing import StoreBattery, StoreContext
+
+MACHINE = "whatever_happens_no_job_is_lost_or_ends_twice"
+
+
+class Battery(StoreBattery):
+    """Of a store that has a fault; what it finds is not made small."""
+
+    max_examples = 120
+    """So many that no version of hypothesis misses one; the first that fails is the last."""
+
+    def __init__(self, fault: type[MemoryStore] | type[SqliteStore]) -> None:
+        self.fault = fault
+
+    def make_store(self, context: StoreContext) -> Store:
+        if issubclass(self.fault, SqliteStore):
+            return file_store(context, self.fault)
+        if "store" not in context.kept:
+            loop = SimpleNamespace(get_running_loop=lambda: context)
+            context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+            context.kept["store"] = self.fault()
+        store: MemoryStore = context.kept["store"]
+        return store
+
+    async def kill(self, store: Store) -> None:
+        await kill(store)
+
+    def hypothesis_settings(self) -> hypothesis.settings:
+        return hypothesis.settings(super().hypothesis_settings(), derandomize=True, phases=[Phase.generate])
+
+
+# --- of one process
+
+
+class GrantsTwice(MemoryStore):
+    async def intend(self, job_id: str, *headroom: Any) -> float:
+        return 0.0 if self._is(job_id, State.SUBMITTING) else await super().intend(job_id, *headroom)
+
+
+class GivesOutTwice(MemoryStore):
+    async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
+        found = await super().claim(handlers, limit)
+        self._due = {key: (0.0 if when == math.inf else when, count) for key, (when, count) in self._due.items()}
+        return found
+
+
+class DropsWhatFailed(MemoryStore):
+    async def ack(self, job_id: str, handler: str, again: float | None) -> None:
+        await super().ack(job_id, handler, None)
+
+
+class LastEndCounts(MemoryStore):
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        for generation in ended:
+            self._change(generation.id or "", state=State.PROCESSING)
+        await super().settle(ended)
+
+
+class DropsTheReference(MemoryStore):
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        await super().settle(ended)
+        for generation in ended:
+            self._change(generation.id or "", reference=None)
+
+
+class KeepsWhatWasSent(MemoryStore):
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        before = dict(self._records)
+        await super().settle(ended)
+        for job_id, record in before.items():
+            self._change(job_id, submission=record.submission)
+
+
+class TakesUpTheUnknown(MemoryStore):
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        for record in await self.find(RecordQuery(states=[State.UNKNOWN])):
+            self._change(record.id, state=State.PENDING)
+        return await super().adopt(accounts, only)
+
+
+class YoungestFirst(MemoryStore):
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        return (await super().adopt(accounts, only))[::-1]
+
+
+class ForgetsWhatRuns(MemoryStore):
+    async def forget(self, job_ids: Collection[str]) -> int:
+        return sum(self._records.pop(job_id, None) is not None for job_id in job_ids)
+
+
+class MixesAccounts(MemoryStore):
+    async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+        return [record for record in self._records.values() if record.provider_id in provider_ids]
+
+
+class FindsAll(MemoryStore):
+    async def find(self, query: RecordQuery) -> list[Record]:
+        return await super().find(attrs.evolve(query, created_before=None))
+
+
+class KeepsTheFirst(MemoryStore):
+    async def put_learned(self, name: str, value: Any) -> None:
+        self._learned.setdefault(name, value)
+
+
+class ReopensWhatRuns(MemoryStore):
+    async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
+        if self._is(job_id, State.QUEUED):
+            self._change(job_id, state=State.UNKNOWN)
+        return await super().reopen(job_id, provider_id)
+
+
+# --- of several
+
+
+class IgnoresHeadroom(SqliteStore):
+    async def intend(self, job_id: str, *headroom: Any) -> float:
+        return await super().intend(job_id)
+
+
+class FollowsWhatItLost(SqliteStore):
+    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
+        await super().confirm(job_id, provider_id, state, accepted_at)
+        return True
+
+
+class PutsBackForOthers(SqliteStore):
+    async def release(self, job_id: str) -> None:
+        update = "UPDATE aiogen_job SET state = 'pending', submitted_at = NULL WHERE id = ? AND state = 'submitting'"
+        await self._write(lambda c: c.execute(update, (job_id,)).rowcount)
+
+
+class SettlesForItself(SqliteStore):
+    """An end is known to this object alone."""
+
+    ends: dict[str, Generation]
+
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        self.ends = {generation.id or "": generation for generation in ended} | getattr(self, "ends", {})
+
+    def with_end(self, record: Record) -> Record:
+        end = getattr(self, "ends", {}).get(record.id)
+        if end is None:
+            return record
+        return attrs.evolve(
+            record, state=end.state, generation=end, submission=None, owner=None, finished_at=end.finished_at,
+            provider_id=record.provider_id or end.provider_id,
+        )  # fmt: skip
+
+    async def get(self, job_id: str) -> Record | None:
+        record = await super().get(job_id)
+        return None if record is None else self.with_end(record)
+
+    async def find(self, query: RecordQuery) -> list[Record]:
+        return [self.with_end(record) for record in await super().find(query)]
+
+
+class Robs(SqliteStore):
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        await self._write(lambda c: c.execute("UPDATE aiogen_job SET owner = NULL").rowcount)
+        return await super().adopt(accounts, only)
+
+
+class NeverLosesItsLease(SqliteStore):
+    async def heartbeat(self) -> bool:
+        await super().heartbeat()
+        return True
+
+
+class LeaseForEver(SqliteStore):
+    async def open(self) -> None:
+        await super().open()
+        await self._write(lambda c: c.execute("UPDATE aiogen_worker SET lease_until = 1e12").rowcount)
+
+
+class SharesNoBudget(SqliteStore):
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        return await super().acquire(f"{account}{self.worker}", count, per_second)
+
+
+class HoldsNobody(SqliteStore):
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
+        pass
+
+
+class HoldsEverything(SqliteStore):
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
+        await super().hold(account, RequestKind.REQUESTS, seconds)
+
+
+class IsAlone(SqliteStore):
+    async def peers(self) -> int:
+        return 0
+
+
+class SeesNobodyWrite(SqliteStore):
+    async def changed(self) -> bool:
+        return False
+
+
+def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
+    """The check fails, and says something that is not about the check itself."""
+    try:
+        getattr(Battery(fault), f"test_{check}")()
+    except (AssertionError, StoreError, pytest.fail.Exception):
+        return True
+    return False
+
+
+FAULTS = [
+    (GrantsTwice, "a_create_is_granted_once"),
+    (GivesOutTwice, "what_is_claimed_is_given_out_once"),
+    (DropsWhatFailed, "what_failed_is_due_again_later"),
+    (LastEndCounts, "the_first_end_counts"),
+    (KeepsWhatWasSent, "each_step_moves_a_job_by_one_state"),
+    (TakesUpTheUnknown, "a_lost_create_waits_for_its_user"),
+    (YoungestFirst, "the_next_process_goes_on"),
+    (ForgetsWhatRuns, "only_what_is_over_or_unknown_is_forgotten"),
+    (FollowsWhatItLost, "who_lost_a_job_does_not_follow_it"),
+    (SettlesForItself, "an_end_is_there_for_the_next_process"),
+    (SettlesForItself, "an_end_counts_whoever_saw_it"),
+    (Robs, "the_jobs_of_the_living_are_theirs"),
+    (NeverLosesItsLease, "who_stands_still_loses_the_jobs"),
+    (LeaseForEver, "who_dies_is_missed_when_the_lease_is_over"),
+]
+"""Each by the check that is there for it, and by the machine."""
+OTHER_FAULTS = [
+    (PutsBackForOthers, "who_lost_a_job_does_not_follow_it"),
+    (PutsBackForOthers, "an_answer_may_come_late"),
+    (ReopensWhatRuns, "a_lost_create_waits_for_its_user"),
+    (MixesAccounts, "records_are_found_by_the_id_of_the_vendor"),
+    (FindsAll, "records_are_found_by_each_part_of_a_query"),
+    (KeepsTheFirst, "what_was_learned_is_kept"),
+    (IgnoresHeadroom, "what_others_run_takes_places"),
+    (IgnoresHeadroom, "places_are_given_back"),
+    (IgnoresHeadroom, "the_dead_keep_their_places"),
+    (IgnoresHeadroom, "what_others_created_fills_the_minute"),
+    (IgnoresHeadroom, "who_left_is_counted_too"),
+    (DropsTheReference, "what_the_create_answered_beside_the_id_stays"),
+    (SharesNoBudget, "requests_come_out_of_one_budget"),
+    (HoldsNobody, "a_refusal_holds_the_others"),
+    (HoldsNobody, "a_refusal_of_creates_holds_creates"),
+    (HoldsEverything, "a_refusal_of_creates_holds_creates"),
+    (IsAlone, "peers_are_the_living_others"),
+    (SeesNobodyWrite, "who_writes_is_seen_by_others"),
+]
+"""Of what the machine does not look at, or seldom."""
+
+
+def name(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else ""
+
+
+@pytest.mark.parametrize(("fault", "check"), FAULTS + OTHER_FAULTS)
+def test_a_planted_fault_is_reported(fault: Any, check: str) -> None:
+    assert reported(fault, check)
+
+
+@pytest.mark.parametrize("fault", dict.fromkeys(fault for fault, _ in FAULTS), ids=name)
+def test_the_machine_finds_a_planted_fault(fault: Any) -> None:
+    assert reported(fault, MACHINE)
+
+
+# --- outside this repository
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aiogen.__file__).parents[1]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+PROJECT = """
+    from types import SimpleNamespace
+    from unittest import mock
+
+    from aiogen.stores import MemoryStore
+    from aiogen.testing import StoreBattery
+
+
+    class Ours(MemoryStore):
+        async def intend(self, job_id, *headroom):
+            {body}
+
+
+    class TestOurs(StoreBattery):
+        max_examples = 5
+
+        def make_store(self, context):
+            if "store" not in context.kept:
+                loop = SimpleNamespace(get_running_loop=lambda: context)
+                context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+                context.kept["store"] = Ours()
+            return context.kept["store"]
+    """
+
+
+def pytest_alone(folder: Path, some: str) -> subprocess.CompletedProcess[str]:
+    """Without a plugin; `some` says which tests."""
+    options = ["-q", "-k", some, "--rootdir", str(folder), "-c", os.devnull, "-p", "no:cacheprovider"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", *options, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=100, env=ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return await super().intend(job_id, *headroom)", ["passed", "skipped"]),
+        ("return 0.0", ["each_step_moves_a_job_by_one_state", "a_create_is_granted_once", "failed"]),
+    ],
+    ids=["whole", "broken"],
+)
+def test_a_project_runs_it_with_pytest_alone(tmp_path: Path, body: str, says: list[str]) -> None:
+    """A class of a few lines is collected; what failed is said with its values."""
+    (tmp_path / "test_ours.py").write_text(dedent(PROJECT).format(body=body), encoding="utf-8")
+    # To make a failing order of events small takes a while, and is not what is tested here.
+    result = pytest_alone(tmp_path, "not whatever" if "failed" in says else "")
+    assert all(word in result.stdout for word in says), result.stdout + result.stderr
+    assert ("failed" in result.stdout) is ("failed" in says), result.stdout
+    if "failed" in says:
+        assert "assert <State.PENDING: 'pending'> is <State.SUBMITTING" in result.stdout
+
+
+MY_STORE = """
+    from types import SimpleNamespace
+
+    import aiogen.stores.sqlite.store
+    from aiogen.stores import SqliteStore
+
+
+    class MyStore(SqliteStore):
+        def __init__(self, path, *, lease, time):
+            super().__init__(path, lease=lease)
+            aiogen.stores.sqlite.store.time = SimpleNamespace(time=time)
+    """
+
+
+def test_the_example_of_the_page_works(tmp_path: Path) -> None:
+    """As it stands in docs/testing.md, with a store that is told the time."""
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "test_mystore.py").write_text(example, encoding="utf-8")
+    (tmp_path / "mystore.py").write_text(dedent(MY_STORE), encoding="utf-8")
+    result = pytest_alone(tmp_path, "not whatever and not answer_may")
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
+
+
+MISSING = """
+import sys
+sys.modules["hypothesis"] = None
+try:
+    import aiogen.testing
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_what_it_needs_is_said() -> None:
+    """By the name of the extra."""
+    result = subprocess.run([sys.executable, "-c", MISSING], capture_output=True, text=True, timeout=50)
+    assert result.stdout == 'aiogen.testing needs hypothesis: pip install "aiogen-sdk[testing]"\n', result.stderr
