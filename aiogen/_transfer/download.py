@@ -66,7 +66,10 @@ class Downloader:
             with typed(repr(str(name)), "saved", source):
                 why = await self._threads.run(in_the_way, name, overwrite=overwrite)
             if why is not None:
-                raise InputError(f"Nothing can be saved as {str(name)!r}: {why}.", **source.context())
+                raise InputError(
+                    f"Nothing can be saved as {str(name)!r}: {why}. Choose another name, or overwrite a file.",
+                    **source.context(),
+                )
         await self._make(path.parent, source)
         parts: dict[Path, PartFile] = {}
         try:

@@ -110,7 +110,7 @@ def in_the_way(path: Path, *, overwrite: bool) -> str | None:
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
         return "it is no ordinary file"
     if not overwrite and stat.S_ISREG(found.st_mode) and found.st_size > 0:
-        return "there is a file of that name, which may be another picture; overwrite=True replaces it"
+        return "there is a file of that name, which may be another picture"
     return None
 
 

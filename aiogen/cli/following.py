@@ -13,7 +13,7 @@ import attrs
 from aiogen import Generation, Job, Session
 from aiogen._wording import shorten
 from aiogen.cli.board import Board
-from aiogen.cli.options import store_words
+from aiogen.cli.options import names_file, store_words
 from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.streams import OutputLost
@@ -35,7 +35,7 @@ class Batch:
     endings: list[Ending] = attrs.field(factory=list)
     """In the order in which they came."""
     out: Path | None = None
-    """Where their images go; None to save none."""
+    """The folder for their images, or the file for one; None to save none."""
 
     def in_order(self) -> list[Ending]:
         """The endings in the order of the jobs."""
@@ -77,18 +77,28 @@ async def _end(session: Session, job: Job, board: Board, out: Path | None) -> En
     async for event in job.events():
         _note(board, job, event)
     try:
-        generation = await job
+        await job
     except AiogenError as error:
         return _ending(job.generation, error=error, batch=job.batch)
-    return await saved(session, generation, out, batch=job.batch)
+    return await saved(session, job, out, batch=job.batch)
 
 
 async def saved(
-    session: Session, generation: Generation, out: Path | None, *, overwrite: bool = False, batch: str | None = None
+    session: Session,
+    what: Generation | Job,
+    out: Path | None,
+    *,
+    overwrite: bool = False,
+    batch: str | None = None,
 ) -> Ending:
-    """A completed generation with its files, or with what prevented them; without a folder nothing is fetched."""
+    """A completed generation with its files, or with what prevented them; without `out` nothing is fetched."""
+    generation = what.generation if isinstance(what, Job) else what
+    outputs, files = session._open().outputs, list[Path]()
     try:
-        files = await session.download(generation, out, overwrite=overwrite) if out is not None else []
+        if out is not None and names_file(out):
+            files, generation = await outputs.save(what, out, index=None, overwrite=overwrite)
+        elif out is not None:
+            files, generation = await outputs.download(what, out, overwrite=overwrite)
     except AiogenError as error:
         return _ending(generation, error=error, batch=batch)
     return _ending(generation, files=tuple(files), batch=batch)
@@ -214,6 +224,8 @@ def _next_step(
     where: Sequence[str],
 ) -> str | None:
     """One command for everything; None if there is nothing left to do."""
+    if out is not None and names_file(out) and len([*running, *unfinished, *unsent]) > 1:
+        out = out.parent
     if kept and (running or unsent or unfinished):
         # It finds in the ledger what still runs and what was not sent; completed jobs have to be named.
         ids = [job.id for job in unfinished]

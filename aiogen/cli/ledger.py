@@ -17,7 +17,7 @@ from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import record_writer, shown
-from aiogen.cli.options import store_words
+from aiogen.cli.options import check_one, store_words
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
 from aiogen.cli.results import STYLES, possibly_charged
@@ -114,6 +114,8 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
                 raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
             if job not in batch.jobs:
                 batch.jobs.append(job)
+        if out is not None:
+            check_one(out, len(batch.jobs))
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
