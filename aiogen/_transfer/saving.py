@@ -223,13 +223,7 @@ class PartFile(Part):
         if path.is_dir() and not path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, f"there is a folder named {path.name!r}")
         with self._in_use:
-            self._file.flush()
-            try:
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                if error.errno not in _NO_FSYNC:
-                    raise
-            self._file.close()
+            self._write_out()
             os.replace(self._path, path)
         return path
 
@@ -240,9 +234,30 @@ class PartFile(Part):
             OSError: the same as `keep_as`.
             FileExistsError: something is in the way.
         """
-        if (why := in_the_way(path, overwrite=overwrite)) is not None:
-            raise FileExistsError(errno.EEXIST, why)
-        return self.keep_as(path, overwrite=True)
+        with self._in_use:
+            self._write_out()
+            if not overwrite:
+                try:
+                    os.link(self._path, path)  # of two at the same moment only one can
+                except OSError:
+                    pass  # there is something, or the file system has no second names
+                else:
+                    os.unlink(self._path)
+                    return path
+            if (why := in_the_way(path, overwrite=overwrite)) is not None:
+                raise FileExistsError(errno.EEXIST, why)
+            os.replace(self._path, path)
+        return path
+
+    def _write_out(self) -> None:
+        """From here on it only needs its name."""
+        self._file.flush()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
+        self._file.close()
 
     def discard(self) -> None:
         """Leave nothing behind."""

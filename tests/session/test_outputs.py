@@ -65,8 +65,11 @@ class Storage:
 async def session_on(storage: Storage, **options: Any) -> AsyncIterator[Session]:
     async with serving(storage) as url:
         storage.url = url
-        async with Session([luma(url)], **options) as session:
-            yield session
+        try:
+            async with Session([luma(url)], **options) as session:
+                yield session
+        finally:
+            storage.waits.set()
 
 
 # --- save
@@ -191,10 +194,9 @@ async def test_where_nothing_can_be_saved(tmp_path: Path) -> None:
             await session.save(made, "/dev/null", overwrite=True)
         with pytest.raises(aiogen.InputError, match="is queued and has no outputs to save"):
             await session.save(attrs.evolve(made, state=State.QUEUED), tmp_path / "boat.png")
-        for index in (1, -1, True, 0.0, None and 0):
-            if index is not None:
-                with pytest.raises(aiogen.InputError, match="index has to be a whole number from 0 to 0"):
-                    await session.save(made, tmp_path / "boat.png", index=index)  # type: ignore[arg-type]
+        for index in (1, -1, True, 0.0):
+            with pytest.raises(aiogen.InputError, match="index has to be a whole number from 0 to 0"):
+                await session.save(made, tmp_path / "boat.png", index=index)  # type: ignore[arg-type]
     assert storage.fetched == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -298,9 +300,9 @@ async def test_a_picture_of_pillows() -> None:
 
 
 def giant(width: int, height: int) -> bytes:
-    """A PNG of some kilobytes that would need gigabytes."""
+    """A PNG of a few bytes that says it needs gigabytes; its pixels end early."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(10_000))), chunk(b"IEND", b"")]
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(9000))[:-8]), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -320,17 +322,14 @@ async def test_a_bomb_is_refused(size: tuple[int, int]) -> None:
     [
         (b"%!PS-Adobe-3.0 EPSF-3.0\n" + bytes(100), "Pillow cannot read application/postscript"),
         (b"\x76\x2f\x31\x01" + bytes(100), "Pillow cannot read image/x-exr"),
-        (giant(8, 8)[:-12].replace(b"IDAT", b"IDAT") + chunk(b"IEND", b""), None),
+        (giant(800, 8), "cannot be decoded: it is broken"),
         (b"II*\x00" + bytes(100), "cannot be decoded: it is broken"),
     ],
 )
-async def test_what_cannot_be_decoded(file: bytes, what: str | None) -> None:
+async def test_what_cannot_be_decoded(file: bytes, what: str) -> None:
     """Is an error of ours; what Pillow would start a program for is not given to it."""
     storage = Storage(file)
     async with session_on(storage) as session:
-        if what is None:
-            assert (await session.image(storage.generation())).size == (8, 8)
-            return
         with pytest.raises(aiogen.DownloadError, match=what):
             await session.image(storage.generation())
 
@@ -393,7 +392,10 @@ async def test_a_job_of_yesterday_has_addresses_that_work() -> None:
         (url,) = await session.urls(found)
         assert url != known.url
         assert job.generation.url == url
-        assert attrs.evolve(job.generation.outputs[0], url=known.url, expires_at=known.expires_at) == known
+        assert (job.generation.outputs[0].width, job.generation.outputs[0].media_type) == (
+            known.width,
+            known.media_type,
+        )
         assert await job.read()
         assert len(box.jobs[0].polls) == asked + 1
 
@@ -408,9 +410,6 @@ async def test_fresh_urls_that_cannot_be_had() -> None:
             await session.urls(made)
         with pytest.raises(aiogen.InputError, match="no outputs to give the address of"):
             await session.urls(attrs.evolve(made, outputs=()))
-
-
-# --- what comes as bytes, from a provider
 
 
 async def test_a_download_that_was_kept_is_measured_as_well(tmp_path: Path) -> None:

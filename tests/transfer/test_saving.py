@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -257,14 +258,44 @@ def test_what_is_in_the_way_of_a_name(tmp_path: Path) -> None:
     assert "no ordinary file" in str(in_the_way(tmp_path / "pipe", overwrite=True))
 
 
-def test_a_name_that_was_taken_meanwhile(tmp_path: Path) -> None:
-    """Somebody else's file is not replaced, and nothing is left beside it."""
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_name_that_was_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool) -> None:
+    """Somebody else's file is not replaced, and nothing is left beside it; shares may have no hard links."""
+    if not has_links:
+        monkeypatch.setattr("aiogen._transfer.saving.os.link", refuse(errno.EPERM))
     path = tmp_path / "boat.png"
     path.write_bytes(b"mine")
     part = PartFile(tmp_path, "aiogen", 10_000)
     part.write(png())
     with pytest.raises(FileExistsError, match="may be another picture"):
         part.keep_named(path, overwrite=False)
+    part.discard()
     assert path.read_bytes() == b"mine"
-    assert part.keep_named(path, overwrite=True).read_bytes() == png()
-    assert list(tmp_path.iterdir()) == [path]
+    for overwrite in (True, False):
+        part = PartFile(tmp_path, "aiogen", 10_000)
+        part.write(png())
+        assert part.keep_named(path, overwrite=overwrite).read_bytes() == png()
+        assert list(tmp_path.iterdir()) == [path]
+        path.unlink()
+        path.symlink_to("nowhere")
+    assert os.readlink(path) == "nowhere"
+
+
+def test_of_two_at_the_same_moment_one_has_the_name(tmp_path: Path) -> None:
+    """The other is told, however close they are."""
+    for turn in range(200):
+        path = tmp_path / f"{turn}.png"
+        parts = [PartFile(tmp_path, "aiogen", 10_000) for _ in range(4)]
+
+        def keep(part: PartFile, path: Path = path) -> bool:
+            part.write(png())
+            try:
+                part.keep_named(path, overwrite=False)
+            except FileExistsError:
+                part.discard()
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(keep, parts)) == 1
+    assert len(list(tmp_path.iterdir())) == 200
