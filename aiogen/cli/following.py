@@ -13,7 +13,8 @@ import attrs
 from aiogen import Generation, Job, Session
 from aiogen._wording import shorten
 from aiogen.cli.board import Board
-from aiogen.cli.options import names_file, store_words
+from aiogen.cli.options import store_words
+from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.streams import OutputLost
@@ -34,8 +35,8 @@ class Batch:
     jobs: list[Job] = attrs.field(factory=list)
     endings: list[Ending] = attrs.field(factory=list)
     """In the order in which they came."""
-    out: Path | None = None
-    """The folder for their images, or the file for one; None to save none."""
+    out: Place | None = None
+    """Where their images go; None to save none."""
 
     def in_order(self) -> list[Ending]:
         """The endings in the order of the jobs."""
@@ -73,7 +74,7 @@ async def follow(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _end(session: Session, job: Job, board: Board, out: Path | None) -> Ending:
+async def _end(session: Session, job: Job, board: Board, out: Place | None) -> Ending:
     async for event in job.events():
         _note(board, job, event)
     try:
@@ -86,7 +87,7 @@ async def _end(session: Session, job: Job, board: Board, out: Path | None) -> En
 async def saved(
     session: Session,
     what: Generation | Job,
-    out: Path | None,
+    out: Place | None,
     *,
     overwrite: bool = False,
     batch: str | None = None,
@@ -95,10 +96,10 @@ async def saved(
     generation = what.generation if isinstance(what, Job) else what
     outputs, files = session._open().outputs, list[Path]()
     try:
-        if out is not None and names_file(out):
-            files, generation = await outputs.save(what, out, index=None, overwrite=overwrite)
+        if out is not None and out.is_file:
+            files, generation = await outputs.save(what, out.path, index=None, overwrite=overwrite)
         elif out is not None:
-            files, generation = await outputs.download(what, out, overwrite=overwrite)
+            files, generation = await outputs.download(what, out.path, overwrite=overwrite)
     except AiogenError as error:
         return _ending(generation, error=error, batch=batch)
     return _ending(generation, files=tuple(files), batch=batch)
@@ -152,7 +153,7 @@ def notes_to(board: Board) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_until_left(terminal: Terminal, session: Session, *, out: Path | None) -> AsyncIterator[Batch]:
+async def open_until_left(terminal: Terminal, session: Session, *, out: Place | None) -> AsyncIterator[Batch]:
     """The session, open, and a batch for its jobs, whose images go to `out`.
 
     Whatever interrupts it, creates in flight are waited for, what has ended is shown, and what continues without us is
@@ -218,18 +219,18 @@ def _next_step(
     unfinished: Sequence[Job],
     unsent: Sequence[Job],
     unknown: Sequence[Job],
-    out: Path | None,
+    out: Place | None,
     *,
     kept: bool,
     where: Sequence[str],
 ) -> str | None:
     """One command for everything; None if there is nothing left to do."""
-    if out is not None and names_file(out) and len([*running, *unfinished, *unsent]) > 1:
-        out = out.parent
+    if out is not None and len([*running, *unfinished, *unsent]) > 1:
+        out = out.folder
     if kept and (running or unsent or unfinished):
         # It finds in the ledger what still runs and what was not sent; completed jobs have to be named.
         ids = [job.id for job in unfinished]
-        folder = ["--no-download"] if out is None else _folder(out) if out != Path() else []
+        folder = ["--no-download"] if out is None else _out(out) if out != Place(Path()) else []
         return command("resume", *ids, *folder, *where)
     if kept and unknown:
         return command("reconcile", *(job.id for job in unknown), *where)
@@ -238,9 +239,9 @@ def _next_step(
     commands = []
     for connection in connections:
         ids = [job.provider_id or "" for job in (*running, *unfinished) if job.connection == connection]
-        commands.append(command("wait", connection, *ids, *([] if out is None else _folder(out))))
+        commands.append(command("wait", connection, *ids, *([] if out is None else _out(out))))
     return "; ".join(commands) or None
 
 
-def _folder(out: Path) -> list[str]:
-    return ["--out", str(out)]
+def _out(place: Place) -> list[str]:
+    return ["--out", str(place.path)]

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from aiogen import Session
 from aiogen._wording import shorten
@@ -17,7 +16,8 @@ from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import record_writer, shown
-from aiogen.cli.options import check_one, store_words
+from aiogen.cli.options import store_words
+from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
 from aiogen.cli.results import STYLES, possibly_charged
@@ -100,7 +100,7 @@ async def jobs(
     return Exit.OK
 
 
-async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
+async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Place | None) -> Exit:
     """Continue what was left unfinished, and follow it to its end; `ids`: completed jobs whose images to save, too.
 
     Raises:
@@ -115,7 +115,7 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
             if job not in batch.jobs:
                 batch.jobs.append(job)
         if out is not None:
-            check_one(out, len(batch.jobs))
+            out.check_for(len(batch.jobs))
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
@@ -154,7 +154,7 @@ def confirmed(terminal: Terminal, count: int) -> bool:
 
 
 async def decide(
-    terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Path | None
+    terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Place | None
 ) -> Exit:
     """Carry out the user's decision about unknown jobs, and follow them to their ends."""
     async with open_until_left(terminal, session, out=out) as batch:

@@ -14,8 +14,6 @@ from platformdirs import user_data_path
 
 from aiogen import Session
 from aiogen._checks import check_number
-from aiogen._content.media import type_of_name
-from aiogen._transfer.saving import in_the_way
 from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
@@ -25,7 +23,6 @@ from aiogen.stores.base import Store
 from aiogen.stores.sqlite.store import SqliteStore
 
 _NONE = ":memory:"
-_SEPARATORS = tuple({os.sep, os.altsep or os.sep})
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for a ledger that others write to, where what it says is only helpful."""
 _SHARED = Group("Options of every command", sort_key=9)
@@ -202,54 +199,3 @@ def _value(text: str) -> Any:
 
 def _no_number(word: str) -> Any:
     raise ValueError(word)  # NaN and Infinity are words, not JSON
-
-
-def names_file(out: Path) -> bool:
-    """True for the name of one picture or film, unless there is a folder of that name."""
-    return type_of_name(out.name) is not None and not out.is_dir()
-
-
-def checked_out(out: str, count: int, *, overwrite: bool | None = None) -> Path:
-    """Where `count` generations are saved: a folder, or the file of that name; checked before anything is paid for.
-
-    `overwrite`: whether a file may be replaced; None if the command has no option for that.
-
-    Raises:
-        InputError: it cannot be written to, is there already, or is one file for several generations.
-    """
-    path = Path(out)
-    if out.endswith(_SEPARATORS) or not names_file(path):
-        return checked_folder(path)
-    check_one(path, count)
-    checked_folder(path.parent)
-    if (why := in_the_way(path, overwrite=overwrite or False)) is not None:
-        or_replace = ", or pass --overwrite" if overwrite is False and path.is_file() else ""
-        raise InputError(f"Nothing can be saved as {out!r}: {why}. Name another file{or_replace}.")
-    return path
-
-
-def check_one(out: Path, count: int) -> None:
-    """Check that one file is not named for several generations.
-
-    Raises:
-        InputError: it is.
-    """
-    if count > 1 and names_file(out):
-        raise InputError(
-            f"--out {out} names one file, and there are {count} generations. Name a folder, such as --out {out.stem}."
-        )
-
-
-def checked_folder(folder: Path) -> Path:
-    """A folder that can be written to, created if necessary: checked before anything is paid for.
-
-    Raises:
-        InputError: it cannot be created or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {str(folder)!r} cannot be created: {error.strerror or error}.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"The folder {str(folder)!r} cannot be written to.")
-    return folder

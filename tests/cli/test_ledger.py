@@ -67,6 +67,10 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
     assert 2 <= len(kept) <= 4
     assert len(before) - len(kept) <= 1
     assert {record["state"] for record in kept} <= {"pending", "queued", "processing", "completed"}
+    refused = aiogen("resume", "--store", store, "--out", tmp_path / "boat.png")
+    assert refused.code == 2
+    assert "names one file" in refused.err
+    assert f"aiogen resume --out {tmp_path} --store {store}" in refused.err
     out = tmp_path / "out"
     resumed = aiogen("resume", "--store", store, "--out", out, "--json")
     assert resumed.code == 0

@@ -11,7 +11,8 @@ from aiogen.cli import generations
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected, checked_out, checked_waiting, connected, parse_params
+from aiogen.cli.options import Connected, checked_waiting, connected, parse_params
+from aiogen.cli.places import checked_out
 from aiogen.cli.running import run
 from aiogen.errors import Unsupported
 
@@ -57,7 +58,7 @@ def generate(
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
     if "/" in model:
         connected(session, model.partition("/")[0].strip())
-    folder = None if no_download else checked_out(out, count)
+    place = None if no_download else checked_out(out, count)
     return run(
         generations.generate(
             terminal,
@@ -66,7 +67,7 @@ def generate(
             prompt,
             params,
             count=count,
-            out=folder,
+            out=place,
             timeout=timeout,
             poll_cost=poll_cost,
             group=batch,
@@ -122,14 +123,14 @@ def wait(
     connected(session, connection)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(common.terminal())
-    folder = checked_out(out, len(set(ids))) if out is not None else None
+    place = checked_out(out, len(set(ids))) if out is not None else None
     return run(
         generations.wait(
             common.terminal(),
             session,
             connection,
             ids,
-            out=folder,
+            out=place,
             timeout=timeout,
             poll_cost=poll_cost,
             known=common.ledger_if_there(),
@@ -217,14 +218,14 @@ def download(
     connected(session, connection)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(common.terminal())
-    folder = checked_out(out, len(set(ids)), overwrite=overwrite)
+    place = checked_out(out, len(set(ids)), overwrite=overwrite)
     return run(
         generations.download(
             common.terminal(),
             session,
             connection,
             ids,
-            out=folder,
+            out=place,
             overwrite=overwrite,
             known=common.ledger_if_there(),
         )
