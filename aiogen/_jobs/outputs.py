@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from aiogen._answers import snapshots
 from aiogen._engine.hub import Hub
@@ -38,6 +40,7 @@ class Outputs:
         self._calls = calls
         self._downloader = downloader
         self._connections = connections
+        self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def download(
         self, of: Generation | Job, directory: Path, *, overwrite: bool
@@ -47,31 +50,34 @@ class Outputs:
         source = self._source(generation, "save")
         saving = self._downloader.save(source, range(len(generation.outputs)), directory, overwrite=overwrite)
         paths = await self._calls.until_closed(saving)
-        return paths, _noted(of, generation, source)
+        return paths, _noted(of, source)
 
     async def save(
         self, of: Generation | Job, path: str | os.PathLike[str], *, index: int | None, overwrite: bool
     ) -> tuple[list[Path], Generation]:
         """The files, and the generation as it is known then; see `Session.save`."""
-        from aiogen._transfer.saving import means_folder
-
         name = os.fsdecode(path)
         generation = await _ended(of)
         source = self._source(generation, "save")
         indexes: Sequence[int] = range(len(generation.outputs))
         if index is not None:
             indexes = [_checked(generation, index)]
+        paths = await self._calls.until_closed(self._save(source, indexes, name, overwrite=overwrite))
+        return paths, _noted(of, source)
+
+    async def _save(self, source: Source, indexes: Sequence[int], name: str, *, overwrite: bool) -> list[Path]:
+        from aiogen._transfer.saving import means_folder
+
         is_folder = await self._hub.transport.threads.run(means_folder, name)
         save = self._downloader.save if is_folder else self._downloader.save_as
-        paths = await self._calls.until_closed(save(source, indexes, Path(name), overwrite=overwrite))
-        return paths, _noted(of, generation, source)
+        return await save(source, indexes, Path(name), overwrite=overwrite)
 
     async def read(self, of: Generation | Job, index: int) -> bytes:
         """See `Session.read`."""
         generation = await _ended(of)
         source = self._source(generation, "read")
         data = await self._calls.until_closed(self._downloader.read(source, _checked(generation, index)))
-        _noted(of, generation, source)
+        _noted(of, source)
         return data
 
     async def image(self, of: Generation | Job, index: int) -> Image.Image:
@@ -91,11 +97,13 @@ class Outputs:
     async def urls(self, of: Generation | Job) -> list[str]:
         """See `Session.urls`."""
         generation = await _ended(of)
-        source = self._source(generation, "give the address of")
-        if not snapshots.still_holds(generation, self._hub.clock.datetime()):
-            await source.refresh(generation.outputs[0])
-            _noted(of, generation, source)
-        return [output.url for output in source.generation.outputs]
+        # Of all who need fresh ones of a job at once, one asks.
+        async with self._asking.setdefault((generation.connection, generation.provider_id or ""), asyncio.Lock()):
+            source = self._source(await _ended(of), "give the address of")
+            if not snapshots.still_holds(source.generation, self._hub.clock.datetime()):
+                await source.refresh(source.generation.outputs[0])
+                _noted(of, source)
+            return [output.url for output in source.generation.outputs]
 
     def _source(self, generation: Generation, verb: str) -> Source:
         from aiogen._transfer.source import Source
@@ -136,10 +144,10 @@ def _checked(generation: Generation, index: int) -> int:
     return index
 
 
-def _noted(of: Generation | Job, generation: Generation, source: Source) -> Generation:
+def _noted(of: Generation | Job, source: Source) -> Generation:
     """The generation with what has been learned; a job has it from now on."""
     if not isinstance(of, Job):
-        return source.known(generation)
+        return source.known(of)
     of.generation = source.known(of.generation)
     return of.generation
 
