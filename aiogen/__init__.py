@@ -43,6 +43,7 @@ from aiogen.models import (
     Generation,
     Output,
     State,
+    Typical,
     UnknownJob,
 )
 from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
@@ -87,6 +88,7 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "Typical",
     "UnknownJob",
     "Unsupported",
     "__version__",

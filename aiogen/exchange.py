@@ -219,3 +219,23 @@ class Cancelled:
 
 
 AccountExchange = Exchange[AccountInfo]
+
+__all__ = [
+    "Accepted",
+    "AccountExchange",
+    "Body",
+    "Cancelled",
+    "Deleted",
+    "Exchange",
+    "Failure",
+    "Multipart",
+    "Page",
+    "Part",
+    "Quota",
+    "Raw",
+    "Request",
+    "Response",
+    "Snapshot",
+    "Submission",
+    "Ticket",
+]

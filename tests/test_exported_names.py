@@ -11,9 +11,11 @@ from types import ModuleType
 import pytest
 
 import aiogen
+import aiogen.exchange
 import aiogen.providers
 import aiogen.stores
 import aiogen.testing
+from aiogen.providers import checks, reading
 from aiogen.providers.registry import BUILT_IN
 
 PACKAGE = Path(aiogen.__file__).parent
@@ -22,13 +24,17 @@ PAGES = [
     "session.py",
     "models.py",
     "errors.py",
+    "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
     "testing/__init__.py",
+    *(f"testing/providers/{path.name}" for path in sorted((PACKAGE / "testing" / "providers").glob("*.py"))),
     *(
         f"testing/stores/{name}.py"
         for name in ("setup", "battery", "jobs", "looking", "deliveries", "workers", "sharing")
     ),
 ]
+FOR_PROVIDERS = [aiogen.exchange, checks, reading, aiogen.testing]
+"""What those import who write a provider, beside the package itself."""
 
 
 def public_names(module: ModuleType) -> set[str]:
@@ -62,9 +68,18 @@ def test_the_list_of_providers_is_the_truth() -> None:
     assert all(getattr(aiogen, cls.__name__) is cls for cls in BUILT_IN)
 
 
+@pytest.mark.parametrize("module", FOR_PROVIDERS, ids=lambda module: module.__name__)
+def test_what_a_provider_needs_is_public(module: ModuleType) -> None:
+    """By names that are listed, in order, and are there."""
+    assert sorted(module.__all__) == list(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name).__doc__ or name in ("AccountExchange", "Body", "Exchange"), name
+
+
 @pytest.mark.parametrize("module", [aiogen.stores, aiogen.testing])
 def test_the_lists_of_other_rooms_are_the_truth(module: ModuleType) -> None:
     """Whoever writes a store finds in them what it takes."""
+    assert set(module.__all__) == {name for name in module.__all__ if getattr(module, name)}  # some load what they name
     assert set(module.__all__) == public_names(module)
 
 

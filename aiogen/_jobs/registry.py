@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -19,6 +20,7 @@ from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import ConfigurationError, GenerationTimeout
 from aiogen.exchange import Submission
 from aiogen.models import Cancellation, Generation, State
+from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
@@ -123,6 +125,10 @@ class Registry:
             return job
         await hub.ledger.ready()
         record = await hub.store.get(job_id)
+        if record is not None and self.provider_of(record) is None:
+            with suppress(ConfigurationError):  # some connections are there only once they are named
+                await hub.transport.threads.run(provider_registry.find, record.connection)
+                self._connections.find(record.connection)
         if record is None or self._jobs.get(job_id) is not job:  # taken up just now
             return self._jobs.get(job_id)
         if job is not None and record.generation is None and job.state not in _UNSENT:

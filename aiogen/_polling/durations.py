@@ -33,6 +33,14 @@ _THRESHOLD = 9.0
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
+_FIRST_ENDS = 10
+"""Of these no more than the same part is waited for, however many ends were expected and not seen."""
+_SURPRISE = 2.5
+"""Or when the ends since then are so many standard errors from what was expected."""
+_MANY = 10
+"""In a cohort of this number of jobs."""
+_FEW_INTERVALS = 300
+"""With no more the families are compared by the intervals themselves; or where nobody has reached the median yet."""
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
 _PLANS_AT_MOST = 12
@@ -85,6 +93,10 @@ class DurationModel:
         self._evidence = Evidence(self._prior)
         self._unfitted = 0.0
         self._fitted_to = 0.0
+        self._fitted_seen = 0
+        """The number of ends that had been seen then."""
+        self._expected = 0.0
+        """Of those that have been seen since, how many were expected."""
         self._is_fitting = False
         self._is_restored = False
         """It was read from the store, and not fitted since."""
@@ -113,13 +125,17 @@ class DurationModel:
         before = self.left(sight.age)
         self._count(sight, lambda curve, c: survival.at(curve, age / c))
         self._evidence.runs(sight, age)
-        self._learned(math.log(max(1e-9, before) / max(1e-9, self.left(age))))  # ends that were expected and not seen
+        expected = math.log(max(1e-9, before) / max(1e-9, self.left(age)))
+        self._learned(expected)  # ends that were expected and not seen
+        self._expected += expected
 
     def ended(self, sight: Sight, until: float) -> None:
         """The job has ended, at an age that is not above this one."""
         since = min(sight.age, EDGES[-1] - 1e-3)
         until = min(max(until, since + 1e-3), EDGES[-1])
         self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
+        before = self.left(sight.age)
+        self._expected += math.log(max(1e-9, before) / max(1e-9, (before + self.left(until)) / 2.0))
         self._evidence.ended(sight, until)
         self.seen += 1
         self._look_for_change()
@@ -174,8 +190,16 @@ class DurationModel:
     @property
     def is_outdated(self) -> bool:
         """True if enough has been seen since the last fit to fit again, and that is not under way."""
-        enough = max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to))
-        return self._unfitted >= enough and not self._is_fitting
+        if self._is_fitting:
+            return False
+        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
+            return True
+        if self._evidence.cohorts[-1].begun < _MANY:
+            return False
+        ends = self.seen - self._fitted_seen
+        if self._fitted_seen < _FIRST_ENDS and ends >= max(1.0, _REFIT * self._fitted_seen):
+            return True
+        return abs(ends - self._expected) > _SURPRISE * math.sqrt(self._expected + 1.0)
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
@@ -193,6 +217,8 @@ class DurationModel:
         try:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
+            self._fitted_seen = self.seen
+            self._expected = 0.0
             alarms = self.alarms
             counts = self._evidence.together()
             curve = yield from self._mean(counts)
@@ -225,8 +251,11 @@ class DurationModel:
         ends, exposure = counts.spread(self.curve)
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        median = survival.quantile(seen, 0.5) if count >= 3.0 else None
-        curve = yield from families.fitted(self.typical, ends, exposure, median)
+        median = survival.quantile(seen, 0.5)
+        if len(counts.ended) <= _FEW_INTERVALS or exposure[survival.bin_of(median)] < 1.0:
+            curve = yield from families.fitted_to(self.typical, counts)
+        else:
+            curve = yield from families.fitted(self.typical, ends, exposure, median)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2

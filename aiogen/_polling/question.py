@@ -19,13 +19,21 @@ K = TypeVar("K", bound=Hashable)
 
 MANY = 10
 """With this number of jobs of a model that is not known some are asked about early, for the others to learn from."""
+_HUNDREDS = 100
+"""From this number on they are looked at also later, whenever a while goes by without any question."""
 KNOWN = 6
 """A model is known when this number of its jobs have ended."""
 _PROBES = 2
 """Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
 _FIRST_PROBE = 0.5
-_PROBE_STEP = 1.0
+"""The age of the first early look."""
+_PROBE_STEP = 3.5
+"""From one early look to the next: so many times the root of price and age (Keller's rule for a hazard that falls with
+the age), for one job."""
 _PROBE_POWER = 0.6
+"""And for n jobs it is divided by n to this power: between the root, for durations that are all alike, and none."""
+_BURST = 0.4
+"""With the first ends so many times the root of n are looked at without a pause: are they the first, or many?"""
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
 _FIRST_LOOKS = (1.0, 2.5)
@@ -60,7 +68,9 @@ class Group(Generic[K]):
     probing: K | None = None
     """The one whose next question is an early look."""
     probed_to: float = 0.0
-    """The highest age of an early look."""
+    """The highest age of an early look, or of any other question."""
+    burst: int = 0
+    """The number of early looks that still follow at once, for an end was seen."""
     probes: int = _PROBES
     """The number of its jobs that may still be marked as probes."""
     version: int = 0
@@ -74,7 +84,25 @@ class Group(Generic[K]):
 
     def next_probe(self) -> float:
         """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        return max(_FIRST_PROBE, self.probed_to * (1.0 + _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)))
+        if self.burst:
+            return self.probed_to
+        step = _PROBE_STEP * math.sqrt(self.price * self.probed_to) / math.pow(max(1, self.many), _PROBE_POWER)
+        return max(_FIRST_PROBE, self.probed_to + step)
+
+    def has_ended(self) -> None:
+        """One of its jobs: what has become of the others?"""
+        if not self.is_known and not self.burst and self.many >= MANY:
+            self.burst = round(_BURST * math.sqrt(self.many))
+
+    @property
+    def wants_probes(self) -> bool:
+        """True if early looks are worth what they cost."""
+        return self.many >= (_HUNDREDS if self.is_known else MANY)
+
+    @property
+    def many(self) -> int:
+        """The number of jobs that learn from an early look."""
+        return min(self.size, len(self.cold) + (self.probing is not None))
 
     @property
     def is_known(self) -> bool:

@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import FIXED, MANY, STALE, Group, Question
+from aiogen._polling.question import FIXED, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -103,7 +103,7 @@ class Schedule(Generic[K]):
 
     def _probe(self, group: Group[K], now: float) -> None:
         """Have one more job of a model that is not known be asked about early."""
-        if group.probing is not None or group.is_known or group.size < MANY:
+        if group.probing is not None or not group.wants_probes:
             return
         for _ in range(min(5, len(group.cold))):
             key = group.cold.popleft()
@@ -118,6 +118,7 @@ class Schedule(Generic[K]):
             if due < question.due:
                 question.due, question.version = due, FIXED
                 group.probing, group.probed_to = key, due - question.started_at
+                group.burst = max(0, group.burst - 1)
                 self._put(key, question, now)
                 return
             group.cold.append(key)  # it is asked before that anyway
@@ -192,10 +193,13 @@ class Schedule(Generic[K]):
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
+            question.group.probed_to = max(question.group.probed_to, now - question.started_at)
             if question.group.is_known:
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
+            if key == question.group.probing and question.group.burst:  # the next does not wait for its answer
+                self._probed(key, question.group, now)
             return key
         return None
 
@@ -300,7 +304,9 @@ class Schedule(Generic[K]):
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
         self._note(observation.phases)
-        self._probe(self._group(observation.durations, learns=True), now)
+        group = self._group(observation.durations, learns=True)
+        group.has_ended()
+        self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
         """The models that enough was learned of since their last fit; each once."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from aiogen import Session
@@ -23,11 +24,12 @@ from aiogen.cli.records import generation_of, of_record, of_unknown
 from aiogen.cli.results import STYLES, possibly_charged
 from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import InputError
+from aiogen.errors import ConfigurationError, InputError
 from aiogen.models import State, UnknownJob
 from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite.store import SqliteStore
 
+_UNFINISHED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -106,6 +108,7 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
     Raises:
         InputError: an id is not in the ledger.
     """
+    await _connect(session)
     async with open_until_left(terminal, session, out=out) as batch:
         batch.jobs.extend(await session.resume())
         for job_id in dict.fromkeys(ids):
@@ -120,6 +123,19 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
             terminal.say("Nothing was left unfinished.")
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
+
+
+async def _connect(session: Session) -> None:
+    """The connections of what was left unfinished: some are there only once they are named."""
+    store = session.store
+    if not isinstance(store, SqliteStore) or not await asyncio.to_thread(store.path.exists):
+        return
+    wanted = RecordQuery(states=_UNFINISHED, limit=1_000_000)
+    async with _open(reading := SqliteStore(store.path)):
+        names = {record.connection async for records in reading.scan(wanted) for record in records}
+    for name in sorted(names - set(session.connections)):
+        with suppress(ConfigurationError):  # its key is not here, and its jobs wait for somebody who has it
+            await asyncio.to_thread(session.connections.find, name)
 
 
 async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *, batch: str | None) -> Exit:

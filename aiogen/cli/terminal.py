@@ -36,9 +36,6 @@ class Terminal:
         self._where = where
         self.out: Console = _console(streams.results())
         self.err: Console = _console(streams.messages())
-        variables = (cls.facts.key_variable for cls in registry.loaded())
-        values = (os.environ.get(name, "") for name in variables if name is not None)
-        self._secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
 
     @property
     def is_live(self) -> bool:
@@ -141,10 +138,17 @@ class Terminal:
         return self._without_secrets("".join(map(_shown, text)))
 
     def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in _secrets():
             for form in (secret, json.dumps(secret)[1:-1]):
                 text = text.replace(form, masked(secret))
         return text
+
+
+def _secrets() -> list[str]:
+    """The keys in the environment; looked up each time, for another package's provider is loaded when it is named."""
+    variables = (cls.facts.key_variable for cls in registry.loaded())
+    values = (os.environ.get(name, "") for name in variables if name is not None)
+    return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
 class Notes(logging.Handler):

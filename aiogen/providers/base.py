@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import unquote
 
 import attrs
 
@@ -70,6 +71,7 @@ class TypedRequest(Protocol):
     @property
     def model(self) -> str:
         """The vendor's name of the model."""
+        ...
 
     def references(self) -> Iterable[Reference]:
         """Every image it refers to.
@@ -77,6 +79,7 @@ class TypedRequest(Protocol):
         A class whose requests can refer to local files also has `with_files(files)`: the same request with each
         `Reference(path=…)` replaced by `files[path]`, which holds the bytes.
         """
+        ...
 
 
 def _limit(name: str) -> Any:
@@ -206,8 +209,27 @@ class Provider:
         `verb`: what it does, for messages: "create" for the one request that makes and charges, else "retrieve",
         "list", "delete", "cancel" or "upload".
         """
-        headers = {**self.headers(), **{name: value.text for name, value in self._extra_headers.items()}}
+        headers = {name: self._hidden(value) for name, value in self.headers().items()}
+        headers |= {name: value.text for name, value in self._extra_headers.items()}
         return Request(verb=verb, method=method, url=self.base_url + path, headers=headers, **more)
+
+    def _hidden(self, value: str) -> str:
+        """A header's value, masked wherever it is shown if a secret is in it: a subclass may write it in any way."""
+        return Masked(value) if any(secret.stands_in(value) for secret in self.secrets) else value
+
+    def path_below(self, url: object) -> str | None:
+        """The path of an address that an answer names, to be asked for below `base_url`; None if it leads elsewhere.
+
+        A request takes the key along, so it goes only to the API: to `base_url`, in whose place the answer may name the
+        vendor's own address (`facts.url`).
+        """
+        if not isinstance(url, str) or not url.isprintable() or any(c in " #\\" for c in url):
+            return None
+        for base in (self.base_url, self.facts.url):
+            path = url.removeprefix(base)
+            if path != url and path.startswith("/"):
+                return None if ".." in unquote(path.partition("?")[0]).split("/") else path
+        return None
 
     # --- what each provider file writes
 

@@ -174,9 +174,10 @@ def _is_typed(request: object) -> TypeGuard[TypedRequest]:
 def missing(cls: type[Provider]) -> str:
     """What to do so that there is a connection of this class, in a sentence."""
     facts = cls.facts
+    module = "aiogen" if cls.__module__.startswith("aiogen.") else cls.__module__
     if facts.key_variable is None:
-        return f"Pass Session(providers=[{cls.__name__}()]); {facts.vendor} needs no key."
+        return f"Pass Session(providers=[{module}.{cls.__name__}()]); {facts.vendor} needs no key."
     return (
         f"Set the environment variable {facts.key_variable} to your {facts.vendor} API key, "
-        f"or pass Session(providers=[aiogen.{cls.__name__}(api_key=…)])."
+        f"or pass Session(providers=[{module}.{cls.__name__}(api_key=…)])."
     )

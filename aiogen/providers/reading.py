@@ -23,7 +23,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from aiogen._content.expiry import in_every_zone
+from aiogen._content.expiry import in_every_zone, url_expiry
 from aiogen._wording import shorten
 from aiogen.errors import ProtocolError
 from aiogen.exchange import Page, Response, Snapshot
@@ -282,3 +282,23 @@ def plain_details(response: Response) -> str:
         return shorten(text[:2000], 200)
     title = next((found[1] for found in _TITLE.finditer(text) if found[1].strip()), text[:2000])
     return f"HTML page: {shorten(title, 200)}"
+
+
+__all__ = [
+    "check_outputs",
+    "objects_in",
+    "parse_amount",
+    "parse_json",
+    "parse_object",
+    "parse_time",
+    "plain_details",
+    "read",
+    "read_page",
+    "read_part",
+    "retry_after",
+    "shorten",
+    "unread_in",
+    "unreadable",
+    "url_expiry",
+    "whole_number",
+]

@@ -96,7 +96,7 @@ def _checked(point: EntryPoint) -> type[Provider]:
     where = f"The provider {point.name!r} of the package {_package(point)} cannot be used: "
     try:
         cls = point.load()
-    except Exception as error:  # of any kind: it is somebody else's code
+    except (Exception, SystemExit) as error:  # of any kind: it is somebody else's code
         raise ConfigurationError(f"{where}{type(error).__name__}: {error}", action=None) from error
     if not (isinstance(cls, type) and issubclass(cls, Provider)):
         raise ConfigurationError(f"{where}{point.value} is no subclass of aiogen.Provider.", action=None)

@@ -14,6 +14,7 @@ from serving import Vendor, body, done, luma, serving
 
 import aiogen
 from aiogen import Cancellation, Session, State
+from aiogen.providers import registry
 from aiogen.stores.memory import MemoryStore
 
 
@@ -399,3 +400,21 @@ async def test_a_request_costs_what_its_provider_says() -> None:
             counts.append(server.count("GET"))
     assert counts[0] > 2 * counts[1]
     assert counts[2] > 2 * counts[1]
+
+
+async def test_a_job_is_found_though_its_connection_was_not_named_yet(
+    tmp_path: Path, virtual_files: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that takes its connections from the environment finds that of the job's own, where it needs no key."""
+    server = Server(seconds=20.0)
+    monkeypatch.setitem(registry._loaded, "steps", Steps)
+    async with serving(server) as url:
+        monkeypatch.setenv("STEPS_BASE_URL", url)
+        async with Session(store=tmp_path / "jobs.db") as session:
+            job = await session.submit("steps/m", "a boat")
+            await job.accepted()
+        async with Session(store=tmp_path / "jobs.db") as session:
+            assert list(session.connections) == []
+            found = await session.job(job.id)
+            assert found is not None
+            assert (await found).state is State.COMPLETED

@@ -1,4 +1,4 @@
-"""Drives an exchange with prepared answers: no loop, no network.
+"""Recorded answers by name, and what drives an exchange with them.
 
 went = drive(Luma(api_key="key").get(Ticket(provider_id="id")), sample("luma/queued"))
 went.request.url, went.result.state
@@ -10,58 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-from aiogen.exchange import Exchange, Request, Response
+from aiogen.exchange import Response
+from aiogen.testing import answer, drive, first_request
 
 SAMPLES = Path(__file__).with_name("samples")
-
-
-@attrs.frozen
-class Went:
-    """What came out of an exchange: the requests in order, and the result."""
-
-    requests: list[Request]
-    result: Any
-
-    @property
-    def request(self) -> Request:
-        """The only request."""
-        (request,) = self.requests
-        return request
-
-
-def drive(exchange: Exchange[Any], *answers: Response) -> Went:
-    """Answer each request with the next answer; every answer must be asked for, and no more."""
-    requests = []
-    waiting = list(answers)
-    try:
-        requests.append(next(exchange))
-        while waiting:
-            requests.append(exchange.send(waiting.pop(0)))
-    except StopIteration as end:
-        assert not waiting, f"{len(waiting)} answers were not asked for"
-        return Went(requests, end.value)
-    raise AssertionError(f"no answer is prepared for {requests[-1]}")
-
-
-def first_request(exchange: Exchange[Any]) -> Request:
-    """What the exchange would send first."""
-    return next(exchange)
-
-
-def answer(
-    body: Any = None, *, status: int = 200, headers: dict[str, str] | None = None, received_at: float = 0.0
-) -> Response:
-    """An answer: bytes are taken as they are, text is encoded, anything else becomes JSON."""
-    if isinstance(body, str):
-        body = body.encode()
-    elif not isinstance(body, bytes):
-        body = json.dumps(body).encode()
-    names = {name.lower(): value for name, value in (headers or {}).items()}
-    return Response(
-        status=status, headers=names, body=body, received_at=received_at, request_id=names.get("x-request-id")
-    )
 
 
 def sample(name: str, *, status: int | None = None, received_at: float = 0.0) -> Response:
@@ -87,3 +39,6 @@ def names_of(folder: str, prefix: str = "") -> list[str]:
 
 def _recorded(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+__all__ = ["answer", "drive", "first_request", "names_of", "sample", "sample_body"]

@@ -329,6 +329,43 @@ def test_a_request_goes_below_the_base_url() -> None:
     assert (request.query, request.body) == ({"limit": "1"}, None)
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://proxy.example.com/x/jobs/1?part=2", "/jobs/1?part=2"),
+        ("https://agents.lumalabs.ai/v1/jobs/1", "/jobs/1"),
+        ("https://proxy.example.com/x", None),
+        ("https://proxy.example.com/xy/jobs", None),
+        ("https://proxy.example.com/jobs/1", None),
+        ("https://proxy.example.com/x@elsewhere.example/jobs", None),
+        ("https://proxy.example.com/x/../jobs", None),
+        ("https://proxy.example.com/x/%2e%2e/jobs", None),
+        ("https://proxy.example.com/x/jobs#top", None),
+        ("https://proxy.example.com/x/jobs\n", None),
+        ("https://elsewhere.example/x/jobs", None),
+        ("http://proxy.example.com/x/jobs", None),
+        ("/jobs/1", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_an_address_of_an_answer_is_asked_below_the_base_url(url: object, path: str | None) -> None:
+    """Or not at all, for a request takes the key along; the vendor may name its own address for a proxy's."""
+    assert Luma(api_key=KEY, base_url="https://proxy.example.com/x").path_below(url) == path
+
+
+def test_a_header_that_holds_the_key_is_masked() -> None:
+    """In whatever words a subclass writes it; what holds none is shown."""
+
+    class Own(Luma):
+        def headers(self) -> dict[str, str]:
+            return {"X-Key": f"Ticket {self.api_key}", "Accept": "image/png"}
+
+    sent = Own(api_key=KEY).request("list", "GET", "/").headers
+    assert sent == {"X-Key": f"Ticket {KEY}", "Accept": "image/png"}
+    assert repr(dict(sent)) == "{'X-Key': '[the key]', 'Accept': 'image/png'}"
+
+
 BARE = Facts(
     vendor="Bare",
     name="bare",
@@ -371,6 +408,20 @@ def test_a_provider_has_to_write_four_calls() -> None:
         ConfigurationError, match="class Unwritten has no prepare and no encode and no create and no ge"
     ):
         Unwritten(api_key=KEY)
+
+
+def test_what_a_provider_has_to_write_has_no_body_to_fall_back_on() -> None:
+    """A subclass that calls it by `super()` is told."""
+    bare = Bare(api_key=KEY)
+    assert bare.slots is None
+    for call in (
+        lambda: Provider.prepare(bare, "m", "p", {}),
+        lambda: Provider.encode(bare, None),
+        lambda: Provider.create(bare, None),  # type: ignore[arg-type]
+        lambda: Provider.get(bare, None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(NotImplementedError):
+            call()
 
 
 def test_a_provider_has_to_state_its_facts() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from typing import Any
 
+import attrs
 import pytest
+from providers import kiln
 
 from aiogen.errors import AiogenError, ConfigurationError, InputError
-from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider
+from aiogen.providers import Leonardo, LeonardoImage, Luma, LumaImage, LumaImageEdit, Provider, registry
 from aiogen.providers.connections import Connections
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
@@ -112,6 +116,55 @@ def test_an_unknown_name_is_explained(name: object) -> None:
         f"There is no connection {name!r} (available: none). aiogen knows the providers 'luma', 'leonardo'; "
         "name= gives a connection another name."
     )
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Other packages offer a provider with a key, and one without."""
+
+    @attrs.frozen(kw_only=True)
+    class Hearth(kiln.Kiln):
+        facts = attrs.evolve(kiln.Kiln.facts, name="hearth", key_variable=None, url="http://127.0.0.1:9")
+
+    monkeypatch.setattr(kiln, "Hearth", Hearth, raising=False)
+    points = [EntryPoint(name, f"providers.kiln:{name.title()}", registry.GROUP) for name in ("kiln", "hearth")]
+    monkeypatch.setattr(registry, "_offered", lambda: points)
+    monkeypatch.setattr(registry, "_loaded", dict(registry._loaded))
+    registry.installed.cache_clear()
+    yield
+    registry.installed.cache_clear()
+
+
+@pytest.mark.usefixtures("offered")
+def test_what_another_package_offers_is_there_once_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its key in the environment, or without one where none is needed."""
+    monkeypatch.setenv("KILN_KEY", "kiln-0123456789")
+    found = Connections(None, allow_insecure=False)
+    assert list(found) == []
+    assert found.find("kiln").api_key == "kiln-0123456789"
+    assert found.find("kiln") is found["kiln"]
+    assert found.find("hearth").base_url == "http://127.0.0.1:9"
+    assert list(found) == ["kiln", "hearth"]
+    found.remove("kiln")
+    found.remove("kiln")
+    assert list(found) == ["hearth"]
+
+
+@pytest.mark.usefixtures("offered")
+@pytest.mark.parametrize(
+    ("name", "help_"),
+    [
+        ("kiln", "Set the environment variable KILN_KEY to your Kiln API key, or pass "
+         "Session(providers=[providers.kiln.Kiln(api_key=…)])."),
+        ("hearth", "Pass Session(providers=[test_connections.Hearth()]); Kiln needs no key."),
+    ],
+)  # fmt: skip
+def test_what_another_package_offers_is_named_as_a_program_writes_it(name: str, help_: str) -> None:
+    """With its own module, not aiogen's; a list that was given is all there is."""
+    with pytest.raises(ConfigurationError) as caught:
+        connections().find(name)
+    assert str(caught.value).replace(f"{__name__}.", "test_connections.").endswith(help_)
+    assert list(Connections(None, allow_insecure=False)) == []
 
 
 # --- model strings

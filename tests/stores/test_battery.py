@@ -371,7 +371,7 @@ MISSING = """
 import sys
 sys.modules["hypothesis"] = None
 try:
-    import aiogen.testing
+    from aiogen.testing import StoreBattery
 except ImportError as error:
     print(error)
 """

@@ -8,8 +8,9 @@ from typing import assert_type
 from PIL import Image
 
 import aiogen
+from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
 from aiogen.stores import SqliteStore, Store
-from aiogen.testing import StoreBattery, StoreContext
+from aiogen.testing import ProviderBattery, StoreBattery, StoreContext, answer, drive
 
 
 async def a_session() -> None:
@@ -65,3 +66,15 @@ class AStore(StoreBattery):
         assert_type(context.time(), float)
         assert_type(context.folder, Path)
         return SqliteStore(context.folder / context.name, lease=context.lease)
+
+
+class TestSomeProvider(ProviderBattery):
+    provider = aiogen.Luma(api_key="k")
+    request = aiogen.LumaImage(prompt="a boat")
+    accepted = answer({"id": "p1"}, status=201)
+    completed = (answer({"id": "p1"}), answer({"url": "https://files.example.com/p1.png"}))
+
+
+def an_exchange(luma: aiogen.Luma, submission: Submission) -> None:
+    assert_type(drive(luma.create(submission), answer({})).result, Accepted)
+    assert_type(drive(luma.get(Ticket(provider_id="p1")), answer({})).result, Snapshot)

@@ -1,0 +1,182 @@
+"""Checks of what a provider states: its facts, what it can do, its key, and what its creates say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+
+from aiogen.errors import AiogenError, ConfigurationError, InputError, Unsupported
+from aiogen.exchange import Exchange, Submission
+from aiogen.providers import Facts, Provider
+from aiogen.providers.registry import BUILT_IN
+from aiogen.references import Reference
+from aiogen.testing.providers.stage import ProviderStage
+
+_KEY = "battery-key-0123456789"
+_PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
+_NO_JSON: tuple[Any, ...] = (object(), float("nan"), float("inf"), {1, 2}, {"a": object()}, {5: 6}, "\ud800")
+
+
+class StatingChecks(ProviderStage):
+    """What is known before anything is sent."""
+
+    def test_the_facts_are_sound(self) -> None:
+        """Names that nobody else has, an address that can be used, and limits that fit each other."""
+        provider, facts = self.provider, type(self.provider).facts
+        assert isinstance(facts, Facts)
+        usual = attrs.evolve(provider, base_url=facts.url, name="")
+        assert usual.base_url == facts.url, "facts.url has a slash too many, or a path that the provider takes away"
+        assert usual.name == facts.name
+        assert usual.is_at_home
+        assert urlsplit(facts.url).scheme == "https" or not _leaves_this_machine(provider), "a key needs https"
+        assert isinstance(self.request, facts.request_type), "facts.request_type is another class"
+        assert facts.poll_floor <= facts.poll_ceiling
+        assert facts.creates_per_minute <= facts.requests_per_minute, "each create is a request, too"
+        assert facts.max_reference_bytes > 0
+        assert all(500 <= status < 600 for status in facts.resend_statuses), "resend_statuses are of the kind 5xx"
+        if facts.key_variable is None:
+            assert facts.public_key is None, "a public key, and no variable for one's own"
+
+    def test_its_names_are_its_own(self) -> None:
+        """No other provider's name, and no other vendor's key."""
+        cls = type(self.provider)
+        others = [other for other in BUILT_IN if not issubclass(cls, other)]
+        assert cls.facts.name not in [other.facts.name for other in others], "it is called as one of aiogen's own"
+        keys = [other.facts.key_variable for other in others if other.facts.key_variable is not None]
+        assert cls.facts.key_variable not in keys, "it would read the key of another vendor"
+
+    def test_it_can_do_what_it_writes(self) -> None:
+        """A call that is not offered says so when it is called; one that is, asks."""
+        provider, able, ticket = self.provider, self.provider.capabilities, self.ticket()
+        calls: dict[str, Callable[[], Exchange[Any]]] = {
+            "list": lambda: provider.list(None, 0, 10),
+            "delete": lambda: provider.delete(ticket.provider_id),
+            "cancel": lambda: provider.cancel(ticket),
+            "account": lambda: provider.read_account(),
+        }
+        for name, call in calls.items():
+            if not getattr(able, name):
+                with pytest.raises(Unsupported):
+                    call()
+                continue
+            try:
+                next(call(), None)
+            except Unsupported:
+                raise AssertionError(f"it writes {name!r}, so it says that it can; leave out what it cannot") from None
+        assert able.list or not able.list_page, "list_page, and no list"
+
+    def test_it_keeps_what_it_was_given(self) -> None:
+        """A connection never changes, and has the name, the limits and the durations that it is given."""
+        given: dict[str, Any] = {"name": "another", "max_active": 7, "creates_per_minute": 8, "requests_per_minute": 9}
+        provider = attrs.evolve(self.provider, **given, typical_seconds={self.request.model: 123.0})
+        assert {name: getattr(provider, name) for name in given} == given
+        assert provider.encode(self.request).typical.median == 123.0, "encode asks self.typical(model, …) for it"
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            provider.name = "third"  # type: ignore[misc]
+
+    def test_the_key_alone_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With its variable in the environment it is found; without, it says which variable is missing."""
+        cls = type(self.provider)
+        variable = cls.facts.key_variable
+        monkeypatch.delenv(cls.facts.url_variable, raising=False)
+        if variable is None:
+            assert cls().api_key == ""
+            return
+        monkeypatch.setenv(variable, _KEY)
+        found = cls.from_environment()
+        assert found is not None
+        assert found.api_key == _KEY
+        monkeypatch.delenv(variable)
+        assert cls.from_environment() is None
+        if cls.facts.public_key is None:
+            with pytest.raises(ConfigurationError) as caught:
+                cls()
+            assert variable in "".join([str(caught.value), *caught.value.__notes__])
+
+    # --- what a create says
+
+    def test_keywords_become_its_own_request(self) -> None:
+        """Model and prompt are in it; what JSON cannot represent is refused before anything is sent."""
+        provider, model = self.provider, self.request.model
+        made: Any = provider.prepare(model, "a paper boat", {})
+        is_own = isinstance(made, type(provider).facts.request_type)
+        assert is_own, f"prepare returned a {type(made).__name__}, which is no facts.request_type"
+        assert made.model == model
+        provider.encode(made)
+        for value in _NO_JSON:
+            try:
+                body = provider.encode(provider.prepare(model, "a paper boat", {"no_such_option": value})).body
+                json.dumps(body, allow_nan=False).encode()
+                json.dumps(body, ensure_ascii=False).encode()
+            except InputError:
+                continue
+            except AiogenError as error:
+                raise AssertionError(f"no_such_option={value!r} is no InputError, but {error!r}") from error
+            except (TypeError, ValueError) as error:
+                raise AssertionError(
+                    f"no_such_option={value!r} is not refused (aiogen.providers.checks.check_json): {error}"
+                ) from error
+
+    def test_a_submission_says_what_was_asked(self) -> None:
+        """With the model, a deadline and a duration of its kind."""
+        submission = self.encoded()
+        assert isinstance(submission, Submission)
+        assert submission.model == self.request.model
+        assert submission.kind
+        assert submission.endpoint
+        assert submission.timeout > 0
+        assert submission.typical.median > 0
+        assert submission.weight >= 1
+        assert submission.outputs is None or submission.outputs >= 1
+        prompt = getattr(self.request, "prompt", None)
+        assert submission.prompt == prompt, "Submission.prompt is not the request's"
+
+    def test_a_submission_survives_a_restart(self) -> None:
+        """It is kept in the ledger as JSON, and what is sent afterwards is the same."""
+        submission = self.encoded()
+        body = json.loads(json.dumps(submission.body, allow_nan=False))
+        assert body == submission.body, "the body is not plain JSON: no tuples, and keys that are text"
+        restored = attrs.evolve(submission, body=body)
+        assert restored.fingerprint() == submission.fingerprint()
+        first, second = (next(self.provider.create(each)) for each in (submission, restored))
+        assert first == second
+
+    def test_equal_requests_are_recognised(self) -> None:
+        """By the fingerprint of what is sent: equal for equal requests, another for another prompt or model."""
+        provider, model = self.provider, self.request.model
+        one, same = provider.encode(self.request), provider.encode(self.request)
+        if one.provider_id is not None:  # then that tells, and what is sent may have been drawn by lot
+            assert one.provider_id != same.provider_id, "two creates choose one id"
+        else:
+            assert one.fingerprint() == same.fingerprint(), "equal requests have different fingerprints"
+        boat, cat = (provider.encode(provider.prepare(model, prompt, {})) for prompt in ("a boat", "a cat"))
+        assert boat.fingerprint() != cat.fingerprint(), "another prompt has the same fingerprint"
+
+    def test_references_are_found(self) -> None:
+        """Every image of a request is named by `references()`, and a local file is replaced by its bytes."""
+        assert all(isinstance(reference, Reference) for reference in self.request.references())
+        request = self.request_with_file
+        if request is None:
+            assert not hasattr(type(self.provider).facts.request_type, "with_files"), (
+                f"requests may refer to files: give {type(self).__name__} a request_with_file"
+            )
+            return
+        paths = [reference.path for reference in request.references() if reference.path is not None]
+        assert paths, "references() does not name the file of request_with_file"
+        with pytest.raises(InputError):
+            self.provider.encode(request)  # it has not been read yet
+        loaded = request.with_files({path: Reference(data=_PNG) for path in paths})  # type: ignore[attr-defined]
+        assert [reference.path for reference in request.references() if reference.path is not None] == paths
+        assert not [reference for reference in loaded.references() if reference.path is not None]
+        submission = self.provider.encode(loaded)
+        assert json.loads(json.dumps(submission.body)) == submission.body
+        assert submission.fingerprint() != self.provider.encode(self.request).fingerprint()
+
+
+def _leaves_this_machine(provider: Provider) -> bool:
+    return type(provider).facts.key_variable is not None
