@@ -82,10 +82,11 @@ class Outputs:
 
     async def image(self, of: Generation | Job, index: int) -> Image.Image:
         """See `Session.image`."""
-        check_pillow()
+        threads = self._hub.transport.threads
+        await self._calls.until_closed(threads.run(check_pillow))  # its import would hold up the loop
         data = await self.read(of, index)
         try:
-            return await self._calls.until_closed(self._hub.transport.threads.run(decode, data))
+            return await self._calls.until_closed(threads.run(decode, data))
         except Undecodable as error:
             generation = await _ended(of)
             raise DownloadError(
