@@ -56,13 +56,15 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.modules: dict[str, ast.Module] = {}
+        self.texts: dict[str, str] = {}
         self._packages = set()
         for path in folder.rglob("*.py"):
             parts = ["aiogen", *path.relative_to(folder).with_suffix("").parts]
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             if parts[-1] == "__init__":
                 self._packages.add(name)
-            self.modules[name] = ast.parse(path.read_text(encoding="utf-8"))
+            self.texts[name] = path.read_text(encoding="utf-8")
+            self.modules[name] = ast.parse(self.texts[name])
 
     def imported(self, name: str) -> set[str]:
         """What a module imports anywhere in it, by full names."""

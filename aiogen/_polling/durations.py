@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from aiogen._polling import families, fits, survival
-from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight
+from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight, at_once
+from aiogen._polling.likelihood import Likelihood
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import BINS, EDGES, STEP, SurvivalCurve
+from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
 from aiogen.models import Typical
 
 _PENALTY = {"curves": 2.0, "flat": 3.0, "two humps": 5.0, "wide": 0.7, "narrow": 0.7}
@@ -50,9 +50,6 @@ _PLANS_KEPT = 2
 _PRICE, _PRICE_STEP = 0.15, 0.2
 """Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
 
-T = TypeVar("T")
-
-
 _priors: dict[Typical, SurvivalCurve] = {}
 """What is expected before anything was seen; the same for all models with the same typical durations."""
 
@@ -69,18 +66,8 @@ def preparing(typical: Typical) -> Generator[None, None, None]:
 
 
 def _prior(typical: Typical) -> SurvivalCurve:
-    _at_once(preparing(typical))
+    at_once(preparing(typical))
     return _priors[typical]
-
-
-def _at_once(steps: Generator[None, None, T]) -> T:
-    """All steps together."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 class DurationModel:
@@ -203,7 +190,7 @@ class DurationModel:
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
-        _at_once(self.fitting())
+        at_once(self.fitting())
 
     def fitting(self) -> Generator[None, None, None]:
         """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next.
@@ -220,7 +207,8 @@ class DurationModel:
             self._fitted_seen = self.seen
             self._expected = 0.0
             alarms = self.alarms
-            counts = self._evidence.together()
+            counts = yield from self._evidence.gathering()
+            yield
             curve = yield from self._mean(counts)
             if alarms == self.alarms:  # else it is of jobs that are forgotten
                 self.curve = curve
@@ -236,19 +224,25 @@ class DurationModel:
             self._is_fitting = False
 
     def _mean(self, counts: Counts) -> Generator[None, None, SurvivalCurve]:
-        curves = yield from self._fitted(counts)
+        likelihood = Likelihood(counts)
+        yield
+        curves = yield from self._fitted(counts, likelihood)
         scores = {}
         for name, (curve, width) in curves.items():
-            scores[name] = _explains(counts, curve, width) - _PENALTY[name]
+            score = likelihood.without_itself(curve, width) if width > 0.0 else likelihood.of(curve)
+            scores[name] = score - _PENALTY[name]
             yield
         best = max(scores.values())
         odds = {name: math.exp(score - best) for name, score in scores.items()}
         total = sum(odds.values())
         return survival.mixed([(odds[name] / total, curves[name][0]) for name in odds if odds[name] > 1e-4])
 
-    def _fitted(self, counts: Counts) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
+    def _fitted(
+        self, counts: Counts, likelihood: Likelihood
+    ) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
         """Each curve, and the width over which a job was spread for it; 0 if it was not."""
         ends, exposure = counts.spread(self.curve)
+        yield
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
         median = survival.quantile(seen, 0.5)
@@ -264,7 +258,7 @@ class DurationModel:
             yield
             curves["narrow"] = fits.smoothed(seen, narrow), narrow
             yield
-            self._flat = yield from fits.flat(seen, partial(_explains_with_tail, counts), self._flat)
+            self._flat = yield from fits.flat(seen, likelihood.with_tail, self._flat)
             curves["flat"] = fits.uniform(*self._flat), 0.0
             humps = yield from fits.two_humps(seen, count)
             curves["two humps"] = humps, 0.0
@@ -300,7 +294,13 @@ class DurationModel:
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {"evidence": self._evidence.to_json(), "seen": self.seen}
+        return at_once(self.storing())
+
+    def storing(self) -> Generator[None, None, dict[str, Any]]:
+        """The same in steps."""
+        seen = self.seen
+        evidence = yield from self._evidence.storing()
+        return {"evidence": evidence, "seen": seen}
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> DurationModel:
@@ -337,26 +337,3 @@ def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> Sur
         touch = 0.25 * prior[i]
         curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
     return curve
-
-
-def _explains_with_tail(counts: Counts, curve: SurvivalCurve) -> float:
-    return _explains(counts, survival.with_tail(curve), 0.0)
-
-
-def _explains(counts: Counts, curve: SurvivalCurve, width: float) -> float:
-    """The logarithm of how likely a curve makes what is known; without each job itself, if it was made of them."""
-    total = 0.0
-    if width <= 0.0:
-        for (i, j), weight in counts.ended.items():
-            total += weight * math.log(max(curve[i] - curve[j], 1e-6))
-    else:
-        n = max(2.0, counts.ends)
-        own: dict[int, float] = {}
-        for (i, j), weight in counts.ended.items():
-            length = j - i
-            if length not in own:
-                own[length] = math.erf(length * STEP / (2.0 * math.sqrt(2.0) * width))
-            total += weight * math.log(max((n * (curve[i] - curve[j]) - own[length]) / (n - 1.0), 1e-6))
-    for i, weight in counts.running.items():
-        total += weight * math.log(max(curve[i], 1e-6))
-    return total

@@ -44,6 +44,8 @@ _PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
 _TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
+_NEARLY = 0.06
+"""A question in company of others may come early by this part of the time from it to the one after."""
 _DEARER = 1.15
 """A moment that was planned at a price lower than the present one by more than this factor comes too early."""
 FIXED, STALE = -1, -2
@@ -184,6 +186,12 @@ class Question(Generic[K]):
         if self.version == FIXED:
             return True
         return self.version == self.group.durations.version and price <= _DEARER * self.planned_at
+
+    def is_nearly_due(self, now: float, price: float) -> bool:
+        """True if its moment was planned, at about this price, and comes so soon that it might as well be now."""
+        if self.version == FIXED or now < max(self.asked_at + self.floor, self.not_before):
+            return False
+        return self.is_current(price) and self.due - now <= _NEARLY * self.pace(price)
 
     def planned(self, price: float) -> float:
         """The moment of the next question, at this price in seconds of waiting."""

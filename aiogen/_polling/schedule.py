@@ -164,8 +164,12 @@ class Schedule(Generic[K]):
 
     def wake_at(self) -> float | None:
         """The moment at which to look for the next question, or None if there is none."""
-        moments = [self._urgent.wake_at(), *(group.wake_at() for group in self._groups.values())]
-        return min((moment for moment in moments if moment is not None), default=None)
+        earliest = self._urgent.wake_at()
+        for group in self._groups.values():
+            moment = group.wake_at()
+            if moment is not None and (earliest is None or moment < earliest):
+                earliest = moment
+        return earliest
 
     def take(self, now: float) -> K | None:
         """Take out the job to ask about now; None if none is due.
@@ -200,6 +204,26 @@ class Schedule(Generic[K]):
             question.ask()
             if key == question.group.probing and question.group.burst:  # the next does not wait for its answer
                 self._probed(key, question.group, now)
+            return key
+        return None
+
+    def take_early(self, now: float) -> K | None:
+        """Take out one more job to ask about in company, as questions are sent anyway: one that is nearly due.
+
+        Each time that a program wakes costs it more than a request does, and a question that comes early by a small
+        part of its interval is worth as much.  None if there is no such.
+        """
+        for group in self._groups.values():
+            key = group.timers.first()
+            if key is None or not group.is_known:
+                continue
+            question = self._questions[key]
+            price = self._price(question)
+            if not question.is_nearly_due(now, price) or key in self._urgent:
+                continue
+            group.timers.drop(key)
+            self.backpressure.asked(now, ready_at=now, pace=question.pace(price))
+            question.ask()
             return key
         return None
 
@@ -314,6 +338,13 @@ class Schedule(Generic[K]):
         self._outdated.clear()
         return found
 
+    @property
+    def has_news(self) -> bool:
+        """True if `outdated` or `refresh` have something to do."""
+        if self._outdated:
+            return True
+        return any(group.to_replan or group.version != group.durations.version for group in self._groups.values())
+
     def refresh(self, now: float) -> bool:
         """Has a model turned out to be quicker than planned?  Then its jobs are due earlier.
 
@@ -388,9 +419,12 @@ class Schedule(Generic[K]):
         return group
 
     def _first(self, now: float) -> Group[K] | None:
-        due = [(when, i) for i, group in enumerate(self._groups.values()) if (when := group.wake_at()) is not None]
-        when, i = min(due, default=(math.inf, -1))
-        return list(self._groups.values())[i] if when <= now else None
+        first, earliest = None, math.inf
+        for group in self._groups.values():
+            when = group.wake_at()
+            if when is not None and when <= now and when < earliest:
+                first, earliest = group, when
+        return first
 
     def _plan(self, key: K, question: Question[K], now: float) -> None:
         group, price = question.group, self._price(question)
