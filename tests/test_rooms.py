@@ -236,10 +236,9 @@ def test_nothing_needs_what_only_tests_need() -> None:
 
 
 def test_no_provider_imports_another() -> None:
-    for vendor in ("luma", "leonardo"):
-        others = {f"aiogen.providers.{other}" for other in ("luma", "leonardo", "connections")} - {
-            f"aiogen.providers.{vendor}"
-        }
+    vendors = ("luma", "leonardo", "comfyui")
+    for vendor in vendors:
+        others = {f"aiogen.providers.{other}" for other in (*vendors, "connections")} - {f"aiogen.providers.{vendor}"}
         assert not THE_PACKAGE.ours(f"aiogen.providers.{vendor}") & others
 
 
