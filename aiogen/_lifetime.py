@@ -16,6 +16,7 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
+from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError
@@ -35,6 +36,7 @@ class Parts:
     hub: Hub
     coordinator: Coordinator
     calls: Calls
+    outputs: Outputs
     registry: Registry
     reconciler: Reconciler
 

@@ -99,7 +99,8 @@ async def test_outputs_may_be_bytes(tmp_path: Path, virtual_files: None) -> None
     async with serving(server) as url, Session([Steps(base_url=url)], store=ledger) as session:
         job = await session.submit("steps/m", "a boat")
         generation = await job
-        assert generation.outputs[0].data == PNG
+        (output,) = generation.outputs
+        assert (output.data, output.media_type, output.width, output.height) == (PNG, "image/png", 1, 1)
         assert generation.url is None
         assert "70 bytes" in repr(generation.outputs[0])
         (path,) = await session.download(generation, tmp_path / "out")
@@ -107,7 +108,7 @@ async def test_outputs_may_be_bytes(tmp_path: Path, virtual_files: None) -> None
         async with Session([Steps(base_url=url)], store=ledger) as later:
             found = await later.job(job.id)
             assert found is not None
-            assert (await found).outputs[0].data == PNG
+            assert (await found).outputs == generation.outputs
     assert server.seen == ["POST /jobs"]
 
 
