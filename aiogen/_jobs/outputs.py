@@ -124,6 +124,7 @@ class Outputs:
                 provider.base_url if provider is not None else None,
                 insecure=provider is not None and provider.allow_insecure,
             ),
+            provider.headers_for if provider is not None else lambda url: {},
         )
 
     async def _refreshed(self, generation: Generation) -> Generation:

@@ -43,7 +43,7 @@ class Receiver:
                 with holding_to(source.policy, url):
                     async with self._transport.clients.storage.get(
                         url,
-                        headers=headers,
+                        headers={**headers, **source.headers_for(str(url))},
                         timeout=timeout,
                         allow_redirects=False,  # each hop is judged, and asked for in the bytes that were signed
                         auto_decompress=False,  # what is counted is what travels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -18,6 +18,7 @@ APPEARS_WITHIN = 30.0
 
 Refresh = Callable[[Generation], Awaitable[Generation]]
 Turn = Callable[[], Awaitable[None]]
+HeadersFor = Callable[[str], Mapping[str, str]]
 
 
 class Expired(Exception):
@@ -40,9 +41,18 @@ class Broken(Exception):
 class Source:
     """The outputs of one generation; expired urls are asked for again once, for all of its outputs together."""
 
-    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, policy: FilePolicy) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        refresh: Refresh,
+        turn: Turn | None,
+        policy: FilePolicy,
+        headers_for: HeadersFor = lambda url: {},
+    ) -> None:
         self.generation = generation
         self.policy = policy
+        self.headers_for = headers_for
+        """What a proxy of the user's asks for, for addresses behind it."""
         self.turn = turn
         """Waits for its turn in the account's budget: vendors do not say whether their storage counts, so it does."""
         self.measured: dict[int, Measured] = {}

@@ -460,3 +460,39 @@ async def test_short_jobs_behind_each_other_are_not_waited_for_one_by_one() -> N
         await asyncio.gather(*jobs)
         assert asyncio.get_running_loop().time() - began < 3.0  # the worker alone needs one second
     assert len(worker.bodies) == 200
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_extra_headers_go_to_the_files_of_the_same_server_and_to_no_other(
+    elsewhere: bool, tmp_path: Path
+) -> None:
+    """A proxy asks for its password before each file, and a redirect to another host does not get it."""
+    seen: list[tuple[str, str | None]] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        seen.append(("other", request.headers.get("X-Proxy")))
+        return web.Response(body=PNG, content_type="image/png")
+
+    async def files(request: web.Request) -> web.StreamResponse:
+        seen.append(("own", request.headers.get("X-Proxy")))
+        if elsewhere:
+            return web.Response(status=302, headers={"Location": f"{others}/a.png"})
+        return web.Response(body=PNG, content_type="image/png")
+
+    async with serving(other) as others, serving(files) as url:
+        provider = Steps(base_url=f"{url}/api", extra_headers={"X-Proxy": "open-sesame-1"})
+        outputs = tuple(aiogen.Output(kind="image", url=f"{url}{path}") for path in ("/api/view", "/elsewhere"))
+        known = aiogen.Generation(
+            id="x",
+            provider_id="y",
+            provider="steps",
+            connection="steps",
+            model="m",
+            state=State.COMPLETED,
+            outputs=outputs,
+        )
+        async with Session([provider]) as session:
+            assert len(await session.download(known, tmp_path)) == 2
+    own = [header for whose, header in seen if whose == "own"]
+    assert sorted(map(str, own)) == ["None", "open-sesame-1"]
+    assert {header for whose, header in seen if whose == "other"} == ({None} if elsewhere else set())
