@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick slow test official backoff bench lint types clean
+.PHONY: help demo quick slow test official comfy backoff bench lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,13 +35,17 @@ slow: $(VENV)/.test  ## set up, then run what takes minutes: processes, the simu
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW)
 
 # Two runs: in a worker of xdist pytest-cov goes on measuring also where it is told not to, and that takes thrice as long.
-test: $(VENV)/.test  ## set up, then run every test but the official clients', quick and slow ones alike, with coverage
-	$(BIN)/python -m pytest -q -m "not official and not no_cover" -n auto --dist worksteal --cov --cov-report=
+test: $(VENV)/.test  ## set up, then run every test but the official clients' and the real ComfyUI's, quick and slow ones alike, with coverage
+	$(BIN)/python -m pytest -q -m "not official and not comfy and not no_cover" -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 	$(BIN)/python -m pytest -q -m "no_cover" -n auto --dist worksteal
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
 	$(BIN)/python -m pytest -q -m official
+
+comfy: $(VENV)/.test  ## a real ComfyUI, running at COMFYUI_BASE_URL, beside the sandbox's imitation of it
+	$(BIN)/python -c 'import os, sys; sys.exit(None if os.environ.get("COMFYUI_BASE_URL") else "COMFYUI_BASE_URL is not set: the address of a running ComfyUI, such as http://127.0.0.1:8188")'
+	$(BIN)/python -m pytest -q -m comfy
 
 backoff: $(VENV)/.test  ## the same retries with backoff's maintained continuation
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/python-backoff "python-backoff>=3"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-_AT_ONCE = 25
+_AT_ONCE = 10
 """Steps in one turn of the loop; of the longest, submitting, that is one or two milliseconds."""
 
 

@@ -17,6 +17,7 @@ from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.keyed import KeyedJobs
+from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError
@@ -36,6 +37,7 @@ class Parts:
     hub: Hub
     coordinator: Coordinator
     calls: Calls
+    outputs: Outputs
     registry: Registry
     keyed: KeyedJobs
     reconciler: Reconciler

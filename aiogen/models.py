@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import attrs
 
+from aiogen._schema import Reading, fields_as_json
 from aiogen._wording import count, duration, lines, plain, quoted, short_id, short_url
 
 
@@ -141,11 +142,16 @@ ACTIONS = {
 
 
 _SHORT_PROMPT = 40
+_Word = TypeVar("_Word", State, FailureCode, Action)
 _MOST_BALANCES = 8
 
 
 def _moment(at: datetime | None) -> str | None:
     return at.isoformat(sep=" ", timespec="seconds") if at is not None else None
+
+
+def _one_of(words: type[_Word], word: str) -> _Word | None:
+    return words(word) if word in set(words) else None
 
 
 def _yes_or_no(flag: bool | None) -> str | None:
@@ -173,6 +179,14 @@ class Output:
     """The vendor's id of this one output, where it has one."""
     nsfw: bool | None = None
     """The vendor's flag; None if it gives none."""
+    media_type: str | None = None
+    """Such as "image/png": as the file itself shows once its bytes are here, before that as the vendor says.  None if
+    neither is known; what the url ends with proves nothing."""
+    width: int | None = None
+    """Pixels, as `media_type` is known: what the file says, before any rotation that its metadata asks for.  Read from
+    PNG, JPEG, WebP and GIF; None if it is not known."""
+    height: int | None = None
+    """Pixels, like `width`."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """The vendor's own JSON for this output."""
 
@@ -190,8 +204,29 @@ class Output:
             "expires": _moment(self.expires_at),
             "provider id": self.provider_id,
             "nsfw": _yes_or_no(self.nsfw),
+            "media type": self.media_type,
+            "size": f"{self.width} × {self.height} pixels" if self.width and self.height else None,
         }
         return lines(f"Output: {plain(self.kind, 20)}", known.items())
+
+    def _to_dict(self, *, raw: bool, data: bool) -> dict[str, Any]:
+        left_out = [name for name, is_wanted in (("raw", raw), ("data", data)) if not is_wanted]
+        return fields_as_json(self, *left_out)
+
+    @classmethod
+    def _read(cls, found: Reading) -> Self:
+        return cls(
+            kind=found.text("kind") or "image",
+            url=found.text("url") or "",
+            data=found.data("data"),
+            expires_at=found.moment("expires_at"),
+            provider_id=found.text("provider_id"),
+            nsfw=found.flag("nsfw"),
+            media_type=found.text("media_type"),
+            width=found.whole("width"),
+            height=found.whole("height"),
+            raw=found.mapping("raw"),
+        )
 
 
 @attrs.frozen
@@ -208,6 +243,10 @@ class Cost:
 
     def __repr__(self) -> str:
         return f"<Cost {self}>"
+
+    @classmethod
+    def _read(cls, found: Reading) -> Self:
+        return cls(found.amount("amount"), found.needed("unit"))
 
 
 @attrs.frozen(kw_only=True)
@@ -259,6 +298,62 @@ class Generation:
     def url(self) -> str | None:
         """The first output's url; None without one."""
         return (self.outputs[0].url or None) if self.outputs else None
+
+    def to_dict(self, *, raw: bool = False, data: bool = True) -> dict[str, Any]:
+        """What is known, as JSON has it: in the keys that the command line writes, too (docs/cli.md).
+
+        Times are ISO 8601 in UTC; the amount of a cost is text; what is not known is None.  Addresses are whole, so
+        whoever reads them can fetch the files.
+
+        Args:
+            raw: with the vendor's own JSON, of the generation and of each output, under `raw`.
+            data: with the bytes of outputs that came as bytes, in base64 under `data`.
+        """
+        found = fields_as_json(self, "outputs", "warnings", "raw")
+        found["outputs"] = [output._to_dict(raw=raw, data=data) for output in self.outputs]
+        found["warnings"] = list(self.warnings)
+        return found | ({"raw": dict(self.raw)} if raw else {})
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """What `to_dict` made, or a line of the command line's JSON, from this version or another.
+
+        Keys that are missing count as not known, but for `provider`, `connection` and `state`; keys of other versions
+        are ignored.  A failure code that this version does not know is `unknown`.
+
+        Raises:
+            ValueError: it is no such object; the message names the key.
+        """
+        read = Reading(found)
+        code = read.text("failure_code")
+        failure_code = None if code is None else _one_of(FailureCode, code) or FailureCode.UNKNOWN
+        action = None if read.text("action") is None else _one_of(Action, read.needed("action"))
+        state = _one_of(State, read.needed("state"))
+        if state is None:
+            raise ValueError("$.state is none that this version knows.")
+        cost = read.inner("cost")
+        return cls(
+            id=read.text("id"),
+            provider_id=read.text("provider_id"),
+            provider=read.needed("provider"),
+            connection=read.needed("connection"),
+            model=read.text("model"),
+            kind=read.text("kind") or "image",
+            state=state,
+            prompt=read.text("prompt"),
+            outputs=tuple(Output._read(output) for output in read.each("outputs")),
+            partial=read.flag("partial") or False,
+            failure_code=failure_code,
+            failure_reason=read.text("failure_reason"),
+            action=action,
+            vendor_code=read.text("vendor_code"),
+            cost=Cost._read(cost) if cost is not None else None,
+            warnings=read.texts("warnings"),
+            created_at=read.moment("created_at"),
+            accepted_at=read.moment("accepted_at"),
+            finished_at=read.moment("finished_at"),
+            raw=read.mapping("raw"),
+        )
 
     def __repr__(self) -> str:
         parts = [

@@ -28,6 +28,7 @@ from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.keyed import Key, KeyedJobs
+from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen._lifetime import Lifetime, Parts
@@ -46,6 +47,7 @@ from aiogen.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     import aiohttp
+    from PIL import Image
 
 
 class Session:
@@ -702,10 +704,86 @@ class Session:
             InputError: the generation is not completed, or a file is where the folder should be.
             DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
         """
-        parts = self._open()
-        if isinstance(generation, Job):
-            generation = await generation
-        return await parts.calls.download(generation, Path(directory), overwrite=overwrite)
+        paths, _ = await self._open().outputs.download(generation, Path(directory), overwrite=overwrite)
+        return paths
+
+    async def save(
+        self,
+        generation: Generation | Job,
+        path: str | os.PathLike[str],
+        *,
+        index: int | None = None,
+        overwrite: bool = False,
+    ) -> builtins.list[Path]:
+        """Save the outputs of a generation under a name of yours; returns the paths, in the order of the outputs.
+
+        One output becomes exactly that file, with its folders.  Of several the first gets the name, the others a number
+        before the ending (`boat.png`, `boat-1.png`, …): all of them or, if one cannot be had, none.  The bytes are kept
+        as they came: if they are of another kind than the name says, the name stays, a warning is logged, and
+        `media_type` of the output tells.
+
+        A folder, or a path string that ends with a slash, gets the files as from `download`.  Files are as whole as
+        there, and come from where they do there.
+
+        Args:
+            generation: or a job, which is awaited first.
+            path: of the file, or of the folder.
+            index: only this output, from 0.
+            overwrite: replace files that are there.  Without it a file that is there is an error, for it may be another
+                picture (only a folder keeps it: names there have the id in them); empty files and links are replaced.
+
+        Raises:
+            InputError: the generation is not completed, has no such output, or something is there already.
+            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
+        """
+        paths, _ = await self._open().outputs.save(generation, path, index=index, overwrite=overwrite)
+        return paths
+
+    async def read(self, generation: Generation | Job, index: int = 0) -> bytes:
+        """The bytes of one output, in memory and in no file; at most `max_download_bytes`.
+
+        They are as whole as files from `download`, and come from where these do.
+
+        Args:
+            generation: or a job, which is awaited first.
+            index: of the output, from 0.
+
+        Raises:
+            InputError: the generation is not completed, or has no such output.
+            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
+        """
+        return await self._open().outputs.read(generation, index)
+
+    async def image(self, generation: Generation | Job, index: int = 0) -> Image.Image:
+        """One output as a picture of Pillow's, decoded in a thread; needs the extra `images`.
+
+        Args:
+            generation: or a job, which is awaited first.
+            index: of the output, from 0.
+
+        Raises:
+            ImportError: Pillow is not installed; nothing was fetched.
+            InputError: the generation is not completed, or has no such output.
+            DownloadError: the bytes could not be had; or they are no picture that Pillow reads here, or one of more
+                pixels than `PIL.Image.MAX_IMAGE_PIXELS` (89 million).
+        """
+        return await self._open().outputs.image(generation, index)
+
+    async def urls(self, generation: Generation | Job) -> builtins.list[str]:
+        """Addresses of the outputs that work, for a browser or another program to fetch.
+
+        If one has expired, or will within a minute, the provider is asked once for fresh ones; a job has them in
+        its `generation` then.  Where neither the address nor the provider says when it expires, it is taken to work.
+        It is empty for an output whose bytes the provider sent itself; see `read`.
+
+        Args:
+            generation: or a job, which is awaited first.
+
+        Raises:
+            InputError: the generation is not completed.
+            DownloadError: no fresh ones could be had.
+        """
+        return await self._open().outputs.urls(generation)
 
     # --- inside
 
@@ -756,10 +834,16 @@ class Session:
             takes_up_all=self._take_up_jobs,
         )
         self.connections.on_add = hub.connected
-        calls = Calls(hub, downloader, self.connections, call_timeout=self._call_options.call_timeout)
+        calls = Calls(hub, call_timeout=self._call_options.call_timeout)
+        outputs = Outputs(hub, calls, downloader, self.connections)
         binding, poll_cost = self._lifetime.binding, self._call_options.poll_cost
         registry = Registry(
-            hub, self.connections, binding=binding, poll_cost=poll_cost, cancel=partial(cancel, hub, calls)
+            hub,
+            self.connections,
+            binding=binding,
+            poll_cost=poll_cost,
+            cancel=partial(cancel, hub, calls),
+            outputs=outputs,
         )
         reconciler = Reconciler(hub, calls, registry)
         return Parts(
@@ -769,6 +853,7 @@ class Session:
             hub,
             Coordinator(hub),
             calls,
+            outputs,
             registry,
             KeyedJobs(hub, registry),
             reconciler,

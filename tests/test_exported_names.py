@@ -106,7 +106,7 @@ def test_every_public_thing_is_explained(file: str) -> None:
     assert [path for path, part in public_parts(tree) if not ast.get_docstring(part)] == []
 
 
-@pytest.mark.parametrize("provider", [aiogen.Luma, aiogen.Leonardo])
+@pytest.mark.parametrize("provider", BUILT_IN)
 def test_help_of_a_provider_tells_every_argument(provider: type) -> None:
     """Its `__init__` is attrs' work, so the class says what it takes."""
     text = inspect.getdoc(provider) or ""

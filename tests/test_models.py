@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from aiogen._schema import moment
 from aiogen.models import ACTIONS, AccountInfo, Action, Cost, Event, FailureCode, Generation, Output, State
 
+ZONE = timezone(timedelta(hours=2))
 SIGNED = "https://storage.example.com/a/output.png?X-Amz-Signature=secret&X-Amz-Expires=3600"
 
 
@@ -257,3 +262,136 @@ def test_two_snapshots_share_no_defaults() -> None:
     first, second = generation(), generation()
     assert first.raw == {}
     assert first.raw is not second.raw
+
+
+# --- as JSON, and back
+
+moments = st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, ZONE]))
+words = st.text(max_size=8)
+perhaps = st.none() | words
+raws = st.dictionaries(words, st.none() | st.integers() | words | st.lists(words, max_size=2), max_size=3)
+sizes = st.none() | st.integers(1, 100_000)
+outputs = st.builds(
+    Output,
+    kind=words.filter(bool),
+    url=words,
+    data=st.none() | st.binary(max_size=40),
+    expires_at=st.none() | moments,
+    provider_id=perhaps,
+    nsfw=st.none() | st.booleans(),
+    media_type=perhaps,
+    width=sizes,
+    height=sizes,
+    raw=raws,
+)
+generations = st.builds(
+    Generation,
+    id=perhaps,
+    provider_id=perhaps,
+    provider=words,
+    connection=words,
+    model=perhaps,
+    kind=words.filter(bool),
+    state=st.sampled_from(State),
+    prompt=perhaps,
+    outputs=st.lists(outputs, max_size=3).map(tuple),
+    partial=st.booleans(),
+    failure_code=st.none() | st.sampled_from(FailureCode),
+    failure_reason=perhaps,
+    action=st.none() | st.sampled_from(Action),
+    vendor_code=perhaps,
+    cost=st.none() | st.builds(Cost, st.decimals(0, 10**9, places=6), words),
+    warnings=st.lists(words, max_size=2).map(tuple),
+    created_at=st.none() | moments,
+    accepted_at=st.none() | moments,
+    finished_at=st.none() | moments,
+    raw=raws,
+)
+
+
+@given(generations)
+def test_a_generation_comes_back_from_json_as_it_was(made: Generation) -> None:
+    """Through text and all, with whatever stands in it; without the raw answers nothing else is missing."""
+    assert Generation.from_dict(json.loads(json.dumps(made.to_dict(raw=True)))) == made
+    bare = attrs.evolve(made, raw={}, outputs=tuple(attrs.evolve(output, raw={}) for output in made.outputs))
+    assert Generation.from_dict(json.loads(json.dumps(made.to_dict()))) == bare
+    assert bare.to_dict() == made.to_dict()
+
+
+WHOLE = generation(
+    state=State.COMPLETED,
+    outputs=(Output(kind="image", data=b"\0\1", width=8, height=9, raw={"k": 1}),),
+    cost=Cost(Decimal("1E+2"), "CREDITS"),
+    accepted_at=datetime(2026, 11, 27, 12, 0, 0, 208_900, ZONE),
+    raw={"k": "the raw"},
+)
+
+
+def test_how_a_generation_is_told() -> None:
+    """Times in UTC and exact, amounts as text, bytes in base64; raw answers only if they are asked for."""
+    told = WHOLE.to_dict()
+    assert set(told) == {field.name for field in attrs.fields(Generation)} - {"raw"}
+    assert (told["accepted_at"], told["state"]) == ("2026-11-27T10:00:00.208900Z", "completed")
+    assert told["cost"] == {"amount": "100", "unit": "CREDITS"}
+    assert told["outputs"][0] == {
+        "kind": "image", "url": "", "data": "AAE=", "expires_at": None, "provider_id": None, "nsfw": None,
+        "media_type": None, "width": 8, "height": 9,
+    }  # fmt: skip
+    assert set(told["outputs"][0]) - set(WHOLE.to_dict(data=False)["outputs"][0]) == {"data"}
+    with_raw = WHOLE.to_dict(raw=True)
+    assert (with_raw["raw"], with_raw["outputs"][0]["raw"]) == ({"k": "the raw"}, {"k": 1})
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (None, None),
+        (datetime(2026, 11, 27, 10, tzinfo=UTC), "2026-11-27T10:00:00Z"),
+        (datetime(2026, 11, 27, 12, 0, 0, 208_000, ZONE), "2026-11-27T10:00:00.208Z"),
+        (datetime(2026, 11, 27, 12, 0, 0, 208_900, ZONE), "2026-11-27T10:00:00.208900Z"),
+        (datetime(2026, 11, 27, 10), "2026-11-27T10:00:00Z"),
+    ],
+)
+def test_moments_are_in_utc(at: datetime | None, said: str | None) -> None:
+    """As short as they are exact."""
+    assert moment(at) == said
+
+
+def test_other_versions_are_read() -> None:
+    """What they have more is ignored, what they have less is not known; words that are new count as unknown."""
+    least = {"provider": "luma", "connection": "eu", "state": "failed", "failure_code": "brand_new", "action": "dance"}
+    read = Generation.from_dict({**least, "batch": "b", "error": {"type": "X"}, "files": ["a"], "new": [1]})
+    assert (read.state, read.failure_code, read.action, read.id, read.kind) == (
+        State.FAILED, FailureCode.UNKNOWN, None, None, "image",
+    )  # fmt: skip
+    named = Generation.from_dict({**least, "outputs": [{"kind": "video", "url": "u", "path": "p"}], "kind": None})
+    assert named.outputs == (Output(kind="video", url="u"),)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"state": None}, r"\$\.state is missing"),
+        ({"state": "dreaming"}, r"\$\.state is none that this version knows"),
+        ({"provider": 3}, r"\$\.provider has to be text"),
+        ({"connection": None}, r"\$\.connection is missing"),
+        ({"partial": "no"}, r"\$\.partial has to be true or false"),
+        ({"outputs": {}}, r"\$\.outputs has to be a list"),
+        ({"outputs": ["u"]}, r"\$\.outputs\[0\] has to be an object"),
+        ({"outputs": [{"width": True}]}, r"\$\.outputs\[0\]\.width has to be a whole number"),
+        ({"outputs": [{"data": "a"}]}, r"\$\.outputs\[0\]\.data has to be base64"),
+        ({"outputs": [{"expires_at": "soon"}]}, r"\$\.outputs\[0\]\.expires_at has to be a time"),
+        ({"created_at": "2026-11-27T10:00:00"}, r"\$\.created_at has to be a time with its zone"),
+        ({"cost": {"amount": "much", "unit": "x"}}, r"\$\.cost\.amount has to be a number"),
+        ({"cost": {"amount": 0.1, "unit": "x"}}, r"\$\.cost\.amount has to be a number"),
+        ({"cost": {"amount": "1"}}, r"\$\.cost\.unit is missing"),
+        ({"warnings": [1]}, r"\$\.warnings has to be a list of texts"),
+        ({"raw": []}, r"\$\.raw has to be an object"),
+    ],
+)
+def test_what_is_no_generation_is_named(change: dict[str, object], where: str) -> None:
+    """By the key at which it is wrong; what stands there may be a signed address, and is not told."""
+    with pytest.raises(ValueError, match=where):
+        Generation.from_dict({**WHOLE.to_dict(), **change})
+    with pytest.raises(ValueError, match="has to be an object"):
+        Generation.from_dict([])  # type: ignore[arg-type]

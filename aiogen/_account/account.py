@@ -33,6 +33,7 @@ from aiogen._limits.window import Window
 from aiogen._polling.listing import Listing
 from aiogen._polling.phases import PhaseModel
 from aiogen._polling.schedule import Observation, Schedule
+from aiogen._polling.survival import FIRST
 from aiogen._polling.timers import TimerQueue
 from aiogen._polling.vendor_queue import VendorQueue
 from aiogen.errors import AiogenError, APIError, RateLimited, Throttle
@@ -113,6 +114,15 @@ class AccountState(Generic[J]):
         read_at = self._take_reads(now, actions)
         return actions, min(refresh_at, create_at, read_at)
 
+    def rests_until(self, when: float, now: float) -> bool:
+        """True if an answer that has just been dealt with leaves nothing to do before `when`, the next look."""
+        if len(self.queue) or len(self.calls) or self.shared_budget.is_shared or max(self.window.held_until) > now:
+            return False
+        if self.schedule.has_news:
+            return False
+        question = self.schedule.wake_at()
+        return question is None or question >= when
+
     def _holds_to_announce(self, now: float) -> list[AnnounceHold]:
         """The vendor's "not before" is for every process on the ledger."""
         found = []
@@ -146,12 +156,15 @@ class AccountState(Generic[J]):
     def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
         """Questions and single calls share what creates leave of the budget: first come, first served."""
         self._set_lag_weight()
+        asks = False
         for _ in range(_AT_ONCE):
             question = self.schedule.wake_at() if self.in_flight < self._max_in_flight else None
             call = self.calls.wake_at()
             due = min(math.inf if question is None else question, math.inf if call is None else call)
             when = max(due, self.window.request_at(now))
             if when > now:
+                if asks and question is not None and self._joins(now, actions):
+                    continue
                 return when  # without a place for questions, the next answer looks again
             if (when := self.shared_budget.at(now)) > now:
                 per_second = self.window.requests_per_second
@@ -164,10 +177,23 @@ class AccountState(Generic[J]):
                     self._request_sent(now)
                     actions.append(GiveTurn(turn))
             elif (key := self.schedule.take(now)) is not None:
-                self._request_sent(now)
-                self.in_flight += 1
-                actions.append(self._question(key, now))
+                self._ask(key, now, actions)
+                asks = True
         return now  # the others in the next turn of the loop
+
+    def _joins(self, now: float, actions: list[Action[J]]) -> bool:
+        """Ask also about a job that is nearly due; False if there is none, or no room for its question."""
+        if self.window.request_at(now) > now or self.shared_budget.at(now) > now:
+            return False
+        key = self.schedule.take_early(now)
+        if key is not None:
+            self._ask(key, now, actions)
+        return key is not None
+
+    def _ask(self, key: str, now: float, actions: list[Action[J]]) -> None:
+        self._request_sent(now)
+        self.in_flight += 1
+        actions.append(self._question(key, now))
 
     def _request_sent(self, now: float) -> None:
         self.window.request_sent(now)
@@ -391,9 +417,12 @@ class AccountState(Generic[J]):
         if always:
             self.schedule.ran_all_along(now)
         if begun:
-            # The one before ended between its last two answers.
+            # The one before ended between its last two answers.  Where these are so near to each other that the model
+            # tells nothing apart between them, many may have ended meanwhile, one after the other: then the next one
+            # is taken to have begun at the first of them, for its question shows whether it is over, too.
             since = observation.asked_at if observation is not None else now
-            self._begin(begun, max((since + now) / 2.0, now - _UNSEEN), now, always=always)
+            at = since if now - since <= FIRST else max((since + now) / 2.0, now - _UNSEEN)
+            self._begin(begun, at, now, always=always)
         return None if too_early else observation
 
     def _begin(self, keys: list[str], at: float, now: float, *, always: bool = False) -> None:

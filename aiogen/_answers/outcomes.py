@@ -63,7 +63,7 @@ def ended(generation: Generation) -> AiogenError | None:
     if generation.state is State.CANCELLED:
         return GenerationFailed(
             f"Generation {generation.provider_id} (job {generation.id}) was cancelled at {generation.connection}; what "
-            "it had done by then may be charged.",
+            "it had done by then may be charged, where the provider charges.",
             provider=generation.provider,
             connection=generation.connection,
             job_id=generation.id,

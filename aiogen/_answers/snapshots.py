@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
+from aiogen._content.measure import measure
 from aiogen.exchange import Failure, Snapshot
-from aiogen.models import ACTIONS, Generation, State
+from aiogen.models import ACTIONS, Generation, Output, State
 from aiogen.providers.base import Provider
 
 _FRESH = timedelta(minutes=1)
@@ -38,7 +39,7 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
         kind=snapshot.kind or known.kind,
         prompt=known.prompt or snapshot.prompt,
         state=state,
-        outputs=snapshot.outputs,
+        outputs=tuple(map(_described, snapshot.outputs)),
         partial=snapshot.partial,
         cost=snapshot.cost or known.cost,
         warnings=tuple(dict.fromkeys((*known.warnings, *snapshot.warnings))),
@@ -52,6 +53,19 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
 def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
     """What is known, ended by a failure that is in no snapshot."""
     return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
+
+
+def _described(output: Output) -> Output:
+    """Bytes that the vendor sent say themselves what they are."""
+    if output.data is None:
+        return output
+    found = measure(output.data)
+    return attrs.evolve(
+        output,
+        media_type=found.media_type or output.media_type,
+        width=found.width or output.width,
+        height=found.height or output.height,
+    )
 
 
 def _failure_fields(failure: Failure | None) -> dict[str, Any]:

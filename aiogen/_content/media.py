@@ -124,6 +124,25 @@ def extension_of(media_type: str) -> str | None:
     return new[1] if new is not None else None
 
 
+_BY_ENDING = {ending: kind for kind, ending in (EXTENSIONS | OTHER_EXTENSIONS).items()} | {
+    "jpeg": "image/jpeg",
+    "heif": "image/heic",
+    "tiff": "image/tiff",
+    "m4v": "video/mp4",
+}
+"""File extension to media type, in every usual spelling."""
+
+
+def type_of_name(name: str) -> str | None:
+    """The media type that a file's name promises by its ending; None if it has none that is known here.
+
+    >>> type_of_name("boat.JPEG"), type_of_name("pictures.v2")
+    ('image/jpeg', None)
+    """
+    _, dot, ending = name.rpartition(".")
+    return _BY_ENDING.get(ending.lower()) if dot else None
+
+
 _SPELLINGS = frozenset(
     {
         "image/jpg", "image/pjpeg", "image/x-jpeg", "image/x-png", "image/apng", "image/x-gif", "image/x-webp",

@@ -1,7 +1,7 @@
 """Whether a picture has reached its end, by its own structure, checked while its bytes arrive.  Pure.
 
 A transfer may end early without saying so.  PNG, JPEG, WebP and GIF have an end that is found by going from block to
-block; pixels are not decoded.  Bytes after the end are allowed.
+block; pixels are not decoded.  Bytes after the end are allowed.  On the way the width and height are read.
 """
 
 from __future__ import annotations
@@ -23,8 +23,16 @@ class _Pass:
     look: Callable[[bytes], None] | None = None
 
 
-_Want = int | _Pass | re.Pattern[bytes]
-"""Some bytes together; some bytes in passing; or whatever ends with a match of the pattern."""
+@attrs.frozen
+class _Size:
+    """Nothing is wanted: this is how large the picture is."""
+
+    width: int
+    height: int
+
+
+_Want = int | _Pass | re.Pattern[bytes] | _Size
+"""Some bytes together; some bytes in passing; whatever ends with a match of the pattern; or nothing, see `_Size`."""
 _Steps = Generator[_Want, bytes, None]
 """The way through one format: yields what it wants next, and is sent it (nothing of what is passed)."""
 
@@ -43,6 +51,8 @@ class Walk:
         """It has been found."""
         self.broken: str | None = None
         """How the bytes break the rules of their format, if they do."""
+        self.size: tuple[int, int] | None = None
+        """Width and height in pixels, as the file says, once that has been read; None if it says 0, or nothing."""
         self._begun = False
         self._kept = b""
         self._steps: _Steps | None = None
@@ -92,6 +102,9 @@ class Walk:
                     at += size
                     if want.left:
                         return
+                elif isinstance(want, _Size):
+                    if self.size is None and want.width and want.height:
+                        self.size = want.width, want.height
                 else:
                     match = want.search(block, at)
                     if match is None:
@@ -117,10 +130,15 @@ def _png() -> _Steps:
             raise _Broken(f"a PNG chunk was expected, but {head!r} came")
         if first != (name == b"IHDR") or (first and size != 13):
             raise _Broken("a PNG must begin with one header of 13 bytes")
-        first = False
         has_data = has_data or name == b"IDAT"
         check = _Check(name)
-        yield _Pass(size, check.look)
+        if first:
+            header = yield size
+            check.look(header)
+            yield _Size(int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"))
+        else:
+            yield _Pass(size, check.look)
+        first = False
         given = int.from_bytes((yield 4), "big")
         # A wrong sum of something optional, such as a comment, harms no pixel: readers skip it.
         if given != check.sum and name[:1].isupper():
@@ -148,6 +166,8 @@ class _Check:
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """A JPEG marker with something behind it.  In pixel data FF is followed by 00 or by a restart marker (D0 to D7)."""
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
+_FRAMES = frozenset(bytes((0xFF, code)) for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
+"""The markers of segments that begin a frame, and say how large it is."""
 
 
 def _jpeg() -> _Steps:
@@ -165,7 +185,12 @@ def _jpeg() -> _Steps:
         size = int.from_bytes((yield 2), "big")
         if size < 2:
             raise _Broken(f"a JPEG segment has the impossible length {size}")
-        yield _Pass(size - 2)
+        left = size - 2
+        if marker in _FRAMES and left >= 5:
+            head = yield 5
+            yield _Size(int.from_bytes(head[3:5], "big"), int.from_bytes(head[1:3], "big"))
+            left -= 5
+        yield _Pass(left)
         has_scan = has_scan or marker == _SCAN
 
 
@@ -183,15 +208,32 @@ def _webp() -> _Steps:
         # Some writers leave out the last byte of padding.
         if left < -1:
             raise _Broken("a WebP chunk is longer than the announced length of the file")
-        yield _Pass(size if left >= 0 else size - 1)
+        size -= left < 0
+        begin = yield min(size, 10)
+        if (found := _webp_size(head[:4], begin)) is not None:
+            yield found
+        yield _Pass(size - len(begin))
     yield _Pass(max(left, 0))
     if not has_data:
         raise _Broken("the WebP contains no picture")
 
 
+def _webp_size(chunk: bytes, begin: bytes) -> _Size | None:
+    """What the first bytes of a chunk say, up to ten, if it is one of those that do (RFC 6386 and RFC 9649)."""
+    if chunk == b"VP8X" and len(begin) == 10:
+        return _Size(1 + int.from_bytes(begin[4:7], "little"), 1 + int.from_bytes(begin[7:10], "little"))
+    if chunk == b"VP8 " and len(begin) == 10 and begin[3:6] == b"\x9d\x01\x2a":
+        return _Size(*(int.from_bytes(begin[i : i + 2], "little") & 0x3FFF for i in (6, 8)))
+    if chunk == b"VP8L" and len(begin) >= 5 and begin[:1] == b"\x2f":
+        bits = int.from_bytes(begin[1:5], "little")
+        return _Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    return None
+
+
 def _gif() -> _Steps:
     # https://www.w3.org/Graphics/GIF/spec-gif89a.txt
     head = yield 13
+    yield _Size(int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little"))
     yield _Pass(_colours(head[10]))
     has_image = False
     while True:

@@ -39,6 +39,8 @@ class Coordinator:
         hub.wake = self._wake
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+        """When that is; infinite without one."""
         self._woken: asyncio.Handle | None = None
         self._creates: set[asyncio.Task[None]] = set()
         self._polls: set[asyncio.Task[None]] = set()
@@ -59,8 +61,14 @@ class Coordinator:
         if not hub.ledger.is_fenced(now):  # else the lease's renewal looks again
             for account in hub.accounts():
                 when = min(when, self._dispatch(account, now))
+        self._set_timer(when, now)
+
+    def _set_timer(self, when: float, now: float) -> None:
         if self._timer is not None:
+            if when == self._rings_at and when > now:
+                return
             self._timer.cancel()
+        self._rings_at = when
         self._timer = self._loop.call_at(when + TICK, self._tick) if when < math.inf else None
 
     def _dispatch(self, account: Account, now: float) -> float:
@@ -77,7 +85,7 @@ class Coordinator:
         match action:
             case SendCreate():
                 broken = partial(self._create_broke, action.job)
-                self._start(self._creates, send(hub, account, action), account.create_finished, broken)
+                self._start(self._creates, send(hub, account, action), partial(self._create_finished, account), broken)
             case AskOne():
                 self._start_read(account, [action.track.key], ask(hub, account, action.track))
             case AskPage():
@@ -93,7 +101,18 @@ class Coordinator:
                 hub.spawn(hub.ledger.hold(account.key, action.kind, action.seconds))
 
     def _start_read(self, account: Account, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
-        self._start(self._polls, work, account.read_finished, partial(self._read_broke, account, keys))
+        finished = partial(self._read_finished, account)
+        self._start(self._polls, work, finished, partial(self._read_broke, account, keys))
+
+    def _create_finished(self, account: Account) -> None:
+        account.create_finished()
+        self._wake()
+
+    def _read_finished(self, account: Account) -> None:
+        account.read_finished()
+        # Most answers only say that it runs on: then the timer is early enough, and to look would be for nothing.
+        if not account.rests_until(self._rings_at, self.hub.clock.now()):
+            self._wake()
 
     def _start(
         self,
@@ -108,7 +127,6 @@ class Coordinator:
         def done(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
             finished()
-            self._wake()
             if not task.cancelled() and (error := task.exception()) is not None:
                 logger.error("This is a bug in aiogen, or in a store of yours: %r", error, exc_info=error)
                 broken(error)

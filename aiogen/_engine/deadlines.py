@@ -31,7 +31,8 @@ class Deadlines:
     """When something is too late, or may be forgotten; moments on the session's steady clock."""
 
     def __init__(self) -> None:
-        self._timers: TimerQueue[Job | Place | LastLook] = TimerQueue()
+        self._timers: TimerQueue[Job | Place | tuple[Job]] = TimerQueue()
+        """A tuple is a last look: of thousands of keys it matters how fast they are found."""
 
     def jobs(self) -> list[Job]:
         """Every job that has a deadline."""
@@ -45,12 +46,12 @@ class Deadlines:
         """Its deadline is its own timeout from now; between half a second and two before that it is asked about."""
         when = now + job.timeout
         self._timers.put(job, when)
-        self._timers.put(LastLook(job), when - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0))
+        self._timers.put((job,), when - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0))
 
     def drop(self, job: Job) -> None:
         """It is over."""
         self._timers.drop(job)
-        self._timers.drop(LastLook(job))
+        self._timers.drop((job,))
 
     def earliest(self, jobs: Iterable[Job]) -> float:
         """The first deadline of these; infinite if none has one."""
@@ -58,7 +59,8 @@ class Deadlines:
 
     def pop(self, now: float) -> Job | Place | LastLook | None:
         """Take out the earliest that has passed."""
-        return self._timers.pop(now)
+        due = self._timers.pop(now)
+        return LastLook(due[0]) if isinstance(due, tuple) else due
 
     def next_at(self) -> float:
         """The next moment; infinite if there is none."""

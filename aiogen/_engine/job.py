@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiogen._answers.states import may_follow
 from aiogen._binding import Binding
@@ -15,6 +17,21 @@ from aiogen.errors import AiogenError
 from aiogen.exchange import Submission
 from aiogen.models import Cancellation, Eta, Event, Generation, State
 from aiogen.providers.base import Provider
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Outputs(Protocol):
+    """What hands out the outputs of jobs; `aiogen._jobs.outputs` does."""
+
+    async def save(
+        self, of: Job, path: str | os.PathLike[str], *, index: int | None, overwrite: bool
+    ) -> tuple[list[Path], Generation]: ...
+
+    async def read(self, of: Job, index: int) -> bytes: ...
+
+    async def image(self, of: Job, index: int) -> Image.Image: ...
 
 
 class Job:
@@ -34,6 +51,7 @@ class Job:
         "_error",
         "_forecast",
         "_not_taken",
+        "_outputs",
         "_provider",
         "_queues",
         "_withdraw",
@@ -59,6 +77,7 @@ class Job:
         forecast: Callable[[Job], Eta | None],
         withdraw: Callable[[Job], Awaitable[bool]],
         cancel: Callable[[Job], Awaitable[Cancellation]],
+        outputs: Outputs,
         batch: str | None = None,
     ) -> None:
         self.id: str = generation.id or ""
@@ -80,6 +99,7 @@ class Job:
         self._forecast = forecast
         self._withdraw = withdraw
         self._cancel = cancel
+        self._outputs = outputs
         self._error: AiogenError | None = None
         self._binding = binding
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -173,6 +193,30 @@ class Job:
                 return Cancellation.ENDED
         self._binding.check()
         return await self._cancel(self)
+
+    async def save(
+        self, path: str | os.PathLike[str], *, index: int | None = None, overwrite: bool = False
+    ) -> list[Path]:
+        """Wait for the end, then save what came of it; see `Session.save`.
+
+        `generation` then has the media type and the size of what was saved.
+        """
+        self._binding.check()
+        paths, _ = await self._outputs.save(self, path, index=index, overwrite=overwrite)
+        return paths
+
+    async def read(self, index: int = 0) -> bytes:
+        """Wait for the end, then fetch the bytes of one output; see `Session.read`.
+
+        `generation` then has its media type and its size.
+        """
+        self._binding.check()
+        return await self._outputs.read(self, index)
+
+    async def image(self, index: int = 0) -> Image.Image:
+        """Wait for the end, then fetch one output and decode it with Pillow; see `Session.image`."""
+        self._binding.check()
+        return await self._outputs.image(self, index)
 
     async def accepted(self) -> str:
         """Wait until the provider has accepted the job, and return the provider's id of it.

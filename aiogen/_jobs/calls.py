@@ -1,4 +1,4 @@
-"""Calls that a caller waits for by itself: one reading, one page of a list, a delete, the account, a download.
+"""Calls that a caller waits for by itself: one reading, one page of a list, a delete, the account.
 
 They share the account's budget with everything else, are repeated while that may help, and end when the session is
 left.
@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -26,10 +25,6 @@ from aiogen.models import AccountInfo, Generation
 from aiogen.providers.base import Provider
 from aiogen.stores.base import RequestKind
 
-if TYPE_CHECKING:
-    from aiogen._transfer.download import Downloader
-    from aiogen.providers.connections import Connections
-
 T = TypeVar("T")
 logger = logging.getLogger("aiogen")
 
@@ -37,11 +32,9 @@ logger = logging.getLogger("aiogen")
 class Calls:
     """The single calls of one session."""
 
-    def __init__(self, hub: Hub, downloader: Downloader, connections: Connections, *, call_timeout: float) -> None:
+    def __init__(self, hub: Hub, *, call_timeout: float) -> None:
         """`call_timeout`: seconds for one call, all attempts together."""
         self._hub = hub
-        self._downloader = downloader
-        self._connections = connections
         self._call_timeout = call_timeout
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -141,24 +134,21 @@ class Calls:
         account = await self._read(provider, provider.read_account)
         return attrs.evolve(account, window=self._hub.account(provider).window.figures(self._hub.clock.now()))
 
-    async def download(self, generation: Generation, directory: Path, *, overwrite: bool) -> list[Path]:
-        """See `Session.download`."""
-        provider = self._connections.get(generation.connection)
-        hub = self._hub
-        return await self._until_closed(
-            self._downloader.save(
-                generation,
-                directory,
-                overwrite=overwrite,
-                refresh=self._refreshed,
-                turn=partial(hub.turn, hub.account(provider)) if provider is not None else None,
-                base_url=provider.base_url if provider is not None else None,
-                allow_insecure=provider is not None and provider.allow_insecure,
-            )
-        )
-
-    async def _refreshed(self, generation: Generation) -> Generation:
-        return await self.get(self._connections.find(generation.connection), generation.provider_id or "")
+    async def until_closed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""
+        if self._closed:
+            work.close()
+            raise SessionClosed("The session was closed before this call was sent.")
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task.cancelled() and self._closed:
+                raise SessionClosed("The session was closed while this call was in progress.") from None
+            raise
+        finally:
+            self._running.discard(task)
 
     async def _user_id(self, provider: Provider) -> str | None:
         account = self._hub.account(provider)
@@ -182,7 +172,7 @@ class Calls:
             hub.refused(account, error, RequestKind.REQUESTS, sent_at=sent_at)
 
         async with self._places_of(account):
-            result = await self._until_closed(
+            result = await self.until_closed(
                 hub.transport.repeat(provider, make, timeout=self._call_timeout, before_each=turn, on_error=noted)
             )
         account.served()
@@ -191,22 +181,6 @@ class Calls:
     def _places_of(self, account: Account) -> asyncio.Semaphore:
         """Calls under way at once; creates and questions are counted by the account."""
         return self._places.setdefault(account.key, asyncio.Semaphore(self._hub.limits.max_in_flight))
-
-    async def _until_closed(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""
-        if self._closed:
-            work.close()
-            raise SessionClosed("The session was closed before this call was sent.")
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if task.cancelled() and self._closed:
-                raise SessionClosed("The session was closed while this call was in progress.") from None
-            raise
-        finally:
-            self._running.discard(task)
 
 
 def _page(provider: Provider, user_id: str | None, offset: int, *, knows: bool) -> Exchange[Page]:

@@ -17,6 +17,7 @@ from aiogen._binding import Binding
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
+from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import ConfigurationError, GenerationTimeout, StoreError
 from aiogen.exchange import Submission
@@ -44,6 +45,7 @@ class Registry:
         binding: Binding,
         poll_cost: float | None,
         cancel: Callable[[Job], Awaitable[Cancellation]],
+        outputs: Outputs,
     ) -> None:
         """What it works with.
 
@@ -53,11 +55,13 @@ class Registry:
             binding: the session's.
             poll_cost: of jobs that have none of their own; by default the provider's.
             cancel: stops one.
+            outputs: hands out what came of one.
         """
         self._hub = hub
         self._binding = binding
         self._poll_cost = poll_cost
         self._cancel = cancel
+        self._outputs = outputs
         self._connections = connections
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._taken_up: dict[str, Job] = {}
@@ -83,6 +87,7 @@ class Registry:
             forecast=self._hub.forecast,
             withdraw=self._hub.withdraw_one,
             cancel=self._cancel,
+            outputs=self._outputs,
             batch=batch,
         )
 

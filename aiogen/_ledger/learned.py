@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Generator
+from typing import Any
 
 from aiogen._polling.durations import preparing
 from aiogen._polling.phases import PhaseModel
@@ -71,9 +73,19 @@ class LearnedModels:
             if phases.seen >= self._saved.get(key, 0) + every:
                 self._saved[key] = phases.seen
                 try:
-                    await self._store.put_learned(_name(key), phases.to_json())
+                    await self._store.put_learned(_name(key), await _in_steps(phases.storing()))
                 except Exception as error:
                     logger.warning("The duration model of %s could not be written: %r", key[2], error)
+
+
+async def _in_steps(steps: Generator[None, None, dict[str, Any]]) -> dict[str, Any]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: dict[str, Any] = done.value
+            return result
+        await asyncio.sleep(0)  # others have their turns between the steps
 
 
 def _key(provider: Provider, model: str | None, typical: Typical) -> Key:

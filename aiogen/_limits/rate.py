@@ -8,6 +8,8 @@ import attrs
 
 _MARGIN = 0.96
 """Requests keep an even distance, a little below the limit: the vendor counts when they arrive, not when they leave."""
+_TOGETHER = 0.002
+"""Seconds: requests that are due within these are not kept apart."""
 
 
 @attrs.define
@@ -47,6 +49,8 @@ def request_rate(per_minute: float) -> Rate:
     """For requests of any kind, of which the vendor allows `per_minute`.
 
     Some may go at once where their distance would be felt, hardly any at thousands a minute: a vendor with a limit that
-    high may count by the second.
+    high may count by the second.  Where the distance is far below what a timer can keep, those of two milliseconds go
+    together: to wake for each of them would only cost the program its time.
     """
-    return Rate(per_minute=per_minute * _MARGIN, burst=min(10.0, max(2.0, 6000.0 / per_minute)))
+    burst = max(2.0, min(10.0, 6000.0 / per_minute), _TOGETHER * per_minute / 60.0)
+    return Rate(per_minute=per_minute * _MARGIN, burst=burst)

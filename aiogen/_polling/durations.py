@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from aiogen._polling import families, fits, survival
-from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight
+from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight, at_once
+from aiogen._polling.likelihood import Likelihood
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import BINS, EDGES, STEP, SurvivalCurve
+from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
 from aiogen.models import Typical
 
 _PENALTY = {"curves": 2.0, "flat": 3.0, "two humps": 5.0, "wide": 0.7, "narrow": 0.7}
@@ -33,6 +33,14 @@ _THRESHOLD = 9.0
 _REFIT = 0.4
 """The curves are fitted again when this part of what was seen before has been seen since."""
 _REFIT_AT_MOST = 40.0
+_FIRST_ENDS = 10
+"""Of these no more than the same part is waited for, however many ends were expected and not seen."""
+_SURPRISE = 2.5
+"""Or when the ends since then are so many standard errors from what was expected."""
+_MANY = 10
+"""In a cohort of this number of jobs."""
+_FEW_INTERVALS = 300
+"""With no more the families are compared by the intervals themselves; or where nobody has reached the median yet."""
 """Or after this number of ends."""
 _PRIORS_KEPT = 64
 _PLANS_AT_MOST = 12
@@ -41,9 +49,6 @@ _PLANS_KEPT = 2
 """Plans that are made again as soon as the estimate has changed: those that were asked for last."""
 _PRICE, _PRICE_STEP = 0.15, 0.2
 """Prices are rounded to steps of the logarithm, from the default on: neighbours share one plan."""
-
-T = TypeVar("T")
-
 
 _priors: dict[Typical, SurvivalCurve] = {}
 """What is expected before anything was seen; the same for all models with the same typical durations."""
@@ -61,18 +66,8 @@ def preparing(typical: Typical) -> Generator[None, None, None]:
 
 
 def _prior(typical: Typical) -> SurvivalCurve:
-    _at_once(preparing(typical))
+    at_once(preparing(typical))
     return _priors[typical]
-
-
-def _at_once(steps: Generator[None, None, T]) -> T:
-    """All steps together."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: T = done.value
-            return result
 
 
 class DurationModel:
@@ -85,6 +80,10 @@ class DurationModel:
         self._evidence = Evidence(self._prior)
         self._unfitted = 0.0
         self._fitted_to = 0.0
+        self._fitted_seen = 0
+        """The number of ends that had been seen then."""
+        self._expected = 0.0
+        """Of those that have been seen since, how many were expected."""
         self._is_fitting = False
         self._is_restored = False
         """It was read from the store, and not fitted since."""
@@ -113,13 +112,17 @@ class DurationModel:
         before = self.left(sight.age)
         self._count(sight, lambda curve, c: survival.at(curve, age / c))
         self._evidence.runs(sight, age)
-        self._learned(math.log(max(1e-9, before) / max(1e-9, self.left(age))))  # ends that were expected and not seen
+        expected = math.log(max(1e-9, before) / max(1e-9, self.left(age)))
+        self._learned(expected)  # ends that were expected and not seen
+        self._expected += expected
 
     def ended(self, sight: Sight, until: float) -> None:
         """The job has ended, at an age that is not above this one."""
         since = min(sight.age, EDGES[-1] - 1e-3)
         until = min(max(until, since + 1e-3), EDGES[-1])
         self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
+        before = self.left(sight.age)
+        self._expected += math.log(max(1e-9, before) / max(1e-9, (before + self.left(until)) / 2.0))
         self._evidence.ended(sight, until)
         self.seen += 1
         self._look_for_change()
@@ -174,12 +177,20 @@ class DurationModel:
     @property
     def is_outdated(self) -> bool:
         """True if enough has been seen since the last fit to fit again, and that is not under way."""
-        enough = max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to))
-        return self._unfitted >= enough and not self._is_fitting
+        if self._is_fitting:
+            return False
+        if self._unfitted >= max(0.5, min(_REFIT_AT_MOST, _REFIT * self._fitted_to)):
+            return True
+        if self._evidence.cohorts[-1].begun < _MANY:
+            return False
+        ends = self.seen - self._fitted_seen
+        if self._fitted_seen < _FIRST_ENDS and ends >= max(1.0, _REFIT * self._fitted_seen):
+            return True
+        return abs(ends - self._expected) > _SURPRISE * math.sqrt(self._expected + 1.0)
 
     def fit(self) -> None:
         """Bring the estimate up to date, at once."""
-        _at_once(self.fitting())
+        at_once(self.fitting())
 
     def fitting(self) -> Generator[None, None, None]:
         """The same in steps, each of them less than a millisecond or two; what is seen meanwhile waits for the next.
@@ -193,8 +204,11 @@ class DurationModel:
         try:
             self._fitted_to += self._unfitted
             self._unfitted = 0.0
+            self._fitted_seen = self.seen
+            self._expected = 0.0
             alarms = self.alarms
-            counts = self._evidence.together()
+            counts = yield from self._evidence.gathering()
+            yield
             curve = yield from self._mean(counts)
             if alarms == self.alarms:  # else it is of jobs that are forgotten
                 self.curve = curve
@@ -210,23 +224,32 @@ class DurationModel:
             self._is_fitting = False
 
     def _mean(self, counts: Counts) -> Generator[None, None, SurvivalCurve]:
-        curves = yield from self._fitted(counts)
+        likelihood = Likelihood(counts)
+        yield
+        curves = yield from self._fitted(counts, likelihood)
         scores = {}
         for name, (curve, width) in curves.items():
-            scores[name] = _explains(counts, curve, width) - _PENALTY[name]
+            score = likelihood.without_itself(curve, width) if width > 0.0 else likelihood.of(curve)
+            scores[name] = score - _PENALTY[name]
             yield
         best = max(scores.values())
         odds = {name: math.exp(score - best) for name, score in scores.items()}
         total = sum(odds.values())
         return survival.mixed([(odds[name] / total, curves[name][0]) for name in odds if odds[name] > 1e-4])
 
-    def _fitted(self, counts: Counts) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
+    def _fitted(
+        self, counts: Counts, likelihood: Likelihood
+    ) -> Generator[None, None, dict[str, tuple[SurvivalCurve, float]]]:
         """Each curve, and the width over which a job was spread for it; 0 if it was not."""
         ends, exposure = counts.spread(self.curve)
+        yield
         seen, count = _seen(ends, exposure, self._prior), sum(ends)
         yield
-        median = survival.quantile(seen, 0.5) if count >= 3.0 else None
-        curve = yield from families.fitted(self.typical, ends, exposure, median)
+        median = survival.quantile(seen, 0.5)
+        if len(counts.ended) <= _FEW_INTERVALS or exposure[survival.bin_of(median)] < 1.0:
+            curve = yield from families.fitted_to(self.typical, counts)
+        else:
+            curve = yield from families.fitted(self.typical, ends, exposure, median)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count >= 4.0:
             spread, narrowing = fits.spread_of(seen), count**-0.2
@@ -235,7 +258,7 @@ class DurationModel:
             yield
             curves["narrow"] = fits.smoothed(seen, narrow), narrow
             yield
-            self._flat = yield from fits.flat(seen, partial(_explains_with_tail, counts), self._flat)
+            self._flat = yield from fits.flat(seen, likelihood.with_tail, self._flat)
             curves["flat"] = fits.uniform(*self._flat), 0.0
             humps = yield from fits.two_humps(seen, count)
             curves["two humps"] = humps, 0.0
@@ -271,7 +294,13 @@ class DurationModel:
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {"evidence": self._evidence.to_json(), "seen": self.seen}
+        return at_once(self.storing())
+
+    def storing(self) -> Generator[None, None, dict[str, Any]]:
+        """The same in steps."""
+        seen = self.seen
+        evidence = yield from self._evidence.storing()
+        return {"evidence": evidence, "seen": seen}
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> DurationModel:
@@ -308,26 +337,3 @@ def _seen(ends: list[float], exposure: list[float], prior: SurvivalCurve) -> Sur
         touch = 0.25 * prior[i]
         curve.append(curve[-1] * math.exp(-(ends[i] + hazard * touch) / (exposure[i] + touch)))
     return curve
-
-
-def _explains_with_tail(counts: Counts, curve: SurvivalCurve) -> float:
-    return _explains(counts, survival.with_tail(curve), 0.0)
-
-
-def _explains(counts: Counts, curve: SurvivalCurve, width: float) -> float:
-    """The logarithm of how likely a curve makes what is known; without each job itself, if it was made of them."""
-    total = 0.0
-    if width <= 0.0:
-        for (i, j), weight in counts.ended.items():
-            total += weight * math.log(max(curve[i] - curve[j], 1e-6))
-    else:
-        n = max(2.0, counts.ends)
-        own: dict[int, float] = {}
-        for (i, j), weight in counts.ended.items():
-            length = j - i
-            if length not in own:
-                own[length] = math.erf(length * STEP / (2.0 * math.sqrt(2.0) * width))
-            total += weight * math.log(max((n * (curve[i] - curve[j]) - own[length]) / (n - 1.0), 1e-6))
-    for i, weight in counts.running.items():
-        total += weight * math.log(max(curve[i], 1e-6))
-    return total

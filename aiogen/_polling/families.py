@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from operator import mul
 from typing import TypeVar
 
 import attrs
 
+from aiogen._polling.evidence import Counts
 from aiogen._polling.survival import BINS, FIRST, STEP, SurvivalCurve
 from aiogen.models import Typical
 
@@ -35,10 +36,16 @@ _TRUST = 0.9
 """Weight of the typical durations against "any scale from half a second to an hour"."""
 _ANY = (math.log(0.5), math.log(3600.0))
 """Of that scale, the logarithms."""
+_UNLIKELY = 10.0
+"""What is so much worse than the best (in the logarithm) by one age alone is not looked at closely."""
 _MOST_PARTS = 40
 """Curves in one mean: a few dozen carry all but a trace of the weight."""
 _SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
+_FILTERED_AT_ONCE, _INTERVALS_AT_ONCE = 800, 4_000
+"""The same."""
+_LEAST = 1e-6
+"""No probability counts as less."""
 _STRAY = 0.01
 """The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
 
@@ -61,6 +68,15 @@ class _Family:
     hazard: list[float]
     """Per bin."""
     log_hazard: list[float]
+    log_survival: list[float]
+    """Also by distance, as the next."""
+    log_over: list[float]
+    """Of the probability to have ended."""
+
+    @property
+    def curves(self) -> tuple[list[float], list[float], list[float]]:
+        """Survival, its logarithm, and that of the probability to have ended."""
+        return self.survival, self.log_survival, self.log_over
 
 
 def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
@@ -68,7 +84,16 @@ def _family(law: Callable[[float], float], width: float, free: float, sigma: flo
     stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
     survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
     hazard = [max(1e-9, math.log(a / b)) for a, b in pairwise(survival)]
-    return _Family(width / STEP, free, sigma, survival, hazard, [math.log(h) for h in hazard])
+    return _Family(
+        width / STEP,
+        free,
+        sigma,
+        survival,
+        hazard,
+        [math.log(h) for h in hazard],
+        [math.log(max(s, _LEAST)) for s in survival],
+        [math.log(max(1.0 - s, _LEAST)) for s in survival],
+    )
 
 
 def _lognormal(sigma: float) -> Callable[[float], float]:
@@ -162,10 +187,14 @@ def fitted(
     for some in batched(candidates, _SCORED_AT_ONCE):
         scored += _scored(some, ends, exposure)
         yield
+    return (yield from _mean(scored, _MOST_PARTS if median is not None else len(scored)))
+
+
+def _mean(scored: list[tuple[float, _Candidate]], most: int) -> Generator[None, None, SurvivalCurve]:
+    """Of the likely ones, the best first."""
     best = max(score for score, _ in scored)
     parts = [(math.exp(score - best), c) for score, c in scored if score > best - 6.0]
-    if median is not None:
-        parts = sorted(parts, key=lambda part: -part[0])[:_MOST_PARTS]
+    parts = sorted(parts, key=lambda part: -part[0])[:most]
     total = sum(weight for weight, _ in parts)
     curve = [0.0] * BINS
     for some_parts in batched(parts, _MIXED_AT_ONCE):
@@ -174,6 +203,50 @@ def fitted(
             curve = [s + share * v for s, v in zip(curve, c.family.survival[start : start + BINS], strict=True)]
         yield
     return [1.0, *curve]
+
+
+def fitted_to(typical: Typical, counts: Counts) -> Generator[None, None, SurvivalCurve]:
+    """The same by the intervals themselves, none of which was spread before; it takes time for each of them.
+
+    To spread ends as the present estimate has it would confirm that estimate, where an interval begins long before its
+    end: that of a job which was never asked about before.
+    """
+    over = [(j - 1, weight) for (i, j), weight in counts.ended.items() if i == 0]
+    between = [(i - 1, j - 1, weight) for (i, j), weight in counts.ended.items() if i > 0]
+    running = [(i - 1, weight) for i, weight in counts.running.items() if i > 0]
+    candidates = yield from _likely(_candidates(typical), counts)
+    scored: list[tuple[float, _Candidate]] = []
+    for some in batched(candidates, 1 + _INTERVALS_AT_ONCE // (10 + len(over) + len(between) + len(running))):
+        for c in some:
+            start, survival, log_survival, log_over = BINS - c.shift, *c.family.curves
+            score = c.log_prior + sum(weight * log_survival[start + i] for i, weight in running)
+            score += sum(weight * log_over[start + i] for i, weight in over)
+            for i, j, weight in between:
+                score += weight * math.log(max(survival[start + i] - survival[start + j], _LEAST))
+            scored.append((score, c))
+        yield
+    return (yield from _mean(scored, _MOST_PARTS))
+
+
+def _likely(candidates: tuple[_Candidate, ...], counts: Counts) -> Generator[None, None, list[_Candidate]]:
+    """Without those that one age alone excludes: by how many were over at it, and how many outlasted it."""
+    ends, lasts = [0.0] * (BINS + 1), [0.0] * (BINS + 1)
+    for (i, j), weight in counts.ended.items():
+        ends[j] += weight
+        lasts[i] += weight
+    for i, weight in counts.running.items():
+        lasts[i] += weight
+    over, left = list(accumulate(ends)), list(accumulate(reversed(lasts)))[::-1]
+    age = max(range(1, BINS), key=lambda i: (over[i] + 0.1) * (left[i] + 0.1))
+    scores: list[float] = []
+    for some in batched(candidates, _FILTERED_AT_ONCE):
+        for c in some:
+            place = BINS - c.shift + age - 1
+            likely = over[age] * c.family.log_over[place] + left[age] * c.family.log_survival[place]
+            scores.append(c.log_prior + likely)
+        yield
+    least = max(scores) - _UNLIKELY
+    return [c for score, c in zip(scores, candidates, strict=True) if score >= least]
 
 
 def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> Iterator[_Candidate]:

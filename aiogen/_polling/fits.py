@@ -7,10 +7,14 @@ one of them is right for every model: `durations` weighs them by how well each f
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Generator
 
 from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, FIRST, LOGS, STEP, SurvivalCurve
+
+_FINE = 100
+"""Points from which on two humps are fitted to half as many."""
 
 
 def flat(
@@ -46,7 +50,8 @@ def flat(
 def uniform(low: float, high: float) -> SurvivalCurve:
     """Between a shortest and a longest duration."""
     span = high - low
-    return [min(1.0, max(0.0, (high - edge) / span)) for edge in EDGES]
+    first, last = bisect_left(EDGES, low), bisect_left(EDGES, high)
+    return [1.0] * first + [(high - edge) / span for edge in EDGES[first:last]] + [0.0] * (BINS + 1 - last)
 
 
 def spread_of(seen: SurvivalCurve) -> float:
@@ -83,12 +88,20 @@ def smoothed(seen: SurvivalCurve, bandwidth: float) -> SurvivalCurve:
     return curve
 
 
+def _coarser(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Two and two in one: where so many bins hold something, both humps are far wider than a bin."""
+    pairs = zip(points[::2], [*points[1::2], (0.0, 0.0)], strict=False)
+    return [(a + b, (a * log + b * further) / (a + b)) for (a, log), (b, further) in pairs]
+
+
 def two_humps(seen: SurvivalCurve, count: float, rounds: int = 10) -> Generator[None, None, SurvivalCurve | None]:
     """Two lognormals side by side (expectation maximisation); None if there are not two to be seen; in steps.
 
     `count`: the number of ends that were seen; above 0.
     """
     points = [(seen[i] - seen[i + 1], LOGS[i]) for i in range(BINS) if seen[i] - seen[i + 1] > 5e-4]
+    if len(points) > _FINE:
+        points = _coarser(points)
     mu, nu = math.log(max(survival.quantile(seen, 0.9), FIRST)), math.log(max(survival.quantile(seen, 0.1), FIRST))
     if nu - mu < 0.1:
         return None

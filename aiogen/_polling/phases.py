@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from aiogen._polling.durations import DurationModel
-from aiogen._polling.evidence import Sight
+from aiogen._polling.evidence import Sight, at_once
 from aiogen.models import Typical
 
 _COMPARED = 300
@@ -95,11 +95,14 @@ class PhaseModel:
 
     def to_json(self) -> dict[str, Any]:
         """All that was learned, for the store."""
-        return {
-            "queued": self.queued.to_json(),
-            "processing": self.processing.to_json(),
-            "lead": self._total_lead(),
-        }
+        return at_once(self.storing())
+
+    def storing(self) -> Generator[None, None, dict[str, Any]]:
+        """The same in steps, with turns for others between them."""
+        queued = yield from self.queued.storing()
+        yield
+        processing = yield from self.processing.storing()
+        return {"queued": queued, "processing": processing, "lead": self._total_lead()}
 
     def fitting(self) -> Generator[None, None, None]:
         """Bring both estimates up to date, in steps, where enough has been seen for that."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
 
 from aiogen._polling import survival
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
@@ -73,28 +74,27 @@ def _best_next(ages: list[float], curve: SurvivalCurve, price: float) -> list[in
     count = len(ages)
     left = [survival.at(curve, age) for age in ages]
     time = _integrals(ages, curve)  # of survival, up to each age
-    cost = [0.0] * count
-    cost[-1] = left[-1] * ages[-1] * _LAST_STEP
+    beyond = [0.0] * count  # the cost from each age on, less the integral up to there
+    beyond[-1] = left[-1] * ages[-1] * _LAST_STEP - time[-1]
     follow = [count - 1] * count
     bound = count - 1
     for i in range(count - 2, -1, -1):
         best, chosen = math.inf, i + 1
-        here, now, before = left[i], ages[i], time[i]
+        here = left[i]
         for j in range(i + 1, max(bound, i + 1) + 1):
-            # Price, plus the time from the end to the question: survival's fall below its value here, integrated.
-            total = price * here + here * (ages[j] - now) - (time[j] - before) + cost[j]
+            total = here * ages[j] + beyond[j]  # what differs between the next ages
             if total < best:
                 best, chosen = total, j
-        cost[i], follow[i] = best, chosen
+        # Price, plus the time from the end to the question: survival's fall below its value here, integrated.
+        cost = here * (price - ages[i]) + time[i] + best
+        beyond[i], follow[i] = cost - time[i], chosen
         bound = chosen
     return follow
 
 
 def _integrals(ages: list[float], curve: SurvivalCurve) -> list[float]:
     """The integral of survival up to each age; survival is linear within a bin."""
-    upto = [0.0]
-    for i in range(BINS):
-        upto.append(upto[-1] + WIDTHS[i] * (curve[i] + curve[i + 1]) / 2.0)
+    upto = [0.0, *accumulate(width * (a + b) / 2.0 for width, (a, b) in zip(WIDTHS, pairwise(curve), strict=True))]
     found = []
     for age in ages:
         i = min(BINS - 1, max(0, bisect_left(EDGES, age) - 1))

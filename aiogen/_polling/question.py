@@ -19,13 +19,21 @@ K = TypeVar("K", bound=Hashable)
 
 MANY = 10
 """With this number of jobs of a model that is not known some are asked about early, for the others to learn from."""
+_HUNDREDS = 100
+"""From this number on they are looked at also later, whenever a while goes by without any question."""
 KNOWN = 6
 """A model is known when this number of its jobs have ended."""
 _PROBES = 2
 """Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
 _FIRST_PROBE = 0.5
-_PROBE_STEP = 1.0
+"""The age of the first early look."""
+_PROBE_STEP = 3.5
+"""From one early look to the next: so many times the root of price and age (Keller's rule for a hazard that falls with
+the age), for one job."""
 _PROBE_POWER = 0.6
+"""And for n jobs it is divided by n to this power: between the root, for durations that are all alike, and none."""
+_BURST = 0.4
+"""With the first ends so many times the root of n are looked at without a pause: are they the first, or many?"""
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
 _FIRST_LOOKS = (1.0, 2.5)
@@ -36,6 +44,8 @@ _PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Ages at which two plans are compared."""
 _TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
+_NEARLY = 0.06
+"""A question in company of others may come early by this part of the time from it to the one after."""
 _DEARER = 1.15
 """A moment that was planned at a price lower than the present one by more than this factor comes too early."""
 FIXED, STALE = -1, -2
@@ -60,7 +70,9 @@ class Group(Generic[K]):
     probing: K | None = None
     """The one whose next question is an early look."""
     probed_to: float = 0.0
-    """The highest age of an early look."""
+    """The highest age of an early look, or of any other question."""
+    burst: int = 0
+    """The number of early looks that still follow at once, for an end was seen."""
     probes: int = _PROBES
     """The number of its jobs that may still be marked as probes."""
     version: int = 0
@@ -74,7 +86,25 @@ class Group(Generic[K]):
 
     def next_probe(self) -> float:
         """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        return max(_FIRST_PROBE, self.probed_to * (1.0 + _PROBE_STEP / math.pow(max(1, self.size), _PROBE_POWER)))
+        if self.burst:
+            return self.probed_to
+        step = _PROBE_STEP * math.sqrt(self.price * self.probed_to) / math.pow(max(1, self.many), _PROBE_POWER)
+        return max(_FIRST_PROBE, self.probed_to + step)
+
+    def has_ended(self) -> None:
+        """One of its jobs: what has become of the others?"""
+        if not self.is_known and not self.burst and self.many >= MANY:
+            self.burst = round(_BURST * math.sqrt(self.many))
+
+    @property
+    def wants_probes(self) -> bool:
+        """True if early looks are worth what they cost."""
+        return self.many >= (_HUNDREDS if self.is_known else MANY)
+
+    @property
+    def many(self) -> int:
+        """The number of jobs that learn from an early look."""
+        return min(self.size, len(self.cold) + (self.probing is not None))
 
     @property
     def is_known(self) -> bool:
@@ -156,6 +186,12 @@ class Question(Generic[K]):
         if self.version == FIXED:
             return True
         return self.version == self.group.durations.version and price <= _DEARER * self.planned_at
+
+    def is_nearly_due(self, now: float, price: float) -> bool:
+        """True if its moment was planned, at about this price, and comes so soon that it might as well be now."""
+        if self.version == FIXED or now < max(self.asked_at + self.floor, self.not_before):
+            return False
+        return self.is_current(price) and self.due - now <= _NEARLY * self.pace(price)
 
     def planned(self, price: float) -> float:
         """The moment of the next question, at this price in seconds of waiting."""

@@ -22,7 +22,7 @@ from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import FIXED, MANY, STALE, Group, Question
+from aiogen._polling.question import FIXED, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -103,7 +103,7 @@ class Schedule(Generic[K]):
 
     def _probe(self, group: Group[K], now: float) -> None:
         """Have one more job of a model that is not known be asked about early."""
-        if group.probing is not None or group.is_known or group.size < MANY:
+        if group.probing is not None or not group.wants_probes:
             return
         for _ in range(min(5, len(group.cold))):
             key = group.cold.popleft()
@@ -118,6 +118,7 @@ class Schedule(Generic[K]):
             if due < question.due:
                 question.due, question.version = due, FIXED
                 group.probing, group.probed_to = key, due - question.started_at
+                group.burst = max(0, group.burst - 1)
                 self._put(key, question, now)
                 return
             group.cold.append(key)  # it is asked before that anyway
@@ -163,8 +164,12 @@ class Schedule(Generic[K]):
 
     def wake_at(self) -> float | None:
         """The moment at which to look for the next question, or None if there is none."""
-        moments = [self._urgent.wake_at(), *(group.wake_at() for group in self._groups.values())]
-        return min((moment for moment in moments if moment is not None), default=None)
+        earliest = self._urgent.wake_at()
+        for group in self._groups.values():
+            moment = group.wake_at()
+            if moment is not None and (earliest is None or moment < earliest):
+                earliest = moment
+        return earliest
 
     def take(self, now: float) -> K | None:
         """Take out the job to ask about now; None if none is due.
@@ -192,9 +197,32 @@ class Schedule(Generic[K]):
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
+            question.group.probed_to = max(question.group.probed_to, now - question.started_at)
             if question.group.is_known:
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
+            question.ask()
+            if key == question.group.probing and question.group.burst:  # the next does not wait for its answer
+                self._probed(key, question.group, now)
+            return key
+        return None
+
+    def take_early(self, now: float) -> K | None:
+        """Take out one more job to ask about in company, as questions are sent anyway: one that is nearly due.
+
+        Each time that a program wakes costs it more than a request does, and a question that comes early by a small
+        part of its interval is worth as much.  None if there is no such.
+        """
+        for group in self._groups.values():
+            key = group.timers.first()
+            if key is None or not group.is_known:
+                continue
+            question = self._questions[key]
+            price = self._price(question)
+            if not question.is_nearly_due(now, price) or key in self._urgent:
+                continue
+            group.timers.drop(key)
+            self.backpressure.asked(now, ready_at=now, pace=question.pace(price))
             question.ask()
             return key
         return None
@@ -300,13 +328,22 @@ class Schedule(Generic[K]):
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
         self._note(observation.phases)
-        self._probe(self._group(observation.durations, learns=True), now)
+        group = self._group(observation.durations, learns=True)
+        group.has_ended()
+        self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
         """The models that enough was learned of since their last fit; each once."""
         found = [durations for durations in self._outdated.values() if durations.is_outdated]
         self._outdated.clear()
         return found
+
+    @property
+    def has_news(self) -> bool:
+        """True if `outdated` or `refresh` have something to do."""
+        if self._outdated:
+            return True
+        return any(group.to_replan or group.version != group.durations.version for group in self._groups.values())
 
     def refresh(self, now: float) -> bool:
         """Has a model turned out to be quicker than planned?  Then its jobs are due earlier.
@@ -382,9 +419,12 @@ class Schedule(Generic[K]):
         return group
 
     def _first(self, now: float) -> Group[K] | None:
-        due = [(when, i) for i, group in enumerate(self._groups.values()) if (when := group.wake_at()) is not None]
-        when, i = min(due, default=(math.inf, -1))
-        return list(self._groups.values())[i] if when <= now else None
+        first, earliest = None, math.inf
+        for group in self._groups.values():
+            when = group.wake_at()
+            if when is not None and when <= now and when < earliest:
+                first, earliest = group, when
+        return first
 
     def _plan(self, key: K, question: Question[K], now: float) -> None:
         group, price = question.group, self._price(question)

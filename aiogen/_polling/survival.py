@@ -28,7 +28,7 @@ STEP = math.log(RATIO)
 LOGS = [math.log(math.sqrt(max(a, FIRST / 2.0) * b)) for a, b in pairwise(EDGES)]
 """The logarithm of each bin's middle."""
 
-_TAIL = 0.015
+TAIL = 0.015
 """The part of "any duration is possible" that every curve keeps: no job is ever forgotten."""
 
 
@@ -88,6 +88,6 @@ ANYTHING = _anything()
 """Nothing is known."""
 
 
-def with_tail(curve: SurvivalCurve, weight: float = _TAIL) -> SurvivalCurve:
+def with_tail(curve: SurvivalCurve, weight: float = TAIL) -> SurvivalCurve:
     """The curve with a little of `ANYTHING` in it."""
     return [(1.0 - weight) * a + weight * b for a, b in zip(curve, ANYTHING, strict=True)]

@@ -1,25 +1,38 @@
-"""Image bytes into files: whole or not at all, with a fresh url where the old one died, resumed where it broke."""
+"""Image bytes into files or memory: whole or not at all, with a fresh url where the old one died, resumed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from aiogen._content.entity import COMPRESSIONS, MAY_APPEAR, Entity
-from aiogen._content.media import Unfit, ending_for, recognise
+from aiogen._content.media import Unfit, ending_for, recognise, type_of_name
 from aiogen._limits.retry import delay
 from aiogen._options import DownloadOptions
-from aiogen._safety.address import FilePolicy
 from aiogen._transfer.receiving import Receiver
-from aiogen._transfer.saving import PartFile, file_stem, find_saved, make_folder
-from aiogen._transfer.source import Appearing, Broken, Expired, Refresh, Source, Turn, typed
+from aiogen._transfer.saving import (
+    Part,
+    PartBytes,
+    PartFile,
+    file_stem,
+    find_saved,
+    in_the_way,
+    make_folder,
+    measure_file,
+    names_of,
+)
+from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
 from aiogen.errors import DownloadError, InputError
-from aiogen.models import Generation, Output, State
+from aiogen.models import Generation, Output
 
+T = TypeVar("T")
 logger = logging.getLogger("aiogen")
 
 _IS_RECENT = 600.0
@@ -41,37 +54,53 @@ class Downloader:
         self._rare: set[str] = set()
         """The endings of rare kinds that were reported."""
 
-    async def save(
-        self,
-        generation: Generation,
-        directory: Path,
-        *,
-        overwrite: bool,
-        refresh: Refresh,
-        turn: Turn | None = None,
-        base_url: str | None = None,
-        allow_insecure: bool = False,
-    ) -> list[Path]:
-        """Save every output; see `Session.download`.
+    async def save(self, source: Source, indexes: Sequence[int], directory: Path, *, overwrite: bool) -> list[Path]:
+        """Save these outputs under names of ours; see `Session.download`."""
+        await self._make(directory, source)
+        return await _all([self._save_one(source, index, directory, overwrite) for index in indexes])
 
-        `base_url` and `allow_insecure` are those of the generation's connection; its files may be where it is itself.
-        """
-        if generation.state is not State.COMPLETED or not generation.outputs:
-            raise InputError(
-                f"Generation {generation.provider_id} is {generation.state} and has no outputs to save; download "
-                "it once it has completed."
-            )
-        source = Source(generation, refresh, turn, FilePolicy.of(base_url, insecure=allow_insecure))
+    async def save_as(self, source: Source, indexes: Sequence[int], path: Path, *, overwrite: bool) -> list[Path]:
+        """Save these outputs, all or none of them, under the name that somebody chose; see `Session.save`."""
+        names = names_of(path, len(indexes))
+        for name in names:
+            with typed(repr(str(name)), "saved", source):
+                why = await self._threads.run(in_the_way, name, overwrite=overwrite)
+            if why is not None:
+                raise InputError(
+                    f"Nothing can be saved as {str(name)!r}: {why}. Choose another name, or overwrite a file.",
+                    **source.context(),
+                )
+        await self._make(path.parent, source)
+        parts: dict[Path, PartFile] = {}
+        try:
+            await _all([self._part(source, i, name, parts) for i, name in zip(indexes, names, strict=True)])
+            for name, part in parts.items():
+                with typed(repr(str(name)), "saved", source):
+                    await self._threads.run(part.keep_named, name, overwrite=overwrite)
+        except GeneratorExit:  # nobody is left to be held up, nor to wait
+            for part in parts.values():
+                part.discard()
+            raise
+        except BaseException:
+            for part in parts.values():
+                await asyncio.shield(self._threads.run(part.discard))
+            raise
+        return names
+
+    async def read(self, source: Source, index: int) -> bytes:
+        """The bytes of one output, whole, and no file anywhere; see `Session.read`."""
+        stem = file_stem(source.generation, index)
+        with typed(stem, "read", source):
+            async with self._places, self._in_time(stem, source):
+                part = PartBytes(self._max_bytes)
+                await self._whole(part, source, index, stem)
+                return await self._threads.run(part.joined)
+
+    async def _make(self, directory: Path, source: Source) -> None:
         with typed(f"The folder {str(directory)!r}", "made", source):
             is_folder = await self._threads.run(make_folder, directory)
         if not is_folder:
             raise InputError(f"{str(directory)!r} is a file, or is inside one; a download needs a folder.")
-        saved = [self._save_one(source, index, directory, overwrite) for index in range(len(generation.outputs))]
-        results = await asyncio.gather(*saved, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return [path for path in results if isinstance(path, Path)]
 
     async def _save_one(self, source: Source, index: int, directory: Path, overwrite: bool) -> Path:
         stem = file_stem(source.generation, index)
@@ -80,22 +109,42 @@ class Downloader:
                 if not overwrite:
                     found = await self._threads.run(find_saved, directory, stem)
                     if found is not None:
+                        source.measured[index] = await self._threads.run(measure_file, found)
                         return found
-                try:
-                    async with asyncio.timeout(self._timeout):
-                        return await self._fetch(source, index, directory, stem, overwrite)
-                except TimeoutError as error:
-                    raise DownloadError(
-                        f"{stem} could not be downloaded within {duration(self._timeout)}.",
-                        retryable=True,
-                        **source.context(),
-                    ) from error
+                async with self._in_time(stem, source):
+                    return await self._fetch(source, index, directory, stem, overwrite)
+
+    async def _part(self, source: Source, index: int, name: Path, parts: dict[Path, PartFile]) -> None:
+        """One output in a file that only needs its name; it is put among `parts` as soon as it is there."""
+        with typed(repr(str(name)), "saved", source):
+            async with self._places, self._in_time(repr(str(name)), source):
+                # Its own name may be as long as the file system allows.
+                part = parts[name] = await self._begin(name.parent, "aiogen")
+                await self._whole(part, source, index, name.name)
+        is_now, promised = source.measured[index].media_type, type_of_name(name.name)
+        if promised is not None and is_now != promised:
+            logger.warning(
+                "%s is a file of another kind than its name says (%s); it keeps the name",
+                name.name,
+                is_now or "unknown",
+            )
+
+    @asynccontextmanager
+    async def _in_time(self, what: str, source: Source) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except TimeoutError as error:
+            raise DownloadError(
+                f"{what} could not be downloaded within {duration(self._timeout)}.",
+                retryable=True,
+                **source.context(),
+            ) from error
 
     async def _fetch(self, source: Source, index: int, directory: Path, stem: str, overwrite: bool) -> Path:
         part = await self._begin(directory, stem)
         try:
-            entity = await self._fill(part, source, index)
-            extension = self._ending(part, entity, source.output(index), source, stem)
+            extension = await self._whole(part, source, index, stem)
             return await self._threads.run(part.keep_as, directory / f"{stem}.{extension}", overwrite=overwrite)
         except GeneratorExit:  # nobody is left to be held up, nor to wait
             part.discard()
@@ -103,6 +152,13 @@ class Downloader:
         except BaseException:
             await asyncio.shield(self._threads.run(part.discard))
             raise
+
+    async def _whole(self, part: Part, source: Source, index: int, name: str) -> str:
+        """Have all the bytes, and know that they are what was promised; the extension for them."""
+        entity = await self._fill(part, source, index)
+        extension = self._ending(part, entity, source.output(index), source, name)
+        source.measured[index] = part.measured()
+        return extension
 
     async def _begin(self, directory: Path, stem: str) -> PartFile:
         """A temporary file.  A caller that is cancelled meanwhile leaves none behind."""
@@ -117,7 +173,7 @@ class Downloader:
         if not opened.cancelled() and opened.exception() is None:
             self._threads.start(opened.result().discard)
 
-    async def _fill(self, part: PartFile, source: Source, index: int) -> Entity:
+    async def _fill(self, part: Part, source: Source, index: int) -> Entity:
         """Get all the bytes, over as many attempts as it takes and is allowed."""
         entity = Entity()
         failures = 0
@@ -165,7 +221,7 @@ class Downloader:
         age = self._clock.wall() - ended.timestamp() if ended is not None else 0.0
         return status in MAY_APPEAR and age < _IS_RECENT
 
-    def _ending(self, part: PartFile, entity: Entity, output: Output, source: Source, stem: str) -> str:
+    def _ending(self, part: Part, entity: Entity, output: Output, source: Source, stem: str) -> str:
         """The extension for what came, if it is what was promised."""
         said = entity.content_type
         if part.size == 0:
@@ -184,3 +240,12 @@ class Downloader:
                 "%s is a file of a rare kind and was saved as .%s, unchecked (%s)", stem, ending, said or "no type"
             )
         return ending
+
+
+async def _all(saving: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What all of them give, or the error of the first that failed, once all are done."""
+    results = await asyncio.gather(*saving, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast(list[T], results)

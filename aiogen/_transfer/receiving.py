@@ -11,7 +11,7 @@ from yarl import URL
 from aiogen._content.entity import Entity, Mismatch, Verdict, verdict
 from aiogen._safety.address import Refused
 from aiogen._transfer.guard import holding_to
-from aiogen._transfer.saving import PartFile, TooLarge
+from aiogen._transfer.saving import Part, TooLarge
 from aiogen._transfer.source import Broken, Expired, Source
 from aiogen._transfer.transport import USER_AGENT, Transport
 from aiogen.errors import AiogenError, DownloadError
@@ -31,7 +31,7 @@ class Receiver:
         self._transport = transport
         self._max_bytes = max_bytes
 
-    async def receive(self, part: PartFile, entity: Entity, address: str, source: Source) -> None:
+    async def receive(self, part: Part, entity: Entity, address: str, source: Source) -> None:
         """One attempt: follow the address to its bytes, and write them."""
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **entity.request_headers()}
         timeout = aiohttp.ClientTimeout(total=None, connect=30.0, sock_read=_STALL)
@@ -43,7 +43,7 @@ class Receiver:
                 with holding_to(source.policy, url):
                     async with self._transport.clients.storage.get(
                         url,
-                        headers=headers,
+                        headers={**headers, **source.headers_for(str(url))},
                         timeout=timeout,
                         allow_redirects=False,  # each hop is judged, and asked for in the bytes that were signed
                         auto_decompress=False,  # what is counted is what travels
@@ -62,7 +62,7 @@ class Receiver:
             raise Broken(f"the connection broke after {entity.size:,} bytes ({type(error).__name__})") from error
         raise DownloadError("The storage redirects endlessly.", **source.context())
 
-    async def _take(self, part: PartFile, entity: Entity, answer: aiohttp.ClientResponse, source: Source) -> None:
+    async def _take(self, part: Part, entity: Entity, answer: aiohttp.ClientResponse, source: Source) -> None:
         """Take the bytes of an answer, which complete the file."""
         self._look_at_status(entity, answer, source)
         try:
@@ -86,7 +86,7 @@ class Receiver:
             answer.close()
             raise self._too_large(source) from error
 
-    async def write(self, part: PartFile, data: bytes, source: Source) -> None:
+    async def write(self, part: Part, data: bytes, source: Source) -> None:
         """Bytes that the vendor has sent itself: there is nothing to fetch.
 
         Raises:
@@ -145,7 +145,7 @@ class Receiver:
             ) from error
 
 
-def _check_whole(part: PartFile) -> None:
+def _check_whole(part: Part) -> None:
     """What has come is a picture up to its end, as far as its format has one.
 
     Raises:

@@ -1,5 +1,7 @@
 """Files on disk: their names, what counts as saved, and a file that gets its name only when it is whole.
 
+The same bytes may be kept in memory, where somebody wants them and no file.
+
 Everything here may block; it runs in a session's own threads.
 """
 
@@ -16,12 +18,14 @@ from threading import Lock
 from uuid import uuid4
 
 from aiogen._content.entity import Gunzip
+from aiogen._content.measure import LOOKED_AT, Measured, measured
 from aiogen._content.media import EXTENSIONS, HEAD_BYTES, OTHER_EXTENSIONS
 from aiogen._content.whole import Walk
 from aiogen.models import Generation
 
 _LONGEST_STEM = 200
 """Bytes of a name without index and ending; most file systems end at 255 for the whole."""
+_BLOCK = 64 * 1024
 _NO_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
 """How mounts tell that they have no fsync.  What it is for (ENOSPC, EDQUOT, EIO) is not among them."""
 
@@ -70,21 +74,56 @@ def is_saved(path: str | Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
-class PartFile:
-    """A file on its way, beside the one that it will become."""
+def measure_file(path: Path) -> Measured:
+    """What a file says of itself, by no more of it than that takes; nothing if it cannot be read."""
+    walk, head, seen = Walk(), b"", 0
+    with suppress(OSError), path.open("rb") as file:
+        while seen < LOOKED_AT and (block := file.read(_BLOCK)):
+            head = head or block[:HEAD_BYTES]
+            seen += len(block)
+            walk.feed(block)
+            if walk.size is not None or not walk.ends:
+                break
+    walk.finish()
+    return measured(head, walk)
 
-    def __init__(self, directory: Path, stem: str, max_bytes: int) -> None:
-        self._path = directory / f".{stem[:100]}-{uuid4().hex[:12]}.part"
-        # The mode is that of any new file: the process's umask takes from it, or the folder's default ACL.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
+
+def means_folder(path: str) -> bool:
+    """Whether somebody who gives this path to save to means a folder: there is one, or it ends as one."""
+    separators = {os.sep, os.altsep} - {None}
+    return path[-1:] in separators or path == "" or os.path.isdir(path)
+
+
+def names_of(path: Path, count: int) -> list[Path]:
+    """The names for several files that were given one: the first has it, the others a number behind it."""
+    return [path, *(path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, count))]
+
+
+def in_the_way(path: Path, *, overwrite: bool) -> str | None:
+    """Why no file may be saved under this very name; None if one may.  Links and empty files are replaced."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        return "there is a folder of that name"
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+        return "it is no ordinary file"
+    if not overwrite and stat.S_ISREG(found.st_mode) and found.st_size > 0:
+        return "there is a file of that name, which may be another picture"
+    return None
+
+
+class Part:
+    """The bytes of one file on their way: unpacked, counted, and followed to the end."""
+
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
         self.begin(packed=False)
 
     def begin(self, *, packed: bool) -> None:
-        """What comes now is the file from its first byte; nothing is done to the disk yet."""
+        """What comes now is the file from its first byte; nothing is done to what came before yet."""
         self.size = 0
         """Bytes in it, unpacked."""
         self.head = b""
@@ -103,8 +142,7 @@ class PartFile:
         """
         with self._in_use:
             if self._is_new:
-                self._file.seek(0)
-                self._file.truncate()
+                self._clear()
                 self._is_new = False
             for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
                 self.size += len(piece)
@@ -113,7 +151,7 @@ class PartFile:
                 if len(self.head) < HEAD_BYTES:
                     self.head += piece[: HEAD_BYTES - len(self.head)]
                 self.walk.feed(piece)
-                self._file.write(piece)
+                self._put(piece)
 
     def finish(self) -> None:
         """All bytes have come.
@@ -124,6 +162,54 @@ class PartFile:
         self.walk.finish()
         if self._gunzip is not None:
             self._gunzip.finish()
+
+    def measured(self) -> Measured:
+        """What the file says of itself."""
+        return measured(self.head, self.walk)
+
+    def _clear(self) -> None:
+        raise NotImplementedError
+
+    def _put(self, piece: bytes) -> None:
+        raise NotImplementedError
+
+
+class PartBytes(Part):
+    """A file in memory."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._pieces: list[bytes] = []
+        super().__init__(max_bytes)
+
+    def joined(self) -> bytes:
+        """All that has come, which is then kept only by the caller."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+    def _clear(self) -> None:
+        self._pieces = []
+
+    def _put(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+
+class PartFile(Part):
+    """A file on its way, beside the one that it will become."""
+
+    def __init__(self, directory: Path, stem: str, max_bytes: int) -> None:
+        self._path = directory / f".{stem[:100]}-{uuid4().hex[:12]}.part"
+        # The mode is that of any new file: the process's umask takes from it, or the folder's default ACL.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
+        super().__init__(max_bytes)
+
+    def _clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+
+    def _put(self, piece: bytes) -> None:
+        self._file.write(piece)
 
     def keep_as(self, path: Path, *, overwrite: bool) -> Path:
         """Give it its name; what is there by now is kept unless `overwrite`.  A link is replaced, never followed.
@@ -137,15 +223,41 @@ class PartFile:
         if path.is_dir() and not path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, f"there is a folder named {path.name!r}")
         with self._in_use:
-            self._file.flush()
-            try:
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                if error.errno not in _NO_FSYNC:
-                    raise
-            self._file.close()
+            self._write_out()
             os.replace(self._path, path)
         return path
+
+    def keep_named(self, path: Path, *, overwrite: bool) -> Path:
+        """Give it the name that somebody chose; unless `overwrite`, what has come there by now is an error.
+
+        Raises:
+            OSError: the same as `keep_as`.
+            FileExistsError: something is in the way.
+        """
+        with self._in_use:
+            self._write_out()
+            if not overwrite:
+                try:
+                    os.link(self._path, path)  # of two at the same moment only one can
+                except OSError:
+                    pass  # there is something, or the file system has no second names
+                else:
+                    os.unlink(self._path)
+                    return path
+            if (why := in_the_way(path, overwrite=overwrite)) is not None:
+                raise FileExistsError(errno.EEXIST, why)
+            os.replace(self._path, path)
+        return path
+
+    def _write_out(self) -> None:
+        """From here on it only needs its name."""
+        self._file.flush()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
+        self._file.close()
 
     def discard(self) -> None:
         """Leave nothing behind."""

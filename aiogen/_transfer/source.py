@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
 
+from aiogen._content.measure import Measured
 from aiogen._safety.address import FilePolicy
 from aiogen.errors import AiogenError, DownloadError
 from aiogen.models import Generation, Output
@@ -17,6 +18,7 @@ APPEARS_WITHIN = 30.0
 
 Refresh = Callable[[Generation], Awaitable[Generation]]
 Turn = Callable[[], Awaitable[None]]
+HeadersFor = Callable[[str], Mapping[str, str]]
 
 
 class Expired(Exception):
@@ -39,16 +41,44 @@ class Broken(Exception):
 class Source:
     """The outputs of one generation; expired urls are asked for again once, for all of its outputs together."""
 
-    def __init__(self, generation: Generation, refresh: Refresh, turn: Turn | None, policy: FilePolicy) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        refresh: Refresh,
+        turn: Turn | None,
+        policy: FilePolicy,
+        headers_for: HeadersFor = lambda url: {},
+    ) -> None:
         self.generation = generation
         self.policy = policy
+        self.headers_for = headers_for
+        """What a proxy of the user's asks for, for addresses behind it."""
         self.turn = turn
         """Waits for its turn in the account's budget: vendors do not say whether their storage counts, so it does."""
+        self.measured: dict[int, Measured] = {}
+        """What the files that were seen say of themselves, by the index of the output."""
         self._refresh = refresh
         self._lock = asyncio.Lock()
 
     def output(self, index: int) -> Output:
         return self.generation.outputs[index]
+
+    def known(self, before: Generation) -> Generation:
+        """An earlier snapshot of it with what is known now: addresses that work, and what the files themselves say."""
+        if len(before.outputs) != len(self.generation.outputs):
+            return before
+        outputs = list(self.generation.outputs)
+        for i, earlier in enumerate(before.outputs):
+            # Another call may have seen a file that this one has not.
+            found = self.measured.get(i) or Measured(earlier.media_type, earlier.width, earlier.height)
+            said = outputs[i]
+            outputs[i] = attrs.evolve(
+                said,
+                media_type=found.media_type or said.media_type,
+                width=found.width or said.width,
+                height=found.height or said.height,
+            )
+        return attrs.evolve(before, outputs=tuple(outputs))
 
     def context(self) -> dict[str, str | None]:
         g = self.generation

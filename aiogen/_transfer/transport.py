@@ -31,6 +31,7 @@ T = TypeVar("T")
 logger = logging.getLogger("aiogen")
 
 USER_AGENT = "aiogen-sdk"
+_UNWATCHED = nullcontext()
 
 
 class Transport:
@@ -216,7 +217,7 @@ class Transport:
             body = None if request.body is None else await encoded(request.body, self.threads)
             if body is not None and body.content_type is not None:
                 headers["Content-Type"] = body.content_type
-            with watching_send() if is_create else nullcontext() as watch:
+            with watching_send() if is_create else _UNWATCHED as watch:
                 session = self.clients.creates if is_create else self.clients.reads
                 async with session.request(
                     request.method,

@@ -1,8 +1,8 @@
-"""Numbers and times as people, and as programs, write them.  Pure."""
+"""Ages and amounts as people write them.  Pure."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from aiogen.models import Cost
 
@@ -25,11 +25,3 @@ def money(cost: Cost | None) -> str:
     if cost.unit == "DOLLARS":
         return f"${cost.amount:f}"
     return f"{cost.amount:f} {cost.unit.lower()}"
-
-
-def moment(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC, such as 2026-11-27T10:00:00.208Z."""
-    if at is None:
-        return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at.isoformat(timespec="milliseconds" if at.microsecond else "seconds").replace("+00:00", "Z")

@@ -14,6 +14,7 @@ from aiogen import Generation, Job, Session
 from aiogen._wording import shorten
 from aiogen.cli.board import Board
 from aiogen.cli.options import store_words
+from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
 from aiogen.cli.streams import OutputLost
@@ -34,7 +35,7 @@ class Batch:
     jobs: list[Job] = attrs.field(factory=list)
     endings: list[Ending] = attrs.field(factory=list)
     """In the order in which they came."""
-    out: Path | None = None
+    out: Place | None = None
     """Where their images go; None to save none."""
 
     def in_order(self) -> list[Ending]:
@@ -73,22 +74,32 @@ async def follow(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _end(session: Session, job: Job, board: Board, out: Path | None) -> Ending:
+async def _end(session: Session, job: Job, board: Board, out: Place | None) -> Ending:
     async for event in job.events():
         _note(board, job, event)
     try:
-        generation = await job
+        await job
     except AiogenError as error:
         return _ending(job.generation, error=error, batch=job.batch)
-    return await saved(session, generation, out, batch=job.batch)
+    return await saved(session, job, out, batch=job.batch)
 
 
 async def saved(
-    session: Session, generation: Generation, out: Path | None, *, overwrite: bool = False, batch: str | None = None
+    session: Session,
+    what: Generation | Job,
+    out: Place | None,
+    *,
+    overwrite: bool = False,
+    batch: str | None = None,
 ) -> Ending:
-    """A completed generation with its files, or with what prevented them; without a folder nothing is fetched."""
+    """A completed generation with its files, or with what prevented them; without `out` nothing is fetched."""
+    generation = what.generation if isinstance(what, Job) else what
+    outputs, files = session._open().outputs, list[Path]()
     try:
-        files = await session.download(generation, out, overwrite=overwrite) if out is not None else []
+        if out is not None and out.is_file:
+            files, generation = await outputs.save(what, out.path, index=None, overwrite=overwrite)
+        elif out is not None:
+            files, generation = await outputs.download(what, out.path, overwrite=overwrite)
     except AiogenError as error:
         return _ending(generation, error=error, batch=batch)
     return _ending(generation, files=tuple(files), batch=batch)
@@ -142,7 +153,7 @@ def notes_to(board: Board) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_until_left(terminal: Terminal, session: Session, *, out: Path | None) -> AsyncIterator[Batch]:
+async def open_until_left(terminal: Terminal, session: Session, *, out: Place | None) -> AsyncIterator[Batch]:
     """The session, open, and a batch for its jobs, whose images go to `out`.
 
     Whatever interrupts it, creates in flight are waited for, what has ended is shown, and what continues without us is
@@ -208,16 +219,18 @@ def _next_step(
     unfinished: Sequence[Job],
     unsent: Sequence[Job],
     unknown: Sequence[Job],
-    out: Path | None,
+    out: Place | None,
     *,
     kept: bool,
     where: Sequence[str],
 ) -> str | None:
     """One command for everything; None if there is nothing left to do."""
+    if out is not None and len([*running, *unfinished, *unsent]) > 1:
+        out = out.folder
     if kept and (running or unsent or unfinished):
         # It finds in the ledger what still runs and what was not sent; completed jobs have to be named.
         ids = [job.id for job in unfinished]
-        folder = ["--no-download"] if out is None else _folder(out) if out != Path() else []
+        folder = ["--no-download"] if out is None else _out(out) if out != Place(Path()) else []
         return command("resume", *ids, *folder, *where)
     if kept and unknown:
         return command("reconcile", *(job.id for job in unknown), *where)
@@ -226,9 +239,9 @@ def _next_step(
     commands = []
     for connection in connections:
         ids = [job.provider_id or "" for job in (*running, *unfinished) if job.connection == connection]
-        commands.append(command("wait", connection, *ids, *([] if out is None else _folder(out))))
+        commands.append(command("wait", connection, *ids, *([] if out is None else _out(out))))
     return "; ".join(commands) or None
 
 
-def _folder(out: Path) -> list[str]:
-    return ["--out", str(out)]
+def _out(place: Place) -> list[str]:
+    return ["--out", str(place.path)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from aiogen import Generation, Session
@@ -16,6 +15,7 @@ from aiogen.cli.exits import Exit, exit_of, gravest
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import provider_ids, whole_only
 from aiogen.cli.following import follow, open_until_left, saved
+from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.records import error_as_json
 from aiogen.cli.results import STYLES, Ending, conclude, looked_up, named, show
@@ -34,7 +34,7 @@ async def generate(
     params: Mapping[str, Any],
     *,
     count: int,
-    out: Path | None,
+    out: Place | None,
     timeout: float | None,
     poll_cost: float | None,
     group: str | None = None,
@@ -70,7 +70,7 @@ async def wait(
     connection: str,
     ids: Sequence[str],
     *,
-    out: Path | None,
+    out: Place | None,
     timeout: float | None,
     poll_cost: float | None,
     known: SqliteStore | None,
@@ -102,7 +102,7 @@ async def download(
     connection: str,
     ids: Sequence[str],
     *,
-    out: Path,
+    out: Place,
     overwrite: bool,
     known: SqliteStore | None,
 ) -> Exit:
@@ -124,7 +124,7 @@ async def download(
         return await _each(terminal, session, connection, ids, save)
     except asyncio.CancelledError:
         terminal.say("Interrupted. Files that were saved are kept; continue with:")
-        terminal.say(f"  {command('download', connection, *ids, '--out', str(out))}")
+        terminal.say(f"  {command('download', connection, *ids, '--out', str(out.path))}")
         raise
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from aiogen import Session
 from aiogen._wording import shorten
@@ -19,6 +18,7 @@ from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import record_writer, shown
 from aiogen.cli.options import store_words
+from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
 from aiogen.cli.results import STYLES, possibly_charged
@@ -102,7 +102,7 @@ async def jobs(
     return Exit.OK
 
 
-async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
+async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Place | None) -> Exit:
     """Continue what was left unfinished, and follow it to its end; `ids`: completed jobs whose images to save, too.
 
     Raises:
@@ -117,6 +117,8 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
                 raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
             if job not in batch.jobs:
                 batch.jobs.append(job)
+        if out is not None:
+            out.check_for(len(batch.jobs))
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
@@ -168,7 +170,7 @@ def confirmed(terminal: Terminal, count: int) -> bool:
 
 
 async def decide(
-    terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Path | None
+    terminal: Terminal, session: Session, ids: Sequence[str], *, adopt: str | None, out: Place | None
 ) -> Exit:
     """Carry out the user's decision about unknown jobs, and follow them to their ends."""
     async with open_until_left(terminal, session, out=out) as batch:

@@ -199,18 +199,3 @@ def _value(text: str) -> Any:
 
 def _no_number(word: str) -> Any:
     raise ValueError(word)  # NaN and Infinity are words, not JSON
-
-
-def checked_folder(folder: Path) -> Path:
-    """A folder that can be written to, created if necessary: checked before anything is paid for.
-
-    Raises:
-        InputError: it cannot be created or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {str(folder)!r} cannot be created: {error.strerror or error}.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"The folder {str(folder)!r} cannot be written to.")
-    return folder

@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from aiogen._schema import as_json, moment
 from aiogen.cli.advice import what_happened
-from aiogen.cli.figures import moment
 from aiogen.errors import AiogenError, GenerationTimeout, NotFound, SubmissionUnknown
-from aiogen.models import Generation, Output, State, UnknownJob
+from aiogen.models import Generation, State, UnknownJob
 from aiogen.stores.base import Record
 
 _INDEX = re.compile(r"-(\d+)$")
@@ -38,7 +36,7 @@ class Kept:
 NOTHING_KEPT = Kept()
 
 
-def as_json(
+def as_record(
     generation: Generation | None,
     *,
     connection: str,
@@ -50,26 +48,23 @@ def as_json(
     """The JSON object.  `generation` is None for an id that could not be read."""
     known = generation if generation is not None else _nothing(connection, provider_id)
     was_seen = generation is not None and is_seen(generation, error)
-    record = {
-        # Every attribute of a generation, in its own order; only the vendor's raw answer is left out.
-        field.name: _plain(getattr(known, field.name))
-        for field in attrs.fields(Generation)
-        if field.name not in ("raw", "outputs", "warnings")
-    }
+    record = known.to_dict(data=False)
+    warnings = record.pop("warnings")
     if not was_seen:
         record["state"] = record["kind"] = None
     record["provider_id"] = known.provider_id or provider_id
-    record["outputs"] = [_output(output, i, files) for i, output in enumerate(known.outputs)]
-    record["failure_code"] = _plain(failure_code(generation, error))
+    paths = _paths(known, files)
+    record["outputs"] = [output | {"path": path} for output, path in zip(record["outputs"], paths, strict=True)]
+    record["failure_code"] = as_json(failure_code(generation, error))
     record["failure_reason"] = failure_reason(generation, error)
-    record["action"] = _plain(known.action if known.action is not None else getattr(error, "action", None))
+    record["action"] = as_json(known.action if known.action is not None else getattr(error, "action", None))
     record |= {
         "batch": kept.batch,
         "fingerprint": kept.fingerprint,
         "added_at": moment(kept.added_at),
         "submitted_at": moment(kept.submitted_at),
         "files": [str(path) for path in files],
-        "warnings": _warnings(known),
+        "warnings": _warnings(known, warnings),
         "error": error_as_json(error),
     }
     return record
@@ -82,8 +77,8 @@ def error_as_json(error: AiogenError | None) -> dict[str, Any] | None:
     return {
         "type": type(error).__name__,
         "message": what_happened(error),
-        "code": _plain(error.code),
-        "action": _plain(error.action),
+        "code": as_json(error.code),
+        "action": as_json(error.action),
         "retryable": error.retryable,
         "request_id": error.request_id,
     }
@@ -97,7 +92,7 @@ def of_record(record: Record) -> dict[str, Any]:
         added_at=record.created_at,
         submitted_at=record.submitted_at,
     )
-    return as_json(generation_of(record), connection=record.connection, provider_id=record.provider_id, kept=kept)
+    return as_record(generation_of(record), connection=record.connection, provider_id=record.provider_id, kept=kept)
 
 
 def generation_of(record: Record) -> Generation:
@@ -135,10 +130,11 @@ def of_unknown(job: UnknownJob, advice: str) -> dict[str, Any]:
     )
     kept = Kept(batch=job.batch, fingerprint=job.fingerprint, submitted_at=job.submitted_at)
     candidates = [
-        as_json(c.generation, connection=job.connection, provider_id=c.generation.provider_id) | {"seconds": c.seconds}
+        as_record(c.generation, connection=job.connection, provider_id=c.generation.provider_id)
+        | {"seconds": c.seconds}
         for c in job.candidates
     ]
-    return as_json(known, connection=job.connection, provider_id=None, kept=kept) | {
+    return as_record(known, connection=job.connection, provider_id=None, kept=kept) | {
         "searched": job.searched,
         "explanation": job.explanation,
         "advice": advice,
@@ -179,28 +175,15 @@ def _nothing(connection: str, provider_id: str | None) -> Generation:
     )
 
 
-def _output(output: Output, index: int, files: Sequence[Path]) -> dict[str, Any]:
+def _paths(generation: Generation, files: Sequence[Path]) -> list[str | None]:
+    """Where each output was saved."""
+    if len(files) == len(generation.outputs):
+        return [str(path) for path in files]
     # By the index in the name: not every output has become a file.
-    path = next((p for p in files if (found := _INDEX.search(p.stem)) and int(found[1]) == index), None)
-    shown = {f.name: _plain(getattr(output, f.name)) for f in attrs.fields(Output) if f.name not in ("raw", "data")}
-    return shown | {"path": None if path is None else str(path)}
+    found = {int(match[1]): str(path) for path in files if (match := _INDEX.search(path.stem))}
+    return [found.get(i) for i in range(len(generation.outputs))]
 
 
-def _warnings(generation: Generation) -> list[str]:
+def _warnings(generation: Generation, warnings: Sequence[str]) -> list[str]:
     fewer = ("fewer outputs came than were asked for",) if generation.partial else ()
-    return [*fewer, *generation.warnings]
-
-
-def _plain(value: Any) -> Any:
-    """As JSON says it: moments in UTC, amounts as text, for a number would be rounded."""
-    if isinstance(value, datetime):
-        return moment(value)
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, Enum):
-        return value.value
-    if attrs.has(type(value)):
-        return {f.name: _plain(getattr(value, f.name)) for f in attrs.fields(type(value))}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return list(dict.fromkeys((*fewer, *warnings)))

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
-from aiogen.cli.records import Kept, as_json, failure_code, failure_reason, is_seen
+from aiogen.cli.records import Kept, as_record, failure_code, failure_reason, is_seen
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationTimeout, SubmissionUnknown
 from aiogen.models import Generation, State
@@ -55,7 +55,7 @@ class Ending:
 
     def record(self) -> dict[str, Any]:
         """The JSON object."""
-        return as_json(
+        return as_record(
             self.generation,
             connection=self.connection,
             provider_id=self.provider_id,

@@ -37,6 +37,7 @@ from aiogen.providers.configuration import (
     check_url,
     facts_of,
     hidden_headers,
+    is_below,
     usual_url,
     with_usual_path,
 )
@@ -210,7 +211,7 @@ class Provider:
         "list", "delete", "cancel" or "upload".
         """
         headers = {name: self._hidden(value) for name, value in self.headers().items()}
-        headers |= {name: value.text for name, value in self._extra_headers.items()}
+        headers |= _texts(self._extra_headers)
         return Request(verb=verb, method=method, url=self.base_url + path, headers=headers, **more)
 
     def _hidden(self, value: str) -> str:
@@ -230,6 +231,10 @@ class Provider:
             if path != url and path.startswith("/"):
                 return None if ".." in unquote(path.partition("?")[0]).split("/") else path
         return None
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """The `extra_headers` for a file below `base_url`; none for any other address, and never the key."""
+        return _texts(self._extra_headers) if is_below(url, self.base_url) else {}
 
     # --- what each provider file writes
 
@@ -324,6 +329,10 @@ class Provider:
             f". Is the base url {short_url(self.base_url)} right (base_url=, or {facts.url_variable})? "
             f"{facts.vendor}'s own is {facts.url}"
         )
+
+
+def _texts(headers: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: value.text for name, value in headers.items()}
 
 
 def _hide_key(cls: type[Provider]) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiogen._checks import can_be_host, is_this_machine
 from aiogen._safety.secret import Secret, to_secret
@@ -27,7 +27,7 @@ def facts_of(cls: type) -> Facts:
     facts = getattr(cls, "facts", None)
     if not isinstance(facts, Facts):
         raise ConfigurationError(
-            f"The provider class {cls.__name__} has no facts: give it facts = aiogen.Facts(vendor=…, name=…, …).",
+            f"The provider class {cls.__name__} has no facts: they are a class attribute, an aiogen.Facts.",
             action=None,
         )
     return facts
@@ -130,6 +130,17 @@ def with_usual_path(url: str, facts: Facts) -> str:
     """The vendor's own host without a path means its API; on any other host the API may be at the root."""
     given, usual = urlsplit(url), urlsplit(facts.url)
     return facts.url if (given.scheme, given.netloc, given.path) == (usual.scheme, usual.netloc, "") else url
+
+
+def is_below(url: str, base: str) -> bool:
+    """Whether an address is at the same host and port, and under the path of the base."""
+    try:
+        given, own = urlsplit(url), urlsplit(base)
+        same = (given.scheme, given.hostname, given.port) == (own.scheme, own.hostname, own.port)
+    except ValueError:
+        return False
+    parts = unquote(given.path).replace("\\", "/").split("/")
+    return same and given.path.startswith(own.path.rstrip("/") + "/") and ".." not in parts
 
 
 @lru_cache(maxsize=64)

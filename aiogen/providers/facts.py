@@ -13,26 +13,26 @@ from aiogen.errors import InputError
 
 def _text(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"Facts({field.name}=…) must be text, not {value!r}.")
+        raise InputError(f"The fact {field.name} must be text, not {value!r}.")
 
 
 def _variable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and (not isinstance(value, str) or not value.isidentifier()):
-        raise InputError(f"Facts({field.name}=…) must be the name of an environment variable, not {value!r}.")
+        raise InputError(f"The fact {field.name} must be the name of an environment variable, not {value!r}.")
 
 
 def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, int):
-        raise InputError(f"Facts({field.name}=…) must be a whole number, not {value!r}.")
-    check_number(value, f"Facts({field.name}=…)", 0 if field.name == "list_page" else 1, 1_000_000)
+        raise InputError(f"The fact {field.name} must be a whole number, not {value!r}.")
+    check_number(value, f"The fact {field.name}", 0 if field.name == "list_page" else 1, 1_000_000)
 
 
 def _seconds(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
-    check_seconds(value, f"Facts({field.name}=…)")
+    check_seconds(value, f"The fact {field.name}")
 
 
 def _worth(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
-    check_number(value, f"Facts({field.name}=…)", *POLL_COSTS)
+    check_number(value, f"The fact {field.name}", *POLL_COSTS)
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiogen.errors import ConfigurationError
 from aiogen.providers.base import Provider
+from aiogen.providers.comfyui import ComfyUI
 from aiogen.providers.configuration import facts_of
 from aiogen.providers.leonardo import Leonardo
 from aiogen.providers.luma import Luma
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "aiogen.providers"
-BUILT_IN: tuple[type[Provider], ...] = (Luma, Leonardo)
+BUILT_IN: tuple[type[Provider], ...] = (Luma, Leonardo, ComfyUI)
 """The providers of this package."""
 
 _loaded: dict[str, type[Provider]] = {cls.facts.name: cls for cls in BUILT_IN}

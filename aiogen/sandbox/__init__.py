@@ -1,26 +1,23 @@
-"""Luma's and Leonardo.Ai's APIs on this machine, to build and test against without a key and without cost.
+"""The providers' APIs on this machine, to build and test against without a key and without cost.
 
     async with Sandbox(speed=10) as sandbox:
         os.environ |= sandbox.environment
 
 A `Script`, or the prompt itself, decides what happens to which job: see `aiogen.sandbox.script`. Whatever the vendors
-do not document is marked so in the source.
+do not document is marked so in the source. Beside the names below, each vendor has its settings here, and a key that
+its API takes if it wants one.
 """
 
-from .app import Sandbox
+from typing import TYPE_CHECKING
+
+from .app import IMITATIONS, Sandbox
 from .context import RecordedRequest
 from .jobs import SandboxJob
 from .script import Fate, Fault, Rule, Script, ScriptError, Storm
-from .vendors.leonardo import LEONARDO_KEY, LeonardoSettings
-from .vendors.luma import LUMA_KEY, LumaSettings
 
 __all__ = [
-    "LEONARDO_KEY",
-    "LUMA_KEY",
     "Fate",
     "Fault",
-    "LeonardoSettings",
-    "LumaSettings",
     "RecordedRequest",
     "Rule",
     "Sandbox",
@@ -29,3 +26,13 @@ __all__ = [
     "ScriptError",
     "Storm",
 ]
+
+if TYPE_CHECKING:
+    from .vendors import typed
+    from .vendors.typed import *  # noqa: F403
+
+    __all__ += typed.__all__
+else:
+    for _imitation in IMITATIONS.values():
+        globals().update(_imitation.exports)
+        __all__ += _imitation.exports

@@ -1,24 +1,38 @@
-"""The sandbox as programs use it: the server, with a keyword and a URL for each vendor.
-
-Beside `vendors/` this is the only module that names a vendor: so type checkers and editors know the settings of each.
-"""
+"""The sandbox as programs use it: the server, with a keyword, its settings and a URL for each vendor."""
 
 from __future__ import annotations
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .script import Script
 from .server import Server
-from .vendors.leonardo import LeonardoSettings, leonardo_vendor
-from .vendors.luma import LumaSettings, luma_vendor
+from .vendor import AnyImitation
+from .vendors import NAMES
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .vendors.typed import ByName, SettingsByName
+else:
+    ByName = object
+
+IMITATIONS: dict[str, AnyImitation] = {name: import_module(f"{__package__}.vendors.{name}").IMITATION for name in NAMES}
+"""By the names of the folders, in their order."""
 
 
-class Sandbox(Server):
-    """Luma and Leonardo on this machine.
+class Sandbox(Server, ByName):
+    """All imitated vendors on this machine.
+
+    Each has a keyword of its name for its settings, which can be read under the same name, and its URL with `_url`
+    behind it; `api_url(name)` is the same URL.
 
     All times are those of the running loop. `speed` shortens jobs, the lifetimes of URLs and the time after which slots
     are freed in any case; the windows of the rate limits have their own `window_seconds`, and latencies are never
     shortened. The same seed gives the same ids, durations and random decisions of the script.
+
+    Raises:
+        TypeError: there is no vendor of a keyword's name, or its settings are another vendor's.
     """
 
     def __init__(
@@ -27,16 +41,14 @@ class Sandbox(Server):
         seed: int = 0,
         speed: float = 1.0,
         script: Script | None = None,
-        luma: LumaSettings | None = None,
-        leonardo: LeonardoSettings | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         max_requests: int = 200_000,
+        **settings: Unpack[SettingsByName],
     ) -> None:
-        self.luma: Final[LumaSettings] = luma or LumaSettings()
-        self.leonardo: Final[LeonardoSettings] = leonardo or LeonardoSettings()
+        self._settings = _complete(settings)
         super().__init__(
-            [luma_vendor(self.luma), leonardo_vendor(self.leonardo)],
+            [imitation.vendor(self._settings[name]) for name, imitation in IMITATIONS.items()],
             seed=seed,
             speed=speed,
             script=script,
@@ -45,10 +57,22 @@ class Sandbox(Server):
             max_requests=max_requests,
         )
 
-    @property
-    def luma_url(self) -> str:
-        return self.api_url("luma")
+    if not TYPE_CHECKING:  # type checkers read `ByName`, and complain about any other name
 
-    @property
-    def leonardo_url(self) -> str:
-        return self.api_url("leonardo")
+        def __getattr__(self, name: str) -> Any:
+            if name in NAMES:
+                return self._settings[name]
+            if name.removesuffix("_url") in NAMES:
+                return self.api_url(name.removesuffix("_url"))
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+def _complete(given: Any) -> dict[str, Any]:
+    """The settings of every vendor, the usual ones where none are given. Raises TypeError."""
+    for name, settings in given.items():
+        if name not in IMITATIONS:
+            raise TypeError(f"Sandbox() has no keyword {name!r}; the vendors are {', '.join(NAMES)}")
+        expected = IMITATIONS[name].settings
+        if settings is not None and not isinstance(settings, expected):
+            raise TypeError(f"{name}: expected {expected.__name__}, not {settings!r}")
+    return {name: given.get(name) or imitation.settings() for name, imitation in IMITATIONS.items()}

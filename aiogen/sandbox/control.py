@@ -4,6 +4,7 @@ GET  /                       what this is, and the environment by which clients 
 GET  /sandbox/jobs           all jobs, in order of acceptance
 GET  /sandbox/requests       the last 1000 requests; ?limit=N for another number
 POST /sandbox/script         replaces the script (JSON, see aiogen.sandbox.script); ?extend=1 adds to it instead
+POST /sandbox/restart/NAME   the server of the vendor of this name starts again, if that can be seen outside
 POST /sandbox/reset          forgets jobs, files, requests, limits in use and what the script has counted
 """
 
@@ -47,6 +48,8 @@ class Controlled(Protocol):
     @property
     def requests(self) -> Sequence[RecordedRequest]: ...
 
+    def restart(self, vendor: str) -> None: ...
+
     def reset(self) -> None: ...
 
 
@@ -58,6 +61,7 @@ def control_routes(sandbox: Controlled) -> list[web.RouteDef]:
         web.get("/sandbox/jobs", control.jobs),
         web.get("/sandbox/requests", control.requests),
         web.post("/sandbox/script", control.script),
+        web.post("/sandbox/restart/{vendor}", control.restart),
         web.post("/sandbox/reset", control.reset),
     ]
 
@@ -68,7 +72,7 @@ class _Control:
 
     async def welcome(self, request: web.Request) -> web.Response:
         lines = [
-            f"This is the aiogen sandbox. It imitates {' and '.join(self.sandbox.titles)} on this machine. "
+            f"This is the aiogen sandbox. It imitates {_listed(self.sandbox.titles)} on this machine. "
             "Nothing here costs money.",
             "",
             *(f"export {name}={value}" for name, value in self.sandbox.environment.items()),
@@ -102,9 +106,22 @@ class _Control:
         running = self.sandbox.script
         return as_json({"rules": len(running.rules), "storms": len(running.storms)})
 
+    async def restart(self, request: web.Request) -> web.Response:
+        try:
+            self.sandbox.restart(request.match_info["vendor"])
+        except KeyError as error:
+            return as_json({"error": f"there is no vendor {error}"}, 404)
+        except ValueError as error:
+            return as_json({"error": str(error)}, 400)
+        return as_json({})
+
     async def reset(self, request: web.Request) -> web.Response:
         self.sandbox.reset()
         return as_json({})
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _shown(job: SandboxJob, now: float) -> dict[str, Any]:

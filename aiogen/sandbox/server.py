@@ -168,6 +168,16 @@ class Server:
             max_requests=self.max_requests,
         )
 
+    def restart(self, vendor: str) -> None:
+        """Stops the vendor's own server and starts it again, at once: what it keeps only in memory is lost.
+
+        Raises:
+            ValueError: nobody outside could tell that this vendor's servers start again.
+        """
+        if (restart := self._vendors[vendor].restart) is None:
+            raise ValueError(f"{vendor} cannot be restarted")
+        restart(self._here.api(vendor))
+
     def _receiver(self, owner: str, route: Route[Any]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def receive(request: web.Request) -> web.StreamResponse:
             return await self._here.receive(owner, route, request)

@@ -1,4 +1,4 @@
-"""What the sandbox needs to know of a vendor: each folder of `vendors/` makes one `Vendor`."""
+"""What the sandbox needs to know of a vendor: each folder of `vendors/` offers one `Imitation`."""
 
 from __future__ import annotations
 
@@ -88,6 +88,26 @@ class Vendor(Generic[A]):
     routes: Sequence[Route[A]]
     api: Callable[[Services], A]
     """Makes the API, with nothing remembered."""
+    restart: Callable[[A], None] | None = None
+    """What happens when the vendor's own server stops and starts again; None: nobody outside could tell."""
 
 
 AnyVendor = Vendor[Any]
+S = TypeVar("S")
+
+
+@attrs.frozen(kw_only=True)
+class Imitation(Generic[S]):
+    """What a folder of `vendors/` offers, as `IMITATION`."""
+
+    name: str
+    """That of the folder."""
+    settings: type[S]
+    """`Sandbox` takes one of these under the vendor's name; without arguments it has the usual values."""
+    vendor: Callable[[S], AnyVendor]
+    """The vendor with these settings."""
+    exports: Mapping[str, object]
+    """What `aiogen.sandbox` offers to import, by name."""
+
+
+AnyImitation = Imitation[Any]

@@ -51,6 +51,10 @@ class World:
         self._apis: dict[str, Api] = {STORAGE: Storage()}
         self._apis |= {vendor.name: vendor.api(services) for vendor in vendors}
 
+    def api(self, name: str) -> Api:
+        """Of the vendor of this name."""
+        return self._apis[name]
+
     async def receive(self, owner: str, route: Route[Any], request: web.Request) -> web.StreamResponse:
         """One request, from the record of its arrival to the answer. `owner` is the API whose handler the route has."""
         context = self._context(route, request)

@@ -29,7 +29,7 @@ from aiogen.errors import (
     SubmissionUnknown,
 )
 from aiogen.exchange import Failure, Snapshot, Submission
-from aiogen.models import Action, Cost, Eta, FailureCode, Generation, Output, State, Typical
+from aiogen.models import Action, Cancellation, Cost, Eta, FailureCode, Generation, Output, State, Typical
 from aiogen.providers import Luma
 
 LUMA = Luma(api_key="k", name="luma-eu")
@@ -74,6 +74,9 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
     async def too_late(_: Job) -> bool:
         return False
 
+    async def cancelled(_: Job) -> Cancellation:
+        return Cancellation.ENDED
+
     return Job(
         generation,
         LUMA,
@@ -83,6 +86,8 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
         binding=Binding("session"),
         forecast=lambda _: Eta(9.0, 5.0, 14.0),
         withdraw=too_late,
+        cancel=cancelled,
+        outputs=None,  # type: ignore[arg-type]  # nobody asks for them here
     )
 
 

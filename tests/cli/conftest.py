@@ -17,6 +17,9 @@ from aiogen.cli import main
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
 from aiogen.sandbox import Sandbox, SandboxJob
 
+NOBODY = "http://127.0.0.1:9"
+"""The port of "discard", where nothing answers."""
+
 
 class Vendors:
     """The sandbox, in a thread with a loop of its own."""
@@ -121,6 +124,9 @@ def plain(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.delenv("AIOGEN_STORE", raising=False)
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "AIOGEN_DEBUG", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+    for cls in PROVIDERS:
+        if cls.facts.key_variable is None:  # it would be found on a machine on which one runs
+            monkeypatch.setattr(cls, "facts", attrs.evolve(cls.facts, url=NOBODY))
 
 
 @pytest.fixture

@@ -8,17 +8,18 @@ import pytest
 def test_doctor_tells_what_works(aiogen, vendors) -> None:
     said = aiogen("doctor")
     assert said.code == 0
-    versions, luma, leonardo, ledger = said.out.splitlines()
+    versions, luma, leonardo, comfyui, ledger = said.out.splitlines()
     assert versions.startswith("aiogen 0")
     assert luma.split("\t")[:3] == ["luma", "…0000", vendors.sandbox.luma_url]
     assert "works" in leonardo
+    assert comfyui.startswith(f"comfyui\t-\t{vendors.environment['COMFYUI_BASE_URL']}\tworks")
     assert ledger.startswith("ledger\t-\t")
     assert ledger.endswith("\tnot created yet")
 
 
 def test_doctor_json(aiogen, vendors, monkeypatch) -> None:
     monkeypatch.delenv("LEONARDO_API_KEY")
-    versions, luma, leonardo = aiogen("doctor", "--json").records
+    versions, luma, leonardo, _ = aiogen("doctor", "--json").records
     assert versions["ledger"]["works"] is True
     assert set(versions["versions"]) >= {"aiogen", "python", "aiohttp", "cyclopts", "rich"}
     assert (luma["works"], luma["key"]) == (True, "…0000")
@@ -38,6 +39,7 @@ def test_doctor_without_any_key_is_code_3(aiogen, monkeypatch) -> None:
     assert said.code == 3
     assert "LUMA_AGENTS_API_KEY or LEONARDO_API_KEY" in said.err
     assert "no-such-package not installed" in said.out
+    assert "comfyui\t-\thttp://127.0.0.1:9\tnothing answers there: start it, or set COMFYUI_BASE_URL" in said.out
 
 
 @pytest.mark.parametrize("key", ["luma-api-wrong-1234567", "luma-api-with a blank"])

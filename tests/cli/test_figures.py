@@ -1,13 +1,13 @@
-"""Ages, money and moments."""
+"""Ages and money."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from aiogen.cli.figures import age, moment, money
+from aiogen.cli.figures import age, money
 from aiogen.models import Cost
 
 
@@ -30,16 +30,3 @@ def test_an_age_is_short_and_never_rounded_up(seconds: float, said: str) -> None
 )
 def test_money_has_its_unit(cost: Cost | None, said: str) -> None:
     assert money(cost) == said
-
-
-@pytest.mark.parametrize(
-    ("at", "said"),
-    [
-        (None, None),
-        (datetime(2026, 11, 27, 10, tzinfo=UTC), "2026-11-27T10:00:00Z"),
-        (datetime(2026, 11, 27, 12, 0, 0, 208_900, tzinfo=timezone(timedelta(hours=2))), "2026-11-27T10:00:00.208Z"),
-        (datetime(2026, 11, 27, 10), "2026-11-27T10:00:00Z"),
-    ],
-)
-def test_moments_are_in_utc(at: datetime | None, said: str | None) -> None:
-    assert moment(at) == said

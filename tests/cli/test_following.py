@@ -10,6 +10,7 @@ import pytest
 
 from aiogen import Generation, Job, State
 from aiogen.cli.following import Batch, farewell
+from aiogen.cli.places import Place
 from aiogen.cli.results import looked_up
 from aiogen.errors import AiogenError, SessionClosed, SubmissionUnknown
 
@@ -68,6 +69,9 @@ UNKNOWN = job(State.UNKNOWN, SubmissionUnknown("no"), id="ours-4")
         ([UNSAVED], "pics", True, "aiogen resume ours-3 --out pics"),
         ([UNKNOWN], "pics", True, "aiogen reconcile ours-4"),
         ([RUNNING, UNSENT, UNSAVED], "pics", False, "aiogen wait luma id-1 id-3 --out pics"),
+        ([RUNNING], "boat.png", True, "aiogen resume --out boat.png"),
+        ([RUNNING, UNSENT], "pics/boat.png", True, "aiogen resume --out pics"),
+        ([RUNNING, UNSAVED], "boat.png", True, "aiogen resume ours-3"),
         ([RUNNING], "", False, "aiogen wait luma id-1 --out ."),
         ([RUNNING], None, False, "aiogen wait luma id-1"),
     ],
@@ -75,7 +79,7 @@ UNKNOWN = job(State.UNKNOWN, SubmissionUnknown("no"), id="ours-4")
 def test_one_command_takes_up_all_that_was_left(jobs: list[Job], out: str | None, kept: bool, step: str) -> None:
     """With the folder and the ledger that were asked for."""
     where = ["--store", "my.db"] if kept else []
-    batch = Batch(jobs, out=None if out is None else Path(out))
+    batch = Batch(jobs, out=None if out is None else Place(Path(out), is_file=out.endswith(".png")))
     said = list(farewell(batch, kept=kept, where=where))
     assert [line for line in said if line.startswith("  aiogen")] == [" ".join(["  " + step, *where])]
     assert said[-2] == "Continue with:"

@@ -9,6 +9,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from PIL import Image
+
+from aiogen.models import Generation, State
 
 KEYS = [
     "id", "provider_id", "provider", "connection", "model", "kind", "state", "prompt", "partial", "failure_code",
@@ -37,10 +40,27 @@ def test_generate_json_has_exactly_the_promised_keys(aiogen, vendors, tmp_path: 
     assert record["provider_id"] == vendors.jobs[0].id
     assert (record["connection"], record["model"], record["state"]) == ("luma", "uni-1", "completed")
     [output] = record["outputs"]
-    assert list(output) == ["kind", "url", "expires_at", "provider_id", "nsfw", "path"]
+    assert list(output) == [
+        "kind", "url", "expires_at", "provider_id", "nsfw", "media_type", "width", "height", "path",
+    ]  # fmt: skip
     assert (output["kind"], output["path"]) == ("image", record["files"][0])
+    with Image.open(output["path"]) as picture:
+        assert (output["media_type"], output["width"], output["height"]) == (
+            picture.get_format_mimetype(),
+            *picture.size,
+        )
     assert record["files"] == [str(path) for path in tmp_path.iterdir()]
     assert record["failure_code"] is record["failure_reason"] is record["action"] is None
+
+
+def test_a_line_of_json_is_a_generation(aiogen, vendors, tmp_path: Path) -> None:
+    """What one program writes another reads, and writes again."""
+    [record] = aiogen("generate", "luma/uni-1", "a boat", "--json", "--out", tmp_path).records
+    made = Generation.from_dict(record)
+    assert (made.state, made.provider_id, made.prompt) == (State.COMPLETED, vendors.jobs[0].id, "a boat")
+    told = made.to_dict(data=False)
+    assert told.items() <= {**record, "outputs": told["outputs"]}.items()
+    assert told["outputs"][0].items() <= record["outputs"][0].items()
 
 
 def test_json_may_stand_before_the_command(aiogen, vendors) -> None:
@@ -179,6 +199,77 @@ def test_a_create_that_was_put_back_is_told_as_such(aiogen, vendors) -> None:
     said = aiogen("generate", "luma/uni-1", "a boat [[create=503]]", "--no-download")
     assert said.code == 0
     assert "it waits for another turn" in said.err
+
+
+# --- a file by its name
+
+
+def test_generate_saves_under_the_name_that_was_given(aiogen, vendors, tmp_path: Path) -> None:
+    boat = tmp_path / "new" / "boat.jpg"
+    said = aiogen("generate", "luma/uni-1", "a boat", "--out", boat)
+    assert said.code == 0
+    assert said.out == f"completed\tluma/uni-1\t{vendors.jobs[0].id}\t{boat}\n"
+    assert list(boat.parent.iterdir()) == [boat]
+    again = aiogen("generate", "luma/uni-1", "a boat", "--out", boat)
+    assert again.code == 2
+    assert "there is a file of that name" in again.err
+    assert len(vendors.jobs) == 1
+
+
+def test_the_outputs_of_one_generation_are_numbered(aiogen, vendors, tmp_path: Path) -> None:
+    """One name is enough, and each output tells its own path."""
+    said = aiogen(
+        "generate", "leonardo/lucid-origin", "a boat", "-p", "quantity=3", "--out", tmp_path / "boat-7.png", "--json"
+    )
+    names = [str(tmp_path / name) for name in ("boat-7.png", "boat-7-1.png", "boat-7-2.png")]
+    assert said.records[0]["files"] == [output["path"] for output in said.records[0]["outputs"]] == names
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_one_file_for_several_generations_is_refused_before_anything_is_paid_for(
+    aiogen, vendors, tmp_path: Path
+) -> None:
+    boat = tmp_path / "boat.png"
+    made = vendors.make("a boat", "a lake")
+    for words in (
+        ("generate", "luma/uni-1", "a boat", "--count", 2),
+        ("wait", "leonardo", *made),
+        ("download", "leonardo", *made),
+    ):
+        said = aiogen(*words, "--out", boat)
+        assert said.code == 2
+        assert f"--out {boat} names one file, and there are 2 generations" in said.err
+    assert len(vendors.jobs) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_may_be_that_of_a_folder(aiogen, vendors, tmp_path: Path, monkeypatch) -> None:
+    """One that is there, one that is written as one, and any without the ending of a picture or film."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.png").mkdir()
+    [made] = vendors.make("a boat [[processing=0]]")
+    for name in ("there.png", "new.png/", "v1.2"):
+        assert aiogen("download", "leonardo", made, "--out", name).code == 0
+        assert [path.stem for path in (tmp_path / name).iterdir()] == [f"leonardo-{made}-0"]
+
+
+def test_wait_saves_under_the_name_that_was_given(aiogen, vendors, tmp_path: Path) -> None:
+    [made] = vendors.make("a boat")
+    said = aiogen("wait", "leonardo", made, "--out", tmp_path / "boat.png", "--json")
+    assert said.records[0]["files"] == [str(tmp_path / "boat.png")]
+    assert said.records[0]["outputs"][0]["width"]
+
+
+def test_download_replaces_a_file_only_if_told_to(aiogen, vendors, tmp_path: Path) -> None:
+    boat = tmp_path / "boat.png"
+    boat.write_bytes(b"mine")
+    [made] = vendors.make("a boat [[processing=0]]")
+    said = aiogen("download", "leonardo", made, "--out", boat)
+    assert said.code == 2
+    assert "--overwrite replaces this one" in said.err
+    assert boat.read_bytes() == b"mine"
+    assert aiogen("download", "leonardo", made, "--out", boat, "--overwrite").code == 0
+    assert boat.read_bytes() != b"mine"
 
 
 # --- wait

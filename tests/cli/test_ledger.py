@@ -67,6 +67,10 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
     assert 2 <= len(kept) <= 4
     assert len(before) - len(kept) <= 1
     assert {record["state"] for record in kept} <= {"pending", "queued", "processing", "completed"}
+    refused = aiogen("resume", "--store", store, "--out", tmp_path / "boat.png")
+    assert refused.code == 2
+    assert "names one file" in refused.err
+    assert f"aiogen resume --out {tmp_path} --store {store}" in refused.err
     out = tmp_path / "out"
     resumed = aiogen("resume", "--store", store, "--out", out, "--json")
     assert resumed.code == 0
@@ -78,6 +82,17 @@ def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Pa
     again = aiogen("resume", "--store", store, "--out", out)
     assert again.code == 0
     assert "Nothing was left unfinished" in again.err
+
+
+def test_what_was_to_become_one_file_becomes_it(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """The command that continues has the name, too."""
+    store, boat = tmp_path / "mine.db", tmp_path / "boat.png"
+    vendors.interrupt_once(lambda: len(vendors.jobs) == 1)
+    said = aiogen("generate", "luma/uni-1", "a boat [[processing=300]]", "--store", store, "--out", boat)
+    assert said.code == 130
+    assert f"aiogen resume --out {boat} --store {store}" in said.err
+    assert aiogen("resume", "--out", boat, "--store", store, "--json").records[0]["files"] == [str(boat)]
+    assert boat.stat().st_size > 0
 
 
 def test_forgetting(aiogen: Any, vendors: Any, tmp_path: Path) -> None:

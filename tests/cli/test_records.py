@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from aiogen import errors
-from aiogen.cli.records import as_json, of_record
+from aiogen.cli.records import as_record, of_record
 from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
 from aiogen.stores.base import Record
 
@@ -38,7 +38,7 @@ WHOLE = Generation(
 
 
 def record(generation: Generation | None = WHOLE, **more: object) -> dict[str, object]:
-    return as_json(generation, connection="leonardo", provider_id="theirs", **more)  # type: ignore[arg-type]
+    return as_record(generation, connection="leonardo", provider_id="theirs", **more)  # type: ignore[arg-type]
 
 
 def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> None:
@@ -52,11 +52,11 @@ def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> Non
     assert shown["outputs"] == [
         {
             "kind": "image", "url": "https://x/0", "expires_at": "2026-11-27T10:00:00.208Z", "provider_id": "o-0",
-            "nsfw": False, "path": None,
+            "nsfw": False, "media_type": None, "width": None, "height": None, "path": None,
         },
         {
             "kind": "image", "url": "https://x/1", "expires_at": None, "provider_id": None, "nsfw": None,
-            "path": "leonardo-theirs-1.png",
+            "media_type": None, "width": None, "height": None, "path": "leonardo-theirs-1.png",
         },
     ]  # fmt: skip
     assert shown["warnings"] == ["fewer outputs came than were asked for", "1 of 3 outputs could not be read"]

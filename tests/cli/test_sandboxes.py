@@ -26,13 +26,13 @@ def test_it_runs_until_a_signal(number: signal.Signals) -> None:
     ) as process:
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(5)]
-            assert all(re.fullmatch(r"export \w+=\S+\n", line) for line in lines[:4])
-            environment = dict(line.removeprefix("export ").rstrip().split("=", 1) for line in lines[:4])
+            lines = [process.stdout.readline() for _ in range(6)]
+            assert all(re.fullmatch(r"export \w+=\S+\n", line) for line in lines[:5])
+            environment = dict(line.removeprefix("export ").rstrip().split("=", 1) for line in lines[:5])
             assert set(environment) == {
-                "LUMA_AGENTS_API_KEY", "LUMA_BASE_URL", "LEONARDO_API_KEY", "LEONARDO_BASE_URL",
+                "COMFYUI_BASE_URL", "LUMA_AGENTS_API_KEY", "LUMA_BASE_URL", "LEONARDO_API_KEY", "LEONARDO_BASE_URL",
             }  # fmt: skip
-            url = lines[4].removeprefix("# The sandbox is at ").strip()
+            url = lines[5].removeprefix("# The sandbox is at ").strip()
             with urllib.request.urlopen(url, timeout=10) as answer:
                 assert b"sandbox" in answer.read()
             process.send_signal(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from functools import cache
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import chunk, drawn, png
+from PIL import Image
 
 from aiogen._content.whole import Walk
 
@@ -52,6 +54,37 @@ def test_a_whole_picture_ends(name: str, size: int) -> None:
     for data in (pictures()[name], pictures()[name] + b"\xff\xd9trailing" * 50):
         walk = walked(data, size)
         assert (walk.ends, walk.ended, walk.broken) == (True, True, None)
+
+
+@every_picture
+@pytest.mark.parametrize("block", [1, 3, 100, 1 << 20])
+def test_how_large_a_picture_is(name: str, block: int) -> None:
+    """As a common reader says; not as large as a preview inside it."""
+    size = (8, 8) if name == "png with comment" else (64, 48)
+    assert walked(pictures()[name], block).size == size
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("PNG", {}), ("JPEG", {}), ("WEBP", {}), ("WEBP", {"lossless": True}), ("GIF", {})],
+)
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (257, 513)])
+def test_sizes_of_every_kind(kind: str, options: dict[str, object], size: tuple[int, int]) -> None:
+    """Width and height are not mistaken for each other, nor cut to a byte."""
+    out = io.BytesIO()
+    Image.effect_noise(size, 50).convert("RGB").save(out, kind, **options)
+    walk = walked(out.getvalue())
+    assert (walk.size, walk.ended) == (size, True)
+
+
+def test_no_size_is_made_up() -> None:
+    """A file that says 0, ends before, or breaks the rules."""
+    data = png()
+    assert walked(data[:16] + bytes(4) + data[20:]).size is None
+    assert walked(data[:20]).size is None
+    assert walked(b"no picture at all, but long enough").size is None
+    height_comes_later = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x40\x01\x01\x11\x00" + bytes(40)
+    assert walked(height_comes_later).size is None
 
 
 @every_picture

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from aiohttp import web
 from contract.steps import PNG, FreeSteps, PaidSteps, Server, Silent, Steps, StepsRequest
 from ledger.in_loop import files_in_the_loop
 from serving import Vendor, body, done, luma, serving
@@ -97,7 +99,8 @@ async def test_outputs_may_be_bytes(tmp_path: Path, virtual_files: None) -> None
     async with serving(server) as url, Session([Steps(base_url=url)], store=ledger) as session:
         job = await session.submit("steps/m", "a boat")
         generation = await job
-        assert generation.outputs[0].data == PNG
+        (output,) = generation.outputs
+        assert (output.data, output.media_type, output.width, output.height) == (PNG, "image/png", 1, 1)
         assert generation.url is None
         assert "70 bytes" in repr(generation.outputs[0])
         (path,) = await session.download(generation, tmp_path / "out")
@@ -105,7 +108,7 @@ async def test_outputs_may_be_bytes(tmp_path: Path, virtual_files: None) -> None
         async with Session([Steps(base_url=url)], store=ledger) as later:
             found = await later.job(job.id)
             assert found is not None
-            assert (await found).outputs[0].data == PNG
+            assert (await found).outputs == generation.outputs
     assert server.seen == ["POST /jobs"]
 
 
@@ -417,3 +420,79 @@ async def test_a_job_is_found_though_its_connection_was_not_named_yet(
             found = await session.job(job.id)
             assert found is not None
             assert (await found).state is State.COMPLETED
+
+
+class OneAtATime(PaidSteps):
+    """A single worker, for which a moment is long."""
+
+    facts = attrs.evolve(
+        PaidSteps.facts,
+        max_active=50,
+        creates_per_minute=100_000,
+        requests_per_minute=600_000,
+        poll_floor=0.2,
+        poll_cost=0.001,
+    )
+
+    @property
+    def slots(self) -> int | None:
+        """See `Provider.slots`."""
+        return 1
+
+
+async def test_short_jobs_behind_each_other_are_not_waited_for_one_by_one() -> None:
+    """Many have ended since the one before was asked about: what each took nobody can tell apart, and need not."""
+    worker = Server(seconds=0.005)
+    free_at = 0.0
+
+    async def vendor(request: web.Request) -> web.StreamResponse:
+        nonlocal free_at
+        response = await worker(request)
+        if request.method == "POST":
+            name = list(worker.began)[-1]
+            worker.began[name] = max(worker.began[name], free_at)
+            free_at = worker.began[name] + worker.seconds
+        return response
+
+    async with serving(vendor) as url, Session([OneAtATime(base_url=url)]) as session:
+        began = asyncio.get_running_loop().time()
+        jobs = [await session.submit("steps/m", f"boat {i}") for i in range(200)]
+        await asyncio.gather(*jobs)
+        assert asyncio.get_running_loop().time() - began < 3.0  # the worker alone needs one second
+    assert len(worker.bodies) == 200
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_extra_headers_go_to_the_files_of_the_same_server_and_to_no_other(
+    elsewhere: bool, tmp_path: Path
+) -> None:
+    """A proxy asks for its password before each file, and a redirect to another host does not get it."""
+    seen: list[tuple[str, str | None]] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        seen.append(("other", request.headers.get("X-Proxy")))
+        return web.Response(body=PNG, content_type="image/png")
+
+    async def files(request: web.Request) -> web.StreamResponse:
+        seen.append(("own", request.headers.get("X-Proxy")))
+        if elsewhere:
+            return web.Response(status=302, headers={"Location": f"{others}/a.png"})
+        return web.Response(body=PNG, content_type="image/png")
+
+    async with serving(other) as others, serving(files) as url:
+        provider = Steps(base_url=f"{url}/api", extra_headers={"X-Proxy": "open-sesame-1"})
+        outputs = tuple(aiogen.Output(kind="image", url=f"{url}{path}") for path in ("/api/view", "/elsewhere"))
+        known = aiogen.Generation(
+            id="x",
+            provider_id="y",
+            provider="steps",
+            connection="steps",
+            model="m",
+            state=State.COMPLETED,
+            outputs=outputs,
+        )
+        async with Session([provider]) as session:
+            assert len(await session.download(known, tmp_path)) == 2
+    own = [header for whose, header in seen if whose == "own"]
+    assert sorted(map(str, own)) == ["None", "open-sesame-1"]
+    assert {header for whose, header in seen if whose == "other"} == ({None} if elsewhere else set())

@@ -341,3 +341,35 @@ def test_cohorts_are_few() -> None:
         counts = durations._evidence.together()
         sizes.append(len(counts.ended) + len(counts.running) + len(durations._evidence.cohorts))
     assert all(b < 1.2 * a for a, b in pairwise(sizes))
+
+
+@pytest.mark.parametrize("count", [9, 40])
+def test_in_a_large_batch_the_first_end_counts_however_many_were_expected(count: int) -> None:
+    """All that ran longer than expected was learned; that something ends at last is news all the same."""
+    durations = DurationModel(TYPICAL)
+    sights = [durations.begin() for _ in range(count)]
+    for age in (60.0, 90.0, 120.0):
+        for sight in sights:
+            durations.runs(sight, age)
+        durations.fit()
+    assert not durations.is_outdated
+    durations.ended(sights[0], 121.0)
+    assert durations.is_outdated is (count == 40)
+
+
+def test_a_surprise_is_learned_at_once() -> None:
+    """Where few were expected to end and four have, the others' plans do not wait for a part of all ends."""
+    durations = DurationModel(TYPICAL)
+    batch(durations, lives(100, 1, 20.0, 0.1), [15.0 + 0.5 * k for k in range(40)])
+    durations.fit()
+    surprising, usual = ([durations.begin() for _ in range(60)] for _ in range(2))
+    for sight in surprising[:4]:
+        durations.runs(sight, 17.0)
+        durations.ended(sight, 17.6)
+    assert durations.is_outdated
+    assert durations.alarms == 0
+    durations.fit()
+    for sight in usual[:4]:
+        durations.runs(sight, 19.0)
+        durations.ended(sight, 21.0)
+    assert not durations.is_outdated

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polling.teaching import at_once, counted
 
 from aiogen._polling import families, survival
+from aiogen._polling.evidence import Counts, place_of
 from aiogen._polling.survival import BINS, EDGES, WIDTHS, SurvivalCurve
 from aiogen.models import Typical
 
@@ -178,3 +179,51 @@ def test_a_fit_comes_in_steps(median: float | None, most: int) -> None:
     curve, steps = counted(families.fitted(HALF_A_MINUTE, *seen, median))
     assert 3 <= steps <= most
     assert curve == fitted(HALF_A_MINUTE, *seen, median)
+
+
+# --- by intervals
+
+
+def counts(ended: list[tuple[float, float]], running: list[float]) -> Counts:
+    """Jobs that ended between two ages each, and those that run at these."""
+    found = Counts()
+    for since, until in ended:
+        found.end(place_of(since), place_of(until), 1.0)
+    for age in running:
+        found.run(place_of(age), 1.0)
+    return found
+
+
+def by_intervals(found: Counts) -> SurvivalCurve:
+    """All steps together."""
+    return at_once(families.fitted_to(HALF_A_MINUTE, found))
+
+
+def test_an_end_that_nobody_had_looked_for_is_where_others_still_ran_before() -> None:
+    """None of forty had ended at 17 s, and at 19.4 s forty of a hundred: they ended in between, however they are known.
+
+    What was believed of them before is no part of it.
+    """
+    curve = by_intervals(counts([(0.0, 19.4)] * 40, [17.0] * 40 + [19.4] * 60))
+    assert survival.at(curve, 17.0) > 0.93
+    assert survival.at(curve, 19.4) == pytest.approx(0.6, abs=0.06)
+    assert survival.quantile(curve, 0.1) < 26.0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_by_intervals_or_by_bins_is_the_same_where_they_are_narrow(name: str) -> None:
+    """Two ways to the same estimate."""
+    sample = drawn(FAMILIES[name][0], 30)
+    narrow = counts([(EDGES[i], EDGES[i + 1]) for i in map(survival.bin_of, sample)], [])
+    assert (
+        max(abs(a - b) for a, b in zip(by_intervals(narrow), fitted(HALF_A_MINUTE, *table(sample)), strict=True)) < 0.02
+    )
+
+
+@pytest.mark.parametrize("number", [0, 1, 40, 300])
+def test_the_more_intervals_the_smaller_the_steps(number: int) -> None:
+    """None of them takes long, and there are not many."""
+    found = counts([(10.0 + 0.1 * k, 11.0 + 0.1 * k) for k in range(number // 4)], [0.0])
+    curve, steps = counted(families.fitted_to(HALF_A_MINUTE, found))
+    assert 3 <= steps <= 250
+    assert curve == by_intervals(found)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aiogen._polling.phases import PhaseModel
+from aiogen._polling.question import KNOWN
 from aiogen._polling.schedule import Schedule
 from aiogen.models import Typical
 
@@ -510,3 +511,43 @@ def test_who_ends_too_soon_began_before() -> None:
     observation = schedule.drop("never held")
     assert observation is not None
     assert (too_early, observation.is_too_early(105.0)) == ({"soon": True, "late": False}, False)
+
+
+# --- in company
+
+
+def company(**how: Any) -> tuple[Schedule[str], float]:
+    """Three jobs of a model that is known, one accepted a moment and one a while after the first; its question."""
+    phases = PhaseModel(Typical(median=30.0, spread=0.45))
+    phases.queued.seen = KNOWN
+    schedule: Schedule[str] = Schedule()
+    for key, age in (("first", 0.0), ("nearly", -0.05), ("later", -5.0)):
+        track(schedule, key, age=age, phases=phases, **how)
+    return schedule, wake(schedule)
+
+
+def test_who_is_nearly_due_is_asked_about_in_company() -> None:
+    """A program that wakes for one question sends those that would wake it again at once; others wait."""
+    schedule, now = company()
+    assert schedule.take(now) == "first"
+    assert schedule.take(now) is None
+    assert (schedule.take_early(now), schedule.take_early(now)) == ("nearly", None)
+    assert wake(schedule) == pytest.approx(now + 5.0)
+
+
+def test_nobody_is_asked_about_sooner_in_company_than_the_floor_allows() -> None:
+    """Nor before a moment that a failure has set."""
+    schedule, now = company(floor=now_floor(), ceiling=60.0)
+    assert (schedule.take(now), schedule.take_early(now)) == ("first", None)
+    schedule, now = company()
+    for key in ("first", "nearly"):
+        schedule.ask_now(key, 100.0)
+        schedule.take(100.0)
+    schedule.failed("first", 100.0, 10.0)
+    schedule.failed("nearly", 100.01, 10.0)
+    assert (schedule.take(110.0), schedule.take_early(110.0)) == ("first", None)
+
+
+def now_floor() -> float:
+    """Longer than any plan would wait for its first question."""
+    return next_age(0.0) + 10.0

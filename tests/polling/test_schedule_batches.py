@@ -65,16 +65,17 @@ def early(count: int) -> list[tuple[float, int]]:
     return [(now, key) for now, key in looks(schedule, FIRST - 1e-6) if key >= 2]
 
 
-@pytest.mark.parametrize(("count", "number"), [(1, 0), (2, 0), (9, 0), (10, 11), (20, 16), (500, 103)])
+@pytest.mark.parametrize(("count", "number"), [(1, 0), (2, 0), (9, 0), (10, 10), (20, 16), (500, 105)])
 def test_the_more_jobs_learn_from_it_the_more_early_looks(count: int, number: int) -> None:
-    """None for a few jobs, some for ten, dozens for hundreds; each later than the one before by the same part."""
+    """None for a few jobs, some for ten, dozens for hundreds; the gaps grow as the root of the age."""
     found = [now for now, _ in early(count)]
     assert len(found) == number
-    ratio = 1.0 + count**-0.6
-    ages = [0.5 * ratio**k for k in range(number)]
     assert all(later > now for now, later in pairwise(found))
     if count == 500:
-        assert found == pytest.approx(ages)
+        ages = [0.5]
+        while len(ages) < number:
+            ages.append(ages[-1] + 3.5 * (PRICE * ages[-1]) ** 0.5 / count**0.6)
+        assert found == pytest.approx(ages, rel=0.003)
 
 
 def test_early_looks_are_spread_over_the_jobs() -> None:
@@ -120,6 +121,38 @@ def test_with_the_first_ends_the_looks_go_on_and_with_the_model_known_they_stop(
     for durations in schedule.outdated():
         durations.curve = DurationModel(TYPICAL).curve  # as if nothing had come of it
     assert len(looks(schedule, FIRST - 0.5)) <= 3  # those that were planned
+
+
+@pytest.mark.parametrize(("count", "number"), [(9, 0), (20, 2), (100, 4), (500, 9)])
+def test_with_the_first_end_some_are_looked_at_without_a_pause(count: int, number: int) -> None:
+    """Is it the first end, or have many ended?  A few for a few jobs, nine for five hundred, and then as before."""
+    phases = PhaseModel(TYPICAL)
+    schedule = schedule_of(phases, count + 1)
+    looks(schedule, 2.0)
+    group = schedule._group(phases.queued, learns=True)
+    at = max(group.probed_to, 2.0)
+    observation = schedule.drop(5)
+    assert observation is not None
+    schedule.learn(observation, at)
+    found = [now for now, key in looks(schedule, at + 0.05) if key >= 2 and now >= at - 1e-9]
+    assert number <= len(found) <= number + 2
+
+
+@pytest.mark.parametrize(("count", "is_looked_at"), [(80, False), (300, True)])
+def test_hundreds_are_looked_at_also_later_if_nobody_is_asked(count: int, is_looked_at: bool) -> None:
+    """A model that is known by a few ends may be known wrongly, and others have to wait for its next moment."""
+    phases = PhaseModel(TYPICAL)
+    schedule = schedule_of(phases, count)
+    looks(schedule, 2.0)
+    for key in range(60, 70):
+        observation = schedule.drop(key)
+        assert observation is not None
+        schedule.learn(observation, 2.0)
+    for durations in schedule.outdated():
+        durations.curve = DurationModel(TYPICAL).curve  # as if nothing had come of it
+    found = [now for now, key in looks(schedule, FIRST - 0.5) if key >= 2]
+    assert (len(found) > 10) is is_looked_at
+    assert all(later - now < 0.3 for now, later in pairwise(found))
 
 
 def test_a_known_model_is_not_looked_at_early() -> None:

@@ -670,7 +670,7 @@ class Touches:
         self.count = 0
         for owner, names in (
             (TimerQueue, ("put", "pop", "drop", "all", "wake_at", "_is_current")),
-            (_timers, ("heappush", "heappop", "heapify")),
+            (_timers, ("heappush", "heappop")),
             (Plan, ("next_age",)),
         ):
             for name in names:

@@ -152,3 +152,26 @@ def test_a_moment_can_be_looked_up() -> None:
     timers.put("a", 2.0)
     timers.put("a", 5.0)
     assert (timers.moment("a"), timers.moment("b")) == (5.0, None)
+
+
+def test_a_heap_is_made_again_in_parts() -> None:
+    """However many keys were dropped, no single change looks at more than some of them, and nothing is lost."""
+    timers: TimerQueue[int] = TimerQueue()
+    looks = 0
+
+    def looked(entry: tuple[float, int, int]) -> bool:
+        nonlocal looks
+        looks += 1
+        return is_current(entry)
+
+    for i in range(10_000):
+        timers.put(i, float(i))
+    is_current, timers._is_current = timers._is_current, looked  # type: ignore[method-assign]
+    most = 0
+    for i in range(9_999, 100, -1):
+        looks = 0
+        timers.drop(i)
+        most = max(most, looks)
+    assert most <= 50
+    assert len(timers._heap) + len(timers._left) < 500
+    assert [timers.pop(1e9) for _ in range(102)] == [*range(101), None]

@@ -1,12 +1,13 @@
-"""Luma and Leonardo pass what every provider has to pass."""
+"""The providers of this package pass what every provider has to pass."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from providers.drive import answer, sample
+from providers.drive import answer, sample, sample_body
 
 import aiogen
+from aiogen.exchange import Response
 from aiogen.testing import ProviderBattery
 
 ID = "5a1e2f3c-7b6d-4c8e-9f10-2a3b4c5d6e7f"
@@ -41,3 +42,41 @@ class TestLeonardo(ProviderBattery):
 class TestOldLeonardo(TestLeonardo):
     request = aiogen.LeonardoImage(prompt="a paper boat", model="b24e16ff-06e3-43eb-8d33-4416c2d75876", num_images=2)
     accepted = sample("leonardo/created_v1_credits")
+
+
+def about_one(name: str) -> Response:
+    """A recorded history of one job, as if it had the id below."""
+    (entry,) = sample_body(name).values()
+    return answer({COMFY_ID: entry})
+
+
+COMFY_ID = "48a63a0a-660b-40a8-ac2d-e55844b129af"
+NOT_YET = answer({})
+
+
+class TestComfyUI(ProviderBattery):
+    provider = aiogen.ComfyUI()
+    request = aiogen.ComfyImage(model="empty", values={"seed": 5})
+    request_with_file = aiogen.ComfyImage(model="sd.safetensors", prompt="a boat", values={"image": Path("a.png")})
+    provider_id = COMFY_ID
+    accepted = answer({"prompt_id": COMFY_ID, "number": 3, "node_errors": {}})
+    running = (NOT_YET, answer({"id": COMFY_ID, "status": "in_progress"}))
+    completed = about_one("comfyui/completed")
+    failed = about_one("comfyui/failed")
+    refused = answer(
+        {"error": {"type": "odd", "message": "it is so", "details": "", "extra_info": {}}, "node_errors": {}},
+        status=400,
+    )
+    listed = (answer({"queue_running": [], "queue_pending": []}), sample("comfyui/history_two"))
+    deleted = (about_one("comfyui/completed"), answer(b""))
+    cancelled = answer({"cancelled": True})
+    account = sample("comfyui/system_stats")
+
+
+class TestOlderComfyUI(TestComfyUI):
+    has_state_words = False
+    running = (
+        NOT_YET,
+        sample("comfyui/no_jobs_call"),
+        answer({"queue_running": [[1, COMFY_ID, {}, {}, []]], "queue_pending": []}),
+    )

@@ -21,8 +21,8 @@ LUMA, EU, LEONARDO = Luma(api_key="k1"), Luma(api_key="k2", name="luma-eu"), Leo
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for cls in PROVIDERS:
-        monkeypatch.delenv(cls.facts.key_variable, raising=False)
-        monkeypatch.delenv(cls.facts.url_variable, raising=False)
+        for variable in filter(None, (cls.facts.key_variable, cls.facts.url_variable)):
+            monkeypatch.delenv(variable, raising=False)
 
 
 def connections(*providers: Provider) -> Connections:
@@ -113,8 +113,8 @@ def test_an_unknown_name_is_explained(name: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         connections().find(name)
     assert str(caught.value) == (
-        f"There is no connection {name!r} (available: none). aiogen knows the providers 'luma', 'leonardo'; "
-        "name= gives a connection another name."
+        f"There is no connection {name!r} (available: none). aiogen knows the providers 'luma', 'leonardo', "
+        "'comfyui'; name= gives a connection another name."
     )
 
 

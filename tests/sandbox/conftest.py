@@ -35,7 +35,7 @@ class Answer:
 
 @attrs.define
 class Caller:
-    """Knows the URLs of both vendors."""
+    """Knows the URLs of the vendors."""
 
     sandbox: Sandbox
     http: aiohttp.ClientSession
@@ -57,6 +57,9 @@ class Caller:
         if key is not None:
             headers.setdefault("Authorization", f"Bearer {key}")
         return await self.ask(method, url, headers=headers, **options)
+
+    async def comfyui(self, method: str, path: str, **options: Any) -> Answer:
+        return await self.ask(method, f"{self.sandbox.comfyui_url}{path}", **options)
 
     # --- Luma ---
 
@@ -115,3 +118,31 @@ def visiting() -> Visiting:
 def answers_are_false(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in aiohttp 3.11, where `if response:` is false: an answer must be compared with None."""
     monkeypatch.setattr(web.StreamResponse, "__bool__", lambda self: False, raising=False)
+
+
+# --- ComfyUI ---
+
+
+def plain_graph(*, color: int = 0, size: tuple[int, int] = (64, 64), batch: int = 1, prefix: str = "ComfyUI") -> Any:
+    """Needs no model."""
+    width, height = size
+    values = {"width": width, "height": height, "batch_size": batch, "color": color}
+    return {
+        "1": {"class_type": "EmptyImage", "inputs": values},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": prefix}},
+    }
+
+
+def model_graph(prompt: str = "a boat", *, model: str = "sd_xl_base_1.0.safetensors", **sampler: Any) -> Any:
+    """Text to image, as usual."""
+    usual = {"seed": 5, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}
+    links = {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}
+    return {
+        "3": {"class_type": "KSampler", "inputs": {**usual, **links, **sampler}},
+        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": model}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 832, "height": 1216, "batch_size": 2}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": prompt, "clip": ["4", 1]}},
+        "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurred", "clip": ["4", 1]}},
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "boats/new"}},
+    }

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 import aiogen.sandbox
-from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, LeonardoSettings, LumaSettings, Sandbox
+from aiogen.sandbox import LEONARDO_KEY, LUMA_KEY, ComfyUISettings, LeonardoSettings, LumaSettings, Sandbox
 
 from .conftest import Caller, Visiting
 
@@ -24,7 +24,24 @@ async def test_environment_points_here(visiting: Visiting) -> None:
             "LUMA_BASE_URL": f"{sandbox.url}/luma/v1",
             "LEONARDO_API_KEY": LEONARDO_KEY,
             "LEONARDO_BASE_URL": f"{sandbox.url}/leonardo/api/rest",
+            "COMFYUI_BASE_URL": f"{sandbox.url}/comfyui",
         }
+
+
+def test_settings_are_read_under_the_vendors_names() -> None:
+    settings = ComfyUISettings(cache="none")
+    sandbox = Sandbox(comfyui=settings, luma=None)
+    assert sandbox.comfyui is settings
+    assert sandbox.luma == LumaSettings()
+    with pytest.raises(AttributeError, match="'Sandbox' object has no attribute 'bfl_url'"):
+        _ = sandbox.bfl_url  # type: ignore[attr-defined]
+
+
+def test_settings_of_nobody_are_refused() -> None:
+    with pytest.raises(TypeError, match="no keyword 'bfl'; the vendors are comfyui, leonardo, luma"):
+        Sandbox(bfl=LumaSettings())  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="luma: expected LumaSettings, not ComfyUISettings"):
+        Sandbox(luma=ComfyUISettings())  # type: ignore[arg-type]
 
 
 def test_environment_names_a_key_that_works() -> None:
@@ -130,6 +147,14 @@ async def test_fifty_thousand_jobs_cost_no_task() -> None:
 def test_public_names_exist_and_are_sorted_out() -> None:
     for name in aiogen.sandbox.__all__:
         assert hasattr(aiogen.sandbox, name)
-    assert {"Sandbox", "LumaSettings", "LeonardoSettings", "Script", "Rule", "Storm", "Fate", "Fault"} <= set(
-        aiogen.sandbox.__all__
-    )
+    assert {
+        "Sandbox",
+        "LumaSettings",
+        "LeonardoSettings",
+        "ComfyUISettings",
+        "Script",
+        "Rule",
+        "Storm",
+        "Fate",
+        "Fault",
+    } <= set(aiogen.sandbox.__all__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from .conftest import Answer, Caller, Visiting
+from .conftest import Answer, Caller, Visiting, plain_graph
 
 
 async def control(caller: Caller, method: str, path: str, **options: Any) -> Answer:
@@ -20,6 +21,7 @@ async def test_front_page_says_how_clients_find_it(visiting: Visiting) -> None:
         for name, value in caller.sandbox.environment.items():
             assert f"export {name}={value}\n" in page.text
         assert "POST /sandbox/script" in page.text
+        assert "It imitates ComfyUI, Leonardo.Ai and Luma on this machine." in page.text
 
 
 async def test_jobs(visiting: Visiting) -> None:
@@ -87,6 +89,18 @@ async def test_reset_forgets(visiting: Visiting) -> None:
         assert (await caller.poll(first)).status == 404
         assert (await caller.create()).headers["X-RateLimit-Remaining"] == "29"
         assert caller.sandbox.jobs[0].id == first  # the same seed begins again
+
+
+async def test_a_vendors_server_is_started_again(visiting: Visiting) -> None:
+    async with visiting() as caller:
+        assert (await caller.comfyui("POST", "/prompt", json={"prompt": plain_graph()})).status == 200
+        await asyncio.sleep(1)
+        assert len((await caller.comfyui("GET", "/history")).json) == 1
+        assert (await control(caller, "POST", "/sandbox/restart/comfyui")).status == 200
+        assert (await caller.comfyui("GET", "/history")).json == {}
+        said = await control(caller, "POST", "/sandbox/restart/luma")
+        assert (said.status, said.json["error"]) == (400, "luma cannot be restarted")
+        assert (await control(caller, "POST", "/sandbox/restart/bfl")).status == 404
 
 
 async def test_own_pages_are_not_recorded(visiting: Visiting) -> None:

@@ -17,7 +17,9 @@ import pytest
 from test_rooms import PACKAGE, THE_PACKAGE, Tree
 from test_rooms import circles as circles_of_the_package
 
+import aiogen.sandbox
 from aiogen.sandbox import Sandbox
+from aiogen.sandbox.app import IMITATIONS
 from aiogen.sandbox.vendors import NAMES
 
 SANDBOX = "aiogen.sandbox"
@@ -40,8 +42,8 @@ FLOORS = (
 )
 """From the bottom up: a room imports those on floors below its own, and nothing beside it."""
 
-NAMING = ("vendors", *VENDORS, "app", "")
-"""The rooms that may name a vendor. A new one is a folder, its name in `vendors`, and its settings in `app`."""
+NAMING = VENDORS
+"""The rooms that may name a vendor. A new one is a folder; `vendors/typed.pyi` tells type checkers of it."""
 
 
 def room_of(module: str) -> str:
@@ -76,23 +78,13 @@ def circles(tree: Tree) -> Iterator[str]:
 
 
 def naming(tree: Tree) -> Iterator[str]:
-    """Names and texts of the code with a vendor in them; comments and docstrings may say where something comes from."""
+    """Lines with a vendor in them: code, comments and docstrings alike."""
     vendor = re.compile("|".join(NAMES), re.IGNORECASE)
     for name in modules(tree):
         if room_of(name) not in NAMING:
-            for text in _words(tree.modules[name]):
-                if vendor.search(text):
-                    yield f"{name}: {text}"
-
-
-def _words(module: ast.Module) -> Iterator[str]:
-    docs = {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
-    for node in ast.walk(module):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            yield node.value
-        for field in ("id", "attr", "arg", "name", "asname", "module"):
-            if isinstance(word := getattr(node, field, None), str):
-                yield word
+            for number, line in enumerate(tree.texts[name].splitlines(), 1):
+                if vendor.search(line):
+                    yield f"{name}:{number}: {line}"
 
 
 RULES = (upwards, circles, naming)
@@ -135,6 +127,10 @@ def planted(folder: Path, module: str, line: str) -> Tree:
         (naming, "world.py", "def late(leonardo): ..."),
         (naming, "jobs.py", "class LumaJob: ..."),
         (naming, "server.py", "Server(luma=None)"),
+        (naming, "app.py", "from .vendors.luma import LumaSettings"),
+        (naming, "__init__.py", "from .vendors.leonardo import LEONARDO_KEY"),
+        (naming, "script/fate.py", "# reported by Leonardo only"),
+        (naming, "vendors/__init__.py", 'NAMES = ("luma",)'),
     ],
 )
 def test_a_planted_fault_is_seen(tmp_path: Path, rule: object, module: str, line: str) -> None:
@@ -154,4 +150,21 @@ def test_every_folder_is_a_vendor_that_scripts_and_the_sandbox_know() -> None:
     assert sorted(NAMES) == FOLDERS
     sandbox = Sandbox()
     for name in NAMES:
+        assert IMITATIONS[name].name == name
         assert sandbox.api_url(name) == getattr(sandbox, f"{name}_url")
+        assert sandbox.api_url(name).startswith(f"{sandbox.url}/{name}")
+        assert isinstance(getattr(sandbox, name), IMITATIONS[name].settings)
+
+
+def test_type_checkers_know_what_runs() -> None:
+    """Type checkers read a stub instead of the folders; whatever it says of a vendor is so."""
+    stub = ast.parse((PACKAGE / "sandbox/vendors/typed.pyi").read_text(encoding="utf-8"))
+    exports = {export for imitation in IMITATIONS.values() for export in imitation.exports}
+    (said,) = (ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    assert set(said) == exports
+    assert exports <= set(aiogen.sandbox.__all__)
+    classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
+    keywords = [node.target.id for node in classes["SettingsByName"].body if isinstance(node, ast.AnnAssign)]
+    attributes = [node.name for node in classes["ByName"].body if isinstance(node, ast.FunctionDef)]
+    assert keywords == FOLDERS
+    assert sorted(attributes) == sorted([*FOLDERS, *(f"{name}_url" for name in FOLDERS)])

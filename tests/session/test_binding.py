@@ -46,27 +46,31 @@ def async_methods(cls: type) -> list[str]:
     return [n for n, method in inspect.getmembers(cls, is_async) if not n.startswith("_") or n == "__aenter__"]
 
 
+COMPLETED = aiogen.Generation(
+    id=None, provider_id=ID, provider="luma", connection="luma", model=None, state=aiogen.State.COMPLETED
+)
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "account": ("luma",),
     "adopt": ("job", ID),
     "as_completed": ([],),
     "attach": ("luma", ID),
     "delete": ("luma", ID),
-    "download": (
-        aiogen.Generation(
-            id=None, provider_id=ID, provider="luma", connection="luma", model=None, state=aiogen.State.COMPLETED
-        ),
-    ),
+    "download": (COMPLETED,),
     "generate": ("luma/uni-1", "a boat"),
     "get": ("luma", ID),
+    "image": (COMPLETED,),
     "job": ("job",),
     "list": ("luma",),
     "on_completion": ("gallery", print),
+    "read": (COMPLETED,),
     "resend": ("job",),
+    "save": (COMPLETED, "boat.png"),
     "submit": ("luma/uni-1", "a boat"),
+    "urls": (COMPLETED,),
     "wait_many": ("luma", []),
 }
 """Of the session's methods that need any."""
+JOB_ARGUMENTS: dict[str, tuple[Any, ...]] = {"save": ("boat.png",)}
 
 
 # --- places
@@ -165,7 +169,10 @@ def test_a_session_and_its_jobs_say_where_they_belong(place: Callable[..., None]
             name: partial(done, partial(getattr(session, name), *ARGUMENTS.get(name, ())))
             for name in async_methods(aiogen.Session)
         }
-        calls |= {f"job.{name}": partial(done, getattr(job, name)) for name in async_methods(aiogen.Job)}
+        calls |= {
+            f"job.{name}": partial(done, partial(getattr(job, name), *JOB_ARGUMENTS.get(name, ())))
+            for name in async_methods(aiogen.Job)
+        }
         calls["await job"] = partial(awaited, job)
         for name, text in (await said(calls)).items():
             assert says in text, name

@@ -124,6 +124,22 @@ async def downloaded(session: aiogen.Session, left: Left) -> object:
     return [path.stat().st_size > 0 for path in await session.download(left.done, left.folder / "out")]
 
 
+async def saved(session: aiogen.Session, left: Left) -> object:
+    return [path.stat().st_size > 0 for path in await session.save(left.done, left.folder / "boat.png")]
+
+
+async def bytes_read(session: aiogen.Session, left: Left) -> object:
+    return len(await session.read(left.done)) > 0
+
+
+async def decoded(session: aiogen.Session, left: Left) -> object:
+    return (await session.image(left.done)).width > 0
+
+
+async def addressed(session: aiogen.Session, left: Left) -> object:
+    return await session.urls(left.done) == [left.done.url]
+
+
 WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "submit": (submitted, (True, True)),
     "generate": (generated, State.COMPLETED),
@@ -146,6 +162,10 @@ WITHOUT: dict[str, tuple[Call, object]] = {
     "delete": (deleted, True),
     "account": (identified, True),
     "download": (downloaded, [True]),
+    "save": (saved, [True]),
+    "read": (bytes_read, True),
+    "image": (decoded, True),
+    "urls": (addressed, True),
 }
 """These need no ledger, and work though it cannot be opened."""
 

@@ -96,7 +96,16 @@ async def test_all_of_a_job_is_there_again(path: Path) -> None:
 
 async def test_a_result_is_there_again(path: Path) -> None:
     """All but the vendor's raw answers."""
-    output = Output(kind="image", url="https://cdn.example/a.png?sig=1", expires_at=NOW, nsfw=False, raw={"a": 1})
+    output = Output(
+        kind="image",
+        url="https://cdn.example/a.png?sig=1",
+        expires_at=NOW,
+        nsfw=False,
+        media_type="image/png",
+        width=8,
+        height=9,
+        raw={"a": 1},
+    )
     whole = ended(
         "a",
         outputs=(output,),

@@ -6,15 +6,29 @@ import errno
 import gzip
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pictures import png
+from pictures import drawn, png
 
 from aiogen import Generation, State
 from aiogen._content.entity import Mismatch
-from aiogen._transfer.saving import PartFile, TooLarge, file_stem, find_saved, is_saved, make_folder
+from aiogen._content.measure import Measured
+from aiogen._transfer.saving import (
+    PartBytes,
+    PartFile,
+    TooLarge,
+    file_stem,
+    find_saved,
+    in_the_way,
+    is_saved,
+    make_folder,
+    means_folder,
+    measure_file,
+    names_of,
+)
 
 
 def stem(provider_id: str, connection: str = "luma", index: int = 0) -> str:
@@ -183,3 +197,105 @@ def test_folders(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b")
     assert not make_folder(tmp_path / "file")
     assert not make_folder(tmp_path / "file" / "below")
+
+
+def test_the_same_in_memory() -> None:
+    """Begun again, unpacked and counted like a file; what was handed out is not kept."""
+    part = PartBytes(10_000)
+    part.write(b"x" * 5000)
+    part.begin(packed=True)
+    part.write(gzip.compress(png()))
+    part.finish()
+    assert part.measured() == Measured("image/png", 8, 8)
+    assert part.joined() == png()
+    assert part.joined() == b""
+    part.begin(packed=True)
+    with pytest.raises(TooLarge):
+        part.write(gzip.compress(bytes(10_000_000)))
+
+
+def test_a_file_is_measured(tmp_path: Path) -> None:
+    """By as much of it as it takes; one that cannot be read, or says nothing, is no error."""
+    big = tmp_path / "big.jpg"
+    profile = bytes(range(256)) * 800  # more than one block of the file before the size comes
+    big.write_bytes(drawn("JPEG", icc_profile=profile))
+    assert measure_file(big) == Measured("image/jpeg", 64, 48)
+    text = tmp_path / "text.png"
+    text.write_bytes(b"mine")
+    assert measure_file(text) == measure_file(tmp_path / "nothing") == measure_file(tmp_path) == Measured(None)
+
+
+def test_a_path_may_mean_a_folder(tmp_path: Path) -> None:
+    """One that is there, and one that is written as one."""
+    (tmp_path / "file.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    assert means_folder("")
+    assert means_folder(str(tmp_path / "folder.png"))
+    assert means_folder(f"{tmp_path}/new.png/")
+    assert not means_folder(str(tmp_path / "new"))
+    assert not means_folder(str(tmp_path / "file.png"))
+
+
+def test_names_for_several() -> None:
+    """The first is the one that was asked for."""
+    assert names_of(Path("a/boat.png"), 3) == [Path("a/boat.png"), Path("a/boat-1.png"), Path("a/boat-2.png")]
+    assert names_of(Path("boat"), 2) == [Path("boat"), Path("boat-1")]
+
+
+def test_what_is_in_the_way_of_a_name(tmp_path: Path) -> None:
+    """A file may be another picture; what is no file is never replaced, whatever was asked for."""
+    (tmp_path / "file").write_bytes(b"mine")
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    found = {path.name: in_the_way(path, overwrite=False) for path in tmp_path.iterdir()}
+    assert {name for name, why in found.items() if why is None} == {"empty", "link"}
+    assert "may be another picture" in str(found["file"])
+    assert in_the_way(tmp_path / "file", overwrite=True) is None
+    assert in_the_way(tmp_path / "file" / "below", overwrite=False) is None
+    assert "folder" in str(in_the_way(tmp_path / "folder", overwrite=True))
+    assert "no ordinary file" in str(in_the_way(tmp_path / "pipe", overwrite=True))
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_name_that_was_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool) -> None:
+    """Somebody else's file is not replaced, and nothing is left beside it; shares may have no hard links."""
+    if not has_links:
+        monkeypatch.setattr("aiogen._transfer.saving.os.link", refuse(errno.EPERM))
+    path = tmp_path / "boat.png"
+    path.write_bytes(b"mine")
+    part = PartFile(tmp_path, "aiogen", 10_000)
+    part.write(png())
+    with pytest.raises(FileExistsError, match="may be another picture"):
+        part.keep_named(path, overwrite=False)
+    part.discard()
+    assert path.read_bytes() == b"mine"
+    for overwrite in (True, False):
+        part = PartFile(tmp_path, "aiogen", 10_000)
+        part.write(png())
+        assert part.keep_named(path, overwrite=overwrite).read_bytes() == png()
+        assert list(tmp_path.iterdir()) == [path]
+        path.unlink()
+        path.symlink_to("nowhere")
+    assert os.readlink(path) == "nowhere"
+
+
+def test_of_two_at_the_same_moment_one_has_the_name(tmp_path: Path) -> None:
+    """The other is told, however close they are."""
+    for turn in range(200):
+        path = tmp_path / f"{turn}.png"
+        parts = [PartFile(tmp_path, "aiogen", 10_000) for _ in range(4)]
+
+        def keep(part: PartFile, path: Path = path) -> bool:
+            part.write(png())
+            try:
+                part.keep_named(path, overwrite=False)
+            except FileExistsError:
+                part.discard()
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(keep, parts)) == 1
+    assert len(list(tmp_path.iterdir())) == 200

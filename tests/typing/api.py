@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_type
 
+from PIL import Image
+
 import aiogen
 from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
+from aiogen.sandbox import ComfyUISettings, LeonardoSettings, LumaSettings, Sandbox
 from aiogen.stores import SqliteStore, Store
 from aiogen.testing import ProviderBattery, StoreBattery, StoreContext, answer, drive
 
@@ -35,6 +38,25 @@ async def a_session() -> None:
         assert_type(await session.delete("leonardo", "a", missing_ok=True), bool)
         assert_type(await session.account("leonardo"), aiogen.AccountInfo)
         assert_type(await session.download(job, "out"), list[Path])
+        assert_type(await session.save(job, "boat.png", index=0), list[Path])
+        assert_type(await job.save(Path("boat.png"), overwrite=True), list[Path])
+        assert_type(await session.read(generation), bytes)
+        assert_type(await job.read(1), bytes)
+        assert_type(await session.image(generation), Image.Image)
+        assert_type(await job.image(), Image.Image)
+        assert_type(await session.urls(job), list[str])
+        assert_type(aiogen.Generation.from_dict(generation.to_dict(raw=True)), aiogen.Generation)
+        assert_type(generation.outputs[0].width, int | None)
+
+
+async def a_sandbox() -> None:
+    async with Sandbox(comfyui=ComfyUISettings(has_jobs_api=False), luma=LumaSettings()) as sandbox:
+        assert_type(sandbox, Sandbox)
+        assert_type(sandbox.comfyui, ComfyUISettings)
+        assert_type(sandbox.leonardo, LeonardoSettings)
+        assert_type(sandbox.luma_url, str)
+        assert_type(sandbox.comfyui_url, str)
+        Sandbox(bfl=None)  # type: ignore[call-arg]
 
 
 async def failures(session: aiogen.Session) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,7 +11,8 @@ from aiogen.cli import generations
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected, checked_folder, checked_waiting, connected, parse_params
+from aiogen.cli.options import Connected, checked_waiting, connected, parse_params
+from aiogen.cli.places import checked_out
 from aiogen.cli.running import run
 from aiogen.errors import Unsupported
 
@@ -24,7 +24,7 @@ def generate(
     *,
     param: Annotated[list[str] | None, Parameter(name=["--param", "-p"], negative="")] = None,
     count: int = 1,
-    out: Path = Path(),
+    out: str = ".",
     no_download: Annotated[bool, Flag] = False,
     timeout: float | None = None,
     poll_cost: float | None = None,
@@ -47,7 +47,7 @@ def generate(
     count
         Number of generations of the same prompt, each of them paid for.
     out
-        The folder for the images.
+        The folder for the images, or the name of the file, such as boat.png; further images are boat-1.png and so on.
     no_download
         Only show the addresses; nothing is saved.
     timeout
@@ -68,7 +68,7 @@ def generate(
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
     if "/" in model:
         connected(session, model.partition("/")[0].strip())
-    folder = None if no_download else checked_folder(out)
+    place = None if no_download else checked_out(out, count)
     return run(
         generations.generate(
             terminal,
@@ -77,7 +77,7 @@ def generate(
             prompt,
             params,
             count=count,
-            out=folder,
+            out=place,
             timeout=timeout,
             poll_cost=poll_cost,
             group=batch,
@@ -110,7 +110,7 @@ def wait(
     ids: Ids,
     /,
     *,
-    out: Path | None = None,
+    out: str | None = None,
     timeout: float | None = None,
     poll_cost: float | None = None,
     common: Connected = NO_STORE,
@@ -124,7 +124,8 @@ def wait(
     ids
         The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` shows them.
     out
-        The folder for the images; without it only the addresses are shown.
+        The folder for the images, or the name of the file for one generation's; without it only the addresses are
+        shown.
     timeout
         Seconds from now to the deadline of each; 600 by default.
     poll_cost
@@ -133,16 +134,16 @@ def wait(
     checked_waiting(timeout, poll_cost)
     session = common.session()
     connected(session, connection)
-    folder = checked_folder(out) if out is not None else None
     if not (ids := with_stdin(ids)):
         return nothing_to_do(common.terminal())
+    place = checked_out(out, len(set(ids))) if out is not None else None
     return run(
         generations.wait(
             common.terminal(),
             session,
             connection,
             ids,
-            out=folder,
+            out=place,
             timeout=timeout,
             poll_cost=poll_cost,
             known=common.ledger_if_there(),
@@ -209,7 +210,7 @@ def download(
     ids: Ids,
     /,
     *,
-    out: Path = Path(),
+    out: str = ".",
     overwrite: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
@@ -222,22 +223,22 @@ def download(
     ids
         The provider's ids; or ours, or the first eight characters of either, as `aiogen jobs` shows them.
     out
-        The folder for the images.
+        The folder for the images, or the name of the file, such as boat.png; further images are boat-1.png and so on.
     overwrite
         Download files again that exist already.
     """
     session = common.session()
     connected(session, connection)
-    folder = checked_folder(out)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(common.terminal())
+    place = checked_out(out, len(set(ids)), overwrite=overwrite)
     return run(
         generations.download(
             common.terminal(),
             session,
             connection,
             ids,
-            out=folder,
+            out=place,
             overwrite=overwrite,
             known=common.ledger_if_there(),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from aiogen._checks import check_number
@@ -10,7 +9,8 @@ from aiogen.cli import cancelling, ledger
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected, checked_folder
+from aiogen.cli.options import Connected
+from aiogen.cli.places import checked_out
 from aiogen.cli.program import command
 from aiogen.cli.running import run
 from aiogen.errors import InputError
@@ -58,7 +58,7 @@ def resume(
     ids: Ids | None = None,
     /,
     *,
-    out: Path = Path(),
+    out: str = ".",
     no_download: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
@@ -69,14 +69,14 @@ def resume(
     ids
         Completed jobs whose images to save, too; the whole ids that `aiogen jobs` shows.
     out
-        The folder for the images.
+        The folder for the images, or the name of the file if there is only one generation.
     no_download
         Only show the addresses; nothing is saved.
     """
-    folder = None if no_download else checked_folder(out)
+    place = None if no_download else checked_out(out, 1)
     common.ledger()
     session = common.session(kept=True, take_up=True)
-    return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=folder))
+    return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=place))
 
 
 def retry(
@@ -133,7 +133,7 @@ def reconcile(
     adopt: str | None = None,
     resend: Annotated[bool, Flag] = False,
     yes: Annotated[bool, Flag] = False,
-    out: Path = Path(),
+    out: str = ".",
     no_download: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
@@ -154,7 +154,7 @@ def reconcile(
     yes
         Send again without asking.
     out
-        The folder for the images.
+        The folder for the images, or the name of the file if there is only one generation.
     no_download
         Only show the addresses; nothing is saved.
     """
@@ -172,8 +172,8 @@ def reconcile(
         raise InputError("Name one job with --adopt, or any number of jobs with --resend.")
     if resend and not yes and not ledger.confirmed(terminal, len(ids)):
         return Exit.USAGE
-    folder = None if no_download else checked_folder(out)
-    return run(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=folder))
+    place = None if no_download else checked_out(out, len(set(ids)))
+    return run(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=place))
 
 
 def forget(ids: Ids | None = None, /, *, older: str | None = None, common: Connected = NO_STORE) -> Exit:

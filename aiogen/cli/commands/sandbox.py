@@ -6,7 +6,8 @@ from pathlib import Path
 
 from aiogen.cli.commands.shared import NO_JSON
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Common, checked_folder
+from aiogen.cli.options import Common
+from aiogen.cli.places import checked_folder
 from aiogen.cli.running import run
 
 

@@ -15,6 +15,7 @@ from aiogen.cli.demo.report import Part, report
 from aiogen.cli.demo.witness import Witness
 from aiogen.cli.exits import Exit, explain, gravest
 from aiogen.cli.following import Batch, follow
+from aiogen.cli.places import Place
 from aiogen.cli.results import Ending
 from aiogen.cli.terminal import Terminal, without_job_log
 
@@ -45,7 +46,7 @@ async def _show(terminal: Terminal, plan: Plan, folder: Path, speed: float) -> E
             if terminal.as_json:
                 terminal.record(ending.record())
 
-        batch = Batch(jobs, out=folder)
+        batch = Batch(jobs, out=Place(folder))
         await follow(session, batch, board, ended=ended)
         asked = [request.provider for request in sandbox.requests]
 

@@ -4,9 +4,9 @@ A `Script` is an ordered list of rules and a list of storms. The first rule that
 A storm answers every request of some kind with a fault for a while. A script comes from Python, from a JSON file with
 the same names, or from the control API:
 
-    {"rules":  [{"provider": "luma", "model": "uni-1", "prompt": "boat", "nth": [0, 3], "probability": 0.5, "times": 2,
+    {"rules":  [{"provider": "NAME", "model": "MODEL", "prompt": "boat", "nth": [0, 3], "probability": 0.5, "times": 2,
                  "fate": {"processing": 3, "failure_code": "content_moderated", "poll_faults": "500,html*2"}}],
-     "storms": [{"fault": "429@7", "after": 10, "until": 20, "provider": "leonardo", "actions": ["list"]}]}
+     "storms": [{"fault": "429@7", "after": 10, "until": 20, "provider": "NAME", "actions": ["list"]}]}
 
 `aiogen.sandbox.script.faults` lists the faults. A prompt may set the fate of its own job, in double brackets anywhere
 in it; that has precedence over the script, and is not painted:
@@ -20,9 +20,9 @@ in it; that has precedence over the script, and is not painted:
     outputs=N             number of outputs
     state=WORD            an unknown state, until the end; state=WORD*2: for the first 2 polls
     missing=empty         finished without outputs; missing=absent: without the field; ...*2: for 2 polls after the end
-    nsfw=all              flagged outputs (Leonardo); nsfw=1: number of flagged outputs
-    moderation=A,B        moderation classes (Leonardo)
-    null-enums            null for scheduler, sdVersion, presetStyle (Leonardo)
+    nsfw=all              flagged outputs, where the vendor flags; nsfw=1: number of flagged outputs
+    moderation=A,B        moderation classes, where the vendor reports them
+    null-enums            null for the names of a closed set (such as a scheduler), where the vendor reports them
     not-found=N           the first N polls are answered as if there were no such job
     create=FAULTS         for the first creates with exactly this prompt, then it is accepted
     poll=FAULTS           for the first polls

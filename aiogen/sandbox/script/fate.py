@@ -20,8 +20,8 @@ class Fate:
     queued: float | None = attrs.field(default=None, validator=validators.seconds)
     processing: float | None = attrs.field(default=None, validator=validators.seconds)
     failure_code: str | None = attrs.field(default=None, validator=validators.text)
-    """One of the vendor's codes, any other word, or "null" for a failure without a code. Leonardo reports no codes:
-    there the job fails, and `content_moderated` appears among the moderation classes."""
+    """One of the vendor's codes, any other word, or "null" for a failure without a code. Where a vendor reports no
+    codes the job fails all the same; what else is seen of the code is up to the vendor."""
     failure_reason: str | None = attrs.field(default=None, validator=validators.text)
     outputs: int | None = attrs.field(default=None, validator=validators.count)
     """Number of outputs."""
@@ -33,9 +33,9 @@ class Fate:
     missing_polls: int | None = attrs.field(default=None, validator=validators.count)
     """Number of polls after the end for which outputs are missing; None: always."""
     nsfw: int | Literal["all"] | None = attrs.field(default=None, validator=validators.flagged)
-    """Number of outputs that are flagged (Leonardo)."""
+    """Number of outputs that are flagged, where the vendor flags."""
     moderation: tuple[str, ...] = attrs.field(default=(), converter=validators.as_tuple, validator=validators.texts)
-    """Moderation classes of the ended job (Leonardo)."""
+    """Moderation classes of the ended job, where the vendor reports them."""
     null_enums: bool = attrs.field(default=False, validator=validators.boolean)
     not_found_polls: int = attrs.field(default=0, validator=validators.count)
     create_fault: Fault | None = attrs.field(default=None, converter=read_fault, validator=validators.fault)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 from aiohttp import web
@@ -25,9 +26,21 @@ _NUMBER = re.compile(r"(\d+)$")
 
 @attrs.frozen
 class File:
+    """What is sent of a file."""
+
     content: bytes
     content_type: str
     etag: str
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Further ones."""
+
+
+class DownloadErrors(Protocol):
+    """How whoever serves the file words what goes wrong."""
+
+    def refuse(self, status: int, headers: Mapping[str, str]) -> web.Response: ...
+
+    def no_such_range(self, size: int) -> web.Response: ...
 
 
 async def serve(
@@ -50,7 +63,16 @@ async def serve(
     except ImportError as error:  # no Pillow: the message says what to install
         return xml_error(501, "NotImplemented", str(error))
     await context.pause(job.fate.latency or 0)
-    return await (_send(context, file) if fault is None else _send_wrong(context, fault, file))
+    return await send(context, file, fault, StorageErrorFormat())
+
+
+async def send(context: RequestContext, file: File, fault: Fault | None, errors: DownloadErrors) -> web.StreamResponse:
+    """The file or the part that is requested, unless the fault says otherwise."""
+    if fault is not None:
+        return await _send_wrong(context, fault, file, errors)
+    if context.request.method in ("GET", "HEAD") and file.etag in context.request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers={"ETag": file.etag, **file.headers})
+    return await _send(context, file, errors)
 
 
 async def _file(context: RequestContext, job: SandboxJob, index: int, format_: str, layers: int) -> File:
@@ -75,7 +97,8 @@ def _output_in(name: str, job: SandboxJob, also: Mapping[str, str]) -> tuple[int
 def _range(request: web.Request, file: File) -> tuple[int, int] | None:
     """The first byte and the one after the last, if a part is requested. Empty if there is no such part."""
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
-    if match is None or match[0] == "bytes=-" or request.headers.get("If-Range", file.etag) != file.etag:
+    unchanged = (file.etag, file.headers.get("Last-Modified"))
+    if match is None or match[0] == "bytes=-" or request.headers.get("If-Range", file.etag) not in unchanged:
         return None
     size = len(file.content)
     if match[1]:
@@ -84,18 +107,26 @@ def _range(request: web.Request, file: File) -> tuple[int, int] | None:
 
 
 async def _send(
-    context: RequestContext, file: File, *, content_type: str | None = None, cut_after: int | None = None
+    context: RequestContext,
+    file: File,
+    errors: DownloadErrors,
+    *,
+    content_type: str | None = None,
+    cut_after: int | None = None,
 ) -> web.StreamResponse:
     request, size = context.request, len(file.content)
     part = _range(request, file)
     start, stop = part or (0, size)
     if part and start >= stop:
-        return xml_error(
-            416, "InvalidRange", "The requested range is not satisfiable", {"Content-Range": f"bytes */{size}"}
-        )
+        return errors.no_such_range(size)
     response = web.StreamResponse(
         status=206 if part else 200,
-        headers={"Content-Type": content_type or file.content_type, "ETag": file.etag, "Accept-Ranges": "bytes"},
+        headers={
+            **file.headers,
+            "Content-Type": content_type or file.content_type,
+            "ETag": file.etag,
+            "Accept-Ranges": "bytes",
+        },
     )
     if part:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
@@ -111,10 +142,10 @@ async def _send(
     return response
 
 
-async def _send_wrong(context: RequestContext, fault: Fault, file: File) -> web.StreamResponse:
+async def _send_wrong(context: RequestContext, fault: Fault, file: File, errors: DownloadErrors) -> web.StreamResponse:
     match fault.word:
         case "cut":
-            return await _send(context, file, cut_after=int(fault.amount))
+            return await _send(context, file, errors, cut_after=int(fault.amount))
         case "cut-before":
             return context.cut()
         case "hang":
@@ -122,7 +153,7 @@ async def _send_wrong(context: RequestContext, fault: Fault, file: File) -> web.
         case "slow":
             await context.pause(fault.amount)
         case "wrong-type":
-            return await _send(context, file, content_type="text/plain")
+            return await _send(context, file, errors, content_type="text/plain")
         case "html":
             return web.Response(text=HTML_PAGE, content_type="text/html")
         case "empty":
@@ -130,5 +161,5 @@ async def _send_wrong(context: RequestContext, fault: Fault, file: File) -> web.
         case "huge":
             return await pour(context, fault.amount)
         case _:
-            return StorageErrorFormat().refuse(fault.status or 500, retry_after(context, fault))
-    return await _send(context, file)
+            return errors.refuse(fault.status or 500, retry_after(context, fault))
+    return await _send(context, file, errors)

@@ -31,6 +31,10 @@ class StorageErrorFormat:
     def error_inside_200(self, status: int) -> web.Response:
         return self.refuse(200, {})
 
+    def no_such_range(self, size: int) -> web.Response:
+        text = "The requested range is not satisfiable"
+        return xml_error(416, "InvalidRange", text, {"Content-Range": f"bytes */{size}"})
+
 
 class Storage:
     """The `Api` of all files. Vendors add the routes."""
@@ -44,7 +48,7 @@ class Storage:
         """For a request with a key. S3 refuses that; whether a public CDN does is not known, but it shows the leak."""
         if "Authorization" in context.request.headers:
             if context.request.method == "POST":
-                return xml_error(403, "AccessDenied", "Access Denied")  # documented for Leonardo's uploads
+                return xml_error(403, "AccessDenied", "Access Denied")  # documented for one vendor's uploads
             return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         return None
 

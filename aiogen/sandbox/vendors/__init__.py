@@ -1,7 +1,12 @@
 """The imitated vendors: each folder is one, and knows nothing of the others. Pure.
 
-A folder exports a function that makes a `Vendor` of its settings; `aiogen.sandbox.app` passes these to the server.
+A folder exports an `Imitation` as `IMITATION`. Nothing else names a vendor, so a new one is a new folder; `typed` tells
+type checkers and editors about it.
 """
 
-NAMES = ("luma", "leonardo")
+from __future__ import annotations
+
+import pkgutil
+
+NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg))
 """Of the folders: the names by which a script, a request's record and the first part of a path call a vendor."""

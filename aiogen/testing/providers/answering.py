@@ -76,7 +76,7 @@ class AnsweringChecks(ProviderStage):
             assert isinstance(error, APIError), f"HTTP {status} with a page is {outcome} to {call.name!r}"
             assert error.status == status
             is_theirs = status in _MATTERS and error.from_api
-            assert not is_theirs, f"HTTP {status} with a page is taken for the vendor's: pass from_api=False"
+            assert not is_theirs, f"HTTP {status} with a page is taken for the vendor's: it is not from the API"
             assert not isinstance(error, AuthenticationError | InsufficientFunds)
             assert error.request_id == "battery-request"
             if call.name == "create" and _is_sent(outcome) and status in (408, *range(500, 600)):

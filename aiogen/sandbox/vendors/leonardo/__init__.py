@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...settings import valid_key
-from ...vendor import Route, Vendor
+from ...vendor import Imitation, Route, Vendor
 from .api import API, Leonardo
 from .settings import LEONARDO_KEY, LeonardoSettings
 
-__all__ = ["LEONARDO_KEY", "LeonardoSettings", "leonardo_vendor"]
+__all__ = ["IMITATION", "LEONARDO_KEY", "LeonardoSettings"]
 
 _GENERATION = f"{API}v1/generations/{{id}}"
 _UPLOAD = f"{API}v1/init-image/{{id}}"
@@ -29,7 +29,7 @@ _ROUTES: tuple[Route[Leonardo], ...] = (
 )
 
 
-def leonardo_vendor(settings: LeonardoSettings) -> Vendor[Leonardo]:
+def _vendor(settings: LeonardoSettings) -> Vendor[Leonardo]:
     """The vendor with these settings."""
     return Vendor(
         name="leonardo",
@@ -42,3 +42,11 @@ def leonardo_vendor(settings: LeonardoSettings) -> Vendor[Leonardo]:
         routes=_ROUTES,
         api=lambda services: Leonardo(settings, services),
     )
+
+
+IMITATION = Imitation(
+    name="leonardo",
+    settings=LeonardoSettings,
+    vendor=_vendor,
+    exports={"LEONARDO_KEY": LEONARDO_KEY, "LeonardoSettings": LeonardoSettings},
+)

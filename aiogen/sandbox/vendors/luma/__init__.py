@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...settings import valid_key
-from ...vendor import Route, Vendor
+from ...vendor import Imitation, Route, Vendor
 from .api import Luma
 from .settings import LUMA_KEY, LumaSettings
 
-__all__ = ["LUMA_KEY", "LumaSettings", "luma_vendor"]
+__all__ = ["IMITATION", "LUMA_KEY", "LumaSettings"]
 
 _V1 = "/luma/v1"
 _FILES = f"{_V1}/files"
@@ -27,7 +27,7 @@ _ROUTES: tuple[Route[Luma], ...] = (
 )
 
 
-def luma_vendor(settings: LumaSettings) -> Vendor[Luma]:
+def _vendor(settings: LumaSettings) -> Vendor[Luma]:
     """The vendor with these settings."""
     return Vendor(
         name="luma",
@@ -40,3 +40,11 @@ def luma_vendor(settings: LumaSettings) -> Vendor[Luma]:
         routes=_ROUTES,
         api=lambda services: Luma(settings, services),
     )
+
+
+IMITATION = Imitation(
+    name="luma",
+    settings=LumaSettings,
+    vendor=_vendor,
+    exports={"LUMA_KEY": LUMA_KEY, "LumaSettings": LumaSettings},
+)
