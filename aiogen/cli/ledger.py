@@ -181,7 +181,7 @@ async def decide(
     return shown(terminal, batch.in_order())
 
 
-async def retry(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Path | None) -> Exit:
+async def retry(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Place | None) -> Exit:
     """Another attempt of each, followed to its end."""
     async with open_until_left(terminal, session, out=out) as batch:
         for job_id in dict.fromkeys(ids):

@@ -83,7 +83,7 @@ def retry(
     ids: Ids,
     /,
     *,
-    out: Path = Path(),
+    out: str = ".",
     no_download: Annotated[bool, Flag] = False,
     common: Connected = NO_STORE,
 ) -> Exit:
@@ -94,18 +94,18 @@ def retry(
     ids
         The jobs, by the whole ids that `aiogen jobs` shows.
     out
-        The folder for the images.
+        The folder for the images, or the name of the file if there is only one generation.
     no_download
         Only show the addresses; nothing is saved.
     """
     terminal, store = common.terminal(), common.ledger()
-    folder = None if no_download else checked_folder(out)
     if not (ids := with_stdin(ids)):
         return nothing_to_do(terminal)
+    place = None if no_download else checked_out(out, len(ids))
     code = run(ledger.check_whole(store, ids, "retry"))
     if code is not Exit.OK:
         return code
-    return run(ledger.retry(terminal, common.session(kept=True), ids, out=folder))
+    return run(ledger.retry(terminal, common.session(kept=True), ids, out=place))
 
 
 def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
