@@ -230,8 +230,8 @@ class Hub:
 
     async def watch(self, job: Job) -> None:
         """Wait for a job that another process owns."""
-        self.remote.hand_over(job)
-        await self.ledger.look(force=True)
+        self.remote.watch(job)
+        await self.ledger.look_at(job.id)
 
     # --- ends
 

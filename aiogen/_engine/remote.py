@@ -54,7 +54,7 @@ class RemoteJobs:
 
     def hand_over(self, job: Job) -> None:
         """Another process sends and follows it from now on; here the ledger is read."""
-        self._watch(job)
+        self.watch(job)
         self._attend()
 
     def lose(self, jobs: list[Job]) -> None:
@@ -65,7 +65,8 @@ class RemoteJobs:
         """The other process is gone, or was never heard of; True if the job was watched until now."""
         return self._jobs.pop(job.id, None) is not None
 
-    def _watch(self, job: Job) -> None:
+    def watch(self, job: Job) -> None:
+        """The same, where its record is read just after."""
         self._jobs[job.id] = job
         # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
         self._expect(job, job.timeout if job.provider_id is not None else self._queue_timeout)
@@ -92,7 +93,7 @@ class RemoteJobs:
             state = job.state if is_further else record.state
             job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
             if is_accepted:
-                self._watch(job)
+                self.watch(job)
 
     def gone(self, job_id: str) -> None:
         """One of them is no longer in the ledger."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
 from aiogen._clock import TICK, Clock
@@ -25,6 +25,8 @@ _HEARTBEATS = 3
 """The number of times that the lease is renewed before it would run out."""
 _WATCHED_EVERY = 0.1
 """Seconds between two looks whether another process has written something; a look takes some microseconds."""
+_ASKED_EVERY = 15.0
+"""Seconds after which it is asked what has changed though nobody seems to have written."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
 _REMINDED_EVERY = 60.0
@@ -54,6 +56,8 @@ class Ledger:
         self._failed_at = -math.inf
         """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
+        """When it was last asked what has changed."""
         self._unlooked = False
         """Somebody waits for a job of another process that was not looked for yet."""
         self._woken = asyncio.Event()
@@ -222,7 +226,11 @@ class Ledger:
 
     async def look(self, *, force: bool = False) -> None:
         """How the jobs of other processes stand, if anybody has written since."""
-        if not await self._store.changed() and not force and not self._unlooked:
+        if not (force or self._unlooked):
+            now = self._clock.now()
+            if await self._store.changed() or now >= self._looked_at + _ASKED_EVERY:
+                self._looked_at = now
+                self._report(await self._store.news(self._events.watched()))
             return
         self._unlooked = False
         wanted = self._events.watched()
@@ -233,6 +241,17 @@ class Ledger:
                 self._events.seen(record)
             for job_id in set(some).difference(record.id for record in records):
                 self._events.gone(job_id)
+
+    async def look_at(self, job_id: str) -> None:
+        """How one job of another process stands."""
+        self._report({job_id: await self._store.get(job_id)})
+
+    def _report(self, found: Mapping[str, Record | None]) -> None:
+        for job_id, record in found.items():
+            if record is None:
+                self._events.gone(job_id)
+            else:
+                self._events.seen(record)
 
     async def _heartbeat(self) -> None:
         sent_at = self._clock.now()

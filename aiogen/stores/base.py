@@ -245,6 +245,13 @@ class Store(Protocol):
         """True if another process may have written since this was last asked.  Cheap."""
         ...
 
+    async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
+        """Those of these jobs that changed since this was last asked, each without what was sent; None for one removed.
+
+        It costs as much as has changed, not as much as is asked about.  It may also give some that have not changed.
+        """
+        ...
+
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """Ends that are due for one of these handlers: its name, the end, and which attempt it is.
 

@@ -183,6 +183,10 @@ class MemoryStore:
         """See `Store.changed`."""
         return False
 
+    async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
+        """See `Store.news`."""
+        return {job_id: self._records.get(job_id) for job_id in job_ids}
+
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.claim`."""
         now = asyncio.get_running_loop().time()

@@ -58,6 +58,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE aiogen_job ADD COLUMN metadata TEXT",
         "ALTER TABLE aiogen_job ADD COLUMN prompt TEXT",
         "CREATE INDEX aiogen_job_key ON aiogen_job(scope, key, attempt) WHERE key IS NOT NULL",
+        # What has changed, and how often something was removed, for those who watch: they pay for what is new alone.
+        "ALTER TABLE aiogen_job ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX aiogen_job_seq ON aiogen_job(seq)",
+        "INSERT OR IGNORE INTO aiogen_file VALUES ('changes', '0'), ('removed', '0')",
+        """
+        CREATE TRIGGER aiogen_job_changed AFTER UPDATE OF state, provider_id, finished_at ON aiogen_job BEGIN
+          UPDATE aiogen_file SET v = CAST(v AS INTEGER) + 1 WHERE k = 'changes';
+          UPDATE aiogen_job SET seq = (SELECT CAST(v AS INTEGER) FROM aiogen_file WHERE k = 'changes') WHERE id = NEW.id;
+        END
+        """,
+        """
+        CREATE TRIGGER aiogen_job_removed AFTER DELETE ON aiogen_job BEGIN
+          UPDATE aiogen_file SET v = CAST(v AS INTEGER) + 1 WHERE k = 'removed';
+        END
+        """,
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

@@ -26,7 +26,7 @@ from aiogen._options import StoreOptions
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import Action, Generation, State
 from aiogen.stores.base import UNLIMITED, Headroom, Record, RecordQuery, RequestKind, TakenOver
-from aiogen.stores.sqlite import copies, deliveries, jobs, moments, reading, rows, sharing, vacuum, workers
+from aiogen.stores.sqlite import copies, deliveries, jobs, moments, news, reading, rows, sharing, vacuum, workers
 from aiogen.stores.sqlite.copies import HeldCopy
 from aiogen.stores.sqlite.failures import store_error
 from aiogen.stores.sqlite.file import Handle
@@ -95,6 +95,7 @@ class SqliteStore:
         self._handle: Handle | None = None
         self._held: HeldCopy | None = None
         self._namespace: UUID | None = None
+        self._cursor = news.Cursor()
         self._unreadable = reading.Unreadable(self.path)
         self._latest = 0.0
         """The latest time that the clock has said: later than now only if it was set back."""
@@ -362,6 +363,10 @@ class SqliteStore:
         version = await self._read(sharing.data_version)
         before, self._version = self._version, version
         return version != before
+
+    async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
+        """See `Store.news`."""
+        return await self._read(lambda c: news.read(c, self._cursor, job_ids))
 
     # --- handlers, and what is over
 
