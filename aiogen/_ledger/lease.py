@@ -243,7 +243,8 @@ class Ledger:
                 self._events.gone(job_id)
 
     async def look_at(self, job_id: str) -> None:
-        """How one job of another process stands."""
+        """How one job of another process stands, for which somebody begins to wait."""
+        self._woken.set()
         self._report({job_id: await self._store.get(job_id)})
 
     def _report(self, found: Mapping[str, Record | None]) -> None:

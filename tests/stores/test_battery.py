@@ -223,6 +223,18 @@ class SeesNobodyWrite(SqliteStore):
         return False
 
 
+class HasOldNews(SqliteStore):
+    async def news(self, job_ids: Collection[str]) -> dict[str, Record | None]:
+        self._old: dict[str, Record | None]
+        self._old, old = dict(await super().news(job_ids)), getattr(self, "_old", {})
+        return dict.fromkeys(job_ids) | old
+
+
+class TellsWhatWasSent(SqliteStore):
+    async def news(self, job_ids: Collection[str]) -> dict[str, Record | None]:
+        return {job_id: await self.get(job_id) for job_id in job_ids}
+
+
 def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
     """The check fails, and says something that is not about the check itself."""
     try:
@@ -268,6 +280,8 @@ OTHER_FAULTS = [
     (HoldsEverything, "a_refusal_of_creates_holds_creates"),
     (IsAlone, "peers_are_the_living_others"),
     (SeesNobodyWrite, "who_writes_is_seen_by_others"),
+    (HasOldNews, "news_are_what_others_have_changed"),
+    (TellsWhatWasSent, "news_are_what_others_have_changed"),
 ]
 """Of what the machine does not look at, or seldom."""
 

@@ -65,7 +65,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """
         CREATE TRIGGER aiogen_job_changed AFTER UPDATE OF state, provider_id, finished_at ON aiogen_job BEGIN
           UPDATE aiogen_file SET v = CAST(v AS INTEGER) + 1 WHERE k = 'changes';
-          UPDATE aiogen_job SET seq = (SELECT CAST(v AS INTEGER) FROM aiogen_file WHERE k = 'changes') WHERE id = NEW.id;
+          UPDATE aiogen_job SET seq = (SELECT CAST(v AS INTEGER) FROM aiogen_file WHERE k = 'changes')
+          WHERE id = NEW.id;
         END
         """,
         """

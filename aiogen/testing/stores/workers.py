@@ -163,6 +163,26 @@ class WorkerChecks(StoreSetup):
         assert not await other.changed()
 
     @check
+    async def test_news_are_what_others_have_changed(self, stage: Stage) -> None:
+        """Of the jobs that are asked about, each once, without what was sent; and what is no longer there."""
+        one, other = await stage.two()
+        for job_id in ("a", "b", "c"):
+            await one.add(record(job_id))
+        await other.news(["a", "b", "c"])
+        await one.intend("a")
+        await one.confirm("a", "v", State.QUEUED, THEN)
+        await one.intend("b")
+        news = await other.news(["a", "c"])
+        assert (found := news["a"]) is not None
+        assert (found.state, found.provider_id, found.submission) == (State.QUEUED, "v", None)
+        assert news.get("c", found) is not None
+        await one.settle([ended("a", provider_id="v")])
+        assert (over := (await other.news(["a", "b", "c"]))["a"]) is not None
+        assert (over.state, over.generation) == (State.COMPLETED, ended("a", provider_id="v"))
+        await one.forget(["a"])
+        assert (await other.news(["a"])) == {"a": None}
+
+    @check
     async def test_peers_are_the_living_others(self, stage: Stage) -> None:
         """One that left, or lost the lease, is none."""
         one, other = await stage.two()
