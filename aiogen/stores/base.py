@@ -155,6 +155,7 @@ class Store(Protocol):
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first; `only`: these ids alone.
 
+        Of many that is a portion, so that all workers share them: whoever looks again gets the next.
         One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
         are not adopted, for there is nothing to do about them but what the user decides.
         """

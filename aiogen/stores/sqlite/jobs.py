@@ -5,6 +5,7 @@ Who may say what: that a job ran, everybody; that it was not sent, only its owne
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -27,6 +28,8 @@ _UNHEARD_FOR = 30 * 86_400.0
 """Seconds beyond `keep_finished` that an end is kept which a handler has not heard of yet."""
 _KEYS_FOR = 366 * 86_400.0
 """Seconds for which key and vendor id of an ended job are kept."""
+_AT_LEAST = 200
+"""Orphans that one look takes up, if there are so many."""
 IDS_AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
@@ -201,7 +204,9 @@ class Orphans:
         return where, (*self.accounts, *map(str, ADOPTED))
 
     def are_there(self, c: Connection) -> bool:
-        """True if there is any."""
+        """True if there is any, or if one that owns some has died."""
+        if workers.dead(c):
+            return True
         where, values = self._where()
         return c.execute(f"SELECT 1 FROM aiogen_job WHERE {where} LIMIT 1", values).fetchone() is not None
 
@@ -213,8 +218,12 @@ class Orphans:
         unreadable: Callable[[rows.Unreadable], None],
     ) -> list[Record]:
         """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's."""
+        workers.end(c, workers.dead(c))
         where, values = self._where()
-        found = reading.fetched(c, f"SELECT {COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at", values)
+        limit = -1 if only is not None else self._portion(c, worker, where, values)
+        found = reading.fetched(
+            c, f"SELECT {COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at LIMIT ?", (*values, limit)
+        )
         ours, unknown = list[Record](), list[Record]()
         for row in found:
             if only is not None and row[0] not in only:
@@ -233,6 +242,18 @@ class Orphans:
             "UPDATE aiogen_job SET state = ? WHERE id = ?", [(str(State.UNKNOWN), record.id) for record in unknown]
         )
         return sorted(ours + unknown, key=lambda record: record.created_at)
+
+
+    def _portion(self, c: Connection, worker: Worker, where: str, values: tuple[str, ...]) -> int:
+        """So many that all living workers have about the same then; some in any case, for others may not want them."""
+        orphans = c.execute(f"SELECT count(*) FROM aiogen_job WHERE {where}", values).fetchone()[0]
+        living, owned, mine = c.execute(
+            "SELECT (SELECT count(*) FROM aiogen_worker), count(*), coalesce(sum(owner = ?), 0) FROM aiogen_job "
+            "WHERE finished_at IS NULL AND owner IS NOT NULL",
+            (worker.name,),
+        ).fetchone()
+        fair = math.ceil((owned + orphans) / max(1, living)) - mine
+        return int(max(fair, _AT_LEAST, orphans // 4))
 
 
 # --- what is removed

@@ -34,10 +34,7 @@ def begin(c: Connection, now: float, lease: float) -> str:
     moments.correct(c, now)
     # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
     name = _new_name()
-    # A program that is started again after a crash need not wait for its old lease to run out.
-    for (other,) in c.execute("SELECT id FROM aiogen_worker").fetchall():
-        if is_dead(other):
-            end(c, [other])
+    end(c, dead(c))  # a program that is started again after a crash need not wait for its old lease to run out
     c.execute("INSERT INTO aiogen_worker (id, lease_until, lease) VALUES (?, ?, ?)", (name, now + lease, lease))
     return name
 
@@ -56,6 +53,11 @@ def end(c: Connection, names: list[str]) -> None:
     c.executemany("DELETE FROM aiogen_worker WHERE id = ?", [(name,) for name in names])
 
 
+def dead(c: Connection) -> list[str]:
+    """The workers of this machine whose processes are gone, although their leases still run."""
+    return [name for (name,) in c.execute("SELECT id FROM aiogen_worker").fetchall() if is_dead(name)]
+
+
 def living(c: Connection, worker: Worker) -> str | None:
     """This worker's name, while it is one: a foreign key would refuse the dead."""
     found = c.execute("SELECT id FROM aiogen_worker WHERE id = ?", (worker.name,)).fetchone()
@@ -66,7 +68,7 @@ def living(c: Connection, worker: Worker) -> str | None:
 
 
 def _new_name() -> str:
-    return f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return f"{_home()}:{os.getpid()}:{_born(os.getpid())}-{secrets.token_hex(4)}"
 
 
 def is_dead(name: str) -> bool:
@@ -81,7 +83,23 @@ def is_dead(name: str) -> bool:
         return True
     except OSError:
         return False
-    return False
+    born = rest.partition(":")[2].rpartition("-")[0]  # names that older versions gave do not say it
+    return bool(born) and _born(int(pid)) != born
+
+
+def _born(pid: int) -> str:
+    """When that process began, and in which run of this machine; "gone" for one that is dead but was not buried yet.
+
+    Another process may have the number of one that died.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read(8)
+    except OSError:
+        return ""
+    return "gone" if fields[0] in (b"Z", b"X") else f"{boot}.{fields[19].decode()}"
 
 
 def _home() -> str:
