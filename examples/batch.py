@@ -19,7 +19,7 @@ async def main() -> None:
     async with vendor(), aiogen.Session() as session:
         models = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}
         jobs = []
-        for model in [models[name] for name in session.connections]:
+        for model in [model for name, model in models.items() if name in session.connections]:
             for prompt in [f"{prompt}, variation {i}" for prompt in PROMPTS for i in range(4)]:
                 try:
                     jobs.append(await session.submit(model, prompt))

@@ -126,7 +126,7 @@ def test_when_it_was_fitted_meanwhile_does_not_matter(orders: tuple[list[Event],
     for _ in range(6):
         one.fit()
         other.fit()
-    assert max(abs(a - b) for a, b in zip(one.curve, other.curve, strict=True)) < 0.03
+    assert max(abs(a - b) for a, b in zip(one.curve, other.curve, strict=True)) < 0.02
 
 
 @given(orders=shuffled(), begins=st.lists(st.floats(0.2, 2.5), min_size=9, max_size=9))
