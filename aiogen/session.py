@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from uuid import UUID, uuid4
 
+from aiogen._account.create_queue import NORMAL, PRIORITIES
 from aiogen._answers import snapshots
 from aiogen._answers.asked import check_key
 from aiogen._checkpoint import Checkpoint
@@ -251,6 +252,7 @@ class Session:
         scope: str = "",
         metadata: Mapping[str, Any] | None = None,
         retry: bool = False,
+        priority: Literal["interactive", "batch"] | int | None = None,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -269,10 +271,14 @@ class Session:
                 same job, in whatever process and after whatever crash: nothing is sent for it again, and its end is
                 there at once if it has ended.  A key lives for a year after the end of its job, in memory as long as
                 the store.
-            scope: in which the key counts, such as the user or the tenant it belongs to.
+            scope: in which the key counts, such as the user or the tenant it belongs to.  Where jobs wait for their
+                turn here, scopes take turns.
             metadata: your own JSON object, kept in the ledger beside the job.
             retry: if the job of this key has failed and trying again may help, or it was withdrawn or cancelled, make
                 another attempt, which is charged for by itself.
+            priority: which of the jobs that wait here is sent first: "interactive" (7) for somebody who waits in
+                person, "batch" (3), or 0 to 9; 5 by default.  Every eighth create is one of the lowest priority that
+                waits.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
@@ -284,6 +290,7 @@ class Session:
         parts = self._open()
         await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
         _check_names(options, key, scope, metadata, retry=retry)
+        rank = _rank(priority)
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost)
         await self._step(parts)
@@ -301,7 +308,7 @@ class Session:
                 prompt=submission.prompt,
             )
             seconds = timeout or submission.timeout
-            return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch)
+            return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch, rank, scope)
 
         if key is not None:
             return await parts.keyed.submit(Key(key=key, scope=scope, asked=asked or "", retry=retry), make, metadata)
@@ -893,3 +900,19 @@ def _check_names(options: Mapping[str, Any], key: object, scope: object, metadat
         if not isinstance(metadata, Mapping):
             raise InputError(f"metadata= takes a JSON object, not {type(metadata).__name__}.")
         check_json(dict(metadata), "metadata")
+
+
+def _rank(priority: object) -> int:
+    """A priority as a number.
+
+    Raises:
+        InputError: it is none.
+    """
+    if priority is None:
+        return NORMAL
+    if isinstance(priority, str) and priority in PRIORITIES:
+        return PRIORITIES[priority]
+    if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= 9:
+        words = " or ".join(map(repr, PRIORITIES))
+        raise InputError(f"priority= takes {words}, or a whole number from 0 to 9, not {str(priority)[:40]!r}.")
+    return priority

@@ -1,44 +1,124 @@
-"""The creates of one account that wait here for their turn, first come, first served.  Pure."""
+"""The creates that wait here: who waits in person goes before a batch, and scopes take turns.  Pure."""
 
 from __future__ import annotations
 
 import heapq
-from typing import Generic
+from typing import Generic, Protocol, TypeVar
 
-from aiogen._account.track import J
+import attrs
+
+
+class Waiting(Protocol):
+    """What the queue needs to know of a job."""
+
+    @property
+    def done(self) -> bool:
+        """It has ended, and is not sent any more."""
+        ...
+
+    @property
+    def priority(self) -> int:
+        """0 to 9; the highest goes first."""
+        ...
+
+    @property
+    def scope(self) -> str:
+        """Whose it is; those of one priority take turns."""
+        ...
+
+
+J = TypeVar("J", bound=Waiting)
+
+NORMAL = 5
+"""The priority of a job about which nothing else was said."""
+PRIORITIES = {"interactive": 7, "batch": 3}
+"""Words for two of them."""
+_SHARE = 8
+"""Every so many creates, one is of the lowest priority that waits: nobody starves."""
+
+
+@attrs.define(eq=False)
+class _Class(Generic[J]):
+    """The jobs of one priority."""
+
+    heap: list[tuple[int, int, J]] = attrs.field(factory=list)
+    """Turn, number and job; numbers are unique, so jobs are never compared."""
+    turn: int = 0
+    """Of the job that was taken out last."""
+    last: dict[str, int] = attrs.field(factory=dict)
+    """The turn of the newest job of each scope that has some waiting."""
 
 
 class CreateQueue(Generic[J]):
-    """Jobs by number; one that is requeued keeps its number, and so its place."""
+    """Jobs by priority, then by turns of their scopes, then by number; one that is requeued keeps its place."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, J]] = []  # numbers are unique, so jobs are never compared
+        self._classes: dict[int, _Class[J]] = {}
+        self._newest = 0
+        self._passed_over = 0
+        """Creates since one of the lowest priority was sent, or none of it waited."""
 
     def __len__(self) -> int:
         """How many wait, give or take those that ended meanwhile."""
-        return len(self._heap)
+        return sum(len(each.heap) for each in self._classes.values())
 
     def put(self, number: int, job: J) -> None:
         """It waits from now on."""
-        heapq.heappush(self._heap, (number, job))
+        among = self._classes.setdefault(job.priority, _Class())
+        if number <= self._newest:
+            turn = among.turn  # it had its turn, and is sent before all that have not
+        else:
+            self._newest = number
+            turn = among.last[job.scope] = max(among.turn, among.last.get(job.scope, 0)) + 1
+        heapq.heappush(among.heap, (turn, number, job))
 
     def first(self) -> tuple[int, J] | None:
         """The next to be sent, skipping those that ended while they waited."""
-        while self._heap and self._heap[0][1].done:
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
+        among = self._next()
+        return among.heap[0][1:] if among is not None else None
 
     def pop(self) -> tuple[int, J]:
-        """Take the first out."""
-        return heapq.heappop(self._heap)
+        """Take the first out.
+
+        Raises:
+            IndexError: nobody waits.
+        """
+        among = self._next()
+        if among is None:
+            raise IndexError("nobody waits")
+        is_lowest = among is self._classes[min(self._classes)]
+        self._passed_over = 0 if is_lowest else self._passed_over + 1
+        among.turn, number, job = heapq.heappop(among.heap)
+        self._tidy()
+        return number, job
 
     def drain(self) -> list[J]:
-        """Take out all that wait, in order."""
-        jobs = [job for _, job in sorted(self._heap, key=lambda entry: entry[0]) if not job.done]
-        self._heap.clear()
-        return jobs
+        """Take out all that wait, in the order in which they came."""
+        waiting = [entry for among in self._classes.values() for entry in among.heap]
+        self._classes.clear()
+        return [job for _, _, job in sorted(waiting, key=lambda entry: entry[1]) if not job.done]
 
     def ahead_of(self, job: J) -> int:
-        """How many are sent before this one."""
-        ordered = sorted((entry for entry in self._heap if not entry[1].done), key=lambda entry: entry[0])
-        return next((i for i, (_, other) in enumerate(ordered) if other is job), 0)
+        """How many are sent before this one, but for those of the lowest priority that come between."""
+        ordered = sorted(
+            (-priority, turn, number, other is job)
+            for priority, among in self._classes.items()
+            for turn, number, other in among.heap
+            if not other.done
+        )
+        return next((i for i, (*_, is_it) in enumerate(ordered) if is_it), 0)
+
+    def _next(self) -> _Class[J] | None:
+        """Whose turn it is; what has ended is left out."""
+        for among in self._classes.values():
+            while among.heap and among.heap[0][2].done:
+                heapq.heappop(among.heap)
+        self._tidy()
+        if not self._classes:
+            return None
+        lowest = len(self._classes) > 1 and self._passed_over >= _SHARE - 1
+        return self._classes[min(self._classes) if lowest else max(self._classes)]
+
+    def _tidy(self) -> None:
+        for priority in [priority for priority, among in self._classes.items() if not among.heap]:
+            del self._classes[priority]

@@ -7,12 +7,13 @@ from typing import Generic, Protocol, TypeVar
 
 import attrs
 
+from aiogen._account.create_queue import Waiting
 from aiogen.exchange import Submission, Ticket
 from aiogen.models import State
 from aiogen.providers.base import Provider
 
 
-class Handle(Protocol):
+class Handle(Waiting, Protocol):
     """What an account knows of a `Job`."""
 
     @property

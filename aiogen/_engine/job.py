@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aiogen._account.create_queue import NORMAL
 from aiogen._answers.states import may_follow
 from aiogen._binding import Binding
 from aiogen._wording import duration, lines, short_id
@@ -60,7 +61,9 @@ class Job:
         "generation",
         "id",
         "poll_cost",
+        "priority",
         "provider",
+        "scope",
         "submission",
         "timeout",
     )
@@ -79,6 +82,8 @@ class Job:
         cancel: Callable[[Job], Awaitable[Cancellation]],
         outputs: Outputs,
         batch: str | None = None,
+        priority: int = NORMAL,
+        scope: str = "",
     ) -> None:
         self.id: str = generation.id or ""
         """Ours: a UUID made before anything is sent."""
@@ -93,6 +98,10 @@ class Job:
         """Seconds of waiting that one request is worth."""
         self.batch: str | None = batch
         """The user's word for jobs that belong together."""
+        self.priority: int = priority
+        """0 to 9: which of the jobs that wait here is sent first."""
+        self.scope: str = scope
+        """Whose it is, by the user's word; scopes take turns."""
         self._provider = provider
         self._not_taken = 0
         """How often the vendor has said that it does not take it just now."""

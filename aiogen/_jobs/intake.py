@@ -60,6 +60,7 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS) -> Record | None:
         weight=submission.weight if submission is not None else 1,
         timeout=job.timeout,
         batch=job.batch,
+        priority=job.priority,
         key=name.key,
         scope=name.scope,
         attempt=name.attempt,

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
+from aiogen._account.create_queue import NORMAL
 from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
@@ -75,6 +76,8 @@ class Registry:
         timeout: float,
         poll_cost: float | None = None,
         batch: str | None = None,
+        priority: int = NORMAL,
+        scope: str = "",
     ) -> Job:
         """A handle, known to nobody yet; see `keep`."""
         return Job(
@@ -89,6 +92,8 @@ class Registry:
             cancel=self._cancel,
             outputs=self._outputs,
             batch=batch,
+            priority=priority,
+            scope=scope,
         )
 
     def keep(self, job: Job) -> Job:
@@ -247,7 +252,15 @@ class Registry:
             prompt=submission.prompt if submission is not None else None,
             accepted_at=record.accepted_at,
         )
-        return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
+        return self.new(
+            generation,
+            provider,
+            submission,
+            record.timeout or ATTACHED_TIMEOUT,
+            batch=record.batch,
+            priority=record.priority,
+            scope=record.scope,
+        )
 
     async def revivable(self, record: Record) -> Provider:
         """The connection of a record, which may be there only once it is named.
@@ -281,7 +294,15 @@ class Registry:
             state=State.PENDING,
             prompt=submission.prompt if submission is not None else None,
         )
-        return self.new(generation, provider, submission, record.timeout or ATTACHED_TIMEOUT, batch=record.batch)
+        return self.new(
+            generation,
+            provider,
+            submission,
+            record.timeout or ATTACHED_TIMEOUT,
+            batch=record.batch,
+            priority=record.priority,
+            scope=record.scope,
+        )
 
     def provider_of(self, record: Record) -> Provider | None:
         """The connection with the key that it was submitted with; the one of the same name, if there are several."""

@@ -41,10 +41,12 @@ async def generate(
     key: str | None = None,
     scope: str = "",
     retry: bool = False,
+    priority: str | None = None,
 ) -> Exit:
     """Submit, follow, save; `group` is the batch that the ledger knows them by."""
     check_number(count, "--count", 1, 1000)
     async with open_until_left(terminal, session, out=out) as batch:
+        rank: Any = int(priority) if priority is not None and priority.isdecimal() else priority
         for i in range(count):
             name = key if key is None or count == 1 else f"{key}/{i + 1}"
             batch.jobs.append(
@@ -57,6 +59,7 @@ async def generate(
                     key=name,
                     scope=scope,
                     retry=retry,
+                    priority=rank,
                     **params,
                 )
             )

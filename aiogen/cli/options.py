@@ -28,7 +28,7 @@ _BUSY_TIMEOUT = 1.0
 _SHARED = Group("Options of every command", sort_key=9)
 _TAKEN = {
     "model": "MODEL", "prompt": "PROMPT", "connection": "MODEL", "timeout": "--timeout", "poll_cost": "--poll-cost",
-    "batch": "--batch", "key": "--key", "scope": "--scope", "retry": "--retry",
+    "batch": "--batch", "key": "--key", "scope": "--scope", "retry": "--retry", "priority": "--priority",
 }  # fmt: skip
 
 

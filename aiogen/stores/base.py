@@ -54,6 +54,8 @@ class Record:
     """Which try of what the key stands for it is, from 1."""
     asked: str | None = None
     """SHA-256 of what the caller asked for under the key, in hexadecimal."""
+    priority: int = 5
+    """0 to 9: which of the jobs that wait is sent first."""
     metadata: Mapping[str, Any] | None = None
     """The user's own JSON, kept beside the job."""
     prompt: str | None = None

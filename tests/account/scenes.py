@@ -70,6 +70,8 @@ class FakeJob:
     submission: Submission | None = None
     poll_cost: float = 0.15
     done: bool = False
+    priority: int = 5
+    scope: str = ""
 
 
 @attrs.define(eq=False)

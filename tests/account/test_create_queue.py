@@ -52,3 +52,64 @@ def test_how_many_are_before_one() -> None:
     jobs[2].done = True
     assert [queue.ahead_of(jobs[number]) for number in (1, 3, 4)] == [0, 1, 2]
     assert queue.ahead_of(FakeJob("on its way")) == 0
+
+
+def waits(*jobs: tuple[int, str]) -> CreateQueue[FakeJob]:
+    """Jobs of these priorities and scopes, in this order, named by scope and number."""
+    queue: CreateQueue[FakeJob] = CreateQueue()
+    for number, (priority, scope) in enumerate(jobs, 1):
+        queue.put(number, FakeJob(f"{scope}{number}", priority=priority, scope=scope))
+    return queue
+
+
+def sent(queue: CreateQueue[FakeJob], count: int = 1000) -> list[str]:
+    return [queue.pop()[1].id for _ in range(min(count, len(queue)))]
+
+
+def test_the_higher_priority_goes_first() -> None:
+    """Whoever waits in person does not wait for the night's batch."""
+    queue = waits(*[(3, "night")] * 1000, (7, "ann"))
+    assert queue.ahead_of(next(job for _, _, job in queue._classes[7].heap)) == 0
+    assert sent(queue, 2) == ["ann1001", "night1"]
+
+
+def test_a_batch_is_never_starved() -> None:
+    """Every eighth create is of the lowest priority that waits."""
+    queue = waits(*[(3, "b")] * 10, *[(7, "a")] * 40, *[(5, "c")] * 3)
+    order = "".join(name[0] for name in sent(queue))
+    assert order[:16] == "aaaaaaabaaaaaaab"
+    assert order.count("c") == 3
+    assert order.rindex("a") < order.index("c") or order.index("b") == 7
+
+
+def test_scopes_take_turns() -> None:
+    """Five hundred, five and one: the small ones are not behind the big one."""
+    queue = waits(*[(5, "x")] * 500, *[(5, "y")] * 5, (5, "z"))
+    order = [name[0] for name in sent(queue)]
+    assert order.index("z") <= 2
+    assert max(i for i, scope in enumerate(order) if scope == "y") <= 10
+    assert len(order) == 506
+
+
+def test_who_comes_late_has_not_to_wait_for_all_the_others_turns() -> None:
+    """Nor has it more than its turn."""
+    queue = waits(*[(5, "x")] * 100)
+    sent(queue, 50)
+    for number in range(101, 111):
+        queue.put(number, FakeJob(f"y{number}", scope="y"))
+    assert [name[0] for name in sent(queue, 8)] == list("xyxyxyxy")
+
+
+def test_what_is_requeued_goes_before_all_that_were_not_sent() -> None:
+    """It had its turn."""
+    queue = waits((5, "x"), (5, "x"), (5, "y"), (5, "x"))
+    number, job = queue.pop()
+    queue.put(number, job)
+    assert queue.first() == (number, job)
+    assert sent(queue)[0] == "x1"
+
+
+def test_it_is_taken_out_in_the_order_in_which_it_came() -> None:
+    """Whatever its priority, when the session is left."""
+    queue = waits((3, "a"), (7, "b"), (5, "c"))
+    assert [job.id for job in queue.drain()] == ["a1", "b2", "c3"]

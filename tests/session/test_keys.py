@@ -383,3 +383,54 @@ async def test_in_memory_a_key_is_never_dropped() -> None:
             await session.generate("luma/uni-1", f"boat {i}")
         assert (await session.generate("luma/uni-1", "a boat", key=KEY)).id == first.id
     assert vendor.creates == 6
+
+
+# --- whose turn it is
+
+
+async def test_who_waits_in_person_goes_before_the_batch() -> None:
+    """A thousand wait, and one is asked for by a person: it is the next of its account."""
+    vendor = Vendor()
+    async with serving(vendor) as url, aiogen.Session([luma(url, creates_per_minute=10)]) as session:
+        for i in range(1000):
+            await session.submit("luma/uni-1", f"night {i}", priority="batch", scope="night")
+        await asyncio.sleep(1.0)
+        sent = vendor.creates
+        await (await session.submit("luma/uni-1", "the button", priority="interactive")).accepted()
+        later = [str(each["prompt"]) for each in vendor.bodies[sent:]]
+        assert later.index("the button") <= 1
+        for job in session.jobs():
+            await job.withdraw()
+
+
+async def test_scopes_take_turns() -> None:
+    """One who asks for five hundred is not before those who ask for one."""
+    vendor = Vendor()
+    async with serving(vendor) as url, aiogen.Session([luma(url, creates_per_minute=10)]) as session:
+        for i in range(500):
+            await session.submit("luma/uni-1", f"big {i}", scope="big")
+        small = [await session.submit("luma/uni-1", "small", scope=scope) for scope in ("ann", "bob")]
+        await asyncio.gather(*(job.accepted() for job in small))
+        assert vendor.creates < 30
+        for job in session.jobs():
+            await job.withdraw()
+
+
+async def test_priority_and_scope_survive_the_program(store: Any) -> None:
+    """The next session sends in the same order."""
+    vendor = Vendor()
+    async with serving(vendor) as url:
+        async with aiogen.Session([luma(url, max_active=1)], store=store()) as session:
+            for i, priority in enumerate(("batch", 5, "interactive"), 1):
+                await session.submit("luma/uni-1", f"boat {i}", priority=priority, scope="ann")
+            records = {record.prompt: record for record in await session.store.find(aiogen.stores.RecordQuery())}
+            assert [records[f"boat {i}"].priority for i in (1, 2, 3)] == [3, 5, 7]
+            assert {record.scope for record in records.values()} == {"ann"}
+
+
+@pytest.mark.parametrize("priority", [10, -1, "urgent", True, 2.5])
+async def test_priorities_that_cannot_be(priority: Any) -> None:
+    """They are refused before anything is sent."""
+    async with serving(Vendor()) as url, aiogen.Session([luma(url)]) as session:
+        with pytest.raises(aiogen.InputError, match="priority= takes 'interactive' or 'batch', or a whole number"):
+            await session.submit("luma/uni-1", "a boat", priority=priority)

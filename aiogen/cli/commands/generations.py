@@ -32,6 +32,7 @@ def generate(
     key: str | None = None,
     scope: str = "",
     retry: Annotated[bool, Flag] = False,
+    priority: str | None = None,
     common: Connected = NO_STORE,
 ) -> Exit:
     """Submit a generation, follow it, and save what it made.
@@ -63,6 +64,8 @@ def generate(
         In which the key counts.
     retry
         If the job of this key has failed, make another attempt, which is charged for by itself.
+    priority
+        interactive, batch, or 0 to 9: which of the jobs that wait for their turn is sent first.
     """
     checked_waiting(timeout, poll_cost)
     params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
@@ -84,6 +87,7 @@ def generate(
             key=key,
             scope=scope,
             retry=retry,
+            priority=priority,
         )
     )
 

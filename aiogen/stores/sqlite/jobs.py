@@ -243,7 +243,6 @@ class Orphans:
         )
         return sorted(ours + unknown, key=lambda record: record.created_at)
 
-
     def _portion(self, c: Connection, worker: Worker, where: str, values: tuple[str, ...]) -> int:
         """So many that all living workers have about the same then; some in any case, for others may not want them."""
         orphans = c.execute(f"SELECT count(*) FROM aiogen_job WHERE {where}", values).fetchone()[0]

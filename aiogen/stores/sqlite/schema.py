@@ -55,6 +55,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE aiogen_job ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE aiogen_job ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE aiogen_job ADD COLUMN asked TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN priority INTEGER NOT NULL DEFAULT 5",
         "ALTER TABLE aiogen_job ADD COLUMN metadata TEXT",
         "ALTER TABLE aiogen_job ADD COLUMN prompt TEXT",
         "CREATE INDEX aiogen_job_key ON aiogen_job(scope, key, attempt) WHERE key IS NOT NULL",
