@@ -192,7 +192,6 @@ class Job:
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
                 charged, and is still followed.
             SubmissionUnknown: whether it runs cannot be known.
-            InputError: it waits in another process, which alone can withdraw it.
             APIError, NetworkError: the provider could not be told; it goes on.
         """
         if self._done.done():

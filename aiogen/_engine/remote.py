@@ -10,7 +10,7 @@ from aiogen._answers import outcomes
 from aiogen._clock import Clock
 from aiogen._engine.job import Job
 from aiogen.errors import AiogenError
-from aiogen.models import State
+from aiogen.models import Generation, State
 from aiogen.stores.base import Record
 
 
@@ -78,9 +78,7 @@ class RemoteJobs:
             return
         at = self._clock.datetime()
         if record.generation is not None and record.state.is_terminal:
-            del self._jobs[record.id]
-            job._update(record.generation, at, skips=True)
-            self._end(job, outcomes.ended(record.generation))
+            self.seen_end(job, record.generation)
         elif record.state is State.UNKNOWN:
             del self._jobs[record.id]
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
@@ -94,6 +92,12 @@ class RemoteJobs:
             job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
             if is_accepted:
                 self.watch(job)
+
+    def seen_end(self, job: Job, generation: Generation) -> None:
+        """This is how it ended, as the ledger says."""
+        self._jobs.pop(job.id, None)
+        job._update(generation, self._clock.datetime(), skips=True)
+        self._end(job, outcomes.ended(generation))
 
     def gone(self, job_id: str) -> None:
         """One of them is no longer in the ledger."""

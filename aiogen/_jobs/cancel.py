@@ -11,7 +11,7 @@ from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.tickets import ticket_of
-from aiogen.errors import InputError, SubmissionUnknown, Unsupported
+from aiogen.errors import SubmissionUnknown, Unsupported
 from aiogen.models import Cancellation, Generation, State
 
 
@@ -22,8 +22,10 @@ async def cancel(hub: Hub, calls: Calls, job: Job) -> Cancellation:
     if await hub.withdrawn(job):
         return Cancellation.WITHDRAWN
     if job.provider_id is None and job in hub.remote:
-        text = f"Job {job.id} waits for its turn in another process, which alone can withdraw it: cancel it there."
-        raise outcomes.with_ids(job.generation, InputError(text))
+        ended = _stopped(hub, job.generation)
+        if await hub.store.withdraw(ended):
+            hub.remote.seen_end(job, ended)
+            return Cancellation.WITHDRAWN
     provider = job._provider
     if not provider.capabilities.cancel:
         raise outcomes.with_ids(

@@ -233,6 +233,13 @@ class Store(Protocol):
         owner, from the worker that sent its last create, or if the job is pending and nobody's.
         """
 
+    async def withdraw(self, ended: Generation) -> bool:
+        """It is over without having been sent, whoever owns it; False if it is not pending (any more).
+
+        So of this and an `intend` one wins: who owns it gets `TakenOver` there.
+        """
+        ...
+
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
 

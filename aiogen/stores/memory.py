@@ -164,6 +164,13 @@ class MemoryStore:
                 self._due[record.id, handler] = (0.0, 0)
             self._purge(record)
 
+    async def withdraw(self, ended: Generation) -> bool:
+        """See `Store.withdraw`."""
+        if not self._is(ended.id or "", State.PENDING):
+            return False
+        await self.settle([ended])
+        return True
+
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
         return self._records.get(job_id)

@@ -434,3 +434,25 @@ async def test_priorities_that_cannot_be(priority: Any) -> None:
     async with serving(Vendor()) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.InputError, match="priority= takes 'interactive' or 'batch', or a whole number"):
             await session.submit("luma/uni-1", "a boat", priority=priority)
+
+
+async def test_any_process_can_withdraw_what_waits_in_another(tmp_path: Path, virtual_files: None) -> None:
+    """Nothing is sent, and whoever waits for it hears of it: there, too, once its turn would have come."""
+    vendor = Vendor(reads=[(200, body("processing"))] * 8 + [(200, done())])
+    path = tmp_path / "jobs.db"
+    async with (
+        serving(vendor) as url,
+        aiogen.Session([luma(url, max_active=1)], store=path) as one,
+        aiogen.Session([luma(url, max_active=1)], store=path, take_up=False) as two,
+    ):
+        first = await one.submit("luma/uni-1", "a boat")
+        second = await one.submit("luma/uni-1", "another")
+        await first.accepted()
+        seen = await two.job(second.id)
+        assert seen is not None
+        assert await seen.cancel() is aiogen.Cancellation.WITHDRAWN
+        for job in (seen, second):
+            with pytest.raises(aiogen.GenerationFailed, match="was withdrawn before it was sent"):
+                await job
+        await first
+    assert vendor.creates == 1

@@ -223,6 +223,12 @@ class SeesNobodyWrite(SqliteStore):
         return False
 
 
+class WithdrawsWhatIsOnItsWay(SqliteStore):
+    async def withdraw(self, ended: Generation) -> bool:
+        await self.settle([attrs.evolve(ended, provider_id="v")])
+        return True
+
+
 class HasOldNews(SqliteStore):
     async def news(self, job_ids: Collection[str]) -> dict[str, Record | None]:
         self._old: dict[str, Record | None]
@@ -280,6 +286,7 @@ OTHER_FAULTS = [
     (HoldsEverything, "a_refusal_of_creates_holds_creates"),
     (IsAlone, "peers_are_the_living_others"),
     (SeesNobodyWrite, "who_writes_is_seen_by_others"),
+    (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
     (HasOldNews, "news_are_what_others_have_changed"),
     (TellsWhatWasSent, "news_are_what_others_have_changed"),
 ]

@@ -180,6 +180,18 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
             c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, end.job_id))
 
 
+def withdraw(c: Connection, end: End, now: float, keep_finished: float) -> bool:
+    """It is over without having been sent; False if it is not pending."""
+    changed = c.execute(
+        "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, owner = NULL "
+        "WHERE id = ? AND finished_at IS NULL AND state = ?",
+        (end.state, end.result, end.finished_at or now, now + keep_finished, end.job_id, str(State.PENDING)),
+    ).rowcount
+    if changed:
+        c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, end.job_id))
+    return bool(changed)
+
+
 def _sent_by(worker: Worker) -> str:
     """Its last create was sent by this worker, in this life or in one before."""
     return f"submitter IN ({', '.join('?' for _ in worker.names)})"

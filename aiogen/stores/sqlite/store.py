@@ -293,6 +293,11 @@ class SqliteStore:
         ends = [jobs.End.of(generation, whole=self._options.keep_requests) for generation in ended]
         await self._write(lambda c: jobs.settle(c, self._worker, ends, time.time(), self._options.keep_finished))
 
+    async def withdraw(self, ended: Generation) -> bool:
+        """See `Store.withdraw`."""
+        end = jobs.End.of(ended, whole=self._options.keep_requests)
+        return await self._write(lambda c: jobs.withdraw(c, end, time.time(), self._options.keep_finished))
+
     # --- looking
 
     async def get(self, job_id: str) -> Record | None:

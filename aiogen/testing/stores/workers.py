@@ -163,6 +163,21 @@ class WorkerChecks(StoreSetup):
         assert not await other.changed()
 
     @check
+    async def test_whoever_withdraws_what_waits_wins_against_its_owner_or_loses(self, stage: Stage) -> None:
+        """Of a withdrawal and an intent one is first: it is not sent, or not withdrawn, and never both."""
+        one, other = await stage.two()
+        for job_id in ("a", "b"):
+            await one.add(record(job_id))
+        await one.intend("b")
+        assert await other.withdraw(ended("a", State.CANCELLED, provider_id=None))
+        assert not await other.withdraw(ended("b", State.CANCELLED, provider_id=None)), "it is on its way"
+        assert await state_of(one, "a") is State.CANCELLED
+        assert await state_of(one, "b") is State.SUBMITTING
+        with pytest.raises(StoreError):
+            await one.intend("a")
+        assert not await one.withdraw(ended("a", State.CANCELLED, provider_id=None)), "it is over"
+
+    @check
     async def test_news_are_what_others_have_changed(self, stage: Stage) -> None:
         """Of the jobs that are asked about, each once, without what was sent; and what is no longer there."""
         one, other = await stage.two()
