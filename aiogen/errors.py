@@ -2,6 +2,7 @@
 
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
+    │   ├── KeyReused                        the key already stands for another request
     │   ├── ConfigurationError               key, base url, connection name
     │   └── Unsupported                      the provider has no such call
     ├── APIError                             the provider answered: no

@@ -546,7 +546,7 @@ class Session:
             ConfigurationError: it belongs to an account that this session has no key for.
         """
         if (job_id is None) == (key is None):
-            raise InputError("session.job takes a job's id, or key=.")
+            raise InputError("A job is named by its id or by its key: give one of them.")
         parts = self._open()
         await self._step(parts)
         if key is not None:
@@ -893,7 +893,7 @@ def _check_names(options: Mapping[str, Any], key: object, scope: object, metadat
     if key is not None:
         check_key(key, "key")
     elif retry:
-        raise InputError("retry=True needs key=, the name of the job to try again.")
+        raise InputError("To try again needs a key, the name of the job that is meant.")
     if scope != "":
         check_key(scope, "scope")
     if metadata is not None:

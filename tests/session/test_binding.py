@@ -64,6 +64,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "on_completion": ("gallery", print),
     "read": (COMPLETED,),
     "resend": ("job",),
+    "retry": ("job",),
     "save": (COMPLETED, "boat.png"),
     "submit": ("luma/uni-1", "a boat"),
     "urls": (COMPLETED,),

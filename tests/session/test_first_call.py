@@ -120,6 +120,16 @@ async def identified(session: aiogen.Session, left: Left) -> object:
     return (await session.account("leonardo")).user_id is not None
 
 
+async def tried_again(session: aiogen.Session, left: Left) -> object:
+    try:
+        await session.retry(left.done.id or "")
+    except aiogen.InputError as error:
+        if "is completed, and is not tried again" in str(error):
+            return True
+        raise
+    return False
+
+
 async def downloaded(session: aiogen.Session, left: Left) -> object:
     return [path.stat().st_size > 0 for path in await session.download(left.done, left.folder / "out")]
 
@@ -150,6 +160,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "reconcile": (reconciled, (True, [True])),
     "adopt": (adopted, (True, True)),
     "resend": (sent_again, (True, True)),
+    "retry": (tried_again, True),
     "forget": (forgotten, 2),
     "job": (looked_up, State.COMPLETED),
     "wait_many": (waited_for, [True]),

@@ -349,7 +349,7 @@ async def test_a_job_that_somebody_else_holds_is_not_taken_back() -> None:
         ({"key": "a", "scope": "\0"}, "scope= takes 1 to 256 printable characters"),
         ({"key": "a", "metadata": [1]}, "metadata= takes a JSON object"),
         ({"key": "a", "metadata": {"x": object()}}, "metadata"),
-        ({"retry": True}, "retry=True needs key="),
+        ({"retry": True}, "To try again needs a key"),
         ({"idempotency_key": "x"}, "idempotency_key= is no parameter of a provider.*key="),
         ({"request_id": "x"}, "request_id= is no parameter of a provider.*key="),
     ],
@@ -360,7 +360,7 @@ async def test_names_that_cannot_be(options: dict[str, Any], what: str) -> None:
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.InputError, match=what):
             await session.submit("luma/uni-1", "a boat", **options)
-        with pytest.raises(aiogen.InputError, match="takes a job's id, or key="):
+        with pytest.raises(aiogen.InputError, match="named by its id or by its key"):
             await session.job()
     assert vendor.creates == 0
 

@@ -259,10 +259,11 @@ async def test_what_is_added_when_the_lease_is_over_is_refused_for_a_moment(path
 async def test_one_that_cannot_be_written_takes_no_other_with_it(path: Path) -> None:
     """Many wait for one commit; each stands for itself."""
     async with opened(path) as store:
-        await store.add(record("a"))
-        results = await asyncio.gather(*(store.add(record(job_id)) for job_id in "bacd"), return_exceptions=True)
+        wrong = record("a", handlers=("twice", "twice"))
+        each = [store.add(wrong if job_id == "a" else record(job_id)) for job_id in "bacd"]
+        results = await asyncio.gather(*each, return_exceptions=True)
         assert [type(each) for each in results] == [type(None), StoreError, type(None), type(None)]
-        assert {each.id for each in await store.find(RecordQuery())} == set("abcd")
+        assert {each.id for each in await store.find(RecordQuery())} == set("bcd")
 
 
 async def test_a_caller_that_is_cancelled_leaves_no_half(path: Path) -> None:

@@ -216,5 +216,5 @@ def agrees(record: Record, job: Job) -> bool:
         and (record.generation.state if record.generation is not None else None) is job.ended_as
         and record.finished_at == job.ended_at
         and record.created_at == job.created_at
-        and (record.submission is None) is (job.is_over or not job.is_ours)
+        and (record.submission is None) is (job.state is State.COMPLETED or not job.is_ours)
     )
