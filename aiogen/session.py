@@ -16,11 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from uuid import UUID, uuid4
 
-from aiogen._account.create_queue import NORMAL, PRIORITIES
 from aiogen._answers import snapshots
 from aiogen._answers.asked import check_key
 from aiogen._checkpoint import Checkpoint
-from aiogen._checks import check_given_id, check_json, check_number, own_id
+from aiogen._checks import check_given_id, check_number, own_id
 from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
@@ -29,6 +28,7 @@ from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.keyed import Key, KeyedJobs
+from aiogen._jobs.naming import check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
@@ -289,8 +289,8 @@ class Session:
         """
         parts = self._open()
         await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
-        _check_names(options, key, scope, metadata, retry=retry)
-        rank = _rank(priority)
+        check_names(options, key, scope, metadata, retry=retry)
+        rank = rank_of(priority)
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost)
         await self._step(parts)
@@ -366,7 +366,7 @@ class Session:
         if record is None:
             raise InputError(f"There is no job {job_id} in the ledger.")
         known = await parts.registry.revivable(record)
-        return await parts.keyed.again(record, lambda new_id: parts.registry.anew(record, known, new_id))
+        return await parts.keyed.again(record, lambda new_id: parts.registry.another_attempt(record, known, new_id))
 
     # --- following
 
@@ -873,46 +873,3 @@ def _store(store: object) -> Store:
     if isinstance(store, str | bytes | os.PathLike) or not hasattr(store, "intend"):
         return SqliteStore(store)  # type: ignore[arg-type]  # which says what is wrong with it
     return store  # type: ignore[return-value]
-
-
-_OTHERS_KEYS = ("idempotency_key", "request_id", "client_request_id")
-
-
-def _check_names(options: Mapping[str, Any], key: object, scope: object, metadata: object, *, retry: bool) -> None:
-    """What the user calls the job.
-
-    Raises:
-        InputError: a name cannot be one, the metadata is no JSON object, or a key was meant and is called otherwise.
-    """
-    for name in _OTHERS_KEYS:
-        if name in options:
-            raise InputError(
-                f"{name}= is no parameter of a provider. To have a request carried out once, however often it is "
-                'repeated, name it: key="…".'
-            )
-    if key is not None:
-        check_key(key, "key")
-    elif retry:
-        raise InputError("To try again needs a key, the name of the job that is meant.")
-    if scope != "":
-        check_key(scope, "scope")
-    if metadata is not None:
-        if not isinstance(metadata, Mapping):
-            raise InputError(f"metadata= takes a JSON object, not {type(metadata).__name__}.")
-        check_json(dict(metadata), "metadata")
-
-
-def _rank(priority: object) -> int:
-    """A priority as a number.
-
-    Raises:
-        InputError: it is none.
-    """
-    if priority is None:
-        return NORMAL
-    if isinstance(priority, str) and priority in PRIORITIES:
-        return PRIORITIES[priority]
-    if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= 9:
-        words = " or ".join(map(repr, PRIORITIES))
-        raise InputError(f"priority= takes {words}, or a whole number from 0 to 9, not {str(priority)[:40]!r}.")
-    return priority

@@ -1,4 +1,4 @@
-"""How far a create has come, told from what its exchange asks for and is answered.  Pure."""
+"""How far a create has come, read from its exchange: what that asks for and is answered.  Pure."""
 
 from __future__ import annotations
 

@@ -194,6 +194,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         outputs=submission.outputs,
         reference=accepted.reference,
     )
+    track = None
     if is_ours:
         track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True, is_counted=True)
         track.state = state
@@ -205,7 +206,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
     generation = snapshots.advanced(job.generation, snapshot, state, at)
     job._update(attrs.evolve(generation, accepted_at=at), at)
     log.accepted(job)
-    if snapshot.state.is_terminal and is_ours:
+    if snapshot.state.is_terminal and track is not None:
         if snapshot.outputs or snapshot.failure is not None:
             await observe(hub, account, track, snapshot)
         else:

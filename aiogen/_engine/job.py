@@ -192,7 +192,7 @@ class Job:
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
                 charged, and is still followed.
             SubmissionUnknown: whether it runs cannot be known.
-            APIError, NetworkError: the provider could not be told; it goes on.
+            APIError, NetworkError: the cancel could not be delivered; the job goes on.
         """
         if self._done.done():
             if self.state is State.UNKNOWN:

@@ -279,7 +279,7 @@ class Registry:
             )
         return provider
 
-    def anew(self, record: Record, provider: Provider, job_id: str) -> Job:
+    def another_attempt(self, record: Record, provider: Provider, job_id: str) -> Job:
         """A handle for another attempt of what a record says."""
         submission = record.submission
         if submission is not None and submission.provider_id is not None:

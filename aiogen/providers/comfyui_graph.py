@@ -46,7 +46,9 @@ def _places_of(name: Any, places: Any) -> tuple[str, ...]:
         raise InputError(f"The name of a slot is a word such as 'prompt', not {name!r}.")
     if places is None:
         return ()
-    found = (places,) if isinstance(places, str) else tuple(places) if isinstance(places, list | tuple) else (None,)
+    found: tuple[Any, ...] = (None,)
+    if isinstance(places, str | list | tuple):
+        found = (places,) if isinstance(places, str) else tuple(places)
     if not all(isinstance(place, str) and all(place.rpartition(".")[::2]) for place in found):
         raise InputError(
             f"The slot {name!r} must name an input of a node, as in '6.text' (the input text of node 6), "
@@ -92,7 +94,9 @@ class ComfyGraph:
             graph = _nodes_in(graph, "the graph")
         elif not isinstance(graph, str | Path | Reference):
             raise InputError(f"graph= takes the path of a file, a dict, or a name, not a {type(graph).__name__}.")
-        self.__attrs_init__(graph, {**_slots_of(slots), **_slots_of(places)})
+        fill = object.__setattr__  # frozen for users; what they wrote is read once, here
+        fill(self, "graph", graph)
+        fill(self, "slots", {**_slots_of(slots), **_slots_of(places)})
 
     def __repr__(self) -> str:
         graph = self.graph if isinstance(self.graph, str) else str(self.graph) if isinstance(self.graph, Path) else None
