@@ -32,7 +32,7 @@ async def cancel(hub: Hub, calls: Calls, job: Job) -> Cancellation:
             job.generation,
             Unsupported(
                 f"{provider.facts.vendor} has no API call that cancels a generation. Job {job.id} goes on and may be "
-                "charged; those who await it get its result."
+                "charged; everybody who waits for it gets its result."
             ),
         )
     provider_id = await _accepted(job)
