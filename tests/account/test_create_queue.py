@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from account.scenes import FakeJob
 
 from aiogen._account.create_queue import CreateQueue
@@ -107,6 +108,14 @@ def test_what_is_requeued_goes_before_all_that_were_not_sent() -> None:
     queue.put(number, job)
     assert queue.first() == (number, job)
     assert sent(queue)[0] == "x1"
+
+
+def test_nobody_waits() -> None:
+    """Then there is nothing to take out."""
+    queue: CreateQueue[FakeJob] = CreateQueue()
+    assert queue.first() is None
+    with pytest.raises(IndexError):
+        queue.pop()
 
 
 def test_it_is_taken_out_in_the_order_in_which_it_came() -> None:

@@ -14,6 +14,7 @@ from aiogen._limits.retry import (
     judge_create,
     missing_pause,
     resend_pause,
+    retry_pause,
     waits,
     worth_repeating,
 )
@@ -218,3 +219,34 @@ def test_who_looks_for_what_is_missing_looks_ever_more_rarely() -> None:
     assert [missing_pause(n, 0.5, 9.0) for n in range(1, 6)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     assert missing_pause(1, 2.0, 3.0) == 2.0
     assert missing_pause(10_000, 0.5, 9.0) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("error", "not_taken", "verdict"),
+    [
+        (RateLimited("slow down"), 0, Verdict.THROTTLED),
+        (NetworkError("nobody", sent=False), 0, Verdict.UNREACHABLE),
+        (NetworkError("cut", sent=True), 0, Verdict.NOT_TAKEN),
+        (NetworkError("cut", sent=True), TAKES - 1, Verdict.REFUSED),
+        (ProviderError("down", status=500), 0, Verdict.NOT_TAKEN),
+        (InvalidRequest("too large", status=413), 0, Verdict.REFUSED),
+    ],
+)
+def test_before_the_create_was_sent_nothing_was_carried_out(
+    error: AiogenError, not_taken: int, verdict: Verdict
+) -> None:
+    """Whatever became of an upload for it: again where that may help, a few times; never unknown."""
+    assert judge_create(error, RESEND, not_taken=not_taken, posted=False) is verdict
+
+
+def test_after_the_create_was_accepted_it_is_there() -> None:
+    """Whatever went wrong then: never again, and never refused."""
+    for error in (RateLimited("slow down"), NetworkError("nobody", sent=False), InvalidRequest("x", status=400)):
+        assert judge_create(error, RESEND, went_on=True) is Verdict.UNKNOWN
+
+
+def test_pauses_between_attempts_grow() -> None:
+    """To a minute at most, and never nothing."""
+    pauses = [retry_pause(attempt, draw=lambda low, high: high) for attempt in range(1, 7)]
+    assert pauses == [2.0, 6.0, 18.0, 54.0, 60.0, 60.0]
+    assert retry_pause(1, draw=lambda low, high: low) == 1.0

@@ -534,6 +534,21 @@ def test_headers_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "is_below"),
+    [
+        ("https://a.example/api/x", True), ("https://a.example/api", False), ("https://a.example/apis/x", False),
+        ("http://a.example/api/x", False), ("https://b.example/api/x", False), ("https://a.example:444/api/x", False),
+        ("https://a.example/api/../x", False), ("https://a.example/api/%2e%2e/x", False), ("https://[bad/api/x", False),
+        ("https://a.example/api/..\\x", False),
+    ],
+)  # fmt: skip
+def test_headers_of_ones_own_go_below_the_base_url_alone(url: str, is_below: bool) -> None:
+    """By scheme, host, port and path; what cannot be read is nowhere."""
+    provider = Bare(api_key=KEY, base_url="https://a.example/api", extra_headers={"X-Proxy": "open-sesame-1"})
+    assert provider.headers_for(url) == ({"X-Proxy": "open-sesame-1"} if is_below else {})
+
+
+@pytest.mark.parametrize(
     ("headers", "what"),
     [
         ({"Bad Name": "x"}, "no header can have: 'Bad Name'"),

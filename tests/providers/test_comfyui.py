@@ -375,6 +375,23 @@ def test_a_typed_request() -> None:
         ComfyImage(model="x", values={"prompt": "a boat"})
 
 
+def test_what_a_graph_and_a_request_make_of_little() -> None:
+    """A slot that names no place goes nowhere; of several images none is the image; a graph is called by its name."""
+    assert ComfyGraph("empty", prompt=None).slots == {"prompt": ()}
+    assert (ComfyGraph("empty").label, ComfyGraph(FLOW).label, ComfyGraph("a/flow.json").label) == (
+        "empty",
+        "graph",
+        "flow",
+    )
+    two = FLOW | {"11": {"class_type": "LoadImage", "inputs": {"image": "other.png"}}}
+    with pytest.raises(InputError, match="image"):
+        encoded("flow", None, graph=two, image=PNG)
+    request = prepared(image=PNG, width=512)
+    assert request.with_files({}) == request
+    with pytest.raises(InputError, match="values= takes"):
+        ComfyImage(prompt="a boat", model="empty", values=5)  # type: ignore[arg-type]
+
+
 def test_further_fields() -> None:
     """They go beside the graph; what would stop the server's worker for good is refused."""
     request = first_request(COMFY.create(encoded("empty", extra={"front": True})))
@@ -445,6 +462,12 @@ def test_an_upload_that_is_refused() -> None:
     assert str(caught.value).startswith("Failed to upload generation.")
 
 
+def test_an_upload_without_a_name() -> None:
+    """Then nobody knows what the graph should name, and nothing is created."""
+    with pytest.raises(ProtocolError, match="no name"):
+        drive(COMFY.create(encoded(image=PNG)), answer({"subfolder": ""}))
+
+
 # --- what became of a create
 
 
@@ -491,6 +514,13 @@ def test_a_refusal(name: str, words: str) -> None:
     assert type(error) is InvalidRequest
     assert words in error.details
     assert (error.from_api, error.action, error.connection) == (True, Action.CHANGE_INPUT, "studio")
+
+
+def test_a_missing_file_of_which_the_server_lists_no_others() -> None:
+    """Then it is said where they are listed."""
+    document = sample_body("comfyui/refused_missing_checkpoint")
+    del document["node_errors"]["4"]["errors"][0]["extra_info"]["input_config"]
+    assert "see GET /models" in complaint(answer(document, status=400)).details
 
 
 def test_every_recorded_refusal_is_tested() -> None:
@@ -878,6 +908,14 @@ def test_one_that_waits_is_taken_from_the_queue() -> None:
     done = answer({ID: entry("comfyui/completed")[1]})
     late = drive(COMFY.cancel(TICKET), NO_CANCEL_CALL, queue_of(["x"], [ID]), EMPTY, queue_of([], []), done)
     assert not late.result.stopped
+
+
+def test_one_that_stays_in_the_queue_is_taken_out_twice_at_most() -> None:
+    """Whatever the server says then, the history tells whether it ran."""
+    waits = queue_of(["x"], [ID])
+    went = drive(COMFY.cancel(TICKET), NO_CANCEL_CALL, waits, EMPTY, waits, EMPTY, NOTHING)
+    assert paths(went).count(("POST", "/queue")) == 2
+    assert went.result.stopped
 
 
 def test_one_that_is_over_is_not_stopped() -> None:

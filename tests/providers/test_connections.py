@@ -258,6 +258,19 @@ def test_options_go_inside_a_typed_request() -> None:
         request(TYPED, style="manga", web_search=True)
 
 
+def test_a_typed_request_of_nobody() -> None:
+    """An object that looks like a request, and belongs to no provider that is known."""
+
+    class Foreign:
+        model = "m"
+
+        def references(self) -> list[Any]:
+            return []
+
+    with pytest.raises(InputError, match="A Foreign belongs to none of the connections"):
+        request(Foreign())
+
+
 def test_a_typed_request_for_another_vendor() -> None:
     """A Luma request cannot go to Leonardo, and the error says whose is whose."""
     with pytest.raises(InputError, match="A LumaImage is for Luma, but the connection 'leonardo' is Leonardo AI"):
