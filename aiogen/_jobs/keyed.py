@@ -86,7 +86,7 @@ class KeyedJobs:
             if latest is not None:
                 self._check(key, latest)
                 if not key.retry or not self._retries(latest):
-                    return await self._registry.standing(latest), False
+                    return await self._standing(latest), False
                 attempt = latest.attempt + 1
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
             name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
@@ -94,7 +94,13 @@ class KeyedJobs:
             if standing is None:
                 return self._registry.keep(job), True
             self._check(key, standing)  # another process was faster
-            return await self._registry.standing(standing), False
+            return await self._standing(standing), False
+
+    async def _standing(self, record: Record) -> Job:
+        """The job that somebody else has made; held from here on, under the lock, so that it is not taken back."""
+        job = await self._registry.standing(record)
+        self._held.add(job)
+        return job
 
     async def _abandon(self, key: Key, work: asyncio.Task[tuple[Job, bool]]) -> None:
         """Who asked for it was cancelled: what this call alone has made is taken back, and the key is free again."""

@@ -322,13 +322,15 @@ async def test_a_submit_that_is_cancelled_takes_back_only_what_it_made(store: An
         assert vendor.creates == creates + 1
 
 
-async def test_a_job_that_somebody_else_holds_is_not_taken_back() -> None:
-    """Two ask for the same, and one loses its patience."""
+@pytest.mark.parametrize("steps", range(1, 16))
+async def test_a_job_that_somebody_else_holds_is_not_taken_back(steps: int) -> None:
+    """Two ask for the same, and one loses its patience, at whatever step."""
     vendor = Vendor()
     async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        await session.account("luma")
         one = asyncio.create_task(session.submit("luma/uni-1", "a boat", key=KEY))
         two = asyncio.create_task(session.submit("luma/uni-1", "a boat", key=KEY))
-        for _ in range(3):
+        for _ in range(steps):
             await asyncio.sleep(0)
         one.cancel()
         job = await two
