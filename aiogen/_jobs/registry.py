@@ -252,15 +252,7 @@ class Registry:
             prompt=submission.prompt if submission is not None else None,
             accepted_at=record.accepted_at,
         )
-        return self.new(
-            generation,
-            provider,
-            submission,
-            record.timeout or ATTACHED_TIMEOUT,
-            batch=record.batch,
-            priority=record.priority,
-            scope=record.scope,
-        )
+        return self._like(record, generation, provider, submission)
 
     async def revivable(self, record: Record) -> Provider:
         """The connection of a record, which may be there only once it is named.
@@ -294,6 +286,10 @@ class Registry:
             state=State.PENDING,
             prompt=submission.prompt if submission is not None else None,
         )
+        return self._like(record, generation, provider, submission)
+
+    def _like(self, record: Record, generation: Generation, provider: Provider, submission: Submission | None) -> Job:
+        """A handle with all that the user has said of the job in a record."""
         return self.new(
             generation,
             provider,

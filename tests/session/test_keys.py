@@ -297,6 +297,21 @@ async def test_a_key_outlives_the_result(tmp_path: Path, virtual_files: None) ->
     assert vendor.creates == 2
 
 
+async def test_the_key_of_what_was_never_sent_is_free_once_it_is_purged(tmp_path: Path, virtual_files: None) -> None:
+    """Nothing was paid for it, and there is nothing to read: the same request is a new job."""
+    vendor = Vendor()
+    ledger = aiogen.stores.SqliteStore(tmp_path / "jobs.db", keep_finished=0.0)
+    async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)], store=ledger) as session:
+        first = await session.submit("luma/uni-1", "a boat")
+        second = await session.submit("luma/uni-1", "another", key=KEY)
+        assert await second.withdraw()
+        await first
+        await asyncio.sleep(60.0)
+        assert await session.store.get(second.id) is None
+        assert (await session.generate("luma/uni-1", "another", key=KEY)).state is State.COMPLETED
+    assert vendor.creates == 2
+
+
 # --- whoever is cancelled
 
 

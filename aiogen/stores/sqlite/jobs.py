@@ -285,10 +285,11 @@ def purge(c: Connection, now: float) -> None:
         )
     ]
     marks = ", ".join("?" for _ in old)
-    # What a key stands for is remembered, so that repeating the request late pays for nothing either.
+    # What a key stands for is remembered, so that repeating the request late pays for nothing either; of what was never
+    # accepted nothing was paid.
     c.execute(
         "UPDATE aiogen_job SET result = NULL, prompt = NULL, metadata = NULL, expires_at = finished_at + ? "
-        f"WHERE id IN ({marks}) AND key IS NOT NULL AND finished_at + ? > ?",
+        f"WHERE id IN ({marks}) AND key IS NOT NULL AND provider_id IS NOT NULL AND finished_at + ? > ?",
         (_KEYS_FOR, *old, _KEYS_FOR, now),
     )
     c.execute(f"DELETE FROM aiogen_job WHERE id IN ({marks}) AND expires_at < ?", (*old, now))

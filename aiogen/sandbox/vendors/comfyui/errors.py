@@ -47,7 +47,7 @@ def no_route(method: str) -> web.Response:
     return plain(405, {"Allow": "GET,HEAD"})
 
 
-def told(text: str, status: int) -> web.Response:
+def failed(text: str, status: int) -> web.Response:
     """As /api/jobs words errors."""
     return reply({"error": text}, status)
 
@@ -67,7 +67,7 @@ class ComfyUIErrorFormat:
         return plain(429, {} if retry_after is None else {"Retry-After": f"{retry_after:g}"})
 
     def error_inside_200(self, status: int) -> web.Response:
-        return told(f"{status}: {_phrase(status)}", 200)
+        return failed(f"{status}: {_phrase(status)}", 200)
 
     def no_such_range(self, size: int) -> web.Response:
         return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})

@@ -11,7 +11,7 @@ from ...answering import answer
 from ...context import RequestContext
 from .api import ComfyUI
 from .bodies import JOB_STATUSES, execution_status, job_of_history, job_of_queue, outputs, workflow
-from .errors import no_route, reply, told
+from .errors import failed, no_route, reply
 from .queue import Entry
 
 SORTED_BY = ("created_at", "execution_duration")
@@ -24,19 +24,19 @@ async def list_jobs(api: ComfyUI, context: RequestContext) -> web.StreamResponse
     wanted = [word.strip().lower() for word in query.get("status", "").split(",") if word.strip()]
     if unknown := [word for word in wanted if word not in JOB_STATUSES]:
         valid = ", ".join(JOB_STATUSES)
-        return told(f"Invalid status value(s): {', '.join(unknown)}. Valid values: {valid}", 400)
+        return failed(f"Invalid status value(s): {', '.join(unknown)}. Valid values: {valid}", 400)
     sort_by, sort_order = query.get("sort_by", SORTED_BY[0]).lower(), query.get("sort_order", "desc").lower()
     if sort_by not in SORTED_BY:
-        return told("sort_by must be 'created_at' or 'execution_duration'", 400)
+        return failed("sort_by must be 'created_at' or 'execution_duration'", 400)
     if sort_order not in ("asc", "desc"):
-        return told("sort_order must be 'asc' or 'desc'", 400)
+        return failed("sort_order must be 'asc' or 'desc'", 400)
     try:
         limit = int(query["limit"]) if "limit" in query else None
         offset = max(0, int(query.get("offset", "0")))
     except ValueError:
-        return told(f"{'limit' if not _is_number(query.get('limit', '1')) else 'offset'} must be an integer", 400)
+        return failed(f"{'limit' if not _is_number(query.get('limit', '1')) else 'offset'} must be an integer", 400)
     if limit is not None and limit <= 0:
-        return told("limit must be a positive integer", 400)
+        return failed("limit must be a positive integer", 400)
     jobs = [job for job in _all(api, context.now) if not wanted or job["status"] in wanted]
     jobs.sort(key=_duration if sort_by == SORTED_BY[1] else _created, reverse=sort_order == "desc")
     page = jobs[offset:] if limit is None else jobs[offset : offset + limit]
@@ -76,13 +76,13 @@ async def read_job(api: ComfyUI, context: RequestContext) -> web.StreamResponse:
     now = context.now
     entry = api.queue.find(context.request.match_info["id"], now)
     if entry is None:
-        return told("Job not found", 404)
+        return failed("Job not found", 404)
     context.recorded.job_id = entry.job.id
     view = entry.job.poll(now)
 
     def report() -> web.Response:
         if not view.known:
-            return told("Job not found", 404)
+            return failed("Job not found", 404)
         shown = _job(api, entry, view.output, now)
         if view.state not in ("queued", "processing", "completed", "failed"):
             shown["status"] = view.state
@@ -116,10 +116,10 @@ async def cancel_jobs(api: ComfyUI, context: RequestContext) -> web.StreamRespon
         return no_route(context.request.method)
     body = await context.body()
     if body is None:
-        return told("Request body must be valid JSON", 400)
+        return failed("Request body must be valid JSON", 400)
     ids = body.get("job_ids") if isinstance(body, dict) else None
     if not isinstance(ids, list):
-        return told("job_ids must be a list", 400)
+        return failed("job_ids must be a list", 400)
     if wrong := [one if isinstance(one, str) else repr(one) for one in ids if not _is_id(one)]:
         return reply({"error": "job_ids contains invalid id(s)", "invalid_ids": wrong}, 400)
     return await _cancel(api, context, ids)
