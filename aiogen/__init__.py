@@ -7,6 +7,7 @@ async with aiogen.Session() as session:
 
 from aiogen import providers
 from aiogen._engine.job import Job
+from aiogen.catalogue import ModelInfo, Parameter
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -30,6 +31,7 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
     Throttle,
+    UnknownParameter,
     Unsupported,
 )
 from aiogen.models import (
@@ -77,9 +79,11 @@ __all__ = [
     "InvalidRequest",
     "Job",
     "KeyReused",
+    "ModelInfo",
     "NetworkError",
     "NotFound",
     "Output",
+    "Parameter",
     "ProtocolError",
     "ProviderError",
     "RateLimited",
@@ -92,6 +96,7 @@ __all__ = [
     "Throttle",
     "Typical",
     "UnknownJob",
+    "UnknownParameter",
     "Unsupported",
     "__version__",
 ]

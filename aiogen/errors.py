@@ -3,6 +3,7 @@
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
     │   ├── KeyReused                        the key already stands for another request
+    │   ├── UnknownParameter                 a parameter that the vendor, or this model, does not have
     │   ├── ConfigurationError               key, base url, connection name
     │   └── Unsupported                      the provider has no such call
     ├── APIError                             the provider answered: no
@@ -143,6 +144,18 @@ class InputError(AiogenError, ValueError):
 
 class KeyReused(InputError):
     """The key already stands for another request; nothing was sent.  `job_id` is the job that it stands for."""
+
+
+class UnknownParameter(InputError):
+    """A parameter that the vendor, or this model of it, does not have: misspelt, or another vendor's.
+
+    Nothing was sent.  `extra={name: value}` sends it all the same.
+    """
+
+    parameter: str = ""
+    """Its name, as it was given."""
+    proposal: str | None = None
+    """The name that was probably meant; None if none is similar."""
 
 
 class ConfigurationError(InputError):

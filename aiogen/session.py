@@ -297,16 +297,7 @@ class Session:
         submission, asked = await encode(provider, request, parts.transport.threads, is_keyed=key is not None)
 
         def make(job_id: str) -> Job:
-            generation = Generation(
-                id=job_id,
-                provider_id=None,
-                provider=provider.facts.name,
-                connection=provider.name,
-                model=submission.model,
-                kind=submission.kind,
-                state=State.PENDING,
-                prompt=submission.prompt,
-            )
+            generation = snapshots.asked_for(job_id, provider, submission, State.PENDING)
             seconds = timeout or submission.timeout
             return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch, rank, scope)
 

@@ -241,15 +241,12 @@ class Registry:
         if provider is None:
             return None
         submission = record.submission
-        generation = record.generation or Generation(
-            id=record.id,
+        generation = record.generation or snapshots.asked_for(
+            record.id,
+            provider,
+            submission,
+            record.state,
             provider_id=record.provider_id,
-            provider=record.provider,
-            connection=provider.name,
-            model=submission.model if submission is not None else None,
-            kind=submission.kind if submission is not None else "image",
-            state=record.state,
-            prompt=submission.prompt if submission is not None else None,
             accepted_at=record.accepted_at,
         )
         return self._like(record, generation, provider, submission)
@@ -276,16 +273,7 @@ class Registry:
         submission = record.submission
         if submission is not None and submission.provider_id is not None:
             submission = attrs.evolve(submission, provider_id=str(uuid4()))
-        generation = Generation(
-            id=job_id,
-            provider_id=None,
-            provider=record.provider,
-            connection=provider.name,
-            model=submission.model if submission is not None else None,
-            kind=submission.kind if submission is not None else "image",
-            state=State.PENDING,
-            prompt=submission.prompt if submission is not None else None,
-        )
+        generation = snapshots.asked_for(job_id, provider, submission, State.PENDING)
         return self._like(record, generation, provider, submission)
 
     def _like(self, record: Record, generation: Generation, provider: Provider, submission: Submission | None) -> Job:

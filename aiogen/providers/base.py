@@ -16,6 +16,7 @@ import attrs
 from aiogen._checks import check_name, check_number
 from aiogen._safety.secret import Masked, Secret, to_secret
 from aiogen._wording import short_url
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, ConfigurationError, InputError, Unsupported
 from aiogen.exchange import (
     Accepted,
@@ -29,7 +30,7 @@ from aiogen.exchange import (
     Submission,
     Ticket,
 )
-from aiogen.models import AccountInfo, Action, FailureCode, Typical
+from aiogen.models import AccountInfo, Action, Cost, FailureCode, Typical
 from aiogen.providers.configuration import (
     account_of,
     check_extra_headers,
@@ -47,7 +48,7 @@ from aiogen.providers.refusals import error_class
 from aiogen.references import Reference
 
 _NEEDED = ("prepare", "encode", "create", "get")
-_OPTIONAL = ("list", "delete", "cancel")
+_OPTIONAL = ("list", "delete", "cancel", "models")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +63,8 @@ class Capabilities:
     """It has a call by which a key can be checked."""
     cancel: bool = False
     """It can stop a generation that waits or runs."""
+    models: bool = False
+    """It can say which models there are."""
     list_page: int = 0
     """Most generations per page of a list; 0 if it cannot list."""
 
@@ -239,7 +242,15 @@ class Provider:
     # --- what each provider file writes
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> Any:
-        """The typed request for keywords: checked, not yet encoded."""
+        """The typed request for keywords: checked, not yet encoded.
+
+        A keyword that the vendor surely does not have is refused (`parameters.unknown`), with the one that was probably
+        meant; `extra=` passes anything on.  The words of `parameters.COMMON` mean the same everywhere: they are
+        translated, and what cannot be honoured goes into `Submission.warnings`.
+
+        Raises:
+            InputError: something cannot be right.  `UnknownParameter`: there is no such parameter.
+        """
         raise NotImplementedError
 
     def encode(self, request: Any) -> Submission:
@@ -270,6 +281,15 @@ class Provider:
     def cancel(self, ticket: Ticket) -> Exchange[Cancelled]:
         """Stop one generation that waits or runs."""
         raise Unsupported(f"{self.facts.vendor} has no API call that cancels a generation.", provider=self.facts.name)
+
+    def models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """The models of this connection, and what is known of each; asks nothing where a table has it all."""
+        raise Unsupported(f"{self.facts.vendor} has no list of models here.", provider=self.facts.name)
+
+    def quote(self, submission: Submission) -> Exchange[Cost | None]:
+        """What it would cost, without making it; by default `Submission.estimate`, for which nothing is asked."""
+        yield from ()
+        return submission.estimate
 
     def read_account(self) -> Exchange[AccountInfo]:
         """Whom this key belongs to; also the cheapest way to check that it works."""
