@@ -65,11 +65,11 @@ class RemoteJobs:
         """The other process is gone, or was never heard of; True if the job was watched until now."""
         return self._jobs.pop(job.id, None) is not None
 
-    def watch(self, job: Job) -> None:
-        """The same, where its record is read just after."""
+    def watch(self, job: Job, age: float = 0.0) -> None:
+        """The same, where its record is read just after; `age`: seconds since the vendor accepted it."""
         self._jobs[job.id] = job
         # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
-        self._expect(job, job.timeout if job.provider_id is not None else self._queue_timeout)
+        self._expect(job, self._queue_timeout if job.provider_id is None else max(0.0, job.timeout - age))
 
     def seen(self, record: Record) -> None:
         """The ledger was read: this is how one of them stands."""
@@ -91,7 +91,7 @@ class RemoteJobs:
             state = job.state if is_further else record.state
             job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
             if is_accepted:
-                self.watch(job)
+                self.watch(job, record.ago(record.accepted_at or record.created_at))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
         """This is how it ended, as the ledger says."""

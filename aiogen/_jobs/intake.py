@@ -174,13 +174,13 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     ticket = Ticket(provider_id=provider_id, reference=record.reference)
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
-    accepted_at = record.accepted_at or record.created_at
+    accepted_at = record.accepted_at or record.created_at  # by the ledger's clock: only how long ago it was is used
     if job.provider_id is None:  # somebody waits here since before it was sent elsewhere
         known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
-        job._update(attrs.evolve(known, accepted_at=record.accepted_at), at, skips=True)
-    job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
+        job._update(attrs.evolve(known, accepted_at=record.by(at, accepted_at)), at, skips=True)
+    job.timeout = max(_AT_LEAST, job.timeout - record.ago(accepted_at))
     typical = submission.typical if submission is not None else UNTOLD
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
     is_ours = submission is not None
-    age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
+    age = record.ago(record.submitted_at or accepted_at) if is_ours else 0.0
     hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)

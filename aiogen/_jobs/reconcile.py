@@ -82,7 +82,7 @@ class Reconciler:
         for record in group:
             await asyncio.sleep(0)  # each is compared with the whole list
             candidates = matching.candidates(record, provider, listed, taken, at)
-            is_early = at < matching.sent_at(record) + matching.AFTER
+            is_early = record.ago(matching.sent_at(record)) < matching.AFTER.total_seconds()
             found.append(_described(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
         return found
 

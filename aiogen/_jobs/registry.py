@@ -240,14 +240,14 @@ class Registry:
         provider = self.provider_of(record)
         if provider is None:
             return None
-        submission = record.submission
+        submission, accepted_at = record.submission, record.accepted_at
         generation = record.generation or snapshots.asked_for(
             record.id,
             provider,
             submission,
             record.state,
             provider_id=record.provider_id,
-            accepted_at=record.accepted_at,
+            accepted_at=accepted_at if accepted_at is None else record.by(self._hub.clock.datetime(), accepted_at),
         )
         return self._like(record, generation, provider, submission)
 

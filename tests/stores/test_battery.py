@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -43,6 +42,7 @@ class Battery(StoreBattery):
         if "store" not in context.kept:
             loop = SimpleNamespace(get_running_loop=lambda: context)
             context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+            context.enter(mock.patch("aiogen.stores.memory.time", context))
             context.kept["store"] = self.fault()
         store: MemoryStore = context.kept["store"]
         return store
@@ -144,8 +144,8 @@ class IgnoresHeadroom(SqliteStore):
 
 
 class FollowsWhatItLost(SqliteStore):
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
-        await super().confirm(job_id, provider_id, state, accepted_at)
+    async def confirm(self, job_id: str, provider_id: str, state: State, ago: float = 0.0) -> bool:
+        await super().confirm(job_id, provider_id, state, ago)
         return True
 
 
@@ -331,6 +331,7 @@ PROJECT = """
             if "store" not in context.kept:
                 loop = SimpleNamespace(get_running_loop=lambda: context)
                 context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+                context.enter(mock.patch("aiogen.stores.memory.time", context))
                 context.kept["store"] = Ours()
             return context.kept["store"]
     """
@@ -363,16 +364,14 @@ def test_a_project_runs_it_with_pytest_alone(tmp_path: Path, body: str, says: li
 
 
 MY_STORE = """
-    from types import SimpleNamespace
-
-    import aiogen.stores.sqlite.store
+    import aiogen.stores.sqlite.clock
     from aiogen.stores import SqliteStore
 
 
     class MyStore(SqliteStore):
         def __init__(self, path, *, lease, time):
             super().__init__(path, lease=lease)
-            aiogen.stores.sqlite.store.time = SimpleNamespace(time=time)
+            aiogen.stores.sqlite.clock.now = lambda _: time()
     """
 
 

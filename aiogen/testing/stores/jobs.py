@@ -11,7 +11,7 @@ import pytest
 
 from aiogen.errors import StoreError
 from aiogen.models import Action, Cost, FailureCode, Output, State
-from aiogen.testing.stores.samples import THEN, WISH, ended, found, record, state_of
+from aiogen.testing.stores.samples import AGO, THEN, WISH, ended, found, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
@@ -45,14 +45,14 @@ class JobChecks(StoreSetup):
         now = await found(store, "a")
         assert now.state is State.SUBMITTING
         assert now.submitted_at is not None
-        assert await store.confirm("a", "v", State.QUEUED, THEN)
+        assert await store.confirm("a", "v", State.QUEUED, AGO)
         now = await found(store, "a")
         assert (now.state, now.provider_id, now.accepted_at) == (State.QUEUED, "v", THEN)
         assert now.owner == store.worker
         await store.settle([ended("a", provider_id="v")])
         over = await found(store, "a")
         assert (over.state, over.provider_id, over.owner) == (State.COMPLETED, "v", None)
-        assert (over.finished_at, over.generation) == (THEN, ended("a", provider_id="v"))
+        assert (over.finished_at, over.generation) == (stage.moment, ended("a", provider_id="v"))
         assert over.submission is None, "what was sent is not needed any more"
 
     @check
@@ -62,7 +62,7 @@ class JobChecks(StoreSetup):
         store = await stage.joins()
         await store.add(record("a"))
         await store.intend("a")
-        await store.confirm("a", "v", State.QUEUED, THEN, reference)
+        await store.confirm("a", "v", State.QUEUED, AGO, reference)
         assert (await found(store, "a")).reference == reference
         store = await stage.comes_back(store)
         assert (await found(store, "a")).reference == reference
@@ -82,7 +82,7 @@ class JobChecks(StoreSetup):
                 await store.intend(job_id)
 
         await is_refused("a")
-        await store.confirm("a", "v", State.QUEUED, THEN)
+        await store.confirm("a", "v", State.QUEUED, AGO)
         await is_refused("a")
         await store.settle([ended("a")])
         await is_refused("a")
@@ -133,7 +133,7 @@ class JobChecks(StoreSetup):
         failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
         await store.settle([failed, ended("a"), ended("unheard of")])
         await store.settle([ended("a", State.CANCELLED)])
-        await store.confirm("a", "w", State.PROCESSING, THEN)
+        await store.confirm("a", "w", State.PROCESSING, AGO)
         await store.mark_unknown("a")
         await store.release("a")
         over = await found(store, "a")
@@ -173,7 +173,7 @@ class JobChecks(StoreSetup):
         await store.mark_unknown("b")
         await store.intend("c")
         await store.intend("d")
-        await store.confirm("d", "w", State.QUEUED, THEN)
+        await store.confirm("d", "w", State.QUEUED, AGO)
         assert await store.forget(["a", "b", "c", "d", "e", "unheard of"]) == 2
         assert await store.forget(["a", "b"]) == 0
         assert [await store.get(job_id) is None for job_id in "abcde"] == [True, True, False, False, False]
@@ -187,6 +187,6 @@ class JobChecks(StoreSetup):
         await store.mark_unknown("a")
         await store.ack("a", "gallery", None)
         await store.settle([])
-        assert await store.confirm("a", "v", State.QUEUED, THEN), "nobody else follows what nobody else knows"
+        assert await store.confirm("a", "v", State.QUEUED, AGO), "nobody else follows what nobody else knows"
         assert await store.get("a") is None
         assert await store.by_provider_id("a", ["v"]) == []

@@ -16,7 +16,7 @@ NO_PLACE = Headroom(active=0)
 
 async def sent(store: Store, stage: Stage, job_id: str, headroom: Headroom = UNLIMITED, **more: Any) -> float:
     """A job is added and about to be sent; how long it has to wait."""
-    await store.add(record(job_id, created_at=stage.moment, **more))
+    await store.add(record(job_id, created_at=stage.moment, read_at=stage.moment, **more))
     return await store.intend(job_id, headroom)
 
 
@@ -55,7 +55,7 @@ class SharingChecks(StoreSetup):
         one, other = await stage.two()
         for job_id in ("runs", "refused", "lost"):
             await sent(one, stage, job_id)
-        await one.confirm("runs", "v", State.QUEUED, stage.moment)
+        await one.confirm("runs", "v", State.QUEUED)
         await one.release("refused")
         await one.mark_unknown("lost")
         assert await sent(other, stage, "ours", Headroom(active=1)) > 0.0, "two of another process may run"
@@ -68,7 +68,7 @@ class SharingChecks(StoreSetup):
         """What they had sent runs at the vendor all the same."""
         one, other = await stage.two()
         await sent(one, stage, "theirs")
-        await one.confirm("theirs", "v", State.PROCESSING, stage.moment)
+        await one.confirm("theirs", "v", State.PROCESSING)
         await stage.stands_still(one)
         assert await sent(other, stage, "ours", NO_PLACE) > 0.0
 
