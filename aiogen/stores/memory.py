@@ -86,9 +86,12 @@ class MemoryStore:
         if standing is not None:
             return self._read(standing)
         now = self._now()
-        accepted_at = None if record.accepted_at is None else record.by(now, record.accepted_at)
         self._records[record.id] = attrs.evolve(
-            record, owner=_ME, created_at=record.by(now, record.created_at), accepted_at=accepted_at
+            record,
+            owner=_ME,
+            created_at=record.by(now, record.created_at),
+            submitted_at=None if record.submitted_at is None else record.by(now, record.submitted_at),
+            accepted_at=None if record.accepted_at is None else record.by(now, record.accepted_at),
         )
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id

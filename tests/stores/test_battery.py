@@ -135,7 +135,24 @@ class ReopensWhatRuns(MemoryStore):
         return await super().reopen(job_id, provider_id)
 
 
+class BelievesTheCaller(MemoryStore):
+    async def add(self, record: Record) -> Record | None:
+        standing = await super().add(record)
+        self._change(record.id, created_at=record.created_at)
+        return standing
+
+
+class TellsNoAge(MemoryStore):
+    def _read(self, record: Record | None) -> Record | None:
+        return record
+
+
 # --- of several
+
+
+class AcceptedWhenItWasWritten(SqliteStore):
+    async def confirm(self, job_id: str, provider_id: str, state: State, ago: float = 0.0) -> bool:
+        return await super().confirm(job_id, provider_id, state)
 
 
 class IgnoresHeadroom(SqliteStore):
@@ -278,6 +295,10 @@ OTHER_FAULTS = [
     (IgnoresHeadroom, "places_are_given_back"),
     (IgnoresHeadroom, "the_dead_keep_their_places"),
     (IgnoresHeadroom, "what_others_created_fills_the_minute"),
+    (BelievesTheCaller, "records_come_back_with_ages"),
+    (TellsNoAge, "records_come_back_with_ages"),
+    (AcceptedWhenItWasWritten, "records_come_back_with_ages"),
+    (AcceptedWhenItWasWritten, "processes_whose_clocks_differ_have_one_window"),
     (IgnoresHeadroom, "who_left_is_counted_too"),
     (DropsTheReference, "what_the_create_answered_beside_the_id_stays"),
     (SharesNoBudget, "requests_come_out_of_one_budget"),

@@ -11,6 +11,7 @@ import pytest
 
 from aiogen.errors import StoreError
 from aiogen.models import Action, Cost, FailureCode, Output, State
+from aiogen.stores.base import RecordQuery
 from aiogen.testing.stores.samples import AGO, THEN, WISH, ended, found, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
@@ -54,6 +55,34 @@ class JobChecks(StoreSetup):
         assert (over.state, over.provider_id, over.owner) == (State.COMPLETED, "v", None)
         assert (over.finished_at, over.generation) == (stage.moment, ended("a", provider_id="v"))
         assert over.submission is None, "what was sent is not needed any more"
+
+    @check
+    async def test_records_come_back_with_ages(self, stage: Stage) -> None:
+        """By the store's clock, whatever that of the caller says: here it is 90 s ahead, and a year behind."""
+        store = await stage.joins()
+        for job_id, wrong in (("a", timedelta(seconds=90)), ("b", timedelta(days=-365))):
+            now = stage.moment + wrong
+            created, accepted = now - timedelta(seconds=30), now - timedelta(seconds=20)
+            more: dict[str, Any] = {"state": State.QUEUED, "provider_id": f"v-{job_id}", "submission": None}
+            await store.add(record(job_id, created_at=created, accepted_at=accepted, read_at=now, **more))
+            kept = await found(store, job_id)
+            assert kept.read_at == stage.moment
+            assert [kept.ago(kept.created_at), kept.ago(kept.accepted_at or THEN)] == pytest.approx([30.0, 20.0])
+        await store.add(record("c", created_at=stage.moment + timedelta(days=1)))
+        kept = await found(store, "c")
+        assert kept.ago(kept.created_at) <= 0.01, "nothing was added later than now"
+        assert kept.created_at <= stage.moment + timedelta(seconds=0.01)
+        await store.intend("c")
+        await stage.passes(10.0)
+        await store.confirm("c", "v-c", State.QUEUED, 4.0)
+        for kept in (await found(store, "c"), *await store.find(RecordQuery(ids=["c"]))):
+            assert kept.submitted_at is not None
+            assert kept.accepted_at is not None
+            assert [kept.ago(kept.submitted_at), kept.ago(kept.accepted_at)] == pytest.approx([10.0, 4.0])
+        end = ended("c", provider_id="v-c", finished_at=stage.moment + timedelta(seconds=90))
+        await store.settle([end])
+        over = await found(store, "c")
+        assert (over.finished_at, over.generation) == (stage.moment, end)
 
     @check
     async def test_what_the_create_answered_beside_the_id_stays(self, stage: Stage) -> None:

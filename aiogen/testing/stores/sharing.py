@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from aiogen.models import State
-from aiogen.stores.base import UNLIMITED, Headroom, RequestKind, Store
+from aiogen.stores.base import UNLIMITED, Headroom, RecordQuery, RequestKind, Store
 from aiogen.testing.stores.samples import ended, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
@@ -86,6 +89,21 @@ class SharingChecks(StoreSetup):
         assert 39.0 <= both <= 41.0, "the second was created 20 seconds ago"
         assert await other.intend("ours", Headroom(creates=0, period=5.0)) == 0.0
         await sent(other, stage, "more", FULL)
+
+    @check
+    async def test_processes_whose_clocks_differ_have_one_window(self, stage: Stage) -> None:
+        """Here by 90 s: what each of them created counts from when the store says that it was."""
+        one, other = await stage.two()
+        ahead, now = stage.moment + timedelta(seconds=90), stage.moment
+        await one.add(record("theirs", created_at=ahead, read_at=ahead))
+        await other.add(record("ours", created_at=now, read_at=now))
+        await one.intend("theirs")
+        await stage.passes(10.0)
+        await one.confirm("theirs", "v", State.QUEUED, 4.0)
+        assert await other.intend("ours", Headroom(creates=0)) == pytest.approx(56.0, abs=0.1)
+        await stage.passes(56.1)
+        assert await other.intend("ours", Headroom(creates=0)) == 0.0
+        assert [each.id for each in await one.find(RecordQuery())] == ["ours", "theirs"]
 
     @check
     async def test_who_left_is_counted_too(self, stage: Stage) -> None:
