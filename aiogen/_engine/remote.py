@@ -91,7 +91,7 @@ class RemoteJobs:
             state = job.state if is_further else record.state
             job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
             if is_accepted:
-                self.watch(job, record.ago(record.accepted_at or record.created_at))
+                self.watch(job, 0.0 if record.accepted_at is None else record.ago(record.accepted_at))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
         """This is how it ended, as the ledger says."""
