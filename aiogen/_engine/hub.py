@@ -324,11 +324,12 @@ class Hub:
         task.add_done_callback(self._writings.discard)
         return task
 
-    def look_up(self, work: Coroutine[Any, Any, None]) -> None:
-        """Asking that ends when the session is left."""
+    def look_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Asking, or waiting, that ends when the session is left."""
         task = self._loop.create_task(work)
         self.lookups.add(task)
         task.add_done_callback(self.lookups.discard)
+        return task
 
     @property
     def writings(self) -> set[asyncio.Task[None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakSet, WeakValueDictionary
@@ -33,6 +34,10 @@ class Key:
     """The fingerprint of what is asked for."""
     retry: bool = False
     """Make another attempt, if the last one has failed and trying again may help."""
+    after: int | None = None
+    """Only if the last one is this; what others have made since then stands."""
+    retries: int = 0
+    """Further attempts in all that are made without being asked for, while they may help."""
 
     def __str__(self) -> str:
         return f"{self.key!r}" + (f" of scope {self.scope!r}" if self.scope else "")
@@ -85,10 +90,11 @@ class KeyedJobs:
             latest = await hub.store.latest(key.scope, key.key)
             if latest is not None:
                 self._check(key, latest)
-                if not key.retry or not self._retries(latest):
+                if not self._is_tried_again(key, latest):
                     return await self._standing(latest), False
                 attempt = latest.attempt + 1
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
+            job.attempt = attempt
             name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
             standing = await submit(hub, job, name)
             if standing is None:
@@ -114,6 +120,19 @@ class KeyedJobs:
 
     def _lock(self, key: Key) -> asyncio.Lock:
         return self._locks.setdefault((key.scope, key.key), asyncio.Lock())
+
+    async def next_attempt(self, key: Key | None, name: Name, failed: Job) -> Job:
+        """Another attempt of a job that has failed here; under a key, what others have made since then.
+
+        Raises:
+            StoreError: the ledger did not take it.
+        """
+        make = partial(self._registry.next_attempt, failed)
+        if key is not None:
+            return await self.submit(attrs.evolve(key, retry=True, after=failed.attempt), make, name.metadata)
+        job = make(str(uuid4()))
+        await submit(self._hub, job, attrs.evolve(name, attempt=job.attempt))
+        return self._registry.keep(job)
 
     async def again(self, record: Record, make: Callable[[str], Job]) -> Job:
         """Another attempt of a job that has failed, under its key if it has one.
@@ -158,6 +177,13 @@ class KeyedJobs:
                 "the same request under this key.",
                 job_id=standing.id,
             )
+
+    def _is_tried_again(self, key: Key, latest: Record) -> bool:
+        if key.retry:
+            return latest.attempt == (key.after or latest.attempt) and self._retries(latest)
+        # By itself only after the provider's own word that it has failed, never what was taken back or refused.
+        failed = latest.state is State.FAILED and latest.provider_id is not None
+        return failed and latest.attempt <= key.retries and self._retries(latest)
 
     @staticmethod
     def _retries(latest: Record) -> bool:
