@@ -28,7 +28,7 @@ from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.keyed import Key, KeyedJobs
-from aiogen._jobs.naming import check_names, rank_of
+from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
@@ -41,7 +41,7 @@ from aiogen.models import AccountInfo, Generation, State, UnknownJob
 from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
-from aiogen.stores.base import Record, RecordQuery, Store
+from aiogen.stores.base import AtMost, Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -253,6 +253,7 @@ class Session:
         retry: bool = False,
         retries: int = 0,
         priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -282,18 +283,22 @@ class Session:
                 create that was refused, or whose answer did not come.  Under a key the attempts of all calls count.
             priority: which of the jobs that wait here is sent first: "interactive" (7) for somebody who waits in
                 person, "batch" (3), or 0 to 9; 5 by default.  Every eighth create is one of the lowest priority that
-                waits.
+                waits.  Over all processes on one ledger.
+            at_most: bounds on the unfinished jobs of this scope, and of the whole ledger, over all processes.  They
+                count when the job is taken in; the job that a key stands for already is returned all the same.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
             InputError: the input cannot be right, or a local file cannot be read; nothing was sent.  `KeyReused`: the
                 key stands for another request.
+            TooManyJobs: as many jobs are unfinished as `at_most` allows; nothing was sent.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be written; nothing was sent.
         """
         parts = self._open()
         await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
         check_names(options, key, scope, metadata, retry=retry)
+        check_bound(at_most)
         rank = rank_of(priority)
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost, retries=retries)
@@ -308,10 +313,10 @@ class Session:
         name = Name(scope=scope, metadata=metadata)
         given = Key(key=key, scope=scope, asked=asked or "", retry=retry, retries=retries) if key is not None else None
         if given is not None:
-            job = await parts.keyed.submit(given, make, metadata)
+            job = await parts.keyed.submit(given, make, metadata, at_most)
         else:
             job = make(str(uuid4()))
-            await submit(parts.hub, job, name)
+            await submit(parts.hub, job, name, at_most)
             parts.registry.keep(job)
         if retries and not job.done:
             job = job._handle or job

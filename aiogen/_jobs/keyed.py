@@ -19,7 +19,7 @@ from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError, KeyReused
 from aiogen.models import State
-from aiogen.stores.base import Record
+from aiogen.stores.base import AtMost, Record
 
 logger = logging.getLogger("aiogen")
 
@@ -54,11 +54,18 @@ class KeyedJobs:
         """Jobs that somebody was given."""
         self._has_warned = False
 
-    async def submit(self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None) -> Job:
+    async def submit(
+        self,
+        key: Key,
+        make: Callable[[str], Job],
+        metadata: Mapping[str, Any] | None,
+        at_most: AtMost | None = None,
+    ) -> Job:
         """The job that the key stands for; a new one, made by `make` with our id, if it stands for none yet.
 
         Raises:
             KeyReused: it stands for another request.
+            TooManyJobs: it stands for none, and there are as many unfinished jobs as are allowed.
             InputError: another attempt is wanted of a job of which nobody knows whether it runs.
             StoreError: the ledger cannot be read or written.
         """
@@ -70,7 +77,7 @@ class KeyedJobs:
                 'key= does not survive this process: the ledger is in memory. With Session(store="aiogen.db") the same '
                 "key is the same job after a crash, too."
             )
-        work = asyncio.get_running_loop().create_task(self._submit(key, make, metadata))
+        work = asyncio.get_running_loop().create_task(self._submit(key, make, metadata, at_most))
         try:
             job, _ = await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -80,7 +87,11 @@ class KeyedJobs:
         return job
 
     async def _submit(
-        self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None
+        self,
+        key: Key,
+        make: Callable[[str], Job],
+        metadata: Mapping[str, Any] | None,
+        at_most: AtMost | None,
     ) -> tuple[Job, bool]:
         """The job, and whether this has made it."""
         hub = self._hub
@@ -96,7 +107,7 @@ class KeyedJobs:
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
             job.attempt = attempt
             name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
-            standing = await submit(hub, job, name)
+            standing = await submit(hub, job, name, at_most)
             if standing is None:
                 return self._registry.keep(job), True
             self._check(key, standing)  # another process was faster

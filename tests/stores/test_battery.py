@@ -22,7 +22,8 @@ from stores.file_ledger import file_store, kill
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores import MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
+from aiogen.stores import ADOPTED, AtMost, MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
+from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
 
 MACHINE = "whatever_happens_no_job_is_lost_or_ends_twice"
@@ -101,6 +102,20 @@ class TakesUpTheUnknown(MemoryStore):
         for record in await self.find(RecordQuery(states=[State.UNKNOWN])):
             self._change(record.id, state=State.PENDING)
         return await super().adopt(accounts, only)
+
+
+class ForgetsTheUnknown(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        if at_most is not None:
+            unfinished = [r.scope for r in self._records.values() if r.state in ADOPTED and r.id != record.id]
+            at_most.check(record.scope, unfinished.count(record.scope), len(unfinished))
+        return await super().add(record)
+
+
+class CountsBeforeItLooks(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        (at_most or AtMost()).check(record.scope, len(self._records), len(self._records))
+        return await super().add(record, at_most)
 
 
 class YoungestFirst(MemoryStore):
@@ -241,6 +256,55 @@ class TellsWhatWasSent(SqliteStore):
         return {job_id: await self.get(job_id) for job_id in job_ids}
 
 
+class CountsItsOwnAlone(SqliteStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        owned = [r for r in await self.find(RecordQuery()) if r.owner == self.worker]
+        (at_most or AtMost()).check(record.scope, len(owned), len(owned))
+        return await super().add(record)
+
+
+class Goes(SqliteStore):
+    """Before or after others, by a rule of its own."""
+
+    rule: type[Precedence]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._neighbours._precedence = self.rule()
+
+
+class FirstComeFirstServed(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *_: Any) -> float:
+            return 0.0
+
+
+class AlwaysAfterOthers(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, c: Any, me: Any, accounts: Any, priority: Any, room: float, now: float) -> float:
+            return super().wait_for(c, me, accounts, priority, 0.0, now)
+
+
+class GoesAfterTheDead(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _waiting(self, c: Any, me: Any, accounts: Any, priority: Any, now: float) -> tuple[float, float]:
+            query = "SELECT count(*), 1.0 FROM aiogen_job WHERE state = 'pending' AND priority > ?"
+            found: tuple[float, float] = c.execute(query, (priority,)).fetchone()
+            self._held_back.clear()
+            return found
+
+
+class HasNoShare(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, c: Any, me: Any, accounts: Any, priority: int, room: float, now: float) -> float:
+            self._held_back.clear()
+            return super().wait_for(c, me, accounts, priority, room, now)
+
+
+class WaitsForEver(HasNoShare):
+    """The same, seen otherwise: what it waited for is forgotten each time."""
+
+
 def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
     """The check fails, and says something that is not about the check itself."""
     try:
@@ -287,6 +351,14 @@ OTHER_FAULTS = [
     (IsAlone, "peers_are_the_living_others"),
     (SeesNobodyWrite, "who_writes_is_seen_by_others"),
     (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
+    (ForgetsTheUnknown, "a_bound_counts_what_is_unfinished"),
+    (CountsBeforeItLooks, "what_stands_already_is_no_more"),
+    (CountsItsOwnAlone, "a_bound_is_over_all_processes"),
+    (FirstComeFirstServed, "the_more_urgent_goes_first"),
+    (AlwaysAfterOthers, "where_there_is_room_for_both_nobody_waits"),
+    (GoesAfterTheDead, "the_dead_are_not_gone_before"),
+    (HasNoShare, "no_batch_starves"),
+    (WaitsForEver, "a_place_that_nobody_takes_is_not_kept"),
     (HasOldNews, "news_are_what_others_have_changed"),
     (TellsWhatWasSent, "news_are_what_others_have_changed"),
 ]

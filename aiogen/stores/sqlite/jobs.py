@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, Headroom, Record
+from aiogen.stores.base import ADOPTED, AtMost, Headroom, Record
 from aiogen.stores.sqlite import reading, rows, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
@@ -34,10 +34,19 @@ IDS_AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
 
-def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequence[tuple[str, str]]) -> Record | bool:
+def add(
+    c: Connection,
+    worker: Worker,
+    values: tuple[Any, ...],
+    handlers: Sequence[tuple[str, str]],
+    at_most: AtMost | None = None,
+) -> Record | bool:
     """A new row: True; the record that stands instead; False if this worker is none any more.
 
     `handlers`: the job, with each that waits for its end.
+
+    Raises:
+        TooManyJobs: there are as many unfinished ones as are allowed.
     """
     if workers.living(c, worker) is None:
         return False
@@ -49,9 +58,18 @@ def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequen
     ).fetchone()
     if standing is not None:
         return rows.record_from(standing)
+    if at_most is not None:
+        at_most.check(fields["scope"], *_unfinished(c, fields["scope"], at_most))
     c.execute(f"INSERT INTO aiogen_job ({COLUMNS}) VALUES ({_MARKS})", values)
     c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", handlers)
     return True
+
+
+def _unfinished(c: Connection, scope: str, at_most: AtMost) -> tuple[int, int]:
+    """How many there are of the scope and in all; what has no bound is not counted."""
+    count = "SELECT count(*) FROM aiogen_job WHERE finished_at IS NULL"
+    of_scope = c.execute(f"{count} AND scope = ?", (scope,)).fetchone()[0] if at_most.scope is not None else 0
+    return of_scope, c.execute(count).fetchone()[0] if at_most.total is not None else 0
 
 
 def latest(c: Connection, scope: str, key: str) -> Record | None:
@@ -67,17 +85,18 @@ def intend(
 ) -> float | None:
     """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send."""
     ours = c.execute(
-        "SELECT account FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        "SELECT account, priority FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
         (job_id, worker.name, str(State.PENDING)),
     ).fetchone()
     if ours is None:
         return None  # asked first: nobody waits for a place for what another one sends
-    wait = neighbours.wait_for(c, worker.name, ours[0], headroom, now)
+    account, priority = ours
+    wait = neighbours.wait_for(c, worker.name, account, priority, headroom, now)
     if wait > 0.0:
         return wait
     c.execute(
-        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
-        (str(State.SUBMITTING), now, worker.name, job_id),
+        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ?, account = ? WHERE id = ?",
+        (str(State.SUBMITTING), now, worker.name, (*headroom.accounts, account)[0], job_id),
     )
     return 0.0
 
