@@ -352,8 +352,8 @@ class TooManyJobs(AiogenError):
         """The error for a bound that is reached; `scope`: whose, None for the bound on all."""
         whose = "" if scope is None else f" of scope {scope!r}" if scope else " without a scope"
         return cls(
-            f"At most {limit} unfinished jobs{whose} are allowed in the ledger, and there are {unfinished}. Nothing was "
-            "sent; submit it again when one of them has ended.",
+            f"At most {limit} unfinished jobs{whose} are allowed, and the ledger has {unfinished}. Nothing was sent; "
+            "submit it again when one of them has ended.",
             scope=scope,
             limit=limit,
             unfinished=unfinished,

@@ -225,8 +225,8 @@ class Store(Protocol):
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
 
-        Where there is not room for all, what other living workers have waiting of a higher priority goes before; but
-        after seven of their creates one that was held back goes, and it goes if nobody takes the place within seconds.
+        Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
+        seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.
 
         Raises:
             TakenOver: the job is no longer ours.

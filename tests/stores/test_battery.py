@@ -287,22 +287,28 @@ class AlwaysAfterOthers(Goes):
 
 class GoesAfterTheDead(Goes):
     class rule(Precedence):  # noqa: N801
-        def _waiting(self, c: Any, me: Any, accounts: Any, priority: Any, now: float) -> tuple[float, float]:
-            query = "SELECT count(*), 1.0 FROM aiogen_job WHERE state = 'pending' AND priority > ?"
-            found: tuple[float, float] = c.execute(query, (priority,)).fetchone()
-            self._held_back.clear()
-            return found
+        def _above(self, c: Any, me: Any, accounts: Any, priority: Any, now: float, after: float) -> Any:
+            c.execute("UPDATE aiogen_job SET owner = (SELECT min(id) FROM aiogen_worker WHERE id != ?)", (me,))
+            return super()._above(c, me, accounts, priority, 0.0, after)
 
 
 class HasNoShare(Goes):
     class rule(Precedence):  # noqa: N801
-        def wait_for(self, c: Any, me: Any, accounts: Any, priority: int, room: float, now: float) -> float:
+        def _is_due(self, *_: Any) -> bool:
+            return False
+
+
+class GivesNoWay(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _lowest(self, *_: Any) -> None:
+            return None
+
+
+class WaitsForEver(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *given: Any) -> float:
             self._held_back.clear()
-            return super().wait_for(c, me, accounts, priority, room, now)
-
-
-class WaitsForEver(HasNoShare):
-    """The same, seen otherwise: what it waited for is forgotten each time."""
+            return super().wait_for(*given)
 
 
 def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
@@ -358,6 +364,7 @@ OTHER_FAULTS = [
     (AlwaysAfterOthers, "where_there_is_room_for_both_nobody_waits"),
     (GoesAfterTheDead, "the_dead_are_not_gone_before"),
     (HasNoShare, "no_batch_starves"),
+    (GivesNoWay, "the_more_urgent_gives_way_in_the_end"),
     (WaitsForEver, "a_place_that_nobody_takes_is_not_kept"),
     (HasOldNews, "news_are_what_others_have_changed"),
     (TellsWhatWasSent, "news_are_what_others_have_changed"),

@@ -126,6 +126,27 @@ class FairnessChecks(StoreSetup):
         assert before == [7, 7]
 
     @check
+    async def test_the_more_urgent_gives_way_in_the_end(self, stage: Stage) -> None:
+        """After seven creates that went before one of another process, which has no place as long as they go on."""
+        one, other = await stage.two()
+        await other.add(record("row", priority=3))
+        for i in range(9):
+            await one.add(record(f"{i}", priority=7))
+        for i in range(7):
+            assert await one.intend(f"{i}", LAST_PLACE) == 0.0, "its turn has not come yet"
+            await one.confirm(f"{i}", f"v-{i}", State.QUEUED, stage.moment)
+            await one.settle([ended(f"{i}")])
+            await stage.passes(1.0)
+        assert await one.intend("7", Headroom(active=1)) == 0.0, "there is room for both"
+        await one.confirm("7", "v-7", State.QUEUED, stage.moment)
+        await one.settle([ended("7")])
+        assert await one.intend("8", LAST_PLACE) > 0.0
+        assert await other.intend("row", LAST_PLACE) == 0.0
+        await other.confirm("row", "v-row", State.QUEUED, stage.moment)
+        await other.settle([ended("row")])
+        assert await one.intend("8", LAST_PLACE) == 0.0
+
+    @check
     async def test_a_place_that_nobody_takes_is_not_kept(self, stage: Stage) -> None:
         """A process may be held up by something else: the account must not stand idle for it."""
         one, other = await stage.two()
