@@ -802,7 +802,7 @@ class Session:
         self._open()
 
     def _accounts(self) -> set[str]:
-        return {provider.account for provider in self.connections.values()}
+        return {account for provider in self.connections.values() for account in provider.accounts}
 
     def _open(self) -> Parts:
         return self._lifetime.open(self._begin)

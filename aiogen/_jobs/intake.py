@@ -186,4 +186,5 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
     is_ours = submission is not None
     age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
-    hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    track.is_of_previous_key = record.account != account.key

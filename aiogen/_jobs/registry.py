@@ -223,7 +223,7 @@ class Registry:
         """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""
         hub = self._hub
         await hub.ledger.ready()
-        for record in await hub.store.by_provider_id(provider.account, [provider_id]):
+        for record in await hub.known(provider, [provider_id]):
             if record.generation is not None and snapshots.still_holds(record.generation, hub.clock.datetime()):
                 # A vendor that lags behind may not even know it yet.
                 job = self.revived(record)
@@ -306,8 +306,13 @@ class Registry:
         )
 
     def provider_of(self, record: Record) -> Provider | None:
-        """The connection with the key that it was submitted with; the one of the same name, if there are several."""
-        found = [c for c in self._connections.values() if c.account == record.account]
+        """The connection with the key that it was submitted with; the one of the same name, if there are several.
+
+        Else one whose account had that key before.
+        """
+        connections = self._connections.values()
+        found = [c for c in connections if c.account == record.account]
+        found = found or [c for c in connections if record.account in c.accounts]
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
 
 

@@ -22,7 +22,18 @@ from stores.file_ledger import file_store, kill
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores import ADOPTED, AtMost, MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
+from aiogen.stores import (
+    ADOPTED,
+    UNLIMITED,
+    AtMost,
+    Headroom,
+    MemoryStore,
+    Record,
+    RecordQuery,
+    RequestKind,
+    SqliteStore,
+    Store,
+)
 from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
 
@@ -116,6 +127,11 @@ class CountsBeforeItLooks(MemoryStore):
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         (at_most or AtMost()).check(record.scope, len(self._records), len(self._records))
         return await super().add(record, at_most)
+
+
+class KeepsTheOldName(MemoryStore):
+    async def intend(self, job_id: str, *headroom: Any) -> float:
+        return await super().intend(job_id)
 
 
 class YoungestFirst(MemoryStore):
@@ -256,6 +272,11 @@ class TellsWhatWasSent(SqliteStore):
         return {job_id: await self.get(job_id) for job_id in job_ids}
 
 
+class KnowsOneName(SqliteStore):
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+        return await super().intend(job_id, attrs.evolve(headroom, accounts=headroom.accounts[:1]))
+
+
 class CountsItsOwnAlone(SqliteStore):
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         owned = [r for r in await self.find(RecordQuery()) if r.owner == self.worker]
@@ -357,6 +378,8 @@ OTHER_FAULTS = [
     (IsAlone, "peers_are_the_living_others"),
     (SeesNobodyWrite, "who_writes_is_seen_by_others"),
     (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
+    (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),
+    (KnowsOneName, "an_account_may_have_several_names"),
     (ForgetsTheUnknown, "a_bound_counts_what_is_unfinished"),
     (CountsBeforeItLooks, "what_stands_already_is_no_more"),
     (CountsItsOwnAlone, "a_bound_is_over_all_processes"),
