@@ -72,7 +72,8 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         created_at=hub.clock.datetime(),
     )
     try:
-        standing = await hub.store.add(record, at_most)
+        # A store that was written before there were bounds goes on without any.
+        standing = await (hub.store.add(record) if at_most is None else hub.store.add(record, at_most))
     except TooManyJobs as error:
         raise error.add_context(provider=job.provider, connection=job.connection) from None
     except asyncio.CancelledError:
