@@ -31,6 +31,7 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
     Throttle,
+    TooManyJobs,
     UnknownParameter,
     Unsupported,
 )
@@ -52,6 +53,7 @@ from aiogen.models import (
 from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
 from aiogen.references import Reference
 from aiogen.session import Session
+from aiogen.stores.base import AtMost
 
 __version__ = "0.1.0"
 
@@ -60,6 +62,7 @@ __all__ = [
     "AccountInfo",
     "Action",
     "AiogenError",
+    "AtMost",
     "AuthenticationError",
     "Cancellation",
     "Candidate",
@@ -94,6 +97,7 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "TooManyJobs",
     "Typical",
     "UnknownJob",
     "UnknownParameter",

@@ -21,6 +21,7 @@
     │   ├── GenerationTimeout (TimeoutError) its deadline passed; it may still finish
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
     │   └── SessionClosed                    the session was closed before the job ended
+    ├── TooManyJobs                          a bound on unfinished jobs is reached; nothing was sent
     ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
 
@@ -333,6 +334,30 @@ class SessionClosed(GenerationError):
 
     action: Action | None = Action.RETRY
     _may_go_on: ClassVar[bool] = True
+
+
+class TooManyJobs(AiogenError):
+    """As many jobs are unfinished as `at_most=` allows: nothing was sent, and the same call may help later."""
+
+    action: Action | None = Action.WAIT
+    scope: str | None = None
+    """Whose bound it is, by the user's word; None if it is the bound on all jobs together."""
+    limit: int = 0
+    """How many unfinished jobs are allowed, 1 or more."""
+    unfinished: int = 0
+    """How many there are: what waits or runs, and creates of which nobody knows what became of them."""
+
+    @classmethod
+    def of(cls, scope: str | None, limit: int, unfinished: int) -> TooManyJobs:
+        """The error for a bound that is reached; `scope`: whose, None for the bound on all."""
+        whose = "" if scope is None else f" of scope {scope!r}" if scope else " without a scope"
+        return cls(
+            f"At most {limit} unfinished jobs{whose} are allowed, and the ledger has {unfinished}. Nothing was sent; "
+            "submit it again when one of them has ended.",
+            scope=scope,
+            limit=limit,
+            unfinished=unfinished,
+        )
 
 
 class DownloadError(AiogenError):

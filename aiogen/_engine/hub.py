@@ -113,7 +113,19 @@ class Hub:
             account = AccountState(provider, max_in_flight=self.limits.max_in_flight, draw=random.uniform)
             account.shared_budget.is_shared = self.ledger.is_shared
             self._accounts[provider.account] = account
+        account.joins(provider)
         return account
+
+    async def known(self, provider: Provider, provider_ids: Collection[str]) -> list[Record]:
+        """What the ledger has of these ids of the vendor's, whatever key its account had then.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        found = list[Record]()
+        for account in provider.accounts:
+            found += await self.store.by_provider_id(account, provider_ids)
+        return found
 
     def accounts(self) -> list[Account]:
         """Every account that was used."""
@@ -324,11 +336,12 @@ class Hub:
         task.add_done_callback(self._writings.discard)
         return task
 
-    def look_up(self, work: Coroutine[Any, Any, None]) -> None:
-        """Asking that ends when the session is left."""
+    def look_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Asking, or waiting, that ends when the session is left."""
         task = self._loop.create_task(work)
         self.lookups.add(task)
         task.add_done_callback(self.lookups.discard)
+        return task
 
     @property
     def writings(self) -> set[asyncio.Task[None]]:

@@ -35,9 +35,11 @@ from aiogen.providers.configuration import (
     account_of,
     check_extra_headers,
     check_key,
+    check_previous_keys,
     check_url,
     facts_of,
     hidden_headers,
+    hidden_keys,
     is_below,
     usual_url,
     with_usual_path,
@@ -128,8 +130,14 @@ class Provider:
     are kept as secret as the key."""
     typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
     """Model to the seconds that it usually takes, 0.01 to 86,400, where you know better than the provider file."""
+    _previous_keys: tuple[Secret, ...] = attrs.field(
+        default=(), alias="previous_keys", converter=hidden_keys, repr=False
+    )
+    """`previous_keys=`: keys that this account had before, which are never sent.  What the ledger has of them is
+    followed with the present key where the vendor allows that, and counts in its limits.  As secret as the key."""
     secrets: tuple[Secret, ...] = attrs.field(init=False, default=(), repr=False, eq=False)
-    """The key and the values of `extra_headers`, wrapped, for code that keeps them out of what is shown."""
+    """The key, the values of `extra_headers` and the keys before, wrapped: for code that keeps them out of what is
+    shown."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -147,7 +155,8 @@ class Provider:
         fill(self, "_api_key", check_key(self._api_key, facts, cls.__name__))
         check_extra_headers(self._extra_headers)
         key = () if self._api_key.text in ("", facts.public_key) else (self._api_key,)
-        fill(self, "secrets", (*key, *self._extra_headers.values()))
+        check_previous_keys(self._previous_keys, facts)
+        fill(self, "secrets", (*key, *self._extra_headers.values(), *self._previous_keys))
         url = self.base_url or os.environ.get(facts.url_variable, "") or facts.url
         if any(secret.stands_in(url) for secret in self.secrets):
             del url
@@ -186,6 +195,12 @@ class Provider:
         Where no key is needed, that is the server.
         """
         return account_of(self._api_key or Secret(self.base_url), self.facts.name)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """`account`, and behind it what it was called in the ledger while it had other keys (`previous_keys=`)."""
+        before = (account_of(key, self.facts.name) for key in self._previous_keys)
+        return tuple(dict.fromkeys((self.account, *before)))
 
     @property
     def api_key(self) -> str:
@@ -364,14 +379,16 @@ def _hide_key(cls: type[Provider]) -> None:
     def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
         # The key is not among the arguments, for error reporters print the locals of what is raised below.
         key = to_secret(options.pop("api_key", ""))
+        options["previous_keys"] = hidden_keys(options.get("previous_keys") or ())
         options["extra_headers"] = hidden_headers(options.get("extra_headers") or {})
-        misplaced = [name for name, value in options.items() if key.stands_in(value)]
+        keys = (key, *options["previous_keys"])
+        misplaced = [name for name, value in options.items() if any(each.stands_in(value) for each in keys)]
         try:
             if misplaced:
                 raise ConfigurationError(f"{misplaced[0]}= contains the API key, which belongs in api_key= alone.")
             made(self, *args, api_key=key, **options)
         finally:
-            del self, options  # half made, and with what the caller gave
+            del self, options, keys  # half made, and with what the caller gave
 
     type.__setattr__(cls, "__init__", with_hidden_key)
 

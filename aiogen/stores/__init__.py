@@ -1,12 +1,13 @@
 """The ledger of jobs: in memory, or in a file that survives crashes."""
 
-from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind, Store, TakenOver
+from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Store, TakenOver
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
 __all__ = [
     "ADOPTED",
     "UNLIMITED",
+    "AtMost",
     "Headroom",
     "MemoryStore",
     "Record",

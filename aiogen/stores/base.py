@@ -24,7 +24,7 @@ from uuid import UUID
 import attrs
 
 from aiogen._options import whole
-from aiogen.errors import InputError, StoreError
+from aiogen.errors import InputError, StoreError, TooManyJobs
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 
@@ -92,6 +92,36 @@ class Record:
         return now - timedelta(seconds=self.ago(moment))
 
 
+def _bound() -> Any:
+    return attrs.field(default=None, validator=attrs.validators.optional(whole(1, 1_000_000)))
+
+
+@attrs.frozen(kw_only=True)
+class AtMost:
+    """How many jobs of a ledger may be unfinished at once, over all processes; None is no bound.
+
+    What waits, is being submitted or runs is unfinished, and what is unknown: it may run, until the user has decided.
+
+    Raises:
+        InputError: a bound is not a whole number from 1 to 1,000,000.
+    """
+
+    scope: int | None = _bound()
+    """Of the scope of the job that is taken in."""
+    total: int | None = _bound()
+    """Of all scopes and connections together."""
+
+    def check(self, scope: str, of_scope: int, in_all: int) -> None:
+        """Whether there is room for one more.
+
+        Raises:
+            TooManyJobs: there is none.
+        """
+        for whose, limit, unfinished in ((scope, self.scope, of_scope), (None, self.total, in_all)):
+            if limit is not None and unfinished >= limit:
+                raise TooManyJobs.of(whose, limit, unfinished)
+
+
 @attrs.frozen(kw_only=True)
 class Headroom:
     """What an account has left for its other users, should one of ours be sent now."""
@@ -102,6 +132,9 @@ class Headroom:
     """Units that they may have running."""
     period: float = 60.0
     """Seconds."""
+    accounts: tuple[str, ...] = ()
+    """The names of the account in the ledger, if it has several, for its key has changed: what stands under any of
+    them counts, and what is sent is of the first from then on."""
 
 
 UNLIMITED = Headroom()
@@ -191,14 +224,16 @@ class Store(Protocol):
         """
         ...
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """A new job of ours, pending or (attached) already running: None.
 
         It was added, and accepted if it was at all, so long before now as its moments lie before its `read_at`: without
         one, now.  If there is one with this id, or of this generation (account and the vendor's id), that one stands,
-        unchanged, and is returned.
+        unchanged, and is returned.  Else the unfinished jobs are counted in the same transaction: several processes
+        that add at once do not get beyond the bound together.
 
         Raises:
+            TooManyJobs: there are as many unfinished jobs as `at_most` allows; nothing was added.
             StoreError: it could not be written; `retryable`, if our lease was lost and `open` begins a new one.
         """
 
@@ -209,6 +244,9 @@ class Store(Protocol):
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
+
+        Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
+        seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.
 
         Raises:
             TakenOver: the job is no longer ours.

@@ -16,7 +16,7 @@ import attrs
 from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind
+from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind
 
 _ME = "memory"
 
@@ -79,12 +79,15 @@ class MemoryStore:
         """See `Store.namespace`."""
         return self._namespace
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         same = self._ids.get((record.account, record.provider_id or ""), "")
         standing = self._records.get(record.id) or self._records.get(same)
         if standing is not None:
             return self._read(standing)
+        if at_most is not None:
+            unfinished = [each.scope for each in self._records.values() if not each.state.is_terminal]
+            at_most.check(record.scope, unfinished.count(record.scope), len(unfinished))
         now = self._now()
         self._records[record.id] = attrs.evolve(
             record,
@@ -107,7 +110,8 @@ class MemoryStore:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
             raise StoreError(f"Job {job_id} must not be sent any more: it was withdrawn, or removed from the ledger.")
-        self._change(job_id, state=State.SUBMITTING, submitted_at=self._now(), owner=_ME)
+        account = (*headroom.accounts, self._records[job_id].account)[0]
+        self._change(job_id, state=State.SUBMITTING, submitted_at=self._now(), owner=_ME, account=account)
         return 0.0
 
     async def confirm(

@@ -21,7 +21,19 @@ from stores.file_ledger import file_store, kill
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores import MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store
+from aiogen.stores import (
+    ADOPTED,
+    UNLIMITED,
+    AtMost,
+    Headroom,
+    MemoryStore,
+    Record,
+    RecordQuery,
+    RequestKind,
+    SqliteStore,
+    Store,
+)
+from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
 
 MACHINE = "whatever_happens_no_job_is_lost_or_ends_twice"
@@ -101,6 +113,25 @@ class TakesUpTheUnknown(MemoryStore):
         for record in await self.find(RecordQuery(states=[State.UNKNOWN])):
             self._change(record.id, state=State.PENDING)
         return await super().adopt(accounts, only)
+
+
+class ForgetsTheUnknown(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        if at_most is not None:
+            unfinished = [r.scope for r in self._records.values() if r.state in ADOPTED and r.id != record.id]
+            at_most.check(record.scope, unfinished.count(record.scope), len(unfinished))
+        return await super().add(record)
+
+
+class CountsBeforeItLooks(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        (at_most or AtMost()).check(record.scope, len(self._records), len(self._records))
+        return await super().add(record, at_most)
+
+
+class KeepsTheOldName(MemoryStore):
+    async def intend(self, job_id: str, *headroom: Any) -> float:
+        return await super().intend(job_id)
 
 
 class YoungestFirst(MemoryStore):
@@ -258,6 +289,66 @@ class TellsWhatWasSent(SqliteStore):
         return {job_id: await self.get(job_id) for job_id in job_ids}
 
 
+class KnowsOneName(SqliteStore):
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+        return await super().intend(job_id, attrs.evolve(headroom, accounts=headroom.accounts[:1]))
+
+
+class CountsItsOwnAlone(SqliteStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        owned = [r for r in await self.find(RecordQuery()) if r.owner == self.worker]
+        (at_most or AtMost()).check(record.scope, len(owned), len(owned))
+        return await super().add(record)
+
+
+class Goes(SqliteStore):
+    """Before or after others, by a rule of its own."""
+
+    rule: type[Precedence]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._neighbours._precedence = self.rule()
+
+
+class FirstComeFirstServed(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *_: Any) -> float:
+            return 0.0
+
+
+class AlwaysAfterOthers(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, c: Any, me: Any, accounts: Any, priority: Any, room: float, now: float) -> float:
+            return super().wait_for(c, me, accounts, priority, 0.0, now)
+
+
+class GoesAfterTheDead(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _above(self, c: Any, me: Any, accounts: Any, priority: Any, now: float, after: float) -> Any:
+            c.execute("UPDATE aiogen_job SET owner = (SELECT min(id) FROM aiogen_worker WHERE id != ?)", (me,))
+            return super()._above(c, me, accounts, priority, 0.0, after)
+
+
+class HasNoShare(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _is_due(self, *_: Any) -> bool:
+            return False
+
+
+class GivesNoWay(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _lowest(self, *_: Any) -> None:
+            return None
+
+
+class WaitsForEver(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *given: Any) -> float:
+            self._held_back.clear()
+            return super().wait_for(*given)
+
+
 def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
     """The check fails, and says something that is not about the check itself."""
     try:
@@ -308,6 +399,17 @@ OTHER_FAULTS = [
     (IsAlone, "peers_are_the_living_others"),
     (SeesNobodyWrite, "who_writes_is_seen_by_others"),
     (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
+    (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),
+    (KnowsOneName, "an_account_may_have_several_names"),
+    (ForgetsTheUnknown, "a_bound_counts_what_is_unfinished"),
+    (CountsBeforeItLooks, "what_stands_already_is_no_more"),
+    (CountsItsOwnAlone, "a_bound_is_over_all_processes"),
+    (FirstComeFirstServed, "the_more_urgent_goes_first"),
+    (AlwaysAfterOthers, "where_there_is_room_for_both_nobody_waits"),
+    (GoesAfterTheDead, "the_dead_are_not_gone_before"),
+    (HasNoShare, "no_batch_starves"),
+    (GivesNoWay, "the_more_urgent_gives_way_in_the_end"),
+    (WaitsForEver, "a_place_that_nobody_takes_is_not_kept"),
     (HasOldNews, "news_are_what_others_have_changed"),
     (TellsWhatWasSent, "news_are_what_others_have_changed"),
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, Headroom, Record
+from aiogen.stores.base import ADOPTED, AtMost, Headroom, Record
 from aiogen.stores.sqlite import reading, rows, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
@@ -41,10 +41,14 @@ def add(
     handlers: Sequence[tuple[str, str]],
     read_at: float | None,
     now: float,
+    at_most: AtMost | None = None,
 ) -> Record | bool:
     """A new row: True; the record that stands instead; False if this worker is none any more.
 
     `handlers`: the job, with each that waits for its end.  `read_at`: the time by the clock of the moments in the row.
+
+    Raises:
+        TooManyJobs: there are as many unfinished ones as are allowed.
     """
     if workers.living(c, worker) is None:
         return False
@@ -56,6 +60,8 @@ def add(
     ).fetchone()
     if standing is not None:
         return rows.record_from(standing, now)
+    if at_most is not None:
+        at_most.check(fields["scope"], *_unfinished(c, fields["scope"], at_most))
     for name in _MOMENTS:
         if fields[name] is not None:
             fields[name] = now - max(0.0, (fields[name] if read_at is None else read_at) - fields[name])
@@ -73,6 +79,13 @@ def _behind_others(c: Connection, at: float) -> float:
     return at if last is None else float(last) + 1e-6
 
 
+def _unfinished(c: Connection, scope: str, at_most: AtMost) -> tuple[int, int]:
+    """How many there are of the scope and in all; what has no bound is not counted."""
+    count = "SELECT count(*) FROM aiogen_job WHERE finished_at IS NULL"
+    of_scope = c.execute(f"{count} AND scope = ?", (scope,)).fetchone()[0] if at_most.scope is not None else 0
+    return of_scope, c.execute(count).fetchone()[0] if at_most.total is not None else 0
+
+
 def latest(c: Connection, scope: str, key: str, now: float) -> Record | None:
     """The last attempt under a key."""
     found = c.execute(
@@ -86,17 +99,18 @@ def intend(
 ) -> float | None:
     """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send."""
     ours = c.execute(
-        "SELECT account FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        "SELECT account, priority FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
         (job_id, worker.name, str(State.PENDING)),
     ).fetchone()
     if ours is None:
         return None  # asked first: nobody waits for a place for what another one sends
-    wait = neighbours.wait_for(c, worker.name, ours[0], headroom, now)
+    account, priority = ours
+    wait = neighbours.wait_for(c, worker.name, account, priority, headroom, now)
     if wait > 0.0:
         return wait
     c.execute(
-        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
-        (str(State.SUBMITTING), now, worker.name, job_id),
+        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ?, account = ? WHERE id = ?",
+        (str(State.SUBMITTING), now, worker.name, (*headroom.accounts, account)[0], job_id),
     )
     return 0.0
 

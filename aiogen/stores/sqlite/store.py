@@ -21,9 +21,9 @@ import attrs
 
 from aiogen._binding import Binding, bound
 from aiogen._options import StoreOptions
-from aiogen.errors import ConfigurationError, StoreError
+from aiogen.errors import ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Generation, State
-from aiogen.stores.base import UNLIMITED, Headroom, Record, RecordQuery, RequestKind, TakenOver
+from aiogen.stores.base import UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, TakenOver
 from aiogen.stores.sqlite import clock, copies, deliveries, jobs, moments, news, reading, rows, sharing, vacuum, workers
 from aiogen.stores.sqlite.copies import HeldCopy
 from aiogen.stores.sqlite.failures import store_error
@@ -229,12 +229,14 @@ class SqliteStore:
             raise self._not_open()
         return self._namespace
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         values = rows.row(attrs.evolve(record, owner=self._worker.name), whole=self._options.keep_requests)
         handlers = [(record.id, handler) for handler in record.handlers]
         read_at = rows.seconds(record.read_at)
-        standing = await self._write(lambda c: jobs.add(c, self._worker, values, handlers, read_at, clock.now(c)))
+        standing = await self._write(
+            lambda c: jobs.add(c, self._worker, values, handlers, read_at, clock.now(c), at_most)
+        )
         if standing is False:
             raise StoreError(
                 f"This process was stopped for longer than its lease in {str(self.path)!r}, and gets a new one in "
@@ -472,6 +474,8 @@ class SqliteStore:
         """Whatever may be wrong with a file is a StoreError that names it."""
         try:
             return await work
+        except TooManyJobs:
+            raise
         except rows.Unreadable as error:
             raise StoreError(
                 f"The ledger {str(self.path)!r} contains a row that this version cannot read: {error}"

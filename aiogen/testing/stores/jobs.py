@@ -11,7 +11,7 @@ import pytest
 
 from aiogen.errors import StoreError
 from aiogen.models import Action, Cost, FailureCode, Output, State
-from aiogen.stores.base import RecordQuery
+from aiogen.stores.base import Headroom, RecordQuery
 from aiogen.testing.stores.samples import AGO, THEN, WISH, ended, found, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
@@ -98,6 +98,17 @@ class JobChecks(StoreSetup):
         await store.settle([ended("a", provider_id="v")])
         (over,) = await store.by_provider_id(record("a").account, ["v"])
         assert over.reference == reference
+
+    @check
+    async def test_what_is_sent_is_of_the_account_s_present_name(self, stage: Stage) -> None:
+        """Its key was changed while the job waited."""
+        store = await stage.joins()
+        await store.add(record("a", account="old"))
+        assert await store.intend("a", Headroom(accounts=("new", "old"))) == 0.0
+        await store.confirm("a", "v", State.QUEUED, AGO)
+        assert (await found(store, "a")).account == "new"
+        assert [kept.id for kept in await store.by_provider_id("new", ["v"])] == ["a"]
+        assert await store.by_provider_id("old", ["v"]) == []
 
     @check
     async def test_a_create_is_granted_once(self, stage: Stage) -> None:

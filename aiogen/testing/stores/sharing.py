@@ -53,6 +53,23 @@ class SharingChecks(StoreSetup):
         assert await sent(other, stage, "ours", FULL, account="b") == 0.0
 
     @check
+    async def test_an_account_may_have_several_names(self, stage: Stage) -> None:
+        """Its key was changed: what stands under any of them counts, and what is sent is of the first from then on."""
+        one, other = await stage.two()
+        await sent(one, stage, "old", account="old")
+        await one.hold("older", RequestKind.CREATES, 20.0)
+        names = ("a", "old", "older")
+        await other.add(record("ours", created_at=stage.moment, account="old"))
+        assert await other.intend("ours", Headroom(active=9, accounts=names)) > 0.0
+        await stage.passes(21.0)
+        assert await other.intend("ours", Headroom(active=0, accounts=names)) > 0.0
+        assert await other.intend("ours", Headroom(active=1, creates=0, accounts=names)) > 0.0
+        assert await other.intend("ours", Headroom(active=1, creates=1, accounts=names)) == 0.0
+        await other.confirm("ours", "v", State.QUEUED)
+        assert [kept.id for kept in await other.by_provider_id("a", ["v"])] == ["ours"]
+        assert await sent(one, stage, "counts", Headroom(active=0), account="a") > 0.0
+
+    @check
     async def test_places_are_given_back(self, stage: Stage) -> None:
         """By what is over, and by what was not carried out; not by what may still run."""
         one, other = await stage.two()
