@@ -297,6 +297,18 @@ class GenerationTimeout(GenerationError, TimeoutError):
     """Seconds that were allowed: from the provider's acceptance to the end, or from `submit` until it is sent."""
 
 
+class CancelTimeout(AiogenError, TimeoutError):
+    """Another process follows the job, and did not say in time what came of the wish to cancel it.
+
+    The wish stays in the ledger until somebody carries it out, or the job is over; to cancel it again does no harm.
+    """
+
+    action: Action | None = Action.WAIT
+    _may_go_on: ClassVar[bool] = True
+    timeout: float = 0.0
+    """Seconds that were allowed."""
+
+
 class SubmissionUnknown(GenerationError):
     """The create was sent, and its answer never came or said nothing: the job may be running and may be charged.
 

@@ -313,12 +313,16 @@ class MemoryStore:
         if len(self._finished) > self._keep_finished:
             self._remove(self._finished.popitem(last=False)[0])
 
-    def _want(self, job_id: str, **changes: bool) -> None:
-        record = self._records[job_id]
-        wish = self._wishes.get(job_id)
-        if wish is None:
-            wish = Wish(job_id=job_id, account=record.account, provider_id=None, cancel=False, wake=False)
-        self._wishes[job_id] = attrs.evolve(wish, **changes)
+    def _want(self, job_id: str, *, cancel: bool | None = None, wake: bool | None = None) -> None:
+        """What is None stays as it is."""
+        before = self._wishes.get(job_id)
+        self._wishes[job_id] = Wish(
+            job_id=job_id,
+            account=self._records[job_id].account,
+            provider_id=None,
+            cancel=(before is not None and before.cancel) if cancel is None else cancel,
+            wake=(before is not None and before.wake) if wake is None else wake,
+        )
 
     def _is(self, job_id: str, *states: State) -> bool:
         record = self._records.get(job_id)

@@ -108,13 +108,17 @@ def retry(
     return run(ledger.retry(terminal, common.session(kept=True), ids, out=place))
 
 
-def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
+def cancel(ids: Ids, /, *, timeout: float = 30.0, common: Connected = NO_STORE) -> Exit:
     """Stop jobs: withdraw what was not sent, else cancel it at the provider, where it can (ComfyUI).
+
+    A job that another program follows is cancelled by that one, which is asked by the ledger.
 
     Parameters
     ----------
     ids
         The jobs, by the whole ids that `aiogen jobs` shows.
+    timeout
+        Seconds to wait for the program that follows a job.
     """
     terminal, store = common.terminal(), common.ledger()
     if not (ids := with_stdin(ids)):
@@ -122,7 +126,7 @@ def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
     code = run(ledger.check_whole(store, ids, "cancel"))
     if code is not Exit.OK:
         return code
-    return run(cancelling.cancel(terminal, common.session(kept=True), ids))
+    return run(cancelling.cancel(terminal, common.session(kept=True), ids, timeout=timeout))
 
 
 def reconcile(
