@@ -1,4 +1,4 @@
-"""What came of a wish to cancel a job, as JSON in the ledger, and back: a result, or the error of who tried it.  Pure."""
+"""What came of a wish to cancel a job: a result, or the error of who tried it; as JSON, and back.  Pure."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ async def test_a_watcher_sees_that_it_was_accepted_and_has_begun(path: Path) -> 
         assert (theirs.state, theirs.provider_id, theirs.done) == (State.QUEUED, provider_id, False)
         assert (await theirs).url == (await mine).url
         states = await seen
-        assert [states[0], *states[-2:]] == [State.PENDING, State.QUEUED, State.COMPLETED]
+        assert [states[0], *states[-3:]] == [State.PENDING, State.QUEUED, State.PROCESSING, State.COMPLETED]
 
 
 async def test_a_watcher_hears_that_the_create_was_never_answered(path: Path) -> None:

@@ -9,7 +9,7 @@ from aiogen.cli import cancelling, ledger
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected
+from aiogen.cli.options import Connected, checked_waiting
 from aiogen.cli.places import checked_out
 from aiogen.cli.program import command
 from aiogen.cli.running import run
@@ -120,6 +120,7 @@ def cancel(ids: Ids, /, *, timeout: float = 30.0, common: Connected = NO_STORE) 
     timeout
         Seconds to wait for the program that follows a job.
     """
+    checked_waiting(timeout, None)
     terminal, store = common.terminal(), common.ledger()
     if not (ids := with_stdin(ids)):
         return nothing_to_do(terminal)
