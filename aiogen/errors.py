@@ -20,6 +20,7 @@
     │   ├── GenerationTimeout (TimeoutError) its deadline passed; it may still finish
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
     │   └── SessionClosed                    the session was closed before the job ended
+    ├── CancelTimeout (TimeoutError)         another process did not say in time whether it could cancel a job
     ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
 
@@ -32,8 +33,8 @@ Every error carries what is known of `provider`, `connection`, `job_id`, `provid
     change_input, add_funds, fix_key    False: something else has to change first
     give_up, None                       False
 
-A `GenerationTimeout` or `SessionClosed` that says "wait" is about a generation that continues: a new submission would
-be a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
+A `GenerationTimeout`, `CancelTimeout` or `SessionClosed` that says "wait" is about a generation that continues: a new
+submission would be a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
 """
 
 from __future__ import annotations

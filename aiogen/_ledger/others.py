@@ -48,8 +48,8 @@ class Others:
         self._woken.set()
 
     def begin(self) -> None:
-        """There is something to listen for: a job of ours that others may want something of, or one of theirs."""
-        if (not self._listens or self._unheard) and (self.are_there or self._events.watched()):
+        """There is one more job of ours of which others may want something."""
+        if self.are_there and (self._unheard or not self._listens):
             self._woken.set()
 
     def took_up(self) -> None:
@@ -62,16 +62,19 @@ class Others:
         Raises:
             StoreError: the ledger cannot be listened to.
         """
-        if self._unlooked:  # who asks again and again is answered as often as others are listened to
+        heard = False if self._unlooked else await self._listen(max(0.0, seconds))
+        if self._unlooked:  # who begins to wait again and again is answered as often as others are listened to
             await asyncio.sleep(max(0.0, self._forced_at + _PAUSE - self._clock.now()))
-            return False
+        return heard
+
+    async def _listen(self, seconds: float) -> bool:
         self._woken.clear()
         waits: list[asyncio.Future[bool]] = [asyncio.ensure_future(self._woken.wait())]
         self._listens = bool(self._events.watched()) or (self.are_there and self._events.follows())
         if self._listens:
-            waits.append(asyncio.ensure_future(self._store.wait_for_news(max(0.0, seconds))))
+            waits.append(asyncio.ensure_future(self._store.wait_for_news(seconds)))
         try:
-            await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._listens = False
             for waiting in waits:
@@ -99,7 +102,8 @@ class Others:
 
     async def look_at(self, job_id: str) -> None:
         """How one job of another process stands, for which somebody begins to wait."""
-        self.begin()
+        if not self._listens:
+            self._woken.set()
         self._report({job_id: await self._store.get(job_id)})
 
     async def _look_at_all(self) -> None:

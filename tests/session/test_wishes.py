@@ -1,4 +1,4 @@
-"""Two sessions on one ledger: what one sees of a job that the other follows, cancels it there, or has it asked about."""
+"""Two sessions on one ledger: one sees how a job of the other stands, cancels it, or has it asked about."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Ledger:
 
     def progressed(self, job: Job, worker: Worker) -> None:
         """It has begun, as its owner says."""
-        if job.state is State.QUEUED and (self.is_alone or job.owner is worker):
+        if job.state is State.QUEUED and job.owner is worker:
             job.state = State.PROCESSING
 
     def release(self, job: Job, worker: Worker, sender: int) -> None:
