@@ -22,6 +22,7 @@
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
     │   └── SessionClosed                    the session was closed before the job ended
     ├── TooManyJobs                          a bound on unfinished jobs is reached; nothing was sent
+    ├── CancelTimeout (TimeoutError)         another process did not say in time whether it could cancel a job
     ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
 
@@ -34,8 +35,8 @@ Every error carries what is known of `provider`, `connection`, `job_id`, `provid
     change_input, add_funds, fix_key    False: something else has to change first
     give_up, None                       False
 
-A `GenerationTimeout` or `SessionClosed` that says "wait" is about a generation that continues: a new submission would
-be a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
+A `GenerationTimeout`, `CancelTimeout` or `SessionClosed` that says "wait" is about a generation that continues: a new
+submission would be a second bill, so these are never `retryable`.  `session.attach` follows such a generation again.
 """
 
 from __future__ import annotations
@@ -309,6 +310,18 @@ class GenerationTimeout(GenerationError, TimeoutError):
     _may_go_on: ClassVar[bool] = True
     timeout: float = 0.0
     """Seconds that were allowed: from the provider's acceptance to the end, or from `submit` until it is sent."""
+
+
+class CancelTimeout(AiogenError, TimeoutError):
+    """Another process follows the job, and did not say in time what came of the wish to cancel it.
+
+    The wish stays in the ledger until somebody carries it out, or the job is over; to cancel it again does no harm.
+    """
+
+    action: Action | None = Action.WAIT
+    _may_go_on: ClassVar[bool] = True
+    timeout: float = 0.0
+    """Seconds that were allowed."""
 
 
 class SubmissionUnknown(GenerationError):

@@ -32,6 +32,7 @@ from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
+from aiogen._jobs.wishes import Wishes
 from aiogen._lifetime import Lifetime, Parts
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
@@ -382,6 +383,27 @@ class Session:
         parts = self._open()
         await self._step(parts)
         return await parts.registry.attached(provider, provider_id, timeout, poll_cost)
+
+    async def wake(self, connection: str, provider_id: str | UUID) -> bool:
+        """Somebody has heard that there is news of a generation (a webhook, a user): have it asked about soon.
+
+        By this session, or by the process that follows it.  It only brings the next question forward, to one
+        `poll_floor` after the one before, and what the account allows is kept; nothing else is believed.
+
+        Args:
+            connection: whose id it is.
+            provider_id: the vendor's.
+
+        Returns:
+            False if nobody on this ledger follows it; then nothing was written.
+
+        Raises:
+            InputError: the id is empty or cannot be an id.
+            ConfigurationError: there is no such connection.
+            StoreError: the ledger could not be read or written.
+        """
+        provider = await self._find(connection)
+        return await self._open().wishes.wake(provider, check_given_id(provider_id))
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
@@ -856,6 +878,7 @@ class Session:
             registry,
             KeyedJobs(hub, registry),
             reconciler,
+            Wishes(hub, calls, registry),
         )
 
 

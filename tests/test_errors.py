@@ -14,6 +14,7 @@ from aiogen.errors import (
     AiogenError,
     APIError,
     AuthenticationError,
+    CancelTimeout,
     ConfigurationError,
     DownloadError,
     GenerationFailed,
@@ -91,6 +92,7 @@ def test_the_picture_is_true(name: str, parent: str | None) -> None:
         (Unsupported, ValueError),
         (NetworkError, ConnectionError),
         (GenerationTimeout, TimeoutError),
+        (CancelTimeout, TimeoutError),
         (GenerationRefused, APIError),
         (GenerationRefused, GenerationFailed),
     ],
@@ -116,6 +118,7 @@ CARRIED = [
     (ProtocolError, FailureCode.PROVIDER_ERROR, Action.WAIT, True),
     (NetworkError, FailureCode.PROVIDER_ERROR, Action.WAIT, True),
     (GenerationTimeout, FailureCode.UNKNOWN, Action.WAIT, False),
+    (CancelTimeout, None, Action.WAIT, False),
     (SubmissionUnknown, FailureCode.UNKNOWN, Action.GIVE_UP, False),
     (SessionClosed, None, Action.RETRY, True),
     (DownloadError, None, Action.WAIT, True),
@@ -176,7 +179,7 @@ HELPED_BY_REPEATING = {
     Action.GIVE_UP: False,
     None: False,
 }
-GOES_ON = (GenerationTimeout, SessionClosed)
+GOES_ON = (GenerationTimeout, CancelTimeout, SessionClosed)
 """What these tell of may still run while one waits."""
 
 

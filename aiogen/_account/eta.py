@@ -30,6 +30,19 @@ def of_sent(phases: PhaseModel) -> Eta:
     return _with_wait(phases, 0.0)
 
 
+def of_remote(phases: PhaseModel, age: float, since_begun: float | None) -> Eta:
+    """Of a generation that another process follows, accepted `age` seconds ago, and begun so long ago, if known.
+
+    Its place in the vendor's queue is known there alone.
+    """
+    if since_begun is not None and phases.by_beginning:
+        durations, age = phases.processing, since_begun
+    else:
+        durations = phases.queued
+    left = durations.left(age)
+    return Eta(*(max(0.0, durations.quantile(left * (1.0 - share)) - age) for share in _SHARES))
+
+
 def _with_wait(phases: PhaseModel, wait: float) -> Eta:
     """A wait is a sum of many durations: it is taken as it is, and the spread is that of the job's own run."""
     return Eta(*(wait + phases.queued.quantile(1.0 - share) for share in _SHARES))

@@ -10,6 +10,7 @@ from aiogen.errors import (
     AiogenError,
     APIError,
     AuthenticationError,
+    CancelTimeout,
     GenerationFailed,
     GenerationRefused,
     GenerationTimeout,
@@ -107,6 +108,16 @@ def still_remote(job: Generation, seconds: float) -> AiogenError:
         f"and may still send it to {job.connection}: do not submit it again. session.job({job.id!r}) waits for it."
     )
     return with_ids(job, GenerationTimeout(text, timeout=seconds))
+
+
+def not_granted(job: Generation, seconds: float) -> AiogenError:
+    """The process that follows it has not said what came of a wish to cancel it."""
+    text = (
+        f"Job {job.id} is followed by another process, which did not say within {duration(seconds)} whether it could "
+        "cancel it: it is busy, stands still or has died. The wish stays in the ledger, and whoever follows the job "
+        "carries it out; to cancel it again waits for that once more."
+    )
+    return with_ids(job, CancelTimeout(text, timeout=seconds))
 
 
 def removed(job: Generation) -> AiogenError:

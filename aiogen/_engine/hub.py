@@ -31,7 +31,7 @@ from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
 from aiogen.models import Eta, Generation, State, Typical
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Record, RequestKind, Store
+from aiogen.stores.base import Record, RequestKind, Store, Wish
 
 if TYPE_CHECKING:
     from aiogen._transfer.transport import Transport
@@ -74,6 +74,8 @@ class Hub:
         self.limits = limits
         self.wake: Callable[[], None] = lambda: None
         """Something has changed: look again what may be started, soon and once."""
+        self.on_cancel: Callable[[str], None] = lambda job_id: None
+        """Somebody else wants a job of ours to be cancelled; said again until it is granted."""
         self._take_up = take_up
         self._takes_up_all = takes_up_all
         self._loop = asyncio.get_running_loop()
@@ -94,7 +96,11 @@ class Hub:
         self.handlers = Handlers(store, timeout=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts, self)
         self.remote = RemoteJobs(
-            clock, expect=self.expect, end=self.end, attend=self.ledger.attend, queue_timeout=limits.queue_timeout
+            clock,
+            expect=self.expect,
+            end=self.end,
+            attend=self.ledger.others.attend,
+            queue_timeout=limits.queue_timeout,
         )
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
@@ -167,6 +173,7 @@ class Hub:
         self._last_number += 1
         self.account(job._provider).queue.put(self._last_number, job)
         self.expect(job, self.limits.queue_timeout)
+        self.ledger.others.begin()
 
     def requeue(self, account: Account, number: int, job: Job) -> None:
         """Its create was not sent, or surely not carried out: it waits again, in its old place."""
@@ -201,6 +208,8 @@ class Hub:
 
     def eta(self, job: Job) -> Eta | None:
         """How long a job that is not over may still take; None if nothing can be said."""
+        if job in self.remote:
+            return self._eta_elsewhere(job)
         account = self._accounts.get(job._provider.account)
         if account is None:
             return None
@@ -212,6 +221,16 @@ class Hub:
         if job.state is State.SUBMITTING:
             return eta.of_sent(phases)
         return eta.of_waiting(account, job, phases, self.clock.now())
+
+    def _eta_elsewhere(self, job: Job) -> Eta | None:
+        """Of a job that another process sends and follows; None where its turn has not come, which is known there."""
+        known, accepted_at = job.submission, job.generation.accepted_at
+        phases = self.learned.known(job._provider, known.model, known.typical) if known is not None else None
+        if phases is None or accepted_at is None:
+            return None
+        age = max(0.0, (self.clock.datetime() - accepted_at).total_seconds())
+        begun_at = self.remote.begun_at(job)
+        return eta.of_remote(phases, age, None if begun_at is None else self.clock.now() - begun_at)
 
     def tracked(self, provider: Provider, provider_id: str) -> Track[Job] | None:
         """What is followed under the vendor's id."""
@@ -238,12 +257,28 @@ class Hub:
         )
         self._deadlines.put_with_last_look(job, now)
         self.wake()
+        self.ledger.others.begin()
         return track
+
+    def begun(self, track: Track[Job]) -> None:
+        """The vendor has begun to process it."""
+        self.ledger.note_begun(job.id for job in track.jobs)
+
+    def woken(self, account_key: str, provider_id: str | None) -> bool:
+        """Somebody has heard that there is news of a generation; False if it is not followed here."""
+        account = self._accounts.get(account_key)
+        if account is None or provider_id not in account.tracks:
+            return False
+        account.schedule.hint(provider_id, self.clock.now())
+        self.wake()
+        return True
 
     async def watch(self, job: Job) -> None:
         """Wait for a job that another process owns."""
         self.remote.watch(job)
-        await self.ledger.look_at(job.id)
+        if job.submission is not None:
+            await self.learned.load(job._provider, job.submission.model, job.submission.typical)
+        await self.ledger.others.look_at(job.id)
 
     # --- ends
 
@@ -395,6 +430,7 @@ class Hub:
     def adopted(self, record: Record) -> None:
         """A job that another session left behind is ours now."""
         self._take_up(record)
+        self.ledger.others.asks.moot(record.id)
 
     def adoptable(self) -> Collection[str] | None:
         """The ids of the only jobs that may be adopted; None for all."""
@@ -408,7 +444,7 @@ class Hub:
             for track in list(account.tracks.values()):
                 account.leave(track, self.clock.now())
                 self.remote.lose(track.jobs)
-        self.ledger.attend()
+        self.ledger.others.attend()
 
     def renewed(self) -> None:
         """The lease holds again, so requests may be sent."""
@@ -418,15 +454,32 @@ class Hub:
         """Other processes use this ledger, and perhaps the same accounts."""
         for account in self.accounts():
             account.shared_budget.is_shared = True
+            for track in account.tracks.values():
+                if track.state is State.PROCESSING:
+                    self.begun(track)
 
     def watched(self) -> list[str]:
         """The jobs of other processes that somebody here waits for."""
-        return self.remote.ids()
+        return list(dict.fromkeys(self.remote.ids() + self.ledger.others.asks.ids()))
+
+    def follows(self) -> bool:
+        """True if there are jobs of ours of which others may want something."""
+        return any(a.tracks or a.creates_in_flight or len(a.queue) for a in self._accounts.values())
+
+    def wished(self, wish: Wish) -> None:
+        """Somebody else wants something of a job of ours."""
+        if wish.wake:
+            self.woken(wish.account, wish.provider_id)
+        if wish.cancel:
+            self.on_cancel(wish.job_id)
 
     def seen(self, record: Record) -> None:
         """How one of these stands."""
         self.remote.seen(record)
+        if record.state.is_terminal or record.state is State.UNKNOWN:
+            self.ledger.others.asks.moot(record.id)
 
     def gone(self, job_id: str) -> None:
         """One of these is no longer in the ledger."""
         self.remote.gone(job_id)
+        self.ledger.others.asks.moot(job_id)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiogen._account.create_queue import NORMAL
 from aiogen._answers.states import may_follow
 from aiogen._binding import Binding
+from aiogen._checks import check_seconds
 from aiogen._wording import duration, lines, short_id
 from aiogen.errors import AiogenError
 from aiogen.exchange import Submission
@@ -95,7 +96,7 @@ class Job:
         binding: Binding,
         forecast: Callable[[Job], Eta | None],
         withdraw: Callable[[Job], Awaitable[bool]],
-        cancel: Callable[[Job], Awaitable[Cancellation]],
+        cancel: Callable[[Job, float], Awaitable[Cancellation]],
         outputs: Outputs,
         batch: str | None = None,
         priority: int = NORMAL,
@@ -215,12 +216,18 @@ class Job:
             return True  # it has failed, and is not tried again
         return await self._withdraw(self._latest)
 
-    async def cancel(self) -> Cancellation:
+    async def cancel(self, *, timeout: float = 30.0) -> Cancellation:
         """Stop it: withdrawn if it was not sent yet, else cancelled at the provider; says which of these it was.
 
-        Whoever awaits it gets `GenerationFailed`; `generation.state` is `cancelled`.
+        Whoever awaits it gets `GenerationFailed`; `generation.state` is `cancelled`.  If another process follows it,
+        that one is asked by the ledger, and says what came of it.
+
+        Args:
+            timeout: seconds to wait for another process, 0.001 to 30 days.
 
         Raises:
+            CancelTimeout: another process follows it, and did not say in time whether it could cancel it; the wish
+                stays in the ledger.
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
                 charged, and is still followed.
             SubmissionUnknown: whether it runs cannot be known.
@@ -232,9 +239,10 @@ class Job:
             if self.state.is_terminal:
                 return Cancellation.ENDED
         self._binding.check()
+        check_seconds(timeout, "timeout")
         if self._attempts is not None and self._attempts.stop():
             return Cancellation.ENDED
-        return await self._cancel(self._latest)
+        return await self._cancel(self._latest, timeout)
 
     async def save(
         self, path: str | os.PathLike[str], *, index: int | None = None, overwrite: bool = False

@@ -94,6 +94,7 @@ async def observe(
     state = observed(track.state, snapshot.state)
     if state is State.PROCESSING and track.state is State.QUEUED:
         account.schedule.turned(track.key, now if sent_at is None else sent_at)
+        hub.begun(track)
     track.state = state
     if state.is_terminal:
         await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at))

@@ -41,12 +41,18 @@ class RemoteJobs:
         self._attend = attend
         self._queue_timeout = queue_timeout
         self._jobs: dict[str, Job] = {}
+        self._begun: dict[str, float] = {}
+        """When those were seen to have begun that were queued before, on the session's steady clock."""
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def __contains__(self, job: Job) -> bool:
         return job.id in self._jobs
+
+    def begun_at(self, job: Job) -> float | None:
+        """When it was seen to have begun; None if that was not seen from here."""
+        return self._begun.get(job.id)
 
     def ids(self) -> list[str]:
         """Whom somebody here waits for."""
@@ -63,7 +69,7 @@ class RemoteJobs:
 
     def reclaim(self, job: Job) -> bool:
         """The other process is gone, or was never heard of; True if the job was watched until now."""
-        return self._jobs.pop(job.id, None) is not None
+        return self._drop(job.id) is not None
 
     def watch(self, job: Job, age: float = 0.0) -> None:
         """The same, where its record is read just after; `age`: seconds since the vendor accepted it."""
@@ -80,27 +86,45 @@ class RemoteJobs:
         if record.generation is not None and record.state.is_terminal:
             self.seen_end(job, record.generation)
         elif record.state is State.UNKNOWN:
-            del self._jobs[record.id]
+            self._drop(record.id)
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
             sent_at = record.submitted_at or record.created_at
             self._end(job, outcomes.left_behind(job.generation, job.submission, sent_at))
         else:
             is_accepted = job.provider_id is None and record.provider_id is not None
-            # That it has begun to be processed the ledger does not keep.
+            # That it has begun to be processed the ledger knows later, or not at all.
             is_further = job.state is State.PROCESSING and record.state is State.QUEUED
             state = job.state if is_further else record.state
-            job._update(attrs.evolve(job.generation, state=state, provider_id=record.provider_id), at, skips=True)
+            if job.state is State.QUEUED and state is State.PROCESSING:
+                self._begun[job.id] = self._clock.now()
+            known = attrs.evolve(
+                job.generation,
+                state=state,
+                provider_id=record.provider_id,
+                accepted_at=record.accepted_at or job.generation.accepted_at,
+            )
+            job._update(known, at, skips=True)
             if is_accepted:
                 self.watch(job, 0.0 if record.accepted_at is None else record.ago(record.accepted_at))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
         """This is how it ended, as the ledger says."""
-        self._jobs.pop(job.id, None)
+        self._drop(job.id)
         job._update(generation, self._clock.datetime(), skips=True)
         self._end(job, outcomes.ended(generation))
 
+    def seen_end_of(self, job_id: str, generation: Generation) -> None:
+        """The same, by our id of the job, whether it is watched or not."""
+        job = self._jobs.get(job_id)
+        if job is not None:
+            self.seen_end(job, generation)
+
     def gone(self, job_id: str) -> None:
         """One of them is no longer in the ledger."""
-        job = self._jobs.pop(job_id, None)
+        job = self._drop(job_id)
         if job is not None:
             self._end(job, outcomes.removed(job.generation))
+
+    def _drop(self, job_id: str) -> Job | None:
+        self._begun.pop(job_id, None)
+        return self._jobs.pop(job_id, None)

@@ -45,7 +45,7 @@ class Registry:
         *,
         binding: Binding,
         poll_cost: float | None,
-        cancel: Callable[[Job], Awaitable[Cancellation]],
+        cancel: Callable[[Job, float], Awaitable[Cancellation]],
         outputs: Outputs,
     ) -> None:
         """What it works with.
@@ -55,7 +55,7 @@ class Registry:
             connections: the session's, which may come and go.
             binding: the session's.
             poll_cost: of jobs that have none of their own; by default the provider's.
-            cancel: stops one.
+            cancel: stops one, within so many seconds if another process follows it.
             outputs: hands out what came of one.
         """
         self._hub = hub

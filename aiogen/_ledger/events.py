@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from aiogen.stores.base import Record
+from aiogen.stores.base import Record, Wish
 
 
 class LedgerEvents(Protocol):
@@ -36,6 +36,14 @@ class LedgerEvents(Protocol):
 
     def watched(self) -> Sequence[str]:
         """The ids of the jobs of other processes that somebody here waits for."""
+        ...
+
+    def follows(self) -> bool:
+        """True if there are jobs of ours of which others may want something."""
+        ...
+
+    def wished(self, wish: Wish) -> None:
+        """Somebody else wants something of a job of ours; a cancel is reported again until it is granted."""
         ...
 
     def seen(self, record: Record) -> None:

@@ -67,6 +67,10 @@ class LearnedModels:
             found = self._models[key] = PhaseModel(typical)
         return found
 
+    def known(self, provider: Provider, model: str | None, typical: Typical) -> PhaseModel | None:
+        """The duration model of a model, if it was loaded."""
+        return self._models.get(_key(provider, model, typical))
+
     async def save(self, *, every: int = _SAVE_EVERY) -> None:
         """Write those that have learned from `every` ends, 1 or more, since they were written."""
         for key, phases in list(self._models.items()):

@@ -1,32 +1,28 @@
-"""The session's lease on its store: opened, renewed, and jobs that nobody owns adopted; jobs of others are watched."""
+"""The session's lease on its store: opened, renewed, and jobs that nobody owns adopted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar
 
 from aiogen._clock import TICK, Clock
 from aiogen._ledger.events import LedgerEvents
+from aiogen._ledger.others import Others
 from aiogen._ledger.outbox import WRITE_TIMEOUT, Outbox, Write
-from aiogen.stores.base import Record, RecordQuery, RequestKind, Store
+from aiogen._ledger.progress import Progress
+from aiogen.stores.base import Record, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
 
-_READ_AT_ONCE = 500
-"""Records in one look at the jobs of others."""
 _ADOPTED_AT_ONCE = 8
 """In one turn of the loop, which then takes about two milliseconds."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _HEARTBEATS = 3
 """The number of times that the lease is renewed before it would run out."""
-_WATCHED_EVERY = 0.1
-"""Seconds between two looks whether another process has written something; a look takes some microseconds."""
-_ASKED_EVERY = 15.0
-"""Seconds after which it is asked what has changed though nobody seems to have written."""
 _LONGEST_PAUSE = 2.0
 """Seconds between two looks for jobs that nobody owns."""
 _REMINDED_EVERY = 60.0
@@ -45,6 +41,8 @@ class Ledger:
         self._accounts = accounts
         self._events = events
         self._outbox = Outbox(store)
+        self.others = Others(store, clock, events)
+        self._progress = Progress(store)
         self.peers = 0
         """Other processes on this ledger, as of the last look."""
         self._opening = asyncio.Lock()
@@ -56,11 +54,6 @@ class Ledger:
         self._failed_at = -math.inf
         """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
-        self._looked_at = 0.0
-        """When it was last asked what has changed."""
-        self._unlooked = False
-        """Somebody waits for a job of another process that was not looked for yet."""
-        self._woken = asyncio.Event()
         self._warned: tuple[str, float] = ("", -math.inf)
         """The last warning about a ledger that does not answer, and when."""
 
@@ -96,7 +89,7 @@ class Ledger:
         sent_at = self._clock.now()
         await self._store.open()
         self._renewed_at = sent_at
-        self.peers = await self._store.peers()
+        await self._count_peers()
         # Last: if this is cancelled, nothing of what was adopted has begun; after that all of it will have.
         records = await self._store.adopt(self._accounts(), self._events.adoptable())
         self._is_open = True
@@ -122,6 +115,7 @@ class Ledger:
             if not self.takes_up:
                 return
             self._events.adopted(record)
+            self.others.took_up()
             if i % _ADOPTED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -140,6 +134,11 @@ class Ledger:
         """A fact about these jobs: written now, or as soon as the ledger takes it; see `Outbox.note`."""
         await self._outbox.note(write, *job_ids, within=within)
 
+    def note_begun(self, job_ids: Iterable[str]) -> None:
+        """These have begun to be processed: for those who wait elsewhere, if there is anybody."""
+        if self.peers:
+            self._progress.note(job_ids)
+
     async def catch_up_if_behind(self) -> None:
         """Try once more what could not be written, for a moment."""
         if self._outbox.is_behind:
@@ -153,23 +152,20 @@ class Ledger:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
+        await self._progress.close()
         await self._outbox.close()
 
     async def _keep(self, lease: float) -> None:
         pause = min(_LONGEST_PAUSE, lease / _HEARTBEATS)
         looked_at = self._clock.now()
         while True:
-            # Counted from when it began: taking up thousands of jobs must not put off the next heartbeat.
-            if self._events.watched():
-                await asyncio.sleep(min(pause, _WATCHED_EVERY))
-            else:
-                await self._rest(looked_at + pause + TICK - self._clock.now())
             try:
+                # Counted from when it began: taking up thousands of jobs must not put off the next heartbeat.
+                heard = await self.others.rest(looked_at + pause + TICK - self._clock.now())
                 if self._clock.now() >= looked_at + pause:
                     looked_at = self._clock.now()
                     await self._maintain(lease, pause)
-                if self._events.watched():  # last: what cannot be read must not put off the heartbeat
-                    await self.look()
+                await self.others.look(heard)  # last: what cannot be read must not put off the heartbeat
             except Exception as error:
                 self._failed_at = self._clock.now()
                 self._warn(str(error))
@@ -190,22 +186,9 @@ class Ledger:
         await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
         await self._count_peers()
 
-    def attend(self) -> None:
-        """Somebody waits for a job of another process since just now: look soon, whoever has written."""
-        self._unlooked = True
-        self._woken.set()
-
-    async def _rest(self, seconds: float) -> None:
-        """For so many seconds, or until somebody begins to wait for a job of another process."""
-        self._woken.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-
     async def _count_peers(self) -> None:
         self.peers, before = await self._store.peers(), self.peers
+        self.others.are_there = self.peers > 0
         if self.peers and not before:
             self._events.joined()
 
@@ -223,36 +206,6 @@ class Ledger:
             await self._store.hold(account, kind, seconds)
         except Exception as error:
             logger.debug("A refusal could not be shared with other processes: %s", error)
-
-    async def look(self, *, force: bool = False) -> None:
-        """How the jobs of other processes stand, if anybody has written since."""
-        if not (force or self._unlooked):
-            now = self._clock.now()
-            if await self._store.changed() or now >= self._looked_at + _ASKED_EVERY:
-                self._looked_at = now
-                self._report(await self._store.news(self._events.watched()))
-            return
-        self._unlooked = False
-        wanted = self._events.watched()
-        for i in range(0, len(wanted), _READ_AT_ONCE):
-            some = wanted[i : i + _READ_AT_ONCE]
-            records = await self._store.find(RecordQuery(ids=some, limit=_READ_AT_ONCE))
-            for record in records:
-                self._events.seen(record)
-            for job_id in set(some).difference(record.id for record in records):
-                self._events.gone(job_id)
-
-    async def look_at(self, job_id: str) -> None:
-        """How one job of another process stands, for which somebody begins to wait."""
-        self._woken.set()
-        self._report({job_id: await self._store.get(job_id)})
-
-    def _report(self, found: Mapping[str, Record | None]) -> None:
-        for job_id, record in found.items():
-            if record is None:
-                self._events.gone(job_id)
-            else:
-                self._events.seen(record)
 
     async def _heartbeat(self) -> None:
         sent_at = self._clock.now()

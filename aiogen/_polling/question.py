@@ -161,6 +161,8 @@ class Question(Generic[K]):
     """A question about it is under way."""
     urgent: bool = False
     """The question under way is about this job and no other."""
+    hinted_at: float = -math.inf
+    """When somebody heard last that there is news, if no question sent since then was answered."""
     processed: Interval | None = None
     """When its processing began."""
     begun: bool = False

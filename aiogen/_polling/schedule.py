@@ -244,6 +244,27 @@ class Schedule(Generic[K]):
             question.group.timers.drop(key)
             self._urgent.put(key, now)
 
+    def hint(self, key: K, now: float) -> None:
+        """Somebody has heard that there is news of it: its next question comes as soon as the floor allows.
+
+        So of any number of hints one question comes per floor.  If one is under way, which may be older than the news,
+        it is the one after that.
+        """
+        question = self._questions.get(key)
+        if question is None:
+            return
+        question.hinted_at = now
+        if question.asking:
+            return
+        soon = max(now, question.asked_at + question.floor, question.not_before)
+        if (urgent := self._urgent.moment(key)) is not None and urgent <= soon:
+            return
+        if urgent is None and question.due <= soon and question.is_current(self._price(question)):
+            question.version = FIXED  # it comes sooner anyway, and stays so
+            return
+        question.group.timers.drop(key)
+        self._urgent.put(key, soon)
+
     # --- what came of it
 
     def answered(self, key: K, now: float, *, sent_at: float | None = None, share: float = 1.0) -> None:
@@ -270,6 +291,7 @@ class Schedule(Generic[K]):
                 self._plan(key, question, now)
             else:
                 self._put(key, question, now)
+            self._heed(key, question, now, -math.inf)
 
     def failed(self, key: K, now: float, delay: float) -> None:
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
@@ -278,6 +300,7 @@ class Schedule(Generic[K]):
             question.done()
             self._urgent.drop(key)
             question.due = question.not_before = now + max(delay, question.floor)
+            question.hinted_at = -math.inf
             question.version = FIXED
             self._put(key, question, now)
             self._probed(key, question.group, now)
@@ -446,8 +469,16 @@ class Schedule(Generic[K]):
             self._urgent.drop(key)
             question.not_before = not_before
             self._plan(key, question, now)
+            self._heed(key, question, now, now if sent_at is None else sent_at)
         self._note(question.phases)
         self._probed(key, question.group, now)
+
+    def _heed(self, key: K, question: Question[K], now: float, sent_at: float) -> None:
+        """A hint that came after the reading was asked for that is known now."""
+        if question.hinted_at > sent_at:
+            self.hint(key, now)
+        else:
+            question.hinted_at = -math.inf
 
     def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)

@@ -19,7 +19,7 @@ _SAID = {
 }
 
 
-async def cancel(terminal: Terminal, session: Session, ids: Sequence[str]) -> Exit:
+async def cancel(terminal: Terminal, session: Session, ids: Sequence[str], *, timeout: float) -> Exit:
     """Stop each: withdrawn if it was not sent, else stopped at its provider; an error of one does not affect others."""
     exits = []
     async with session:
@@ -27,7 +27,7 @@ async def cancel(terminal: Terminal, session: Session, ids: Sequence[str]) -> Ex
             failure: AiogenError | None = None
             what: Cancellation | None = None
             try:
-                what = await _cancelled(terminal, session, job_id)
+                what = await _cancelled(terminal, session, job_id, timeout)
             except AiogenError as error:
                 failure = error
                 terminal.complain(named(terminal, job_id, error))
@@ -39,8 +39,8 @@ async def cancel(terminal: Terminal, session: Session, ids: Sequence[str]) -> Ex
     return gravest(exits)
 
 
-async def _cancelled(terminal: Terminal, session: Session, job_id: str) -> Cancellation:
+async def _cancelled(terminal: Terminal, session: Session, job_id: str, timeout: float) -> Cancellation:
     job = await session.job(job_id)
     if job is None:
         raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
-    return await job.cancel()
+    return await job.cancel(timeout=timeout)

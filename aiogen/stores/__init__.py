@@ -1,6 +1,17 @@
 """The ledger of jobs: in memory, or in a file that survives crashes."""
 
-from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Store, TakenOver
+from aiogen.stores.base import (
+    ADOPTED,
+    UNLIMITED,
+    AtMost,
+    Headroom,
+    Record,
+    RecordQuery,
+    RequestKind,
+    Store,
+    TakenOver,
+    Wish,
+)
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -16,4 +27,5 @@ __all__ = [
     "SqliteStore",
     "Store",
     "TakenOver",
+    "Wish",
 ]

@@ -178,6 +178,19 @@ class RecordQuery:
     """Added more seconds ago, by the store's clock."""
 
 
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What somebody else wants of the worker that follows a job."""
+
+    job_id: str
+    account: str
+    provider_id: str | None
+    cancel: bool
+    """Stop it, and say what came of that: see `Store.grant`."""
+    wake: bool
+    """Ask about it soon: somebody has heard that there is news."""
+
+
 class TakenOver(StoreError):
     """Another process owns the job by now, or it is over: it is not ours to send."""
 
@@ -277,6 +290,9 @@ class Store(Protocol):
     async def mark_unknown(self, job_id: str) -> None:
         """The create's answer never came: unknown."""
 
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        """Those of them that are ours and queued are being processed.  It says nothing about others."""
+
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """The user has decided about an unknown one: it runs under this id; or, without one, it is to be sent again.
 
@@ -298,6 +314,37 @@ class Store(Protocol):
         """
         ...
 
+    async def wish(self, job_id: str) -> bool:
+        """Ask whoever follows it, now or after them, to cancel it; False if it is not on its way, and does not run.
+
+        The wish stays until it is granted, or the job is over.  One that was granted before is forgotten.
+        """
+        ...
+
+    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        """Have whoever follows these ask about them soon; how many of them are unfinished jobs.
+
+        What is not, or is to be asked about already, writes nothing.
+        """
+        ...
+
+    async def wishes(self) -> list[Wish]:
+        """What others want of jobs that are ours: each wake once, each cancel until it is granted.
+
+        It costs as much as there are wishes, not as there are jobs.
+        """
+        ...
+
+    async def grant(self, job_id: str, answer: Mapping[str, Any]) -> None:
+        """We have tried to cancel it, as somebody wished: what came of it, as JSON, for those who ask by `granted`.
+
+        If nobody wishes it any more, that changes nothing.
+        """
+
+    async def granted(self, job_id: str) -> Mapping[str, Any] | None:
+        """What came of the last wish; None as long as that is open, and if there was none."""
+        ...
+
     async def get(self, job_id: str) -> Record | None:
         """The record of a job, or None."""
 
@@ -309,8 +356,13 @@ class Store(Protocol):
         """The records of an account with these ids of the vendor's."""
         ...
 
-    async def changed(self) -> bool:
-        """True if another process may have written since this was last asked.  Cheap."""
+    async def wait_for_news(self, timeout: float) -> bool:
+        """Wait until another process has written since this was last asked; False if `timeout` seconds pass first.
+
+        It may also be True without that.  What comes within a tenth of a second may be gathered, and has to be where it
+        comes all the time: whoever waits looks after each True.  Cheap, for it is waited for all the time; a caller may
+        be cancelled, and misses nothing.
+        """
         ...
 
     async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:

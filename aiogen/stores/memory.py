@@ -16,7 +16,7 @@ import attrs
 from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind
+from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Wish
 
 _ME = "memory"
 
@@ -40,6 +40,9 @@ class MemoryStore:
         """What the time was when the loop's was 0."""
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When the end of a job is due for a handler, and how often it was tried."""
+        self._wishes: dict[str, Wish] = {}
+        """What is wanted of whoever follows a job, by our id."""
+        self._granted: dict[str, Mapping[str, Any]] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -126,6 +129,8 @@ class MemoryStore:
         if not self._is(job_id, *ADOPTED, State.UNKNOWN):
             return job_id not in self._records
         accepted_at = self._now() - timedelta(seconds=max(0.0, ago))
+        if self._is(job_id, State.PROCESSING):
+            state = State.PROCESSING  # known since then, if this is said for the second time
         self._change(
             job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, reference=reference, owner=_ME
         )
@@ -141,6 +146,12 @@ class MemoryStore:
         """See `Store.mark_unknown`."""
         if self._is(job_id, State.SUBMITTING):
             self._change(job_id, state=State.UNKNOWN, owner=None)
+
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        """See `Store.progressed`."""
+        for job_id in job_ids:
+            if self._is(job_id, State.QUEUED) and self._records[job_id].owner == _ME:
+                self._change(job_id, state=State.PROCESSING)
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """See `Store.reopen`."""
@@ -184,6 +195,44 @@ class MemoryStore:
         await self.settle([ended])
         return True
 
+    async def wish(self, job_id: str) -> bool:
+        """See `Store.wish`."""
+        if not self._is(job_id, State.SUBMITTING, State.QUEUED, State.PROCESSING):
+            return False
+        self._granted.pop(job_id, None)
+        self._want(job_id, cancel=True)
+        return True
+
+    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        """See `Store.wake`."""
+        found = [record.id for record in await self.by_provider_id(account, provider_ids)]
+        running = [job_id for job_id in found if not self._records[job_id].state.is_terminal]
+        for job_id in running:
+            self._want(job_id, wake=True)
+        return len(running)
+
+    async def wishes(self) -> list[Wish]:
+        """See `Store.wishes`."""
+        found = [attrs.evolve(w, provider_id=self._records[i].provider_id) for i, w in self._wishes.items()]
+        found = [wish for wish in found if self._records[wish.job_id].owner == _ME]
+        for wish in found:
+            if wish.cancel:
+                self._want(wish.job_id, wake=False)
+            else:
+                del self._wishes[wish.job_id]
+        return found
+
+    async def grant(self, job_id: str, answer: Mapping[str, Any]) -> None:
+        """See `Store.grant`."""
+        wish = self._wishes.get(job_id)
+        if wish is not None and wish.cancel:
+            self._granted[job_id] = answer
+            self._want(job_id, cancel=False)
+
+    async def granted(self, job_id: str) -> Mapping[str, Any] | None:
+        """See `Store.granted`."""
+        return self._granted.get(job_id)
+
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
         return self._read(self._records.get(job_id))
@@ -201,8 +250,9 @@ class MemoryStore:
         now = self._now()
         return [attrs.evolve(self._records[i], read_at=now) for i in ids if i in self._records]
 
-    async def changed(self) -> bool:
-        """See `Store.changed`."""
+    async def wait_for_news(self, timeout: float) -> bool:
+        """See `Store.wait_for_news`; there are no others."""
+        await asyncio.sleep(timeout)
         return False
 
     async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
@@ -288,12 +338,25 @@ class MemoryStore:
     def _read(self, record: Record | None) -> Record | None:
         return None if record is None else attrs.evolve(record, read_at=self._now())
 
+    def _want(self, job_id: str, *, cancel: bool | None = None, wake: bool | None = None) -> None:
+        """What is None stays as it is."""
+        before = self._wishes.get(job_id)
+        self._wishes[job_id] = Wish(
+            job_id=job_id,
+            account=self._records[job_id].account,
+            provider_id=None,
+            cancel=(before is not None and before.cancel) if cancel is None else cancel,
+            wake=(before is not None and before.wake) if wake is None else wake,
+        )
+
     def _is(self, job_id: str, *states: State) -> bool:
         record = self._records.get(job_id)
         return record is not None and record.state in states
 
     def _remove(self, job_id: str) -> None:
         record = self._records.pop(job_id, None)
+        self._wishes.pop(job_id, None)
+        self._granted.pop(job_id, None)
         if record is not None and record.provider_id is not None:
             self._ids.pop((record.account, record.provider_id), None)
         if record is not None and record.key is not None and self._keys.get((record.scope, record.key)) == job_id:

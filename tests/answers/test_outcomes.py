@@ -74,7 +74,7 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
     async def too_late(_: Job) -> bool:
         return False
 
-    async def cancelled(_: Job) -> Cancellation:
+    async def cancelled(_: Job, timeout: float) -> Cancellation:
         return Cancellation.ENDED
 
     return Job(

@@ -80,3 +80,12 @@ def test_ids_that_name_no_job(aiogen: Any, left: Any, word: str, what: str) -> N
     said = aiogen("cancel", word)
     assert said.code == 2
     assert what in said.err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
+def test_seconds_that_cannot_be(aiogen: Any, left: Any, seconds: str) -> None:
+    """Nothing is asked of anybody."""
+    said = aiogen("cancel", left(State.PENDING), "--timeout", seconds)
+    assert said.code == 2
+    assert "timeout" in said.err
+    assert [record["state"] for record in aiogen("jobs", "--json").records] == ["pending"]

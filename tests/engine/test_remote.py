@@ -91,8 +91,8 @@ async def test_what_is_unknown_is_said_at_once_also_without_its_first_handle(pat
         assert asyncio.get_running_loop().time() < began + 0.1
 
 
-async def test_a_watcher_sees_that_it_was_accepted(path: Path) -> None:
-    """Before the end it is queued, and has the vendor's id: what a user would look for at the vendor."""
+async def test_a_watcher_sees_that_it_was_accepted_and_has_begun(path: Path) -> None:
+    """It is queued then, and has the vendor's id: what a user would look for at the vendor."""
     async with two(path) as (_, one, other):
         before = await one.submit("luma/uni-1", "a ship [[processing=20]]")
         mine = await one.submit("luma/uni-1", "a boat [[processing=20]]")
@@ -105,7 +105,7 @@ async def test_a_watcher_sees_that_it_was_accepted(path: Path) -> None:
         assert (theirs.state, theirs.provider_id, theirs.done) == (State.QUEUED, provider_id, False)
         assert (await theirs).url == (await mine).url
         states = await seen
-        assert [states[0], *states[-2:]] == [State.PENDING, State.QUEUED, State.COMPLETED]
+        assert [states[0], *states[-3:]] == [State.PENDING, State.QUEUED, State.PROCESSING, State.COMPLETED]
 
 
 async def test_a_watcher_hears_that_the_create_was_never_answered(path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import attrs
 
-from aiogen.stores.base import Record
+from aiogen.stores.base import Record, Wish
 
 
 @attrs.define(eq=False)
@@ -18,6 +18,9 @@ class Noted:
     only: Collection[str] | None = None
     adopted_ids: list[str] = attrs.field(factory=list)
     seen_records: list[Record] = attrs.field(factory=list)
+    has_jobs: bool = False
+    """There are jobs of ours of which others may want something."""
+    wishes: list[Wish] = attrs.field(factory=list)
     said: list[str] = attrs.field(factory=list)
     """Of all else the names, in order; `gone` with its id."""
 
@@ -38,6 +41,12 @@ class Noted:
 
     def watched(self) -> list[str]:
         return self.waiting
+
+    def follows(self) -> bool:
+        return self.has_jobs
+
+    def wished(self, wish: Wish) -> None:
+        self.wishes.append(wish)
 
     def seen(self, record: Record) -> None:
         self.seen_records.append(record)

@@ -28,7 +28,8 @@ class Shared(MemoryStore):
     def lease(self) -> float:
         return 15.0
 
-    async def changed(self) -> bool:
+    async def wait_for_news(self, timeout: float) -> bool:
+        await asyncio.sleep(min(0.1, timeout))
         return True
 
 
@@ -79,7 +80,7 @@ class Silent(Shared):
 
     looks = 0
 
-    async def changed(self) -> bool:
+    async def wait_for_news(self, timeout: float) -> bool:
         self.looks += 1
         if self.looks > 100:
             await asyncio.sleep(1e6)  # that is enough to see it
@@ -93,7 +94,7 @@ async def test_a_ledger_that_does_not_answer_is_asked_now_and_then() -> None:
     await ledger.ready()
     try:
         for _ in range(100):
-            ledger.attend()
+            ledger.others.attend()
             await asyncio.sleep(0.2)
         assert 5 < store.looks <= 21
     finally:
@@ -265,7 +266,8 @@ async def test_what_is_watched_is_read_when_others_have_written() -> None:
     class Quiet(Shared):
         is_changed = False
 
-        async def changed(self) -> bool:
+        async def wait_for_news(self, timeout: float) -> bool:
+            await asyncio.sleep(min(0.1, timeout))
             changed, self.is_changed = self.is_changed, False
             return changed
 
@@ -275,7 +277,7 @@ async def test_what_is_watched_is_read_when_others_have_written() -> None:
     try:
         await store.add(record("job"))
         events.waiting.append("job")
-        ledger.attend()
+        ledger.others.attend()
         await asyncio.sleep(0.3)
         assert [(each.id, each.state) for each in events.seen_records] == [("job", State.PENDING)]
         await asyncio.sleep(10.0)

@@ -68,6 +68,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "save": (COMPLETED, "boat.png"),
     "submit": ("luma/uni-1", "a boat"),
     "urls": (COMPLETED,),
+    "wake": ("luma", ID),
     "wait_many": ("luma", []),
 }
 """Of the session's methods that need any."""

@@ -96,6 +96,10 @@ async def looked_up(session: aiogen.Session, left: Left) -> object:
     return job is not None and (await job).state
 
 
+async def woken(session: aiogen.Session, left: Left) -> object:
+    return await session.wake("leonardo", left.done.provider_id or "")
+
+
 async def waited_for(session: aiogen.Session, left: Left) -> object:
     return [each.id == left.done.id for each in await session.wait_many("leonardo", [left.done.provider_id or ""])]
 
@@ -164,6 +168,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "forget": (forgotten, 2),
     "job": (looked_up, State.COMPLETED),
     "wait_many": (waited_for, [True]),
+    "wake": (woken, False),
 }
 """What each does, and what comes of it."""
 WITHOUT: dict[str, tuple[Call, object]] = {

@@ -102,7 +102,8 @@ class Shared(MemoryStore):
         await self.beats.wait()
         return self.is_ours
 
-    async def changed(self) -> bool:
+    async def wait_for_news(self, timeout: float) -> bool:
+        await asyncio.sleep(min(0.1, timeout))
         return True
 
     def by_others(self, job_id: str, **changes: Any) -> None:

@@ -32,6 +32,7 @@ from aiogen.stores import (
     RequestKind,
     SqliteStore,
     Store,
+    Wish,
 )
 from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
@@ -267,8 +268,76 @@ class IsAlone(SqliteStore):
 
 
 class SeesNobodyWrite(SqliteStore):
-    async def changed(self) -> bool:
+    async def wait_for_news(self, timeout: float) -> bool:
         return False
+
+
+class HearsOfItAllTheTime(SqliteStore):
+    async def wait_for_news(self, timeout: float) -> bool:
+        return timeout > 0.0 or self._version >= 0 or await super().wait_for_news(timeout)
+
+
+class BeginsForOthers(SqliteStore):
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        update = "UPDATE aiogen_job SET state = 'processing' WHERE id = ? AND state = 'queued'"
+        await self._write(lambda c: c.executemany(update, [(job_id,) for job_id in job_ids]).rowcount)
+
+
+class BeginsWhatWaits(MemoryStore):
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        for job_id in job_ids:
+            self._change(job_id, state=State.PROCESSING)
+
+
+class AsksEverybody(SqliteStore):
+    async def wishes(self) -> list[Wish]:
+        every = "SELECT job, 'a', 'v-' || job, 1, 0 FROM aiogen_wish WHERE cancel"
+        found = await self._read(lambda c: c.execute(every).fetchall())
+        return [Wish(job_id=i, account=a, provider_id=p, cancel=True, wake=False) for i, a, p, _, _ in found]
+
+
+class ForgetsTheWish(MemoryStore):
+    async def wishes(self) -> list[Wish]:
+        found = await super().wishes()
+        self._wishes.clear()
+        return found
+
+
+class StopsWhatWaits(MemoryStore):
+    async def wish(self, job_id: str) -> bool:
+        return job_id in self._records and await super().wish(job_id) is not None
+
+
+class KeepsTheOldAnswer(SqliteStore):
+    async def wish(self, job_id: str) -> bool:
+        before = await self.granted(job_id)
+        done = await super().wish(job_id)
+        await self._write(lambda c: c.execute("UPDATE aiogen_wish SET answer = ?", (before and "{}",)).rowcount)
+        return done
+
+
+class WakesForEver(MemoryStore):
+    async def wishes(self) -> list[Wish]:
+        before = dict(self._wishes)
+        found = await super().wishes()
+        self._wishes = before
+        return found
+
+
+class WakesAllAccounts(MemoryStore):
+    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        return sum([await super(WakesAllAccounts, self).wake(each, provider_ids) for each in "ab"])
+
+
+class WritesWhateverIsNamed(SqliteStore):
+    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        await self._write(lambda c: c.execute("UPDATE aiogen_worker SET lease = lease + 1").rowcount)
+        return await super().wake(account, provider_ids)
+
+
+class WishesOutliveTheirJob(MemoryStore):
+    async def granted(self, job_id: str) -> Any:
+        return await super().granted(job_id) if job_id in self._records else {}
 
 
 class WithdrawsWhatIsOnItsWay(SqliteStore):
@@ -397,7 +466,19 @@ OTHER_FAULTS = [
     (HoldsNobody, "a_refusal_of_creates_holds_creates"),
     (HoldsEverything, "a_refusal_of_creates_holds_creates"),
     (IsAlone, "peers_are_the_living_others"),
-    (SeesNobodyWrite, "who_writes_is_seen_by_others"),
+    (SeesNobodyWrite, "news_are_waited_for"),
+    (HearsOfItAllTheTime, "news_are_waited_for"),
+    (BeginsWhatWaits, "what_has_begun_is_processing"),
+    (BeginsForOthers, "who_lost_a_job_does_not_say_that_it_has_begun"),
+    (AsksEverybody, "a_cancel_is_wished_of_the_owner"),
+    (KeepsTheOldAnswer, "a_cancel_is_wished_of_the_owner"),
+    (AsksEverybody, "a_wish_is_for_the_next_owner_too"),
+    (StopsWhatWaits, "only_what_is_on_its_way_or_runs_may_be_wished_to_stop"),
+    (ForgetsTheWish, "whoever_follows_a_job_is_woken"),
+    (WakesForEver, "whoever_follows_a_job_is_woken"),
+    (WakesAllAccounts, "whoever_follows_a_job_is_woken"),
+    (WritesWhateverIsNamed, "an_unheard_of_id_writes_nothing"),
+    (WishesOutliveTheirJob, "what_is_forgotten_has_no_wishes"),
     (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
     (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),
     (KnowsOneName, "an_account_may_have_several_names"),

@@ -34,14 +34,14 @@ async def test_the_parent_goes_on(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "aiogen.db")
     await store.open()
     try:
-        await store.changed()
-        assert not await store.changed()
+        await store.wait_for_news(0.0)
+        assert not await store.wait_for_news(0.0)
         forks._before_fork()
         there = {path.name for path in tmp_path.iterdir()}
         forks._after_fork_in_parent()
         assert there == {"aiogen.db", "aiogen.db-epoch"}  # nothing is open, or the journal would be there
-        assert await store.changed()
-        assert not await store.changed()
+        assert await store.wait_for_news(0.0)
+        assert not await store.wait_for_news(0.0)
         assert await store.find(RecordQuery()) == []
         forks._before_fork()
         store.path.unlink()

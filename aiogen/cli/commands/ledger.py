@@ -9,7 +9,7 @@ from aiogen.cli import cancelling, ledger
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected
+from aiogen.cli.options import Connected, checked_waiting
 from aiogen.cli.places import checked_out
 from aiogen.cli.program import command
 from aiogen.cli.running import run
@@ -108,21 +108,26 @@ def retry(
     return run(ledger.retry(terminal, common.session(kept=True), ids, out=place))
 
 
-def cancel(ids: Ids, /, *, common: Connected = NO_STORE) -> Exit:
+def cancel(ids: Ids, /, *, timeout: float = 30.0, common: Connected = NO_STORE) -> Exit:
     """Stop jobs: withdraw what was not sent, else cancel it at the provider, where it can (ComfyUI).
+
+    A job that another program follows is cancelled by that one, which is asked by the ledger.
 
     Parameters
     ----------
     ids
         The jobs, by the whole ids that `aiogen jobs` shows.
+    timeout
+        Seconds to wait for the program that follows a job.
     """
+    checked_waiting(timeout, None)
     terminal, store = common.terminal(), common.ledger()
     if not (ids := with_stdin(ids)):
         return nothing_to_do(terminal)
     code = run(ledger.check_whole(store, ids, "cancel"))
     if code is not Exit.OK:
         return code
-    return run(cancelling.cancel(terminal, common.session(kept=True), ids))
+    return run(cancelling.cancel(terminal, common.session(kept=True), ids, timeout=timeout))
 
 
 def reconcile(

@@ -127,7 +127,9 @@ def confirm(
     """The vendor accepted it; True if this worker follows it, or nobody knows of it."""
     me = workers.living(c, worker)
     c.execute(
-        "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?) "
+        # What is known of it since then stays: that it is processed, if this is said for the second time.
+        "UPDATE aiogen_job SET state = CASE state WHEN 'processing' THEN state ELSE ? END, "
+        "provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?) "
         "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
         f"AND (submitter IS NULL OR {_sent_by(worker)})",
         (
@@ -156,6 +158,14 @@ def mark_unknown(c: Connection, worker: Worker, job_id: str) -> None:
     c.execute(
         f"UPDATE aiogen_job SET state = ?, owner = NULL WHERE id = ? AND state = ? AND {_sent_by(worker)}",
         (str(State.UNKNOWN), job_id, str(State.SUBMITTING), *worker.names),
+    )
+
+
+def progressed(c: Connection, worker: Worker, job_ids: Sequence[str]) -> None:
+    """Those of them that are ours and queued are being processed."""
+    c.executemany(
+        "UPDATE aiogen_job SET state = ? WHERE id = ? AND owner = ? AND state = ?",
+        [(str(State.PROCESSING), job_id, worker.name, str(State.QUEUED)) for job_id in job_ids],
     )
 
 

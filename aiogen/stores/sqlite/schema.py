@@ -77,6 +77,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
           UPDATE aiogen_file SET v = CAST(v AS INTEGER) + 1 WHERE k = 'removed';
         END
         """,
+        # What others want of whoever follows a job.  Not in the job's row: with what is sent that may be megabytes.
+        """
+        CREATE TABLE aiogen_wish(
+          job TEXT PRIMARY KEY REFERENCES aiogen_job(id) ON DELETE CASCADE,
+          cancel INTEGER NOT NULL DEFAULT 0, wake INTEGER NOT NULL DEFAULT 0, answer TEXT
+        ) STRICT
+        """,
+        "CREATE INDEX aiogen_wish_open ON aiogen_wish(job) WHERE cancel + wake > 0",
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

@@ -5,6 +5,7 @@ Not on network file systems: SQLite's locks do not work there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
@@ -23,8 +24,21 @@ from aiogen._binding import Binding, bound
 from aiogen._options import StoreOptions
 from aiogen.errors import ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Generation, State
-from aiogen.stores.base import UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, TakenOver
-from aiogen.stores.sqlite import clock, copies, deliveries, jobs, moments, news, reading, rows, sharing, vacuum, workers
+from aiogen.stores.base import UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, TakenOver, Wish
+from aiogen.stores.sqlite import (
+    clock,
+    copies,
+    deliveries,
+    jobs,
+    moments,
+    news,
+    reading,
+    rows,
+    sharing,
+    vacuum,
+    wishes,
+    workers,
+)
 from aiogen.stores.sqlite.copies import HeldCopy
 from aiogen.stores.sqlite.failures import store_error
 from aiogen.stores.sqlite.file import Handle
@@ -44,6 +58,8 @@ _BUDGET_TIMEOUT = 0.25
 """Seconds; what is asked for in vain here is sent all the same."""
 _TIDYING = 0.2
 """Seconds with each heartbeat that what is free is given back to the disk."""
+_LOOKS_EVERY = 0.1
+"""Seconds between two looks whether another process has written something; a look takes some microseconds."""
 _SLICE = 500
 """Rows of `scan` at once."""
 
@@ -289,6 +305,11 @@ class SqliteStore:
         """See `Store.mark_unknown`."""
         await self._write(lambda c: jobs.mark_unknown(c, self._worker, job_id))
 
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        """See `Store.progressed`.  It does not wait long for others: what it says is known by the next question."""
+        ids = list(job_ids)
+        await self._write(lambda c: jobs.progressed(c, self._worker, ids), busy_timeout=_BUDGET_TIMEOUT)
+
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """See `Store.reopen`."""
         return await self._write(lambda c: jobs.reopen(c, self._worker, job_id, provider_id, clock.now(c)))
@@ -302,6 +323,38 @@ class SqliteStore:
         """See `Store.withdraw`."""
         end = jobs.End.of(ended, whole=self._options.keep_requests)
         return await self._write(lambda c: jobs.withdraw(c, end, clock.now(c), self._options.keep_finished))
+
+    # --- what others want of whoever follows a job
+
+    async def wish(self, job_id: str) -> bool:
+        """See `Store.wish`."""
+        return await self._write(lambda c: wishes.wish(c, job_id))
+
+    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        """See `Store.wake`."""
+        ids, found = list(provider_ids), list[tuple[str, bool]]()
+        for i in range(0, len(ids), wishes.AT_ONCE):
+            some = ids[i : i + wishes.AT_ONCE]
+            found += await self._read(partial(wishes.to_wake, account=account, provider_ids=some))
+        # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
+        if fresh := [job_id for job_id, is_woken in found if not is_woken]:
+            await self._write(lambda c: wishes.wake(c, fresh), busy_timeout=_SHORT_TIMEOUT)
+        return len(found)
+
+    async def wishes(self) -> list[Wish]:
+        """See `Store.wishes`."""
+        found = await self._read(lambda c: wishes.read(c, self._worker.name))
+        if woken := [wish.job_id for wish in found if wish.wake]:
+            await self._write(lambda c: wishes.heard(c, woken), busy_timeout=_SHORT_TIMEOUT)
+        return found
+
+    async def grant(self, job_id: str, answer: Mapping[str, Any]) -> None:
+        """See `Store.grant`."""
+        await self._write(lambda c: wishes.grant(c, job_id, answer))
+
+    async def granted(self, job_id: str) -> Mapping[str, Any] | None:
+        """See `Store.granted`."""
+        return await self._read(lambda c: wishes.granted(c, job_id))
 
     # --- looking
 
@@ -368,11 +421,18 @@ class SqliteStore:
             records += await self._read(partial(select, some=ids[i : i + IDS_AT_ONCE]))
         return records
 
-    async def changed(self) -> bool:
-        """See `Store.changed`."""
-        version = await self._read(sharing.data_version)
-        before, self._version = self._version, version
-        return version != before
+    async def wait_for_news(self, timeout: float) -> bool:
+        """See `Store.wait_for_news`.  Nobody tells a program that a file was written: it is looked at now and then."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout
+        while True:
+            await asyncio.sleep(max(0.0, min(_LOOKS_EVERY, until - clock())))
+            version = await self._read(sharing.data_version)
+            before, self._version = self._version, version
+            if version != before:
+                return True
+            if clock() >= until:
+                return False
 
     async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
         """See `Store.news`."""

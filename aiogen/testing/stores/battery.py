@@ -19,10 +19,11 @@ from aiogen.testing.stores.jobs import JobChecks
 from aiogen.testing.stores.looking import LookingChecks
 from aiogen.testing.stores.machine import StoreMachine
 from aiogen.testing.stores.sharing import SharingChecks
+from aiogen.testing.stores.wishes import WishChecks
 from aiogen.testing.stores.workers import WorkerChecks
 
 
-class StoreBattery(JobChecks, LookingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks):
+class StoreBattery(JobChecks, LookingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks, WishChecks):
     """What every store has to pass.
 
         class TestMyStore(aiogen.testing.StoreBattery):

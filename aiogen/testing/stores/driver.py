@@ -108,6 +108,11 @@ class Driver(Processes):
         if not again or what in ("put back", "lost"):
             self.creates.remove(create)
 
+    def progressed(self, process: Process, job: Job) -> None:
+        """It has begun, somebody says, who may not follow it any more."""
+        self.run(process.store.progressed([job.id, "unheard of"]))
+        self.model.progressed(job, process.worker)
+
     def answer_late(self, job: Job, meanwhile: str, *, wakes: bool, answer: str, again: bool) -> None:
         """Others have gone on without it by the time when the answer of its create comes."""
         process = self.owner(job)

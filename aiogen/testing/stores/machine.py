@@ -94,6 +94,12 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     def a_create_is_late(self, what: int, meanwhile: str, wakes: bool, answer: str, again: bool) -> None:
         self.answer_late(self.job(what, State.PENDING), meanwhile, wakes=wakes, answer=answer, again=again)
 
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, is_owner=mostly)
+    def begins_at_the_vendor(self, which: int, what: int, is_owner: bool) -> None:
+        job = self.job(what, State.QUEUED)
+        self.progressed(self.owner(job) or self.process(which) if is_owner else self.process(which), job)
+
     @rule(which=any_process, what=st.lists(any_job, max_size=2), state=st.sampled_from(ENDS), ran=mostly)
     def ends(self, which: int, what: list[int], state: State, ran: bool) -> None:
         """A question's answer, a hint from outside, a duplicate, one that was taken over; or it was withdrawn."""

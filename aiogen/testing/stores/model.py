@@ -148,9 +148,15 @@ class Ledger:
     def confirm(self, job: Job, worker: Worker, sender: int, provider_id: str, state: State) -> bool:
         """True if it is this worker's to follow; nobody else knows of one that was forgotten."""
         if not job.is_over and job.sender in (None, sender) and job.provider_id in (None, provider_id):
-            job.state, job.provider_id = state, provider_id
+            job.state = job.state if job.state is State.PROCESSING else state
+            job.provider_id = provider_id
             job.owner = job.owner or (worker if worker.lives else None)
         return worker.lives and (job.owner is worker or job.id not in self.jobs)
+
+    def progressed(self, job: Job, worker: Worker) -> None:
+        """It has begun, as its owner says."""
+        if job.state is State.QUEUED and job.owner is worker:
+            job.state = State.PROCESSING
 
     def release(self, job: Job, worker: Worker, sender: int) -> None:
         if job.state in (State.SUBMITTING, State.UNKNOWN) and job.sender == sender:

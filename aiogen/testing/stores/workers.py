@@ -153,16 +153,6 @@ class WorkerChecks(StoreSetup):
         assert await state_of(other, "b") is State.CANCELLED
 
     @check
-    async def test_who_writes_is_seen_by_others(self, stage: Stage) -> None:
-        """By a question that may be asked often."""
-        one, other = await stage.two()
-        await other.changed()
-        assert not await other.changed()
-        await one.add(record("a"))
-        assert await other.changed()
-        assert not await other.changed()
-
-    @check
     async def test_whoever_withdraws_what_waits_wins_against_its_owner_or_loses(self, stage: Stage) -> None:
         """Of a withdrawal and an intent one is first: it is not sent, or not withdrawn, and never both."""
         one, other = await stage.two()

@@ -1,0 +1,64 @@
+"""What other processes want of the jobs that are followed here, and what is wanted of theirs from here."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from aiogen._answers.granted import told
+from aiogen._engine.hub import Hub
+from aiogen._jobs.calls import Calls
+from aiogen._jobs.cancel import of_ours
+from aiogen._jobs.registry import Registry
+from aiogen.errors import AiogenError, SessionClosed
+from aiogen.models import Cancellation
+from aiogen.providers.base import Provider
+
+logger = logging.getLogger("aiogen")
+
+
+class Wishes:
+    """One per session."""
+
+    def __init__(self, hub: Hub, calls: Calls, registry: Registry) -> None:
+        self._hub = hub
+        self._calls = calls
+        self._registry = registry
+        self._granting: set[str] = set()
+        hub.on_cancel = self.cancel
+
+    def cancel(self, job_id: str) -> None:
+        """Somebody else wants a job of ours to be cancelled; also said again while that is under way."""
+        if job_id not in self._granting and not self._hub.closed:
+            self._granting.add(job_id)
+            self._hub.look_up(self._grant(job_id))
+
+    async def _grant(self, job_id: str) -> None:
+        hub = self._hub
+        try:
+            job = await self._registry.find(job_id)
+            if job is None or job in hub.remote:
+                return  # it is somebody else's by now, and so is the wish
+            answer: Cancellation | AiogenError
+            try:
+                answer = await of_ours(hub, self._calls, job)
+            except SessionClosed:
+                return  # the next one finds the wish
+            except AiogenError as error:
+                answer = error
+            await hub.ledger.note(partial(hub.store.grant, job_id, told(answer)), job_id)
+        except AiogenError as error:
+            logger.warning("Another process wants job %s to be cancelled, which has to wait: %s", job_id, error)
+        finally:
+            self._granting.discard(job_id)
+
+    async def wake(self, provider: Provider, provider_id: str) -> bool:
+        """See `Session.wake`."""
+        hub = self._hub
+        if hub.woken(provider.account, provider_id):
+            return True
+        await hub.ledger.ready()
+        if hub.woken(provider.account, provider_id):  # taken up just now
+            return True
+        woken = [await hub.store.wake(account, [provider_id]) for account in provider.accounts]
+        return any(woken)
