@@ -323,8 +323,7 @@ class AccountState(Generic[J]):
 
     def headroom(self, now: float) -> Headroom:
         """What is left for other processes, our own creates in flight included."""
-        names = self.names if len(self.names) > 1 else ()
-        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places, accounts=names)
+        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places, accounts=self.names)
 
     # --- generations
 
