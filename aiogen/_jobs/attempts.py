@@ -17,7 +17,7 @@ from aiogen._engine.job import Job
 from aiogen._limits.retry import retry_pause
 from aiogen._wording import duration
 from aiogen.errors import AiogenError, GenerationFailed, GenerationRefused
-from aiogen.models import Cost, Generation
+from aiogen.models import Cost, Generation, State
 
 logger = logging.getLogger("aiogen")
 
@@ -128,7 +128,7 @@ def _helps(error: AiogenError | None) -> bool:
     if not isinstance(error, GenerationFailed) or isinstance(error, GenerationRefused) or error.generation is None:
         return False
     ended = error.generation
-    return ended.state.is_terminal and not ended.outputs and may_retry(ended.state, error.code, error.action)
+    return ended.state is State.FAILED and may_retry(ended.state, error.code, error.action)
 
 
 def _summary(attempts: list[Generation]) -> str:

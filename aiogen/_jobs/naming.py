@@ -45,7 +45,7 @@ def check_bound(at_most: object) -> None:
         InputError: it is none.
     """
     if at_most is not None and not isinstance(at_most, AtMost):
-        raise InputError(f"at_most= takes AtMost(scope=…, total=…), not {str(at_most)[:40]!r}.")
+        raise InputError(f"at_most= takes an AtMost, with bounds for the scope and in all, not {str(at_most)[:40]!r}.")
 
 
 def rank_of(priority: object) -> int:

@@ -159,5 +159,5 @@ async def test_a_bound_is_a_whole_number(bound: Any) -> None:
         with pytest.raises(aiogen.InputError):
             AtMost(**named)
     async with aiogen.Session([luma("http://127.0.0.1:9")]) as session:
-        with pytest.raises(aiogen.InputError, match="at_most= takes AtMost"):
+        with pytest.raises(aiogen.InputError, match="at_most= takes an AtMost"):
             await session.submit("luma/uni-1", "a boat", at_most=bound)

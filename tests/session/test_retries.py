@@ -111,15 +111,18 @@ async def test_a_later_attempt_is_withdrawn_by_the_handle() -> None:
     vendor = Vendor(reads=[FAILED] + [RUNS] * 200)
     async with serving(vendor) as url, aiogen.Session([luma(url, max_active=1)]) as session:
         job = await session.submit("luma/uni-1", "a boat", retries=1)
+        await job.accepted()
         async for event in job.events():
             if event.state is State.FAILED:
                 break
-        await (await session.submit("luma/uni-1", "another", timeout=900.0)).accepted()
+        others = [await session.submit("luma/uni-1", f"another {i}", timeout=900.0) for i in range(3)]
+        await others[0].accepted()
         async for event in job.events():
             if event.state is State.PENDING:
                 break
         assert (eta := job.eta()) is not None
-        assert eta.seconds > 0.0
+        assert (before := others[-1].eta()) is not None
+        assert eta.seconds > before.seconds > 0.0, "it waits behind those that came meanwhile"
         accepting = asyncio.ensure_future(job.accepted())
         await asyncio.sleep(0)
         assert await job.withdraw()
