@@ -1,6 +1,18 @@
 """The ledger of jobs: in memory, or in a file that survives crashes."""
 
-from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Store, TakenOver
+from aiogen.stores.base import (
+    ADOPTED,
+    UNLIMITED,
+    AtMost,
+    Forgotten,
+    Headroom,
+    Page,
+    Record,
+    RecordQuery,
+    RequestKind,
+    Store,
+    TakenOver,
+)
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -8,8 +20,10 @@ __all__ = [
     "ADOPTED",
     "UNLIMITED",
     "AtMost",
+    "Forgotten",
     "Headroom",
     "MemoryStore",
+    "Page",
     "Record",
     "RecordQuery",
     "RequestKind",
