@@ -6,14 +6,15 @@ import asyncio
 import builtins
 import os
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 from uuid import UUID, uuid4
+
+import attrs
 
 from aiogen._answers import snapshots
 from aiogen._answers.asked import check_key
@@ -23,6 +24,7 @@ from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
+from aiogen._jobs import records
 from aiogen._jobs.attempts import try_again
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
@@ -31,6 +33,7 @@ from aiogen._jobs.keyed import Key, KeyedJobs
 from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
+from aiogen._jobs.records import Which
 from aiogen._jobs.registry import Registry
 from aiogen._jobs.wishes import Wishes
 from aiogen._lifetime import Lifetime, Parts
@@ -42,7 +45,7 @@ from aiogen.models import AccountInfo, Generation, State, UnknownJob
 from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
-from aiogen.stores.base import AtMost, Record, RecordQuery, Store
+from aiogen.stores.base import AtMost, Forgotten, Page, Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -444,39 +447,57 @@ class Session:
         hub.handlers.register(name, handler)
 
     async def records(
-        self,
-        *,
-        states: Collection[State] | None = None,
-        batch: str | None = None,
-        connection: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        limit: int = 1000,
+        self, *, limit: int = 1000, after: str | None = None, with_request: bool = False, **which: Unpack[Which]
     ) -> builtins.list[Record]:
         """What the ledger says of jobs, the newest first: also of those that are over, and of other processes.
 
         Args:
-            states: only jobs in one of these.
-            batch: only those of this batch.
-            connection: only those of this connection.
-            created_after: only those taken in later; with a time zone.
-            created_before: only those taken in earlier; with a time zone.
             limit: at most this number, 1 to 1,000,000.
+            after: only those behind this one, the `cursor` of a record.
+            with_request: read what was sent, too, which may be megabytes for each; see `Record.submission`.
+            which: all of these have to hold: `states` (one of these), `batch`, `connection`, `scope`, `key`, `prompt`
+                (as it was sent; it contains this, in upper or lower case), `metadata` (it has each of these names, with
+                this value), `created_after` and `created_before` (when it was taken in; with a time zone).
 
         Raises:
-            InputError: a moment has no time zone, or the limit is out of its range.
+            InputError: a moment has no time zone, the limit is out of its range, or something else cannot be meant.
             StoreError: the ledger cannot be read.
         """
-        query = RecordQuery(
-            states=states,
-            batch=batch,
-            connection=connection,
-            created_after=created_after,
-            created_before=created_before,
-            limit=limit,
-        )
+        query = attrs.evolve(records.query_of(which), limit=limit, after=after, with_request=with_request)
         await self._open().hub.ledger.ready()
         return await self._store.find(query)
+
+    async def page(self, *, limit: int = 50, after: str | None = None, **which: Unpack[Which]) -> Page:
+        """The same, one page at a time: its `records`, and `next`, which gives the next page as `after`.
+
+        Pages stay as they are while jobs come in: what is new stands before the first.
+
+        Args:
+            limit: records on a page, at most, 1 to 10,000.
+            after: `next` of the page before.
+            which: as `records` takes it, the same for each page.
+
+        Raises:
+            InputError: `after` is no cursor, or as for `records`.
+            StoreError: the ledger cannot be read.
+        """
+        query = attrs.evolve(records.query_of(which), after=after)
+        await self._open().hub.ledger.ready()
+        return await records.page(self._store, query, limit)
+
+    async def count(self, **which: Unpack[Which]) -> Mapping[State, int]:
+        """How many jobs the ledger knows, by state; a state that none is in is left out.
+
+        Args:
+            which: as `records` takes it; by default all.
+
+        Raises:
+            InputError: as for `records`.
+            StoreError: the ledger cannot be read.
+        """
+        query = records.query_of(which)
+        await self._open().hub.ledger.ready()
+        return await self._store.count(query)
 
     async def reconcile(
         self,
@@ -508,6 +529,7 @@ class Session:
             batch=batch,
             connection=connection,
             limit=100_000,
+            with_request=True,  # for what is compared with the provider's list
         )
         return await parts.reconciler.look(await self._store.find(query), look_through)
 
@@ -541,14 +563,26 @@ class Session:
         await parts.hub.ledger.ready()
         return await parts.reconciler.resend(own_id(job_id))
 
-    async def forget(self, *job_ids: str | UUID) -> int:
+    async def forget(self, *job_ids: str | UUID, **which: Unpack[Which]) -> Forgotten:
         """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
 
+        Nothing of them stays, so a key that is forgotten stands for a new job the next time, which is paid for.  The
+        number's `running` says how many stayed because they are not over: cancel them, or wait, and call it again.
+
+        Args:
+            job_ids: ours.
+            which: instead of ids, as `records` takes it: `scope="ann"` is everything of ann's.  With nothing at all,
+                nothing is removed.
+
         Raises:
+            InputError: both ids and something else are given, or as for `records`.
             StoreError: the ledger cannot be written.
         """
+        query, ids = records.query_of(which), [own_id(i) for i in job_ids]
+        if ids and records.chooses(which):
+            raise InputError("Jobs to forget are named by their ids, or by what they have in common: not by both.")
         await self._open().hub.ledger.ready()
-        return await self._store.forget([own_id(i) for i in job_ids])
+        return await self._store.forget(query if records.chooses(which) else ids)
 
     async def job(self, job_id: str | UUID | None = None, *, key: str | None = None, scope: str = "") -> Job | None:
         """The job with our id, or the last attempt under a key; None if the ledger does not know it.

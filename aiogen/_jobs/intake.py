@@ -68,6 +68,8 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         asked=name.asked,
         metadata=name.metadata,
         prompt=submission.prompt if submission is not None else None,
+        model=submission.model if submission is not None else None,
+        kind=submission.kind if submission is not None else "image",
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+
+import attrs
 
 from aiogen import Session
 from aiogen._wording import shorten
 from aiogen.cli import streams
 from aiogen.cli.board import Board
+from aiogen.cli.choosing import Choice
 from aiogen.cli.exits import Exit
 from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
@@ -30,56 +32,26 @@ from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite.store import SqliteStore
 
 _UNFINISHED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-def parse_states(words: Sequence[str]) -> list[State] | None:
-    """The states by their names; none for all.
-
-    Raises:
-        InputError: there is no such state.
-    """
-    try:
-        return [State(word) for word in words] or None
-    except ValueError as error:
-        raise InputError(f"{error}; the states are {', '.join(State)}.") from None
-
-
-def parse_age(text: str) -> timedelta:
-    """`90s`, `15m`, `24h`, `7d`.
-
-    Raises:
-        InputError: it is not an age.
-    """
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", text.strip())
-    if found is None:
-        raise InputError(f"The age {text!r} cannot be read; write 90s, 15m, 24h or 7d.")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+_MOST = 1_000_000
+DEFAULT_LIMIT = 50
+"""Jobs that are shown at once."""
 
 
 async def jobs(
-    terminal: Terminal,
-    store: SqliteStore,
-    *,
-    states: Sequence[State] | None,
-    batch: str | None,
-    newer: timedelta | None,
-    older: timedelta | None,
-    limit: int,
+    terminal: Terminal, store: SqliteStore, choice: Choice, *, limit: int = DEFAULT_LIMIT, after: str | None = None
 ) -> Exit:
-    """What the ledger says; no request is made."""
-    unknown, rows = 0, list[Row]()
-    wanted = RecordQuery(
-        states=states,
-        batch=batch,
-        younger=None if newer is None else newer.total_seconds(),
-        older=None if older is None else older.total_seconds(),
-        limit=limit,
-    )
-    is_any = False
+    """What the ledger says, one page of it; no request is made."""
+    unknown, shown_so_far, rows = 0, 0, list[Row]()
+    # One more than is shown tells whether there is another page.
+    wanted = attrs.evolve(choice.query(), limit=min(limit + 1, _MOST), after=after)
+    last: Record | None = None
+    has_more = False
     async with _open(store):
         async for records in store.scan(wanted):  # only a few hundred of them are in memory at a time
-            is_any = True
+            has_more = shown_so_far + len(records) > limit
+            records = records[: limit - shown_so_far]
+            shown_so_far += len(records)
+            last = records[-1] if records else last
             unknown += sum(record.state is State.UNKNOWN for record in records)
             if terminal.as_json:
                 for record in records:
@@ -91,7 +63,7 @@ async def jobs(
                     terminal.columns(_line(record))
     if rows:
         terminal.listing(rows, short="job")
-    if not is_any and not terminal.as_json:
+    if last is None and not terminal.as_json:
         terminal.say(f"There is no such job in {store.path}.")
     if store.unreadable:
         count = len(store.unreadable)
@@ -99,6 +71,9 @@ async def jobs(
         terminal.complain(f"{which} in {store.path} cannot be read, and {are} not shown.")
     if unknown:
         terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
+    if has_more and last is not None:
+        size = () if limit == DEFAULT_LIMIT else ("--limit", str(limit))
+        terminal.say(f"More: {terminal.command('jobs', *choice.words(), *size, '--after', last.cursor)}")
     return Exit.OK
 
 
@@ -130,7 +105,7 @@ async def _connect(session: Session) -> None:
     store = session.store
     if not isinstance(store, SqliteStore) or not await asyncio.to_thread(store.path.exists):
         return
-    wanted = RecordQuery(states=_UNFINISHED, limit=1_000_000)
+    wanted = RecordQuery(states=_UNFINISHED, limit=_MOST)
     async with _open(reading := SqliteStore(store.path)):
         names = {record.connection async for records in reading.scan(wanted) for record in records}
     for name in sorted(names - set(session.connections)):
@@ -208,16 +183,11 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     """
     await whole_only(store, ids, "forget")
     async with _open(store):
-        wanted = list(ids)
+        count = int(await store.forget(ids))
         if older is not None:
-            ended = RecordQuery(
-                states=[State.COMPLETED, State.FAILED, State.CANCELLED],
-                older=older.total_seconds(),
-                limit=1_000_000,
-            )
-            wanted += [record.id async for records in store.scan(ended) for record in records]
-        count = await store.forget(wanted)
-    terminal.say(f"{count} {'job' if count == 1 else 'jobs'} removed from the ledger.")
+            over = [State.COMPLETED, State.FAILED, State.CANCELLED]
+            count += await store.forget(RecordQuery(states=over, older=older.total_seconds()))
+    terminal.say(f"{_jobs(count)} removed from the ledger.")
     missing = len(set(ids)) - count if older is None else 0
     if missing > 0:
         terminal.complain(
@@ -226,6 +196,42 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
         )
         return Exit.FAILED
     return Exit.OK
+
+
+async def forget_chosen(terminal: Terminal, store: SqliteStore, choice: Choice, *, yes: bool) -> Exit:
+    """The same for all of a scope, a batch or a state; `yes`: without asking."""
+    wanted = choice.query()
+    async with _open(store):
+        counts = await store.count(wanted)
+    count = sum(number for state, number in counts.items() if state.is_terminal or state is State.UNKNOWN)
+    if count and not yes and not _may_forget(terminal, count):
+        return Exit.USAGE
+    async with _open(store):
+        forgotten = await store.forget(wanted)
+    terminal.say(f"{_jobs(forgotten)} removed from the ledger.")
+    if not forgotten.running:
+        return Exit.OK
+    are = "is" if forgotten.running == 1 else "are"
+    terminal.complain(
+        f"{_jobs(forgotten.running)} of these {are} not over yet, and not removed. Cancel or wait, then forget once "
+        f"more. See: {terminal.command('jobs', *choice.words())}"
+    )
+    return Exit.FAILED
+
+
+def _may_forget(terminal: Terminal, count: int) -> bool:
+    """Ask on the terminal whether to forget; False without a terminal."""
+    if not streams.can_ask():
+        terminal.complain(f"To forget {_jobs(count)} without a terminal for the question, pass --yes.")
+        return False
+    if terminal.ask(f"Remove {_jobs(count)} from the ledger, with their prompts, keys and addresses?"):
+        return True
+    terminal.say("Nothing was removed.")
+    return False
+
+
+def _jobs(count: int) -> str:
+    return f"{count} {'job' if count == 1 else 'jobs'}"
 
 
 def _show(terminal: Terminal, job: UnknownJob, where: Sequence[str]) -> None:

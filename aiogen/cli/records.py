@@ -85,28 +85,28 @@ def error_as_json(error: AiogenError | None) -> dict[str, Any] | None:
 
 
 def of_record(record: Record) -> dict[str, Any]:
-    """What the ledger knows of a job, in the same keys."""
+    """What the ledger knows of a job, in the same keys, with its names and its place among the others."""
     kept = Kept(
         batch=record.batch,
         fingerprint=record.fingerprint,
         added_at=record.created_at,
         submitted_at=record.submitted_at,
     )
-    return as_record(generation_of(record), connection=record.connection, provider_id=record.provider_id, kept=kept)
+    known = as_record(generation_of(record), connection=record.connection, provider_id=record.provider_id, kept=kept)
+    return known | {"key": record.key, "scope": record.scope, "metadata": record.metadata, "cursor": record.cursor}
 
 
 def generation_of(record: Record) -> Generation:
     """A job in the ledger as a generation, as far as it is known."""
-    submission = record.submission
     known = record.generation or Generation(
         id=record.id,
         provider_id=record.provider_id,
         provider=record.provider,
         connection=record.connection,
-        model=submission.model if submission is not None else None,
-        kind=submission.kind if submission is not None else "image",
+        model=record.model,
+        kind=record.kind,
         state=record.state,
-        prompt=submission.prompt if submission is not None else None,
+        prompt=record.prompt,
     )
     return attrs.evolve(
         known,

@@ -24,9 +24,13 @@ from uuid import UUID
 import attrs
 
 from aiogen._options import whole
-from aiogen.errors import InputError, StoreError, TooManyJobs
+from aiogen.errors import StoreError, TooManyJobs
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
+from aiogen.stores.paging import cursor_of
+from aiogen.stores.query import MOST_FOUND as MOST_FOUND
+from aiogen.stores.query import Forgotten as Forgotten
+from aiogen.stores.query import RecordQuery as RecordQuery
 
 ADOPTED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
 """The states in which somebody has to look after a job."""
@@ -42,7 +46,8 @@ class Record:
     account: str
     state: State
     submission: Submission | None = None
-    """What was or will be sent; None for a job that was made elsewhere, and once it has completed."""
+    """What was or will be sent; None for a job that was made elsewhere, once it has completed, and where it was not
+    asked for (`RecordQuery.with_request`)."""
     provider_id: str | None = None
     reference: Mapping[str, Any] | None = None
     """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
@@ -83,6 +88,10 @@ class Record:
     read_at: datetime | None = attrs.field(default=None, eq=False)
     """The time by the store's clock when it was read.  Of a record to be added: by the clock of its own moments."""
 
+    model: str | None = None
+    """The provider's model; None for a job that was made elsewhere."""
+    kind: str = "image"
+
     def ago(self, moment: datetime) -> float:
         """Seconds from a moment of this record to when it was read, 0.0 or more; 0.0 for one that was never read."""
         return 0.0 if self.read_at is None else max(0.0, (self.read_at - moment).total_seconds())
@@ -90,6 +99,11 @@ class Record:
     def by(self, now: datetime, moment: datetime) -> datetime:
         """A moment of this record by another clock, which says `now` while it is read."""
         return now - timedelta(seconds=self.ago(moment))
+
+    @property
+    def cursor(self) -> str:
+        """Where it stands, the newest first: `RecordQuery(after=record.cursor)` finds those behind it."""
+        return cursor_of(self.created_at, self.id)
 
 
 def _bound() -> Any:
@@ -147,35 +161,13 @@ class RequestKind(StrEnum):
     REQUESTS = "requests"
 
 
-def _has_time_zone(_: object, attribute: attrs.Attribute[Any], moment: datetime | None) -> None:
-    if moment is not None and moment.tzinfo is None:
-        raise InputError(f"{attribute.name} needs a time zone: datetime.now(UTC), or moment.astimezone().")
-
-
 @attrs.frozen(kw_only=True)
-class RecordQuery:
-    """Which records; what is None does not matter.
+class Page:
+    """Records, the newest first, and how to go on."""
 
-    Raises:
-        InputError: a moment has no time zone, or the limit is out of its range.
-    """
-
-    states: Collection[State] | None = None
-    connection: str | None = None
-    batch: str | None = None
-    scope: str | None = None
-    key: str | None = None
-    created_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
-    created_before: datetime | None = attrs.field(default=None, validator=_has_time_zone)
-    ids: Collection[str] | None = None
-    prefix: str | None = None
-    """Only those whose id, ours or the vendor's, begins so."""
-    limit: int = attrs.field(default=1000, validator=whole(1, 1_000_000))
-    """At most this number, the newest first."""
-    younger: float | None = None
-    """Added fewer seconds ago, by the store's clock."""
-    older: float | None = None
-    """Added more seconds ago, by the store's clock."""
+    records: tuple[Record, ...]
+    next: str | None
+    """What gives the next page as `after`; None at the end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -352,6 +344,10 @@ class Store(Protocol):
         """The records that a query asks for, the newest first."""
         ...
 
+    async def count(self, query: RecordQuery) -> Mapping[State, int]:
+        """How many there are that a query asks for, by state; a state that none is in is left out."""
+        ...
+
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """The records of an account with these ids of the vendor's."""
         ...
@@ -382,8 +378,12 @@ class Store(Protocol):
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """The handler has heard of it; or, if `again`, it is due once more after this number of seconds."""
 
-    async def forget(self, job_ids: Collection[str]) -> int:
-        """Remove these jobs, if they are over or unknown; how many were."""
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        """Remove these jobs (our ids, or what a query asks for), if they are over or unknown; how many were.
+
+        Nothing of them stays: neither prompt, metadata, request and result, nor key and vendor id, nor what handlers
+        have heard of their ends.  A named batch is removed by nothing else.
+        """
         ...
 
     async def peers(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,14 +16,28 @@ import attrs
 from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Wish
+from aiogen.stores.base import (
+    ADOPTED,
+    MOST_FOUND,
+    UNLIMITED,
+    AtMost,
+    Forgotten,
+    Headroom,
+    Record,
+    RecordQuery,
+    RequestKind,
+    Wish,
+)
+from aiogen.stores.selecting import matches, order
 
 _ME = "memory"
 
 
 @bound
 class MemoryStore:
-    """Keeps every unfinished job, each one whose end a handler still waits for, and the last `keep_finished` others."""
+    """Keeps every unfinished job, each one whose end a handler still waits for, all with a key or of a named batch
+    until they are forgotten, and the last `keep_finished` others.
+    """
 
     def __init__(self, keep_finished: int = 1_000) -> None:
         self._binding = Binding("store")
@@ -240,9 +254,13 @@ class MemoryStore:
     async def find(self, query: RecordQuery) -> list[Record]:
         """See `Store.find`."""
         now = self._now()
-        found = [record for record in reversed(self._records.values()) if _matches(record, query, now)]
-        found.sort(key=lambda record: record.created_at, reverse=True)
-        return [attrs.evolve(record, read_at=now) for record in found[: query.limit]]
+        found = [attrs.evolve(record, read_at=now) for record in self._found(query, MOST_FOUND)]
+        return found if query.with_request else [attrs.evolve(record, submission=None) for record in found]
+
+    async def count(self, query: RecordQuery) -> Mapping[State, int]:
+        """See `Store.count`."""
+        counts = Counter(record.state for record in self._found(query))
+        return {state: counts[state] for state in State if state in counts}
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`."""
@@ -281,16 +299,19 @@ class MemoryStore:
             attempts = self._due[job_id, handler][1]
             self._due[job_id, handler] = (asyncio.get_running_loop().time() + again, attempts)
 
-    async def forget(self, job_ids: Collection[str]) -> int:
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
         """See `Store.forget`."""
-        count = 0
-        for job_id in job_ids:
+        ids = [record.id for record in self._found(which)] if isinstance(which, RecordQuery) else dict.fromkeys(which)
+        removed = running = 0
+        for job_id in ids:
             record = self._records.get(job_id)
             if record is not None and (record.state.is_terminal or record.state is State.UNKNOWN):
                 self._remove(job_id)
                 self._finished.pop(job_id, None)
-                count += 1
-        return count
+                removed += 1
+            elif record is not None:
+                running += 1
+        return Forgotten(removed, running)
 
     async def peers(self) -> int:
         """See `Store.peers`."""
@@ -318,9 +339,15 @@ class MemoryStore:
         # What was claimed is due again.
         self._due = {k: (0.0 if when == math.inf else when, count) for k, (when, count) in self._due.items()}
 
+    def _found(self, query: RecordQuery, at_most: int | None = None) -> list[Record]:
+        """The newest first; `at_most`: where the query has no limit."""
+        now = self._now()
+        found = sorted((record for record in self._records.values() if matches(record, query, now)), key=order)
+        return found[: at_most if query.limit is None else query.limit]
+
     def _purge(self, record: Record) -> None:
-        """It is over; the oldest go, but none with a key, and none before all its handlers have heard of its end."""
-        if record.key is not None:
+        """It is over; the oldest go, but none with a name, and none before all its handlers have heard of its end."""
+        if record.key is not None or record.batch is not None:
             return
         if any((record.id, handler) in self._due for handler in record.handlers):
             return
@@ -357,6 +384,8 @@ class MemoryStore:
         record = self._records.pop(job_id, None)
         self._wishes.pop(job_id, None)
         self._granted.pop(job_id, None)
+        for handler in record.handlers if record is not None else ():
+            self._due.pop((job_id, handler), None)
         if record is not None and record.provider_id is not None:
             self._ids.pop((record.account, record.provider_id), None)
         if record is not None and record.key is not None and self._keys.get((record.scope, record.key)) == job_id:
@@ -370,20 +399,3 @@ class MemoryStore:
         if record is not None:
             record = self._records[job_id] = attrs.evolve(record, **changes)  # type: ignore[arg-type]
         return record
-
-
-def _matches(record: Record, query: RecordQuery, now: datetime) -> bool:
-    age = (now - record.created_at).total_seconds()
-    return (
-        (query.states is None or record.state in query.states)
-        and (query.connection is None or record.connection == query.connection)
-        and (query.batch is None or record.batch == query.batch)
-        and (query.scope is None or record.scope == query.scope)
-        and (query.key is None or record.key == query.key)
-        and (query.created_after is None or record.created_at > query.created_after)
-        and (query.created_before is None or record.created_at < query.created_before)
-        and (query.younger is None or age < query.younger)
-        and (query.older is None or age > query.older)
-        and (query.ids is None or record.id in query.ids)
-        and (query.prefix is None or any(i.startswith(query.prefix) for i in (record.id, record.provider_id or "")))
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,86 @@ def test_forgetting(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
     assert aiogen("forget").code != 0
     assert aiogen("forget", "--older", "0s").code == 0
     assert aiogen("jobs", "--json").records == []
+
+
+NAMED = ("generate", "luma/uni-1", "--no-download")
+
+
+def test_jobs_are_shown_page_by_page(aiogen: Any, vendors: Any) -> None:
+    """The command for the next one is there to be copied; a program takes the cursor of the last job."""
+    for number in range(5):
+        assert aiogen(*NAMED, f"Boat {number}", "--scope", "ann", "--batch", "fleet").code == 0
+    first = aiogen("jobs", "--scope", "ann", "--limit", "2", "--json")
+    assert [each["prompt"] for each in first.records] == ["Boat 4", "Boat 3"]
+    cursor = first.records[-1]["cursor"]
+    assert f"More: aiogen jobs --scope ann --limit 2 --after {cursor}" in first.err
+    assert aiogen(*NAMED, "Boat 5", "--scope", "ann").code == 0
+    more = first.err.partition("More: aiogen ")[2].split()
+    second = aiogen(*more, "--json")
+    assert [each["prompt"] for each in second.records] == ["Boat 2", "Boat 1"]
+    last = aiogen("jobs", "--scope", "ann", "--limit", "2", "--after", second.records[-1]["cursor"])
+    assert [line.split("\t")[5] for line in last.out.splitlines()] == ["Boat 0"]
+    assert "More" not in last.err
+    assert "More" not in aiogen("jobs", "--limit", "6").err
+    refused = aiogen("jobs", "--after", "yesterday")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'yesterday' is no cursor" in refused.err
+
+
+def test_jobs_are_found_by_what_they_were_called(aiogen: Any, vendors: Any) -> None:
+    """Scope, key, and words of the prompt."""
+    assert aiogen(*NAMED, "A Fox", "--scope", "ann", "--key", "img1").code == 0
+    assert aiogen(*NAMED, "a boat", "--scope", "bob", "--key", "img1").code == 0
+    (found,) = aiogen("jobs", "--key", "img1", "--scope", "ann", "--json").records
+    assert (found["prompt"], found["key"], found["scope"], found["metadata"]) == ("A Fox", "img1", "ann", None)
+    assert [each["prompt"] for each in aiogen("jobs", "--prompt-contains", "fOX", "--json").records] == ["A Fox"]
+    assert len(aiogen("jobs", "--key", "img1", "--json").records) == 2
+
+
+class Typed(io.StringIO):
+    """A standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_is_forgotten(aiogen: Any, vendors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a question, with the number; everybody else stays."""
+    for who in ("ann", "ann", "bob"):
+        assert aiogen(*NAMED, f"a boat of {who}", "--scope", who, "--batch", "fleet").code == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    said = aiogen("forget", "--scope", "ann")
+    assert said.code == 2
+    assert "To forget 2 jobs without a terminal for the question, pass --yes." in said.err
+    monkeypatch.setattr(sys, "stdin", Typed("n\n"))
+    said = aiogen("forget", "--scope", "ann")
+    assert said.code == 2
+    assert "Remove 2 jobs from the ledger" in said.err
+    assert "Nothing was removed" in said.err
+    assert len(aiogen("jobs", "--json").records) == 3
+    monkeypatch.setattr(sys, "stdin", Typed("y\n"))
+    said = aiogen("forget", "--scope", "ann")
+    assert (said.code, "2 jobs removed from the ledger." in said.err) == (0, True)
+    assert [each["scope"] for each in aiogen("jobs", "--json").records] == ["bob"]
+    assert aiogen("forget", "--batch", "fleet", "--state", "failed", "--yes").code == 0
+    assert aiogen("forget", "--batch", "fleet", "--older", "1h", "--yes").code == 0
+    assert len(aiogen("jobs", "--json").records) == 1
+    assert aiogen("forget", "--batch", "fleet", "--state", "completed", "--yes").code == 0
+    assert aiogen("jobs", "--json").records == []
+    assert "not both" in aiogen("forget", "--batch", "fleet", "an-id", "--yes").err
+    assert "the states are pending" in aiogen("forget", "--state", "dreaming", "--yes").err
+
+
+def test_what_runs_is_not_forgotten_and_said(aiogen: Any, vendors: Any) -> None:
+    """Whoever erases a person has to know that not all is gone."""
+    vendors.interrupt_once(lambda: len(vendors.jobs) == 1)
+    assert aiogen(*NAMED, "a boat [[processing=300]]", "--scope", "ann").code == 130
+    said = aiogen("forget", "--scope", "ann", "--yes")
+    assert said.code == 1
+    assert "0 jobs removed" in said.err
+    assert "1 job of these is not over yet" in said.err
+    assert "aiogen jobs --scope ann" in said.err
+    assert len(aiogen("jobs", "--json").records) == 1
 
 
 def test_a_ledger_that_cannot_be_is_said_before_anything_is_paid_for(aiogen: Any, vendors: Any, tmp_path: Path) -> None:

@@ -98,14 +98,18 @@ def test_what_nobody_has_seen_has_an_error_and_no_state() -> None:
     assert record(attrs.evolve(attached, state=State.UNKNOWN))["state"] == "unknown"
 
 
+OF_THE_LEDGER = ("key", "scope", "metadata", "cursor")
+"""What `jobs` says beside what every command says."""
+
+
 def test_the_ledger_is_told_in_the_same_keys() -> None:
-    """Also of a job that still runs, and of one whose state has been changed by others since."""
+    """And in some of its own; also of a job that still runs, and of one whose state others have changed since."""
     running = Record(
         id="ours", connection="leonardo", provider="leonardo", account="a", state=State.PROCESSING,
         provider_id="theirs", batch="fleet", fingerprint="f", created_at=AT, submitted_at=AT, accepted_at=AT,
     )  # fmt: skip
     shown = of_record(running)
-    assert list(shown) == list(record())
+    assert list(shown) == [*record(), *OF_THE_LEDGER]
     assert (shown["state"], shown["batch"], shown["fingerprint"]) == ("processing", "fleet", "f")
     assert shown["added_at"] == shown["submitted_at"] == shown["accepted_at"] == "2026-11-27T10:00:00.208Z"
     assert of_record(attrs.evolve(running, generation=WHOLE, state=State.UNKNOWN))["state"] == "unknown"
@@ -114,7 +118,7 @@ def test_the_ledger_is_told_in_the_same_keys() -> None:
 def test_the_page_lists_every_key() -> None:
     page = Path(__file__, "../../../docs/cli.md").resolve().read_text()
     listed = set(re.findall(r"`([a-z_]+)`", page[page.index("## For programs") : page.index("## Exit codes")]))
-    assert set(record()) <= listed
+    assert {*record(), *OF_THE_LEDGER} <= listed
     assert set(record()["outputs"][0]) <= listed  # type: ignore[index]
 
 
@@ -133,7 +137,8 @@ def test_every_command_has_the_same_keys(aiogen, vendors, tmp_path: Path) -> Non
             ("jobs", "--json"),
         )
     }
-    assert {name: list(each) for name, each in shown.items()} == dict.fromkeys(shown, keys)
+    expected = dict.fromkeys(shown, keys) | {"jobs": [*keys, *OF_THE_LEDGER]}
+    assert {name: list(each) for name, each in shown.items()} == expected
     assert {each["prompt"] for each in (made, *shown.values())} == {"a boat"}
     assert made["batch"] == shown["jobs"]["batch"] == "fleet"
     assert made["cost"] == shown["jobs"]["cost"]

@@ -78,7 +78,9 @@ async def parent(folder: Path) -> None:
     os.write(to_child[1], b".")
     assert (await asyncio.to_thread(os.waitpid, pid, 0))[1] == 0
     async with aiogen.Session([LUMA], store=folder / "aiogen.db", take_up=False) as after:
-        prompts = [r.submission.prompt for r in reversed(await after.records()) if r.submission is not None]
+        prompts = [
+            r.submission.prompt for r in reversed(await after.records(with_request=True)) if r.submission is not None
+        ]
     say(f"in the ledger: {', '.join(prompts)}")
 
 

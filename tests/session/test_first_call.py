@@ -72,6 +72,16 @@ async def listed_in_the_ledger(session: aiogen.Session, left: Left) -> object:
     return {record.id for record in await session.records()} == {left.done.id, left.running, left.unknown}
 
 
+async def paged(session: aiogen.Session, left: Left) -> object:
+    first = await session.page(limit=2)
+    second = await session.page(limit=2, after=first.next)
+    return len(first.records), len(second.records), second.next
+
+
+async def counted(session: aiogen.Session, left: Left) -> object:
+    return (await session.count())[State.COMPLETED]
+
+
 async def reconciled(session: aiogen.Session, left: Left) -> object:
     (unknown,) = await session.reconcile()
     return unknown.job_id == left.unknown, [each.generation.provider_id == left.found for each in unknown.candidates]
@@ -161,6 +171,8 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "resume": (resumed, [True]),
     "on_completion": (registered, 1),
     "records": (listed_in_the_ledger, True),
+    "page": (paged, (2, 1, None)),
+    "count": (counted, 1),
     "reconcile": (reconciled, (True, [True])),
     "adopt": (adopted, (True, True)),
     "resend": (sent_again, (True, True)),

@@ -141,7 +141,7 @@ async def slice_of(session: aiogen.Session) -> None:
     """Five hundred generations at both vendors, waited for in every way."""
     for wave in range(WAVES):
         models = ("luma/uni-1", "leonardo/gemini-image-2")
-        jobs = [await session.submit(models[i % 2], f"boat {i}", batch=str(wave)) for i in range(WAVE)]
+        jobs = [await session.submit(models[i % 2], f"boat {wave}.{i}") for i in range(WAVE)]
         seen = [asyncio.create_task(listen(job)) for job in jobs[:20]]
         async for job in session.as_completed(jobs):
             assert (await job).state is State.COMPLETED

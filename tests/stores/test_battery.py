@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from aiogen.stores import (
     ADOPTED,
     UNLIMITED,
     AtMost,
+    Forgotten,
     Headroom,
     MemoryStore,
     Record,
@@ -141,8 +142,9 @@ class YoungestFirst(MemoryStore):
 
 
 class ForgetsWhatRuns(MemoryStore):
-    async def forget(self, job_ids: Collection[str]) -> int:
-        return sum(self._records.pop(job_id, None) is not None for job_id in job_ids)
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        ids = [each.id for each in await self.find(which)] if isinstance(which, RecordQuery) else which
+        return Forgotten(sum(self._records.pop(job_id, None) is not None for job_id in ids))
 
 
 class MixesAccounts(MemoryStore):
@@ -153,6 +155,49 @@ class MixesAccounts(MemoryStore):
 class FindsAll(MemoryStore):
     async def find(self, query: RecordQuery) -> list[Record]:
         return await super().find(attrs.evolve(query, created_before=None))
+
+
+class HasOnePage(MemoryStore):
+    async def find(self, query: RecordQuery) -> list[Record]:
+        return await super().find(attrs.evolve(query, after=None, limit=min(query.limit or 1000, 30)))
+
+
+class MovesItsPages(MemoryStore):
+    async def find(self, query: RecordQuery) -> list[Record]:
+        found = await super().find(attrs.evolve(query, limit=None))
+        return sorted(found, key=lambda each: each.created_at, reverse=True)[::-1][: query.limit]
+
+
+class ReadsWhatWasSent(MemoryStore):
+    async def find(self, query: RecordQuery) -> list[Record]:
+        return await super().find(attrs.evolve(query, with_request=True))
+
+
+class KnowsOnlyAscii(MemoryStore):
+    async def find(self, query: RecordQuery) -> list[Record]:
+        found = await super().find(attrs.evolve(query, prompt=None))
+        return [each for each in found if (query.prompt or "") in (each.prompt or "")]
+
+
+class CountsEverybody(MemoryStore):
+    async def count(self, query: RecordQuery) -> Mapping[State, int]:
+        return await super().count(attrs.evolve(query, scope=None))
+
+
+class ForgetsAThousand(MemoryStore):
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        return await super().forget(attrs.evolve(which, limit=2) if isinstance(which, RecordQuery) else which)
+
+
+class HidesWhatRuns(MemoryStore):
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        return Forgotten(await super().forget(which))
+
+
+class PurgesBatches(SqliteStore):
+    async def heartbeat(self) -> bool:
+        await self._write(lambda c: c.execute("DELETE FROM aiogen_job WHERE finished_at IS NOT NULL").rowcount)
+        return await super().heartbeat()
 
 
 class KeepsTheFirst(MemoryStore):
@@ -450,6 +495,15 @@ OTHER_FAULTS = [
     (ReopensWhatRuns, "a_lost_create_waits_for_its_user"),
     (MixesAccounts, "records_are_found_by_the_id_of_the_vendor"),
     (FindsAll, "records_are_found_by_each_part_of_a_query"),
+    (HasOnePage, "pages_stay_as_they_are_while_jobs_come_in"),
+    (MovesItsPages, "pages_stay_as_they_are_while_jobs_come_in"),
+    (ReadsWhatWasSent, "what_was_sent_is_read_only_when_asked"),
+    (KnowsOnlyAscii, "records_are_found_by_what_the_user_called_them"),
+    (CountsEverybody, "jobs_are_counted_by_state"),
+    (ForgetsWhatRuns, "everything_of_a_person_is_forgotten_but_what_runs"),
+    (HidesWhatRuns, "everything_of_a_person_is_forgotten_but_what_runs"),
+    (ForgetsAThousand, "jobs_are_forgotten_by_batch_state_and_age"),
+    (PurgesBatches, "a_named_batch_stays_until_it_is_forgotten"),
     (KeepsTheFirst, "what_was_learned_is_kept"),
     (IgnoresHeadroom, "what_others_run_takes_places"),
     (IgnoresHeadroom, "places_are_given_back"),

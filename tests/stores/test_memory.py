@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from aiogen import Generation, State, StoreError
-from aiogen.stores.base import Record
+from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.memory import MemoryStore
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
@@ -38,6 +39,17 @@ async def test_finished_jobs_are_forgotten_in_time() -> None:
         State.COMPLETED,
         State.PENDING,
     ]
+
+
+async def test_a_named_batch_is_kept_beside_the_last_others() -> None:
+    """Until it is forgotten."""
+    store = MemoryStore(keep_finished=1)
+    for job_id in "abc":
+        await store.add(attrs.evolve(record(job_id), batch="night" if job_id in "ab" else None))
+    await store.settle([ended(job_id) for job_id in "abc"])
+    assert [await state_of(store, job_id) for job_id in "abc"] == [State.COMPLETED] * 3
+    assert await store.forget(RecordQuery(batch="night")) == 2
+    assert [await state_of(store, job_id) for job_id in "abc"] == [None, None, State.COMPLETED]
 
 
 async def test_what_is_not_there_cannot_change() -> None:

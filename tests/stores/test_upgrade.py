@@ -53,13 +53,14 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
     """Whatever its state, with all that is needed to go on with it."""
     store = SqliteStore(path)
     await store.open()
-    records = {record.id: record for record in await store.find(RecordQuery())}
+    records = {record.id: record for record in await store.find(RecordQuery(with_request=True))}
     assert await store.get_learned("durations") == LEARNED
     await store.close()
     assert len(records) == len(NAMES)
     for name in NAMES:
         record, expected = records[f"job-{name}"], taken_in(name)
         assert record.state == (State.QUEUED if name == ATTACHED else State(name))
+        assert (record.model, record.prompt) == ((None, None) if name == ATTACHED else ("uni-1", wish(name).prompt))
         same = ("connection", "provider", "account", "timeout", "batch", "created_at")
         assert [getattr(record, each) for each in same] == [getattr(expected, each) for each in same]
         assert record.owner == (DEAD if name in (*map(str, aiogen.stores.base.ADOPTED), ATTACHED) else None)

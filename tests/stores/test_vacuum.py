@@ -36,7 +36,7 @@ async def filled(store: SqliteStore) -> list[str]:
     fields = {"connection": "luma", "provider": "luma", "account": "a", "created_at": datetime.now(UTC)}
     ids = [f"job-{i}" for i in range(MANY)]
     await asyncio.gather(
-        *(store.add(Record(id=each, state=State.PENDING, batch=_LONG, **fields)) for each in [*ids, "more"])
+        *(store.add(Record(id=each, state=State.PENDING, prompt=_LONG, **fields)) for each in [*ids, "more"])
     )
     known = {"provider": "luma", "connection": "luma", "model": "uni-1", "state": State.CANCELLED, "provider_id": None}
     await store.settle([Generation(id=each, **known) for each in ids])

@@ -7,6 +7,7 @@ from typing import Annotated
 from aiogen._checks import check_number
 from aiogen.cli import cancelling, ledger
 from aiogen.cli.arguments import with_stdin
+from aiogen.cli.choosing import Choice, parse_age
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
 from aiogen.cli.exits import Exit
 from aiogen.cli.options import Connected, checked_waiting
@@ -20,9 +21,13 @@ def jobs(
     *,
     state: Annotated[list[str] | None, Flag] = None,
     batch: str | None = None,
+    scope: str | None = None,
+    key: str | None = None,
+    prompt_contains: str | None = None,
     newer: str | None = None,
     older: str | None = None,
-    limit: int = 50,
+    limit: int = ledger.DEFAULT_LIMIT,
+    after: str | None = None,
     common: Connected = NO_STORE,
 ) -> Exit:
     """Show what the ledger knows of jobs, the newest first.  No provider is asked.
@@ -33,25 +38,32 @@ def jobs(
         Only those that are pending, submitting, unknown, queued, processing, completed, failed or cancelled.
     batch
         Only those of this batch.
+    scope
+        Only those of this scope, such as a user or a tenant.
+    key
+        Only those with this key.
+    prompt_contains
+        Only those whose prompt contains this, in upper or lower case.
     newer
         Only those that were submitted in the last 90s, 15m, 24h or 7d.
     older
         Only those that were submitted before that.
     limit
         The most jobs to show.
+    after
+        Only those behind this one: the cursor that the page before ended with.
     """
     check_number(limit, "--limit", 1, 1_000_000)
-    return run(
-        ledger.jobs(
-            common.terminal(),
-            common.ledger(),
-            states=ledger.parse_states(state or []),
-            batch=batch,
-            newer=ledger.parse_age(newer) if newer else None,
-            older=ledger.parse_age(older) if older else None,
-            limit=limit,
-        )
+    choice = Choice(
+        state=tuple(state or ()),
+        batch=batch,
+        scope=scope,
+        key=key,
+        prompt_contains=prompt_contains,
+        newer=newer,
+        older=older,
     )
+    return run(ledger.jobs(common.terminal(), common.ledger(), choice, limit=limit, after=after))
 
 
 def resume(
@@ -181,19 +193,48 @@ def reconcile(
     return run(ledger.decide(terminal, common.session(kept=True), ids, adopt=adopt, out=place))
 
 
-def forget(ids: Ids | None = None, /, *, older: str | None = None, common: Connected = NO_STORE) -> Exit:
+def forget(
+    ids: Ids | None = None,
+    /,
+    *,
+    state: Annotated[list[str] | None, Flag] = None,
+    batch: str | None = None,
+    scope: str | None = None,
+    older: str | None = None,
+    yes: Annotated[bool, Flag] = False,
+    common: Connected = NO_STORE,
+) -> Exit:
     """Remove jobs that are over, or unknown, from the ledger; nothing changes at the providers.
+
+    Nothing of them stays there.  A key that is forgotten stands for a new job the next time, which is paid for.
 
     Parameters
     ----------
     ids
         The jobs, by the whole ids that `aiogen jobs` shows.
+    state
+        All jobs in this state: completed, failed, cancelled or unknown.  Asks first.
+    batch
+        All jobs of this batch.  Asks first.
+    scope
+        All jobs of this scope, such as a user or a tenant.  Asks first.
     older
-        All jobs that are over and were submitted before the last 24h or 7d.
+        All jobs that are over and were submitted before the last 24h or 7d; with a state, batch or scope, only those
+        of it.
+    yes
+        Remove without asking.
     """
-    age = ledger.parse_age(older) if older else None
+    choice = Choice(state=tuple(state or ()), batch=batch, scope=scope, older=older)
+    if not choice.is_by_age_alone:
+        if ids:
+            raise InputError("Name the jobs to remove, or their state, batch or scope: not both.")
+        return run(ledger.forget_chosen(common.terminal(), common.ledger(), choice, yes=yes))
+    age = parse_age(older) if older else None
     if not ids and age is None:
-        raise InputError(f"Name the jobs to remove, or an age: {command('forget', '--older', '7d')}")
+        raise InputError(
+            f"Name the jobs to remove, or say which with --scope, --batch, --state or an age: "
+            f"{command('forget', '--older', '7d')}"
+        )
     words = with_stdin(ids or [])
     if not words and age is None:
         return nothing_to_do(common.terminal())

@@ -131,6 +131,7 @@ def connect(path: Path, busy_timeout: float, *, is_adopted: bool = False) -> Led
             _use_wal(connection, busy_timeout)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is written over with zeros
             connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_JOURNAL}")
             real = Path(os.path.realpath(path))
             counter = _prepare(connection, path, real, is_adopted=is_adopted)

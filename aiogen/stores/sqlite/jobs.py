@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, AtMost, Headroom, Record
+from aiogen.stores.base import ADOPTED, AtMost, Forgotten, Headroom, Record
 from aiogen.stores.sqlite import reading, rows, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
@@ -72,11 +72,15 @@ def add(
 
 
 def _behind_others(c: Connection, at: float) -> float:
-    """Jobs of one millisecond, which is all that the clock tells apart, keep their order."""
+    """Jobs of one millisecond, which is all that the clock tells apart, keep their order.
+
+    In whole microseconds, as a record has it: by these two pages of records fit together.
+    """
+    at = round(at, 6)
     last = c.execute(
         "SELECT max(created_at) FROM aiogen_job WHERE created_at BETWEEN ? AND ?", (at, at + 1e-3)
     ).fetchone()[0]
-    return at if last is None else float(last) + 1e-6
+    return at if last is None else round(float(last) + 1e-6, 6)
 
 
 def _unfinished(c: Connection, scope: str, at_most: AtMost) -> tuple[int, int]:
@@ -203,12 +207,13 @@ class End:
 
 
 def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_finished: float) -> None:
-    """These are over; each stays in the ledger for `keep_finished` seconds."""
+    """These are over; each stays for `keep_finished` seconds, one of a named batch until it is forgotten."""
     for end in ends:
         # The first to see it counts: what is over stays as it is.  But that it was not sent, and will not be, is for
         # its owner to say: somebody else may have sent it meanwhile.
         first = c.execute(
-            "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, "
+            "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, "
+            "expires_at = CASE WHEN batch IS NULL THEN ? END, "
             "request = CASE WHEN ? THEN request END, "
             "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
             f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
@@ -224,7 +229,8 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
 def withdraw(c: Connection, end: End, now: float, keep_finished: float) -> bool:
     """It is over without having been sent; False if it is not pending."""
     changed = c.execute(
-        "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, owner = NULL "
+        "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, "
+        "expires_at = CASE WHEN batch IS NULL THEN ? END, owner = NULL "
         "WHERE id = ? AND finished_at IS NULL AND state = ?",
         (end.state, end.result, now, now + keep_finished, end.job_id, str(State.PENDING)),
     ).rowcount
@@ -315,7 +321,8 @@ class Orphans:
 def purge(c: Connection, now: float) -> None:
     """Some of what is over and has been kept for long enough.
 
-    An end that a handler has not heard of yet stays longer: its program may only be away.
+    An end that a handler has not heard of yet stays longer: its program may only be away.  What belongs to a named
+    batch has no `expires_at`, so that it costs nothing here however long it stays.
     """
     old = [
         row[0]
@@ -337,11 +344,13 @@ def purge(c: Connection, now: float) -> None:
     c.execute(f"DELETE FROM aiogen_job WHERE id IN ({marks}) AND expires_at < ?", (*old, now))
 
 
-def forget(c: Connection, job_ids: Sequence[str]) -> int:
+def forget(c: Connection, job_ids: Sequence[str]) -> Forgotten:
     """Remove those that are over, unknown, or held in a copy; how many were.  At most `IDS_AT_ONCE`."""
     marks = ", ".join("?" for _ in job_ids)
-    return c.execute(
+    removed = c.execute(
         f"DELETE FROM aiogen_job WHERE id IN ({marks}) AND (finished_at IS NOT NULL OR state = ? "
         "OR (copied AND owner IS NULL AND state = ?))",
         (*job_ids, str(State.UNKNOWN), str(State.PENDING)),
     ).rowcount
+    left = c.execute(f"SELECT count(*) FROM aiogen_job WHERE id IN ({marks})", job_ids).fetchone()[0]
+    return Forgotten(removed, left)

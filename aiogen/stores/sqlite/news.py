@@ -9,11 +9,10 @@ import attrs
 
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import clock, rows
+from aiogen.stores.sqlite.reading import BARE
 
 Connection = sqlite3.Connection
 
-_COLUMNS = ", ".join("NULL" if name == "request" else name for name in rows.COLUMNS)
-"""Without what was sent, which may be megabytes."""
 _AT_ONCE = 500
 
 
@@ -38,7 +37,7 @@ def read(c: Connection, cursor: Cursor, job_ids: Collection[str]) -> dict[str, R
     found: dict[str, Record | None] = {}
     for some in _parts(ids):
         marks = ", ".join("?" for _ in some)
-        for row in c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id IN ({marks})", some):
+        for row in c.execute(f"SELECT {BARE} FROM aiogen_job WHERE id IN ({marks})", some):
             found[row[0]] = rows.record_from(row, now)
     if is_first or removed != cursor.removed:
         there: set[str] = set()

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiogen.errors import StoreError
-from aiogen.stores.base import Record, RecordQuery
-from aiogen.stores.sqlite import clock, rows
+from aiogen.models import State
+from aiogen.stores.base import MOST_FOUND, Record, RecordQuery
+from aiogen.stores.sqlite import clock, rows, where
 from aiogen.stores.sqlite.forks import Guarded
 
 T = TypeVar("T")
@@ -27,12 +28,17 @@ Key = tuple[float, str]
 
 COLUMNS = ", ".join(rows.COLUMNS)
 """Of a record, for a SELECT."""
+BARE = ", ".join("NULL" if name == "request" else name for name in rows.COLUMNS)
+"""The same without what was sent, which may be megabytes."""
+_CLOSED = "The ledger was closed while it was read."
 _NAMED = 20
 """Rows that cannot be read and are named in the log, at most."""
 _AT_ONCE = 4
 """Threads; further reads wait for one to end."""
 _SLICE = 10
 """Rows between two pauses."""
+_LOOK = 10_000
+"""Of SQLite's steps between two looks whether the store is being closed: some milliseconds."""
 _PAUSE = 0.0001
 """Seconds in which the event loop and the writer come to their turns: both need the interpreter that reading holds."""
 
@@ -68,21 +74,25 @@ class Readers:
     def breathe(self) -> None:
         """Called by long work between two slices."""
         if self._is_closing:
-            raise StoreError("The ledger was closed while it was read.")
+            raise StoreError(_CLOSED)
         time.sleep(_PAUSE)
 
     # --- in the thread
 
     def _run(self, work: Callable[[Connection], Any], done: asyncio.Future[Any]) -> None:
-        value, failure = None, None
+        value, failure = None, None  # type: Any, BaseException | None
         try:
             reader = Guarded(self._connect)  # no child of a fork inherits it
             try:
                 with reader as connection:
                     connection.text_factory = rows.lenient
+                    # A search that finds nothing gives nobody a turn in which it could be stopped.
+                    connection.set_progress_handler(lambda: self._is_closing, _LOOK)
                     value = work(connection)
             finally:
                 reader.close()
+        except sqlite3.OperationalError as error:
+            failure = StoreError(_CLOSED) if self._is_closing else error
         except BaseException as error:
             failure = error
 
@@ -132,23 +142,24 @@ def by_provider_id(c: Connection, account: str, ids: list[str]) -> list[tuple[An
 
 def found(c: Connection, query: RecordQuery, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
     """The rows that a query asks for, in slices, the newest first; those behind a key, if one is given."""
-    cursor = c.execute(*_select(query, clock.now(c), after))
+    cursor = c.execute(*_select(c, query, after))
     while some := cursor.fetchmany(_SLICE):
         yield some
 
 
 def found_at_once(c: Connection, query: RecordQuery) -> list[tuple[Any, ...]]:
     """The same, where there are few."""
-    return fetched(c, *_select(query, clock.now(c)))
+    return fetched(c, *_select(c, query))
 
 
-def _select(query: RecordQuery, now: float, after: Key | None = None) -> tuple[str, list[Any]]:
-    where, values = _where(query, now)
+def _select(c: Connection, query: RecordQuery, after: Key | None = None) -> tuple[str, list[Any]]:
+    conditions, values = where.conditions(c, query)
     if after is not None:
-        where += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
+        conditions += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
         values += [after[0], after[0], after[1].encode("utf-8", "surrogateescape")]
-    statement = f"SELECT {COLUMNS} FROM aiogen_job WHERE {where} ORDER BY created_at DESC, id LIMIT ?"
-    return statement, [*values, query.limit]
+    columns = COLUMNS if query.with_request else BARE
+    statement = f"SELECT {columns} FROM aiogen_job WHERE {conditions} {where.ORDER} LIMIT ?"
+    return statement, [*values, MOST_FOUND if query.limit is None else query.limit]
 
 
 def key_of(row: tuple[Any, ...]) -> Key:
@@ -156,35 +167,24 @@ def key_of(row: tuple[Any, ...]) -> Key:
     return row[rows.COLUMNS.index("created_at")], row[0]
 
 
-def _where(query: RecordQuery, now: float) -> tuple[str, list[Any]]:
-    parts, values = ["1"], list[Any]()
-    if query.states is not None:
-        parts.append(f"state IN ({', '.join('?' for _ in query.states)})")
-        values += map(str, query.states)
-    if query.ids is not None:
-        parts.append(f"id IN ({', '.join('?' for _ in query.ids)})")
-        values += query.ids
-    if query.prefix is not None:
-        parts.append("(substr(id, 1, ?) = ? OR substr(provider_id, 1, ?) = ?)")
-        values += [len(query.prefix), query.prefix] * 2
-    for column, value in (
-        ("connection", query.connection),
-        ("batch", query.batch),
-        ("scope", query.scope),
-        ("key", query.key),
-    ):
-        if value is not None:
-            parts.append(f"{column} = ?")
-            values.append(value)
-    for sign, moment in ((">", query.created_after), ("<", query.created_before)):
-        if moment is not None:
-            parts.append(f"created_at {sign} ?")
-            values.append(moment.timestamp())
-    for sign, age in ((">", query.younger), ("<", query.older)):
-        if age is not None:
-            parts.append(f"created_at {sign} ?")
-            values.append(now - age)
-    return " AND ".join(parts), values
+def counted(c: Connection, query: RecordQuery) -> dict[State, int]:
+    """How many rows a query asks for, by state; one in a state that nobody knows is not counted."""
+    statement, values = _limited(c, query, "state")
+    found = dict(c.execute(f"SELECT state, count(*) FROM ({statement}) GROUP BY state", values).fetchall())
+    return {state: found[state] for state in State if state in found}
+
+
+def ids(c: Connection, query: RecordQuery) -> list[str]:
+    """Our ids of what a query asks for."""
+    return [row[0] for row in c.execute(*_limited(c, query, "id"))]
+
+
+def _limited(c: Connection, query: RecordQuery, column: str) -> tuple[str, list[Any]]:
+    conditions, values = where.conditions(c, query)
+    statement = f"SELECT {column} FROM aiogen_job WHERE {conditions}"
+    if query.limit is None:
+        return statement, values
+    return f"{statement} {where.ORDER} LIMIT ?", [*values, query.limit]
 
 
 # --- rows that cannot be read

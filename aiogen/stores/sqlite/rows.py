@@ -42,6 +42,8 @@ COLUMNS = (
     "submitted_at",
     "accepted_at",
     "finished_at",
+    "model",
+    "kind",
 )
 
 
@@ -121,6 +123,8 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
         seconds(record.submitted_at),
         seconds(record.accepted_at),
         seconds(record.finished_at),
+        record.model,
+        record.kind,
     )
 
 

@@ -85,6 +85,23 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
         "CREATE INDEX aiogen_wish_open ON aiogen_wish(job) WHERE cancel + wake > 0",
+        # What is shown of a job without reading what was sent.
+        "ALTER TABLE aiogen_job ADD COLUMN model TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN kind TEXT NOT NULL DEFAULT 'image'",
+        """
+        UPDATE aiogen_job SET prompt = json_extract(request, '$.prompt'), model = json_extract(request, '$.model'),
+          kind = coalesce(json_extract(request, '$.kind'), 'image')
+        WHERE json_valid(request) AND json_type(request) = 'object'
+        """,
+        """
+        UPDATE aiogen_job SET prompt = json_extract(result, '$.prompt'), model = json_extract(result, '$.model'),
+          kind = coalesce(json_extract(result, '$.kind'), 'image')
+        WHERE request IS NULL AND json_valid(result) AND json_type(result) = 'object'
+        """,
+        "CREATE INDEX aiogen_job_scope ON aiogen_job(scope, created_at)",
+        "CREATE INDEX aiogen_job_batch ON aiogen_job(batch, created_at) WHERE batch IS NOT NULL",
+        # A named batch stays until it is forgotten.
+        "UPDATE aiogen_job SET expires_at = NULL WHERE batch IS NOT NULL",
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

@@ -24,7 +24,18 @@ from aiogen._binding import Binding, bound
 from aiogen._options import StoreOptions
 from aiogen.errors import ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Generation, State
-from aiogen.stores.base import UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, TakenOver, Wish
+from aiogen.stores.base import (
+    MOST_FOUND,
+    UNLIMITED,
+    AtMost,
+    Forgotten,
+    Headroom,
+    Record,
+    RecordQuery,
+    RequestKind,
+    TakenOver,
+    Wish,
+)
 from aiogen.stores.sqlite import (
     clock,
     copies,
@@ -71,7 +82,7 @@ class SqliteStore:
     Args:
         path: the file; made, readable by nobody else, if it is not there.  Its folder must be there.
         keep_finished: seconds that a job stays in the ledger after its end, 0 to 100 years; a week by default.  One
-            whose end a handler has not heard of yet stays up to 30 days more.
+            whose end a handler has not heard of yet stays up to 30 days more; one of a named batch, until `forget`.
         keep_requests: keep what is sent until the job is over.  Without it the file holds no prompt, and jobs that
             were not sent yet when the program died cannot be sent by the next.
         lease: seconds after which the jobs of a process that died, or was stopped, are taken over by others, 0.5 to
@@ -376,11 +387,11 @@ class SqliteStore:
         Raises:
             StoreError: the ledger cannot be read.
         """
-        left, after = query.limit, None
+        left, after = MOST_FOUND if query.limit is None else query.limit, None
         while left > 0:
             some = attrs.evolve(query, limit=min(left, _SLICE))
             records, after = await self._slice(some, after)
-            left -= some.limit
+            left -= _SLICE
             if records:
                 yield records
             if after is None:
@@ -390,12 +401,8 @@ class SqliteStore:
         self, query: RecordQuery, after: reading.Key | None = None
     ) -> tuple[list[Record], reading.Key | None]:
         """Records behind a key, and the key of the last one; None if there are no more."""
-        await self._read(lambda c: None)  # whether it is still there
-        readers = self._readers
-        if readers is None:
-            raise self._not_open()
 
-        def read(c: Connection) -> tuple[list[Record], reading.Key | None]:
+        def read(c: Connection, breathe: Callable[[], None]) -> tuple[list[Record], reading.Key | None]:
             key, count = None, 0
 
             def counted() -> Iterator[list[tuple[Any, ...]]]:
@@ -404,10 +411,14 @@ class SqliteStore:
                     key, count = reading.key_of(some[-1]), count + len(some)
                     yield some
 
-            records = self._unreadable.records(counted(), clock.now(c), readers.breathe)
+            records = self._unreadable.records(counted(), clock.now(c), breathe)
             return records, key if count == query.limit else None
 
-        return await self._said(readers.do(read), "read")
+        return await self._read_long(read)
+
+    async def count(self, query: RecordQuery) -> Mapping[State, int]:
+        """See `Store.count`."""
+        return await self._read_long(lambda c, _: reading.counted(c, query))
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`.  Rows that cannot be read are left out and logged; see `unreadable`."""
@@ -456,23 +467,34 @@ class SqliteStore:
         """See `Store.ack`."""
         await self._write(lambda c: deliveries.ack(c, job_id, handler, again, clock.now(c)))
 
-    async def forget(self, job_ids: Collection[str]) -> int:
-        """See `Store.forget`.  Also what is held in a copy; what they took of the disk is given back."""
-        ids = list(job_ids)
-        count = 0
-        for i in range(0, len(ids), IDS_AT_ONCE):  # others write in between
-            count += await self._write(partial(jobs.forget, job_ids=ids[i : i + IDS_AT_ONCE]))
-        if count:
-            await self._give_back(math.inf)
-        return count
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        """See `Store.forget`.  Also what is held in a copy.
 
-    async def _give_back(self, seconds: float) -> None:
+        Where they stood in the file is written over with zeros, and what they took of the disk is given back.  The
+        log beside it (`-wal`) is emptied, unless another program reads just then: after the next one it is.
+        """
+        if isinstance(which, RecordQuery):
+            query = which
+            ids = await self._read_long(lambda c, _: reading.ids(c, query))
+        else:
+            ids = list(dict.fromkeys(which))
+        removed = running = 0
+        for i in range(0, len(ids), IDS_AT_ONCE):  # others write in between
+            some = await self._write(partial(jobs.forget, job_ids=ids[i : i + IDS_AT_ONCE]))
+            removed, running = removed + some, running + some.running
+        if removed:
+            await self._give_back(math.inf, empties_log=True)
+        return Forgotten(removed, running)
+
+    async def _give_back(self, seconds: float, *, empties_log: bool = False) -> None:
         """Free pages of the file, for this number of seconds, to the disk; if that fails, nobody is harmed."""
         until = monotonic() + seconds
         try:
             while await self._write(vacuum.give_back) and monotonic() < until:
                 pass
             await self._read(vacuum.make_small)
+            if empties_log:
+                await self._read(vacuum.empty_log)
         except StoreError as error:
             logger.debug("The ledger file could not be shrunk: %s", error)
 
@@ -529,6 +551,14 @@ class SqliteStore:
         if self._writer is None:
             raise self._not_open()
         return await self._said(self._writer.read(work), "read")
+
+    async def _read_long(self, work: Callable[[Connection, Callable[[], None]], T]) -> T:
+        """A read of many rows, in a thread of its own; it calls what it is given between two slices."""
+        await self._read(lambda c: None)  # whether it is still there
+        readers = self._readers
+        if readers is None:
+            raise self._not_open()
+        return await self._said(readers.do(lambda c: work(c, readers.breathe)), "read")
 
     async def _said(self, work: Awaitable[T], verb: str) -> T:
         """Whatever may be wrong with a file is a StoreError that names it."""

@@ -37,6 +37,14 @@ def make_small(c: sqlite3.Connection) -> None:
     c.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
+def empty_log(c: sqlite3.Connection) -> None:
+    """Outside of a transaction: what was removed leaves the write-ahead log as well.
+
+    While another program reads just now it stays there, until the next time or until it is written over.
+    """
+    c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def is_worth_it(c: sqlite3.Connection) -> bool:
     """True if so much is free that it should be given back."""
     free, pages = _free(c), _pages(c)

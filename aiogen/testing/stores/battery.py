@@ -12,6 +12,7 @@ from hypothesis import HealthCheck
 from hypothesis.stateful import run_state_machine_as_test
 
 from aiogen.models import State
+from aiogen.testing.stores.choosing import ChoosingChecks
 from aiogen.testing.stores.deliveries import DeliveryChecks
 from aiogen.testing.stores.driver import ANSWERS, HANDLERS, MEANWHILE
 from aiogen.testing.stores.fairness import FairnessChecks
@@ -23,7 +24,9 @@ from aiogen.testing.stores.wishes import WishChecks
 from aiogen.testing.stores.workers import WorkerChecks
 
 
-class StoreBattery(JobChecks, LookingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks, WishChecks):
+class StoreBattery(
+    JobChecks, LookingChecks, ChoosingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks, WishChecks
+):
     """What every store has to pass.
 
         class TestMyStore(aiogen.testing.StoreBattery):

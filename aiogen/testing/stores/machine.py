@@ -118,7 +118,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     def user_forgets(self, which: int, what: int) -> None:
         job = self.job(what)
         may = self.model.may_forget(job)
-        assert self.run(self.process(which).store.forget([job.id, "unheard of"])) == may
+        assert self.run(self.process(which).store.forget([job.id, "unheard of"])) == int(may)
         if may:
             del self.model.jobs[job.id]
 

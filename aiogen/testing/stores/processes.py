@@ -148,7 +148,7 @@ class Processes:
 
     def compare(self) -> None:
         """The store says the same as the model, of each job."""
-        records = self.run(self.process(0).store.find(RecordQuery()))
+        records = self.run(self.process(0).store.find(RecordQuery(with_request=True)))
         jobs = sorted(self.model.jobs.values(), key=lambda job: -job.number)
         assert [record.id for record in records] == [job.id for job in jobs]
         for record, job in zip(records, jobs, strict=True):
