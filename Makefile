@@ -40,7 +40,7 @@ test: $(VENV)/.test  ## set up, then run every test but the official clients' an
 	$(BIN)/python tests/coverage_gate.py
 	$(BIN)/python -m pytest -q -m "no_cover" -n auto --dist worksteal
 
-official: $(VENV)/.official  ## the vendors' own clients judge the sandbox
+official: $(VENV)/.official  ## the vendors' own clients judge the sandbox, and OpenAI's asks the front of the examples
 	$(BIN)/python -m pytest -q -m official
 
 comfy: $(VENV)/.test  ## a real ComfyUI, running at COMFYUI_BASE_URL, beside the sandbox's imitation of it

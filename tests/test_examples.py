@@ -25,7 +25,7 @@ from aiogen.sandbox import Fate, Rule, Sandbox, Script, Storm
 from aiogen.stores.memory import MemoryStore
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PROGRAMS = sorted(p.name for p in EXAMPLES.glob("[a-z]*.py") if p.name != "fastapi_backend.py")
+PROGRAMS = sorted(p.name for p in EXAMPLES.glob("[a-z]*.py") if p.name not in ("fastapi_backend.py", "openai_front.py"))
 
 
 # What the log warns of, for these do on purpose what it warns of.
