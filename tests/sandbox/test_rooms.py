@@ -10,7 +10,6 @@ import ast
 import copy
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from test_rooms import PACKAGE, THE_PACKAGE, Tree
