@@ -243,6 +243,7 @@ PLACES = (
 )  # fmt: skip
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("where", "quoted"),
     [
