@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -32,6 +34,23 @@ def pytest_timeout_set_timer(settings: Any) -> Generator[None, object, object]:
     if hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL)[0]:
         signal.setitimer(signal.ITIMER_REAL, settings.timeout, min(10.0, settings.timeout))
     return is_set
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What is marked `no_cover` is not measured in a worker of xdist either, which takes two to five times as long.
+
+    There pytest-cov begins twice, and pausing the second measurement lets the first one, which nobody reads, go on.
+    What is switched off here pytest-cov switches on again after the test.
+    """
+    if (
+        hasattr(item.config, "workerinput")
+        and item.get_closest_marker("no_cover")
+        and item.config.pluginmanager.hasplugin("_cov")
+    ):
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]  # allowed since 3.10
+    return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

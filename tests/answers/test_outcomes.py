@@ -310,6 +310,17 @@ async def test_a_deadline_in_the_queue_says_that_nothing_was_charged() -> None:
     assert (error.provider_id, error.action, error.retryable) == (None, Action.RETRY, True)
 
 
+async def test_a_deadline_while_another_process_has_it_says_not_to_pay_again() -> None:
+    """It may still be sent there; its id finds it."""
+    error = outcomes.still_remote(known(provider_id=None, state=State.PENDING), 90.0)
+    assert isinstance(error, GenerationTimeout)
+    assert str(error) == (
+        "Job j1 was still pending after 90 s. Another process has it, or may have it by now, and may still send it to "
+        "luma-eu: do not submit it again. session.job('j1') waits for it."
+    )
+    assert (error.job_id, error.timeout) == ("j1", 90.0)
+
+
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
     """The error says when it was sent, that it may be charged, and its fingerprint."""
     cause = NetworkError("The connection was lost.", request_id="r1")

@@ -440,6 +440,7 @@ class OneAtATime(PaidSteps):
         return 1
 
 
+@pytest.mark.no_cover
 async def test_short_jobs_behind_each_other_are_not_waited_for_one_by_one() -> None:
     """Many have ended since the one before was asked about: what each took nobody can tell apart, and need not."""
     worker = Server(seconds=0.005)

@@ -59,6 +59,7 @@ async def everything(session: aiogen.Session, jobs: int) -> tuple[list[Job], int
 # --- one window for all
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("margin", [300, 290])
 async def test_no_request_goes_beyond_the_vendors_limit(margin: int) -> None:
     """Three hundred in any minute, of every kind: used to the full, and not one is refused, not one job lost."""
@@ -75,6 +76,7 @@ async def test_no_request_goes_beyond_the_vendors_limit(margin: int) -> None:
     assert refusals(box) == 0
 
 
+@pytest.mark.no_cover
 async def test_a_limit_that_is_lower_than_was_said() -> None:
     """Told too much, the session meets a few refusals, slows down, and brings every job to its end."""
     async with imitation(requests_per_window=100, retry_after_on_429=True, seconds=30.0) as box:
@@ -132,6 +134,7 @@ async def test_single_calls_and_questions_take_turns() -> None:
     assert busiest([seen.at for seen in box.requests]) <= 120
 
 
+@pytest.mark.no_cover
 async def test_the_window_of_creates_still_holds() -> None:
     """However many requests are allowed, no more creates than the vendor takes."""
     async with imitation(creates_per_window=30) as box:

@@ -193,6 +193,7 @@ async def test_what_is_withdrawn_is_not_told(lines: list[logging.LogRecord]) -> 
 # --- an account's lines
 
 
+@pytest.mark.no_cover
 async def test_five_hundred_jobs_can_be_read(lines: list[logging.LogRecord]) -> None:
     """Two lines for each job and one for each time the account is held, whatever number of requests met the limit."""
 
@@ -282,6 +283,7 @@ async def test_who_leaves_paid_jobs_behind_is_warned_once(lines: list[logging.Lo
     assert {type(job.error) for job in jobs} == {aiogen.SessionClosed}
 
 
+@pytest.mark.no_cover
 async def test_many_that_are_left_are_not_all_named(lines: list[logging.LogRecord]) -> None:
     """Twenty, and how many more."""
     await leave(None, 120, after=5.0)

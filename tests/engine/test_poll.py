@@ -113,6 +113,7 @@ async def test_not_found_between_good_readings_ends_nothing(missing: Answer, cou
         assert (await session.generate("luma/uni-1", "a boat", timeout=86_400.0)).state is State.COMPLETED
 
 
+@pytest.mark.no_cover
 async def test_not_found_hours_apart_is_not_added_up() -> None:
     """Three of them with good answers between are three accidents."""
     vendor = Vendor()

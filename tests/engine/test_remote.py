@@ -69,6 +69,7 @@ class Frozen(SqliteStore):
 # --- what the ledger knows
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", ["memory", "file"])
 async def test_what_is_unknown_is_said_at_once_also_without_its_first_handle(path: Path, kind: str) -> None:
     """It was collected; the ledger still knows that the create was never answered, and nobody waits for a day."""
@@ -125,6 +126,7 @@ async def test_a_watcher_hears_that_the_create_was_never_answered(path: Path) ->
 # --- how long it is waited for
 
 
+@pytest.mark.no_cover
 async def test_a_watcher_s_deadline_begins_when_it_is_accepted(path: Path) -> None:
     """As with the one that sends it: waiting for its turn there does not count."""
     loop = asyncio.get_running_loop()
@@ -141,6 +143,7 @@ async def test_a_watcher_s_deadline_begins_when_it_is_accepted(path: Path) -> No
         assert loop.time() == pytest.approx(accepted_at + 30.0, abs=0.5)
 
 
+@pytest.mark.no_cover
 async def test_a_watcher_waits_for_another_s_turn_no_longer_than_for_its_own(path: Path) -> None:
     """It is told that it may be sent all the same."""
     loop = asyncio.get_running_loop()

@@ -49,6 +49,7 @@ def reads(times: int, bad: Iterable[Answer], good: str) -> list[Answer]:
     return [*rows, SAME if good == "same" else other(times)]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("good", ["same", "other"])
 async def test_not_found_hours_apart_ends_no_job(good: str) -> None:
     """Once in an hour, for five hours: five accidents."""

@@ -172,6 +172,7 @@ def completed(told: Told) -> int:
 # --- what a list is good for
 
 
+@pytest.mark.no_cover
 async def test_many_jobs_are_asked_about_by_pages() -> None:
     """A hundred and fifty jobs cost fewer questions than there are jobs, and their ends are known at once."""
     gallery = Gallery()
@@ -192,6 +193,7 @@ async def test_one_job_is_asked_about_by_itself() -> None:
     assert (gallery.count("list"), gallery.count("me")) == (0, 0)
 
 
+@pytest.mark.no_cover
 async def test_those_that_wait_at_the_vendor_are_not_asked_about() -> None:
     """Of eighty that were accepted ten run; only these can end, so only these are asked about."""
     gallery = Gallery(slots=10, low=3.6, high=4.4)
@@ -215,6 +217,7 @@ async def test_the_user_is_looked_up_once() -> None:
     assert gallery.count("me") == 1
 
 
+@pytest.mark.no_cover
 async def test_pages_keep_to_the_budget() -> None:
     """However cheap questions are said to be, pages and all else stay below the account's requests per minute."""
     gallery = Gallery(low=60.0, high=90.0)
@@ -229,6 +232,7 @@ async def test_pages_keep_to_the_budget() -> None:
 # --- a list is read as it is
 
 
+@pytest.mark.no_cover
 async def test_ids_are_matched_wherever_they_stand() -> None:
     """A list in no order at all: what stands on a page counts, and nobody gets another one's image."""
 
@@ -242,6 +246,7 @@ async def test_ids_are_matched_wherever_they_stand() -> None:
     assert max(told.lags) < 4.0
 
 
+@pytest.mark.no_cover
 async def test_a_list_with_the_oldest_first() -> None:
     """Then the pages that are asked for are the wrong ones, and soon no page is asked for any more."""
     gallery = Gallery(turned=lambda rows: rows[::-1])
@@ -251,6 +256,7 @@ async def test_a_list_with_the_oldest_first() -> None:
     assert gallery.singles >= 100
 
 
+@pytest.mark.no_cover
 async def test_generations_of_others_stand_between_ours() -> None:
     """Another program with the same key pushes ours down the list; they are found all the same."""
     gallery = Gallery(strangers=2)
@@ -264,6 +270,7 @@ def is_hidden(made: Made) -> bool:
     return int(made.id.rpartition("-")[2]) % 5 == 0
 
 
+@pytest.mark.no_cover
 async def test_what_does_not_appear_is_asked_about_singly() -> None:
     """An id that should be on the page and is not costs a question of its own; the others do not."""
     gallery = Gallery(hidden=is_hidden)
@@ -276,6 +283,7 @@ async def test_what_does_not_appear_is_asked_about_singly() -> None:
     assert gallery.count("list") > 3
 
 
+@pytest.mark.no_cover
 async def test_a_page_may_be_shorter_than_asked_for() -> None:
     """A vendor whose pages are shorter than anyone knows is asked about the rest singly."""
     gallery = Gallery(page=10)
@@ -312,6 +320,7 @@ async def test_a_list_that_leaves_the_images_out() -> None:
 # --- a list that cannot be relied on
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "answer",
     [
@@ -330,6 +339,7 @@ async def test_a_refused_list_is_done_without(answer: tuple[int, Any]) -> None:
     assert gallery.singles >= 25
 
 
+@pytest.mark.no_cover
 async def test_without_the_user_there_is_no_list() -> None:
     """If nobody says whose list it would be, jobs are asked about singly."""
 
@@ -358,6 +368,7 @@ async def test_a_refused_list_is_tried_again_later_each_time() -> None:
     assert all(gap >= least for gap, least in zip(gaps, (60.0, 120.0, 240.0), strict=False))
 
 
+@pytest.mark.no_cover
 async def test_a_list_that_works_again_is_used_again() -> None:
     """Its rest over, it is asked once more, and then for all."""
     gallery = Gallery(low=100.0, high=130.0, list_answer=(403, {"error": "Forbidden"}))
@@ -400,6 +411,7 @@ async def test_old_states_in_the_list_take_nothing_back() -> None:
     assert max(told.lags) < 6.0 + 4.0
 
 
+@pytest.mark.no_cover
 async def test_a_list_with_old_states_is_found_out() -> None:
     """Now and then a job is asked about singly as well: what the list does not know yet ends the use of it."""
     gallery = Stale(low=10.0, high=40.0)
@@ -431,6 +443,7 @@ async def test_a_session_that_is_left_while_a_page_is_read() -> None:
     assert all(isinstance(job.error, aiogen.SessionClosed) for job in jobs)
 
 
+@pytest.mark.no_cover
 async def test_a_page_that_never_comes_holds_nobody_up() -> None:
     """It ends by the timeout of a read; then the jobs on it are asked about singly."""
 

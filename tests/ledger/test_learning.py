@@ -97,6 +97,7 @@ class Paper(MemoryStore):
 # --- fewer questions
 
 
+@pytest.mark.no_cover
 async def test_a_second_batch_costs_fewer_questions() -> None:
     """Slower than anyone believed: the next ones are not asked about too early, and still found sooner."""
     studio = Studio(**SLOW)
@@ -128,6 +129,7 @@ async def test_models_are_learned_apart() -> None:
 # --- from one program to the next
 
 
+@pytest.mark.no_cover
 async def test_what_was_learned_is_kept_in_the_store() -> None:
     """A new session with the same ledger begins where the last one ended; one without begins anew."""
     studio, paper = Studio(**SLOW), Paper()
@@ -297,6 +299,7 @@ async def test_an_eta_shrinks_and_ends() -> None:
     assert str(told[0][1]).startswith(f"{told[0][1].seconds:.0f} s (")
 
 
+@pytest.mark.no_cover
 async def test_an_eta_is_right_as_often_as_it_says() -> None:
     """Eight in ten end between `low` and `high`, and half before `seconds`."""
     studio = Studio(low=10.0, high=30.0)
@@ -439,6 +442,7 @@ async def test_a_job_made_elsewhere_is_foretold_vaguely() -> None:
 # --- what a question costs
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("verb", ["session", "submit", "generate", "attach", "wait_many"])
 async def test_dearer_questions_are_fewer(verb: str) -> None:
     """Whoever says that a request is worth more seconds of waiting gets fewer of them, everywhere it can be said."""

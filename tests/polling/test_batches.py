@@ -100,6 +100,7 @@ def known() -> DurationModel:
     return teach(DurationModel(TYPICAL), lives(20, seed=4, median=15.0), 1.0)
 
 
+@pytest.mark.no_cover
 @given(orders=shuffled(), is_known=st.booleans())
 @quick
 def test_the_order_of_answers_does_not_matter(orders: tuple[list[Event], list[Event]], is_known: bool) -> None:
@@ -118,6 +119,7 @@ def test_the_order_of_answers_does_not_matter(orders: tuple[list[Event], list[Ev
             assert cohorts[0].ahead == pytest.approx(cohorts[1].ahead, abs=1e-9)
 
 
+@pytest.mark.no_cover
 @given(orders=shuffled(), fits=st.frozensets(st.integers(0, 30), max_size=4))
 @quick
 def test_when_it_was_fitted_meanwhile_does_not_matter(orders: tuple[list[Event], list[Event]], fits: Any) -> None:
@@ -159,6 +161,7 @@ def test_which_of_the_two_is_asked_does_not_depend_on_the_order(
 # --- one batch
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(4))
 def test_a_batch_of_hundreds_is_learned(seed: int) -> None:
     """Short ones and long ones alike, though the long ones ended last; and so it stays with the next."""
@@ -199,6 +202,7 @@ def test_as_if_they_had_run_one_after_another() -> None:
 # --- batch after batch
 
 
+@pytest.mark.no_cover
 def test_nothing_drifts() -> None:
     """After twenty batches the estimate is as good as after two, and nothing has looked like a change."""
     durations, wrong = DurationModel(TYPICAL), []
@@ -210,6 +214,7 @@ def test_nothing_drifts() -> None:
     assert sum(wrong[-5:]) / 5.0 < 0.12
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(3))
 def test_durations_that_halve_between_two_batches_are_noticed(seed: int) -> None:
     """Within fifty ends of the next, and what came before no longer counts."""
@@ -229,6 +234,7 @@ def test_durations_that_halve_between_two_batches_are_noticed(seed: int) -> None
     assert all(abs(part) < 0.15 for part in off(durations, 4.0).values())
 
 
+@pytest.mark.no_cover
 def test_durations_that_halve_while_jobs_begin_all_the_time_are_noticed() -> None:
     """Ten in flight at any time: it is noticed within twenty-five ends, and fifty after it the estimate is right."""
     medians = []

@@ -407,6 +407,7 @@ def test_a_model_that_takes_twice_as_long_is_followed() -> None:
     assert durations.left(55.0) < 0.2
 
 
+@pytest.mark.no_cover
 def test_a_model_that_does_not_change_alarms_hardly_ever() -> None:
     """Hundreds of ends that are as they always were: once in some thousand it looks otherwise, by chance."""
     alarms = [taught(drawn(lognormal(20.0, 0.4), 120, seed)).alarms for seed in range(8)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -154,6 +155,22 @@ def test_one_after_another_a_hundred_are_remembered() -> None:
     counts = evidence.together()
     assert counts.ends == pytest.approx(100.0, rel=0.02)
     assert not any(i > bin_of(90.0) for i, _ in counts.ended)
+
+
+def test_what_is_known_is_added_up_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no turn of the loop is long, however much is known; what comes of it is the same."""
+    evidence = Evidence(ANYTHING)
+    for i in range(60):
+        one(evidence, 10.0 + i, 11.0 + i)
+    whole = evidence.together()
+    monkeypatch.setattr("aiogen._polling.evidence._ADDED_AT_ONCE", 5)
+    seen: list[Counts] = []
+
+    def adding() -> Generator[None, None, None]:
+        seen.append((yield from evidence.gathering()))
+
+    assert sum(1 for _ in adding()) > 3
+    assert (seen[0].ended, seen[0].running) == (whole.ended, whole.running)
 
 
 def test_jobs_of_a_cohort_that_is_kept_apart_no_longer_count_on() -> None:

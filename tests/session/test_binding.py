@@ -335,6 +335,7 @@ def leases(path: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM aiogen_worker").fetchone()[0])
 
 
+@pytest.mark.no_cover
 def test_sessions_that_were_never_closed_leave_no_thread(tmp_path: Path) -> None:
     """Collected, they warn; their ledger is given up at once, and what they left there is taken up."""
     path = tmp_path / "aiogen.db"

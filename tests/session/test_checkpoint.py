@@ -63,6 +63,7 @@ async def wait_many(session: aiogen.Session) -> None:
         await session.wait_many("luma", [f"made-elsewhere-{i}" for i in range(COUNT)], timeout=1e-3)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("many", [submit, submit_together, attach, wait_many])
 async def test_taking_in_many(many: Callable[[aiogen.Session], Awaitable[object]]) -> None:
     """One after the other, or all at once."""
@@ -71,6 +72,7 @@ async def test_taking_in_many(many: Callable[[aiogen.Session], Awaitable[object]
             await many(session)
 
 
+@pytest.mark.no_cover
 async def test_what_ends_together() -> None:
     """Deadlines that pass at one moment, handlers that hear of it, and going through the ends."""
     heard: list[Generation] = []

@@ -116,6 +116,7 @@ async def test_leonardos_ways_to_say_not_found(shape: Any) -> None:
             await session.get("leonardo", "1f0bba44-923a-69b0-b519-62a6710d46a9")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "faults",
@@ -187,6 +188,7 @@ async def test_leonardos_nsfw_policy(policy: Any, flagged: str, expected: int | 
     assert any(output.nsfw for output in generation.outputs) is (policy == "keep")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "faults",
     ["403", "500*2", "cut@700", "cut-before", "wrong-type", "html", "empty", "hang", "slow@5", "404*3", "404*", "410*"],

@@ -236,6 +236,7 @@ def test_every_call_is_here() -> None:
     assert found - {"close"} == {*WITH_LEDGER, *WITHOUT}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [*WITH_LEDGER, *WITHOUT])
 async def test_it_works_as_the_first_one(tmp_path: Path, name: str) -> None:
     """And `close` leaves nothing behind: no lease, no owner, and (the watchdogs see to it) no thread and no socket."""

@@ -116,6 +116,7 @@ CUT: dict[str, bytes | None] = {
 }
 
 
+@pytest.mark.no_cover
 @every_call
 @pytest.mark.parametrize("said", CUT.values(), ids=CUT)
 async def test_a_traceback_with_locals(call: Call, said: bytes | None, tmp_path: Path) -> None:
@@ -242,6 +243,7 @@ PLACES = (
 )  # fmt: skip
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("where", "quoted"),
     [

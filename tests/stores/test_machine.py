@@ -24,6 +24,7 @@ class Repeatable(StoreBattery):
 
 
 @pytest.mark.timeout(300)  # to make a failing example small takes its time
+@pytest.mark.no_cover
 class TestFile(Repeatable):
     keep_finished = 100.0
     machine = FileMachine

@@ -162,6 +162,7 @@ FIELDS = st.sampled_from(
 )
 
 
+@pytest.mark.no_cover
 @given(st.dictionaries(FIELDS, JSON), st.sampled_from(["model", "public"]), JSON)
 def test_no_body_is_too_strange(fields: dict[str, Any], key: str, value: Any) -> None:
     with contextlib.suppress(Refusal):
