@@ -8,6 +8,7 @@ async with aiogen.Session() as session:
 from aiogen import providers
 from aiogen._engine.job import Job
 from aiogen.catalogue import ModelInfo, Parameter
+from aiogen.costs import Costs
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -65,6 +66,7 @@ __all__ = [
     "Candidate",
     "ConfigurationError",
     "Cost",
+    "Costs",
     "DownloadError",
     "Eta",
     "Event",
