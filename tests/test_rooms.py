@@ -33,6 +33,7 @@ FLOORS = (
     ("_transfer", "_ledger"),
     ("_engine",),
     ("_jobs",),
+    ("_batch",),
     ("_lifetime",),
     ("session",),
     ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),

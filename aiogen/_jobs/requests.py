@@ -1,4 +1,4 @@
-"""Requests as people write many of them, a typed one, a model with its prompt or a mapping, and what they would cost."""
+"""Requests as people write many of them: a typed one, a model with its prompt, a mapping; and what they would cost."""
 
 from __future__ import annotations
 
