@@ -23,7 +23,8 @@ DEFAULT = "{key}-{n}.{ext}"
 
 _LONGEST_PART = 120
 """Bytes of one field in a name; a name that most file systems take has 255."""
-_LONGEST_NAME = 250
+_LONGEST_NAME = 200
+"""Bytes of a name without its ending."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _FORMATS = re.compile(r"0?[0-9]{0,2}d?")
@@ -52,10 +53,9 @@ class Template:
             raise InputError(f"The template {text!r} cannot be read: {error}.") from None
         known = {*FIELDS, *columns}
         named = [field for _, field, _ in parts if field is not None]
-        for field in named:
-            if field not in known:
-                listed = ", ".join(f"{{{name}}}" for name in (*FIELDS, *sorted(set(columns))))
-                raise InputError(f"The template {text!r} names {{{plain(field, 40)}}}; there are {listed}.")
+        if (other := next((field for field in named if field not in known), None)) is not None:
+            listed = ", ".join(f"{{{name}}}" for name in (*FIELDS, *sorted(set(columns))))
+            raise InputError(f"The template {text!r} names {{{plain(other, 40)}}}; there are {listed}.")
         for _, field, spec in parts:
             if spec and (field not in ("index", "n") or not _FORMATS.fullmatch(spec)):
                 raise InputError(f"In the template {text!r} only index and n take a width, such as {{index:04}}.")
@@ -64,8 +64,8 @@ class Template:
                 raise InputError(
                     f"The template {text!r} leaves the folder, or has something in it that no name of a file can have."
                 )
-        if "ext" not in named:
-            raise InputError(f"The template {text!r} has no {{ext}}: which kind a file is, is known when it is here.")
+        if not text.endswith(".{ext}") or named.count("ext") > 1:
+            raise InputError(f"The template {text!r} has to end with .{{ext}}, which is known once a file is here.")
         if not {"key", "id", "index"} & {*named}:
             raise InputError(f"The template {text!r} would give all rows one name; use {{key}}, {{index}} or {{id}}.")
         if "n" not in named:
