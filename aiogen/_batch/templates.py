@@ -72,12 +72,12 @@ class Template:
             raise InputError(f"The template {text!r} would give all outputs of one row one name; use {{n}}.")
         return cls(text, parts)
 
-    def name(self, fields: Mapping[str, Any]) -> str:
-        """The name below the folder, with `/` between folders; a field that is missing is `-`."""
-        made = "".join(
-            literal + ("" if field is None else _filled(fields.get(field), spec))
-            for literal, field, spec in self._parts
-        )
+    def stem(self, fields: Mapping[str, Any]) -> str:
+        """The name below the folder without `.{ext}`, with `/` between folders; a field that is missing is `-`."""
+        made = ""
+        for literal, field, spec in self._parts[:-1]:
+            made += literal + ("" if field is None else _filled(fields.get(field), spec))
+        made += self._parts[-1][0].removesuffix(".")
         return "/".join(_safe_name(part) for part in made.split("/") if part)
 
 
@@ -106,10 +106,9 @@ def _safe_name(name: str) -> str:
         name = f"_{name}"
     data = name.encode(errors="replace")
     if len(data) <= _LONGEST_NAME and not name.endswith((".", " ")):
-        return name.replace("\ufffd", "_")
-    stem, dot, ending = name.rstrip(". ").rpartition(".")
+        return name
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{stem.encode(errors='replace')[: _LONGEST_NAME - 30].decode(errors='ignore')}-{digest}{dot}{ending[:12]}"
+    return f"{data[: _LONGEST_NAME - 9].decode(errors='ignore').rstrip('. ')}-{digest}"
 
 
 __all__ = ["DEFAULT", "FIELDS", "Template", "safe"]
