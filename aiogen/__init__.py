@@ -8,6 +8,7 @@ async with aiogen.Session() as session:
 from aiogen import providers
 from aiogen._engine.job import Job
 from aiogen.catalogue import ModelInfo, Parameter
+from aiogen.costs import Costs
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -28,6 +29,8 @@ from aiogen.errors import (
     ProtocolError,
     ProviderError,
     RateLimited,
+    RowProblem,
+    RowsError,
     SessionClosed,
     StoreError,
     SubmissionUnknown,
@@ -70,6 +73,7 @@ __all__ = [
     "Candidate",
     "ConfigurationError",
     "Cost",
+    "Costs",
     "DownloadError",
     "Eta",
     "Event",
@@ -93,6 +97,8 @@ __all__ = [
     "ProviderError",
     "RateLimited",
     "Reference",
+    "RowProblem",
+    "RowsError",
     "Session",
     "SessionClosed",
     "State",

@@ -8,7 +8,7 @@ import attrs
 
 from aiogen._schema import fields_as_json
 from aiogen._wording import lines, plain
-from aiogen.models import Cost
+from aiogen.models import Cost, Typical
 
 
 @attrs.frozen(kw_only=True)
@@ -59,12 +59,14 @@ class ModelInfo:
     """How long half of its generations take: as learned here, else as the vendor says or as a rule."""
     seen: int = 0
     """How many generations `seconds` was learned from; 0 if it was not learned here."""
+    typical: Typical | None = attrs.field(default=None, repr=False)
+    """How long it usually takes by the provider file, under which what is learned is kept."""
     source: str | None = None
     """Where this is from, and of which day."""
 
     def to_dict(self) -> dict[str, Any]:
         """What is known, as JSON has it."""
-        found = fields_as_json(self, "price", "parameters")
+        found = fields_as_json(self, "price", "parameters", "typical")
         found["parameters"] = [fields_as_json(each) for each in self.parameters]
         return found | {"price": None if self.price is None else fields_as_json(self.price)}
 

@@ -3,6 +3,7 @@
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
     │   ├── KeyReused                        the key already stands for another request
+    │   ├── RowsError                        rows of a list cannot be right; each with its line
     │   ├── UnknownParameter                 a parameter that the vendor, or this model, does not have
     │   ├── ConfigurationError               key, base url, connection name
     │   └── Unsupported                      the provider has no such call
@@ -44,6 +45,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
+
+import attrs
 
 from aiogen._wording import duration, lines
 from aiogen.models import ACTIONS, Action, FailureCode, Generation
@@ -146,6 +149,26 @@ class InputError(AiogenError, ValueError):
 
 class KeyReused(InputError):
     """The key already stands for another request; nothing was sent.  `job_id` is the job that it stands for."""
+
+
+@attrs.frozen
+class RowProblem:
+    """What is wrong with one row of a list."""
+
+    line: int
+    """Where the row begins, from 1; of a list that is no file, the number of the row."""
+    what: str
+    """In words."""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}"
+
+
+class RowsError(InputError):
+    """Rows of a list cannot be right, so none of them was sent; the message names them with their lines."""
+
+    problems: tuple[RowProblem, ...] = ()
+    """All that were found."""
 
 
 class UnknownParameter(InputError):

@@ -35,12 +35,15 @@ from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.records import Which
 from aiogen._jobs.registry import Registry
+from aiogen._jobs.requests import AnyRequest, each_cost
 from aiogen._jobs.wishes import Wishes
 from aiogen._lifetime import Lifetime, Parts
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
-from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.catalogue import ModelInfo
+from aiogen.costs import Costs
+from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
 from aiogen.models import AccountInfo, Generation, State, UnknownJob
 from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
@@ -734,6 +737,43 @@ class Session:
         """
         provider = await self._find(connection)
         return await self._open().calls.account(provider)
+
+    async def models(self, connection: str) -> builtins.list[ModelInfo]:
+        """The models of a connection, and what is known of each: its parameters, its price, how long it takes.
+
+        How long it takes is what was learned here, if this session or one before it on the same ledger has used the
+        model.  Slugs come and go: what is not listed may work all the same.
+
+        Raises:
+            Unsupported: the provider file has no list of models.
+            AuthenticationError: the key does not work, where the vendor has to be asked.
+        """
+        provider = await self._find(connection)
+        parts = self._open()
+        found = await parts.calls.models(provider)
+        with suppress(StoreError):  # then only what was learned is not known
+            await parts.hub.ledger.ready()
+        return [await parts.hub.learned.described(provider, info) for info in found]
+
+    async def estimate(self, requests: AnyRequest | Iterable[AnyRequest]) -> Costs:
+        """What requests would cost together, as far as anybody knows; nothing is made, and nothing charged.
+
+        By the vendor's published prices (Luma), or by its own calculator (Leonardo's older models).  Requests whose
+        price is not known before they are accepted (most models of Leonardo) are counted apart.
+
+        Args:
+            requests: one, or any number: each a typed request, `("luma/uni-1", "a boat")`, perhaps with a mapping of
+                parameters as third, or `{"model": "luma/uni-1", "prompt": "a boat", …}`.
+
+        Raises:
+            InputError: a request cannot be right.
+            ConfigurationError: there is no such connection.
+        """
+        parts = self._open()
+        single = isinstance(requests, tuple | Mapping) or hasattr(requests, "references")
+        each: Iterable[object] = [requests] if single else requests  # type: ignore[assignment]
+        costs = each_cost(parts.hub, parts.calls, self.connections, each)
+        return Costs.of([cost async for cost in costs])
 
     async def download(
         self,

@@ -25,7 +25,7 @@ FLOORS = (
     ("_wording", "_content", "_schema"),
     ("models",),
     ("errors",),
-    ("exchange", "_checks", "references", "catalogue"),
+    ("exchange", "_checks", "references", "catalogue", "costs"),
     ("_safety", "_options"),
     ("_polling", "_limits", "providers"),
     ("_answers",),
@@ -35,6 +35,7 @@ FLOORS = (
     ("_transfer", "_ledger"),
     ("_engine",),
     ("_jobs",),
+    ("_batch",),
     ("_lifetime",),
     ("session",),
     ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
@@ -44,7 +45,7 @@ FLOORS = (
 """From the bottom up: a room imports those on floors below its own, and nothing beside it."""
 
 PURE = (
-    "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue",
+    "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue", "costs",
     "_content", "_safety", "_options", "_polling", "_limits", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""

@@ -19,9 +19,10 @@ from aiogen._answers.pages import Moved, Pager
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.poll import about_it, observe
 from aiogen._jobs.tickets import ticket_of
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import AiogenError, NotFound, ProtocolError, SessionClosed
-from aiogen.exchange import Cancelled, Exchange, Page, Snapshot, Ticket
-from aiogen.models import AccountInfo, Generation
+from aiogen.exchange import Cancelled, Exchange, Page, Snapshot, Submission, Ticket
+from aiogen.models import AccountInfo, Cost, Generation
 from aiogen.providers.base import Provider
 from aiogen.stores.base import RequestKind
 
@@ -133,6 +134,16 @@ class Calls:
         """See `Session.account`."""
         account = await self._read(provider, provider.read_account)
         return attrs.evolve(account, window=self._hub.account(provider).window.figures(self._hub.clock.now()))
+
+    async def models(self, provider: Provider) -> tuple[ModelInfo, ...]:
+        """See `Session.models`."""
+        return await self._read(provider, provider.models)
+
+    async def quote(self, provider: Provider, submission: Submission) -> Cost | None:
+        """What a create would cost, by the vendor or by its published prices; None if nobody knows."""
+        if type(provider).quote is Provider.quote:
+            return submission.estimate  # nobody has to be asked
+        return await self._read(provider, lambda: provider.quote(submission))
 
     async def until_closed(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it, unless the session is left meanwhile, or was left while the caller waited for its turn."""

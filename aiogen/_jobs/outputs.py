@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,12 +43,18 @@ class Outputs:
         self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def download(
-        self, of: Generation | Job, directory: Path, *, overwrite: bool
+        self,
+        of: Generation | Job,
+        directory: Path,
+        *,
+        overwrite: bool,
+        stem_of: Callable[[int], str] | None = None,
     ) -> tuple[list[Path], Generation]:
         """The files, and the generation as it is known then; see `Session.download`."""
         generation = await _ended(of)
         source = self._source(generation, "save")
-        saving = self._downloader.save(source, range(len(generation.outputs)), directory, overwrite=overwrite)
+        indexes = range(len(generation.outputs))
+        saving = self._downloader.save(source, indexes, directory, overwrite=overwrite, stem_of=stem_of)
         paths = await self._calls.until_closed(saving)
         return paths, _noted(of, source)
 

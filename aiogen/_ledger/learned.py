@@ -8,8 +8,12 @@ import logging
 from collections.abc import Generator
 from typing import Any
 
+import attrs
+
 from aiogen._polling.durations import preparing
 from aiogen._polling.phases import PhaseModel
+from aiogen.catalogue import ModelInfo
+from aiogen.errors import StoreError
 from aiogen.models import Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
@@ -58,6 +62,26 @@ class LearnedModels:
         for _ in phases.fitting():
             await asyncio.sleep(0)
         return phases
+
+    async def described(self, provider: Provider, info: ModelInfo) -> ModelInfo:
+        """The same, with how long it takes as learned here; else as the provider file says."""
+        if info.typical is None:
+            return info
+        typical = provider.typical(info.name, info.typical)
+        key = _key(provider, info.name, typical)
+        if key not in self._models and not await self._is_kept(key):
+            return attrs.evolve(info, seconds=typical.median)
+        await self.load(provider, info.name, typical)
+        phases = self._models[key]
+        seconds = phases.queued.quantile(0.5) if phases.seen else typical.median
+        return attrs.evolve(info, seconds=seconds, seen=phases.seen)
+
+    async def _is_kept(self, key: Key) -> bool:
+        try:
+            return await self._store.get_learned(_name(key)) is not None
+        except StoreError as error:
+            logger.warning("What was learned about %s could not be read: %s", key[2], error)
+            return False
 
     def of(self, provider: Provider, model: str | None, typical: Typical) -> PhaseModel:
         """The duration model of a model, a new one if none was loaded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -54,10 +54,26 @@ class Downloader:
         self._rare: set[str] = set()
         """The endings of rare kinds that were reported."""
 
-    async def save(self, source: Source, indexes: Sequence[int], directory: Path, *, overwrite: bool) -> list[Path]:
-        """Save these outputs under names of ours; see `Session.download`."""
-        await self._make(directory, source)
-        return await _all([self._save_one(source, index, directory, overwrite) for index in indexes])
+    async def save(
+        self,
+        source: Source,
+        indexes: Sequence[int],
+        directory: Path,
+        *,
+        overwrite: bool,
+        stem_of: Callable[[int], str] | None = None,
+    ) -> list[Path]:
+        """Save these outputs under names of ours; see `Session.download`.
+
+        `stem_of`: the name of an output by its index, without its ending, below the folder.
+        """
+        places = list[tuple[int, Path, str]]()
+        for index in indexes:
+            path = directory / (stem_of(index) if stem_of is not None else file_stem(source.generation, index))
+            places.append((index, path.parent, path.name))
+        for folder in dict.fromkeys((directory, *(folder for _, folder, _ in places))):
+            await self._make(folder, source)
+        return await _all([self._save_one(source, index, folder, stem, overwrite) for index, folder, stem in places])
 
     async def save_as(self, source: Source, indexes: Sequence[int], path: Path, *, overwrite: bool) -> list[Path]:
         """Save these outputs, all or none of them, under the name that somebody chose; see `Session.save`."""
@@ -102,8 +118,7 @@ class Downloader:
         if not is_folder:
             raise InputError(f"{str(directory)!r} is a file, or is inside one; a download needs a folder.")
 
-    async def _save_one(self, source: Source, index: int, directory: Path, overwrite: bool) -> Path:
-        stem = file_stem(source.generation, index)
+    async def _save_one(self, source: Source, index: int, directory: Path, stem: str, overwrite: bool) -> Path:
         with typed(stem, f"written to {str(directory)!r}", source):
             async with self._places:
                 if not overwrite:

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, UnknownOptionError
 import aiogen
 from aiogen.cli import streams
 from aiogen.cli.arguments import options_first
-from aiogen.cli.commands import connections, generations, ledger, sandbox
+from aiogen.cli.commands import connections, generations, ledger, models, sandbox
 from aiogen.cli.commands.db import db
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.program import program
@@ -53,6 +53,7 @@ for _command in (
     ledger.cancel,
     ledger.reconcile,
     ledger.forget,
+    models.models,
     connections.account,
     connections.doctor,
     sandbox.sandbox,

@@ -1,0 +1,1 @@
+"""Many requests that belong together: run, run again, and cleaned up."""
