@@ -417,7 +417,6 @@ class Hub:
     def adopted(self, record: Record) -> None:
         """A job that another session left behind is ours now."""
         self._take_up(record)
-        self.ledger.others.asks.moot(record.id)
 
     def adoptable(self) -> Collection[str] | None:
         """The ids of the only jobs that may be adopted; None for all."""

@@ -38,7 +38,7 @@ class Asks:
                 del self._open[job_id]
 
     async def answer(self, job_id: str) -> Answer:
-        """What the owner says; None if the job is over or ours by now, so that nobody will.
+        """What the owner says, also if that is us by now; None if the job is over, so that nobody will.
 
         Raises:
             StoreError: the ledger cannot be read.
@@ -56,7 +56,7 @@ class Asks:
                 del self._waiting[job_id]
 
     def moot(self, job_id: str) -> None:
-        """Nobody will answer: the job is over, no longer there, or ours by now."""
+        """Nobody will answer: the job is over, or no longer there."""
         for waiting in self._waiting.get(job_id, ()):
             if not waiting.done():
                 waiting.set_result(None)

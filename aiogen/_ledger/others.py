@@ -62,6 +62,8 @@ class Others:
         Raises:
             StoreError: the ledger cannot be listened to.
         """
+        if self._unheard and self._events.follows():
+            return False
         heard = False if self._unlooked else await self._listen(max(0.0, seconds))
         if self._unlooked:  # who begins to wait again and again is answered as often as others are listened to
             await asyncio.sleep(max(0.0, self._forced_at + _PAUSE - self._clock.now()))
@@ -97,7 +99,12 @@ class Others:
         self._unheard |= heard
         if self._unheard and self._events.follows():
             self._unheard = False
-            for wish in await self._store.wishes():
+            try:
+                wishes = await self._store.wishes()
+            except BaseException:
+                self._unheard = True
+                raise
+            for wish in wishes:
                 self._events.wished(wish)
 
     async def look_at(self, job_id: str) -> None:

@@ -88,5 +88,5 @@ def test_seconds_that_cannot_be(aiogen: Any, left: Any, seconds: str) -> None:
     """Nothing is asked of anybody."""
     said = aiogen("cancel", left(State.PENDING), "--timeout", seconds)
     assert said.code == 2
-    assert "timeout" in said.err
+    assert "--timeout" in said.err
     assert [record["state"] for record in aiogen("jobs", "--json").records] == ["pending"]

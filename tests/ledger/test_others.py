@@ -123,11 +123,12 @@ async def test_what_is_taken_up_is_asked_for_wishes() -> None:
     ledger = Ledger(store, Clock(), lambda: ["a"], events)
     await ledger.ready()
     try:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.5)
+        assert store.reads == ["wishes"]
         await running(store, "left")
         await store.wish("left")
         store._change("left", owner=None)
-        await asyncio.sleep(2.1)
+        await asyncio.sleep(2.0)
         assert events.adopted_ids == ["left"]
         assert "left" in {wish.job_id for wish in events.wishes}
     finally:
