@@ -7,6 +7,7 @@ async with aiogen.Session() as session:
 
 from aiogen import providers
 from aiogen._engine.job import Job
+from aiogen.catalogue import ModelInfo, Parameter
 from aiogen.errors import (
     AiogenError,
     APIError,
@@ -31,6 +32,8 @@ from aiogen.errors import (
     StoreError,
     SubmissionUnknown,
     Throttle,
+    TooManyJobs,
+    UnknownParameter,
     Unsupported,
 )
 from aiogen.models import (
@@ -51,6 +54,7 @@ from aiogen.models import (
 from aiogen.providers import *  # noqa: F403  - whatever providers there are: aiogen.providers lists them
 from aiogen.references import Reference
 from aiogen.session import Session
+from aiogen.stores.base import AtMost
 
 __version__ = "0.1.0"
 
@@ -59,6 +63,7 @@ __all__ = [
     "AccountInfo",
     "Action",
     "AiogenError",
+    "AtMost",
     "AuthenticationError",
     "CancelTimeout",
     "Cancellation",
@@ -79,9 +84,11 @@ __all__ = [
     "InvalidRequest",
     "Job",
     "KeyReused",
+    "ModelInfo",
     "NetworkError",
     "NotFound",
     "Output",
+    "Parameter",
     "ProtocolError",
     "ProviderError",
     "RateLimited",
@@ -92,8 +99,10 @@ __all__ = [
     "StoreError",
     "SubmissionUnknown",
     "Throttle",
+    "TooManyJobs",
     "Typical",
     "UnknownJob",
+    "UnknownParameter",
     "Unsupported",
     "__version__",
 ]

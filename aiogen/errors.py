@@ -3,6 +3,7 @@
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
     │   ├── KeyReused                        the key already stands for another request
+    │   ├── UnknownParameter                 a parameter that the vendor, or this model, does not have
     │   ├── ConfigurationError               key, base url, connection name
     │   └── Unsupported                      the provider has no such call
     ├── APIError                             the provider answered: no
@@ -21,6 +22,7 @@
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
     │   └── SessionClosed                    the session was closed before the job ended
     ├── CancelTimeout (TimeoutError)         another process did not say in time whether it could cancel a job
+    ├── TooManyJobs                          a bound on unfinished jobs is reached; nothing was sent
     ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
 
@@ -144,6 +146,18 @@ class InputError(AiogenError, ValueError):
 
 class KeyReused(InputError):
     """The key already stands for another request; nothing was sent.  `job_id` is the job that it stands for."""
+
+
+class UnknownParameter(InputError):
+    """A parameter that the vendor, or this model of it, does not have: misspelt, or another vendor's.
+
+    Nothing was sent.  `extra={name: value}` sends it all the same.
+    """
+
+    parameter: str = ""
+    """Its name, as it was given."""
+    proposal: str | None = None
+    """The name that was probably meant; None if none is similar."""
 
 
 class ConfigurationError(InputError):
@@ -333,6 +347,30 @@ class SessionClosed(GenerationError):
 
     action: Action | None = Action.RETRY
     _may_go_on: ClassVar[bool] = True
+
+
+class TooManyJobs(AiogenError):
+    """As many jobs are unfinished as `at_most=` allows: nothing was sent, and the same call may help later."""
+
+    action: Action | None = Action.WAIT
+    scope: str | None = None
+    """Whose bound it is, by the user's word; None if it is the bound on all jobs together."""
+    limit: int = 0
+    """How many unfinished jobs are allowed, 1 or more."""
+    unfinished: int = 0
+    """How many there are: what waits or runs, and creates of which nobody knows what became of them."""
+
+    @classmethod
+    def of(cls, scope: str | None, limit: int, unfinished: int) -> TooManyJobs:
+        """The error for a bound that is reached; `scope`: whose, None for the bound on all."""
+        whose = "" if scope is None else f" of scope {scope!r}" if scope else " without a scope"
+        return cls(
+            f"At most {limit} unfinished jobs{whose} are allowed, and the ledger has {unfinished}. Nothing was sent; "
+            "submit it again when one of them has ended.",
+            scope=scope,
+            limit=limit,
+            unfinished=unfinished,
+        )
 
 
 class DownloadError(AiogenError):

@@ -113,6 +113,11 @@ class Submission:
     timeout: float
     """Default deadline, seconds after acceptance."""
     typical: Typical
+    warnings: tuple[str, ...] = ()
+    """What of the request the vendor cannot honour, in sentences; for `Generation.warnings`."""
+    estimate: Cost | None = None
+    """What it will cost by the vendor's published prices, marked as an estimate; None if the vendor quotes it when it
+    accepts, or nobody knows."""
 
     def fingerprint(self) -> str:
         """SHA-256 over what would be sent: equal for equal submissions, and tells nothing about them."""

@@ -231,22 +231,25 @@ class Output:
 
 @attrs.frozen
 class Cost:
-    """What a generation costs, as the vendor said when it accepted it."""
+    """What a generation costs, as the vendor said when it accepted it, or as its published prices say."""
 
     amount: Decimal
     """In `unit`, exactly as the vendor wrote it; 0 or more."""
     unit: str
     """"DOLLARS" or "CREDITS"; never add the two."""
+    is_estimate: bool = False
+    """True if it was worked out from published prices: the vendor said nothing about this generation itself."""
 
     def __str__(self) -> str:
-        return f"{self.amount:,f} {plain(self.unit, 20).lower()}"
+        about = "about " if self.is_estimate else ""
+        return f"{about}{self.amount:,f} {plain(self.unit, 20).lower()}"
 
     def __repr__(self) -> str:
         return f"<Cost {self}>"
 
     @classmethod
     def _read(cls, found: Reading) -> Self:
-        return cls(found.amount("amount"), found.needed("unit"))
+        return cls(found.amount("amount"), found.needed("unit"), found.flag("is_estimate") is True)
 
 
 @attrs.frozen(kw_only=True)
@@ -282,7 +285,8 @@ class Generation:
     vendor_code: str | None = None
     """The failure code as the vendor wrote it; None if it gave none."""
     cost: Cost | None = None
-    """As quoted at acceptance; None if the vendor quotes nothing.  Whether a failure is refunded is not known here."""
+    """As quoted at acceptance, else by published prices (`Cost.is_estimate`); None if neither is known.  Whether a
+    failure is refunded is not known here."""
     warnings: tuple[str, ...] = ()
     """What is unusual about it but did not end it, in sentences."""
     created_at: datetime | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-import random
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -24,26 +23,26 @@ from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
+from aiogen._jobs.attempts import try_again
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
 from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.keyed import Key, KeyedJobs
-from aiogen._jobs.naming import check_names, rank_of
+from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
 from aiogen._jobs.wishes import Wishes
 from aiogen._lifetime import Lifetime, Parts
-from aiogen._limits.retry import retry_pause
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
 from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
-from aiogen.errors import AiogenError, ConfigurationError, GenerationFailed, GenerationRefused, InputError
-from aiogen.models import AccountInfo, Action, Generation, State, UnknownJob
+from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.models import AccountInfo, Generation, State, UnknownJob
 from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
-from aiogen.stores.base import Record, RecordQuery, Store
+from aiogen.stores.base import AtMost, Record, RecordQuery, Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -253,7 +252,9 @@ class Session:
         scope: str = "",
         metadata: Mapping[str, Any] | None = None,
         retry: bool = False,
+        retries: int = 0,
         priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
         **options: Any,
     ) -> Job:
         """Take one job in and return at once; it is sent when the account's window gives it a turn.
@@ -277,79 +278,70 @@ class Session:
             metadata: your own JSON object, kept in the ledger beside the job.
             retry: if the job of this key has failed and trying again may help, or it was withdrawn or cancelled, make
                 another attempt, which is charged for by itself.
+            retries: further attempts after failures that trying again may help against, 0 to 5, with growing pauses
+                (1 to 2 s, then up to 60 s).  Each is a job of its own in the ledger, and charged for by itself; the
+                returned job shows the latest, ends as the last one does, and has all in `attempts`.  Never after a
+                create that was refused, or whose answer did not come.  Under a key the attempts of all calls count.
             priority: which of the jobs that wait here is sent first: "interactive" (7) for somebody who waits in
                 person, "batch" (3), or 0 to 9; 5 by default.  Every eighth create is one of the lowest priority that
-                waits.
+                waits.  Over all processes on one ledger.
+            at_most: bounds on the unfinished jobs of this scope, and of the whole ledger, over all processes.  They
+                count when the job is taken in; the job that a key stands for already is returned all the same.
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
             InputError: the input cannot be right, or a local file cannot be read; nothing was sent.  `KeyReused`: the
                 key stands for another request.
+            TooManyJobs: as many jobs are unfinished as `at_most` allows; nothing was sent.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be written; nothing was sent.
         """
         parts = self._open()
         await self._load(connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
         check_names(options, key, scope, metadata, retry=retry)
+        check_bound(at_most)
         rank = rank_of(priority)
         provider, request = self.connections.request(model, prompt, connection, options)
-        JobOptions(timeout=timeout, poll_cost=poll_cost)
+        JobOptions(timeout=timeout, poll_cost=poll_cost, retries=retries)
         await self._step(parts)
         submission, asked = await encode(provider, request, parts.transport.threads, is_keyed=key is not None)
 
         def make(job_id: str) -> Job:
-            generation = Generation(
-                id=job_id,
-                provider_id=None,
-                provider=provider.facts.name,
-                connection=provider.name,
-                model=submission.model,
-                kind=submission.kind,
-                state=State.PENDING,
-                prompt=submission.prompt,
-            )
+            generation = snapshots.asked_for(job_id, provider, submission, State.PENDING)
             seconds = timeout or submission.timeout
             return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch, rank, scope)
 
-        if key is not None:
-            return await parts.keyed.submit(Key(key=key, scope=scope, asked=asked or "", retry=retry), make, metadata)
-        job = make(str(uuid4()))
-        await submit(parts.hub, job, Name(scope=scope, metadata=metadata))
-        return parts.registry.keep(job)
+        name = Name(scope=scope, metadata=metadata)
+        given = Key(key=key, scope=scope, asked=asked or "", retry=retry, retries=retries) if key is not None else None
+        if given is not None:
+            job = await parts.keyed.submit(given, make, metadata, at_most)
+        else:
+            job = make(str(uuid4()))
+            await submit(parts.hub, job, name, at_most)
+            parts.registry.keep(job)
+        if retries and not job.done:
+            job = job._handle or job
+            try_again(parts.hub, job, partial(parts.keyed.next_attempt, given, name), retries=retries, is_retry=retry)
+        return job
 
     async def generate(
         self,
         model: str | TypedRequest,
         prompt: str | TypedRequest | None = None,
-        *,
-        retries: int = 0,
-        retry: bool = False,
         **options: Any,
     ) -> Generation:
         """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
 
-        If the caller is cancelled meanwhile, the job goes on and is followed until the session is left.
-
-        Args:
-            model: as `submit` takes it.
-            prompt: as `submit` takes it.
-            retries: further attempts after a failure that trying again may help against, 0 to 5, with growing pauses.
-                Each attempt is a job of its own, and charged for by itself.
-            retry: as `submit` takes it.
-            options: all others that `submit` takes.
+        If the caller is cancelled meanwhile, the job goes on and is followed until the session is left; `retries` are
+        not made for this caller any more.
         """
-        JobOptions(timeout=None, poll_cost=None, retries=retries)
-        for attempt in range(retries + 1):
-            job = await self.submit(model, prompt, retry=retry or (attempt > 0 and "key" in options), **options)
-            try:
-                return await job
-            except GenerationFailed as error:
-                if attempt == retries or error.action is not Action.RETRY or isinstance(error, GenerationRefused):
-                    if attempt:
-                        error.add_note(f"It was tried {attempt + 1} times; each attempt may have been charged.")
-                    raise
-            await asyncio.sleep(retry_pause(attempt + 1, draw=random.uniform))
-        raise AssertionError("unreachable")
+        job = await self.submit(model, prompt, **options)
+        try:
+            return await job
+        except asyncio.CancelledError:
+            if job._attempts is not None and options.get("retries"):
+                job._attempts.leave()
+            raise
 
     async def retry(self, job_id: str | UUID) -> Job:
         """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, charged anew.
@@ -832,7 +824,7 @@ class Session:
         self._open()
 
     def _accounts(self) -> set[str]:
-        return {provider.account for provider in self.connections.values()}
+        return {account for provider in self.connections.values() for account in provider.accounts}
 
     def _open(self) -> Parts:
         return self._lifetime.open(self._begin)

@@ -196,6 +196,7 @@ def test_an_output_describes_itself() -> None:
 def test_a_cost_is_said_in_its_unit() -> None:
     """As people write it, without an exponent."""
     assert repr(Cost(Decimal("0.0404"), "DOLLARS")) == "<Cost 0.0404 dollars>"
+    assert repr(Cost(Decimal("0.0404"), "DOLLARS", is_estimate=True)) == "<Cost about 0.0404 dollars>"
     assert str(Cost(Decimal("1.2E+4"), "CREDITS")) == "12,000 credits"
 
 
@@ -332,7 +333,7 @@ def test_how_a_generation_is_told() -> None:
     told = WHOLE.to_dict()
     assert set(told) == {field.name for field in attrs.fields(Generation)} - {"raw"}
     assert (told["accepted_at"], told["state"]) == ("2026-11-27T10:00:00.208900Z", "completed")
-    assert told["cost"] == {"amount": "100", "unit": "CREDITS"}
+    assert told["cost"] == {"amount": "100", "unit": "CREDITS", "is_estimate": False}
     assert told["outputs"][0] == {
         "kind": "image", "url": "", "data": "AAE=", "expires_at": None, "provider_id": None, "nsfw": None,
         "media_type": None, "width": 8, "height": 9,

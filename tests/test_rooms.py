@@ -23,7 +23,7 @@ FLOORS = (
     ("_wording", "_content", "_schema"),
     ("models",),
     ("errors",),
-    ("exchange", "_checks", "references"),
+    ("exchange", "_checks", "references", "catalogue"),
     ("_safety", "_options"),
     ("_polling", "_limits", "providers"),
     ("_answers",),
@@ -42,7 +42,7 @@ FLOORS = (
 """From the bottom up: a room imports those on floors below its own, and nothing beside it."""
 
 PURE = (
-    "_wording", "_schema", "models", "errors", "exchange", "_checks", "references",
+    "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue",
     "_content", "_safety", "_options", "_polling", "_limits", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""

@@ -58,6 +58,8 @@ class AccountState(Generic[J]):
     def __init__(self, provider: Provider, *, max_in_flight: int, draw: Callable[[float, float], float]) -> None:
         """`max_in_flight`: requests under way at once; `draw(low, high)`: the chance that spreads pauses."""
         self.key = provider.account
+        self.names: tuple[str, ...] = provider.accounts
+        """What the ledger calls it: `key` first, then what it was called while it had other keys."""
         self.name = provider.name
         self.provider = provider
         self._draw = draw
@@ -88,6 +90,11 @@ class AccountState(Generic[J]):
         self.outage = Outage(draw)
         self._announced: dict[RequestKind, float] = {}
         """Until when other processes were asked to hold back."""
+
+    def joins(self, provider: Provider) -> None:
+        """A connection belongs to it: what that one's account was called before is this account, too."""
+        if provider is not self.provider:
+            self.names = tuple(dict.fromkeys((*self.names, *provider.accounts)))
 
     def __repr__(self) -> str:
         return (
@@ -316,7 +323,7 @@ class AccountState(Generic[J]):
 
     def headroom(self, now: float) -> Headroom:
         """What is left for other processes, our own creates in flight included."""
-        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places)
+        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places, accounts=self.names)
 
     # --- generations
 

@@ -48,6 +48,15 @@ class _Class(Generic[J]):
     last: dict[str, int] = attrs.field(factory=dict)
     """The turn of the newest job of each scope that has some waiting."""
 
+    def waiting(self) -> list[tuple[int, int, J]]:
+        """Without those that ended while they waited."""
+        return [entry for entry in self.heap if not entry[2].done]
+
+    def place(self, job: J) -> int | None:
+        """How many of this priority go before it; None if it is not among them."""
+        own = next(((turn, number) for turn, number, other in self.heap if other is job), None)
+        return None if own is None else sum((turn, number) < own for turn, number, _ in self.waiting())
+
 
 class CreateQueue(Generic[J]):
     """Jobs by priority, then by turns of their scopes, then by number; one that is requeued keeps its place."""
@@ -99,14 +108,18 @@ class CreateQueue(Generic[J]):
         return [job for _, _, job in sorted(waiting, key=lambda entry: entry[1]) if not job.done]
 
     def ahead_of(self, job: J) -> int:
-        """How many are sent before this one, but for those of the lowest priority that come between."""
-        ordered = sorted(
-            (-priority, turn, number, other is job)
-            for priority, among in self._classes.items()
-            for turn, number, other in among.heap
-            if not other.done
-        )
-        return next((i for i, (*_, is_it) in enumerate(ordered) if is_it), 0)
+        """How many are sent before this one, if nobody else comes; none for one that does not wait here."""
+        lowest = min((priority for priority, among in self._classes.items() if among.waiting()), default=0)
+        others = sum(len(among.waiting()) for priority, among in self._classes.items() if priority > lowest)
+        among = self._classes.get(job.priority)
+        place = among.place(job) if among is not None else None
+        if place is None:
+            return 0
+        between = _SHARE - 1
+        if job.priority == lowest:
+            return place + min(others, max(0, (place + 1) * between - self._passed_over))
+        before = place + sum(len(a.waiting()) for priority, a in self._classes.items() if priority > job.priority)
+        return before + min(len(self._classes[lowest].waiting()), (before + self._passed_over) // between)
 
     def _next(self) -> _Class[J] | None:
         """Whose turn it is; what has ended is left out."""

@@ -65,6 +65,8 @@ class Track(Generic[J]):
     missing_outputs: int = 0
     auth_refusals: int = 0
     last_error: Exception | None = None
+    is_of_previous_key: bool = False
+    """Created with another key: "not found" may then mean that the vendor does not show it to this one."""
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from aiogen.errors import (
     GenerationRefused,
     GenerationTimeout,
     InsufficientFunds,
+    NotFound,
     SessionClosed,
     StoreError,
     SubmissionUnknown,
@@ -129,6 +130,19 @@ def removed(job: Generation) -> AiogenError:
         f"its result was read here.{read}"
     )
     return with_ids(job, StoreError(text))
+
+
+def not_shown(error: APIError, vendor: str, provider_id: str) -> AiogenError:
+    """It was created with another key of the account, and the vendor says that the present one knows nothing of it."""
+    return NotFound(
+        f"Generation {provider_id} was created with a previous key, and {vendor} does not show it to the present one: "
+        f"API error {error.status}: {error.details}. It may run on and be charged, so it stays unfinished in the "
+        "ledger; a connection with the key that created it follows it.",
+        status=error.status,
+        details=error.details,
+        request_id=error.request_id,
+        provider_id=provider_id,
+    )
 
 
 def lost(job: Generation, submission: Submission | None, error: AiogenError, at: datetime) -> AiogenError:

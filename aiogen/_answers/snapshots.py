@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from aiogen._content.measure import measure
-from aiogen.exchange import Failure, Snapshot
+from aiogen.exchange import Failure, Snapshot, Submission
 from aiogen.models import ACTIONS, Generation, Output, State
 from aiogen.providers.base import Provider
 
@@ -27,6 +27,26 @@ def looked_up(provider: Provider, snapshot: Snapshot, *, job_id: str | None = No
         state=snapshot.state,
     )
     return advanced(bare, snapshot, snapshot.state, at)
+
+
+def asked_for(job_id: str, provider: Provider, submission: Submission | None, state: State, **known: Any) -> Generation:
+    """A generation as a create asks for it; what was asked for is None where nobody knows it any more."""
+    if submission is not None:
+        known |= {
+            "kind": submission.kind,
+            "prompt": submission.prompt,
+            "cost": submission.estimate,
+            "warnings": submission.warnings,
+        }
+    return Generation(
+        id=job_id,
+        provider_id=known.pop("provider_id", None),
+        provider=provider.facts.name,
+        connection=provider.name,
+        model=submission.model if submission is not None else None,
+        state=state,
+        **known,
+    )
 
 
 def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) -> Generation:

@@ -98,7 +98,8 @@ class Coordinator:
             case Fit():
                 self._loop.call_soon(self._step, action.durations.fitting())
             case AnnounceHold():
-                hub.spawn(hub.ledger.hold(account.key, action.kind, action.seconds))
+                for name in account.names:
+                    hub.spawn(hub.ledger.hold(name, action.kind, action.seconds))
 
     def _start_read(self, account: Account, keys: list[str], work: Coroutine[Any, Any, None]) -> None:
         finished = partial(self._read_finished, account)
@@ -136,7 +137,9 @@ class Coordinator:
     async def _take_budget(self, account: Account, action: TakeBudget) -> None:
         """Of what all processes on the ledger may ask; nothing is asked before it is there."""
         hub = self.hub
-        wait = await hub.ledger.acquire(account.key, action.count, action.per_second)
+        names = account.names  # whoever still has another key of this account takes it under that one's name
+        waits = [await hub.ledger.acquire(name, action.count, action.per_second) for name in names]
+        wait = max(waits)
         account.shared_budget.taken(action.count, hub.clock.now() + wait, alone=not hub.ledger.peers)
         self._wake()
 

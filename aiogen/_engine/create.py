@@ -186,7 +186,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         alone=alone and not hub.ledger.peers,
     )
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    is_ours = await _confirm(hub, job, snapshot.provider_id, state, at, accepted.reference)
+    is_ours = await _confirm(hub, job, snapshot.provider_id, state, now, accepted.reference)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -215,14 +215,15 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
 
 
 async def _confirm(
-    hub: Hub, job: Job, provider_id: str, state: State, at: datetime, reference: Mapping[str, Any] | None
+    hub: Hub, job: Job, provider_id: str, state: State, at: float, reference: Mapping[str, Any] | None
 ) -> bool:
-    """Note the vendor's id; False if another process owns the job by now."""
+    """Note the vendor's id, which came at `at` of the steady clock; False if another process owns the job by now."""
     is_ours = True
 
     async def confirm() -> None:
         nonlocal is_ours
-        is_ours = await hub.store.confirm(job.id, provider_id, state, at, reference) is not False
+        ago = hub.clock.now() - at  # the ledger may have been behind for a while
+        is_ours = await hub.store.confirm(job.id, provider_id, state, ago, reference) is not False
 
     await hub.ledger.note(confirm, job.id)
     return is_ours

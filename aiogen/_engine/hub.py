@@ -119,7 +119,19 @@ class Hub:
             account = AccountState(provider, max_in_flight=self.limits.max_in_flight, draw=random.uniform)
             account.shared_budget.is_shared = self.ledger.is_shared
             self._accounts[provider.account] = account
+        account.joins(provider)
         return account
+
+    async def known(self, provider: Provider, provider_ids: Collection[str]) -> list[Record]:
+        """What the ledger has of these ids of the vendor's, whatever key its account had then.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        found = list[Record]()
+        for account in provider.accounts:
+            found += await self.store.by_provider_id(account, provider_ids)
+        return found
 
     def accounts(self) -> list[Account]:
         """Every account that was used."""
@@ -212,13 +224,12 @@ class Hub:
 
     def _eta_elsewhere(self, job: Job) -> Eta | None:
         """Of a job that another process sends and follows; None where its turn has not come, which is known there."""
-        known, accepted_at = job.submission, job.generation.accepted_at
+        known, accepted_at = job.submission, self.remote.accepted_at(job)
         phases = self.learned.known(job._provider, known.model, known.typical) if known is not None else None
         if phases is None or accepted_at is None:
             return None
-        age = max(0.0, (self.clock.datetime() - accepted_at).total_seconds())
-        begun_at = self.remote.begun_at(job)
-        return eta.of_remote(phases, age, None if begun_at is None else self.clock.now() - begun_at)
+        now, begun_at = self.clock.now(), self.remote.begun_at(job)
+        return eta.of_remote(phases, now - accepted_at, None if begun_at is None else now - begun_at)
 
     def tracked(self, provider: Provider, provider_id: str) -> Track[Job] | None:
         """What is followed under the vendor's id."""
@@ -359,11 +370,12 @@ class Hub:
         task.add_done_callback(self._writings.discard)
         return task
 
-    def look_up(self, work: Coroutine[Any, Any, None]) -> None:
-        """Asking that ends when the session is left."""
+    def look_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Asking, or waiting, that ends when the session is left."""
         task = self._loop.create_task(work)
         self.lookups.add(task)
         task.add_done_callback(self.lookups.discard)
+        return task
 
     @property
     def writings(self) -> set[asyncio.Task[None]]:

@@ -36,6 +36,19 @@ class Outputs(Protocol):
     async def image(self, of: Job, index: int) -> Image.Image: ...
 
 
+class Attempts(Protocol):
+    """What makes further attempts of one job; `aiogen._jobs.attempts` does."""
+
+    ended: list[Generation]
+    latest: Job | None
+
+    def goes_on(self, job: Job, error: AiogenError | None) -> bool: ...
+
+    def leave(self) -> None: ...
+
+    def stop(self) -> bool: ...
+
+
 class Job:
     """One generation that a session follows.  Await it to get the finished `Generation`.
 
@@ -46,17 +59,20 @@ class Job:
     __slots__ = (
         "__weakref__",
         "_accepted",
+        "_attempts",
         "_binding",
         "_callbacks",
         "_cancel",
         "_done",
         "_error",
         "_forecast",
+        "_handle",
         "_not_taken",
         "_outputs",
         "_provider",
         "_queues",
         "_withdraw",
+        "attempt",
         "batch",
         "connection",
         "generation",
@@ -85,6 +101,7 @@ class Job:
         batch: str | None = None,
         priority: int = NORMAL,
         scope: str = "",
+        attempt: int = 1,
     ) -> None:
         self.id: str = generation.id or ""
         """Ours: a UUID made before anything is sent."""
@@ -103,6 +120,8 @@ class Job:
         """0 to 9: which of the jobs that wait here is sent first."""
         self.scope: str = scope
         """Whose it is, by the user's word; scopes take turns."""
+        self.attempt: int = attempt
+        """Which try this was when it was made, from 1; see `attempts`."""
         self._provider = provider
         self._not_taken = 0
         """How often the vendor has said that it does not take it just now."""
@@ -114,6 +133,9 @@ class Job:
         self._binding = binding
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # The rest is made only when somebody asks: most jobs are only awaited.
+        self._attempts: Attempts | None = None
+        self._handle: Job | None = None
+        """The job whose later attempt this is, where somebody holds that one."""
         self._accepted: asyncio.Future[None] | None = None
         self._queues: list[asyncio.Queue[Event | None]] | None = None
         self._callbacks: list[Callable[[Job], None]] | None = None
@@ -145,11 +167,19 @@ class Job:
         """What awaiting it raises; None while it runs and when it completed."""
         return self._error
 
+    @property
+    def attempts(self) -> tuple[Generation, ...]:
+        """Each attempt of it that was made here, the latest last; more than one only with `retries=`.
+
+        Each is a job of its own in the ledger, by its `id`, and charged for by itself.
+        """
+        return (*(self._attempts.ended if self._attempts is not None else ()), self.generation)
+
     def __await__(self) -> Generator[Any, None, Generation]:
         return self.result().__await__()
 
     async def result(self) -> Generation:
-        """Wait for the end; the same as awaiting the job.
+        """Wait for the end; the same as awaiting the job.  With `retries=` that is the end of the last attempt.
 
         Raises:
             GenerationFailed: it failed at the provider, or was refused (`GenerationRefused`).
@@ -171,7 +201,7 @@ class Job:
 
         While it waits for its turn here or behind others at the vendor, that is counted in.
         """
-        return None if self._done.done() else self._forecast(self)
+        return None if self._done.done() else self._forecast(self._latest)
 
     async def withdraw(self) -> bool:
         """Take it back if it was not sent yet: nothing is charged, and whoever awaits it gets `GenerationFailed`.
@@ -182,7 +212,9 @@ class Job:
         if self._done.done():
             return False
         self._binding.check()
-        return await self._withdraw(self)
+        if self._attempts is not None and self._attempts.stop():
+            return True  # it has failed, and is not tried again
+        return await self._withdraw(self._latest)
 
     async def cancel(self, *, timeout: float = 30.0) -> Cancellation:
         """Stop it: withdrawn if it was not sent yet, else cancelled at the provider; says which of these it was.
@@ -207,7 +239,9 @@ class Job:
             if self.state.is_terminal:
                 return Cancellation.ENDED
         self._binding.check()
-        return await self._cancel(self, check_seconds(timeout, "timeout"))
+        if self._attempts is not None and self._attempts.stop():
+            return Cancellation.ENDED
+        return await self._cancel(self._latest, check_seconds(timeout, "timeout"))
 
     async def save(
         self, path: str | os.PathLike[str], *, index: int | None = None, overwrite: bool = False
@@ -274,6 +308,7 @@ class Job:
         eta = self.eta()
         rows = {
             "batch": self.batch,
+            "attempts": str(len(self.attempts)) if self._attempts is not None else None,
             "deadline": f"{duration(self.timeout)} after acceptance",
             "still to go": f"about {eta}" if eta is not None else None,
         }
@@ -281,6 +316,16 @@ class Job:
         return f"{lines(f'Job: {self.id}', rows.items())}\n{self.generation.describe()}{ended}"
 
     # --- what the coordinator does
+
+    @property
+    def _latest(self) -> Job:
+        """The attempt under way."""
+        return (self._attempts.latest if self._attempts is not None else None) or self
+
+    def _follow(self, latest: Job) -> None:
+        """Another attempt is under way: show how it stands."""
+        latest._handle = self
+        self._show(latest.generation, datetime.now().astimezone())
 
     def _raise(self) -> None:
         if self._error is None:
@@ -299,9 +344,15 @@ class Job:
         allowed = not previous.is_terminal if skips else may_follow(previous, generation.state)
         if generation.state is not previous and not allowed:
             return
-        self.generation = generation
+        self._show(generation, at)
+        if self._handle is not None:
+            self._handle._show(generation, at)
+
+    def _show(self, generation: Generation, at: datetime) -> None:
+        previous, self.generation = self.generation.state, generation
         if generation.provider_id is not None and self._accepted is not None:
             _wake(self._accepted)
+            self._accepted = None
         if generation.state is not previous and self._queues:
             eta = None if generation.state.is_terminal else self.eta()
             for queue in self._queues:
@@ -313,7 +364,9 @@ class Job:
             return
         if error is not None:
             error.generation = error.generation or self.generation
-            self._error = error
+        if self._attempts is not None and self._attempts.goes_on(self, error):
+            return
+        self._error = error
         self._done.set_result(None)
         if self._accepted is not None:
             _wake(self._accepted)

@@ -26,7 +26,7 @@ async def named_before(hub: Hub, account: Account, job: Job, provider_id: str) -
         return first
     try:
         async with asyncio.timeout(_LOOKUP_TIMEOUT):
-            known = await hub.store.by_provider_id(account.key, [provider_id])
+            known = await hub.known(account.provider, [provider_id])
     except (Exception, asyncio.CancelledError):
         # The id is not written down yet: neither a ledger that fails nor the end of the session may cost a paid job.
         return None

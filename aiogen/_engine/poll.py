@@ -7,7 +7,7 @@ import random
 from functools import partial
 
 from aiogen._account.track import Track
-from aiogen._answers import snapshots
+from aiogen._answers import outcomes, snapshots
 from aiogen._answers.states import observed
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
@@ -153,6 +153,9 @@ async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: Aiog
         # Counted from the question: an answer that took long may be as old as it.
         if not is_missing(track.not_found, track.missing_since, sent_at, grace):
             account.schedule.failed(key, now, missing_pause(track.not_found, track.provider.facts.poll_floor, grace))
+            return
+        if track.is_of_previous_key and not track.was_read:
+            hub.abandon(account, track, outcomes.not_shown(error, track.provider.facts.vendor, key))
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()

@@ -41,6 +41,8 @@ class RemoteJobs:
         self._attend = attend
         self._queue_timeout = queue_timeout
         self._jobs: dict[str, Job] = {}
+        self._accepted: dict[str, float] = {}
+        """When the vendor accepted them, on the session's steady clock."""
         self._begun: dict[str, float] = {}
         """When those were seen to have begun that were queued before, on the session's steady clock."""
 
@@ -49,6 +51,10 @@ class RemoteJobs:
 
     def __contains__(self, job: Job) -> bool:
         return job.id in self._jobs
+
+    def accepted_at(self, job: Job) -> float | None:
+        """When the vendor accepted it; None if that is not known here."""
+        return self._accepted.get(job.id)
 
     def begun_at(self, job: Job) -> float | None:
         """When it was seen to have begun; None if that was not seen from here."""
@@ -71,11 +77,11 @@ class RemoteJobs:
         """The other process is gone, or was never heard of; True if the job was watched until now."""
         return self._drop(job.id) is not None
 
-    def watch(self, job: Job) -> None:
-        """The same, where its record is read just after."""
+    def watch(self, job: Job, age: float = 0.0) -> None:
+        """The same, where its record is read just after; `age`: seconds since the vendor accepted it."""
         self._jobs[job.id] = job
         # Its deadline begins when the vendor accepts it; before that it waits for its turn, wherever that is.
-        self._expect(job, job.timeout if job.provider_id is not None else self._queue_timeout)
+        self._expect(job, self._queue_timeout if job.provider_id is None else max(0.0, job.timeout - age))
 
     def seen(self, record: Record) -> None:
         """The ledger was read: this is how one of them stands."""
@@ -97,6 +103,8 @@ class RemoteJobs:
             state = job.state if is_further else record.state
             if job.state is State.QUEUED and state is State.PROCESSING:
                 self._begun[job.id] = self._clock.now()
+            if record.provider_id is not None and record.accepted_at is not None:
+                self._accepted[job.id] = self._clock.now() - record.ago(record.accepted_at)
             known = attrs.evolve(
                 job.generation,
                 state=state,
@@ -105,7 +113,7 @@ class RemoteJobs:
             )
             job._update(known, at, skips=True)
             if is_accepted:
-                self.watch(job)
+                self.watch(job, 0.0 if record.accepted_at is None else record.ago(record.accepted_at))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
         """This is how it ended, as the ledger says."""
@@ -127,4 +135,5 @@ class RemoteJobs:
 
     def _drop(self, job_id: str) -> Job | None:
         self._begun.pop(job_id, None)
+        self._accepted.pop(job_id, None)
         return self._jobs.pop(job_id, None)

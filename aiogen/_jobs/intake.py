@@ -13,10 +13,10 @@ from aiogen._answers import outcomes
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.own_id import Fate, look_up
-from aiogen.errors import StoreError
+from aiogen.errors import StoreError, TooManyJobs
 from aiogen.exchange import Submission, Ticket
 from aiogen.models import State, Typical
-from aiogen.stores.base import Record
+from aiogen.stores.base import AtMost, Record
 
 logger = logging.getLogger("aiogen")
 
@@ -40,10 +40,11 @@ class Name:
 NAMELESS = Name()
 
 
-async def submit(hub: Hub, job: Job, name: Name = NAMELESS) -> Record | None:
+async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | None = None) -> Record | None:
     """Take a job in; it is sent when its turn comes.  If the ledger has one with its id, that stands, and is returned.
 
     Raises:
+        TooManyJobs: there are as many unfinished ones as are allowed.
         StoreError: the ledger did not take it, so it will not be sent.
     """
     provider, submission = job._provider, job.submission
@@ -71,7 +72,10 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS) -> Record | None:
         created_at=hub.clock.datetime(),
     )
     try:
-        standing = await hub.store.add(record)
+        # A store that was written before there were bounds goes on without any.
+        standing = await (hub.store.add(record) if at_most is None else hub.store.add(record, at_most))
+    except TooManyJobs as error:
+        raise error.add_context(provider=job.provider, connection=job.connection) from None
     except asyncio.CancelledError:
         # The ledger may take it all the same, and the next session would send what nobody has a handle for.
         hub.spawn(hub.withdraw(job, outcomes.withdrawn(job.generation)))
@@ -174,13 +178,14 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     ticket = Ticket(provider_id=provider_id, reference=record.reference)
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
-    accepted_at = record.accepted_at or record.created_at
+    accepted_at = record.accepted_at or record.created_at  # by the ledger's clock: only how long ago it was is used
     if job.provider_id is None:  # somebody waits here since before it was sent elsewhere
         known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
-        job._update(attrs.evolve(known, accepted_at=record.accepted_at), at, skips=True)
-    job.timeout = max(_AT_LEAST, job.timeout - max(0.0, (at - accepted_at).total_seconds()))
+        job._update(attrs.evolve(known, accepted_at=record.by(at, accepted_at)), at, skips=True)
+    job.timeout = max(_AT_LEAST, job.timeout - record.ago(accepted_at))
     typical = submission.typical if submission is not None else UNTOLD
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
     is_ours = submission is not None
-    age = max(0.0, (at - (record.submitted_at or accepted_at)).total_seconds()) if is_ours else 0.0
-    hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    age = record.ago(record.submitted_at or accepted_at) if is_ours else 0.0
+    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    track.is_of_previous_key = record.account != account.key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakSet, WeakValueDictionary
@@ -18,7 +19,7 @@ from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError, KeyReused
 from aiogen.models import State
-from aiogen.stores.base import Record
+from aiogen.stores.base import AtMost, Record
 
 logger = logging.getLogger("aiogen")
 
@@ -33,6 +34,10 @@ class Key:
     """The fingerprint of what is asked for."""
     retry: bool = False
     """Make another attempt, if the last one has failed and trying again may help."""
+    after: int | None = None
+    """Only if the last one is this; what others have made since then stands."""
+    retries: int = 0
+    """Further attempts in all that are made without being asked for, while they may help."""
 
     def __str__(self) -> str:
         return f"{self.key!r}" + (f" of scope {self.scope!r}" if self.scope else "")
@@ -49,11 +54,18 @@ class KeyedJobs:
         """Jobs that somebody was given."""
         self._has_warned = False
 
-    async def submit(self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None) -> Job:
+    async def submit(
+        self,
+        key: Key,
+        make: Callable[[str], Job],
+        metadata: Mapping[str, Any] | None,
+        at_most: AtMost | None = None,
+    ) -> Job:
         """The job that the key stands for; a new one, made by `make` with our id, if it stands for none yet.
 
         Raises:
             KeyReused: it stands for another request.
+            TooManyJobs: it stands for none, and there are as many unfinished jobs as are allowed.
             InputError: another attempt is wanted of a job of which nobody knows whether it runs.
             StoreError: the ledger cannot be read or written.
         """
@@ -65,7 +77,7 @@ class KeyedJobs:
                 'key= does not survive this process: the ledger is in memory. With Session(store="aiogen.db") the same '
                 "key is the same job after a crash, too."
             )
-        work = asyncio.get_running_loop().create_task(self._submit(key, make, metadata))
+        work = asyncio.get_running_loop().create_task(self._submit(key, make, metadata, at_most))
         try:
             job, _ = await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -75,7 +87,11 @@ class KeyedJobs:
         return job
 
     async def _submit(
-        self, key: Key, make: Callable[[str], Job], metadata: Mapping[str, Any] | None
+        self,
+        key: Key,
+        make: Callable[[str], Job],
+        metadata: Mapping[str, Any] | None,
+        at_most: AtMost | None,
     ) -> tuple[Job, bool]:
         """The job, and whether this has made it."""
         hub = self._hub
@@ -85,12 +101,13 @@ class KeyedJobs:
             latest = await hub.store.latest(key.scope, key.key)
             if latest is not None:
                 self._check(key, latest)
-                if not key.retry or not self._retries(latest):
+                if not self._is_tried_again(key, latest):
                     return await self._standing(latest), False
                 attempt = latest.attempt + 1
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
+            job.attempt = attempt
             name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
-            standing = await submit(hub, job, name)
+            standing = await submit(hub, job, name, at_most)
             if standing is None:
                 return self._registry.keep(job), True
             self._check(key, standing)  # another process was faster
@@ -114,6 +131,19 @@ class KeyedJobs:
 
     def _lock(self, key: Key) -> asyncio.Lock:
         return self._locks.setdefault((key.scope, key.key), asyncio.Lock())
+
+    async def next_attempt(self, key: Key | None, name: Name, failed: Job) -> Job:
+        """Another attempt of a job that has failed here; under a key, what others have made since then.
+
+        Raises:
+            StoreError: the ledger did not take it.
+        """
+        make = partial(self._registry.next_attempt, failed)
+        if key is not None:
+            return await self.submit(attrs.evolve(key, retry=True, after=failed.attempt), make, name.metadata)
+        job = make(str(uuid4()))
+        await submit(self._hub, job, attrs.evolve(name, attempt=job.attempt))
+        return self._registry.keep(job)
 
     async def again(self, record: Record, make: Callable[[str], Job]) -> Job:
         """Another attempt of a job that has failed, under its key if it has one.
@@ -158,6 +188,13 @@ class KeyedJobs:
                 "the same request under this key.",
                 job_id=standing.id,
             )
+
+    def _is_tried_again(self, key: Key, latest: Record) -> bool:
+        if key.retry:
+            return latest.attempt == (key.after or latest.attempt) and self._retries(latest)
+        # By itself only after the provider's own word that it has failed, never what was taken back or refused.
+        failed = latest.state is State.FAILED and latest.provider_id is not None
+        return failed and latest.attempt <= key.retries and self._retries(latest)
 
     @staticmethod
     def _retries(latest: Record) -> bool:

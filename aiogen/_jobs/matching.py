@@ -15,7 +15,7 @@ from aiogen.providers.base import Provider
 from aiogen.stores.base import Record
 
 BEFORE = timedelta(seconds=120)
-"""The vendor's clock and ours may differ by so much."""
+"""The vendor's clock and the ledger's may differ by so much."""
 AFTER = timedelta(seconds=600)
 """A create was carried out so long after it was sent, at most: the longest wait for an answer, and the clocks."""
 

@@ -9,6 +9,7 @@ from aiogen._account.create_queue import NORMAL, PRIORITIES
 from aiogen._answers.asked import check_key
 from aiogen._checks import check_json
 from aiogen.errors import InputError
+from aiogen.stores.base import AtMost
 
 _OTHERS_KEYS = ("idempotency_key", "request_id", "client_request_id")
 
@@ -35,6 +36,16 @@ def check_names(options: Mapping[str, Any], key: object, scope: object, metadata
         if not isinstance(metadata, Mapping):
             raise InputError(f"metadata= takes a JSON object, not {type(metadata).__name__}.")
         check_json(dict(metadata), "metadata")
+
+
+def check_bound(at_most: object) -> None:
+    """A bound on unfinished jobs.
+
+    Raises:
+        InputError: it is none.
+    """
+    if at_most is not None and not isinstance(at_most, AtMost):
+        raise InputError(f"at_most= takes AtMost(scope=…, total=…), not {str(at_most)[:40]!r}.")
 
 
 def rank_of(priority: object) -> int:

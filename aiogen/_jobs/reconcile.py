@@ -75,14 +75,14 @@ class Reconciler:
                 _described(record, f"The list of {provider.facts.vendor} could not be read: {error.message}")
                 for record in group
             ]
-        known = await self._hub.store.by_provider_id(provider.account, [s.provider_id for s in listed])
+        known = await self._hub.known(provider, [s.provider_id for s in listed])
         taken, at = {each.provider_id or "" for each in known}, self._hub.clock.datetime()
         looked = f"Searched {len(listed)} generations of the list" + ("" if is_whole else ", not all of it")
         found = []
         for record in group:
             await asyncio.sleep(0)  # each is compared with the whole list
             candidates = matching.candidates(record, provider, listed, taken, at)
-            is_early = at < matching.sent_at(record) + matching.AFTER
+            is_early = record.ago(matching.sent_at(record)) < matching.AFTER.total_seconds()
             found.append(_described(record, f"{looked}.", candidates, whole=is_whole, is_early=is_early))
         return found
 
@@ -100,7 +100,7 @@ class Reconciler:
     async def adopt(self, job_id: str, provider_id: str) -> Job:
         """See `Session.adopt`."""
         record, provider = await self._unknown(job_id)
-        for other in await self._hub.store.by_provider_id(provider.account, [provider_id]):
+        for other in await self._hub.known(provider, [provider_id]):
             raise InputError(
                 f"Generation {provider_id} already belongs to job {other.id} in the ledger; a generation belongs "
                 "to one job only."

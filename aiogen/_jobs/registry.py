@@ -78,6 +78,7 @@ class Registry:
         batch: str | None = None,
         priority: int = NORMAL,
         scope: str = "",
+        attempt: int = 1,
     ) -> Job:
         """A handle, known to nobody yet; see `keep`."""
         return Job(
@@ -94,6 +95,7 @@ class Registry:
             batch=batch,
             priority=priority,
             scope=scope,
+            attempt=attempt,
         )
 
     def keep(self, job: Job) -> Job:
@@ -221,7 +223,7 @@ class Registry:
         """A generation that the ledger has already: its job, if somebody follows it; else our id of it, or None."""
         hub = self._hub
         await hub.ledger.ready()
-        for record in await hub.store.by_provider_id(provider.account, [provider_id]):
+        for record in await hub.known(provider, [provider_id]):
             if record.generation is not None and snapshots.still_holds(record.generation, hub.clock.datetime()):
                 # A vendor that lags behind may not even know it yet.
                 job = self.revived(record)
@@ -240,17 +242,14 @@ class Registry:
         provider = self.provider_of(record)
         if provider is None:
             return None
-        submission = record.submission
-        generation = record.generation or Generation(
-            id=record.id,
+        submission, accepted_at = record.submission, record.accepted_at
+        generation = record.generation or snapshots.asked_for(
+            record.id,
+            provider,
+            submission,
+            record.state,
             provider_id=record.provider_id,
-            provider=record.provider,
-            connection=provider.name,
-            model=submission.model if submission is not None else None,
-            kind=submission.kind if submission is not None else "image",
-            state=record.state,
-            prompt=submission.prompt if submission is not None else None,
-            accepted_at=record.accepted_at,
+            accepted_at=accepted_at if accepted_at is None else record.by(self._hub.clock.datetime(), accepted_at),
         )
         return self._like(record, generation, provider, submission)
 
@@ -273,20 +272,25 @@ class Registry:
 
     def another_attempt(self, record: Record, provider: Provider, job_id: str) -> Job:
         """A handle for another attempt of what a record says."""
-        submission = record.submission
-        if submission is not None and submission.provider_id is not None:
-            submission = attrs.evolve(submission, provider_id=str(uuid4()))
-        generation = Generation(
-            id=job_id,
-            provider_id=None,
-            provider=record.provider,
-            connection=provider.name,
-            model=submission.model if submission is not None else None,
-            kind=submission.kind if submission is not None else "image",
-            state=State.PENDING,
-            prompt=submission.prompt if submission is not None else None,
+        submission = _repeated(record.submission)
+        job = self._like(record, snapshots.asked_for(job_id, provider, submission, State.PENDING), provider, submission)
+        job.attempt = record.attempt + 1
+        return job
+
+    def next_attempt(self, failed: Job, job_id: str) -> Job:
+        """A handle for another attempt of a job that was sent from here."""
+        submission, provider = _repeated(failed.submission), failed._provider
+        return self.new(
+            snapshots.asked_for(job_id, provider, submission, State.PENDING),
+            provider,
+            submission,
+            failed.timeout,
+            failed.poll_cost,
+            failed.batch,
+            failed.priority,
+            failed.scope,
+            failed.attempt + 1,
         )
-        return self._like(record, generation, provider, submission)
 
     def _like(self, record: Record, generation: Generation, provider: Provider, submission: Submission | None) -> Job:
         """A handle with all that the user has said of the job in a record."""
@@ -298,12 +302,25 @@ class Registry:
             batch=record.batch,
             priority=record.priority,
             scope=record.scope,
+            attempt=record.attempt,
         )
 
     def provider_of(self, record: Record) -> Provider | None:
-        """The connection with the key that it was submitted with; the one of the same name, if there are several."""
-        found = [c for c in self._connections.values() if c.account == record.account]
+        """The connection with the key that it was submitted with; the one of the same name, if there are several.
+
+        Else one whose account had that key before.
+        """
+        connections = self._connections.values()
+        found = [c for c in connections if c.account == record.account]
+        found = found or [c for c in connections if record.account in c.accounts]
         return next((c for c in found if c.name == record.connection), found[0] if found else None)
+
+
+def _repeated(submission: Submission | None) -> Submission | None:
+    """The same request; where creates choose their ids, under another one."""
+    if submission is None or submission.provider_id is None:
+        return submission
+    return attrs.evolve(submission, provider_id=str(uuid4()))
 
 
 def _may_be_outdated(job: Job) -> bool:

@@ -18,7 +18,7 @@ async def ticket_of(hub: Hub, provider: Provider, provider_id: str) -> Ticket:
     if not provider.facts.needs_reference:
         return Ticket(provider_id=provider_id)
     await hub.ledger.ready()
-    known = await hub.store.by_provider_id(provider.account, [provider_id])
+    known = await hub.known(provider, [provider_id])
     reference = next((record.reference for record in known if record.reference is not None), None)
     if reference is None:
         raise InputError(

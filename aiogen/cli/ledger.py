@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from aiogen import Session
 from aiogen._wording import shorten
@@ -68,12 +68,12 @@ async def jobs(
     limit: int,
 ) -> Exit:
     """What the ledger says; no request is made."""
-    now, unknown, rows = datetime.now(UTC), 0, list[Row]()
+    unknown, rows = 0, list[Row]()
     wanted = RecordQuery(
         states=states,
         batch=batch,
-        created_after=None if newer is None else now - newer,
-        created_before=None if older is None else now - older,
+        younger=None if newer is None else newer.total_seconds(),
+        older=None if older is None else older.total_seconds(),
         limit=limit,
     )
     is_any = False
@@ -85,10 +85,10 @@ async def jobs(
                 for record in records:
                     terminal.record(of_record(record))
             elif terminal.out.is_terminal:
-                rows += [_row(record, now) for record in records]  # the columns are as wide as their widest cell
+                rows += [_row(record) for record in records]  # the columns are as wide as their widest cell
             else:
                 for record in records:
-                    terminal.columns(_line(record, now))
+                    terminal.columns(_line(record))
     if rows:
         terminal.listing(rows, short="job")
     if not is_any and not terminal.as_json:
@@ -212,7 +212,7 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
         if older is not None:
             ended = RecordQuery(
                 states=[State.COMPLETED, State.FAILED, State.CANCELLED],
-                created_before=datetime.now(UTC) - older,
+                older=older.total_seconds(),
                 limit=1_000_000,
             )
             wanted += [record.id async for records in store.scan(ended) for record in records]
@@ -274,12 +274,12 @@ async def _open(store: SqliteStore) -> AsyncIterator[None]:
         await store.close()
 
 
-def _row(record: Record, now: datetime) -> Row:
+def _row(record: Record) -> Row:
     known = generation_of(record)
     return Row(
         cells={
             "state": known.state,
-            "age": age(now - record.created_at),
+            "age": age(timedelta(seconds=record.ago(record.created_at))),
             "cost": money(known.cost),
             "prompt": known.prompt or "",
             "at": record.connection,
@@ -289,7 +289,7 @@ def _row(record: Record, now: datetime) -> Row:
     )
 
 
-def _line(record: Record, now: datetime) -> list[str]:
+def _line(record: Record) -> list[str]:
     """For a pipe: these columns in this order are a promise; new ones are added at the end."""
     known = generation_of(record)
     return [
@@ -297,7 +297,7 @@ def _line(record: Record, now: datetime) -> list[str]:
         record.id,
         record.connection,
         record.provider_id or "-",
-        f"{age(now - record.created_at)} ago",
+        f"{age(timedelta(seconds=record.ago(record.created_at)))} ago",
         known.prompt or "",
         money(known.cost),
     ]

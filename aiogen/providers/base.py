@@ -16,6 +16,7 @@ import attrs
 from aiogen._checks import check_name, check_number
 from aiogen._safety.secret import Masked, Secret, to_secret
 from aiogen._wording import short_url
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, ConfigurationError, InputError, Unsupported
 from aiogen.exchange import (
     Accepted,
@@ -29,14 +30,16 @@ from aiogen.exchange import (
     Submission,
     Ticket,
 )
-from aiogen.models import AccountInfo, Action, FailureCode, Typical
+from aiogen.models import AccountInfo, Action, Cost, FailureCode, Typical
 from aiogen.providers.configuration import (
     account_of,
     check_extra_headers,
     check_key,
+    check_previous_keys,
     check_url,
     facts_of,
     hidden_headers,
+    hidden_keys,
     is_below,
     usual_url,
     with_usual_path,
@@ -47,7 +50,7 @@ from aiogen.providers.refusals import error_class
 from aiogen.references import Reference
 
 _NEEDED = ("prepare", "encode", "create", "get")
-_OPTIONAL = ("list", "delete", "cancel")
+_OPTIONAL = ("list", "delete", "cancel", "models")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +65,8 @@ class Capabilities:
     """It has a call by which a key can be checked."""
     cancel: bool = False
     """It can stop a generation that waits or runs."""
+    models: bool = False
+    """It can say which models there are."""
     list_page: int = 0
     """Most generations per page of a list; 0 if it cannot list."""
 
@@ -125,8 +130,14 @@ class Provider:
     are kept as secret as the key."""
     typical_seconds: Mapping[str, float] = attrs.field(factory=dict)
     """Model to the seconds that it usually takes, 0.01 to 86,400, where you know better than the provider file."""
+    _previous_keys: tuple[Secret, ...] = attrs.field(
+        default=(), alias="previous_keys", converter=hidden_keys, repr=False
+    )
+    """`previous_keys=`: keys that this account had before, which are never sent.  What the ledger has of them is
+    followed with the present key where the vendor allows that, and counts in its limits.  As secret as the key."""
     secrets: tuple[Secret, ...] = attrs.field(init=False, default=(), repr=False, eq=False)
-    """The key and the values of `extra_headers`, wrapped, for code that keeps them out of what is shown."""
+    """The key, the values of `extra_headers` and the keys before, wrapped: for code that keeps them out of what is
+    shown."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -144,7 +155,8 @@ class Provider:
         fill(self, "_api_key", check_key(self._api_key, facts, cls.__name__))
         check_extra_headers(self._extra_headers)
         key = () if self._api_key.text in ("", facts.public_key) else (self._api_key,)
-        fill(self, "secrets", (*key, *self._extra_headers.values()))
+        check_previous_keys(self._previous_keys, facts)
+        fill(self, "secrets", (*key, *self._extra_headers.values(), *self._previous_keys))
         url = self.base_url or os.environ.get(facts.url_variable, "") or facts.url
         if any(secret.stands_in(url) for secret in self.secrets):
             del url
@@ -183,6 +195,12 @@ class Provider:
         Where no key is needed, that is the server.
         """
         return account_of(self._api_key or Secret(self.base_url), self.facts.name)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """`account`, and behind it what it was called in the ledger while it had other keys (`previous_keys=`)."""
+        before = (account_of(key, self.facts.name) for key in self._previous_keys)
+        return tuple(dict.fromkeys((self.account, *before)))
 
     @property
     def api_key(self) -> str:
@@ -239,7 +257,15 @@ class Provider:
     # --- what each provider file writes
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> Any:
-        """The typed request for keywords: checked, not yet encoded."""
+        """The typed request for keywords: checked, not yet encoded.
+
+        A keyword that the vendor surely does not have is refused (`parameters.unknown`), with the one that was probably
+        meant; `extra=` passes anything on.  The words of `parameters.COMMON` mean the same everywhere: they are
+        translated, and what cannot be honoured goes into `Submission.warnings`.
+
+        Raises:
+            InputError: something cannot be right.  `UnknownParameter`: there is no such parameter.
+        """
         raise NotImplementedError
 
     def encode(self, request: Any) -> Submission:
@@ -270,6 +296,15 @@ class Provider:
     def cancel(self, ticket: Ticket) -> Exchange[Cancelled]:
         """Stop one generation that waits or runs."""
         raise Unsupported(f"{self.facts.vendor} has no API call that cancels a generation.", provider=self.facts.name)
+
+    def models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """The models of this connection, and what is known of each; asks nothing where a table has it all."""
+        raise Unsupported(f"{self.facts.vendor} has no list of models here.", provider=self.facts.name)
+
+    def quote(self, submission: Submission) -> Exchange[Cost | None]:
+        """What it would cost, without making it; by default `Submission.estimate`, for which nothing is asked."""
+        yield from ()
+        return submission.estimate
 
     def read_account(self) -> Exchange[AccountInfo]:
         """Whom this key belongs to; also the cheapest way to check that it works."""
@@ -344,14 +379,16 @@ def _hide_key(cls: type[Provider]) -> None:
     def with_hidden_key(self: Provider, *args: Any, **options: Any) -> None:
         # The key is not among the arguments, for error reporters print the locals of what is raised below.
         key = to_secret(options.pop("api_key", ""))
+        options["previous_keys"] = hidden_keys(options.get("previous_keys") or ())
         options["extra_headers"] = hidden_headers(options.get("extra_headers") or {})
-        misplaced = [name for name, value in options.items() if key.stands_in(value)]
+        keys = (key, *options["previous_keys"])
+        misplaced = [name for name, value in options.items() if any(each.stands_in(value) for each in keys)]
         try:
             if misplaced:
                 raise ConfigurationError(f"{misplaced[0]}= contains the API key, which belongs in api_key= alone.")
             made(self, *args, api_key=key, **options)
         finally:
-            del self, options  # half made, and with what the caller gave
+            del self, options, keys  # half made, and with what the caller gave
 
     type.__setattr__(cls, "__init__", with_hidden_key)
 

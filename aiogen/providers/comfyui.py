@@ -69,6 +69,7 @@ class ComfyUI(Provider):
         requests_per_minute: of any kind; the server has no such limit.
         allow_insecure: allow plain http to another machine; prompts and pictures then travel unencrypted.
         extra_headers: sent with every request to base_url, such as what a proxy asks for; kept as secret as a key.
+        previous_keys: none, for there is no key.
         typical_seconds: how long a model usually takes there: `{"sd_xl_base_1.0.safetensors": 45.0}`.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +38,28 @@ def hidden_headers(headers: Mapping[str, str | Secret]) -> Mapping[str, Secret]:
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"extra_headers= takes {{'Name': 'value'}}, not {type(headers).__name__}.")
     return {name: to_secret(value) for name, value in headers.items()}
+
+
+def hidden_keys(keys: Iterable[str | Secret]) -> tuple[Secret, ...]:
+    """Keys wrapped, so that nothing shows them."""
+    if isinstance(keys, str | bytes | Secret) or not isinstance(keys, Iterable):
+        raise ConfigurationError("previous_keys= takes a list of the keys that this account had before.")
+    return tuple(to_secret(key) for key in keys)
+
+
+def check_previous_keys(keys: Sequence[Secret], facts: Facts) -> None:
+    """Whether they can have been keys.
+
+    Raises:
+        ConfigurationError: one cannot, or this vendor takes none.
+    """
+    if keys and facts.key_variable is None:
+        raise ConfigurationError(f"{facts.vendor} takes no API key, so previous_keys= has no meaning for it.")
+    if not all(key.text and key.text.isascii() and key.text.isprintable() and " " not in key.text for key in keys):
+        raise ConfigurationError(
+            "previous_keys= has one that is empty, or contains a line break, a space or a character outside ASCII; "
+            "write each as it was in api_key=."
+        )
 
 
 def check_extra_headers(headers: Mapping[str, Secret]) -> None:

@@ -177,6 +177,8 @@ class Leonardo(Provider):
         nsfw: pictures flagged nsfw are kept ("keep"), dropped ("drop"), or make the generation fail ("fail").
         allow_insecure: allow plain http to another machine; the key then travels unencrypted.
         extra_headers: sent with every request to base_url, such as what a proxy asks for; kept as secret as the key.
+        previous_keys: keys that this account had before, which are never sent; jobs of them that the ledger has are
+            followed with the present key, if Leonardo.Ai shows them to it, which is not documented.
         typical_seconds: how long a model usually takes, where you know better: `{"lucid-origin": 45.0}`.
 
     Raises:

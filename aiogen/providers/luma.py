@@ -241,6 +241,8 @@ class Luma(Provider):
         requests_per_minute: of any kind, 600 by default.
         allow_insecure: allow plain http to another machine; the key then travels unencrypted.
         extra_headers: sent with every request to base_url, such as what a proxy asks for; kept as secret as the key.
+        previous_keys: keys that this account had before, which are never sent; jobs of them that the ledger has are
+            followed with the present key, as Luma documents that all keys of a client see its generations.
         typical_seconds: how long a model usually takes, where you know better: `{"uni-1": 45.0}`.
 
     Raises:

@@ -3,6 +3,7 @@
 from aiogen.stores.base import (
     ADOPTED,
     UNLIMITED,
+    AtMost,
     Headroom,
     Record,
     RecordQuery,
@@ -17,6 +18,7 @@ from aiogen.stores.sqlite.store import SqliteStore
 __all__ = [
     "ADOPTED",
     "UNLIMITED",
+    "AtMost",
     "Headroom",
     "MemoryStore",
     "Record",

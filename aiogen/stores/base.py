@@ -4,6 +4,10 @@ A store keeps facts; it decides nothing.  Each call is one whole transaction: wh
 fact is as durable as the store makes anything.  The order of calls is the life of a job: `add`, `intend` (before the
 create is sent), then `confirm`, `release` or `mark_unknown`, and at last `settle`.
 
+Time is the store's.  What it stamps, and what counts from that (leases, pauses, windows), goes by its own clock, which
+is one for all who share it; what a caller knows of the past it says as an age.  Records come back with the moment at
+which they were read, so that a reader need not compare them with a clock of its own: see `Record.ago`.
+
 Several processes may share a store.  Each is a worker with a lease that it renews by `heartbeat`; it owns the jobs
 that it added or adopted.  A worker whose lease has run out owns nothing any more, and others `adopt` its jobs.
 """
@@ -12,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,7 +24,7 @@ from uuid import UUID
 import attrs
 
 from aiogen._options import whole
-from aiogen.errors import InputError, StoreError
+from aiogen.errors import InputError, StoreError, TooManyJobs
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 
@@ -69,12 +73,53 @@ class Record:
     owner: str | None = None
     """The worker that sends and follows it; None if nobody does."""
     created_at: datetime
+    """When it was added.  This and the other moments are by the store's clock."""
     submitted_at: datetime | None = None
     """When the create was about to be sent, last."""
     accepted_at: datetime | None = None
     finished_at: datetime | None = None
     generation: Generation | None = None
-    """The result, once settled."""
+    """The result, once settled.  Its moments are by the clock of who saw the end."""
+    read_at: datetime | None = attrs.field(default=None, eq=False)
+    """The time by the store's clock when it was read.  Of a record to be added: by the clock of its own moments."""
+
+    def ago(self, moment: datetime) -> float:
+        """Seconds from a moment of this record to when it was read, 0.0 or more; 0.0 for one that was never read."""
+        return 0.0 if self.read_at is None else max(0.0, (self.read_at - moment).total_seconds())
+
+    def by(self, now: datetime, moment: datetime) -> datetime:
+        """A moment of this record by another clock, which says `now` while it is read."""
+        return now - timedelta(seconds=self.ago(moment))
+
+
+def _bound() -> Any:
+    return attrs.field(default=None, validator=attrs.validators.optional(whole(1, 1_000_000)))
+
+
+@attrs.frozen(kw_only=True)
+class AtMost:
+    """How many jobs of a ledger may be unfinished at once, over all processes; None is no bound.
+
+    What waits, is being submitted or runs is unfinished, and what is unknown: it may run, until the user has decided.
+
+    Raises:
+        InputError: a bound is not a whole number from 1 to 1,000,000.
+    """
+
+    scope: int | None = _bound()
+    """Of the scope of the job that is taken in."""
+    total: int | None = _bound()
+    """Of all scopes and connections together."""
+
+    def check(self, scope: str, of_scope: int, in_all: int) -> None:
+        """Whether there is room for one more.
+
+        Raises:
+            TooManyJobs: there is none.
+        """
+        for whose, limit, unfinished in ((scope, self.scope, of_scope), (None, self.total, in_all)):
+            if limit is not None and unfinished >= limit:
+                raise TooManyJobs.of(whose, limit, unfinished)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,6 +132,9 @@ class Headroom:
     """Units that they may have running."""
     period: float = 60.0
     """Seconds."""
+    accounts: tuple[str, ...] = ()
+    """The names of the account in the ledger, if it has several, for its key has changed: what stands under any of
+    them counts, and what is sent is of the first from then on."""
 
 
 UNLIMITED = Headroom()
@@ -124,6 +172,10 @@ class RecordQuery:
     """Only those whose id, ours or the vendor's, begins so."""
     limit: int = attrs.field(default=1000, validator=whole(1, 1_000_000))
     """At most this number, the newest first."""
+    younger: float | None = None
+    """Added fewer seconds ago, by the store's clock."""
+    older: float | None = None
+    """Added more seconds ago, by the store's clock."""
 
 
 @attrs.frozen(kw_only=True)
@@ -185,13 +237,16 @@ class Store(Protocol):
         """
         ...
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """A new job of ours, pending or (attached) already running: None.
 
-        If there is one with this id, or of this generation (account and the vendor's id), that one stands, unchanged,
-        and is returned.
+        It was added, and accepted if it was at all, so long before now as its moments lie before its `read_at`: without
+        one, now.  If there is one with this id, or of this generation (account and the vendor's id), that one stands,
+        unchanged, and is returned.  Else the unfinished jobs are counted in the same transaction: several processes
+        that add at once do not get beyond the bound together.
 
         Raises:
+            TooManyJobs: there are as many unfinished jobs as `at_most` allows; nothing was added.
             StoreError: it could not be written; `retryable`, if our lease was lost and `open` begins a new one.
         """
 
@@ -202,6 +257,9 @@ class Store(Protocol):
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
+
+        Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
+        seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.
 
         Raises:
             TakenOver: the job is no longer ours.
@@ -214,12 +272,12 @@ class Store(Protocol):
         job_id: str,
         provider_id: str,
         state: State,
-        accepted_at: datetime,
+        ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
     ) -> bool:
         """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
 
-        `reference` is JSON, and kept with the id.
+        `ago`: so many seconds before now, 0 or more.  `reference` is JSON, and kept with the id.
 
         Like the two below a word about the last create, from the worker that sent that one, however late: about an
         earlier create, or a job that is over, it changes nothing.
@@ -243,7 +301,7 @@ class Store(Protocol):
         ...
 
     async def settle(self, ended: Sequence[Generation]) -> None:
-        """These jobs are over.  Settling one twice changes nothing: the first end counts, whoever saw it.
+        """These jobs are over as of now.  Settling one twice changes nothing: the first end counts, whoever saw it.
 
         An end without a `provider_id` says that a job was not sent, or was refused.  It counts only from the job's
         owner, from the worker that sent its last create, or if the job is pending and nobody's.

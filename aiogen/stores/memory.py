@@ -7,7 +7,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +16,7 @@ import attrs
 from aiogen._binding import Binding, bound
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, UNLIMITED, Headroom, Record, RecordQuery, RequestKind, Wish
+from aiogen.stores.base import ADOPTED, UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, Wish
 
 _ME = "memory"
 
@@ -36,6 +36,8 @@ class MemoryStore:
         self._ids: dict[tuple[str, str], str] = {}
         """Our id by account and the vendor's id."""
         self._learned: dict[str, Mapping[str, Any]] = {}
+        self._epoch: float | None = None
+        """What the time was when the loop's was 0."""
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When the end of a job is due for a handler, and how often it was tried."""
         self._wishes: dict[str, Wish] = {}
@@ -64,7 +66,7 @@ class MemoryStore:
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
-        adopted = []
+        adopted, now = [], self._now()
         for record in sorted(self._records.values(), key=lambda record: record.created_at):
             if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
                 continue
@@ -73,20 +75,30 @@ class MemoryStore:
             lost = record.state is State.SUBMITTING
             changes = {"state": State.UNKNOWN, "owner": None} if lost else {"owner": _ME}
             adopted.append(self._change(record.id, **changes))
-        return [record for record in adopted if record is not None]
+        return [attrs.evolve(record, read_at=now) for record in adopted if record is not None]
 
     @property
     def namespace(self) -> UUID:
         """See `Store.namespace`."""
         return self._namespace
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         same = self._ids.get((record.account, record.provider_id or ""), "")
         standing = self._records.get(record.id) or self._records.get(same)
         if standing is not None:
-            return standing
-        self._records[record.id] = attrs.evolve(record, owner=_ME)
+            return self._read(standing)
+        if at_most is not None:
+            unfinished = [each.scope for each in self._records.values() if not each.state.is_terminal]
+            at_most.check(record.scope, unfinished.count(record.scope), len(unfinished))
+        now = self._now()
+        self._records[record.id] = attrs.evolve(
+            record,
+            owner=_ME,
+            created_at=record.by(now, record.created_at),
+            submitted_at=None if record.submitted_at is None else record.by(now, record.submitted_at),
+            accepted_at=None if record.accepted_at is None else record.by(now, record.accepted_at),
+        )
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
         if record.key is not None:
@@ -95,14 +107,14 @@ class MemoryStore:
 
     async def latest(self, scope: str, key: str) -> Record | None:
         """See `Store.latest`."""
-        return self._records.get(self._keys.get((scope, key), ""))
+        return self._read(self._records.get(self._keys.get((scope, key), "")))
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
             raise StoreError(f"Job {job_id} must not be sent any more: it was withdrawn, or removed from the ledger.")
-        now = datetime.fromtimestamp(time.time(), UTC)
-        self._change(job_id, state=State.SUBMITTING, submitted_at=now, owner=_ME)
+        account = (*headroom.accounts, self._records[job_id].account)[0]
+        self._change(job_id, state=State.SUBMITTING, submitted_at=self._now(), owner=_ME, account=account)
         return 0.0
 
     async def confirm(
@@ -110,7 +122,7 @@ class MemoryStore:
         job_id: str,
         provider_id: str,
         state: State,
-        accepted_at: datetime,
+        ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
     ) -> bool:
         """See `Store.confirm`."""
@@ -118,6 +130,7 @@ class MemoryStore:
             return job_id not in self._records
         if self._is(job_id, State.PROCESSING):
             state = State.PROCESSING  # known since then, if this is said for the second time
+        accepted_at = self._now() - timedelta(seconds=max(0.0, ago))
         self._change(
             job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, reference=reference, owner=_ME
         )
@@ -146,10 +159,10 @@ class MemoryStore:
         if record is None or record.state is not State.UNKNOWN:
             return None
         if provider_id is None:
-            return self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME)
+            return self._read(self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME))
         self._ids[record.account, provider_id] = job_id
-        now = datetime.fromtimestamp(time.time(), UTC)
-        return self._change(job_id, state=State.QUEUED, provider_id=provider_id, accepted_at=now, owner=_ME)
+        now = self._now()
+        return self._read(self._change(job_id, state=State.QUEUED, provider_id=provider_id, accepted_at=now, owner=_ME))
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
@@ -169,7 +182,7 @@ class MemoryStore:
                 submission=submission,
                 owner=None,
                 provider_id=provider_id,
-                finished_at=generation.finished_at,
+                finished_at=self._now(),
             )
             for handler in record.handlers:
                 self._due[record.id, handler] = (0.0, 0)
@@ -222,18 +235,20 @@ class MemoryStore:
 
     async def get(self, job_id: str) -> Record | None:
         """See `Store.get`."""
-        return self._records.get(job_id)
+        return self._read(self._records.get(job_id))
 
     async def find(self, query: RecordQuery) -> list[Record]:
         """See `Store.find`."""
-        found = [record for record in reversed(self._records.values()) if _matches(record, query)]
+        now = self._now()
+        found = [record for record in reversed(self._records.values()) if _matches(record, query, now)]
         found.sort(key=lambda record: record.created_at, reverse=True)
-        return found[: query.limit]
+        return [attrs.evolve(record, read_at=now) for record in found[: query.limit]]
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`."""
         ids = [self._ids.get((account, provider_id), "") for provider_id in provider_ids]
-        return [self._records[i] for i in ids if i in self._records]
+        now = self._now()
+        return [attrs.evolve(self._records[i], read_at=now) for i in ids if i in self._records]
 
     async def wait_for_news(self, timeout: float) -> bool:
         """See `Store.wait_for_news`; there are no others."""
@@ -242,7 +257,7 @@ class MemoryStore:
 
     async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
         """See `Store.news`."""
-        return {job_id: self._records.get(job_id) for job_id in job_ids}
+        return {job_id: self._read(self._records.get(job_id)) for job_id in job_ids}
 
     async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
         """See `Store.claim`."""
@@ -324,6 +339,16 @@ class MemoryStore:
             wake=(before is not None and before.wake) if wake is None else wake,
         )
 
+    def _now(self) -> datetime:
+        """The time of day as the loop tells it, so that a virtual loop moves it, too."""
+        seconds = asyncio.get_running_loop().time()
+        if self._epoch is None:
+            self._epoch = time.time() - seconds
+        return datetime.fromtimestamp(self._epoch + seconds, UTC)
+
+    def _read(self, record: Record | None) -> Record | None:
+        return None if record is None else attrs.evolve(record, read_at=self._now())
+
     def _is(self, job_id: str, *states: State) -> bool:
         record = self._records.get(job_id)
         return record is not None and record.state in states
@@ -347,7 +372,8 @@ class MemoryStore:
         return record
 
 
-def _matches(record: Record, query: RecordQuery) -> bool:
+def _matches(record: Record, query: RecordQuery, now: datetime) -> bool:
+    age = (now - record.created_at).total_seconds()
     return (
         (query.states is None or record.state in query.states)
         and (query.connection is None or record.connection == query.connection)
@@ -356,6 +382,8 @@ def _matches(record: Record, query: RecordQuery) -> bool:
         and (query.key is None or record.key == query.key)
         and (query.created_after is None or record.created_at > query.created_after)
         and (query.created_before is None or record.created_at < query.created_before)
+        and (query.younger is None or age < query.younger)
+        and (query.older is None or age > query.older)
         and (query.ids is None or record.id in query.ids)
         and (query.prefix is None or any(i.startswith(query.prefix) for i in (record.id, record.provider_id or "")))
     )

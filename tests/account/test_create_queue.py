@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from account.scenes import FakeJob
 
@@ -122,3 +124,20 @@ def test_it_is_taken_out_in_the_order_in_which_it_came() -> None:
     """Whatever its priority, when the session is left."""
     queue = waits((3, "a"), (7, "b"), (5, "c"))
     assert [job.id for job in queue.drain()] == ["a1", "b2", "c3"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_how_many_go_before_is_known(seed: int) -> None:
+    """Whatever waits, and however many went before the lowest by now: they are counted as they are sent."""
+    chance = random.Random(seed)
+    queue = waits(*[(chance.choice((3, 5, 7)), chance.choice("xyz")) for _ in range(chance.randint(1, 60))])
+    sent(queue, chance.randint(0, 12))
+    jobs = [job for among in queue._classes.values() for _, _, job in among.heap]
+    for job in jobs[:: chance.randint(3, 9)]:
+        job.done = True
+    foretold = {job.id: queue.ahead_of(job) for job in jobs if not job.done}
+    order = list[str]()
+    while (entry := queue.first()) is not None:
+        order.append(entry[1].id)
+        queue.pop()
+    assert foretold == {name: place for place, name in enumerate(order)}

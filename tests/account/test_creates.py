@@ -312,13 +312,14 @@ def test_what_was_not_queued_is_sent_again_after_a_pause(times: int, retry_after
 def test_the_headroom_is_what_ours_leave_with_those_in_flight() -> None:
     """Before a create is sent, the ledger is told how much other processes may have used."""
     scene = Scene(luma(creates_per_minute=20, max_active=5))
-    assert scene.account.headroom(0.0) == Headroom(creates=20, active=5)
+    accounts = scene.account.names
+    assert scene.account.headroom(0.0) == Headroom(creates=20, active=5, accounts=accounts)
     scene.submit("a", "b", "c")
     scene.at(0.0)
     scene.accept("a", 1.0)
-    assert scene.account.headroom(1.0) == Headroom(creates=17, active=2)
+    assert scene.account.headroom(1.0) == Headroom(creates=17, active=2, accounts=accounts)
     scene.end("a", 2.0)
-    assert scene.account.headroom(2.0) == Headroom(creates=17, active=3)
+    assert scene.account.headroom(2.0) == Headroom(creates=17, active=3, accounts=accounts)
 
 
 def test_an_account_in_one_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from account.scenes import Scene, leonardo, luma, too_many
 
@@ -143,3 +144,20 @@ def test_those_that_ended_while_they_waited_are_not_waited_for() -> None:
     scene.submit("c", "d")
     scene.jobs["c"].done = True
     assert_after(waiting(scene, "d", 0.0), scene, 0.5 * median(scene))
+
+
+def test_a_batch_waits_for_those_who_wait_in_person() -> None:
+    """Those that come later as well, for they go first; and they do not wait for it, but for its share."""
+    scene = Scene(luma(max_active=1))
+    scene.run(0.0, "a")
+    scene.submit("row")
+    scene.jobs["row"].priority = 3
+    scene.account.queue.drain()
+    scene.account.queue.put(1, scene.jobs["row"])
+    assert_after(waiting(scene, "row", 0.0), scene, median(scene))
+    for number in range(2, 12):
+        job = scene.jobs[f"b{number}"] = attrs.evolve(scene.jobs["row"], id=f"b{number}", priority=7)
+        scene.account.queue.put(number, job)
+    assert_after(waiting(scene, "b2", 0.0), scene, median(scene))
+    assert_after(waiting(scene, "row", 0.0), scene, 8 * median(scene))
+    assert_after(waiting(scene, "b9", 0.0), scene, 9 * median(scene))

@@ -28,17 +28,16 @@ def left(vendors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         await store.open()
         job_id = f"0c7f7f5e-0000-4222-8333-{len(state):012}"
         submission = luma.encode(luma.prepare("uni-1", "a boat", {}))
-        now = datetime.now(UTC)
         await store.add(
             Record(
                 id=job_id, connection="luma", provider="luma", account=luma.account, state=State.PENDING,
-                submission=submission, timeout=60.0, created_at=now,
+                submission=submission, timeout=60.0, created_at=datetime.now(UTC),
             )
         )  # fmt: skip
         if state is not State.PENDING:
             await store.intend(job_id)
         if state is State.QUEUED:
-            await store.confirm(job_id, "d290f1ee-6c54-4b01-90e6-d701748f0851", state, now)
+            await store.confirm(job_id, "d290f1ee-6c54-4b01-90e6-d701748f0851", state)
         if state is State.UNKNOWN:
             await store.mark_unknown(job_id)
         await store.close()

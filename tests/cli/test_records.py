@@ -45,7 +45,7 @@ def test_everything_that_a_generation_knows_is_in_it_but_the_raw_answer() -> Non
     shown = record(files=[Path("leonardo-theirs-1.png")])
     assert {field.name for field in attrs.fields(Generation)} - {"raw"} <= set(shown)
     assert (shown["prompt"], shown["kind"], shown["partial"]) == ("a boat", "image", True)
-    assert shown["cost"] == {"amount": "0.0404", "unit": "DOLLARS"}
+    assert shown["cost"] == {"amount": "0.0404", "unit": "DOLLARS", "is_estimate": False}
     assert shown["created_at"] == "2026-11-27T10:00:00.208Z"
     assert shown["accepted_at"] == "2026-11-27T10:00:01.208Z"
     assert shown["finished_at"] == "2026-11-27T10:00:09.208Z"

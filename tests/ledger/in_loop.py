@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from aiogen.stores.sqlite import reading, store
+from aiogen.stores.sqlite import clock, reading, store
 from aiogen.stores.sqlite.serving import Opening, Order, carry_out
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ def files_in_the_loop(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         patch.setattr(store, "Writer", _Writer)
         patch.setattr(reading, "Readers", _Readers)
         patch.setattr(time, "time", lambda: epoch + loop.time())
+        patch.setattr(clock, "now", lambda _: epoch + loop.time())
         yield
 
 

@@ -59,7 +59,7 @@ async def running(store: MemoryStore, job_id: str) -> None:
         Record(id=job_id, connection="luma", provider="luma", account="a", state=State.PENDING, created_at=now)
     )
     await store.intend(job_id)
-    await store.confirm(job_id, f"v-{job_id}", State.QUEUED, now)
+    await store.confirm(job_id, f"v-{job_id}", State.QUEUED)
 
 
 async def test_a_store_that_is_told_is_not_looked_at() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import attrs
@@ -21,10 +20,14 @@ from aiogen.testing.stores.processes import Process
 
 def file_store(context: StoreContext, store: type[SqliteStore] = SqliteStore) -> SqliteStore:
     """The ledger in a file, told the time by the context, and which workers are known to be dead."""
+
+    def now(_: object) -> float:
+        return context.time()
+
     if "path" not in context.kept:
         context.kept["path"] = context.folder / "aiogen.db"
         dead = context.kept["dead"] = set[str]()
-        context.enter(mock.patch("aiogen.stores.sqlite.store.time", SimpleNamespace(time=context.time)))
+        context.enter(mock.patch("aiogen.stores.sqlite.clock.now", now))
         context.enter(mock.patch("aiogen.stores.sqlite.workers.is_dead", lambda name: name in dead))
     keep = min(context.keep_finished, 365 * 86_400.0)
     return store(context.kept["path"], lease=context.lease, keep_finished=keep)

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import attrs
@@ -25,6 +24,7 @@ from aiogen.stores.sqlite import SqliteStore
 
 KEY = "luma-api-sample-key-0123456789"
 THEN = datetime(2025, 6, 1, 12, tzinfo=UTC)
+NOW = THEN + timedelta(minutes=2)
 HANDLER = "gallery"
 DEAD = "another-machine/4026531836:4711:0badcafe"
 """The worker that was killed."""
@@ -62,6 +62,7 @@ def taken_in(name: str) -> Record:
         handlers=(HANDLER,),
         created_at=THEN + timedelta(seconds=NAMES.index(name)),
         accepted_at=None if is_ours else THEN,
+        read_at=NOW,
     )
 
 
@@ -95,7 +96,7 @@ async def live(path: Path) -> str:
             await store.intend(f"job-{name}")
         if name in (State.QUEUED, State.PROCESSING, State.COMPLETED, State.FAILED):
             state = State.PROCESSING if name == State.PROCESSING else State.QUEUED
-            await store.confirm(f"job-{name}", f"v-{name}", state, THEN + timedelta(seconds=30))
+            await store.confirm(f"job-{name}", f"v-{name}", state, (NOW - THEN).total_seconds() - 30.0)
     await store.mark_unknown(f"job-{State.UNKNOWN}")
     await store.settle([ended(State.FAILED)])
     assert len(await store.claim([HANDLER], 9)) == 1
@@ -111,8 +112,10 @@ async def live(path: Path) -> str:
 
 def dump() -> str:
     """The sample, in the words of SQL."""
-    clock = SimpleNamespace(time=lambda: (THEN + timedelta(minutes=2)).timestamp())
-    with tempfile.TemporaryDirectory() as folder, mock.patch("aiogen.stores.sqlite.store.time", clock):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch("aiogen.stores.sqlite.clock.now", return_value=NOW.timestamp()),
+    ):
         path = Path(folder) / "aiogen.db"
         me = asyncio.run(live(path))
         connection = sqlite3.connect(path)

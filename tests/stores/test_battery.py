@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -22,7 +21,20 @@ from stores.file_ledger import file_store, kill
 
 import aiogen
 from aiogen import Generation, State, StoreError
-from aiogen.stores import MemoryStore, Record, RecordQuery, RequestKind, SqliteStore, Store, Wish
+from aiogen.stores import (
+    ADOPTED,
+    UNLIMITED,
+    AtMost,
+    Headroom,
+    MemoryStore,
+    Record,
+    RecordQuery,
+    RequestKind,
+    SqliteStore,
+    Store,
+    Wish,
+)
+from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
 
 MACHINE = "whatever_happens_no_job_is_lost_or_ends_twice"
@@ -43,6 +55,7 @@ class Battery(StoreBattery):
         if "store" not in context.kept:
             loop = SimpleNamespace(get_running_loop=lambda: context)
             context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+            context.enter(mock.patch("aiogen.stores.memory.time", context))
             context.kept["store"] = self.fault()
         store: MemoryStore = context.kept["store"]
         return store
@@ -103,6 +116,25 @@ class TakesUpTheUnknown(MemoryStore):
         return await super().adopt(accounts, only)
 
 
+class ForgetsTheUnknown(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        if at_most is not None:
+            unfinished = [r.scope for r in self._records.values() if r.state in ADOPTED and r.id != record.id]
+            at_most.check(record.scope, unfinished.count(record.scope), len(unfinished))
+        return await super().add(record)
+
+
+class CountsBeforeItLooks(MemoryStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        (at_most or AtMost()).check(record.scope, len(self._records), len(self._records))
+        return await super().add(record, at_most)
+
+
+class KeepsTheOldName(MemoryStore):
+    async def intend(self, job_id: str, *headroom: Any) -> float:
+        return await super().intend(job_id)
+
+
 class YoungestFirst(MemoryStore):
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         return (await super().adopt(accounts, only))[::-1]
@@ -135,7 +167,24 @@ class ReopensWhatRuns(MemoryStore):
         return await super().reopen(job_id, provider_id)
 
 
+class BelievesTheCaller(MemoryStore):
+    async def add(self, record: Record) -> Record | None:
+        standing = await super().add(record)
+        self._change(record.id, created_at=record.created_at)
+        return standing
+
+
+class TellsNoAge(MemoryStore):
+    def _read(self, record: Record | None) -> Record | None:
+        return record
+
+
 # --- of several
+
+
+class AcceptedWhenItWasWritten(SqliteStore):
+    async def confirm(self, job_id: str, provider_id: str, state: State, ago: float = 0.0) -> bool:
+        return await super().confirm(job_id, provider_id, state)
 
 
 class IgnoresHeadroom(SqliteStore):
@@ -144,8 +193,8 @@ class IgnoresHeadroom(SqliteStore):
 
 
 class FollowsWhatItLost(SqliteStore):
-    async def confirm(self, job_id: str, provider_id: str, state: State, accepted_at: datetime) -> bool:
-        await super().confirm(job_id, provider_id, state, accepted_at)
+    async def confirm(self, job_id: str, provider_id: str, state: State, ago: float = 0.0) -> bool:
+        await super().confirm(job_id, provider_id, state, ago)
         return True
 
 
@@ -309,6 +358,66 @@ class TellsWhatWasSent(SqliteStore):
         return {job_id: await self.get(job_id) for job_id in job_ids}
 
 
+class KnowsOneName(SqliteStore):
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+        return await super().intend(job_id, attrs.evolve(headroom, accounts=headroom.accounts[:1]))
+
+
+class CountsItsOwnAlone(SqliteStore):
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        owned = [r for r in await self.find(RecordQuery()) if r.owner == self.worker]
+        (at_most or AtMost()).check(record.scope, len(owned), len(owned))
+        return await super().add(record)
+
+
+class Goes(SqliteStore):
+    """Before or after others, by a rule of its own."""
+
+    rule: type[Precedence]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._neighbours._precedence = self.rule()
+
+
+class FirstComeFirstServed(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *_: Any) -> float:
+            return 0.0
+
+
+class AlwaysAfterOthers(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, c: Any, me: Any, accounts: Any, priority: Any, room: float, now: float) -> float:
+            return super().wait_for(c, me, accounts, priority, 0.0, now)
+
+
+class GoesAfterTheDead(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _above(self, c: Any, me: Any, accounts: Any, priority: Any, now: float, after: float) -> Any:
+            c.execute("UPDATE aiogen_job SET owner = (SELECT min(id) FROM aiogen_worker WHERE id != ?)", (me,))
+            return super()._above(c, me, accounts, priority, 0.0, after)
+
+
+class HasNoShare(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _is_due(self, *_: Any) -> bool:
+            return False
+
+
+class GivesNoWay(Goes):
+    class rule(Precedence):  # noqa: N801
+        def _lowest(self, *_: Any) -> None:
+            return None
+
+
+class WaitsForEver(Goes):
+    class rule(Precedence):  # noqa: N801
+        def wait_for(self, *given: Any) -> float:
+            self._held_back.clear()
+            return super().wait_for(*given)
+
+
 def reported(fault: type[MemoryStore] | type[SqliteStore], check: str) -> bool:
     """The check fails, and says something that is not about the check itself."""
     try:
@@ -346,6 +455,10 @@ OTHER_FAULTS = [
     (IgnoresHeadroom, "places_are_given_back"),
     (IgnoresHeadroom, "the_dead_keep_their_places"),
     (IgnoresHeadroom, "what_others_created_fills_the_minute"),
+    (BelievesTheCaller, "records_come_back_with_ages"),
+    (TellsNoAge, "records_come_back_with_ages"),
+    (AcceptedWhenItWasWritten, "records_come_back_with_ages"),
+    (AcceptedWhenItWasWritten, "processes_whose_clocks_differ_have_one_window"),
     (IgnoresHeadroom, "who_left_is_counted_too"),
     (DropsTheReference, "what_the_create_answered_beside_the_id_stays"),
     (SharesNoBudget, "requests_come_out_of_one_budget"),
@@ -367,6 +480,17 @@ OTHER_FAULTS = [
     (WritesWhateverIsNamed, "an_unheard_of_id_writes_nothing"),
     (WishesOutliveTheirJob, "what_is_forgotten_has_no_wishes"),
     (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
+    (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),
+    (KnowsOneName, "an_account_may_have_several_names"),
+    (ForgetsTheUnknown, "a_bound_counts_what_is_unfinished"),
+    (CountsBeforeItLooks, "what_stands_already_is_no_more"),
+    (CountsItsOwnAlone, "a_bound_is_over_all_processes"),
+    (FirstComeFirstServed, "the_more_urgent_goes_first"),
+    (AlwaysAfterOthers, "where_there_is_room_for_both_nobody_waits"),
+    (GoesAfterTheDead, "the_dead_are_not_gone_before"),
+    (HasNoShare, "no_batch_starves"),
+    (GivesNoWay, "the_more_urgent_gives_way_in_the_end"),
+    (WaitsForEver, "a_place_that_nobody_takes_is_not_kept"),
     (HasOldNews, "news_are_what_others_have_changed"),
     (TellsWhatWasSent, "news_are_what_others_have_changed"),
 ]
@@ -411,6 +535,7 @@ PROJECT = """
             if "store" not in context.kept:
                 loop = SimpleNamespace(get_running_loop=lambda: context)
                 context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+                context.enter(mock.patch("aiogen.stores.memory.time", context))
                 context.kept["store"] = Ours()
             return context.kept["store"]
     """
@@ -443,16 +568,14 @@ def test_a_project_runs_it_with_pytest_alone(tmp_path: Path, body: str, says: li
 
 
 MY_STORE = """
-    from types import SimpleNamespace
-
-    import aiogen.stores.sqlite.store
+    import aiogen.stores.sqlite.clock
     from aiogen.stores import SqliteStore
 
 
     class MyStore(SqliteStore):
         def __init__(self, path, *, lease, time):
             super().__init__(path, lease=lease)
-            aiogen.stores.sqlite.store.time = SimpleNamespace(time=time)
+            aiogen.stores.sqlite.clock.now = lambda _: time()
     """
 
 

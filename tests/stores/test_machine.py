@@ -58,6 +58,7 @@ class TestMemory(Repeatable):
         if "store" not in context.kept:
             loop = SimpleNamespace(get_running_loop=lambda: context)  # which tells the time as a loop does
             context.enter(mock.patch("aiogen.stores.memory.asyncio", loop))
+            context.enter(mock.patch("aiogen.stores.memory.time", context))
             context.kept["store"] = MemoryStore()
         store: MemoryStore = context.kept["store"]
         return store

@@ -39,7 +39,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.store.time", clock)
+    monkeypatch.setattr("aiogen.stores.sqlite.clock.now", lambda _: clock.now)
     return clock
 
 
@@ -136,7 +136,7 @@ async def test_creates_leave_the_window_after_a_minute(ledger: Ledger, clock: Cl
         for job_id in "abc":
             await store.add(ledger.record(job_id))
             await store.intend(job_id)
-            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, clock.datetime())
+            await store.confirm(job_id, f"v-{job_id}", State.QUEUED)
             await store.settle([ledger.ended(job_id)])
 
     await ledger.earlier(wrong, sends)
@@ -157,7 +157,7 @@ async def test_a_lost_create_holds_its_place_until_its_deadline(ledger: Ledger, 
             await store.add(ledger.record(job_id, timeout=600.0))
             await store.intend(job_id)
         await store.mark_unknown("lost")
-        await store.confirm("runs", "v", State.QUEUED, clock.datetime())
+        await store.confirm("runs", "v", State.QUEUED)
 
     await ledger.earlier(wrong, sends)
     async with ledger.opened() as store:

@@ -37,7 +37,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.store.time", clock)
+    monkeypatch.setattr("aiogen.stores.sqlite.clock.now", lambda _: clock.now)
     return clock
 
 
@@ -94,7 +94,7 @@ async def test_a_create_counts_from_its_answer(tmp_path: Path, clock: Clock) -> 
     async with two(tmp_path) as (one, other):
         await sent(one, clock, "theirs")
         clock.now += 25.0
-        await one.confirm("theirs", "v", State.QUEUED, clock.datetime())
+        await one.confirm("theirs", "v", State.QUEUED)
         assert await sent(other, clock, "ours", Headroom(creates=0)) == pytest.approx(60.0)
         clock.now += 60.5
         assert await other.intend("ours", Headroom(creates=0)) == 0.0

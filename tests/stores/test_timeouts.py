@@ -161,11 +161,11 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, th
     reads, goes = threading.Event(), threading.Event()
     read = _rows.record_from
 
-    def record_of(values: Any) -> Record:
+    def record_of(values: Any, now: float) -> Record:
         if threading.current_thread().name == "aiogen-store-read":
             reads.set()
             assert goes.wait(20.0)
-        return read(values)
+        return read(values, now)
 
     monkeypatch.setattr(_rows, "record_from", record_of)
     yield reads, goes

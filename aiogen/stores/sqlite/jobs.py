@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 import attrs
 
 from aiogen.models import Generation, State
-from aiogen.stores.base import ADOPTED, Headroom, Record
+from aiogen.stores.base import ADOPTED, AtMost, Headroom, Record
 from aiogen.stores.sqlite import reading, rows, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
@@ -23,6 +22,7 @@ from aiogen.stores.sqlite.workers import Worker
 Connection = sqlite3.Connection
 
 _MARKS = ", ".join("?" for _ in rows.COLUMNS)
+_MOMENTS = ("created_at", "submitted_at", "accepted_at", "finished_at")
 _PURGED_AT_ONCE = 500
 _UNHEARD_FOR = 30 * 86_400.0
 """Seconds beyond `keep_finished` that an end is kept which a handler has not heard of yet."""
@@ -34,10 +34,21 @@ IDS_AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
 
-def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequence[tuple[str, str]]) -> Record | bool:
+def add(
+    c: Connection,
+    worker: Worker,
+    values: tuple[Any, ...],
+    handlers: Sequence[tuple[str, str]],
+    read_at: float | None,
+    now: float,
+    at_most: AtMost | None = None,
+) -> Record | bool:
     """A new row: True; the record that stands instead; False if this worker is none any more.
 
-    `handlers`: the job, with each that waits for its end.
+    `handlers`: the job, with each that waits for its end.  `read_at`: the time by the clock of the moments in the row.
+
+    Raises:
+        TooManyJobs: there are as many unfinished ones as are allowed.
     """
     if workers.living(c, worker) is None:
         return False
@@ -48,18 +59,39 @@ def add(c: Connection, worker: Worker, values: tuple[Any, ...], handlers: Sequen
         (fields["id"], fields["account"], fields["provider_id"]),
     ).fetchone()
     if standing is not None:
-        return rows.record_from(standing)
-    c.execute(f"INSERT INTO aiogen_job ({COLUMNS}) VALUES ({_MARKS})", values)
+        return rows.record_from(standing, now)
+    if at_most is not None:
+        at_most.check(fields["scope"], *_unfinished(c, fields["scope"], at_most))
+    for name in _MOMENTS:
+        if fields[name] is not None:
+            fields[name] = now - max(0.0, (fields[name] if read_at is None else read_at) - fields[name])
+    fields["created_at"] = _behind_others(c, fields["created_at"])
+    c.execute(f"INSERT INTO aiogen_job ({COLUMNS}) VALUES ({_MARKS})", tuple(fields.values()))
     c.executemany("INSERT INTO aiogen_delivery (job, handler) VALUES (?, ?)", handlers)
     return True
 
 
-def latest(c: Connection, scope: str, key: str) -> Record | None:
+def _behind_others(c: Connection, at: float) -> float:
+    """Jobs of one millisecond, which is all that the clock tells apart, keep their order."""
+    last = c.execute(
+        "SELECT max(created_at) FROM aiogen_job WHERE created_at BETWEEN ? AND ?", (at, at + 1e-3)
+    ).fetchone()[0]
+    return at if last is None else float(last) + 1e-6
+
+
+def _unfinished(c: Connection, scope: str, at_most: AtMost) -> tuple[int, int]:
+    """How many there are of the scope and in all; what has no bound is not counted."""
+    count = "SELECT count(*) FROM aiogen_job WHERE finished_at IS NULL"
+    of_scope = c.execute(f"{count} AND scope = ?", (scope,)).fetchone()[0] if at_most.scope is not None else 0
+    return of_scope, c.execute(count).fetchone()[0] if at_most.total is not None else 0
+
+
+def latest(c: Connection, scope: str, key: str, now: float) -> Record | None:
     """The last attempt under a key."""
     found = c.execute(
         f"SELECT {COLUMNS} FROM aiogen_job WHERE scope = ? AND key = ? ORDER BY attempt DESC LIMIT 1", (scope, key)
     ).fetchone()
-    return None if found is None else rows.record_from(found)
+    return None if found is None else rows.record_from(found, now)
 
 
 def intend(
@@ -67,17 +99,18 @@ def intend(
 ) -> float | None:
     """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send."""
     ours = c.execute(
-        "SELECT account FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        "SELECT account, priority FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
         (job_id, worker.name, str(State.PENDING)),
     ).fetchone()
     if ours is None:
         return None  # asked first: nobody waits for a place for what another one sends
-    wait = neighbours.wait_for(c, worker.name, ours[0], headroom, now)
+    account, priority = ours
+    wait = neighbours.wait_for(c, worker.name, account, priority, headroom, now)
     if wait > 0.0:
         return wait
     c.execute(
-        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ? WHERE id = ?",
-        (str(State.SUBMITTING), now, worker.name, job_id),
+        "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ?, account = ? WHERE id = ?",
+        (str(State.SUBMITTING), now, worker.name, (*headroom.accounts, account)[0], job_id),
     )
     return 0.0
 
@@ -88,7 +121,7 @@ def confirm(
     job_id: str,
     provider_id: str,
     state: State,
-    accepted_at: datetime,
+    accepted_at: float,
     reference: str | None = None,
 ) -> bool:
     """The vendor accepted it; True if this worker follows it, or nobody knows of it."""
@@ -100,7 +133,7 @@ def confirm(
         "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
         f"AND (submitter IS NULL OR {_sent_by(worker)})",
         (
-            *(str(state), provider_id, accepted_at.timestamp(), reference, me, job_id),
+            *(str(state), provider_id, accepted_at, reference, me, job_id),
             *(provider_id, provider_id, *worker.names),
         ),
     )
@@ -146,7 +179,7 @@ def reopen(c: Connection, worker: Worker, job_id: str, provider_id: str | None, 
     ).rowcount
     if not changed:
         return None
-    return rows.record_from(c.execute(f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone())
+    return rows.record_from(c.execute(f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone(), now)
 
 
 @attrs.frozen
@@ -157,7 +190,6 @@ class End:
     provider_id: str | None
     state: str
     result: str
-    finished_at: float | None
 
     @classmethod
     def of(cls, generation: Generation, *, whole: bool) -> End:
@@ -167,7 +199,6 @@ class End:
             provider_id=generation.provider_id,
             state=str(generation.state),
             result=rows.result_text(generation, whole=whole),
-            finished_at=rows.seconds(generation.finished_at),
         )
 
 
@@ -182,7 +213,7 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
             "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
             f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
             (
-                *(end.state, end.result, end.finished_at or now, now + keep_finished, end.state != State.COMPLETED),
+                *(end.state, end.result, now, now + keep_finished, end.state != State.COMPLETED),
                 *(end.provider_id, end.job_id, end.provider_id, worker.name, str(State.PENDING), *worker.names),
             ),
         ).rowcount
@@ -195,7 +226,7 @@ def withdraw(c: Connection, end: End, now: float, keep_finished: float) -> bool:
     changed = c.execute(
         "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, expires_at = ?, owner = NULL "
         "WHERE id = ? AND finished_at IS NULL AND state = ?",
-        (end.state, end.result, end.finished_at or now, now + keep_finished, end.job_id, str(State.PENDING)),
+        (end.state, end.result, now, now + keep_finished, end.job_id, str(State.PENDING)),
     ).rowcount
     if changed:
         c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, end.job_id))
@@ -238,6 +269,7 @@ class Orphans:
         worker: Worker,
         only: Collection[str] | None,
         unreadable: Callable[[rows.Unreadable], None],
+        now: float,
     ) -> list[Record]:
         """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's."""
         workers.end(c, workers.dead(c))
@@ -251,7 +283,7 @@ class Orphans:
             if only is not None and row[0] not in only:
                 continue
             try:
-                record = rows.record_from(row)
+                record = rows.record_from(row, now)
             except rows.Unreadable as unread:  # it must not keep all the others from being taken up
                 unreadable(unread)
                 continue

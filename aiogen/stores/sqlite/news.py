@@ -8,7 +8,7 @@ from collections.abc import Collection
 import attrs
 
 from aiogen.stores.base import Record
-from aiogen.stores.sqlite import rows
+from aiogen.stores.sqlite import clock, rows
 
 Connection = sqlite3.Connection
 
@@ -31,7 +31,7 @@ def read(c: Connection, cursor: Cursor, job_ids: Collection[str]) -> dict[str, R
     """Those of these jobs that changed, or are no longer there; the cursor moves on."""
     kept = dict(c.execute("SELECT k, v FROM aiogen_file WHERE k IN ('changes', 'removed')"))
     last, removed = int(kept["changes"]), int(kept["removed"])
-    is_first = cursor.seq < 0
+    is_first, now = cursor.seq < 0, clock.now(c)
     changed = () if is_first else c.execute("SELECT id FROM aiogen_job WHERE seq > ?", (cursor.seq,))
     wanted = set(job_ids)
     ids = list(wanted) if is_first else [row[0] for row in changed if row[0] in wanted]
@@ -39,7 +39,7 @@ def read(c: Connection, cursor: Cursor, job_ids: Collection[str]) -> dict[str, R
     for some in _parts(ids):
         marks = ", ".join("?" for _ in some)
         for row in c.execute(f"SELECT {_COLUMNS} FROM aiogen_job WHERE id IN ({marks})", some):
-            found[row[0]] = rows.record_from(row)
+            found[row[0]] = rows.record_from(row, now)
     if is_first or removed != cursor.removed:
         there: set[str] = set()
         for some in _parts(list(wanted)):

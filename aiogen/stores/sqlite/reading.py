@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from aiogen.errors import StoreError
 from aiogen.stores.base import Record, RecordQuery
-from aiogen.stores.sqlite import rows
+from aiogen.stores.sqlite import clock, rows
 from aiogen.stores.sqlite.forks import Guarded
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def one(c: Connection, job_id: str) -> Record | None:
         rows.Unreadable: its row cannot be read.
     """
     found = fetched(c, f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,))
-    return rows.record_from(found[0]) if found else None
+    return rows.record_from(found[0], clock.now(c)) if found else None
 
 
 def by_provider_id(c: Connection, account: str, ids: list[str]) -> list[tuple[Any, ...]]:
@@ -132,18 +132,18 @@ def by_provider_id(c: Connection, account: str, ids: list[str]) -> list[tuple[An
 
 def found(c: Connection, query: RecordQuery, after: Key | None = None) -> Iterator[list[tuple[Any, ...]]]:
     """The rows that a query asks for, in slices, the newest first; those behind a key, if one is given."""
-    cursor = c.execute(*_select(query, after))
+    cursor = c.execute(*_select(query, clock.now(c), after))
     while some := cursor.fetchmany(_SLICE):
         yield some
 
 
 def found_at_once(c: Connection, query: RecordQuery) -> list[tuple[Any, ...]]:
     """The same, where there are few."""
-    return fetched(c, *_select(query))
+    return fetched(c, *_select(query, clock.now(c)))
 
 
-def _select(query: RecordQuery, after: Key | None = None) -> tuple[str, list[Any]]:
-    where, values = _where(query)
+def _select(query: RecordQuery, now: float, after: Key | None = None) -> tuple[str, list[Any]]:
+    where, values = _where(query, now)
     if after is not None:
         where += " AND created_at <= ? AND (created_at < ? OR id > CAST(? AS TEXT))"
         values += [after[0], after[0], after[1].encode("utf-8", "surrogateescape")]
@@ -156,7 +156,7 @@ def key_of(row: tuple[Any, ...]) -> Key:
     return row[rows.COLUMNS.index("created_at")], row[0]
 
 
-def _where(query: RecordQuery) -> tuple[str, list[Any]]:
+def _where(query: RecordQuery, now: float) -> tuple[str, list[Any]]:
     parts, values = ["1"], list[Any]()
     if query.states is not None:
         parts.append(f"state IN ({', '.join('?' for _ in query.states)})")
@@ -180,6 +180,10 @@ def _where(query: RecordQuery) -> tuple[str, list[Any]]:
         if moment is not None:
             parts.append(f"created_at {sign} ?")
             values.append(moment.timestamp())
+    for sign, age in ((">", query.younger), ("<", query.older)):
+        if age is not None:
+            parts.append(f"created_at {sign} ?")
+            values.append(now - age)
     return " AND ".join(parts), values
 
 
@@ -218,14 +222,14 @@ class Unreadable:
         logger.error("The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._path, cause)
 
     def records(
-        self, slices: Iterable[list[tuple[Any, ...]]], between: Callable[[], None] = lambda: None
+        self, slices: Iterable[list[tuple[Any, ...]]], now: float, between: Callable[[], None] = lambda: None
     ) -> list[Record]:
-        """The records in these rows; `between` is called after each slice."""
+        """The records in these rows, which are read now; `between` is called after each slice."""
         records = []
         for part in slices:
             for row in part:
                 try:
-                    records.append(rows.record_from(row))
+                    records.append(rows.record_from(row, now))
                 except rows.Unreadable as unread:
                     self.skip(unread)
             between()

@@ -143,19 +143,19 @@ class Unreadable(Exception):
         super().__init__(f"job {self.job_id}: {cause!r}")
 
 
-def record_from(values: tuple[Any, ...]) -> Record:
-    """The record in a row.
+def record_from(values: tuple[Any, ...], now: float) -> Record:
+    """The record in a row that was read at this time.
 
     Raises:
         Unreadable: there is none in it.
     """
     try:
-        return _record_of(values)
+        return _record_of(values, now)
     except Exception as error:  # of any kind: whatever may stand in a file
         raise Unreadable(values[0], error) from error
 
 
-def _record_of(values: tuple[Any, ...]) -> Record:
+def _record_of(values: tuple[Any, ...], now: float) -> Record:
     for value in values:
         if isinstance(value, str):
             value.encode()  # text that is none was let through so far
@@ -170,4 +170,5 @@ def _record_of(values: tuple[Any, ...]) -> Record:
         **fields,
         submission=None if request is None else _json.structure(json.loads(request), Submission),
         generation=None if result is None else generation_from(result),
+        read_at=_moment(now),
     )

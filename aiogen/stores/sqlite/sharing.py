@@ -8,8 +8,12 @@ row each: they are taken in small batches out of one allowance (GCRA).
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+
+import attrs
 
 from aiogen.stores.base import Headroom, RequestKind
+from aiogen.stores.sqlite.precedence import Precedence
 
 _LOOK_AGAIN = 0.5
 """Seconds after which the places of others are counted again."""
@@ -25,6 +29,18 @@ def peers(c: sqlite3.Connection, me: str, now: float) -> int:
     return int(found[0])
 
 
+@attrs.frozen
+class _Others:
+    """What others have of an account, and what that means for a create of ours."""
+
+    wait: float
+    """Seconds until it fits beside them."""
+    room: float
+    """Units that they could still have, should it be sent now."""
+    is_nothing: bool
+    """They have nothing at all."""
+
+
 class Neighbours:
     """The other workers, as far as a create of ours has to wait for them."""
 
@@ -32,8 +48,11 @@ class Neighbours:
         self._free: set[str] = set()
         """Accounts at which nobody else had anything, when we were alone; not known once another worker writes."""
         self._version = -1
+        self._precedence = Precedence()
 
-    def wait_for(self, c: sqlite3.Connection, me: str, account: str, headroom: Headroom, now: float) -> float:
+    def wait_for(
+        self, c: sqlite3.Connection, me: str, account: str, priority: int, headroom: Headroom, now: float
+    ) -> float:
         """Seconds until a create may be sent; 0.0 if it may now.  Costs next to nothing for a worker that is alone."""
         alone = _is_alone(c, me)
         if (version := data_version(c)) != self._version:
@@ -42,10 +61,13 @@ class Neighbours:
             self._version = version
         if alone and account in self._free:
             return 0.0
-        wait = _wait_for(c, me, account, headroom, now)
-        if wait is None and alone:
-            self._free.add(account)  # and remains so until another worker writes
-        return wait or 0.0
+        accounts = tuple(dict.fromkeys((*headroom.accounts, account)))
+        others = _others(c, me, accounts, headroom, now)
+        if alone:
+            if others.is_nothing:
+                self._free.add(account)  # and remains so until another worker writes
+            return others.wait
+        return others.wait or self._precedence.wait_for(c, me, accounts, priority, others.room, now)
 
 
 def data_version(c: sqlite3.Connection) -> int:
@@ -58,40 +80,44 @@ def _is_alone(c: sqlite3.Connection, me: str) -> bool:
     return c.execute("SELECT 1 FROM aiogen_worker WHERE id != ? LIMIT 1", (me,)).fetchone() is None
 
 
-def _wait_for(c: sqlite3.Connection, me: str, account: str, headroom: Headroom, now: float) -> float | None:
-    """Seconds until a create may be sent, as far as others matter; None if there is nothing of others at all."""
+def _others(c: sqlite3.Connection, me: str, accounts: Sequence[str], headroom: Headroom, now: float) -> _Others:
+    """What others have under any of the names of an account."""
+    marks = ", ".join("?" for _ in accounts)
     held = c.execute(
-        "SELECT max(held_until) FROM aiogen_budget WHERE account = ? AND held_by != ?", (account, me)
+        f"SELECT max(held_until) FROM aiogen_budget WHERE account IN ({marks}) AND held_by != ?", (*accounts, me)
     ).fetchone()[0]
-    lately = _lately(c, me, account, headroom.period, now)
+    lately = _lately(c, me, accounts, headroom.period, now)
     running = c.execute(
-        "SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = :account AND finished_at IS NULL "
-        "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS NOT :me "
+        f"SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account IN ({marks}) AND finished_at IS NULL "
+        "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS NOT ? "
         # Our own unknown ones have no owner, and hold their places in our own window.
-        "AND NOT (state = 'unknown' AND submitter IS :me) AND coalesce(accepted_at, submitted_at, created_at) > "
-        ":now - CASE state WHEN 'unknown' THEN min(coalesce(timeout, :longest), :longest) ELSE :longest END",
-        {"account": account, "me": me, "now": now, "longest": _LONGEST_RUN},
+        "AND NOT (state = 'unknown' AND submitter IS ?) AND coalesce(accepted_at, submitted_at, created_at) > "
+        "? - CASE state WHEN 'unknown' THEN min(coalesce(timeout, ?), ?) ELSE ? END",
+        (*accounts, me, me, now, _LONGEST_RUN, _LONGEST_RUN, _LONGEST_RUN),
     ).fetchone()[0]
     waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
-    if not lately and not running and waits[0] <= 0.0:
-        return None
+    is_nothing = not lately and not running and waits[0] <= 0.0
     if running > max(0.0, headroom.active):
         waits.append(_LOOK_AGAIN)
-    return max(0.0, *waits)
+    room = min(headroom.active - running, headroom.creates - sum(weight for _, weight in lately))
+    return _Others(max(0.0, *waits), room, is_nothing)
 
 
-def _lately(c: sqlite3.Connection, me: str, account: str, period: float, now: float) -> list[tuple[float, int]]:
+def _lately(
+    c: sqlite3.Connection, me: str, accounts: Sequence[str], period: float, now: float
+) -> list[tuple[float, int]]:
     """What others have created within the period: when, and how much it weighs; the oldest first.
 
     The vendor stamped a create somewhere between its sending and its answer.
     """
     since = now - period
+    marks = ", ".join("?" for _ in accounts)
     return c.execute(
         # An answer that came later than one can was stamped by a clock that had been set meanwhile.
         "SELECT min(coalesce(accepted_at, submitted_at), submitted_at + ?) AS at, weight FROM aiogen_job "
-        "WHERE account = ? AND submitter IS NOT ? AND submitted_at > ? "
+        f"WHERE account IN ({marks}) AND submitter IS NOT ? AND submitted_at > ? "
         "AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
-        (_LONGEST_CREATE, account, me, since - _LONGEST_CREATE, since),
+        (_LONGEST_CREATE, *accounts, me, since - _LONGEST_CREATE, since),
     ).fetchall()
 
 

@@ -11,9 +11,7 @@ import logging
 import math
 import os
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -24,10 +22,11 @@ import attrs
 
 from aiogen._binding import Binding, bound
 from aiogen._options import StoreOptions
-from aiogen.errors import ConfigurationError, StoreError
+from aiogen.errors import ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Generation, State
-from aiogen.stores.base import UNLIMITED, Headroom, Record, RecordQuery, RequestKind, TakenOver, Wish
+from aiogen.stores.base import UNLIMITED, AtMost, Headroom, Record, RecordQuery, RequestKind, TakenOver, Wish
 from aiogen.stores.sqlite import (
+    clock,
     copies,
     deliveries,
     jobs,
@@ -163,7 +162,7 @@ class SqliteStore:
             self._readers = reading.Readers(handle.connect_to_read)
 
         def begin(c: Connection) -> tuple[str, HeldCopy | None, UUID]:
-            name = workers.begin(c, time.time(), self._options.lease)
+            name = workers.begin(c, clock.now(c), self._options.lease)
             return name, copies.held(c, self.path), copies.namespace(c)
 
         name, held, self._namespace = await self._write(begin)
@@ -192,7 +191,7 @@ class SqliteStore:
 
         def renew(c: Connection) -> tuple[bool, bool]:
             assert handle.file is not None
-            now = time.time()
+            now = clock.now(c)
             if now < self._latest:
                 moments.correct(c, now)
             self._latest = now
@@ -218,7 +217,7 @@ class SqliteStore:
         if not await self._read(orphans.are_there):
             return []
         return await self._write(
-            lambda c: orphans.adopt(c, self._worker, only, self._unreadable.skip),
+            lambda c: orphans.adopt(c, self._worker, only, self._unreadable.skip, clock.now(c)),
             busy_timeout=_BEFORE_THE_FENCE * self._options.lease,
         )
 
@@ -246,11 +245,14 @@ class SqliteStore:
             raise self._not_open()
         return self._namespace
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         values = rows.row(attrs.evolve(record, owner=self._worker.name), whole=self._options.keep_requests)
         handlers = [(record.id, handler) for handler in record.handlers]
-        standing = await self._write(lambda c: jobs.add(c, self._worker, values, handlers))
+        read_at = rows.seconds(record.read_at)
+        standing = await self._write(
+            lambda c: jobs.add(c, self._worker, values, handlers, read_at, clock.now(c), at_most)
+        )
         if standing is False:
             raise StoreError(
                 f"This process was stopped for longer than its lease in {str(self.path)!r}, and gets a new one in "
@@ -262,12 +264,12 @@ class SqliteStore:
 
     async def latest(self, scope: str, key: str) -> Record | None:
         """See `Store.latest`."""
-        return await self._read(lambda c: jobs.latest(c, scope, key))
+        return await self._read(lambda c: jobs.latest(c, scope, key, clock.now(c)))
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
         """See `Store.intend`."""
         wait = await self._write(
-            lambda c: jobs.intend(c, self._worker, self._neighbours, job_id, headroom, time.time())
+            lambda c: jobs.intend(c, self._worker, self._neighbours, job_id, headroom, clock.now(c))
         )
         if wait is None:
             raise TakenOver(
@@ -280,12 +282,17 @@ class SqliteStore:
         job_id: str,
         provider_id: str,
         state: State,
-        accepted_at: datetime,
+        ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
     ) -> bool:
         """See `Store.confirm`."""
         text = rows.json_text(reference)
-        return await self._write(lambda c: jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text))
+
+        def confirm(c: Connection) -> bool:
+            accepted_at = clock.now(c) - max(0.0, ago)
+            return jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text)
+
+        return await self._write(confirm)
 
     async def release(self, job_id: str) -> None:
         """See `Store.release`.  The vendor did not count it, so neither do other workers.
@@ -305,18 +312,17 @@ class SqliteStore:
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """See `Store.reopen`."""
-        now = time.time()
-        return await self._write(lambda c: jobs.reopen(c, self._worker, job_id, provider_id, now))
+        return await self._write(lambda c: jobs.reopen(c, self._worker, job_id, provider_id, clock.now(c)))
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
         ends = [jobs.End.of(generation, whole=self._options.keep_requests) for generation in ended]
-        await self._write(lambda c: jobs.settle(c, self._worker, ends, time.time(), self._options.keep_finished))
+        await self._write(lambda c: jobs.settle(c, self._worker, ends, clock.now(c), self._options.keep_finished))
 
     async def withdraw(self, ended: Generation) -> bool:
         """See `Store.withdraw`."""
         end = jobs.End.of(ended, whole=self._options.keep_requests)
-        return await self._write(lambda c: jobs.withdraw(c, end, time.time(), self._options.keep_finished))
+        return await self._write(lambda c: jobs.withdraw(c, end, clock.now(c), self._options.keep_finished))
 
     # --- what others want of whoever follows a job
 
@@ -359,7 +365,7 @@ class SqliteStore:
     async def find(self, query: RecordQuery) -> list[Record]:
         """See `Store.find`.  Rows that cannot be read are left out and logged; see `unreadable`."""
         if query.ids is not None and len(query.ids) <= IDS_AT_ONCE:  # few, and found at once
-            return await self._read(lambda c: self._unreadable.records([reading.found_at_once(c, query)]))
+            return await self._read(lambda c: self._unreadable.records([reading.found_at_once(c, query)], clock.now(c)))
         return (await self._slice(query))[0]
 
     async def scan(self, query: RecordQuery) -> AsyncIterator[list[Record]]:
@@ -398,7 +404,7 @@ class SqliteStore:
                     key, count = reading.key_of(some[-1]), count + len(some)
                     yield some
 
-            records = self._unreadable.records(counted(), readers.breathe)
+            records = self._unreadable.records(counted(), clock.now(c), readers.breathe)
             return records, key if count == query.limit else None
 
         return await self._said(readers.do(read), "read")
@@ -408,7 +414,7 @@ class SqliteStore:
         ids = list(provider_ids)
 
         def select(c: Connection, some: list[str]) -> list[Record]:
-            return self._unreadable.records([reading.by_provider_id(c, account, some)])
+            return self._unreadable.records([reading.by_provider_id(c, account, some)], clock.now(c))
 
         records = list[Record]()
         for i in range(0, len(ids), IDS_AT_ONCE):
@@ -441,16 +447,14 @@ class SqliteStore:
             owner = workers.living(c, self._worker)
             if owner is None:
                 return []  # a claim of the dead would hold nobody else off
-            return deliveries.claim(c, owner, handlers, limit, time.time(), self._unreadable.skip_end)
+            return deliveries.claim(c, owner, handlers, limit, clock.now(c), self._unreadable.skip_end)
 
         # Looking is free, and a write is not: most looks find nothing.
-        now = time.time()
-        return await self._write(claim) if await self._read(lambda c: deliveries.are_due(c, now)) else []
+        return await self._write(claim) if await self._read(lambda c: deliveries.are_due(c, clock.now(c))) else []
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.ack`."""
-        now = time.time()
-        await self._write(lambda c: deliveries.ack(c, job_id, handler, again, now))
+        await self._write(lambda c: deliveries.ack(c, job_id, handler, again, clock.now(c)))
 
     async def forget(self, job_ids: Collection[str]) -> int:
         """See `Store.forget`.  Also what is held in a copy; what they took of the disk is given back."""
@@ -476,27 +480,29 @@ class SqliteStore:
 
     async def peers(self) -> int:
         """See `Store.peers`."""
-        return await self._read(lambda c: sharing.peers(c, self._worker.name, time.time()))
+        return await self._read(lambda c: sharing.peers(c, self._worker.name, clock.now(c)))
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """See `Store.acquire`."""
         return await self._write(
-            lambda c: sharing.acquire(c, self._worker.name, account, count, per_second, time.time()),
+            lambda c: sharing.acquire(c, self._worker.name, account, count, per_second, clock.now(c)),
             busy_timeout=_BUDGET_TIMEOUT,
         )
 
     async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """See `Store.hold`."""
-        await self._write(lambda c: sharing.hold(c, self._worker.name, account, kind, seconds, time.time()))
+        await self._write(lambda c: sharing.hold(c, self._worker.name, account, kind, seconds, clock.now(c)))
 
     # --- what was learned
 
     async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
         """See `Store.put_learned`."""
-        values = (name, json.dumps(value), time.time())
+        text = json.dumps(value)
         # It is learned again, if need be: nobody waits long for that.
         await self._write(
-            lambda c: c.execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", values).rowcount,
+            lambda c: (
+                c.execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", (name, text, clock.now(c))).rowcount
+            ),
             busy_timeout=_SHORT_TIMEOUT,
         )
 
@@ -528,6 +534,8 @@ class SqliteStore:
         """Whatever may be wrong with a file is a StoreError that names it."""
         try:
             return await work
+        except TooManyJobs:
+            raise
         except rows.Unreadable as error:
             raise StoreError(
                 f"The ledger {str(self.path)!r} contains a row that this version cannot read: {error}"

@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from aiogen.models import State
 from aiogen.testing.stores.deliveries import DeliveryChecks
 from aiogen.testing.stores.driver import ANSWERS, HANDLERS, MEANWHILE
+from aiogen.testing.stores.fairness import FairnessChecks
 from aiogen.testing.stores.jobs import JobChecks
 from aiogen.testing.stores.looking import LookingChecks
 from aiogen.testing.stores.machine import StoreMachine
@@ -22,7 +23,7 @@ from aiogen.testing.stores.wishes import WishChecks
 from aiogen.testing.stores.workers import WorkerChecks
 
 
-class StoreBattery(JobChecks, LookingChecks, DeliveryChecks, WorkerChecks, SharingChecks, WishChecks):
+class StoreBattery(JobChecks, LookingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks, WishChecks):
     """What every store has to pass.
 
         class TestMyStore(aiogen.testing.StoreBattery):

@@ -70,6 +70,7 @@ class Driver(Processes):
         record = Record(
             id=job.id, connection="luma", provider="luma", account=account, state=job.state, handlers=handlers,
             submission=WISH if is_ours else None, provider_id=job.provider_id, created_at=job.created_at,
+            read_at=self.stage.moment,
         )  # fmt: skip
         if not process.worker.lives:
             with pytest.raises(StoreError):
@@ -92,8 +93,8 @@ class Driver(Processes):
         """What came of a create, however late: its job may have been taken over, sent again, or forgotten meanwhile."""
         process, job, what = create.process, create.job, create.answer or what
         if what in ("queued", "processing"):
-            state, at = State(what), self.stage.moment
-            follows = self.run(process.store.confirm(job.id, create.provider_id, state, at))
+            state = State(what)
+            follows = self.run(process.store.confirm(job.id, create.provider_id, state))
             assert follows is self.model.confirm(job, process.worker, process.number, create.provider_id, state)
         elif what == "put back":
             self.run(process.store.release(job.id))

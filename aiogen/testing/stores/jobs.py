@@ -11,7 +11,8 @@ import pytest
 
 from aiogen.errors import StoreError
 from aiogen.models import Action, Cost, FailureCode, Output, State
-from aiogen.testing.stores.samples import THEN, WISH, ended, found, record, state_of
+from aiogen.stores.base import Headroom, RecordQuery
+from aiogen.testing.stores.samples import AGO, THEN, WISH, ended, found, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
@@ -45,15 +46,43 @@ class JobChecks(StoreSetup):
         now = await found(store, "a")
         assert now.state is State.SUBMITTING
         assert now.submitted_at is not None
-        assert await store.confirm("a", "v", State.QUEUED, THEN)
+        assert await store.confirm("a", "v", State.QUEUED, AGO)
         now = await found(store, "a")
         assert (now.state, now.provider_id, now.accepted_at) == (State.QUEUED, "v", THEN)
         assert now.owner == store.worker
         await store.settle([ended("a", provider_id="v")])
         over = await found(store, "a")
         assert (over.state, over.provider_id, over.owner) == (State.COMPLETED, "v", None)
-        assert (over.finished_at, over.generation) == (THEN, ended("a", provider_id="v"))
+        assert (over.finished_at, over.generation) == (stage.moment, ended("a", provider_id="v"))
         assert over.submission is None, "what was sent is not needed any more"
+
+    @check
+    async def test_records_come_back_with_ages(self, stage: Stage) -> None:
+        """By the store's clock, whatever that of the caller says: here it is 90 s ahead, and a year behind."""
+        store = await stage.joins()
+        for job_id, wrong in (("a", timedelta(seconds=90)), ("b", timedelta(days=-365))):
+            now = stage.moment + wrong
+            created, accepted = now - timedelta(seconds=30), now - timedelta(seconds=20)
+            more: dict[str, Any] = {"state": State.QUEUED, "provider_id": f"v-{job_id}", "submission": None}
+            await store.add(record(job_id, created_at=created, accepted_at=accepted, read_at=now, **more))
+            kept = await found(store, job_id)
+            assert kept.read_at == stage.moment
+            assert [kept.ago(kept.created_at), kept.ago(kept.accepted_at or THEN)] == pytest.approx([30.0, 20.0])
+        await store.add(record("c", created_at=stage.moment + timedelta(days=1)))
+        kept = await found(store, "c")
+        assert kept.ago(kept.created_at) <= 0.01, "nothing was added later than now"
+        assert kept.created_at <= stage.moment + timedelta(seconds=0.01)
+        await store.intend("c")
+        await stage.passes(10.0)
+        await store.confirm("c", "v-c", State.QUEUED, 4.0)
+        for kept in (await found(store, "c"), *await store.find(RecordQuery(ids=["c"]))):
+            assert kept.submitted_at is not None
+            assert kept.accepted_at is not None
+            assert [kept.ago(kept.submitted_at), kept.ago(kept.accepted_at)] == pytest.approx([10.0, 4.0])
+        end = ended("c", provider_id="v-c", finished_at=stage.moment + timedelta(seconds=90))
+        await store.settle([end])
+        over = await found(store, "c")
+        assert (over.finished_at, over.generation) == (stage.moment, end)
 
     @check
     async def test_what_the_create_answered_beside_the_id_stays(self, stage: Stage) -> None:
@@ -62,13 +91,24 @@ class JobChecks(StoreSetup):
         store = await stage.joins()
         await store.add(record("a"))
         await store.intend("a")
-        await store.confirm("a", "v", State.QUEUED, THEN, reference)
+        await store.confirm("a", "v", State.QUEUED, AGO, reference)
         assert (await found(store, "a")).reference == reference
         store = await stage.comes_back(store)
         assert (await found(store, "a")).reference == reference
         await store.settle([ended("a", provider_id="v")])
         (over,) = await store.by_provider_id(record("a").account, ["v"])
         assert over.reference == reference
+
+    @check
+    async def test_what_is_sent_is_of_the_account_s_present_name(self, stage: Stage) -> None:
+        """Its key was changed while the job waited."""
+        store = await stage.joins()
+        await store.add(record("a", account="old"))
+        assert await store.intend("a", Headroom(accounts=("new", "old"))) == 0.0
+        await store.confirm("a", "v", State.QUEUED, AGO)
+        assert (await found(store, "a")).account == "new"
+        assert [kept.id for kept in await store.by_provider_id("new", ["v"])] == ["a"]
+        assert await store.by_provider_id("old", ["v"]) == []
 
     @check
     async def test_a_create_is_granted_once(self, stage: Stage) -> None:
@@ -82,7 +122,7 @@ class JobChecks(StoreSetup):
                 await store.intend(job_id)
 
         await is_refused("a")
-        await store.confirm("a", "v", State.QUEUED, THEN)
+        await store.confirm("a", "v", State.QUEUED, AGO)
         await is_refused("a")
         await store.settle([ended("a")])
         await is_refused("a")
@@ -133,7 +173,7 @@ class JobChecks(StoreSetup):
         failed = ended("a", State.FAILED, failure_code=FailureCode.CONTENT_MODERATED, action=Action.CHANGE_INPUT)
         await store.settle([failed, ended("a"), ended("unheard of")])
         await store.settle([ended("a", State.CANCELLED)])
-        await store.confirm("a", "w", State.PROCESSING, THEN)
+        await store.confirm("a", "w", State.PROCESSING, AGO)
         await store.mark_unknown("a")
         await store.release("a")
         over = await found(store, "a")
@@ -173,7 +213,7 @@ class JobChecks(StoreSetup):
         await store.mark_unknown("b")
         await store.intend("c")
         await store.intend("d")
-        await store.confirm("d", "w", State.QUEUED, THEN)
+        await store.confirm("d", "w", State.QUEUED, AGO)
         assert await store.forget(["a", "b", "c", "d", "e", "unheard of"]) == 2
         assert await store.forget(["a", "b"]) == 0
         assert [await store.get(job_id) is None for job_id in "abcde"] == [True, True, False, False, False]
@@ -187,6 +227,6 @@ class JobChecks(StoreSetup):
         await store.mark_unknown("a")
         await store.ack("a", "gallery", None)
         await store.settle([])
-        assert await store.confirm("a", "v", State.QUEUED, THEN), "nobody else follows what nobody else knows"
+        assert await store.confirm("a", "v", State.QUEUED, AGO), "nobody else follows what nobody else knows"
         assert await store.get("a") is None
         assert await store.by_provider_id("a", ["v"]) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiogen.models import State
 from aiogen.stores.base import RecordQuery
-from aiogen.testing.stores.samples import THEN, ended, record
+from aiogen.testing.stores.samples import AGO, THEN, ended, record
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
@@ -19,9 +19,10 @@ class LookingChecks(StoreSetup):
     async def test_records_are_found_by_each_part_of_a_query(self, stage: Stage) -> None:
         """The newest first; all parts have to hold."""
         store = await stage.joins()
+        first = THEN - timedelta(hours=4)
         for i in range(4):
             more = {"batch": "odd" if i % 2 else None, "connection": "luma" if i < 3 else "leonardo"}
-            await store.add(record(f"job{i}", created_at=THEN + timedelta(hours=i), **more))
+            await store.add(record(f"job{i}", created_at=first + timedelta(hours=i), **more))
         await store.settle([ended("job3")])
 
         async def ids(**query: Any) -> str:
@@ -36,7 +37,9 @@ class LookingChecks(StoreSetup):
         assert await ids(batch="odd") == "31"
         assert await ids(batch="odd", states=[State.PENDING]) == "1"
         assert await ids(connection="luma") == "210"
-        assert await ids(created_after=THEN, created_before=THEN + timedelta(hours=3)) == "21"
+        assert await ids(created_after=first, created_before=first + timedelta(hours=3)) == "21"
+        assert await ids(younger=2.5 * 3600.0) == "32"
+        assert await ids(younger=3.5 * 3600.0, older=1.5 * 3600.0) == "21"
         assert await ids(ids=["job0", "job2", "job9"]) == "20"
         assert await ids(ids=["job0", "job2"], states=[State.FAILED]) == ""
         assert await ids(ids=[]) == ""
@@ -65,7 +68,7 @@ class LookingChecks(StoreSetup):
         for job_id, account in (("a", "a"), ("b", "a"), ("c", "b")):
             await store.add(record(job_id, account=account))
             await store.intend(job_id)
-            await store.confirm(job_id, "same" if job_id != "b" else "other", State.QUEUED, THEN)
+            await store.confirm(job_id, "same" if job_id != "b" else "other", State.QUEUED, AGO)
         await store.add(record("d", provider_id="attached", state=State.PROCESSING, submission=None))
         await store.add(record("e"))
         await store.settle([ended("e", provider_id="seen at its end")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiogen.exchange import Submission
@@ -10,7 +10,10 @@ from aiogen.models import Generation, State, Typical
 from aiogen.stores.base import Record, Store
 from aiogen.testing.stores.setup import START
 
-THEN = datetime.fromtimestamp(START - 10.0, UTC)
+AGO = 10.0
+"""Seconds before a test begins."""
+NOW = datetime.fromtimestamp(START, UTC)
+THEN = NOW - timedelta(seconds=AGO)
 WISH = Submission(
     model="uni-1",
     kind="image",
@@ -27,7 +30,7 @@ WISH = Submission(
 def record(job_id: str, **more: Any) -> Record:
     """A job that waits to be sent, of the account `a`."""
     fields: dict[str, Any] = {"connection": "luma", "provider": "luma", "account": "a", "state": State.PENDING}
-    fields |= {"submission": WISH, "created_at": THEN}
+    fields |= {"submission": WISH, "created_at": THEN, "read_at": NOW}
     return Record(id=job_id, **{**fields, **more})
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from aiogen.models import State
-from aiogen.stores.base import UNLIMITED, Headroom, RequestKind, Store
+from aiogen.stores.base import UNLIMITED, Headroom, RecordQuery, RequestKind, Store
 from aiogen.testing.stores.samples import ended, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
@@ -16,7 +19,7 @@ NO_PLACE = Headroom(active=0)
 
 async def sent(store: Store, stage: Stage, job_id: str, headroom: Headroom = UNLIMITED, **more: Any) -> float:
     """A job is added and about to be sent; how long it has to wait."""
-    await store.add(record(job_id, created_at=stage.moment, **more))
+    await store.add(record(job_id, created_at=stage.moment, read_at=stage.moment, **more))
     return await store.intend(job_id, headroom)
 
 
@@ -50,12 +53,29 @@ class SharingChecks(StoreSetup):
         assert await sent(other, stage, "ours", FULL, account="b") == 0.0
 
     @check
+    async def test_an_account_may_have_several_names(self, stage: Stage) -> None:
+        """Its key was changed: what stands under any of them counts, and what is sent is of the first from then on."""
+        one, other = await stage.two()
+        await sent(one, stage, "old", account="old")
+        await one.hold("older", RequestKind.CREATES, 20.0)
+        names = ("a", "old", "older")
+        await other.add(record("ours", created_at=stage.moment, account="old"))
+        assert await other.intend("ours", Headroom(active=9, accounts=names)) > 0.0
+        await stage.passes(21.0)
+        assert await other.intend("ours", Headroom(active=0, accounts=names)) > 0.0
+        assert await other.intend("ours", Headroom(active=1, creates=0, accounts=names)) > 0.0
+        assert await other.intend("ours", Headroom(active=1, creates=1, accounts=names)) == 0.0
+        await other.confirm("ours", "v", State.QUEUED)
+        assert [kept.id for kept in await other.by_provider_id("a", ["v"])] == ["ours"]
+        assert await sent(one, stage, "counts", Headroom(active=0), account="a") > 0.0
+
+    @check
     async def test_places_are_given_back(self, stage: Stage) -> None:
         """By what is over, and by what was not carried out; not by what may still run."""
         one, other = await stage.two()
         for job_id in ("runs", "refused", "lost"):
             await sent(one, stage, job_id)
-        await one.confirm("runs", "v", State.QUEUED, stage.moment)
+        await one.confirm("runs", "v", State.QUEUED)
         await one.release("refused")
         await one.mark_unknown("lost")
         assert await sent(other, stage, "ours", Headroom(active=1)) > 0.0, "two of another process may run"
@@ -68,7 +88,7 @@ class SharingChecks(StoreSetup):
         """What they had sent runs at the vendor all the same."""
         one, other = await stage.two()
         await sent(one, stage, "theirs")
-        await one.confirm("theirs", "v", State.PROCESSING, stage.moment)
+        await one.confirm("theirs", "v", State.PROCESSING)
         await stage.stands_still(one)
         assert await sent(other, stage, "ours", NO_PLACE) > 0.0
 
@@ -86,6 +106,21 @@ class SharingChecks(StoreSetup):
         assert 39.0 <= both <= 41.0, "the second was created 20 seconds ago"
         assert await other.intend("ours", Headroom(creates=0, period=5.0)) == 0.0
         await sent(other, stage, "more", FULL)
+
+    @check
+    async def test_processes_whose_clocks_differ_have_one_window(self, stage: Stage) -> None:
+        """Here by 90 s: what each of them created counts from when the store says that it was."""
+        one, other = await stage.two()
+        ahead, now = stage.moment + timedelta(seconds=90), stage.moment
+        await one.add(record("theirs", created_at=ahead, read_at=ahead))
+        await other.add(record("ours", created_at=now, read_at=now))
+        await one.intend("theirs")
+        await stage.passes(10.0)
+        await one.confirm("theirs", "v", State.QUEUED, 4.0)
+        assert await other.intend("ours", Headroom(creates=0)) == pytest.approx(56.0, abs=0.1)
+        await stage.passes(56.1)
+        assert await other.intend("ours", Headroom(creates=0)) == 0.0
+        assert [each.id for each in await one.find(RecordQuery())] == ["ours", "theirs"]
 
     @check
     async def test_who_left_is_counted_too(self, stage: Stage) -> None:

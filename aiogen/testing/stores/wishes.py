@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiogen.models import State
 from aiogen.stores.base import Store, Wish
-from aiogen.testing.stores.samples import THEN, ended, record, state_of
+from aiogen.testing.stores.samples import ended, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
@@ -16,7 +16,7 @@ async def runs(store: Store, *job_ids: str, account: str = "a") -> None:
     for job_id in job_ids:
         await store.add(record(job_id, account=account))
         await store.intend(job_id)
-        await store.confirm(job_id, f"v-{job_id}", State.QUEUED, THEN)
+        await store.confirm(job_id, f"v-{job_id}", State.QUEUED)
 
 
 def said(wishes: list[Wish]) -> list[tuple[str, bool, bool]]:
@@ -37,7 +37,7 @@ class WishChecks(StoreSetup):
         await store.progressed(["waits", "runs", "over", "unheard of"])
         states = [await state_of(store, job_id) for job_id in ("waits", "runs", "other", "over")]
         assert states == [State.PENDING, State.PROCESSING, State.QUEUED, State.COMPLETED]
-        assert await store.confirm("runs", "v-runs", State.QUEUED, THEN)
+        assert await store.confirm("runs", "v-runs", State.QUEUED)
         assert await state_of(store, "runs") is State.PROCESSING, "said for the second time it leads backwards"
 
     @check

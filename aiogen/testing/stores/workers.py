@@ -9,7 +9,7 @@ import pytest
 from aiogen.errors import StoreError
 from aiogen.models import State
 from aiogen.stores.base import TakenOver
-from aiogen.testing.stores.samples import THEN, ended, found, record, state_of
+from aiogen.testing.stores.samples import AGO, THEN, ended, found, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
@@ -26,7 +26,7 @@ class WorkerChecks(StoreSetup):
         for job_id in "bcde":
             await store.intend(job_id)
         for job_id in "cd":
-            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, THEN)
+            await store.confirm(job_id, f"v-{job_id}", State.QUEUED, AGO)
         await store.settle([ended("d")])
         await store.mark_unknown("e")
         store = await stage.comes_back(store)
@@ -107,8 +107,8 @@ class WorkerChecks(StoreSetup):
         for job_id in "bc":
             await other.reopen(job_id)
             await other.intend(job_id)
-        assert not await one.confirm("a", "v-late", State.PROCESSING, THEN), "another process follows it"
-        assert not await one.confirm("b", "v-late", State.PROCESSING, THEN), "it was sent again by another process"
+        assert not await one.confirm("a", "v-late", State.PROCESSING, AGO), "another process follows it"
+        assert not await one.confirm("b", "v-late", State.PROCESSING, AGO), "it was sent again by another process"
         await one.release("b")
         await one.mark_unknown("c")
         await one.settle([ended("c", State.FAILED, provider_id=None)])  # it says that its own create was refused
@@ -131,7 +131,7 @@ class WorkerChecks(StoreSetup):
         await other.adopt(["a"])
         await one.heartbeat()
         await one.open()
-        assert await one.confirm("a", "v", State.QUEUED, THEN)
+        assert await one.confirm("a", "v", State.QUEUED, AGO)
         await one.release("b")
         assert [(each.id, each.state, each.owner) for each in [await found(other, i) for i in "abc"]] == [
             ("a", State.QUEUED, one.worker),
@@ -175,7 +175,7 @@ class WorkerChecks(StoreSetup):
             await one.add(record(job_id))
         await other.news(["a", "b", "c"])
         await one.intend("a")
-        await one.confirm("a", "v", State.QUEUED, THEN)
+        await one.confirm("a", "v", State.QUEUED, AGO)
         await one.intend("b")
         news = await other.news(["a", "c"])
         assert (found := news["a"]) is not None
