@@ -264,9 +264,13 @@ class Hub:
         self.ledger.note_begun(job.id for job in track.jobs)
 
     def woken(self, account_key: str, provider_id: str | None) -> bool:
-        """Somebody has heard that there is news of a generation; False if it is not followed here."""
-        account = self._accounts.get(account_key)
-        if account is None or provider_id not in account.tracks:
+        """Somebody has heard that there is news of a generation; False if it is not followed here.
+
+        `account_key`: of today, or as it was when the job was made.
+        """
+        named = [account for account in self._accounts.values() if account_key in account.names]
+        account = next((each for each in named if provider_id in each.tracks), None)
+        if account is None or provider_id is None:
             return False
         account.schedule.hint(provider_id, self.clock.now())
         self.wake()

@@ -60,4 +60,5 @@ class Wishes:
         await hub.ledger.ready()
         if hub.woken(provider.account, provider_id):  # taken up just now
             return True
-        return await hub.store.wake(provider.account, [provider_id]) > 0
+        # Whatever key its account had when the job was made.
+        return any([await hub.store.wake(account, [provider_id]) > 0 for account in provider.accounts])

@@ -270,6 +270,30 @@ async def test_whoever_wakes_again_and_again_costs_one_question_per_floor(path: 
         assert mine.state is State.PROCESSING
 
 
+async def test_a_job_of_a_key_before_is_woken_under_the_new_one(path: Path) -> None:
+    """The ledger knows it by the account's name of then."""
+    before, new = "luma-api-key-before-0123", "luma-api-new-key-9876543210"
+    vendor = Vendor(reads=[(200, body("processing"))])
+
+    def session(url: str, key: str, *previous: str) -> aiogen.Session:
+        provider = aiogen.Luma(api_key=key, previous_keys=list(previous), base_url=f"{url}/v1")
+        return aiogen.Session([provider], store=path)
+
+    async with serving(vendor) as url:
+        async with session(url, before) as first:
+            job = await first.submit("luma/uni-1", "a boat", timeout=3000.0)
+            provider_id = await job.accepted()
+        async with session(url, new, before) as one, session(url, new, before) as other:
+            assert [each.id for each in await one.resume()] == [job.id]
+            await asyncio.sleep(60.0)
+            for waker in (one, other):
+                await asyncio.sleep(3.0)
+                count = len(vendor.seen)
+                assert await waker.wake("luma", provider_id)
+                await asyncio.sleep(0.5)
+                assert len(vendor.seen) > count
+
+
 async def test_ids_that_nobody_follows_wake_nobody(path: Path) -> None:
     """Those of no job, of one that is over, or of another connection."""
     async with stage(path, seconds=1.0) as on:
