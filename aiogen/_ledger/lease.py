@@ -191,6 +191,8 @@ class Ledger:
         self.others.are_there = self.peers > 0
         if self.peers and not before:
             self._events.joined()
+        if self.peers:
+            self._events.accompanied()
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """Take `count` requests out of the budget of all processes; the seconds to wait, 0.0 if the ledger fails."""

@@ -156,8 +156,19 @@ class FindsAll(MemoryStore):
 
 
 class KeepsTheFirst(MemoryStore):
-    async def put_learned(self, name: str, value: Any) -> None:
-        self._learned.setdefault(name, value)
+    async def put_learned(self, name: str, value: Any, version: int) -> int:
+        self._learned.setdefault(name, (value, 1))
+        return await super().put_learned(name, self._learned[name][0], version)
+
+
+class WritesOver(MemoryStore):
+    async def put_learned(self, name: str, value: Any, version: int) -> int:
+        return await super().put_learned(name, value, self._learned.get(name, (None, 0))[1])
+
+
+class TellsAgain(MemoryStore):
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Any, int]:
+        return await super().get_learned(name)
 
 
 class ReopensWhatRuns(MemoryStore):
@@ -451,6 +462,8 @@ OTHER_FAULTS = [
     (MixesAccounts, "records_are_found_by_the_id_of_the_vendor"),
     (FindsAll, "records_are_found_by_each_part_of_a_query"),
     (KeepsTheFirst, "what_was_learned_is_kept"),
+    (TellsAgain, "what_was_learned_is_kept"),
+    (WritesOver, "nothing_is_learned_over_what_nobody_has_read"),
     (IgnoresHeadroom, "what_others_run_takes_places"),
     (IgnoresHeadroom, "places_are_given_back"),
     (IgnoresHeadroom, "the_dead_keep_their_places"),

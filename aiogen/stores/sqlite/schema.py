@@ -85,6 +85,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
         "CREATE INDEX aiogen_wish_open ON aiogen_wish(job) WHERE cancel + wake > 0",
+        # What several processes learn is put together: nothing is written over what nobody has read.
+        "ALTER TABLE aiogen_learned ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""
