@@ -102,7 +102,9 @@ class MemoryStore:
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
         if record.key is not None:
-            self._keys[record.scope, record.key] = record.id
+            last = self._records.get(self._keys.get((record.scope, record.key), ""))
+            if last is None or last.attempt < record.attempt:
+                self._keys[record.scope, record.key] = record.id
         return None
 
     async def latest(self, scope: str, key: str) -> Record | None:
