@@ -73,9 +73,7 @@ def measure(path: Path, server: Server, keys: int) -> None:
     third.start()
     third.join()
     again = server.report().totals.creates - creates
-    print(
-        f"{keys:,} keys, one of two killed after {killed_at:.1f} s, all over after {took:.1f} s: {creates:,} creates"
-    )
+    print(f"{keys:,} keys, one of two killed after {killed_at:.1f} s, all over after {took:.1f} s: {creates:,} creates")
     print(f"in the ledger: {kept(path)}; created when a third process got them once more: {again}")
     one.join()
 
