@@ -201,6 +201,45 @@ def test_ten_processes_remember_as_much_as_one() -> None:
     assert all(remembered(process) < 250.0 for process in processes)
 
 
+def test_what_could_not_be_written_for_long_is_written_with_its_weights() -> None:
+    """Of seven hundred ends that were never saved about a hundred count, as if they had been."""
+    ledger, saved = Ledger(), Ledger()
+    one, other = Process(ledger), Process(saved)
+    for _ in range(7):
+        for process in (one, other):
+            process.learns(*[20.0] * 100)
+        other.saves()
+    one.phases.shared(is_written=False)  # nothing was to be written yet
+    one.saves(breaks=True)
+    one.saves()
+    assert ledger.value["queued"]["seen"] == saved.value["queued"]["seen"] == 700
+    assert ends(ledger.value) == pytest.approx(ends(saved.value), rel=0.02)
+
+
+def test_thousands_of_intervals_are_put_together_in_steps() -> None:
+    """So that others have their turns meanwhile; an end that comes between two steps is counted."""
+    rows = [[i, j, 0.01] for i in range(60) for j in range(i + 1, i + 40)]
+    ledger = Ledger()
+    one = Process(ledger)
+    one.learns(20.0)
+    one.saves()
+    value = ledger.value
+    value["queued"] |= {"evidence": {"ended": rows}, "seen": 101}
+    assert ledger.put(value, 1)
+    one.known = 2
+    count = 0
+    for work in (one.phases.merging(ledger.value), one.phases.sharing()):
+        for _ in work:
+            one.learns(20.0)
+            count += 1
+    assert count > 8
+    assert one.phases.seen == 101 + count
+    one.phases.shared(is_written=False)
+    one.saves()
+    assert ledger.value["queued"]["seen"] == 101 + count
+    assert ends(ledger.value) == pytest.approx(0.01 * len(rows) * 0.99**count + count, rel=0.1)
+
+
 # --- a model that changes
 
 
@@ -262,6 +301,26 @@ def test_others_that_write_before_a_change_is_written_keep_what_they_saw() -> No
     one.saves()
     assert 14.0 < ends(ledger.value) < 17.0
     assert ledger.value["queued"]["seen"] == 96
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_change_is_seen_while_the_model_is_being_written(is_written: bool) -> None:
+    """What is written knows nothing of it yet; the next time it does."""
+    ledger = Ledger()
+    one = Process(ledger)
+    one.learns(*[40.0] * 80)
+    one.saves()
+    one = Process(ledger)
+    steps(one.phases.fitting())
+    data = steps(one.phases.sharing())
+    one.learns(*[20.0] * 12)
+    assert one.phases.queued.alarms
+    assert not is_written or ledger.put(data, 1)
+    one.phases.shared(is_written)
+    one.known += is_written
+    one.saves()
+    assert 11.0 < ends(ledger.value) < 13.0
+    assert ledger.value["queued"]["seen"] == 92
 
 
 # --- what cannot be read
