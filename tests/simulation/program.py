@@ -307,6 +307,10 @@ class Program:
         await asyncio.sleep(after)
         with self.world.laws.excuse(process, key):
             generation = await session.get(job.connection, key)
+        owners = (self.world.owners_of(key) or set()) - {None}
+        if owners and self.world.worker(process) not in owners:
+            # Another follows it, which got the same request first; this one may have to take it up yet.
+            self.world.laws.looked_at_anothers(process, key)
         if generation.state.is_terminal:
             self.world.laws.looked_up(generation, key)
 
