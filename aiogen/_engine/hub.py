@@ -93,6 +93,7 @@ class Hub:
         self.unknown_states: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
         self.learned = LearnedModels(store)
+        self._taking_up_learned: asyncio.Task[None] | None = None
         self.handlers = Handlers(store, timeout=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts, self)
         self.remote = RemoteJobs(
@@ -486,3 +487,12 @@ class Hub:
         """One of these is no longer in the ledger."""
         self.remote.gone(job_id)
         self.ledger.others.asks.moot(job_id)
+
+    def accompanied(self) -> None:
+        """Other processes learn of the same models: what they have learned is taken up now and then."""
+        if not self.closed and (self._taking_up_learned is None or self._taking_up_learned.done()):
+            self._taking_up_learned = self.spawn(self._take_up_learned())
+
+    async def _take_up_learned(self) -> None:
+        if await self.learned.take_up(self.clock.now()):
+            self.wake()

@@ -53,3 +53,7 @@ class LedgerEvents(Protocol):
     def gone(self, job_id: str) -> None:
         """A job that is watched is no longer in the ledger."""
         ...
+
+    def accompanied(self) -> None:
+        """Other processes use this ledger as well; reported whenever that was looked at, every few seconds."""
+        ...

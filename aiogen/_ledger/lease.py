@@ -23,7 +23,7 @@ _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _HEARTBEATS = 3
 """The number of times that the lease is renewed before it would run out."""
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 1.0
 """Seconds between two looks for jobs that nobody owns."""
 _REMINDED_EVERY = 60.0
 """Seconds between two warnings that say the same."""
@@ -191,6 +191,8 @@ class Ledger:
         self.others.are_there = self.peers > 0
         if self.peers and not before:
             self._events.joined()
+        if self.peers:
+            self._events.accompanied()
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """Take `count` requests out of the budget of all processes; the seconds to wait, 0.0 if the ledger fails."""

@@ -14,6 +14,7 @@ from typing import Any
 from aiogen._polling import families, fits, survival
 from aiogen._polling.evidence import Cohort, Counts, Evidence, Sight, at_once
 from aiogen._polling.likelihood import Likelihood
+from aiogen._polling.merging import Share, Stored, stored_in
 from aiogen._polling.plan import Plan
 from aiogen._polling.survival import BINS, EDGES, SurvivalCurve
 from aiogen.models import Typical
@@ -78,6 +79,7 @@ class DurationModel:
         self.typical = typical
         self._prior = _prior(typical)
         self._evidence = Evidence(self._prior)
+        self._share = Share()
         self._unfitted = 0.0
         self._fitted_to = 0.0
         self._fitted_seen = 0
@@ -123,6 +125,7 @@ class DurationModel:
         self._count(sight, lambda curve, c: survival.at(curve, since / c) - survival.at(curve, until / c))
         before = self.left(sight.age)
         self._expected += math.log(max(1e-9, before) / max(1e-9, (before + self.left(until)) / 2.0))
+        self._share.ended(sight.age, until, sight.cohort.opened_at)
         self._evidence.ended(sight, until)
         self.seen += 1
         self._look_for_change()
@@ -166,7 +169,9 @@ class DurationModel:
         self.curve = [survival.at(first.expected, edge / change) for edge in EDGES]
         for cohort in self._evidence.cohorts:
             cohort.expected, cohort.ahead, cohort.follows = self.curve, {}, 0.0
-        self._fitted_to, self._unfitted = 0.0, self._evidence.together().ends
+        remembered = self._evidence.together()
+        self._share.forget(remembered, self._evidence.faded)
+        self._fitted_to, self._unfitted = 0.0, remembered.ends
         self._flat = None
         self.version += 1
         self._plans.clear()
@@ -312,14 +317,52 @@ class DurationModel:
 
     def restore(self, data: object) -> bool:
         """Take what was learned before, to be fitted next; False, and nothing changed, if the data cannot be that."""
-        if not isinstance(data, dict) or not isinstance(data.get("seen"), int):
+        stored = at_once(stored_in(data))
+        if stored is None:
             return False
-        if not self._evidence.load(data.get("evidence")):
-            return False
-        self.seen = max(0, data["seen"])
-        self._unfitted = self._evidence.together().ends
+        self._share.begin(stored)
+        self._evidence.begin_with(stored.counts)
+        self.seen = stored.seen
+        self._unfitted = stored.counts.ends
         self._is_restored = True
         return True
+
+    def merging(self, data: object) -> Generator[None, None, bool]:
+        """Take up what others have written since it was read or written here, in steps; to be fitted next.
+
+        False if it cannot be read: then all that is known here is to be written.
+        """
+        stored: Stored | None = yield from stored_in(data)
+        if stored is None:
+            self._share.begin_again(self._evidence.together(), self.seen, self._evidence.faded)
+            return False
+        news = yield from self._share.merging(stored)
+        counts = news.counts
+        if news.is_all:
+            counts = self._share.without(self._evidence.of_cohorts(), counts, self._evidence.faded)
+        self._evidence.take_in(counts, news.fading)
+        self.seen += news.seen
+        self._fitted_seen += news.seen  # no surprises: they were seen elsewhere
+        self._unfitted += counts.ends
+        return True
+
+    @property
+    def unwritten(self) -> int:
+        """The number of ends seen here that are not in the store yet."""
+        return self._share.unwritten
+
+    @property
+    def seen_here(self) -> int:
+        """The number of ends seen here, by this process."""
+        return self._share.seen_here
+
+    def sharing(self) -> Generator[None, None, dict[str, Any]]:
+        """What is to stand in the store now, in steps: what stood there, and what was seen here since."""
+        return (yield from self._share.storing(self._evidence.faded))
+
+    def shared(self, is_written: bool) -> None:
+        """Whether what `sharing` said stands in the store now."""
+        self._share.stored(is_written)
 
 
 def _conditional(

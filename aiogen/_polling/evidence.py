@@ -29,7 +29,7 @@ _APART = 60
 """The number of cohorts that are kept apart."""
 _TRACE = 1e-4
 """What counts less is forgotten altogether."""
-_ADDED_AT_ONCE = 1000
+ADDED_AT_ONCE = 1000
 """Weights that are added up in one step, which takes a quarter of a millisecond."""
 _HUGE = 1e300
 """Nothing that was stored is so large."""
@@ -180,9 +180,10 @@ class Evidence:
         self.cohorts.append(Cohort(self._faded, expected, Counts(), follows=self._ends))
         if len(self.cohorts) > _APART:
             oldest = self.cohorts.pop(0)
-            self._before.scale(math.exp(self._before_at - oldest.opened_at))
-            self._before.add(oldest.counts)
-            self._before_at, oldest.counts = oldest.opened_at, self._before
+            at = max(self._before_at, oldest.opened_at)
+            self._before.scale(math.exp(self._before_at - at))
+            self._before.add(oldest.counts, math.exp(oldest.opened_at - at))
+            self._before_at, oldest.counts = at, self._before
 
     def weight(self, cohort: Cohort) -> float:
         """Of each of its jobs, where one that begins now has 1."""
@@ -221,7 +222,7 @@ class Evidence:
         found.add(self._before, math.exp(self._before_at - self._faded))
         looked_at = len(self._before.ended)
         for counts, weight in parts:
-            if looked_at > _ADDED_AT_ONCE:
+            if looked_at > ADDED_AT_ONCE:
                 yield
                 looked_at = 0
             found.add(counts, weight)
@@ -235,6 +236,27 @@ class Evidence:
         self.cohorts = self.cohorts[forgotten:]
         self._ends = self.together().ends
 
+    @property
+    def faded(self) -> float:
+        """How much has faded since the beginning, for the jobs that began here (the logarithm)."""
+        return self._faded
+
+    def of_cohorts(self) -> Counts:
+        """What is known of the jobs that began here lately, with the weights of now."""
+        found = Counts()
+        for cohort in self.cohorts:
+            found.add(cohort.counts, self.weight(cohort))
+        return found
+
+    def take_in(self, others: Counts, fading: float) -> None:
+        """What others have learned, of whose jobs no cohort is known; what is known from before fades for them."""
+        before = self._before
+        before.scale(math.exp(self._before_at - self._faded))
+        self._before_at = self._faded
+        self._ends += others.ends - before.ends * (1.0 - math.exp(-fading))
+        before.ended = {pair: weight * math.exp(-fading) for pair, weight in before.ended.items()}
+        before.add(others)
+
     def to_json(self) -> dict[str, Any]:
         """Sums, so that what two processes have learned can be added up."""
         return at_once(self.storing())
@@ -243,26 +265,45 @@ class Evidence:
         """The same in steps."""
         counts = yield from self.gathering()
         yield
-        pairs = sorted(counts.ended)
-        rows: list[list[float]] = []
-        for k in range(0, len(pairs), _ADDED_AT_ONCE):
-            yield
-            rows += [[*pair, round(counts.ended[pair], 6)] for pair in pairs[k : k + _ADDED_AT_ONCE]]
-        return {"ended": rows}
+        return {"ended": (yield from rows_of(counts))}
 
     def load(self, data: Any) -> bool:
         """What was stored; False, and nothing changed, if it cannot be that."""
-        rows = data.get("ended") if isinstance(data, dict) else None
-        if not isinstance(rows, list):
-            return False
-        counts = Counts()
-        for row in rows:
-            if not (isinstance(row, list) and len(row) == 3 and _is_pair(row) and 0.0 <= row[2] < _HUGE):
-                return False
-            counts.ended[row[0], row[1]] = float(row[2])
-        self._before, self._before_at = counts, self._faded
+        counts = at_once(reading(data))
+        if counts is not None:
+            self.begin_with(counts)
+        return counts is not None
+
+    def begin_with(self, counts: Counts) -> None:
+        """What was known before anything is seen here."""
+        self._before, self._before_at = Counts(), self._faded
+        self._before.add(counts)
         self._ends = self.cohorts[-1].follows = counts.ends
-        return True
+
+
+def rows_of(counts: Counts) -> Generator[None, None, list[list[float]]]:
+    """The ends as they are stored, in steps."""
+    pairs = sorted(counts.ended)
+    rows: list[list[float]] = []
+    for k in range(0, len(pairs), ADDED_AT_ONCE):
+        yield
+        rows += [[*pair, round(counts.ended[pair], 6)] for pair in pairs[k : k + ADDED_AT_ONCE]]
+    return rows
+
+
+def reading(data: Any) -> Generator[None, None, Counts | None]:
+    """What was stored, in steps; None if it cannot be that."""
+    rows = data.get("ended") if isinstance(data, dict) else None
+    if not isinstance(rows, list):
+        return None
+    counts = Counts()
+    for i, row in enumerate(rows, 1):
+        if not (isinstance(row, list) and len(row) == 3 and _is_pair(row) and 0.0 <= row[2] < _HUGE):
+            return None
+        counts.ended[row[0], row[1]] = float(row[2])
+        if i % ADDED_AT_ONCE == 0:
+            yield
+    return counts
 
 
 def _is_pair(row: Iterable[object]) -> bool:

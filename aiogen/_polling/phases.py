@@ -27,6 +27,8 @@ _VAGUE = 0.25
 
 _MOST_STORED = 3.0
 """Of what another session found: what this one sees may overrule it."""
+_HUGE = 1e300
+"""Nothing that was stored is so large."""
 Ages = tuple[float, float, float]
 
 
@@ -48,8 +50,10 @@ class PhaseModel:
         """From the beginning to the end."""
         self._compared: list[_Compared] = []
         self._every = 1
-        self._stored_lead = 0.0
-        """What was found before, by another session."""
+        self._others_lead = 0.0
+        """What was found by other sessions, before and meanwhile."""
+        self._stood_lead = self._sent_lead = 0.0
+        """What stood in the store when it was last read or written; what is being written."""
         self._lead = 0.0
         self._lead_is_of = (-1, -1, -1)
 
@@ -57,6 +61,16 @@ class PhaseModel:
     def seen(self) -> int:
         """The number of ends that have been seen in all."""
         return self.queued.seen
+
+    @property
+    def unwritten(self) -> int:
+        """The number of ends seen here that are not in the store yet."""
+        return self.queued.unwritten
+
+    @property
+    def seen_here(self) -> int:
+        """The number of ends seen here, by this process."""
+        return self.queued.seen_here
 
     @property
     def by_beginning(self) -> bool:
@@ -68,7 +82,7 @@ class PhaseModel:
         if is_of != self._lead_is_of:
             self._lead_is_of = is_of
             self._lead = math.fsum(self.processing.weight(job.sight) * self._ahead(job) for job in self._compared)
-        return self._lead + self._stored_lead
+        return self._lead + max(-_MOST_STORED, min(_MOST_STORED, self._others_lead))
 
     def _ahead(self, job: _Compared) -> float:
         """How much better the time since the beginning explains the end of this job (the logarithm)."""
@@ -116,10 +130,38 @@ class PhaseModel:
             return False
         is_read = self.queued.restore(data.get("queued"))
         self.processing.restore(data.get("processing"))
-        lead = data.get("lead")
-        if isinstance(lead, int | float) and abs(lead) < math.inf:
-            self._stored_lead = max(-_MOST_STORED, min(_MOST_STORED, lead))
+        self._stood_lead = _lead_in(data)
+        self._others_lead = max(-_MOST_STORED, min(_MOST_STORED, self._stood_lead))
         return is_read
+
+    def merging(self, data: object) -> Generator[None, None, bool]:
+        """Take up what others have written since it was read or written here, in steps; to be fitted next.
+
+        False if it cannot be read: then all that is known here is to be written.
+        """
+        data = data if isinstance(data, dict) else {}
+        is_read = yield from self.queued.merging(data.get("queued"))
+        yield from self.processing.merging(data.get("processing"))
+        lead = _lead_in(data)
+        self._others_lead += lead - self._stood_lead
+        self._stood_lead = lead
+        return is_read
+
+    def sharing(self) -> Generator[None, None, dict[str, Any]]:
+        """What is to stand in the store now, in steps: what stood there, and what was seen here since."""
+        queued = yield from self.queued.sharing()
+        yield
+        processing = yield from self.processing.sharing()
+        self._total_lead()
+        self._sent_lead = self._others_lead + self._lead
+        return {"queued": queued, "processing": processing, "lead": self._sent_lead}
+
+    def shared(self, is_written: bool) -> None:
+        """Whether what `sharing` said stands in the store now."""
+        self.queued.shared(is_written)
+        self.processing.shared(is_written)
+        if is_written:
+            self._stood_lead = self._sent_lead
 
     @classmethod
     def from_json(cls, typical: Typical, data: object) -> PhaseModel:
@@ -129,3 +171,8 @@ class PhaseModel:
         for _ in phases.fitting():
             pass
         return phases
+
+
+def _lead_in(data: dict[str, Any]) -> float:
+    lead = data.get("lead")
+    return float(lead) if isinstance(lead, int | float) and abs(lead) < _HUGE else 0.0

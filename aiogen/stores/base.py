@@ -397,11 +397,20 @@ class Store(Protocol):
     async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """The vendor refused: no worker sends such requests for this number of seconds."""
 
-    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
-        """Keep something that was learned, as JSON, in place of what was kept under that name."""
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
+        """Keep something that was learned, as JSON, in place of what was read with this version; 0 for nothing.
 
-    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
-        """What was kept under a name, or None."""
+        The version that it has now, 1 or more; 0, and nothing is written, if another value stands there by now.  No
+        version is given twice under a name.  What nobody can read may be written over.
+        """
+        ...
+
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
+        """What is kept under a name, and its version; None and 0 if nothing is.
+
+        None in place of a value whose version is the `known` one.
+        """
+        ...
 
     async def close(self) -> None:
         """Give up the lease, so that others can take over at once; let go of files and threads."""

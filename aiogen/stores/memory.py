@@ -49,7 +49,7 @@ class MemoryStore:
         """Our id of the last attempt, by scope and key."""
         self._ids: dict[tuple[str, str], str] = {}
         """Our id by account and the vendor's id."""
-        self._learned: dict[str, Mapping[str, Any]] = {}
+        self._learned: dict[str, tuple[Mapping[str, Any], int]] = {}
         self._epoch: float | None = None
         """What the time was when the loop's was 0."""
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
@@ -116,7 +116,9 @@ class MemoryStore:
         if record.provider_id is not None:
             self._ids[record.account, record.provider_id] = record.id
         if record.key is not None:
-            self._keys[record.scope, record.key] = record.id
+            last = self._records.get(self._keys.get((record.scope, record.key), ""))
+            if last is None or last.attempt < record.attempt:
+                self._keys[record.scope, record.key] = record.id
         return None
 
     async def latest(self, scope: str, key: str) -> Record | None:
@@ -324,13 +326,17 @@ class MemoryStore:
     async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
         """See `Store.hold`."""
 
-    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
         """See `Store.put_learned`."""
-        self._learned[name] = value
+        if self._learned.get(name, (None, 0))[1] != version:
+            return 0
+        self._learned[name] = value, version + 1
+        return version + 1
 
-    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
         """See `Store.get_learned`."""
-        return self._learned.get(name)
+        value, version = self._learned.get(name, (None, 0))
+        return (value if version != known else None), version
 
     async def close(self) -> None:
         """See `Store.close`: the next session with this store takes up what is unfinished."""

@@ -53,3 +53,6 @@ class Noted:
 
     def gone(self, job_id: str) -> None:
         self.said.append(f"gone {job_id}")
+
+    def accompanied(self) -> None:
+        """Said all the time."""

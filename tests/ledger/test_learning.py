@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -86,12 +87,19 @@ class Paper(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.pages: dict[str, str] = {}
+        self.version = 0
 
-    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
+        if version != (self.version if name in self.pages else 0):
+            return 0
         self.pages[name] = json.dumps(value, allow_nan=False)
+        self.version += 1
+        return self.version
 
-    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
-        return json.loads(self.pages[name]) if name in self.pages else None
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
+        if name not in self.pages:
+            return None, 0
+        return (json.loads(self.pages[name]) if known != self.version else None), self.version
 
 
 # --- fewer questions
@@ -192,14 +200,15 @@ async def test_a_store_that_cannot_learn(verb: str, caplog: pytest.LogCaptureFix
     """Nothing that is learned is worth a job: trouble with it is noted, and that is all."""
 
     class Torn(Paper):
-        async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
+        async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
             if verb == "put_learned":
                 raise OSError("no paper left")
+            return 1
 
-        async def get_learned(self, name: str) -> Mapping[str, Any] | None:
+        async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
             if verb == "get_learned":
                 raise OSError("no paper left")
-            return None
+            return None, 0
 
     studio = Studio()
     async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)], store=Torn()) as session:
@@ -537,3 +546,102 @@ def test_the_same_again_is_the_same() -> None:
             logs.append(runner.run(five_hundred()))
     assert len(logs[0]) > 1000
     assert logs[0] == logs[1]
+
+
+# --- several at once
+
+
+class Desk(MemoryStore):
+    """One of several that keep what they learn on one paper; writing takes a second."""
+
+    def __init__(self, paper: Paper) -> None:
+        super().__init__()
+        self.paper = paper
+        self.asked: list[tuple[float, int]] = []
+        """When it was asked what others have learned, and which version was known."""
+
+    @property
+    def lease(self) -> float:
+        return 15.0
+
+    async def peers(self) -> int:
+        return 1
+
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
+        await asyncio.sleep(1.0)
+        return await self.paper.put_learned(name, value, version)
+
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
+        self.asked.append((asyncio.get_running_loop().time(), known))
+        return await self.paper.get_learned(name, known)
+
+
+def seen_on(paper: Paper) -> int:
+    (page,) = paper.pages.values()
+    return int(json.loads(page)["queued"]["seen"])
+
+
+async def test_what_several_learn_at_once_is_put_together(caplog: pytest.LogCaptureFixture) -> None:
+    """None of them has read what the others have learned before it writes; a fourth begins with all of it."""
+    studio, paper = Studio(), Paper()
+
+    async def works(url: str, numbers: range) -> None:
+        async with aiogen.Session([luma(url, **WIDE)], store=Desk(paper)) as session:
+            await batch(session, numbers)
+
+    async with serving(studio) as url:
+        await asyncio.gather(*(works(url, range(first, first + 30)) for first in (0, 100, 200)))
+        assert seen_on(paper) == 90
+        await works(url, range(300, 305))
+    assert seen_on(paper) == 95
+    assert not caplog.records
+
+
+async def test_a_running_session_takes_up_what_others_learn() -> None:
+    """Within a minute, though it sees no end by itself: its forecasts are theirs."""
+    studio, paper = Studio(), Paper()
+    async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)], store=Desk(paper)) as one:
+        await (await one.submit("luma/uni-1", "boat 0"))
+        async with aiogen.Session([luma(url, **WIDE)], store=Desk(paper)) as other:
+            await batch(other, range(100, 130))
+        await asyncio.sleep(65.0)
+        job = await one.submit("luma/uni-1", "boat 1")
+        await job.accepted()
+        eta = sane(job.eta())
+        await job
+    assert 14.0 < eta.low < 20.0 < eta.high < 26.0
+    assert seen_on(paper) == 32
+
+
+async def test_what_others_have_learned_is_asked_for_once_a_minute() -> None:
+    """And read only if it has changed."""
+    studio, desk = Studio(), Desk(Paper())
+    async with serving(studio) as url, aiogen.Session([luma(url, **WIDE)], store=desk) as session:
+        await batch(session, range(26))
+        await asyncio.sleep(1_200.0)
+    gaps = [after - before for (before, _), (after, _) in pairwise(desk.asked[1:])]
+    assert 18 <= len(gaps) <= 20
+    assert all(60.0 <= gap < 65.0 for gap in gaps)
+    assert [known for _, known in desk.asked[2:]] == [1] * (len(desk.asked) - 2)
+
+
+@pytest.mark.usefixtures("virtual_files")
+async def test_what_two_sessions_learn_a_third_knows(tmp_path: Path) -> None:
+    """On one file, each has seen fifty ends, and saved now and then; neither writes over what the other has learned."""
+    studio, path = Studio(), tmp_path / "aiogen.db"
+
+    async def works(session: aiogen.Session, first: int) -> None:
+        await batch(session, range(first, first + 25))
+        await batch(session, range(first + 25, first + 50))
+
+    async with serving(studio) as url:
+        async with (
+            aiogen.Session([luma(url, **WIDE)], store=path) as one,
+            aiogen.Session([luma(url, **WIDE)], store=path) as other,
+        ):
+            await asyncio.gather(works(one, 0), works(other, 100))
+        async with aiogen.Session([luma(url, **WIDE)], store=path) as third:
+            job = await third.submit("luma/uni-1", "boat 500")
+            (phases,) = third._parts.hub.learned._models.values()
+            assert phases.seen == 100
+            await job

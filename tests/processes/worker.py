@@ -60,12 +60,15 @@ class Program:
         await self._session.on_completion(name, handler)
         say("handles")
 
-    async def submit(self, prompts: list[str], wait: bool = False) -> None:
-        """A hundred at a time; say what becomes of each, if `wait`."""
+    async def submit(self, prompts: list[str], wait: bool = False, keyed: bool = False) -> None:
+        """A hundred at a time, each under its prompt as a key if `keyed`; say what becomes of each, if `wait`."""
         jobs: list[aiogen.Job] = []
         for i in range(0, len(prompts), 100):
             some = prompts[i : i + 100]
-            jobs += await asyncio.gather(*(self._session.submit("luma/uni-1", prompt) for prompt in some))
+            named = [(prompt, prompt if keyed else None) for prompt in some]
+            jobs += await asyncio.gather(
+                *(self._session.submit("luma/uni-1", prompt, key=key) for prompt, key in named)
+            )
         self._jobs |= {job.id: job for job in jobs}
         say("submitted", ids=[job.id for job in jobs])
         if wait:

@@ -215,6 +215,10 @@ class Laws:
         self._over.pop((process, key), None)
         self._attached.add((process, key))
 
+    def looked_at_anothers(self, process: Process, key: str) -> None:
+        """A user has read what another process follows: should that one die, it is taken up and asked about."""
+        self._over.pop((process, key), None)
+
     # --- ends
 
     @contextmanager

@@ -146,20 +146,50 @@ class Program:
 
     async def _submit_all(self, process: Process, session: aiogen.Session) -> None:
         for plan in self.jobs:
-            if plan.number in self.begun:
+            if plan.number in self.begun and not plan.is_keyed:
                 continue
             await asyncio.sleep(max(0.0, plan.at - self.world.loop.time()))
+            is_new = plan.number not in self.begun
             self.begun.add(plan.number)
             try:
-                await self._submit(process, session, plan)
+                if is_new:
+                    for which, after in plan.repeats:
+                        self._user(process, self._repeats_in(self.world.programs[which], plan, after))
+                    await self._submit(process, session, plan)
+                else:
+                    await self._repeat(process, session, plan)
             except aiogen.StoreError as error:
                 self.world.say(process, f"cannot submit job {plan.number}: {error}")
 
-    async def _submit(self, process: Process, session: aiogen.Session, plan: JobPlan) -> None:
+    async def _ask(self, session: aiogen.Session, plan: JobPlan) -> Job:
         more: dict[str, Any] = {"num_images": plan.images} if plan.images > 1 else {}
         if plan.timeout is not None:
             more["timeout"] = plan.timeout
-        job = await session.submit(plan.model, f"picture {plan.number}.", poll_cost=plan.poll_cost, **more)
+        if plan.is_keyed:
+            more |= {"key": f"night/{plan.number}", "scope": "ann"}
+        return await session.submit(plan.model, f"picture {plan.number}.", poll_cost=plan.poll_cost, **more)
+
+    async def _repeat(self, process: Process, session: aiogen.Session, plan: JobPlan) -> None:
+        """The same request, under the same key: whoever was first, and whatever has become of that one."""
+        job = await self._ask(session, plan)
+        self.world.repeated(process, plan, job)
+        if job not in self.world.handles:
+            self._wait(process, job, since=math.inf, timeout=job.timeout + self.plan.queue_timeout + 90.0)
+
+    async def _repeats_in(self, program: Program, plan: JobPlan, after: float) -> None:
+        """Its user asks another program, or this one twice."""
+        await asyncio.sleep(after)
+        process, session = program.process, program.session
+        if session is None or process.closing or process.dead or process.still:
+            return
+
+        async def asks() -> None:
+            await program._repeat(process, session, plan)
+
+        program._user(process, asks())
+
+    async def _submit(self, process: Process, session: aiogen.Session, plan: JobPlan) -> None:
+        job = await self._ask(session, plan)
         self.world.submitted(process, plan, job, f"gallery {self.index}" if self.plan.handler else None)
         self._wait(process, job)
         for who, after in plan.waiters:
@@ -277,6 +307,10 @@ class Program:
         await asyncio.sleep(after)
         with self.world.laws.excuse(process, key):
             generation = await session.get(job.connection, key)
+        owners = (self.world.owners_of(key) or set()) - {None}
+        if owners and self.world.worker(process) not in owners:
+            # Another follows it, which got the same request first; this one may have to take it up yet.
+            self.world.laws.looked_at_anothers(process, key)
         if generation.state.is_terminal:
             self.world.laws.looked_up(generation, key)
 

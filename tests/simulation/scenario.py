@@ -113,6 +113,10 @@ class JobPlan:
     images: int
     waiters: tuple[tuple[str, float], ...]
     """What each does, and after how many seconds."""
+    is_keyed: bool = False
+    """Its user has a name for it, and repeats the request in each life of the program."""
+    repeats: tuple[tuple[int, float], ...] = ()
+    """Other programs that get the same request, and how many seconds later."""
 
 
 @attrs.frozen(kw_only=True)
@@ -182,7 +186,7 @@ def draw(seed: int) -> Scenario:
         seed=seed,
         vendors=vendors,
         programs=programs,
-        jobs=_jobs(r, vendors, count),
+        jobs=_repeated(Random(f"keys {seed}"), _jobs(r, vendors, count), count),
         is_file=is_file,
         commit=r.choice((0.0, 0.002, 0.02)),
         lease=r.choice((6.0, 15.0)),
@@ -312,3 +316,17 @@ def _jobs(r: Random, vendors: tuple[VendorPlan, ...], programs: int) -> tuple[Jo
             )
         )
     return tuple(jobs)
+
+
+def _repeated(r: Random, jobs: tuple[JobPlan, ...], programs: int) -> tuple[JobPlan, ...]:
+    """Drawn by itself, so that the rest of a story is the same without it."""
+    if r.random() < 0.4:
+        return jobs
+    found = []
+    for job in jobs:
+        if r.random() < 0.6:
+            after = (0.0, 0.01, r.uniform(0.0, 2.0), r.uniform(0.0, 60.0))
+            repeats = tuple((r.randrange(programs), r.choice(after)) for _ in range(r.choice((0, 1, 1, 3))))
+            job = attrs.evolve(job, is_keyed=True, repeats=repeats)
+        found.append(job)
+    return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,7 @@ from aiogen._engine import hub as _hub
 from aiogen._engine import one_id as _one_id
 from aiogen._engine import poll as _poll
 from aiogen._engine.job import Job
+from aiogen._jobs import keyed as _keyed
 from aiogen._limits import retry as _retry
 from aiogen._limits import window as _window
 from aiogen._limits.retry import Verdict
@@ -100,6 +102,9 @@ def test_the_seeds_meet_everything() -> None:
     assert any(program.stands_still for plan in plans for program in plan.programs)
     assert sum(plan.is_calm for plan in plans) > 10
     assert max(len(plan.jobs) for plan in plans) > 50
+    keyed = [(plan, job) for plan in plans for job in plan.jobs if job.is_keyed]
+    assert any(which != job.program for _, job in keyed for which, _ in job.repeats)
+    assert any(how != "leaves" for plan, job in keyed for _, how in plan.programs[job.program].lives)
 
 
 # --- the world is able to fail: what is broken here in aiogen has to be seen
@@ -330,6 +335,17 @@ def _hides_no_key_in_what_broke_off() -> list[Any]:
     return [patch.object(_failures, "redacted_message", lambda secret, text: text)]
 
 
+def _forgets_what_a_key_stands_for() -> list[Any]:
+    async def nothing(*_: Any) -> None:
+        return None
+
+    return [
+        patch.object(MemoryStore, "latest", nothing),
+        patch.object(SqliteStore, "latest", nothing),
+        patch.object(_keyed, "job_id", lambda *_: str(uuid.uuid4())),
+    ]
+
+
 PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_skips_the_intent, "intent first", (21, 11)),
     (_sends_again_what_was_not_answered, "no second create", (47, 228)),
@@ -357,6 +373,8 @@ PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_hides_the_key_in_bodies_alone, "no key", (7, 58)),
     (_hides_the_key_as_it_is_alone, "no key", (18, 7)),
     (_hides_no_key_in_what_broke_off, "no key", (87, 112)),
+    (_forgets_what_a_key_stands_for, "paid once", (8, 24)),
+    (_forgets_what_a_key_stands_for, "one job for one key", (8, 24)),
 ]
 """What is broken, the law that is broken by it, and seeds that show it."""
 

@@ -68,6 +68,8 @@ class World:
         self.handles: list[Job] = []
         """Every job that anybody holds: what is followed must not depend on who is collected when."""
         self.numbers: dict[str, int] = {}
+        self.ids: dict[int, str] = {}
+        """Of the jobs under keys: what each key stands for."""
         self.deadlines: dict[Job, float] = {}
         self.expected: set[tuple[str, str]] = set()
         """Handlers, and the jobs of which they have to be told."""
@@ -287,11 +289,28 @@ class World:
     def submitted(self, process: Process, plan: JobPlan, job: Job, handler: str | None) -> None:
         """`submit` has returned."""
         self.numbers[job.id] = plan.number
+        if plan.is_keyed and self.ids.setdefault(plan.number, job.id) != job.id:
+            self.laws.breach("one job for one key", f"job {plan.number} is {self.ids[plan.number]} and {job.id}")
         self.say(process, f"submits job {plan.number} to {plan.model}, at most {job.timeout:g} s")
-        if handler is not None:
+        if handler is not None and (not plan.is_keyed or handler in self._handlers_of(job.id)):
             self.expected.add((handler, job.id))
         if self.state_by_id(job.id) is None:
             self.laws.breach("ledger first", f"job {plan.number} is submitted, and not in the ledger")
+
+    def _handlers_of(self, job_id: str) -> list[str]:
+        """Of the program that was the first to get the request."""
+        if self.disk is None:
+            record = self._kept().get(job_id)
+            return list(record.handlers) if record is not None else []
+        return [name for (name,) in self.disk.row("SELECT handler FROM aiogen_delivery WHERE job = ?", job_id)]
+
+    def repeated(self, process: Process, plan: JobPlan, job: Job) -> None:
+        """`submit` has returned once more for the same key."""
+        self.say(process, f"repeats job {plan.number}, which is {job.state}")
+        self.ids.setdefault(plan.number, job.id)
+        if self.ids[plan.number] != job.id:
+            self.laws.breach("one job for one key", f"job {plan.number} is {self.ids[plan.number]} and {job.id}")
+        self.numbers[job.id] = plan.number
 
     # --- what is known
 

@@ -178,6 +178,26 @@ async def test_the_jobs_of_one_that_is_killed_are_taken_over(path: Path) -> None
     assert {tuple(turns) for turns in vendor.askers().values()} <= handed_over | {("one",), ("two",), ("three",)}
 
 
+async def test_survivors_share_the_jobs_of_the_dead_whatever_the_lease(path: Path) -> None:
+    """That its process is gone is seen on its own machine, long before its lease is over; nobody takes all of them."""
+    limits = {"max_active": 10_000, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
+    async with asyncio.timeout(50.0), Vendor.open() as vendor, AsyncExitStack() as stack:
+        begun = (
+            running(name, vendor, path, lease=600.0, provider=limits, session={"poll_cost": 1.0})
+            for name in ("one", "two", "three")
+        )
+        one, *others = await asyncio.gather(*map(stack.enter_async_context, begun))
+        await one.tell("attach", ids=vendor.make(300))
+        await one.hears("attached")
+        assert owners(path, one)[True] == 300
+        await one.kill()
+        await until(lambda: owners(path, one)[True] == owners(path, one)[None] == 0)
+        for each in others:
+            assert 100 <= owners(path, each)[True] <= 200
+        vendor.end_within(1.0)
+        await until(lambda: states(path) == {"completed": 300}, every=0.1)
+
+
 # --- answers that never come
 
 

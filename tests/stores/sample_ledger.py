@@ -104,7 +104,7 @@ async def live(path: Path) -> str:
     await store.settle([ended(State.COMPLETED)])
     assert len(await store.claim([HANDLER], 9)) == 1  # it was claimed when it was killed
     await store.settle([ended(State.CANCELLED)])
-    await store.put_learned("durations", LEARNED)
+    await store.put_learned("durations", LEARNED, 0)
     assert store._writer is not None
     await store._writer.close()
     return store.worker

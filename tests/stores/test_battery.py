@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -38,6 +39,7 @@ from aiogen.stores import (
 from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.testing import StoreBattery, StoreContext
 
+NOW = datetime.fromtimestamp(1_800_000_000.0, UTC)
 MACHINE = "whatever_happens_no_job_is_lost_or_ends_twice"
 
 
@@ -201,8 +203,54 @@ class PurgesBatches(SqliteStore):
 
 
 class KeepsTheFirst(MemoryStore):
-    async def put_learned(self, name: str, value: Any) -> None:
-        self._learned.setdefault(name, value)
+    async def put_learned(self, name: str, value: Any, version: int) -> int:
+        self._learned.setdefault(name, (value, 1))
+        return await super().put_learned(name, self._learned[name][0], version)
+
+
+class WritesOver(MemoryStore):
+    async def put_learned(self, name: str, value: Any, version: int) -> int:
+        return await super().put_learned(name, value, self._learned.get(name, (None, 0))[1])
+
+
+class TellsAgain(MemoryStore):
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Any, int]:
+        return await super().get_learned(name)
+
+
+class AddsTwice(MemoryStore):
+    async def add(self, record: Record) -> Record | None:
+        standing = await super().add(record)
+        if standing is not None and standing.id != record.id:
+            self._records[record.id] = record
+            return None
+        return standing
+
+
+class AddsOver(SqliteStore):
+    async def add(self, record: Record) -> Record | None:
+        standing = await super().add(record)
+        if standing is not None and standing.state is State.PENDING:
+            await self.settle([ended_as(standing, State.FAILED)])
+        return standing
+
+
+def ended_as(record: Record, state: State) -> Generation:
+    return Generation(
+        id=record.id, provider_id=None, provider="luma", connection="luma", model="uni-1", state=state, finished_at=NOW
+    )
+
+
+class ForgetsWhichCameLast(SqliteStore):
+    async def latest(self, scope: str, key: str) -> Record | None:
+        found = await self.find(RecordQuery(key=key, scope=scope))
+        return min(found, key=lambda record: record.attempt, default=None)
+
+
+class MixesScopes(MemoryStore):
+    async def latest(self, scope: str, key: str) -> Record | None:
+        found = await self.find(RecordQuery(key=key))
+        return max(found, key=lambda record: record.attempt, default=None)
 
 
 class ReopensWhatRuns(MemoryStore):
@@ -487,6 +535,11 @@ FAULTS = [
     (Robs, "the_jobs_of_the_living_are_theirs"),
     (NeverLosesItsLease, "who_stands_still_loses_the_jobs"),
     (LeaseForEver, "who_dies_is_missed_when_the_lease_is_over"),
+    (AddsTwice, "what_is_added_twice_is_added_once"),
+    (AddsOver, "what_is_added_twice_is_added_once"),
+    (ForgetsWhichCameLast, "a_key_is_of_its_last_attempt"),
+    (MixesScopes, "a_key_is_of_its_last_attempt"),
+    (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
 ]
 """Each by the check that is there for it, and by the machine."""
 OTHER_FAULTS = [
@@ -505,6 +558,8 @@ OTHER_FAULTS = [
     (ForgetsAThousand, "jobs_are_forgotten_by_batch_state_and_age"),
     (PurgesBatches, "a_named_batch_stays_until_it_is_forgotten"),
     (KeepsTheFirst, "what_was_learned_is_kept"),
+    (TellsAgain, "what_was_learned_is_kept"),
+    (WritesOver, "nothing_is_learned_over_what_nobody_has_read"),
     (IgnoresHeadroom, "what_others_run_takes_places"),
     (IgnoresHeadroom, "places_are_given_back"),
     (IgnoresHeadroom, "the_dead_keep_their_places"),
@@ -533,7 +588,6 @@ OTHER_FAULTS = [
     (WakesAllAccounts, "whoever_follows_a_job_is_woken"),
     (WritesWhateverIsNamed, "an_unheard_of_id_writes_nothing"),
     (WishesOutliveTheirJob, "what_is_forgotten_has_no_wishes"),
-    (WithdrawsWhatIsOnItsWay, "whoever_withdraws_what_waits_wins_against_its_owner_or_loses"),
     (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),
     (KnowsOneName, "an_account_may_have_several_names"),
     (ForgetsTheUnknown, "a_bound_counts_what_is_unfinished"),

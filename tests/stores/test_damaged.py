@@ -134,10 +134,14 @@ def _rows(path: Path, statement: str) -> list[Any]:
 async def test_what_was_learned_may_be_damaged(path: Path, value: str) -> None:
     """A StoreError, which the session takes for nothing learned."""
     async with opened(path) as store:
-        await store.put_learned("durations", {"seen": 1})
+        version = await store.put_learned("durations", {"seen": 1}, 0)
         changed(path, f"UPDATE aiogen_learned SET value = {value}")
         with pytest.raises(StoreError, match="cannot read"):
             await store.get_learned("durations")
+        # What nobody can read is written over; its version is not given to another value.
+        again = await store.put_learned("durations", {"seen": 2}, 0)
+        assert again not in (0, version)
+        assert await store.get_learned("durations", version) == ({"seen": 2}, again)
 
 
 async def test_the_command_says_how_many(path: Path) -> None:

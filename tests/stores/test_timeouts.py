@@ -118,7 +118,7 @@ async def test_reads_wait_for_nobody_who_writes(path: Path) -> None:
             assert (await store.get("a")) is not None
             assert len(await store.find(RecordQuery())) == 1
             assert len(await store.by_provider_id("a", ["v"])) == 1
-            assert await store.get_learned("nothing") is None
+            assert await store.get_learned("nothing") == (None, 0)
             assert await store.peers() == 0
             assert await store.adopt(["a"]) == []
             assert not writing.done()

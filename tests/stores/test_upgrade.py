@@ -54,7 +54,7 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     records = {record.id: record for record in await store.find(RecordQuery(with_request=True))}
-    assert await store.get_learned("durations") == LEARNED
+    assert await store.get_learned("durations") == (LEARNED, 1)
     await store.close()
     assert len(records) == len(NAMES)
     for name in NAMES:

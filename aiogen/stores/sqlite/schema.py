@@ -102,6 +102,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX aiogen_job_batch ON aiogen_job(batch, created_at) WHERE batch IS NOT NULL",
         # A named batch stays until it is forgotten.
         "UPDATE aiogen_job SET expires_at = NULL WHERE batch IS NOT NULL",
+        # What several processes learn is put together: nothing is written over what nobody has read.
+        "ALTER TABLE aiogen_learned ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

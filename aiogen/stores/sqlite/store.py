@@ -41,6 +41,7 @@ from aiogen.stores.sqlite import (
     copies,
     deliveries,
     jobs,
+    learned,
     moments,
     news,
     reading,
@@ -517,26 +518,17 @@ class SqliteStore:
 
     # --- what was learned
 
-    async def put_learned(self, name: str, value: Mapping[str, Any]) -> None:
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
         """See `Store.put_learned`."""
         text = json.dumps(value)
         # It is learned again, if need be: nobody waits long for that.
-        await self._write(
-            lambda c: (
-                c.execute("INSERT OR REPLACE INTO aiogen_learned VALUES (?, ?, ?)", (name, text, clock.now(c))).rowcount
-            ),
-            busy_timeout=_SHORT_TIMEOUT,
+        return await self._write(
+            lambda c: learned.put(c, name, text, version, clock.now(c)), busy_timeout=_SHORT_TIMEOUT
         )
 
-    async def get_learned(self, name: str) -> Mapping[str, Any] | None:
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
         """See `Store.get_learned`."""
-
-        def read(c: Connection) -> Any:
-            found = reading.fetched(c, "SELECT value FROM aiogen_learned WHERE name = ?", (name,))
-            return json.loads(found[0][0]) if found else None
-
-        value = await self._read(read)
-        return value if isinstance(value, dict) else None
+        return await self._read(lambda c: learned.get(c, name, known))
 
     # --- inside
 

@@ -55,8 +55,22 @@ class Driver(Processes):
 
     # --- the life of a job
 
-    def add(self, process: Process, account: str, handlers: tuple[str, ...], *, is_ours: bool) -> None:
+    def add(
+        self,
+        process: Process,
+        account: str,
+        handlers: tuple[str, ...],
+        *,
+        is_ours: bool,
+        name: tuple[str, str] | None = None,
+    ) -> None:
+        """`name`: scope and key.  While the last attempt under it is not over there is no other."""
+        latest = self.model.latest(*name) if name is not None else None
+        if latest is not None and not latest.is_over:
+            self.add_again(process, latest)
+            return
         number = self.number()
+        scope, key = name or ("", None)
         job = Job(
             id=f"job-{number}",
             account=account,
@@ -66,18 +80,44 @@ class Driver(Processes):
             is_ours=is_ours,
             provider_id=None if is_ours else f"v-{number}",
             deliveries={handler: Delivery() for handler in handlers},
+            key=key,
+            scope=scope,
+            attempt=latest.attempt + 1 if latest is not None else 1,
         )
         record = Record(
             id=job.id, connection="luma", provider="luma", account=account, state=job.state, handlers=handlers,
             submission=WISH if is_ours else None, provider_id=job.provider_id, created_at=job.created_at,
-            read_at=self.stage.moment,
+            read_at=self.stage.moment, key=key, scope=scope, attempt=job.attempt,
         )  # fmt: skip
         if not process.worker.lives:
             with pytest.raises(StoreError):
                 self.run(process.store.add(record))
             return
-        self.run(process.store.add(record))
+        assert self.run(process.store.add(record)) is None
         self.model.jobs[job.id] = job
+
+    def add_again(self, process: Process, job: Job, *, by_generation: bool = False) -> None:
+        """Somebody adds it once more, by its id or as one generation: what stands is told, and stays as it is."""
+        by_generation = by_generation and job.provider_id is not None
+        record = Record(
+            id=f"again-{self.number()}" if by_generation else job.id, connection="luma", provider="luma",
+            account=job.account, state=State.QUEUED if by_generation else State.PENDING, handlers=HANDLERS,
+            submission=None if by_generation else WISH, provider_id=job.provider_id if by_generation else None,
+            created_at=self.stage.moment, read_at=self.stage.moment, key=job.key, scope=job.scope, attempt=job.attempt,
+        )  # fmt: skip
+        if not process.worker.lives:
+            with pytest.raises(StoreError):
+                self.run(process.store.add(record))
+            return
+        standing = self.run(process.store.add(record))
+        assert standing is not None, "one job was added twice"
+        assert agrees(standing, job)
+
+    def withdraw(self, process: Process, job: Job) -> None:
+        """By whoever it may be: as long as it was not sent."""
+        at = self.stage.moment
+        withdrawn = self.run(process.store.withdraw(self.end_of(job.id, State.CANCELLED, at, ran=False)))
+        assert withdrawn is self.model.withdraw(job, at)
 
     def intend(self, process: Process, job: Job) -> None:
         if job.state is not State.PENDING or not (self.model.is_alone or job.owner is process.worker):

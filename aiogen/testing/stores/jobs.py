@@ -230,3 +230,47 @@ class JobChecks(StoreSetup):
         assert await store.confirm("a", "v", State.QUEUED, AGO), "nobody else follows what nobody else knows"
         assert await store.get("a") is None
         assert await store.by_provider_id("a", ["v"]) == []
+
+    @check
+    async def test_what_is_added_twice_is_added_once(self, stage: Stage) -> None:
+        """By our id, or as one generation of an account: who comes second is told what stands."""
+        store = await stage.joins()
+        assert await store.add(record("a", key="night", prompt="a boat")) is None
+        attached = {"provider_id": "v", "state": State.PROCESSING, "submission": None}
+        assert await store.add(record("b", **attached)) is None
+        assert await store.add(record("c", **attached, account="b")) is None
+        store = await stage.comes_back(store)
+        for again, standing in (
+            (record("a", key="night", prompt="another"), "a"),
+            (record("a", **attached), "a"),
+            (record("d", **attached), "b"),
+        ):
+            told = await store.add(again)
+            assert told is not None, "one job was added twice"
+            assert told.id == standing
+            assert told == await found(store, standing)
+        assert (await found(store, "a")).prompt == "a boat"
+        assert {each.id for each in await store.find(RecordQuery())} == {"a", "b", "c"}
+
+    @check
+    async def test_a_key_is_of_its_last_attempt(self, stage: Stage) -> None:
+        """Within its scope; what is forgotten counts no more."""
+        store = await stage.joins()
+        assert await store.latest("", "night") is None
+        await store.add(record("a", key="night"))
+        await store.add(record("b", key="night", attempt=3))
+        await store.add(record("c", key="night", attempt=2))
+        await store.add(record("d", key="night", scope="ann"))
+        await store.add(record("e", scope="ann"))
+        store = await stage.comes_back(store)
+
+        async def latest(scope: str, key: str) -> str | None:
+            last = await store.latest(scope, key)
+            return last.id if last is not None else None
+
+        assert [await latest(scope, "night") for scope in ("", "ann", "bob")] == ["b", "d", None]
+        assert await latest("ann", "day") is None
+        await store.settle([ended("b", provider_id="v")])
+        assert await latest("", "night") == "b"
+        await store.forget(["b"])
+        assert await latest("", "night") == "c"

@@ -86,10 +86,30 @@ class LookingChecks(StoreSetup):
     async def test_what_was_learned_is_kept(self, stage: Stage) -> None:
         """The latest under each name, for the next process as well."""
         store = await stage.joins()
-        assert await store.get_learned("durations") is None
-        await store.put_learned("durations", {"seen": 1})
-        await store.put_learned("durations", {"seen": 2, "curve": [0.5, None, "é"]})
-        await store.put_learned("weights", {})
+        assert await store.get_learned("durations") == (None, 0)
+        first = await store.put_learned("durations", {"seen": 1}, 0)
+        second = await store.put_learned("durations", {"seen": 2, "curve": [0.5, None, "é"]}, first)
+        other = await store.put_learned("weights", {}, 0)
+        assert 0 < first != second > 0
         store = await stage.comes_back(store)
-        assert await store.get_learned("durations") == {"seen": 2, "curve": [0.5, None, "é"]}
-        assert await store.get_learned("weights") == {}
+        assert await store.get_learned("durations") == ({"seen": 2, "curve": [0.5, None, "é"]}, second)
+        assert await store.get_learned("durations", first) == ({"seen": 2, "curve": [0.5, None, "é"]}, second)
+        assert await store.get_learned("durations", second) == (None, second)
+        assert await store.get_learned("weights") == ({}, other)
+
+    @check
+    async def test_nothing_is_learned_over_what_nobody_has_read(self, stage: Stage) -> None:
+        """Of two that have read the same one is kept, and the other is told so."""
+        one = await stage.joins()
+        other = one if one.lease is None else await stage.joins()
+        assert await other.put_learned("durations", {"seen": 1}, 7) == 0
+        assert await other.get_learned("durations") == (None, 0)
+        first = await one.put_learned("durations", {"seen": 1}, 0)
+        assert await other.put_learned("durations", {"seen": 2}, 0) == 0
+        assert await other.get_learned("durations") == ({"seen": 1}, first)
+        second = await other.put_learned("durations", {"seen": 3}, first)
+        assert second not in (0, first)
+        for stale in (0, first, second + 1):
+            assert await one.put_learned("durations", {"seen": 4}, stale) == 0
+        assert await one.get_learned("durations", first) == ({"seen": 3}, second)
+        assert await one.put_learned("durations", {"seen": 5}, second) not in (0, first, second)

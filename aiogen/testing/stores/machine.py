@@ -12,6 +12,8 @@ from aiogen.models import State
 from aiogen.testing.stores.driver import ANSWERS, HANDLERS, MEANWHILE, Driver
 
 ENDS: tuple[State, ...] = (State.COMPLETED, State.FAILED, State.CANCELLED)
+NAMES: tuple[tuple[str, str], ...] = (("", "x"), ("", "y"), ("ann", "x"))
+"""Scopes and keys."""
 SHORT, LONG = 5.05, 50.05
 """Seconds of a handler's pauses.  No sum of the times that pass: that one is due just then nobody has to agree on."""
 
@@ -21,6 +23,7 @@ any_answer: Strategy[str] = st.sampled_from(ANSWERS)
 any_pause: Strategy[float | None] = st.sampled_from([None, None, SHORT, LONG])
 some_handlers: Strategy[tuple[str, ...]] = st.sampled_from([(), HANDLERS[:1], HANDLERS])
 accounts: Strategy[str] = st.sampled_from("ab")
+names: Strategy[tuple[str, str]] = st.sampled_from(NAMES)
 mostly: Strategy[bool] = st.sampled_from([True, True, True, True, False])
 some_accounts: Strategy[tuple[str, ...]] = st.sampled_from([("a",), ("b",), ("a", "b")])
 some_time: Strategy[float] = st.sampled_from([0.02, 0.27, 0.6, 1.07, 8.0])
@@ -65,6 +68,29 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @rule(which=any_process, account=accounts, handlers=some_handlers, is_ours=mostly)
     def adds(self, which: int, account: str, handlers: tuple[str, ...], is_ours: bool) -> None:
         self.add(self.process(which), account, handlers, is_ours=is_ours)
+
+    @precondition(lambda self: len(self.model.jobs) < 8)
+    @rule(which=any_process, name=names, account=accounts, handlers=some_handlers, failed=st.booleans())
+    def adds_under_a_key(
+        self, which: int, name: tuple[str, str], account: str, handlers: tuple[str, ...], failed: bool
+    ) -> None:
+        """Once, whoever repeats it; or another attempt, if the last one is over."""
+        process, latest = self.process(which), self.model.latest(*name)
+        if failed and latest is not None:
+            self.settle(process, [latest.id], State.FAILED)
+        self.add(process, account, handlers, is_ours=True, name=name)
+        self.look_under(process, *name)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, by_generation=st.booleans())
+    def adds_again(self, which: int, what: int, by_generation: bool) -> None:
+        self.add_again(self.process(which), self.job(what), by_generation=by_generation)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(which=any_process, what=any_job, is_pending=mostly)
+    def withdraws(self, which: int, what: int, is_pending: bool) -> None:
+        """Whose job it may be: what was sent goes on."""
+        self.withdraw(self.process(which), self.job(what, State.PENDING if is_pending else None))
 
     @precondition(lambda self: self.model.jobs)
     @rule(which=any_process, what=any_job, is_owner=mostly, again=st.booleans(), answer=st.none() | any_answer)
@@ -149,6 +175,8 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @rule(which=any_process, what=any_job)
     def looks(self, which: int, what: int) -> None:
         self.look(self.process(which), self.job(what) if self.model.jobs else None)
+        for scope, key in NAMES:
+            self.look_under(self.process(which), scope, key)
 
     @invariant()
     def agrees_with_the_model(self) -> None:

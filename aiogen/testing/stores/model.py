@@ -13,6 +13,8 @@ from aiogen.testing.stores.setup import START
 
 FIRST = datetime.fromtimestamp(START - 86_400.0, UTC)
 """When the first job is made; the others a second apart."""
+KEYS_FOR = 366 * 86_400.0
+"""Seconds after the end in which it is known what a key stands for, if something was paid for."""
 
 
 @attrs.define(eq=False)
@@ -59,6 +61,11 @@ class Job:
     ended_at: datetime | None = None
     expires_at: float = 0.0
     deliveries: dict[str, Delivery] = attrs.field(factory=dict)
+    key: str | None = None
+    scope: str = ""
+    attempt: int = 1
+    is_bare: bool = False
+    """Only what its key stands for is left of it."""
 
     @property
     def sent_as(self) -> str:
@@ -72,6 +79,11 @@ class Job:
     @property
     def is_over(self) -> bool:
         return self.ended_as is not None
+
+    @property
+    def told(self) -> State | None:
+        """The state of the end that is kept."""
+        return None if self.is_bare else self.ended_as
 
     @property
     def is_delivered(self) -> bool:
@@ -120,7 +132,12 @@ class Ledger:
     def purge(self) -> None:
         """What is over for long enough goes, but not before every handler has heard of it."""
         for job in [each for each in self.jobs.values() if each.is_over and each.is_delivered]:
-            if job.expires_at < self.now():
+            if job.expires_at >= self.now():
+                continue
+            if job.key is not None and job.provider_id is not None and not job.is_bare:
+                job.is_bare = True
+                job.expires_at += KEYS_FOR - self.keep_finished
+            else:
                 del self.jobs[job.id]
 
     def free(self, accounts: Collection[str], only: Collection[str] | None) -> list[Job]:
@@ -186,6 +203,21 @@ class Ledger:
         for delivery in job.deliveries.values():
             delivery.next_at = self.now()
 
+    def withdraw(self, job: Job, at: datetime) -> bool:
+        """True if it was not sent: then whoever says so ends it."""
+        if job.state is not State.PENDING:
+            return False
+        job.state = job.ended_as = State.CANCELLED
+        job.owner, job.ended_at, job.expires_at = None, at, self.now() + self.keep_finished
+        for delivery in job.deliveries.values():
+            delivery.next_at = self.now()
+        return True
+
+    def latest(self, scope: str, key: str) -> Job | None:
+        """The last attempt under a key."""
+        attempts = [job for job in self.jobs.values() if (job.scope, job.key) == (scope, key)]
+        return max(attempts, key=lambda job: job.attempt, default=None)
+
     def may_forget(self, job: Job) -> bool:
         return job.is_over or job.state is State.UNKNOWN
 
@@ -219,8 +251,10 @@ def agrees(record: Record, job: Job) -> bool:
         and record.owner == (job.owner.name if job.owner is not None else None)
         and record.provider_id == job.provider_id
         and (record.submitted_at is None) is (job.submitted_at is None)
-        and (record.generation.state if record.generation is not None else None) is job.ended_as
+        and (record.generation.state if record.generation is not None else None)
+        is (None if job.is_bare else job.ended_as)
         and record.finished_at == job.ended_at
         and record.created_at == job.created_at
+        and (record.key, record.scope, record.attempt) == (job.key, job.scope, job.attempt)
         and (record.submission is None) is (job.state is State.COMPLETED or not job.is_ours)
     )

@@ -1,0 +1,50 @@
+"""Several processes that get the same requests under the same keys at once: each is sent, and paid for, once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from processes.ledger import owners, states, until
+from processes.running import running
+from processes.vendor import Vendor
+
+pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
+
+KEYS = 200
+"""A thousand are measured by `python -m benchmarks.repeats`."""
+LIMITS = {"max_active": 2 * KEYS, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
+PROMPTS = [f"boat {i:04}" for i in range(KEYS)]
+
+
+@pytest.mark.timeout(120)
+async def test_two_processes_that_get_the_same_keys_pay_once(tmp_path: Path) -> None:
+    """At the same moment; one is killed half way, and a third gets all of them once more afterwards."""
+    path = tmp_path / "aiogen.db"
+    async with asyncio.timeout(110.0), Vendor.open(1.0) as vendor, AsyncExitStack() as stack:
+        begun = (running(name, vendor, path, provider=LIMITS, session={"poll_cost": 1.0}) for name in ("one", "other"))
+        one, other = await asyncio.gather(*map(stack.enter_async_context, begun))
+        for each in (one, other):
+            await each.tell("submit", prompts=PROMPTS, wait=True, keyed=True)
+        await until(lambda: len(vendor.prompts) >= KEYS // 2)
+        await one.kill()
+        assert owners(path, one)[True] > 0
+        ended = await other.hears("ended", KEYS)
+        lost = [each["id"] for each in ended if each.get("error") == "SubmissionUnknown"]
+        assert len(lost) == states(path)["unknown"] <= 16  # so many creates are on their way at once
+        assert states(path)["completed"] == KEYS - len(lost)
+        assert {each.get("error") for each in ended} <= {None, "SubmissionUnknown"}
+        assert len({each["id"] for each in ended}) == KEYS
+        sent = len(vendor.prompts)
+        async with running("third", vendor, path, provider=LIMITS) as third:
+            await third.tell("submit", prompts=PROMPTS[::-1], wait=True, keyed=True)
+            again = await third.hears("ended", KEYS)
+        assert {each["id"]: each.get("result") for each in again} == {each["id"]: each.get("result") for each in ended}
+        assert len(vendor.prompts) == sent
+    assert len(vendor.prompts) == len(set(vendor.prompts)), "paid for twice"
+    # Of those that were on their way from the one that was killed the last may not have arrived.
+    assert KEYS - len(lost) <= sent <= KEYS
+    assert vendor.of("one")
+    assert vendor.of("other")
