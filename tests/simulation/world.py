@@ -458,6 +458,7 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
 
     patches = [
         patch.object(time, "time", lambda: EPOCH + loop.time()),
+        patch("aiogen.stores.sqlite.clock.now", lambda _: EPOCH + loop.time()),  # the ledger's own
         patch.object(aiohttp.connector, "monotonic", loop.time),
         patch.object(aiohappyeyeballs, "start_connection", loop.connect),
         patch.object(secrets, "token_hex", lambda n=4: f"{r.getrandbits(8 * n):0{2 * n}x}"),
