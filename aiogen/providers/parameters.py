@@ -1,6 +1,7 @@
 """Keywords sorted out before anything is sent: what the vendor has, what it surely has not, and what was misspelt.
 
-Pure.  A provider file says which parameters it knows; whatever else is meant for the vendor goes through `extra`.
+Pure, and public.  A provider file says which parameters it knows; whatever else is meant for the vendor goes through
+`extra`.
 """
 
 from __future__ import annotations
