@@ -60,6 +60,7 @@ class StatingChecks(ProviderStage):
             "delete": lambda: provider.delete(ticket.provider_id),
             "cancel": lambda: provider.cancel(ticket),
             "account": lambda: provider.read_account(),
+            "models": lambda: provider.models(),
         }
         for name, call in calls.items():
             if not getattr(able, name):
