@@ -64,16 +64,17 @@ MODELS: Mapping[str, KnownModel] = {
 }
 """By name.  Others may be there: their names are sent as they are."""
 
-_PICTURES = {"uni-1": Decimal("0.0404"), "uni-1-max": Decimal("0.1000")}
-_REFERENCE = Decimal("0.0030")
+PICTURES = {"uni-1": Decimal("0.0404"), "uni-1-max": Decimal("0.1000")}
+"""Model to dollars for a picture from words alone."""
+REFERENCE = Decimal("0.0030")
 """Dollars for each picture that is referred to, the source of an edit included."""
-_VIDEOS = {
-    # (duration, hdr, EXR) to resolution to dollars per clip.  360p and hdr of 540p are not in the list.
+VIDEOS = {
     ("5s", False, False): {"540p": "0.15", "720p": "0.30", "1080p": "1.20"},
     ("10s", False, False): {"540p": "0.45", "720p": "0.90", "1080p": "3.60"},
     ("5s", True, False): {"720p": "0.60", "1080p": "2.40"},
     ("5s", True, True): {"720p": "0.90", "1080p": "3.60"},
 }
+"""Duration, hdr and EXR, to resolution, to dollars for a clip of ray-3.2.  360p and hdr of 540p are not in the list."""
 
 
 def price_of(body: Mapping[str, Any]) -> Cost | None:
@@ -83,15 +84,15 @@ def price_of(body: Mapping[str, Any]) -> Cost | None:
     here.
     """
     kind, model = body.get("type"), body.get("model")
-    if kind in ("image", "image_edit") and isinstance(model, str) and model in _PICTURES:
+    if kind in ("image", "image_edit") and isinstance(model, str) and model in PICTURES:
         listed = body.get("image_ref")
         count = (len(listed) if isinstance(listed, list) else 0) + (body.get("source") is not None)
-        return _dollars(_PICTURES[model] + count * _REFERENCE)
+        return _dollars(PICTURES[model] + count * REFERENCE)
     if kind == "video" and model == "ray-3.2" and isinstance(video := body.get("video"), Mapping):
         duration, resolution = video.get("duration"), video.get("resolution")
         if isinstance(duration, str) and isinstance(resolution, str):
             clip = (duration, video.get("hdr") is True, video.get("exr_export") is True)
-            amount = _VIDEOS.get(clip, {}).get(resolution)
+            amount = VIDEOS.get(clip, {}).get(resolution)
             return None if amount is None else _dollars(Decimal(amount))
     return None
 

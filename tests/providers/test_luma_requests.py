@@ -7,10 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
+from providers.drive import names_of, sample_body
 
 from aiogen import InputError, LumaImage, LumaLayering, LumaVideo, LumaVideoEdit, LumaVideoReframe, UnknownParameter
 from aiogen.exchange import Submission
-from aiogen.providers import Luma
+from aiogen.providers import Luma, luma_models
 from aiogen.references import Reference
 
 LUMA = Luma(api_key="luma-api-0123456789")
@@ -426,3 +427,32 @@ def test_layers() -> None:
     assert LumaLayering(prompt="a cup", source=FRAME).body() == {
         "prompt": "a cup", "type": "layering", "model": "uni-1", "source": FRAME,
     }  # fmt: skip
+
+
+# --- the table against what is recorded, and the page against the table
+
+
+@pytest.mark.parametrize("name", names_of("luma", "request_"))
+def test_nothing_that_is_recorded_is_refused(name: str) -> None:
+    """Each recorded request comes out of keywords as it is: no table of ours is older than what Luma takes."""
+    recorded = sample_body(name)
+    options = {key: value for key, value in recorded.items() if key not in ("prompt", "model")}
+    request = LUMA.prepare(recorded.get("model", "uni-1"), recorded["prompt"], options)
+    assert LUMA.encode(request).body == {"type": "image", "model": "uni-1", **recorded}
+    assert request.warnings == ()
+
+
+def test_the_page_has_what_the_table_has() -> None:
+    """Every parameter, every ratio and every price of the models stands on the page for people."""
+    page = (Path(__file__).parents[2] / "docs" / "providers" / "luma.md").read_text(encoding="utf-8")
+    with pytest.raises(StopIteration) as end:
+        next(LUMA.models())
+    for model in end.value.value:
+        assert f"`{model.name}`" in page
+        for parameter in model.parameters:
+            assert f"`{parameter.name}`" in page
+            for choice in parameter.choices if parameter.name in ("aspect_ratio", "resolution", "duration") else ():
+                assert f"`{choice}`" in page
+    clips = [amount for of_size in luma_models.VIDEOS.values() for amount in of_size.values()]
+    for amount in (*luma_models.PICTURES.values(), luma_models.REFERENCE, *clips):
+        assert f" {amount}" in page
