@@ -127,7 +127,7 @@ class LumaVideo(_Video):
 
     def _video(self) -> dict[str, Any]:
         return {
-            "resolution": self.resolution,
+            **_Video._video(self),
             "duration": self.duration,
             "loop": self.loop,
             "hdr": self.hdr,
@@ -186,12 +186,7 @@ class LumaVideoEdit(_Video):
             **_said_keyframes(self.keyframes, self.keyframe_indexes),
         }
         edit = {name: value for name, value in edit.items() if value is not None}
-        return {
-            "resolution": self.resolution,
-            "hdr": self.hdr,
-            "exr_export": self.exr_export,
-            "edit": edit or None,
-        }
+        return {**_Video._video(self), "hdr": self.hdr, "exr_export": self.exr_export, "edit": edit or None}
 
 
 @attrs.frozen(kw_only=True)
@@ -222,7 +217,7 @@ class LumaVideoReframe(_Video):
 
     def _video(self) -> dict[str, Any]:
         at = dict(self.source_position) if self.source_position is not None else None
-        return {"resolution": self.resolution, "source_position": at}
+        return {**_Video._video(self), "source_position": at}
 
 
 def check_keyframes(frames: tuple[Reference, ...], indexes: tuple[int, ...], last: int | None) -> None:

@@ -9,7 +9,16 @@ import attrs
 import pytest
 from providers.drive import names_of, sample_body
 
-from aiogen import InputError, LumaImage, LumaLayering, LumaVideo, LumaVideoEdit, LumaVideoReframe, UnknownParameter
+from aiogen import (
+    InputError,
+    LumaImage,
+    LumaLayering,
+    LumaRequest,
+    LumaVideo,
+    LumaVideoEdit,
+    LumaVideoReframe,
+    UnknownParameter,
+)
 from aiogen.exchange import Submission
 from aiogen.providers import Luma, luma_models
 from aiogen.references import Reference
@@ -118,6 +127,20 @@ def test_the_type_follows_from_the_model(model: str, options: dict[str, Any], ty
     """Where nobody says it; a word that is new is sent as it is."""
     submission = submitted(model, **options)
     assert (submission.kind, submission.body["type"]) == (type_, type_)
+
+
+@pytest.mark.parametrize("type_", ["", " ", 5])
+def test_a_type_that_is_none(type_: Any) -> None:
+    with pytest.raises(InputError, match="type must not be empty"):
+        LUMA.prepare("uni-1", "a boat", {"type": type_})
+
+
+def test_a_type_of_next_year_has_a_request_too() -> None:
+    """What all requests have, and the rest in `extra`."""
+    request = LumaRequest(prompt="a boat", model="uni-9", type="sketch", user_id="t", extra={"lines": [1]})
+    assert request.body() == {"prompt": "a boat", "model": "uni-9", "type": "sketch", "user_id": "t", "lines": [1]}
+    with pytest.raises(InputError, match="options"):
+        LumaRequest(prompt="a boat", model="uni-9", type="sketch", user_id=b"t")  # type: ignore[arg-type]
 
 
 def test_a_video_of_a_video_has_to_say_which() -> None:
@@ -277,6 +300,11 @@ def test_an_edit_of_a_video() -> None:
             },
         },
     }
+
+
+def test_controls_are_a_mapping() -> None:
+    with pytest.raises(InputError, match="controls takes a mapping"):
+        LUMA.prepare("ray-3.2", "in winter", {"type": "video_edit", "source": CLIP, "controls": "face"})
 
 
 def test_a_reframe() -> None:
