@@ -37,7 +37,6 @@ from aiogen.providers.comfyui_answers import read_entry, refusal_of, sentence_of
 from aiogen.providers.comfyui_graph import ComfyGraph
 from aiogen.providers.comfyui_models import LOADER, checkpoints_in, models_of
 from aiogen.providers.comfyui_request import ComfyImage, with_values
-from aiogen.providers.comfyui_shipped import ShippedGraph
 from aiogen.providers.facts import Facts
 from aiogen.providers.reading import parse_json, parse_object, read_page, unreadable
 
@@ -339,10 +338,7 @@ class ComfyUI(Provider):
         if names is None:
             raise unreadable(response, "retrieve", "no list of checkpoints")
 
-        def seconds(model: str, graph: ShippedGraph) -> float:
-            return self.typical(model, graph.typical).median
-
-        return tuple(models_of(names, seconds, f"the server itself ({source})"))
+        return tuple(models_of(names, self.typical, f"the server itself ({source})"))
 
     # --- answers
 

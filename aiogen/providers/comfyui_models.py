@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aiogen.catalogue import ModelInfo, Parameter
+from aiogen.models import Typical
 from aiogen.providers.comfyui_shipped import SHIPPED, ShippedGraph, graph_for, size_for
 
 LOADER = "CheckpointLoaderSimple"
@@ -43,14 +44,18 @@ def checkpoints_in(info: object) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
-def models_of(names: Iterable[object], seconds: Callable[[str, ShippedGraph], float], source: str) -> list[ModelInfo]:
+TypicalOf = Callable[[str, Typical], Typical]
+"""How long a model usually takes: as the user says, or as the graph does."""
+
+
+def models_of(names: Iterable[object], typical: TypicalOf, source: str) -> list[ModelInfo]:
     """What is known of the checkpoints of these names, and of the graph without any."""
     checkpoints = [name for name in names if isinstance(name, str) and name.strip()]
-    found = [_model(name, SHIPPED[graph_for(name, has_image=False)], seconds, source) for name in checkpoints]
-    return [*found, _model("empty", SHIPPED["empty"], seconds, "the graph is part of aiogen")]
+    found = [_model(name, SHIPPED[graph_for(name, has_image=False)], typical, source) for name in checkpoints]
+    return [*found, _model("empty", SHIPPED["empty"], typical, "the graph is part of aiogen")]
 
 
-def _model(name: str, graph: ShippedGraph, seconds: Callable[[str, ShippedGraph], float], source: str) -> ModelInfo:
+def _model(name: str, graph: ShippedGraph, typical: TypicalOf, source: str) -> ModelInfo:
     sides = {"width": size_for(name), "height": size_for(name)} if graph.takes_prompt else {}
     known = [_ABOUT[slot] for slot in graph.slots if slot in _ABOUT]
     about = (
@@ -72,6 +77,7 @@ def _model(name: str, graph: ShippedGraph, seconds: Callable[[str, ShippedGraph]
             )
             for each in known
         ),
-        seconds=seconds(name, graph),
+        seconds=typical(name, graph.typical).median,
+        typical=typical(name, graph.typical),
         source=source,
     )

@@ -210,7 +210,7 @@ class Luma(Provider):
     def models(self) -> Exchange[tuple[ModelInfo, ...]]:
         """The models of the table in this package: the API has no call for them, so nothing is asked."""
         yield from ()
-        return known_models()
+        return known_models(self.typical)
 
     def read_account(self) -> Exchange[AccountInfo]:
         """`GET /generations/00000000-…`: there is no account call, and a good key is told that there is no such job.
