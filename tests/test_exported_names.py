@@ -15,7 +15,7 @@ import aiogen.exchange
 import aiogen.providers
 import aiogen.stores
 import aiogen.testing
-from aiogen.providers import checks, reading
+from aiogen.providers import checks, parameters, reading
 from aiogen.providers.registry import BUILT_IN
 
 PACKAGE = Path(aiogen.__file__).parent
@@ -33,7 +33,7 @@ PAGES = [
         for name in ("setup", "battery", "jobs", "looking", "deliveries", "workers", "sharing")
     ),
 ]
-FOR_PROVIDERS = [aiogen.exchange, checks, reading, aiogen.testing]
+FOR_PROVIDERS = [aiogen.exchange, checks, parameters, reading, aiogen.testing]
 """What those import who write a provider, beside the package itself."""
 
 

@@ -22,6 +22,7 @@ from aiogen.errors import (
     SessionClosed,
     StoreError,
     SubmissionUnknown,
+    UnknownParameter,
 )
 from aiogen.models import Action
 
@@ -30,6 +31,7 @@ Command = Callable[..., str]
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _CALLS = re.compile(r"\b[Ss]ession(?:\.\w+)?\(")
+_EXTRA = re.compile(r"To send it all the same, pass extra=\{.*\}\.$")
 _ARGUMENTS = (
     re.compile(r" or \w+=(?=\))"),  # (from LUMA_BASE_URL or base_url=)
     re.compile(r" \(\w+=\w+\)"),  # its request was not kept (keep_requests=False)
@@ -48,6 +50,9 @@ def what_happened(error: AiogenError) -> str:
             f"{error.submitted_at.isoformat(timespec='seconds')} and may be running and charged; aiogen does not send "
             "it again on its own."
         )
+    if isinstance(error, UnknownParameter):
+        way_out = f"To send it all the same: --extra {error.parameter}=…"
+        return without_python(_EXTRA.sub(lambda _: way_out, error.message))
     if isinstance(error, APIError | ProtocolError):
         return error.message  # the vendor's words, whatever they look like
     return without_python(error.message)

@@ -170,24 +170,36 @@ def checked_waiting(timeout: float | None, poll_cost: float | None) -> None:
         check_number(poll_cost, "--poll-cost", 0.001, 60.0)
 
 
-def parse_params(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_params(pairs: Sequence[str], extra: Sequence[str] = ()) -> dict[str, Any]:
     """`--param name=value` as keywords: a value that is JSON is taken as such, any other is text.
+
+    `extra` are the pairs of `--extra`, which become the keyword of that name: they are sent unchecked.
 
     Raises:
         InputError: one has no name or no `=`, is given twice, or has an argument of its own on the command line.
     """
-    params: dict[str, Any] = {}
+    params = _parsed("--param", pairs, "width=1024")
+    for name in params:
+        if name in _TAKEN:
+            raise InputError(f"--param {name}=… has an argument of its own on the command line: {_TAKEN[name]}.")
+    if more := _parsed("--extra", extra, "new_option=5"):
+        if "extra" in params:
+            raise InputError("--param extra=… and --extra mean the same; give only one of them.")
+        params["extra"] = more
+    return params
+
+
+def _parsed(option: str, pairs: Sequence[str], example: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise InputError(f"--param {pair!r} cannot be read; write name=value, such as --param width=1024.")
-        if name in _TAKEN:
-            raise InputError(f"--param {name}=… has an argument of its own on the command line: {_TAKEN[name]}.")
-        if name in params:
-            raise InputError(f"--param {name}=… is given twice.")
-        params[name] = _value(text)
-    return params
+            raise InputError(f"{option} {pair!r} cannot be read; write name=value, such as {option} {example}.")
+        if name in found:
+            raise InputError(f"{option} {name}=… is given twice.")
+        found[name] = _value(text)
+    return found
 
 
 def _value(text: str) -> Any:

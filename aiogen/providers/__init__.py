@@ -4,7 +4,16 @@ from aiogen.providers.base import Capabilities, Provider, TypedRequest
 from aiogen.providers.comfyui import ComfyGraph, ComfyImage, ComfyUI
 from aiogen.providers.facts import Facts
 from aiogen.providers.leonardo import Leonardo, LeonardoImage
-from aiogen.providers.luma import Luma, LumaImage, LumaImageEdit
+from aiogen.providers.luma import (
+    Luma,
+    LumaImage,
+    LumaImageEdit,
+    LumaLayering,
+    LumaRequest,
+    LumaVideo,
+    LumaVideoEdit,
+    LumaVideoReframe,
+)
 
 __all__ = [
     "Capabilities",
@@ -17,6 +26,11 @@ __all__ = [
     "Luma",
     "LumaImage",
     "LumaImageEdit",
+    "LumaLayering",
+    "LumaRequest",
+    "LumaVideo",
+    "LumaVideoEdit",
+    "LumaVideoReframe",
     "Provider",
     "TypedRequest",
 ]

@@ -16,6 +16,7 @@ from uuid import uuid4
 import attrs
 
 from aiogen._checks import check_id, check_json, path_of
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, InputError, ProtocolError
 from aiogen.exchange import (
     Accepted,
@@ -34,6 +35,7 @@ from aiogen.models import AccountInfo, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.providers.comfyui_answers import read_entry, refusal_of, sentence_of
 from aiogen.providers.comfyui_graph import ComfyGraph
+from aiogen.providers.comfyui_models import LOADER, checkpoints_in, models_of
 from aiogen.providers.comfyui_request import ComfyImage, with_values
 from aiogen.providers.facts import Facts
 from aiogen.providers.reading import parse_json, parse_object, read_page, unreadable
@@ -51,9 +53,6 @@ _STATES = {"pending": State.QUEUED, "in_progress": State.PROCESSING}
 """Of the newer `/api/jobs`."""
 _ENDS = frozenset({"completed", "failed", "cancelled"})
 """Of the same; how it ended is told in full by the history."""
-
-# What other providers call the same.
-_ALIASES = {"negative_prompt": "negative", "n": "batch_size", "num_images": "batch_size", "quantity": "batch_size"}
 
 
 @attrs.frozen(kw_only=True)
@@ -109,12 +108,13 @@ class ComfyUI(Provider):
 
         `graph` and `slots` say what runs and where values go (see `ComfyGraph`), `extra` has further fields of the
         request; every other keyword is a value, by the name of its slot or by its place (`"5.width"`).
+
+        The common words go to the slots that mean the same: `n` to "batch_size", `negative_prompt` to "negative",
+        `aspect_ratio` to "width" and "height", `references` to those of images.  The graph is known to `encode`: it
+        warns of those that have no slot there, and refuses every other name that is none (`UnknownParameter`).
         """
         values = dict(options)
         graph, slots, extra = (values.pop(name, None) for name in ("graph", "slots", "extra"))
-        for alias, name in _ALIASES.items():
-            if alias in values:
-                values.setdefault(name, values.pop(alias))
         if graph is None and slots is not None:
             raise InputError("slots= says where values go in a graph; give graph= as well.")
         if graph is not None:
@@ -141,6 +141,7 @@ class ComfyUI(Provider):
             provider_id=str(chosen),
             outputs=count if shipped is not None and type(count) is int else None,
             timeout=_TIMEOUT,
+            warnings=filled.warnings,
             typical=self.typical(request.model, shipped.typical if shipped is not None else _TYPICAL_OTHER),
         )
 
@@ -319,6 +320,25 @@ class ComfyUI(Provider):
         if not isinstance(document.get("system"), Mapping):
             raise unreadable(response, "retrieve", "no system", "$.system")
         return AccountInfo(provider=self.facts.name, connection=self.name, raw=document)
+
+    def models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """`GET /models/checkpoints`, and the graph that needs none; older servers list them with the node that loads
+        them.  Nothing is charged, so no price is known.
+        """
+        source = "GET /models/checkpoints"
+        response = yield self.request("retrieve", "GET", f"/{source.partition('/')[2]}")
+        if response.status == 404:
+            source = f"GET /object_info/{LOADER}"
+            response = yield self.request("retrieve", "GET", f"/{source.partition('/')[2]}")
+            names = checkpoints_in(self._object(response, "retrieve"))
+        else:
+            self._check(response, "retrieve")
+            document = parse_json(response, "retrieve")
+            names = document if isinstance(document, list) else None
+        if names is None:
+            raise unreadable(response, "retrieve", "no list of checkpoints")
+
+        return tuple(models_of(names, self.typical, f"the server itself ({source})"))
 
     # --- answers
 

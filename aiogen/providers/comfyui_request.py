@@ -16,13 +16,14 @@ import attrs
 
 from aiogen._checks import check_extra, check_json, check_prompt
 from aiogen._content.media import EXTENSIONS
-from aiogen.errors import InputError
+from aiogen.errors import InputError, UnknownParameter
+from aiogen.providers.comfyui_common import no_slot, translate
 from aiogen.providers.comfyui_graph import ComfyGraph, check_place, listed, texts_in
 from aiogen.providers.comfyui_shipped import graph_for, size_for
 from aiogen.references import Reference
 
 GRAPH_TYPE = "application/json"
-_IMAGES = ("image", "mask")
+_IMAGES = ("image", "mask", "references")
 """Slots whose text is the path of a file on this machine; anywhere else text is only text."""
 
 
@@ -34,7 +35,15 @@ def _as_values(values: Any) -> dict[str, Any]:
     """Values by name, without those that are None; what is an image becomes a reference."""
     if not isinstance(values, Mapping):
         raise InputError(f"values= takes {{'width': 512}}, not a {type(values).__name__}.")
-    return {name: _as_value(name, value) for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
+    references = given.pop("references", None)
+    if references is not None:
+        several = references if isinstance(references, list | tuple) else [references]
+        found = tuple(_as_value("references", each) for each in several)
+        if not all(isinstance(each, Reference) for each in found):
+            raise InputError("references= takes images: paths, bytes, or references to files.")
+        given["references"] = found
+    return {name: value if name == "references" else _as_value(name, value) for name, value in given.items()}
 
 
 def _as_value(name: str, value: Any) -> Any:
@@ -67,7 +76,8 @@ class ComfyImage:
     """By default a shipped one that suits the model, and the image if there is one."""
     values: Mapping[str, Any] = attrs.field(factory=dict, converter=_as_values)
     """What goes where: the name of a slot, or a place such as "5.width", to the value.  Bytes, a `Path` or a
-    `Reference` are images; they are uploaded before the job is sent."""
+    `Reference` are images; they are uploaded before the job is sent.  Words that are common to all providers go to the
+    slots that mean the same."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """Further fields of `POST /prompt`, such as `front` (true: before those that wait) and `extra_data`."""
 
@@ -77,7 +87,8 @@ class ComfyImage:
         if not isinstance(self.model, str) or not self.model.strip():
             raise InputError("The ComfyUI model is the file name of a checkpoint on the server, or 'empty'.")
         if self.graph is None:
-            object.__setattr__(self, "graph", ComfyGraph(graph_for(self.model, has_image="image" in self.values)))
+            has_image = bool(self.values.get("image") or self.values.get("references"))
+            object.__setattr__(self, "graph", ComfyGraph(graph_for(self.model, has_image=has_image)))
         if self.prompt is not None:
             check_prompt(self.prompt)
         check_extra(self.extra)
@@ -97,6 +108,7 @@ class ComfyImage:
         if isinstance(self.graph.graph, Path):
             yield Reference(path=self.graph.graph, media_type=GRAPH_TYPE)
         yield from (value for value in self.values.values() if isinstance(value, Reference))
+        yield from self.values.get("references", ())
 
     def with_files(self, files: Mapping[Path, Reference]) -> ComfyImage:
         """The same request with local files replaced by their bytes."""
@@ -107,23 +119,28 @@ class ComfyImage:
         for name, value in values.items():
             if isinstance(value, Reference) and value.path is not None:
                 values[name] = files[value.path]
+        if "references" in values:
+            values["references"] = tuple(r if r.path is None else files[r.path] for r in values["references"])
         return attrs.evolve(self, graph=graph, values=values)
 
     def filled(self, *, seed: int, prefix: str) -> Filled:
         """The graph with the values in their places; `seed` and `prefix` where nobody gave another one.
 
         Raises:
-            InputError: a name is no slot, a place is not in the graph, or it is no graph in API format.
+            UnknownParameter: a name is no slot.
+            InputError: a place is not in the graph, or it is no graph in API format.
         """
         assert self.graph is not None
         nodes = self.graph.nodes()
         slots = self.graph.all_slots(nodes)
         values: dict[str, Any] = dict(self.values)
+        shipped = self.graph.shipped
+        usual = size_for(self.model) ** 2 if shipped is not None and shipped.takes_prompt else None
+        warnings = translate(values, slots, nodes, usual)
         if slots.get("seed") and "seed" not in values and not ("color" in values and "color" in slots):
             values["seed"] = seed
         if slots.get("model"):
             values["model"] = self.model
-        shipped = self.graph.shipped
         if shipped is not None:
             # A graph equal to an earlier one is answered with that one's files: so each job saves under its own name,
             # and in our folder: a server looks through all of the folder for each picture.
@@ -145,15 +162,15 @@ class ComfyImage:
             places = slots.get(name)
             if places is None:
                 if "." not in name:
-                    raise InputError(
-                        f"The graph has no slot {name!r}; it has {listed(sorted(slots)) or 'none'}. Name one, as in "
-                        f"slots='{name}=5.{name}', or give the value by its place, '5.{name}', where 5 is a node."
-                    )
+                    words, meant = no_slot(name, slots)
+                    raise UnknownParameter(words, parameter=name, proposal=meant)
                 places = (name,)
             for place in places:
                 check_place(place, nodes, name)
                 given[place] = _said(value, place, files)
-        return Filled(nodes=with_values(nodes, given), files=list(files.values()), values=values)
+        return Filled(
+            nodes=with_values(nodes, given), files=list(files.values()), values=values, warnings=tuple(warnings)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -165,6 +182,8 @@ class Filled:
     """Each with `name`, `media_type`, `data` (base64), and the `places` that its name goes to."""
     values: Mapping[str, Any]
     """All of them, by name."""
+    warnings: tuple[str, ...] = ()
+    """What was given that the graph has no place for, in sentences."""
 
 
 def with_values(nodes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,23 +8,26 @@ sees it, how long a finished generation can be read.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 
-from aiogen._checks import check_id, check_json, check_prompt, path_of
+from aiogen._checks import check_id, path_of
 from aiogen._content.expiry import url_expiry
 from aiogen._wording import shorten
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Exchange, Failure, Quota, Response, Snapshot, Submission, Ticket
 from aiogen.models import AccountInfo, FailureCode, Output, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.providers.facts import Facts
+from aiogen.providers.luma_keywords import request_for
+from aiogen.providers.luma_models import MODELS, known_models, price_of
+from aiogen.providers.luma_request import MAX_REFERENCE_BYTES, LumaImage, LumaImageEdit, LumaLayering, LumaRequest
+from aiogen.providers.luma_video import LumaVideo, LumaVideoEdit, LumaVideoReframe
 from aiogen.providers.reading import (
     check_outputs,
     objects_in,
@@ -39,10 +42,6 @@ from aiogen.providers.reading import (
     unreadable,
     whole_number,
 )
-from aiogen.references import Reference
-
-MAX_REFERENCE_BYTES = 52_428_800
-"""50 MB, counted after base64 is decoded (FAQ)."""
 
 _PHRASES = frozenset(status.phrase.lower() for status in HTTPStatus if status != 429)
 """What HTTP itself calls its statuses; a 429 counts from anyone."""
@@ -54,7 +53,7 @@ STATES = {
     "failed": State.FAILED,
 }
 
-# Guide "error handling"; the last two codes are known from third parties that quote it.
+# All nine: guide "error handling", API reference, and the SDK's type.
 FAILURE_CODES = {
     code.value: code
     for code in (
@@ -70,12 +69,6 @@ FAILURE_CODES = {
     )
 }
 
-# FAQ: uni-1 typically 15-60 s; ray-3.2 well under two minutes at 5 s and 720p.  The spreads are ours.
-_TYPICAL = {
-    "uni-1": Typical(median=30.0, spread=0.45),
-    "uni-1-max": Typical(median=60.0, spread=0.6),
-    "ray-3.2": Typical(median=90.0, spread=0.6),
-}
 _TYPICAL_OTHER = Typical(median=40.0, spread=0.8)
 
 # The docs' sample waits 120 s for a standard image; the others are ours.
@@ -83,130 +76,11 @@ _TIMEOUTS = {"image": 120.0, "image_edit": 120.0, "layering": 300.0}
 _TIMEOUT_SLOW_MODEL = 300.0
 _TIMEOUT_OTHER = 900.0
 
+_NOBODYS = "00000000-0000-0000-0000-000000000000"
+"""An id that no generation has."""
+
 # Seen live in September 2026: an edit on uni-1-max took 3 units of both limits.  Other weights are not known.
 _WEIGHTS = {("uni-1-max", "image_edit"): 3}
-
-
-def _as_references(value: Any) -> tuple[Reference, ...]:
-    """One reference or several, in any of the forms that `Reference.of` takes."""
-    return tuple(Reference.of(item) for item in (value if isinstance(value, list | tuple) else [value]))
-
-
-def _with_references(extra: Any) -> Any:
-    """Bytes and paths anywhere in it become references, so that they are read and sent like the others."""
-    return _replaced(extra, lambda reference: reference)
-
-
-def _as_reference(value: Any) -> Reference | None:
-    return None if value is None else Reference.of(value)
-
-
-@attrs.frozen(kw_only=True)
-class LumaImage:
-    """A picture from words: `POST /generations` with type `image`.
-
-    Lengths, aspect ratios and counts are checked by Luma, whose answer is shown; its limits change.
-    """
-
-    prompt: str = attrs.field(repr=False)
-    model: str = "uni-1"
-    aspect_ratio: str | None = None
-    """3:1 2:1 16:9 3:2 1:1 2:3 9:16 1:2 1:3 for the uni models; None lets the model decide."""
-    style: str | None = None
-    """auto or manga (portrait only)."""
-    output_format: str | None = None
-    """png or jpeg."""
-    web_search: bool | None = None
-    """Adds a few seconds."""
-    user_id: str | None = None
-    """Your end user's opaque tag."""
-    image_ref: tuple[Reference, ...] = attrs.field(default=(), converter=_as_references)
-    """Up to 9 references (8 for an edit)."""
-    source: Reference | None = attrs.field(default=None, converter=_as_reference)
-    """What an edit begins with; required for every type but `image` and `video`."""
-    type: str = "image"
-    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=_with_references)
-    """Further fields of the body, passed on as they are (`layering`, `video`, what is new)."""
-
-    def __attrs_post_init__(self) -> None:
-        check_prompt(self.prompt)
-        for name in ("model", "type"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
-                raise InputError(f"{name} must not be empty; it is a Luma name such as 'uni-1' or 'image'.")
-        check_json([self.aspect_ratio, self.style, self.output_format, self.web_search, self.user_id], "options")
-        if not isinstance(self.extra, Mapping):
-            raise InputError(
-                f"extra= takes further fields by name, {{'name': value}}, not {type(self.extra).__name__}."
-            )
-        for reference in self.references():
-            if reference.data is not None and len(reference.data) > MAX_REFERENCE_BYTES:
-                raise InputError(
-                    f"A reference has {len(reference.data):,} bytes; Luma accepts at most {MAX_REFERENCE_BYTES:,} "
-                    "(50 MB). Make it smaller."
-                )
-
-    def references(self) -> Iterator[Reference]:
-        """Every image it refers to."""
-        yield from self.image_ref
-        if self.source is not None:
-            yield self.source
-        yield from _references_in(self.extra)
-
-    def with_files(self, files: Mapping[Path, Reference]) -> LumaImage:
-        """The same request with local files replaced by their bytes."""
-
-        def loaded(reference: Reference) -> Reference:
-            return files[reference.path] if reference.path is not None else reference
-
-        return attrs.evolve(
-            self,
-            image_ref=tuple(loaded(r) for r in self.image_ref),
-            source=loaded(self.source) if self.source is not None else None,
-            extra=_replaced(self.extra, loaded),
-        )
-
-
-@attrs.frozen(kw_only=True)
-class LumaImageEdit(LumaImage):
-    """A picture from a picture and words: type `image_edit`; needs `source`."""
-
-    type: str = "image_edit"
-
-
-def _references_in(value: Any) -> Iterator[Reference]:
-    if isinstance(value, Reference):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _references_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _references_in(item)
-
-
-def _replaced(value: Any, replace: Any) -> Any:
-    """The same structure with every reference replaced; bytes and paths become references on the way."""
-    if isinstance(value, bytes | Path):
-        value = Reference.of(value)
-    if isinstance(value, Reference):
-        return replace(value)
-    if isinstance(value, Mapping):
-        return {key: _replaced(item, replace) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replaced(item, replace) for item in value]
-    return value
-
-
-def _say(reference: Reference) -> dict[str, str]:
-    if reference.data is not None:
-        return {"data": base64.b64encode(reference.data).decode(), "media_type": str(reference.media_type)}
-    if reference.url is not None:
-        return {"url": reference.url}
-    if reference.generation_id is not None:
-        return {"generation_id": reference.generation_id}
-    if reference.file_id is not None:
-        return {"file_id": reference.file_id}
-    raise InputError(f"The file {str(reference.path)!r} has not been read.")
 
 
 @attrs.frozen
@@ -254,7 +128,7 @@ class Luma(Provider):
         vendor="Luma",
         name="luma",
         url="https://agents.lumalabs.ai/v1",
-        request_type=LumaImage,
+        request_type=LumaRequest,
         key_variable="LUMA_AGENTS_API_KEY",
         # Rate limits guide: 30 creates in a sliding minute, 10 active jobs.  Reads are outside; their ceiling is
         # "thousands per minute", so 600 stays well below.
@@ -271,33 +145,23 @@ class Luma(Provider):
     )
     # "Not there": list, delete, cancel, balance (API reference, FAQ).
 
-    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LumaImage:
-        """The typed request for keywords; fields that this version does not know are passed on."""
-        known = {a.name for a in attrs.fields(LumaImage)} - {"prompt", "model", "extra"}
-        given = {name: value for name, value in options.items() if name in known and value is not None}
-        extra = {name: value for name, value in options.items() if name not in known | {"extra"}}
-        extra.update(options.get("extra") or {})
-        # `source` is refused for type image (API reference), so a request with one means an edit.
-        given.setdefault("type", "image_edit" if "source" in given else "image")
-        return LumaImage(prompt=check_prompt(prompt), model=model, extra=extra, **given)
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LumaRequest:
+        """The typed request for keywords; `type` says which, else the model and `source` do.
 
-    def encode(self, request: LumaImage) -> Submission:
+        Width and height become the nearest aspect ratio, `references` is `image_ref`; `n`, `seed` and `negative_prompt`
+        are not sent, which the warnings of the request say.
+
+        Raises:
+            UnknownParameter: there is no such parameter; `extra=` sends it all the same.
+        """
+        return request_for(model, prompt, options)
+
+    def encode(self, request: LumaRequest) -> Submission:
         """The body of the create, with references as Luma writes them."""
-        optional: dict[str, Any] = {
-            "aspect_ratio": request.aspect_ratio,
-            "style": request.style,
-            "output_format": request.output_format,
-            "web_search": request.web_search,
-            "user_id": request.user_id,
-            "image_ref": [_say(r) for r in request.image_ref] or None,
-            "source": _say(request.source) if request.source is not None else None,
-        }
-        body: dict[str, Any] = {"prompt": request.prompt, "type": request.type, "model": request.model}
-        body |= {name: value for name, value in optional.items() if value is not None}
-        body |= _replaced(request.extra, _say)
-        check_json(body)
+        body = request.body()
         slow = request.model != "uni-1" or request.type not in _TIMEOUTS
         timeout = _TIMEOUTS.get(request.type, _TIMEOUT_OTHER)
+        known = MODELS.get(request.model)
         return Submission(
             model=request.model,
             kind=request.type,
@@ -307,7 +171,9 @@ class Luma(Provider):
             weight=_WEIGHTS.get((request.model, request.type), 1),
             weight_class=f"{request.model}/{request.type}",
             timeout=max(timeout, _TIMEOUT_SLOW_MODEL) if slow else timeout,
-            typical=self.typical(request.model, _TYPICAL.get(request.model, _TYPICAL_OTHER)),
+            typical=self.typical(request.model, known.typical if known is not None else _TYPICAL_OTHER),
+            warnings=request.warnings,
+            estimate=price_of(body),
         )
 
     def create(self, submission: Submission) -> Exchange[Accepted]:
@@ -341,18 +207,24 @@ class Luma(Provider):
             raise self._refusal(response, "retrieve")
         return self._snapshot(response, "retrieve")
 
+    def models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """The models of the table in this package: the API has no call for them, so nothing is asked."""
+        yield from ()
+        return known_models(self.typical)
+
     def read_account(self) -> Exchange[AccountInfo]:
-        """There is no account call; listing one file is the cheapest read that needs the key."""
-        response = yield self.request("retrieve", "GET", "/files", query={"limit": "1"})
-        if not 200 <= response.status < 300:
-            error = self._refusal(response, "retrieve")
-            # The files API may not be granted to every client; that says nothing about the key.
-            is_suspended = error.status == 403 and "client is" in error.details
-            says_so = error.from_api or (isinstance(error, NotFound) and self.is_at_home)
-            if is_suspended or not says_so or error.status not in (403, 404):
-                raise error
+        """`GET /generations/00000000-…`: there is no account call, and a good key is told that there is no such job.
+
+        Luma looks at the key first, and the words of its 404 are documented; listing files would need the grant for
+        them.  What is left on the account no call tells.
+        """
+        response = yield self.request("retrieve", "GET", f"/generations/{_NOBODYS}")
+        if 200 <= response.status < 300:
+            self._snapshot(response, "retrieve")  # a page of some network in between is no proof of a key
         else:
-            parse_object(response, "retrieve")  # a page of some network in between is no proof of a key
+            error = self._refusal(response, "retrieve")
+            if not (isinstance(error, NotFound) and error.from_api):
+                raise error
         return AccountInfo(provider=self.facts.name, connection=self.name)
 
     def _snapshot(self, response: Response, verb: str) -> Snapshot:
@@ -459,4 +331,13 @@ def _throttle(response: Response, details: str, verb: str) -> Throttle:
     return Throttle.ACCOUNT
 
 
-__all__ = ["Luma", "LumaImage", "LumaImageEdit"]
+__all__ = [
+    "Luma",
+    "LumaImage",
+    "LumaImageEdit",
+    "LumaLayering",
+    "LumaRequest",
+    "LumaVideo",
+    "LumaVideoEdit",
+    "LumaVideoReframe",
+]

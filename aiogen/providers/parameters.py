@@ -1,6 +1,7 @@
 """Keywords sorted out before anything is sent: what the vendor has, what it surely has not, and what was misspelt.
 
-Pure.  A provider file says which parameters it knows; whatever else is meant for the vendor goes through `extra`.
+Pure, and public.  A provider file says which parameters it knows; whatever else is meant for the vendor goes through
+`extra`.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ def _letters(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def unknown(whose: str, name: str, known: Collection[str], hint: str | None = None) -> UnknownParameter:
+def unknown(
+    whose: str, name: str, known: Collection[str], hint: str | None = None, *, meant: str | None = None
+) -> UnknownParameter:
     """The error for a parameter that `whose` ("Luma", "Leonardo AI's model 'x'") has not.
 
-    `hint`: a sentence in place of the proposal, where more is known than that a name is similar.
+    `hint`: a sentence in place of the proposal, where more is known than that a name is similar.  `meant`: the name
+    that was meant, where it is known otherwise than by its letters.
     """
-    meant = None if hint else proposal(name, known)
+    meant = None if hint else meant or proposal(name, known)
     helps = f" {hint}" if hint else f" Did you mean {meant!r}?" if meant else ""
     if not helps:
         listed = ", ".join(sorted(known))

@@ -14,6 +14,7 @@ import aiogen as package
 from aiogen import errors
 from aiogen.cli.exits import explain
 from aiogen.models import Action, Generation, State
+from aiogen.providers.parameters import unknown
 
 PYTHON = re.compile(r"\b[Ss]ession[.(]|=…|\w+=(True|False|\))|await |async with")
 PACKAGE = Path(package.__file__).parent
@@ -71,6 +72,17 @@ def test_of_two_who_say_what_helps_the_better_informed_is_heard(kind: type[error
     assert explain(error) == (
         "API error 400: no such thing. Check the id, and that the key belongs to the account that made it."
     )
+
+
+def test_an_unknown_parameter_tells_the_option_that_sends_it_all_the_same() -> None:
+    """Any name of a parameter, and none of Python's words."""
+    error = unknown("Luma", "aspectratio", ["aspect_ratio"])
+    assert explain(error) == (
+        "Luma has no parameter 'aspectratio'. Did you mean 'aspect_ratio'? To send it all the same: --extra "
+        "aspectratio=…"
+    )
+    assert explain(unknown("Luma", r"a\1}b", ())).endswith(r"To send it all the same: --extra a\1}b=…")
+    assert explain(errors.UnknownParameter("There is no slot 'x'.", parameter="x")) == "There is no slot 'x'."
 
 
 def late(**more: Any) -> errors.GenerationTimeout:

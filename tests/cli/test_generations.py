@@ -124,6 +124,29 @@ def test_a_refused_create_is_code_1(aiogen, vendors) -> None:
     assert "Invalid aspect_ratio" in said.err
 
 
+def test_a_misspelt_parameter_is_code_2_and_nothing_is_sent(aiogen, vendors) -> None:
+    said = aiogen("generate", "luma/uni-1", "a boat", "-p", "aspectratio=16:9", "--no-download")
+    assert said.code == 2
+    assert said.err.strip() == (
+        "aiogen: Luma has no parameter 'aspectratio'. Did you mean 'aspect_ratio'? To send it all the same: --extra "
+        "aspectratio=…"
+    )
+    assert aiogen("jobs", "--json").records == []
+
+
+def test_extra_is_sent_unchecked(aiogen, vendors) -> None:
+    said = aiogen("generate", "luma/uni-1", "a boat", "--extra", "aspect_ratio=7:7", "--no-download")
+    assert (said.code, "Invalid aspect_ratio '7:7'" in said.err) == (1, True)
+
+
+def test_what_a_provider_cannot_honour_is_in_the_record(aiogen, vendors) -> None:
+    [record] = aiogen("generate", "luma/uni-1", "a boat", "-p", "seed=7", "--no-download", "--json").records
+    assert record["warnings"] == [
+        "Luma takes no seed: it was not sent, and the same prompt comes out differently each time."
+    ]
+    assert record["cost"] == {"amount": "0.0404", "unit": "DOLLARS", "is_estimate": True}
+
+
 def test_lack_of_funds_is_code_1(aiogen, vendors) -> None:
     said = aiogen("generate", "luma/uni-1", "a boat [[create=402]]", "--no-download")
     assert said.code == 1

@@ -34,3 +34,23 @@ def test_a_value_is_json_or_else_text(text: str, value: object) -> None:
 def test_a_pair_that_cannot_be_meant_is_refused(pair: str) -> None:
     with pytest.raises(InputError):
         parse_params([pair])
+
+
+def test_extra_is_a_keyword_of_its_own() -> None:
+    """What is sent unchecked stands apart; its names may be those of arguments."""
+    given = parse_params(["width=5"], ["seed_mode=new", 'video={"guide": 1}', "model=x"])
+    assert given == {"width": 5, "extra": {"seed_mode": "new", "video": {"guide": 1}, "model": "x"}}
+    assert parse_params([], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("params", "extra", "text"),
+    [
+        ([], ["width"], r"--extra 'width' cannot be read; write name=value, such as --extra new_option=5"),
+        ([], ["a=1", "a=2"], "--extra a=… is given twice"),
+        (["extra={}"], ["a=1"], "mean the same; give only one"),
+    ],
+)
+def test_an_extra_that_cannot_be_meant_is_refused(params: list[str], extra: list[str], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        parse_params(params, extra)

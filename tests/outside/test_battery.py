@@ -43,7 +43,10 @@ class TestDarkroom(ProviderBattery):
     account = answer({"name": "printer"})
 
 
-PUBLIC = {"aiogen", "aiogen.exchange", "aiogen.providers", "aiogen.providers.checks", "aiogen.providers.reading"}
+PUBLIC = {
+    "aiogen", "aiogen.exchange", "aiogen.providers", "aiogen.providers.checks", "aiogen.providers.parameters",
+    "aiogen.providers.reading",
+}  # fmt: skip
 
 
 def check_imports(path: Path) -> None:

@@ -36,6 +36,7 @@ from aiogen.exchange import (
     Ticket,
 )  # fmt: skip
 from aiogen.providers.checks import check_extra, check_id, check_prompt, path_of
+from aiogen.providers.parameters import check_known, take_extra
 from aiogen.providers.reading import (
     objects_in,
     parse_amount,
@@ -104,12 +105,14 @@ class Kiln(Provider):
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> KilnImage:
         options = dict(options)
-        source = options.pop("source", None)
+        extra = take_extra(options)
+        check_known("Kiln", options, ["source"])
+        source = options.get("source")
         return KilnImage(
             model=model,
             prompt=check_prompt(prompt),
             source=None if source is None else Reference.of(source),
-            extra=options,
+            extra=extra,
         )
 
     def encode(self, request: KilnImage) -> Submission:

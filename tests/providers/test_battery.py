@@ -23,7 +23,7 @@ class TestLuma(ProviderBattery):
     completed = sample("luma/completed_image")
     failed = sample("luma/failed_content_moderated")
     refused = sample("luma/error_400_prompt_length")
-    account = sample("luma/files")
+    account = sample("luma/error_404")
 
 
 class TestLeonardo(ProviderBattery):

@@ -130,7 +130,9 @@ def test_headers_for_a_proxy() -> None:
 
 def test_what_it_can() -> None:
     """All but an account: the server has one worker, and its queue is the provider's own."""
-    assert COMFY.capabilities == Capabilities(list=True, delete=True, cancel=True, account=True, list_page=50)
+    assert COMFY.capabilities == Capabilities(
+        list=True, delete=True, cancel=True, account=True, models=True, list_page=50
+    )
     assert (COMFY.slots, COMFY.max_active) == (1, 50)
     facts = ComfyUI.facts
     assert (facts.poll_cost, facts.poll_floor, facts.not_found_grace) == (0.001, 0.2, 2.0)
@@ -294,8 +296,8 @@ def test_a_prompt_without_a_place_is_refused() -> None:
         ({"slots": {"prompt": "6.txt"}},
          r"node '6' \(CLIPTextEncode\) has no input 'txt'; it has text, clip"),
         ({"slots": {"prompt": "6.text"}, "5.width": 3}, "the graph has no node '5'"),
-        ({"slots": {"prompt": "6.text"}, "width": 3},
-         r"The graph has no slot 'width'; it has .*slots='width=5.width'"),
+        ({"slots": {"prompt": "6.text"}, "stepz": 3},
+         r"The graph has no slot 'stepz'; it has .*slots='stepz=5.stepz'"),
         ({"slots": {"prompt": "text"}}, "The slot 'prompt' must name an input of a node, as in '6.text'"),
         ({"slots": {"prompt": 6}}, "must name an input of a node"),
         ({"slots": {"6.text": "6.text"}}, "The name of a slot is a word"),

@@ -25,8 +25,17 @@ from aiogen.errors import (
 )
 from aiogen.exchange import Failure, Quota, Response, Snapshot, Submission, Ticket
 from aiogen.models import ACTIONS, AccountInfo, Action, FailureCode, State
-from aiogen.providers import Capabilities, Luma, LumaImage, LumaImageEdit
-from aiogen.providers.luma import MAX_REFERENCE_BYTES
+from aiogen.providers import (
+    Capabilities,
+    Luma,
+    LumaImage,
+    LumaImageEdit,
+    LumaLayering,
+    LumaRequest,
+    LumaVideo,
+    LumaVideoEdit,
+)
+from aiogen.providers.luma_request import MAX_REFERENCE_BYTES
 from aiogen.references import Reference
 
 KEY = "luma-api-0123456789"
@@ -38,7 +47,7 @@ NOON = datetime(2026, 4, 8, 12, 0, 41, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def encoded(request: LumaImage) -> Submission:
+def encoded(request: LumaRequest) -> Submission:
     return LUMA.encode(request)
 
 
@@ -99,10 +108,11 @@ def test_a_read() -> None:
 
 
 def test_a_look_at_the_account() -> None:
-    """There is no account call: one file is listed, which needs the key and costs nothing."""
+    """There is no account call: a generation is asked for that nobody has, which needs the key and no grant."""
     request = first_request(LUMA.read_account())
-    assert (request.verb, request.method, request.url) == ("retrieve", "GET", "https://agents.lumalabs.ai/v1/files")
-    assert (request.headers, request.query, request.body) == (AUTHORISED, {"limit": "1"}, None)
+    assert (request.verb, request.method) == ("retrieve", "GET")
+    assert request.url == "https://agents.lumalabs.ai/v1/generations/00000000-0000-0000-0000-000000000000"
+    assert (request.headers, request.query, request.body) == (AUTHORISED, {}, None)
 
 
 def test_another_address_keeps_its_path() -> None:
@@ -137,7 +147,7 @@ def test_a_path_is_no_id(wrong: str) -> None:
 
 def test_what_luma_does_not_offer() -> None:
     """There is no list and no delete, and the capabilities say so."""
-    assert Luma(api_key="luma-api-0123456789").capabilities == Capabilities(account=True)
+    assert Luma(api_key="luma-api-0123456789").capabilities == Capabilities(account=True, models=True)
     with pytest.raises(Unsupported, match="Luma has no API call that lists generations"):
         LUMA.list(None, 0, 10)
     with pytest.raises(Unsupported, match="Luma has no API call that deletes a generation"):
@@ -169,14 +179,15 @@ OPTIONS = [
     ({"web_search": False}, {"web_search": False}),
     ({"user_id": "tenant-7"}, {"user_id": "tenant-7"}),
     ({"model": "uni-1-max"}, {"model": "uni-1-max"}),
-    ({"type": "layering", "layering": {"resolution": "2k"}}, {"type": "layering", "layering": {"resolution": "2k"}}),
+    ({"type": "layering", "layering": {"resolution": "2k"}, "source": {"file_id": "f"}},
+     {"type": "layering", "layering": {"resolution": "2k"}, "source": {"file_id": "f"}}),
     ({"image_ref": "https://e.com/a.png"}, {"image_ref": [{"url": "https://e.com/a.png"}]}),
     ({"image_ref": ["https://e.com/a.png", {"file_id": "f"}]},
      {"image_ref": [{"url": "https://e.com/a.png"}, {"file_id": "f"}]}),
     ({"source": "https://e.com/a.png"}, {"source": {"url": "https://e.com/a.png"}, "type": "image_edit"}),
     ({"source": {"generation_id": "g"}, "type": "video_edit"},
      {"source": {"generation_id": "g"}, "type": "video_edit"}),
-    ({"something_new": {"a": [1, None]}}, {"something_new": {"a": [1, None]}}),
+    ({"extra": {"something_new": {"a": [1, None]}}}, {"something_new": {"a": [1, None]}}),
     ({"extra": {"something_new": 1}}, {"something_new": 1}),
     ({"extra": None}, {}),
     ({"aspect_ratio": None, "style": None, "image_ref": None, "source": None, "web_search": None}, {}),
@@ -185,7 +196,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("options", "more"), OPTIONS, ids=lambda value: ",".join(value) or "-")
 def test_an_option_reaches_the_body(options: dict[str, Any], more: dict[str, Any]) -> None:
-    """Each keyword is said in Luma's words, new ones as they are, and what is None is not said."""
+    """Each keyword is said in Luma's words, what is in `extra` as it is, and what is None is not said."""
     assert body_of(**options) == {"prompt": "a boat", "type": "image", "model": "uni-1", **more}
 
 
@@ -260,18 +271,44 @@ REQUESTS = [
         ),
         {},
     ),
+    (
+        "request_layering",
+        LumaLayering(prompt="separate the cup from the table", source="https://example.com/photo.jpg", resolution="1k"),
+        {},
+    ),
+    (
+        "request_video",
+        LumaVideo(
+            prompt="Slow dolly through a misty greenhouse",
+            aspect_ratio="16:9",
+            resolution="720p",
+            duration="5s",
+            start_frame="https://example.com/first.jpg",
+        ),
+        {},
+    ),
+    (
+        "request_video_edit_url",
+        LumaVideoEdit(
+            prompt="the same walk, in winter",
+            source={"url": "https://media.example.org/walk.mp4", "media_type": "video/mp4"},
+            resolution="720p",
+            auto_controls=True,
+        ),
+        {},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "request_", "said_too"), REQUESTS, ids=[name for name, *_ in REQUESTS])
-def test_a_typed_request_is_the_documented_one(name: str, request_: LumaImage, said_too: dict[str, Any]) -> None:
+def test_a_typed_request_is_the_documented_one(name: str, request_: LumaRequest, said_too: dict[str, Any]) -> None:
     """The documented samples come out of typed requests, with type and model always said."""
     assert encoded(request_).body == {**sample_body(f"luma/{name}"), **said_too}
 
 
 def test_every_sample_of_a_request_is_tried() -> None:
     """No recorded request is left out of the table."""
-    assert names_of("luma", "request_") == sorted(f"luma/{name}" for name, *_ in REQUESTS)
+    assert names_of("luma", "request_") == sorted({f"luma/{name}" for name, *_ in REQUESTS})
 
 
 def test_bytes_and_paths_in_new_fields() -> None:
@@ -293,7 +330,8 @@ def test_bytes_and_paths_in_new_fields() -> None:
 )
 def test_a_local_file_is_sent_as_its_bytes(where: str, said: Any) -> None:
     """A path is a reference that is to be read first; once read it is sent, and unread it is an error."""
-    request = LUMA.prepare("uni-1", "a boat", {where: Path("a.png")})
+    given = {where: Path("a.png")}
+    request = LUMA.prepare("uni-1", "a boat", {"extra": given} if where == "something_new" else given)
     assert [reference.path for reference in request.references()] == [Path("a.png")]
     with pytest.raises(InputError, match=r"'a\.png' has not been read"):
         encoded(request)
@@ -880,14 +918,21 @@ def test_a_redirect_is_not_followed(status: int, verb: str) -> None:
 
 
 def test_a_key_that_works() -> None:
-    """A list of files, however short, shows that the key works; more is not known of the account."""
-    assert drive(LUMA.read_account(), sample("luma/files")).result == AccountInfo(provider="luma", connection="luma-eu")
+    """Whoever has a good key is told that there is no such generation; more is not known of the account."""
+    assert drive(LUMA.read_account(), sample("luma/error_404")).result == AccountInfo(
+        provider="luma", connection="luma-eu"
+    )
 
 
-@pytest.mark.parametrize(("status", "detail"), [(404, "Not Found"), (403, "Files are not enabled for this key")])
-def test_a_client_without_files_may_have_a_good_key(status: int, detail: str) -> None:
-    """If files are not granted, that says nothing against the key."""
-    assert drive(LUMA.read_account(), answer({"detail": detail}, status=status)).result.connection == "luma-eu"
+def test_a_key_that_finds_something_works() -> None:
+    """Should that id ever be somebody's, it is a generation that is answered, and the key is good all the same."""
+    assert drive(LUMA.read_account(), sample("luma/queued")).result.connection == "luma-eu"
+
+
+@pytest.mark.parametrize("body", [{"detail": "Not Found"}, "<html>Not Found</html>", "", {"error": "no such route"}])
+def test_a_404_of_somebody_else_is_no_proof(body: Any) -> None:
+    """A server without this route says nothing about the key."""
+    assert type(complaint(answer(body, status=404), "account")) is NotFound
 
 
 @pytest.mark.parametrize(

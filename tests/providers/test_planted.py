@@ -386,6 +386,19 @@ class SaysAnything(Kiln):
 
 
 @attrs.frozen(kw_only=True)
+class TakesAnyWord(Kiln):
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> KilnImage:
+        return super().prepare(model, prompt, {"extra": {**options, **(options.get("extra") or {})}})
+
+
+@attrs.frozen(kw_only=True)
+class LosesExtra(Kiln):
+    def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> KilnImage:
+        made = super().prepare(model, prompt, options)
+        return attrs.evolve(made, extra={})
+
+
+@attrs.frozen(kw_only=True)
 class ForgetsThePrompt(Kiln):
     def encode(self, request: KilnImage) -> Submission:
         return super().encode(attrs.evolve(request, prompt="a boat"))
@@ -563,6 +576,8 @@ PLANTED: dict[type[Provider], str] = {
     PlaysWithDice: "equal_answers_have_equal_results",
     SaysItWithATuple: "a_submission_survives_a_restart",
     SaysAnything: "keywords_become_its_own_request",
+    TakesAnyWord: "a_parameter_that_there_is_not_is_refused",
+    LosesExtra: "extra_passes_on_what_is_not_known",
     ForgetsThePrompt: "equal_requests_are_recognised",
     HasItsOwnDurations: "it_keeps_what_it_was_given",
     NumbersItsRequests: "equal_requests_are_recognised",

@@ -13,8 +13,10 @@ from serving import Vendor, luma, serving
 import aiogen
 from aiogen import Cost, InputError, LumaImage, ModelInfo, Typical, Unsupported
 from aiogen.exchange import Exchange, Submission
+from aiogen.sandbox import ComfyUISettings, Sandbox
 
 PRICE = Cost(Decimal("0.04"), "DOLLARS", is_estimate=True)
+PNG = b"\x89PNG\r\n\x1a\n"
 FALLBACK = Typical(median=30.0, spread=0.45)
 
 
@@ -97,3 +99,21 @@ async def test_a_provider_without_a_list() -> None:
     async with aiogen.Session([Kiln(api_key="k")]) as session:
         with pytest.raises(Unsupported, match="no list of models"):
             await session.models("kiln")
+
+
+async def test_the_models_of_a_table_and_of_a_server() -> None:
+    """Luma has no call for them, and a ComfyUI lists its checkpoints; both say how long a job usually takes there."""
+    async with Sandbox(comfyui=ComfyUISettings(checkpoints=["a.safetensors"])) as box:
+        providers = [
+            aiogen.Luma(api_key="luma-api-sandbox-0000", base_url=box.luma_url, typical_seconds={"uni-1": 7.0}),
+            aiogen.ComfyUI(base_url=box.comfyui_url),
+        ]
+        async with aiogen.Session(providers) as session:
+            known = {info.name: info for info in await session.models("luma")}
+            there = await session.models("comfyui")
+            costs = await session.estimate([("luma/uni-1", "a boat"), ("luma/uni-1", "a boat", {"references": [PNG]})])
+            nothing = await session.estimate(("comfyui/a.safetensors", "a boat"))
+    assert {name: info.seconds for name, info in known.items()} == {"uni-1": 7.0, "uni-1-max": 60.0, "ray-3.2": 90.0}
+    assert [info.name for info in there] == ["a.safetensors", "empty"]
+    assert all(info.seconds is not None for info in there)
+    assert (str(costs), nothing.unknown) == ("about 0.0838 dollars", 1)

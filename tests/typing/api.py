@@ -49,6 +49,23 @@ async def a_session() -> None:
         assert_type(generation.outputs[0].width, int | None)
 
 
+def requests_to_luma() -> None:
+    aiogen.LumaImage(prompt="a boat", model="uni-9", aspect_ratio="16:9", style="manga", output_format="jpeg")
+    aiogen.LumaImage(prompt="a boat", aspect_ratio="17:9")  # type: ignore[arg-type]
+    aiogen.LumaImage(prompt="a boat", style="cubism")  # type: ignore[arg-type]
+    aiogen.LumaImageEdit(prompt="a boat", source=Path("a.png"), output_format="gif")  # type: ignore[arg-type]
+    aiogen.LumaImage(prompt="a boat", aspectratio="16:9")  # type: ignore[call-arg]
+    aiogen.LumaLayering(prompt="a boat")  # type: ignore[call-arg]
+    aiogen.LumaLayering(prompt="a boat", source=b"", resolution="4k")  # type: ignore[arg-type]
+    aiogen.LumaVideo(prompt="a boat", duration="5s", resolution="720p", keyframes=["a.png"], keyframe_indexes=[0])
+    aiogen.LumaVideo(prompt="a boat", duration="9s")  # type: ignore[arg-type]
+    aiogen.LumaVideoEdit(prompt="a boat", source="a.mp4", strength="flex_1", controls={"face": {"enabled": True}})
+    aiogen.LumaVideoEdit(prompt="a boat", source="a.mp4", strength="flex_4")  # type: ignore[arg-type]
+    aiogen.LumaVideoReframe(
+        prompt="a boat", source="a.mp4", source_position={"x_norm": 0, "y_norm": 0, "w_norm": 1, "h_norm": 1}
+    )
+
+
 async def a_sandbox() -> None:
     async with Sandbox(comfyui=ComfyUISettings(has_jobs_api=False), luma=LumaSettings()) as sandbox:
         assert_type(sandbox, Sandbox)

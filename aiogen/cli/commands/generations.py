@@ -23,6 +23,7 @@ def generate(
     /,
     *,
     param: Annotated[list[str] | None, Parameter(name=["--param", "-p"], negative="")] = None,
+    extra: Annotated[list[str] | None, Parameter(negative="")] = None,
     count: int = 1,
     out: str = ".",
     no_download: Annotated[bool, Flag] = False,
@@ -45,6 +46,8 @@ def generate(
         What the image should show.  One that begins with a dash goes last, after --.
     param
         A parameter of the provider as name=value; the value is JSON, or else text.  May be repeated.
+    extra
+        A field that aiogen does not know, as name=value, sent to the provider unchecked.  May be repeated.
     count
         Number of generations of the same prompt, each of them paid for.
     out
@@ -68,7 +71,8 @@ def generate(
         interactive, batch, or 0 to 9: which of the jobs that wait for their turn is sent first.
     """
     checked_waiting(timeout, poll_cost)
-    params, terminal, session = parse_params(param or []), common.terminal(), common.session(kept=True)
+    params = parse_params(param or [], extra or [])
+    terminal, session = common.terminal(), common.session(kept=True)
     if "/" in model:
         connected(session, model.partition("/")[0].strip())
     place = None if no_download else checked_out(out, count)

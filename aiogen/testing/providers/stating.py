@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 
-from aiogen.errors import AiogenError, ConfigurationError, InputError, Unsupported
+from aiogen.errors import AiogenError, ConfigurationError, InputError, UnknownParameter, Unsupported
 from aiogen.exchange import Exchange, Submission
 from aiogen.providers import Facts, Provider
 from aiogen.providers.registry import BUILT_IN
@@ -19,6 +19,8 @@ from aiogen.testing.providers.stage import ProviderStage
 
 _KEY = "battery-key-0123456789"
 _PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
+_NEW = "battery_parameter"
+"""A parameter that no vendor has."""
 _NO_JSON: tuple[Any, ...] = (object(), float("nan"), float("inf"), {1, 2}, {"a": object()}, {5: 6}, "\ud800")
 
 
@@ -58,6 +60,7 @@ class StatingChecks(ProviderStage):
             "delete": lambda: provider.delete(ticket.provider_id),
             "cancel": lambda: provider.cancel(ticket),
             "account": lambda: provider.read_account(),
+            "models": lambda: provider.models(),
         }
         for name, call in calls.items():
             if not getattr(able, name):
@@ -109,18 +112,37 @@ class StatingChecks(ProviderStage):
         assert made.model == model
         provider.encode(made)
         for value in _NO_JSON:
+            given = {"extra": {_NEW: value}} if hasattr(made, "extra") else {_NEW: value}
             try:
-                body = provider.encode(provider.prepare(model, "a paper boat", {"no_such_option": value})).body
+                body = provider.encode(provider.prepare(model, "a paper boat", given)).body
                 json.dumps(body, allow_nan=False).encode()
                 json.dumps(body, ensure_ascii=False).encode()
             except InputError:
                 continue
             except AiogenError as error:
-                raise AssertionError(f"no_such_option={value!r} is no InputError, but {error!r}") from error
+                raise AssertionError(f"{given} is no InputError, but {error!r}") from error
             except (TypeError, ValueError) as error:
-                raise AssertionError(
-                    f"no_such_option={value!r} is not refused (aiogen.providers.checks.check_json): {error}"
-                ) from error
+                raise AssertionError(f"{given} is not refused (aiogen.providers.checks.check_json): {error}") from error
+
+    def test_a_parameter_that_there_is_not_is_refused(self) -> None:
+        """Before anything is sent: a misspelt word would be paid for in silence."""
+        provider, error = self.provider, None
+        try:
+            provider.encode(provider.prepare(self.request.model, "a paper boat", {_NEW: 1}))
+        except AiogenError as refusal:
+            error = refusal
+        assert error is not None, f"{_NEW}=1 is taken: prepare refuses what it does not know (check_known)"
+        assert isinstance(error, UnknownParameter), f"{_NEW}=1 is no UnknownParameter, but {error!r}"
+        assert error.parameter == _NEW, f"UnknownParameter.parameter is {error.parameter!r}"
+        assert _NEW in str(error), "the message does not name the parameter"
+
+    def test_extra_passes_on_what_is_not_known(self) -> None:
+        """As it is: a vendor has new words before a provider knows them."""
+        provider, model = self.provider, self.request.model
+        if not hasattr(provider.prepare(model, "a paper boat", {}), "extra"):
+            return
+        body = provider.encode(provider.prepare(model, "a paper boat", {"extra": {_NEW: [1, None]}})).body
+        assert _has(body, _NEW, [1, None]), f"extra={{{_NEW!r}: …}} is not in what is sent: {body}"
 
     def test_a_submission_says_what_was_asked(self) -> None:
         """With the model, a deadline and a duration of its kind."""
@@ -133,6 +155,8 @@ class StatingChecks(ProviderStage):
         assert submission.typical.median > 0
         assert submission.weight >= 1
         assert submission.outputs is None or submission.outputs >= 1
+        assert all(isinstance(words, str) for words in submission.warnings), "a warning is no text"
+        assert submission.estimate is None or submission.estimate.is_estimate, "an estimate does not say that it is one"
         prompt = getattr(self.request, "prompt", None)
         assert submission.prompt == prompt, "Submission.prompt is not the request's"
 
@@ -176,6 +200,13 @@ class StatingChecks(ProviderStage):
         submission = self.provider.encode(loaded)
         assert json.loads(json.dumps(submission.body)) == submission.body
         assert submission.fingerprint() != self.provider.encode(self.request).fingerprint()
+
+
+def _has(value: Any, name: str, wanted: Any) -> bool:
+    """Whether that name has that value anywhere in it."""
+    if isinstance(value, dict):
+        return (name in value and value[name] == wanted) or any(_has(each, name, wanted) for each in value.values())
+    return isinstance(value, list) and any(_has(each, name, wanted) for each in value)
 
 
 def _leaves_this_machine(provider: Provider) -> bool:

@@ -22,6 +22,7 @@ from aiogen.exchange import (
     Ticket,
 )
 from aiogen.providers.checks import check_extra, check_id, check_prompt, path_of
+from aiogen.providers.parameters import check_known, take_extra
 from aiogen.providers.reading import objects_in, parse_json, parse_object, plain_details, read, read_part, unreadable
 
 STATES = {
@@ -76,8 +77,11 @@ class Darkroom(aiogen.Provider):
     )
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> DarkroomPrint:
-        """The typed request for keywords."""
-        return DarkroomPrint(model=model, prompt=check_prompt(prompt), extra=options)
+        """The typed request for keywords; Darkroom has none of its own."""
+        options = dict(options)
+        extra = take_extra(options)
+        check_known("Darkroom", options, ())
+        return DarkroomPrint(model=model, prompt=check_prompt(prompt), extra=extra)
 
     def encode(self, request: DarkroomPrint) -> Submission:
         """The body of the create."""

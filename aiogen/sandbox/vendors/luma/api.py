@@ -14,11 +14,12 @@ from ...script import ScriptError
 from ...script.directives import read_prompt
 from ...vendor import Services
 from .bodies import generation
-from .checks import Refusal, check_create, fetched_urls
+from .checks import check_create, fetched_urls
 from .errors import KEY_TEXTS, LumaErrorFormat, detail
 from .factory import JobFactory, finished, model_and_kind
 from .files import Files
 from .outputs import Outputs
+from .refusals import Refusal
 from .settings import LumaSettings
 
 API_VERSION = "2026-04-01"

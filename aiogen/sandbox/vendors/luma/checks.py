@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .refusals import Refusal
+from .video import check_layering, check_video
+
 TYPES: dict[str, tuple[str, ...]] = {
     "uni-1": ("image", "image_edit", "layering"),
     "uni-1-max": ("image", "image_edit"),
@@ -29,19 +32,12 @@ LONGEST_LAYERING_PROMPT = 500
 MOST_REFERENCES = {"image": 9, "image_edit": 8}
 LARGEST_IMAGE = 50 * 1024 * 1024
 
+_BY_VIDEO = ("video_edit", "video_reframe")
+
 REFERENCE_KEYS = ("url", "data", "generation_id", "file_id")
 
 _STATUS_IN_PATH = re.compile(r"/status/(\d{3})")
 _NO_IMAGE = (".html", ".txt", ".json", ".pdf")
-
-
-class Refusal(Exception):
-    """The vendor refuses a create, with an HTTP status and a text."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
 
 
 Usable = Callable[[str, str], bool]
@@ -98,10 +94,12 @@ def _check_references(body: Mapping[str, Any], kind: str, usable: Usable) -> Non
         check_reference(source, "source", usable)
     for position, reference in enumerate(references):
         check_reference(reference, f"image_ref[{position}]", usable)
-    video = body.get("video") or {}
-    for frame in ("start_frame", "end_frame"):
-        if isinstance(video, Mapping) and video.get(frame) is not None:
-            check_reference(video[frame], f"video.{frame}", usable)
+    given = source if isinstance(source, Mapping) and kind in _BY_VIDEO else {}
+    if given.get("url") is not None and not str(given.get("media_type") or "").startswith("video/"):
+        # From the vendor's SDK; the text is not documented.
+        raise Refusal(400, f"source: 'media_type' is required with 'url' for type '{kind}'")
+    check_layering(body.get("layering"))
+    check_video(body.get("video"), kind, lambda one, where: check_reference(one, where, usable))
 
 
 def check_reference(reference: object, where: str, usable: Usable) -> None:

@@ -1,7 +1,8 @@
 """The files of the Luma Agents API, which creates can refer to.
 
 The fields have the names of the vendor's SDK. How long ingestion takes, and what happens to a file that is completed
-before it is uploaded, is not documented; here it takes no time, and such a file fails.
+before it is uploaded, is not documented: here a file of a form is pending for a moment, one that was uploaded is ready
+as soon as it is completed, and one that was not fails.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .errors import detail
 
 UPLOAD_SECONDS = 900.0
 """For which a presigned upload works, according to the documented samples. Shortened by `speed`."""
+INGEST_SECONDS = 1.0
+"""For which the file of a form is pending (ours). Shortened by `speed`."""
 LARGEST_FILE = 5 * 1024**3
 """Bytes."""
 
@@ -43,6 +46,13 @@ class LumaFile:
     deleted_at: float | None = None
     uploaded: int | None = None
     """Bytes that have arrived."""
+    ready_at: float | None = None
+    """When a pending one is ready, where that is known."""
+
+    def settle(self, now: float) -> None:
+        """Pending until it has been read."""
+        if self.state == "pending" and self.ready_at is not None and now >= self.ready_at:
+            self.state = "ready"
 
 
 class Files:
@@ -56,8 +66,14 @@ class Files:
         self._files: dict[str, LumaFile] = {}
 
     def ready(self, file_id: str) -> bool:
-        file = self._files.get(file_id)
+        file = self._known(file_id)
         return file is not None and file.state == "ready"
+
+    def _known(self, file_id: str) -> LumaFile | None:
+        """As it is now."""
+        if (file := self._files.get(file_id)) is not None:
+            file.settle(self._clock.now())
+        return file
 
     async def create(self, context: RequestContext) -> web.StreamResponse:
         """JSON: a presigned upload. A multipart form with a part `file`: the upload itself."""
@@ -87,8 +103,8 @@ class Files:
             return detail(400, "file is required")
         content = part.file.read()
         file = self._new(part.content_type, len(content), {**form, "filename": part.filename})
-        file.uploaded, file.state = len(content), "ready"
-        return as_json({"id": file.id, "state": file.state, "file": self._shown(file)}, 201)
+        file.uploaded, file.ready_at = len(content), context.now + self._clock.shortened(INGEST_SECONDS)
+        return as_json({"id": file.id, "state": file.state, "file": self._shown(file), "upload": None}, 201)
 
     def _new(self, mime_type: str, size: int, body: dict[str, Any]) -> LumaFile:
         file = LumaFile(
@@ -119,7 +135,7 @@ class Files:
         file = self._find(context)
         if file is None:
             return detail(404, "File not found")
-        if file.state == "pending":
+        if file.state == "pending" and file.ready_at is None:
             if file.uploaded == file.size_bytes or self._lenient:
                 file.state = "ready"
             else:
@@ -134,6 +150,8 @@ class Files:
     async def list(self, context: RequestContext) -> web.StreamResponse:
         """Newest first; the cursor is the id of the last file on the page before."""
         query = context.request.query
+        for file in self._files.values():
+            file.settle(context.now)
         try:
             limit = int(query.get("limit", 25))
         except ValueError:
@@ -168,7 +186,7 @@ class Files:
 
     def _find(self, context: RequestContext) -> LumaFile | None:
         file_id = context.request.match_info["id"]
-        file = self._files.get(file_id)
+        file = self._known(file_id)
         if file is None and self._lenient:
             file = LumaFile(
                 id=file_id, created_at=context.now, mime_type="image/png", purpose="input", size_bytes=1, state="ready"

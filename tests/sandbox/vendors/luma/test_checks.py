@@ -11,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiogen.sandbox.vendors.luma import checks
-from aiogen.sandbox.vendors.luma.checks import REFERENCE_KEYS, Refusal, check_create, fetched_urls
+from aiogen.sandbox.vendors.luma.checks import REFERENCE_KEYS, check_create, fetched_urls
+from aiogen.sandbox.vendors.luma.refusals import Refusal
 
 URL = {"url": "https://example.com/a.jpg"}
 DATA = {"data": "iVBORw0KGgo=", "media_type": "image/png"}
+
+
+CLIP = {"url": "https://example.com/a.mp4", "media_type": "video/mp4"}
+POSITION = {"x_norm": -2, "y_norm": 0.5, "w_norm": 1, "h_norm": 2}
+VIDEO = {"type": "video", "model": "ray-3.2"}
 
 
 def usable(key: str, value: str) -> bool:
@@ -37,7 +43,23 @@ def check(**body: Any) -> None:
         {"type": "image_edit", "source": DATA, "image_ref": [URL] * 8},
         {"type": "layering", "source": URL, "layering": {"resolution": "1k"}},
         {"type": "video", "model": "ray-3.2", "aspect_ratio": "16:9", "video": {"duration": "5s", "start_frame": URL}},
-        {"type": "video_edit", "model": "ray-3.2", "source": URL},
+        {"type": "video_edit", "model": "ray-3.2", "source": CLIP},
+        {
+            "type": "video_edit",
+            "model": "ray-3.2",
+            "source": {"file_id": "known"},
+            "video": {
+                "hdr": True,
+                "exr_export": True,
+                "edit": {"strength": "flex_2", "keyframes": [URL], "keyframe_indexes": [400]},
+            },
+        },
+        {"type": "video_reframe", "model": "ray-3.2", "source": CLIP, "video": {"source_position": POSITION}},
+        {
+            "type": "video",
+            "model": "ray-3.2",
+            "video": {"duration": "10s", "keyframes": [URL, DATA], "keyframe_indexes": [0, 240]},
+        },
         {"aspect_ratio": None, "output_format": None, "source": None, "image_ref": None},
     ],
 )
@@ -103,6 +125,82 @@ def test_taken(body: dict[str, Any]) -> None:
             400,
             "video.end_frame: provide either 'url' or 'data', not neither",
         ),
+        *(
+            (
+                {"type": kind, "model": "ray-3.2", "source": source},
+                400,
+                f"source: 'media_type' is required with 'url' for type '{kind}'",
+            )
+            for kind in ("video_edit", "video_reframe")
+            for source in (URL, {**CLIP, "media_type": "image/png"})
+        ),
+        (
+            {"type": "layering", "source": URL, "layering": {"resolution": "4k"}},
+            400,
+            "Invalid layering.resolution. Valid: 1k, 2k",
+        ),
+        ({**VIDEO, "video": []}, 400, "video must be an object"),
+        ({**VIDEO, "video": {"duration": "9s"}}, 400, "Invalid video.duration '9s'. Valid: 5s, 10s"),
+        ({**VIDEO, "video": {"loop": True, "duration": "10s"}}, 400, "video.loop is not supported with duration '10s'"),
+        ({**VIDEO, "video": {"loop": True, "hdr": True}}, 400, "video.loop is not supported with hdr"),
+        ({**VIDEO, "video": {"exr_export": True}}, 400, "video.exr_export requires hdr"),
+        (
+            {**VIDEO, "video": {"hdr": True, "resolution": "360p"}},
+            400,
+            "video.hdr is not supported with resolution '360p'",
+        ),
+        (
+            {**VIDEO, "type": "video_reframe", "source": CLIP, "video": {"hdr": True}},
+            400,
+            "video.hdr is not supported for type 'video_reframe'",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [URL], "keyframe_indexes": [0], "loop": True, "end_frame": URL}},
+            400,
+            "video.keyframes cannot be combined with end_frame, loop",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [URL]}},
+            400,
+            "video.keyframes and video.keyframe_indexes must have the same length",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [URL] * 65, "keyframe_indexes": [*range(65)]}},
+            400,
+            "video.keyframes supports up to 64 images",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [URL], "keyframe_indexes": [121], "duration": "5s"}},
+            400,
+            "video.keyframe_indexes[0]: invalid index 121",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [URL] * 2, "keyframe_indexes": [3, 3]}},
+            400,
+            "video.keyframe_indexes[1]: invalid index 3",
+        ),
+        (
+            {**VIDEO, "video": {"keyframes": [{}], "keyframe_indexes": [0]}},
+            400,
+            "video.keyframes[0]: provide either 'url' or 'data', not neither",
+        ),
+        ({**VIDEO, "video": {"edit": {}}}, 400, "video.edit is only valid for type 'video_edit'"),
+        (
+            {**VIDEO, "video": {"source_position": POSITION}},
+            400,
+            "video.source_position is only valid for type 'video_reframe'",
+        ),
+        (
+            {**VIDEO, "type": "video_reframe", "source": CLIP, "video": {"source_position": {**POSITION, "w_norm": 0}}},
+            400,
+            "video.source_position.w_norm: invalid value",
+        ),
+        (
+            {**VIDEO, "type": "video_edit", "source": CLIP, "video": {"edit": {"strength": "wild"}}},
+            400,
+            "Invalid video.edit.strength 'wild'. Valid: adhere_1, adhere_2, adhere_3, flex_1, flex_2, flex_3, "
+            "reimagine_1, reimagine_2, reimagine_3",
+        ),
     ],
 )
 def test_refused(body: dict[str, Any], status: int, text: str) -> None:
@@ -136,3 +234,17 @@ def test_no_body_is_too_strange(body: dict[str, Any]) -> None:
     with contextlib.suppress(Refusal):
         check_create(body, usable)
     assert fetched_urls(body) >= 0
+
+
+IN_VIDEOS = ("duration", "resolution", "keyframes", "keyframe_indexes", "edit", "source_position", "loop", "x_norm")
+VIDEO_JSON = st.recursive(
+    st.none() | st.integers(-1, 2) | st.sampled_from(["5s", "flex_1"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(IN_VIDEOS), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["video", "video_edit", "video_reframe"]), VIDEO_JSON)
+def test_no_video_is_too_strange(kind: str, video: Any) -> None:
+    with contextlib.suppress(Refusal):
+        check(type=kind, model="ray-3.2", source=None if kind == "video" else {"file_id": "known"}, video=video)

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from aiogen.sandbox import LumaSettings
+from aiogen.sandbox.vendors.luma.files import INGEST_SECONDS
 
 from ...conftest import Caller, Visiting
 
@@ -82,8 +83,14 @@ async def test_inline_upload(visiting: Visiting) -> None:
         answer = await caller.luma("POST", "/files", data=form)
         assert answer.status == 201
         file = answer.json["file"]
-        assert (file["state"], file["size_bytes"], file["purpose"]) == ("ready", len(BYTES), "reference")
+        assert (answer.json["state"], answer.json["upload"]) == ("pending", None)
+        assert (file["state"], file["size_bytes"], file["purpose"]) == ("pending", len(BYTES), "reference")
         assert (file["filename"], file["mime_type"]) == ("cup.png", "image/png")
+        assert (await caller.create(image_ref=[{"file_id": file["id"]}])).status == 400
+        await asyncio.sleep(INGEST_SECONDS)
+        assert (await caller.luma("GET", "/files", params={"state": "ready"})).json["data"][0]["id"] == file["id"]
+        assert (await caller.luma("GET", f"/files/{file['id']}")).json["state"] == "ready"
+        assert (await caller.create(image_ref=[{"file_id": file["id"]}])).status == 201
 
 
 async def test_inline_upload_without_a_file(visiting: Visiting) -> None:
