@@ -6,6 +6,7 @@ sentence that says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -51,10 +52,10 @@ def _v1(request: LeonardoImage) -> Body:
 
 def _v2(request: LeonardoImage) -> Body:
     extra = dict(request.extra)
-    extra = {**(extra.pop("parameters", None) or {}), **extra}
+    theirs = extra.pop("parameters", None) or {}
     model = MODELS.get(request.model)
     pictures = guidances_of(request.model, request.images, request.guidances)
-    kind = kind_of(request.model, {**_given({"duration": request.duration}), "guidances": pictures, **extra})
+    kind = kind_of(request.model, {**_given({"duration": request.duration}), "guidances": pictures, **theirs, **extra})
     warnings = [] if model is not None else [_stranger(request.model)]
     width, height = _size(request, kind, warnings, model=model)
     count = _count(request, None if model is None else model.max_quantity, warnings)
@@ -76,9 +77,12 @@ def _v2(request: LeonardoImage) -> Body:
         "duration": request.duration,
         "guidances": pictures or None,
     }
-    parameters = {**_given(fields), **extra}
-    if pictures and isinstance(extra.get("guidances"), dict):
-        parameters["guidances"] = {**pictures, **extra["guidances"]}
+    said = _given(fields)
+    if request.num_images is None and request.n is None and "quantity" in theirs:
+        said.pop("quantity", None)
+    parameters = {**theirs, **said, **extra}
+    if pictures and all(isinstance(each.get("guidances") or {}, Mapping) for each in (theirs, extra)):
+        parameters["guidances"] = {**(theirs.get("guidances") or {}), **pictures, **(extra.get("guidances") or {})}
     body = {"model": request.model, "public": request.public, "parameters": parameters}
     outputs = _whole(parameters.get("quantity", count))
     return Body(is_v1=False, kind=kind, body=body, outputs=outputs, warnings=tuple(warnings))

@@ -50,7 +50,7 @@ def _listed(items: Any) -> list[Any]:
 
 
 def _as_item(item: Any) -> dict[str, Any]:
-    if isinstance(item, str | _BINARY):
+    if isinstance(item, (str, *_BINARY)):
         return {"image": Reference.of(item)}
     if not isinstance(item, Mapping):
         raise InputError(f"A guidance takes pictures or objects as Leonardo documents them, not {type(item).__name__}.")

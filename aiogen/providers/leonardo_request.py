@@ -204,7 +204,9 @@ def _check_v2(request: LeonardoImage) -> None:
         check_prompt(request.prompt)
     has_pictures = bool(request.images or request.guidances)
     more = request.extra.get("parameters")
-    said = {**more, **request.extra} if isinstance(more, Mapping) else request.extra
+    if more is not None and not isinstance(more, Mapping):
+        raise InputError(f"parameters= takes fields by name, {{'mode': 'FAST'}}, not {type(more).__name__}.")
+    said = {**(more or {}), **request.extra}
     if model is not None and model.takes_prompt is False:
         if request.prompt is not None:
             raise UnknownParameter(
