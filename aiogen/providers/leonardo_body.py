@@ -123,7 +123,8 @@ def _size(
     if (model is not None and model.size is False) or (model is None and kind in ("audio", "3d")):
         given = [name for name in ("aspect_ratio", "width", "height") if getattr(request, name) is not None]
         if given:
-            warnings.append(f"{whose(request.model)} takes no size: {' and '.join(given)} was not sent.")
+            were = "was" if len(given) == 1 else "were"
+            warnings.append(f"{whose(request.model)} takes no size: {' and '.join(given)} {were} not sent.")
         return None, None
     if ratio is None:
         return width, height

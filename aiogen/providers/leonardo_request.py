@@ -32,7 +32,7 @@ from aiogen.providers.leonardo_references import (
     with_files,
 )
 from aiogen.providers.leonardo_sizes import read_ratio
-from aiogen.providers.parameters import take_extra, unknown
+from aiogen.providers.parameters import proposal, take_extra, unknown
 from aiogen.references import Reference
 
 VENDOR = "Leonardo AI"
@@ -268,7 +268,11 @@ def _checked(model: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
             hint = _HINTS.get(name)
             if hint is None and name in V1_FIELDS:
                 hint = "It belongs to the older models, which are named by their UUIDs."
-            raise unknown(whose(model) if is_v1 else VENDOR, name, known - {"prompt", "modelId"}, hint)
+            known = known - {"prompt", "modelId"}
+            if hint is None and proposal(name, known) is None:
+                listed = ", ".join(sorted(_FIELDS & known))
+                hint = f"Those that most models have are {listed}."
+            raise unknown(whose(model) if is_v1 else VENDOR, name, known, hint)
     return options
 
 
