@@ -190,7 +190,10 @@ class Leonardo(Provider):
         body = submission.body
         asked = {**body, **(body.get("parameters") or {})}
         pairs = [(asked.get(ours), snapshot.raw.get(theirs)) for ours, theirs in _ECHOED]
-        if asked.get("enhancePrompt"):  # which prompt the list shows then is not documented
+        if asked.get("enhancePrompt") or asked.get("prompt_enhance") in (
+            "ON",
+            "AUTO",
+        ):  # which prompt the list shows then is not documented
             snapshot = attrs.evolve(snapshot, prompt=None)
         return super().resembles(submission, snapshot) and all(a is None or b is None or a == b for a, b in pairs)
 
