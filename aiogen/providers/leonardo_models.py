@@ -86,6 +86,9 @@ def _images_of(count: int) -> dict[str, Any]:
     return {"guidances": {"image_reference": count}}
 
 
+_NO_PICTURE: dict[str, Any] = {"size": False, "negative_prompt": False, "styles": False}
+
+
 _ALL = (
     # --- the vendor's own
     *_images("lucid-origin lucid-realism flux-dev flux-schnell", guidances=_STYLE_OR_CONTENT),
@@ -124,7 +127,8 @@ _ALL = (
         max_quantity=1, takes_prompt=False, negative_prompt=False, styles=False, size=True,
         about="Makes a picture larger; width and height are those of the picture that is given.", **_images_of(1),
     ),
-    # --- films, sounds, solids: of these the table has the kind and the quantity alone
+    # --- films, sounds, solids: of these the table has the kind and the quantity alone.  The guides for sounds and for
+    # the solid have neither a size, nor a negative prompt, nor styles.
     *_rows(
         "video",
         "motion_2.0 motion_2.0-fast veo-3.1-generate-001 veo-3.1-fast-generate-001 veo-3.1-lite kling-2.5 kling-2.6 "
@@ -133,9 +137,9 @@ _ALL = (
         "bfl/flux-3-video seedance-1.0-pro seedance-1.0-pro-fast seedance-2.0 seedance-2.0-fast seedance-2.0-mini "
         "bytedance/seedance-2.5 grok-imagine-1.5 gemini-omni-flash google/gemini-omni-1.1-flash-preview",
     ),
-    *_rows("audio", "music-v1 sound-effects-v2 dialogue-v3 seed-audio-1.0", max_quantity=4, size=False),
+    *_rows("audio", "music-v1 sound-effects-v2 dialogue-v3 seed-audio-1.0", max_quantity=4, **_NO_PICTURE),
     # Its guide's sample has pictures and no prompt.
-    *_rows("3d", "rodin-v2", takes_prompt=None, size=False),
+    *_rows("3d", "rodin-v2", takes_prompt=None, **_NO_PICTURE),
 )  # fmt: skip
 
 MODELS: Mapping[str, Model] = {model.slug: model for model in _ALL}

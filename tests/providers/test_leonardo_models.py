@@ -21,7 +21,10 @@ from aiogen.providers.leonardo_models import (
     reference_key,
     slug_of,
 )
+from aiogen.sandbox.vendors.leonardo import checks as imitated
+from aiogen.sandbox.vendors.leonardo.models import catalogue, older
 
+URL = "https://example.com/boat.png"
 KEY = "11111111-2222-4333-8444-aaaaaaaaaaaa"
 LEONARDO = Leonardo(api_key=KEY)
 ID = "5a1e2f3c-7b6d-4c8e-9f10-2a3b4c5d6e7f"
@@ -80,6 +83,28 @@ def test_every_published_model_can_be_asked(slug: str) -> None:
         name: value for name, value in more.items() if name != "num_images"
     }
     assert set(guidances) <= set(parameters.get("guidances", {}))
+
+
+@pytest.mark.parametrize("slug", PUBLISHED)
+def test_the_sandbox_takes_what_is_sent(slug: str) -> None:
+    """Its table was written apart from the provider's: both read the same documents alike."""
+    known = MODELS[slug]
+    guidances = {key: [URL] * count for key, count in (known.guidances or {}).items()}
+    prompt = None if known.takes_prompt is False else "a boat"
+    options: dict[str, Any] = {"aspect_ratio": "16:9", "seed": 7, "negative_prompt": "rain", "n": 8}
+    if known.styles:
+        options["style_ids"] = ["x"]
+    body = LEONARDO.encode(LEONARDO.prepare(slug, prompt, {**options, "guidances": guidances})).body
+    assert imitated.check_v2(body) == body
+
+
+def test_the_sandbox_lists_what_is_known() -> None:
+    """Each of its models is one of the table, though its list has no slugs."""
+    names = [
+        model.name for model in listed(catalogue()["productionApiAvailableModels"], older()["custom_models"]).result
+    ]
+    assert len(names) == len(set(names)) == len(MODELS) + len(older()["custom_models"])
+    assert set(MODELS) <= set(names)
 
 
 @pytest.mark.parametrize("name", ["request_references", "request_remove_bg", "request_upscale"])
