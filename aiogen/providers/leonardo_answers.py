@@ -131,7 +131,7 @@ def snapshot_of(
         # A reading names the model by its UUID, whatever it was created with.
         model=(ticket.model if ticket is not None else None) or slug_of(row.modelId),
         kind="video" if is_film else None,
-        prompt=row.prompt,
+        prompt=row.prompt or None,  # models without a prompt
         outputs=outputs,
         partial=state is State.COMPLETED and asked is not None and len(outputs) < asked,
         failure=failure,
