@@ -253,27 +253,29 @@ def from_keywords(model: str, prompt: str | None, options: Mapping[str, Any]) ->
 
 
 _FIELDS = frozenset(field.alias for field in attrs.fields(LeonardoImage) if field.alias) - {"prompt", "model", "extra"}
-_ALSO = {"extra", "quantity", "parameters"}
+_ALSO = {"extra", "quantity"}
+# Of v2's own fields v1 says itself, by name, what there is in their place.
+_ON_V2_KNOWN = (_FIELDS | V2_WORDS | _ALSO | {"parameters"}) - {"prompt"}
+_ON_V1_KNOWN = (_FIELDS | V1_FIELDS | _ALSO) - {"prompt", "modelId"}
 
 
 def _checked(model: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same, once each of them is known to be a parameter of something that this version of the API creates."""
     is_v1 = isinstance(model, str) and is_uuid(model)
-    words = V1_FIELDS if is_v1 else V2_WORDS
-    known = (_FIELDS - set(_V2_ONLY) if is_v1 else _FIELDS) | words
+    known = _ON_V1_KNOWN if is_v1 else _ON_V2_KNOWN
     for name in options:
-        if name in _ALSO - ({"parameters"} if is_v1 else set()):
-            continue
-        if name in ("prompt", "modelId") or name not in known | _FIELDS:
-            hint = _HINTS.get(name)
-            if hint is None and name in V1_FIELDS:
-                hint = "It belongs to the older models, which are named by their UUIDs."
-            known = known - {"prompt", "modelId"}
-            if hint is None and proposal(name, known) is None:
-                listed = ", ".join(sorted(_FIELDS & known))
-                hint = f"Those that most models have are {listed}."
-            raise unknown(whose(model) if is_v1 else VENDOR, name, known, hint)
+        if name not in known:
+            raise _refused(model, name, known - _ALSO - (set(_V2_ONLY) if is_v1 else set()), is_v1=is_v1)
     return options
+
+
+def _refused(model: str, name: str, known: frozenset[str], *, is_v1: bool) -> UnknownParameter:
+    hint = _HINTS.get(name)
+    if hint is None and name in V1_FIELDS:
+        hint = "It belongs to the older models, which are named by their UUIDs."
+    if hint is None and proposal(name, known) is None:
+        hint = f"Those that most models have are {', '.join(sorted(_FIELDS & known))}."
+    return unknown(whose(model) if is_v1 else VENDOR, name, known, hint)
 
 
 __all__ = [

@@ -20,7 +20,7 @@ _V1_KEYS = """alchemy canvasInitId canvasMaskId canvasRequest canvasRequestType 
     guidance_scale height highContrast highResolution imagePromptWeight imagePrompts init_generation_image_id
     init_image_id init_strength modelId negative_prompt num_images num_inference_steps photoReal photoRealStrength
     photoRealVersion presetStyle prompt promptMagic promptMagicStrength promptMagicVersion public scheduler
-    sd_version seed tiling transparency ultra unzoom unzoomAmount upscaleRatio userElements weighting
+    sd_version seed styleUUID tiling transparency ultra unzoom unzoomAmount upscaleRatio userElements weighting
     width"""
 V1_KEYS = frozenset(_V1_KEYS.split())
 V1_BOOLEANS = (

@@ -51,6 +51,7 @@ def uploaded(upload_id: str) -> bool:
         {"prompt": "a", "num_images": 8, "width": 768, "height": 768, "alchemy": True, "presetStyle": "ANIME"},
         {"prompt": "a", "modelId": "de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3", "sd_version": "PHOENIX", "photoReal": None},
         {"prompt": "a", "init_image_id": "known", "init_strength": 0.5},
+        {"prompt": "a", "styleUUID": "111dc692-d470-4eec-b791-3475abac4c46", "contrast": 3.5},
     ],
 )
 def test_taken_by_v1(body: dict[str, Any]) -> None:
