@@ -266,9 +266,9 @@ class AccountState(Generic[J]):
     def _learn(self, quota: Quota, weight_class: str, *, alone: bool) -> None:
         """A limit that was left at its default may also grow."""
         limit = self.provider.creates_per_minute
-        is_own = limit != self.provider.facts.creates_per_minute
         if quota.limit is not None:
-            self.window.learn_limit(quota.limit, ceiling=limit if is_own else math.inf)
+            ceiling = limit if self.provider.is_given("creates_per_minute") else math.inf
+            self.window.learn_limit(quota.limit, ceiling=ceiling)
         if quota.remaining is not None:
             self.window.learn_remaining(quota.remaining, weight_class, alone=alone)
 

@@ -32,6 +32,7 @@ from aiogen.exchange import (
 )
 from aiogen.models import AccountInfo, Action, Cost, FailureCode, Typical
 from aiogen.providers.configuration import (
+    Usual,
     account_of,
     check_extra_headers,
     check_key,
@@ -41,6 +42,7 @@ from aiogen.providers.configuration import (
     hidden_headers,
     hidden_keys,
     is_below,
+    usual_requests,
     usual_url,
     with_usual_path,
 )
@@ -90,7 +92,7 @@ class TypedRequest(Protocol):
 
 def _limit(name: str) -> Any:
     """A limit of the connection: the provider file's, unless it is given."""
-    return attrs.field(default=attrs.Factory(lambda self: getattr(facts_of(type(self)), name), takes_self=True))
+    return attrs.field(default=attrs.Factory(lambda self: Usual(getattr(facts_of(type(self)), name)), takes_self=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +122,8 @@ class Provider:
     creates_per_minute: int = _limit("creates_per_minute")
     """Creates in any 60 seconds, 1 or more."""
     requests_per_minute: int = _limit("requests_per_minute")
-    """Requests of any kind per minute, 1 or more."""
+    """Requests of any kind per minute, 1 or more.  By default as many more as the other limits are raised, up to what
+    the vendor documents (`Facts.most_requests_per_minute`): else it would hold back whoever has a larger plan."""
     allow_insecure: bool = False
     """Allow plain http to another machine: the key and all else then travel unencrypted."""
     _extra_headers: Mapping[str, Secret] = attrs.field(
@@ -166,6 +169,9 @@ class Provider:
             if not isinstance(getattr(self, limit), int):
                 raise InputError(f"{limit} has to be a whole number, not {getattr(self, limit)!r}.")
             check_number(getattr(self, limit), limit, 1, 1_000_000)
+        if not self.is_given("requests_per_minute"):
+            requests = usual_requests(facts, self.max_active, self.creates_per_minute)
+            fill(self, "requests_per_minute", Usual(requests))
         for model, seconds in self.typical_seconds.items():
             check_number(seconds, f"typical_seconds[{model!r}]", 0.01, 86_400.0)
 
@@ -206,6 +212,10 @@ class Provider:
     def api_key(self) -> str:
         """The key, empty where none is needed; `repr` shows a mask."""
         return self._api_key.text
+
+    def is_given(self, limit: str) -> bool:
+        """Whether somebody gave this limit, such as "max_active"; also if it is what it would have been anyway."""
+        return not isinstance(getattr(self, limit), Usual)
 
     @property
     def slots(self) -> int | None:

@@ -18,6 +18,16 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection"})
 
 
+class Usual(int):
+    """A limit that nobody gave: the provider file's.  Its value would not say so, for people may give the same."""
+
+
+def usual_requests(facts: Facts, max_active: int, creates_per_minute: int) -> int:
+    """Requests of any kind per minute where nobody says how many: as many more as the other limits are raised."""
+    raised = max(1.0, max_active / facts.max_active, creates_per_minute / facts.creates_per_minute)
+    return max(facts.requests_per_minute, min(facts.most_requests_per_minute, int(facts.requests_per_minute * raised)))
+
+
 def facts_of(cls: type) -> Facts:
     """The facts of a provider class.
 

@@ -7,64 +7,46 @@ array of GraphQL errors with status 200.
 
 Not documented and so treated with care: the body of a 429, why a generation failed, what a missing id looks like,
 whether a failure is refunded, the order and the longest page of the list.
+
+What is asked: `leonardo_request`, `leonardo_body`, `leonardo_references`, `leonardo_sizes`.  How answers are read:
+`leonardo_answers`, `leonardo_errors`.  What is known of the models: `leonardo_models`, `leonardo_catalogue`,
+`leonardo_prices`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
-from uuid import UUID
+from typing import Any, ClassVar
 
 import attrs
 
-from aiogen._checks import check_extra, check_id, check_json, check_number, check_prompt, path_of
-from aiogen._content.expiry import url_expiry
+from aiogen._checks import check_id, check_number, path_of
 from aiogen._wording import shorten
+from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
-from aiogen.exchange import Accepted, Deleted, Exchange, Failure, Page, Response, Snapshot, Submission, Ticket
-from aiogen.models import AccountInfo, Action, Cost, FailureCode, Output, State, Typical
+from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Submission, Ticket
+from aiogen.models import AccountInfo, Cost, FailureCode, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.providers.facts import Facts
-from aiogen.providers.reading import (
-    check_outputs,
-    objects_in,
-    parse_amount,
-    parse_json,
-    parse_time,
-    plain_details,
-    read,
-    read_page,
-    read_part,
-    unread_in,
-    unreadable,
-)
+from aiogen.providers.leonardo_answers import NsfwPolicy, accepted, cost_of, created, snapshot_of
+from aiogen.providers.leonardo_body import body_of
+from aiogen.providers.leonardo_catalogue import joined
+from aiogen.providers.leonardo_errors import VendorError, code_of, error_in
+from aiogen.providers.leonardo_prices import answered, question
+from aiogen.providers.leonardo_references import MAX_INLINE_BYTES
+from aiogen.providers.leonardo_request import LeonardoImage, from_keywords
+from aiogen.providers.reading import parse_json, plain_details, read_page, unreadable
 
-STATES = {
-    "PENDING": State.QUEUED,  # queued and running are both PENDING; nothing distinguishes them
-    "COMPLETE": State.COMPLETED,
-    "COMPLETED": State.COMPLETED,  # the word of the blueprint calls
-    "FAILED": State.FAILED,
+# Webhook guide: 4 s for a small image; official recipes wait 20-30 s for images and 180-300 s for videos.  Of sounds
+# and solids nothing is documented.
+_TYPICAL = {
+    "image": Typical(median=12.0, spread=0.7),
+    "video": Typical(median=120.0, spread=0.6),
+    "audio": Typical(median=30.0, spread=0.9),
+    "3d": Typical(median=120.0, spread=0.9),
 }
-
-# Webhook guide: 4 s for a small image; official recipes wait 20-30 s for images and 180-300 s for videos.
-_TYPICAL_IMAGE = Typical(median=12.0, spread=0.7)
-_TYPICAL_VIDEO = Typical(median=120.0, spread=0.6)
-_TIMEOUT_IMAGE, _TIMEOUT_VIDEO = 600.0, 1800.0
-_VIDEO_WORDS = (
-    "motion",
-    "video",
-    "kling",
-    "veo",
-    "sora",
-    "seedance",
-    "hailuo",
-    "wan-",
-    "ltx",
-    "ray-",
-    "runway",
-    "pika",
-)
+_TIMEOUT_IMAGE, _TIMEOUT_OTHER = 600.0, 1800.0
 
 PAGE = 50
 """Most generations per list request (two public clients; the documented default is 10)."""
@@ -77,89 +59,8 @@ _ECHOED = (
     ("seed", "seed"),
 )
 
-# Where the new id stands, in order: v2 as recorded, v1, videos, v2 as published.
-_CREATED = ("generate", "sdGenerationJob", "motionVideoGenerationJob", "motionSvdGenerationJob")
-
 _EMPTY = frozenset({"generations_by_pk", "delete_generations_by_pk"})
 """What a call answers about a generation that is not there: one of these with `null`."""
-
-# What the words of an error mean, first match wins (error messages page; texts reported by public clients).
-_WORDS: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), code)
-    for pattern, code in (
-        (r"authorization hook|authentication hook|access-denied", FailureCode.AUTH),
-        (r"content moderation|inappropriate content|moderation_blocked", FailureCode.CONTENT_MODERATED),
-        (r"not enough api tokens|insufficient (tokens|credit|balance|funds)", FailureCode.BUDGET_EXHAUSTED),
-        (r"rate.?limit|too.?many.?(requests|concurrent|pending|generations|jobs)|throttl|queue (is )?full",
-         FailureCode.RATE_LIMITED),
-        (r"validation-failed|bad-request|unexpected variable|badrequestexception|validation_error|bad_request|"
-         r"invalid dimensions|not supported within the production api", FailureCode.INVALID_REQUEST),
-        # The words for a full queue are not documented; after the parameter that may have this name.
-        (r"concurren", FailureCode.RATE_LIMITED),
-        (r"\bnot_found\b", FailureCode.NOT_FOUND),
-    )
-)  # fmt: skip
-
-NsfwPolicy = Literal["keep", "drop", "fail"]
-
-
-@attrs.frozen(kw_only=True)
-class LeonardoImage:
-    """One create: `POST /v2/generations` for a model slug, `POST /v1/generations` for a model UUID.
-
-    Only what no field could carry is refused here; sizes and counts are checked by Leonardo, per model.
-    """
-
-    prompt: str = attrs.field(repr=False)
-    model: str
-    width: int | None = None
-    height: int | None = None
-    num_images: int = 1
-    """How many pictures.  Sent always: without it v1 makes, and charges for, four."""
-    seed: int | None = None
-    negative_prompt: str | None = None
-    public: bool = False
-    """True shows the picture in the community feed."""
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
-    """Further fields as Leonardo names them: in the body on v1, in `parameters` on v2."""
-
-    def __attrs_post_init__(self) -> None:
-        check_prompt(self.prompt)
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise InputError("The Leonardo model is a slug such as 'gemini-image-2', or the UUID of an older model.")
-        for name in ("width", "height", "num_images"):
-            value = getattr(self, name)
-            if value is not None:
-                if not isinstance(value, int):
-                    raise InputError(f"{name} has to be a whole number, not {value!r}.")
-                check_number(value, name, 1, 100_000)
-        check_json([self.seed, self.negative_prompt, self.public], "options")
-        check_extra(self.extra)
-
-    def references(self) -> tuple[()]:
-        """Images are named by id in `extra`; there is nothing to read from this machine."""
-        return ()
-
-
-# --- their shapes; nearly everything may be null or absent (SDK issues 76, 80, 86 report nulls that the schema forbids)
-
-
-@attrs.frozen
-class _Image:
-    url: str | None = None
-    id: str | None = None
-    nsfw: Any = None
-    motionMP4URL: str | None = None  # noqa: N815  - theirs
-
-
-@attrs.frozen
-class _Row:
-    id: str
-    status: str
-    prompt: str | None = None
-    modelId: str | None = None  # noqa: N815
-    createdAt: str | None = None  # noqa: N815
-    motion: bool | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +73,7 @@ class Leonardo(Provider):
         name: what model strings begin with, "leonardo" by default; for a second key at the same provider.
         max_active: jobs at the vendor at once, 180 by default; more wait here.
         creates_per_minute: in any 60 seconds, 90 by default.
-        requests_per_minute: of any kind, 1500 by default.
+        requests_per_minute: of any kind, 1500 by default, up to 2000 if the other limits are raised.
         running_at_once: images that your plan runs at a time, 10 by default; the others wait in the vendor's queue.
         nsfw: pictures flagged nsfw are kept ("keep"), dropped ("drop"), or make the generation fail ("fail").
         allow_insecure: allow plain http to another machine; the key then travels unencrypted.
@@ -196,6 +97,8 @@ class Leonardo(Provider):
         max_active=180,
         creates_per_minute=90,
         requests_per_minute=1500,
+        most_requests_per_minute=2000,
+        max_reference_bytes=MAX_INLINE_BYTES,
         list_page=PAGE,
         poll_floor=1.0,
         poll_ceiling=30.0,
@@ -222,59 +125,37 @@ class Leonardo(Provider):
         return self.running_at_once
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LeonardoImage:
-        """The typed request for keywords; `n` and `quantity` mean `num_images`, the rest is passed on."""
-        options = dict(options)
-        for other in ("n", "quantity"):
-            if other in options:
-                options.setdefault("num_images", options.pop(other))
-        known = {a.name for a in attrs.fields(LeonardoImage)} - {"prompt", "model", "extra"}
-        given = {name: options.pop(name) for name in known & options.keys()}
-        given = {name: value for name, value in given.items() if value is not None}
-        extra = {**(options.pop("extra", None) or {}), **options}
-        return LeonardoImage(prompt=check_prompt(prompt), model=model, extra=extra, **given)
+        """The typed request for keywords; `n` and `quantity` mean `num_images`.
+
+        Fields that this version of the API is known to have are passed on beside the typed ones.
+        """
+        return from_keywords(model, prompt, options)
 
     def encode(self, request: LeonardoImage) -> Submission:
         """The body of the create, in the words of the version that the model belongs to."""
-        is_v1 = _is_uuid(request.model)
-        common = {
-            "prompt": request.prompt,
-            "width": request.width,
-            "height": request.height,
-            "num_images" if is_v1 else "quantity": request.num_images,
-            "seed": request.seed,
-            "negative_prompt": request.negative_prompt,
-        }
-        fields = {name: value for name, value in common.items() if value is not None}
-        body: dict[str, Any]
-        if is_v1:
-            body = {"modelId": request.model, "public": request.public, **fields, **request.extra}
-        else:
-            extra = dict(request.extra)
-            fields |= {**(extra.pop("parameters", None) or {}), **extra}
-            body = {"model": request.model, "public": request.public, "parameters": fields}
-        outputs = body.get("num_images") if is_v1 else fields.get("quantity")
-        is_video = any(word in request.model.lower() for word in _VIDEO_WORDS)
+        said = body_of(request)
         return Submission(
             model=request.model,
-            kind="video" if is_video else "image",
+            kind=said.kind,
             prompt=request.prompt,
-            endpoint="v1" if is_v1 else "v2",
-            body=body,
-            outputs=outputs if isinstance(outputs, int) else None,
-            timeout=_TIMEOUT_VIDEO if is_video else _TIMEOUT_IMAGE,
-            typical=self.typical(request.model, _TYPICAL_VIDEO if is_video else _TYPICAL_IMAGE),
+            endpoint="v1" if said.is_v1 else "v2",
+            body=said.body,
+            outputs=said.outputs,
+            timeout=_TIMEOUT_IMAGE if said.kind == "image" else _TIMEOUT_OTHER,
+            typical=self.typical(request.model, _TYPICAL[said.kind]),
+            warnings=said.warnings,
         )
 
     def create(self, submission: Submission) -> Exchange[Accepted]:
         """`POST /v1/generations` or `/v2/generations`."""
         response = yield self.request("create", "POST", f"/{submission.endpoint}/generations", body=submission.body)
-        job = _accepted(response)
+        job = accepted(response)
         if job is None:
-            job = _created(self._answer(response, "create"))
+            job = created(self._answer(response, "create"))
         if job is None:
             raise unreadable(response, "create", "no generationId", "$")
         snapshot = Snapshot(
-            provider_id=job["generationId"], state=State.QUEUED, kind=submission.kind, cost=_cost(job), raw=job
+            provider_id=job["generationId"], state=State.QUEUED, kind=submission.kind, cost=cost_of(job), raw=job
         )
         return Accepted(snapshot=snapshot)
 
@@ -309,7 +190,10 @@ class Leonardo(Provider):
         body = submission.body
         asked = {**body, **(body.get("parameters") or {})}
         pairs = [(asked.get(ours), snapshot.raw.get(theirs)) for ours, theirs in _ECHOED]
-        if asked.get("enhancePrompt"):  # which prompt the list shows then is not documented
+        if asked.get("enhancePrompt") or asked.get("prompt_enhance") in (
+            "ON",
+            "AUTO",
+        ):  # which prompt the list shows then is not documented
             snapshot = attrs.evolve(snapshot, prompt=None)
         return super().resembles(submission, snapshot) and all(a is None or b is None or a == b for a, b in pairs)
 
@@ -348,6 +232,31 @@ class Leonardo(Provider):
             raw=document,
         )
 
+    def models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """`GET /v2/models` and `GET /v1/platformModels`, joined with what is known of each model."""
+        response = yield self.request("retrieve", "GET", "/v2/models")
+        listed = self._listed(response, "productionApiAvailableModels")
+        response = yield self.request("retrieve", "GET", "/v1/platformModels")
+        return joined(listed, self._listed(response, "custom_models"), self._seconds)
+
+    def _listed(self, response: Response, name: str) -> Any:
+        document = self._answer(response, "retrieve")
+        listed = document.get(name) if isinstance(document, dict) else None
+        if not isinstance(listed, list):
+            raise unreadable(response, "retrieve", "no list of models", f"$.{name}")
+        return listed
+
+    def _seconds(self, model: str, kind: str) -> float:
+        return self.typical(model, _TYPICAL.get(kind, _TYPICAL["image"])).median
+
+    def quote(self, submission: Submission) -> Exchange[Cost | None]:
+        """`POST /v1/pricing-calculator`, for the older models that it knows; nobody quotes those of v2."""
+        asked = question(submission.body) if submission.endpoint == "v1" else None
+        if asked is None:
+            return submission.estimate
+        response = yield self.request("retrieve", "POST", "/v1/pricing-calculator", body=asked)
+        return answered(self._answer(response, "retrieve"))
+
     def _answer(self, response: Response, verb: str) -> Any:
         """The answer's JSON, once it is sure that it is no error in one of the four shapes."""
         if 300 <= response.status < 400:
@@ -358,7 +267,7 @@ class Leonardo(Provider):
             if response.status < 300:
                 raise
             raise self.refusal(response, verb, plain_details(response), from_api=False) from None
-        error = _error_in(document)
+        error = error_in(document)
         if error is not None:
             raise self._refusal(response, verb, error)
         if response.status >= 300:
@@ -368,10 +277,10 @@ class Leonardo(Provider):
             raise self.refusal(response, verb, shorten(str(document), 300), from_api=from_api)
         return document
 
-    def _refusal(self, response: Response, verb: str, error: _Error) -> APIError:
+    def _refusal(self, response: Response, verb: str, error: VendorError) -> APIError:
         status = error.status or response.status
         text = f"{error.message} {error.code}"
-        code = next((code for words, code in _WORDS if words.search(text)), None)
+        code = code_of(text)
         # Words alone say why it was turned away; that nothing was carried out, only the API itself can say.
         is_turned_away = 400 <= status < 500 and status != 408
         if not error.from_api and (code is None or not is_turned_away):
@@ -393,202 +302,7 @@ class Leonardo(Provider):
         return self.refusal(response, verb, details, status=status, code=code, **context)
 
     def _snapshot(self, item: Any, response: Response, verb: str, where: str, ticket: Ticket | None) -> Snapshot:
-        row = read(_Row, item, response, verb, where)
-        if not row.id.strip():
-            raise unreadable(response, verb, "an empty id", where + ".id")
-        state = STATES.get(row.status.upper())
-        listed = item.get("generated_images")
-        images = [(raw, read_part(_Image, raw)) for raw in objects_in(listed)]
-        found = [output for raw, image in images for output in _outputs(image, raw)]
-        if state is State.COMPLETED:
-            urls = ("url", "motionMP4URL")
-            check_outputs(listed, len(found), urls, response, verb, where + ".generated_images")
-        outputs = tuple(output for output in found if not (output.nsfw and self.nsfw == "drop"))
-        asked = ticket.outputs if ticket is not None else None
-        failure = self._failure(state, item, any(_flag(image.nsfw) for _, image in images), outputs)
-        return Snapshot(
-            provider_id=row.id,
-            state=State.FAILED if failure else state or State.QUEUED,
-            unknown_state=None if state else row.status,
-            model=row.modelId,
-            kind="video" if any(image.motionMP4URL for _, image in images) or row.motion else None,
-            prompt=row.prompt,
-            outputs=outputs,
-            partial=state is State.COMPLETED and asked is not None and len(outputs) < asked,
-            failure=failure,
-            warnings=unread_in(listed, len(found)) if state is State.COMPLETED else (),
-            created_at=parse_time(row.createdAt),
-            raw=item,
-        )
-
-    def _failure(
-        self, state: State | None, item: Mapping[str, Any], any_nsfw: bool, outputs: tuple[Output, ...]
-    ) -> Failure | None:
-        """Why it failed.  There is no code in it; the one hint is `prompt_moderations` (recorded, undocumented)."""
-        flagged = _classifications(item.get("prompt_moderations"))
-        moderated = Failure(
-            code=FailureCode.CONTENT_MODERATED,
-            reason="moderated: " + ", ".join(flagged) if flagged else "all images were withheld as nsfw",
-            vendor_code=",".join(flagged) or None,
-        )
-        if state is State.FAILED:
-            reason = _hint(item)
-            return moderated if flagged else Failure(code=FailureCode.GENERATION_FAILED, reason=reason)
-        if state is not State.COMPLETED:
-            return None
-        if self.nsfw == "fail" and any_nsfw:
-            return attrs.evolve(moderated, reason="images were flagged nsfw, and this connection has nsfw='fail'")
-        if outputs:
-            return None
-        if flagged or any_nsfw:
-            return moderated
-        # Three independent clients saw this after moderation; nothing in the answer says so.
-        return Failure(
-            code=FailureCode.OUTPUT_NOT_FOUND,
-            reason="completed without any image, probably because of moderation",
-            action=Action.CHANGE_INPUT,
-        )
-
-
-@attrs.frozen(kw_only=True)
-class _Error:
-    message: str
-    code: str = ""
-    status: int | None = None
-    from_api: bool = True
-    """False if its shape alone does not say that it is theirs; then its words have to."""
-
-
-def _error_in(document: Any) -> _Error | None:
-    """The error in an answer, if it is one: v1's object, a GraphQL array, the same inside `errors`."""
-    if isinstance(document, dict):
-        if document.get("error"):
-            code = document.get("code")
-            return _Error(message=str(document["error"]), code=str(code or ""), from_api=_is_hasura(document))
-        errors = document.get("errors")
-        return _worst(errors) if isinstance(errors, list) and errors else None
-    return _worst(document) if isinstance(document, list) and _is_graphql(document) else None
-
-
-def _is_hasura(document: Mapping[str, Any]) -> bool:
-    """Theirs has a word as code and a path into the request beside it (recorded).
-
-    Gateways say `{"error": "Unauthorized"}` as well, with the status as code, or with the path of the address.
-    """
-    code, path = document.get("code"), document.get("path")
-    is_word = isinstance(code, str) and re.fullmatch("[a-z][a-z_-]*", code, re.IGNORECASE) is not None
-    return is_word or (isinstance(path, str) and path.startswith("$"))
-
-
-def _is_graphql(errors: list[Any]) -> bool:
-    first = errors[0] if errors else None
-    return isinstance(first, dict) and ("message" in first or "extensions" in first)
-
-
-def _worst(errors: list[Any]) -> _Error:
-    """The first of several errors, unless another of them is a 429: that one says to wait."""
-    read = [attrs.evolve(_graphql(error), from_api=_is_graphql(errors)) for error in errors]
-    return next((error for error in read if error.status == 429), read[0])
-
-
-def _graphql(error: Any) -> _Error:
-    if not isinstance(error, dict):
-        return _Error(message=str(error))
-    extensions = error.get("extensions") or {}
-    if not isinstance(extensions, dict):
-        extensions = {}
-    details = extensions.get("details")
-    message = error.get("message") or "An error occurred."
-    inner: dict[str, Any] = details if isinstance(details, dict) else {}
-    listed = inner.get("errors")
-    if isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0].get("message"):
-        message = listed[0]["message"]
-    elif inner.get("message"):
-        message = inner["message"]
-    elif isinstance(details, str) and not details.startswith("An error occurred"):
-        message = details
-    status = extensions.get("statusCode") or inner.get("statusCode") or error.get("statusCode")
-    if isinstance(status, str) and re.fullmatch("[0-9]{3}", status):
-        status = int(status)
-    return _Error(
-        message=str(message),
-        code=f"{extensions.get('code') or ''} {inner.get('code') or ''}".strip(),
-        status=status if isinstance(status, int) and not isinstance(status, bool) else None,
-    )
-
-
-def _accepted(response: Response) -> dict[str, Any] | None:
-    """The job of an answer that has an id: whatever else is in it, that job runs and is paid for."""
-    try:
-        return _created(parse_json(response, "create")) if response.status < 300 else None
-    except ProtocolError:
-        return None
-
-
-def _created(document: Any) -> dict[str, Any] | None:
-    """The object that holds the new generation's id, wherever this version of the API puts it."""
-    if isinstance(document, list):
-        return _created(document[0]) if len(document) == 1 else None
-    if not isinstance(document, dict):
-        return None
-    for candidate in (*(document.get(name) for name in _CREATED), document):
-        if isinstance(candidate, dict):
-            try:
-                return {**candidate, "generationId": check_id(candidate.get("generationId"))}
-            except InputError:
-                continue  # none, or one that cannot be asked about
-    return None
-
-
-def _cost(job: Mapping[str, Any]) -> Cost | None:
-    cost = job.get("cost")
-    if isinstance(cost, Mapping):
-        amount = parse_amount(cost.get("amount"))
-        if amount is not None:
-            return Cost(amount, str(cost.get("unit") or "DOLLARS"))
-    credits_cost = parse_amount(job.get("apiCreditCost"))
-    # Live video creates answered 0 and no cost; 0 alone does not mean free.
-    return Cost(credits_cost, "CREDITS") if credits_cost else None
-
-
-def _outputs(image: _Image, raw: Mapping[str, Any]) -> list[Output]:
-    """For a video `motionMP4URL` is the film and `url` its poster."""
-    url, kind = (image.motionMP4URL, "video") if image.motionMP4URL else (image.url, "image")
-    if not url:
-        return []
-    # Leonardo's own do not expire; one that is signed says when it does.
-    expires_at = url_expiry(url)
-    return [Output(kind=kind, url=url, expires_at=expires_at, provider_id=image.id, nsfw=_flag(image.nsfw), raw=raw)]
-
-
-def _flag(value: object) -> bool | None:
-    """A flag in any of the forms that layers give it: a user who wants such pictures dropped must not get one."""
-    word = str(value).lower() if isinstance(value, bool | int | float | str) else ""
-    return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(word)
-
-
-def _classifications(moderations: Any) -> list[str]:
-    """The words in `prompt_moderations`, which is a list, or in other layers one object."""
-    items = moderations if isinstance(moderations, list) else [moderations]
-    words = [item.get("moderationClassification") for item in items if isinstance(item, dict)]
-    return [str(word) for found in words if isinstance(found, list) for word in found]
-
-
-def _hint(item: Mapping[str, Any]) -> str | None:
-    """Any words about a failure, under the names seen in other layers of this API."""
-    for name in ("failedReason", "error", "message", "notes"):
-        found = item.get(name)
-        if found:
-            return shorten(found if isinstance(found, str) else str(found), 300)
-    return None
-
-
-def _is_uuid(model: str) -> bool:
-    try:
-        UUID(model)
-    except ValueError:
-        return False
-    return True
+        return snapshot_of(item, response, verb, where, ticket, self.nsfw)
 
 
 __all__ = ["PAGE", "Leonardo", "LeonardoImage", "NsfwPolicy"]

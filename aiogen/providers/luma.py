@@ -135,6 +135,7 @@ class Luma(Provider):
         max_active=10,
         creates_per_minute=30,
         requests_per_minute=600,
+        most_requests_per_minute=3000,
         max_reference_bytes=MAX_REFERENCE_BYTES,
         # Documented as safe to retry: the fetch proxy or the ingestion is down, nothing was queued.
         resend_statuses=frozenset({502, 503}),

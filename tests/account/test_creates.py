@@ -89,7 +89,7 @@ def test_while_the_session_is_being_closed_no_create_is_sent() -> None:
 @pytest.mark.parametrize(("max_in_flight", "places"), [(1, 1), (2, 1), (3, 1), (9, 3), (30, 10)])
 def test_creates_take_a_third_of_the_places(max_in_flight: int, places: int) -> None:
     """The others stay free for questions; each answer makes room for one more."""
-    scene = Scene(luma(max_active=100), max_in_flight=max_in_flight)
+    scene = Scene(luma(max_active=100, requests_per_minute=600), max_in_flight=max_in_flight)
     scene.submit(*ALL[: places + 2])
     assert len(scene.at(0.0)) == places
     assert scene.moment == math.inf
@@ -154,12 +154,13 @@ def test_a_create_that_is_not_sent_after_all_gives_back_what_it_took() -> None:
 
 @pytest.mark.parametrize(
     ("own", "told", "allowed"),
-    [(None, 60, 60), (None, 10, 10), (20, 60, 20), (20, 10, 10), (None, None, 30)],
+    [(None, 60, 60), (None, 10, 10), (20, 60, 20), (20, 10, 10), (30, 60, 30), (None, None, 30)],
 )
 def test_a_limit_left_at_its_default_may_grow_but_an_own_one_does_not(
     own: int | None, told: int | None, allowed: int
 ) -> None:
-    """Luma reports the limit in its headers.  Thirty a minute is a guess; who set twenty means twenty."""
+    """Luma reports the limit in its headers.  Thirty a minute is a guess; who set twenty means twenty,
+    and who set thirty means thirty."""
     scene = Scene(luma() if own is None else luma(creates_per_minute=own))
     scene.submit("a")
     scene.at(0.0)

@@ -296,6 +296,40 @@ def test_limits_may_be_chosen(cls: type[Provider], limit: str) -> None:
     assert getattr(made(cls, **{limit: 1}), limit) == 1
 
 
+@pytest.mark.parametrize(
+    ("cls", "given", "requests"),
+    [
+        (Luma, {}, 600),
+        (Luma, {"creates_per_minute": 60}, 1200),
+        (Luma, {"max_active": 25}, 1500),
+        (Luma, {"creates_per_minute": 60, "max_active": 40}, 2400),
+        (Luma, {"creates_per_minute": 600}, 3000),
+        (Luma, {"creates_per_minute": 10, "max_active": 2}, 600),
+        (Luma, {"creates_per_minute": 600, "requests_per_minute": 600}, 600),
+        (Luma, {"creates_per_minute": 600, "requests_per_minute": 9000}, 9000),
+        (Leonardo, {}, 1500),
+        (Leonardo, {"creates_per_minute": 99}, 1650),
+        (Leonardo, {"max_active": 2000, "creates_per_minute": 1000}, 2000),
+    ],
+)
+def test_requests_grow_with_the_other_limits(cls: type[Provider], given: dict[str, int], requests: int) -> None:
+    """Whoever has a larger plan is not held back by what nobody said, up to what the vendor documents."""
+    assert made(cls, **given).requests_per_minute == requests
+    # A copy with another limit is worked out again.
+    assert attrs.evolve(made(cls), **given).requests_per_minute == requests
+
+
+def test_a_limit_that_is_given_is_known_as_such() -> None:
+    """Also if it is what it would have been anyway; a copy keeps what was given."""
+    luma = Luma(api_key=KEY, creates_per_minute=Luma.facts.creates_per_minute)
+    assert [luma.is_given(limit) for limit in ("max_active", "creates_per_minute", "requests_per_minute")] == [
+        False, True, False,
+    ]  # fmt: skip
+    copied = attrs.evolve(luma, name="another")
+    assert (copied.is_given("creates_per_minute"), copied.is_given("max_active")) == (True, False)
+    assert Luma(api_key=KEY) == Luma(api_key=KEY, max_active=10)
+
+
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 100_000.0, "30", True])
 def test_typical_seconds_are_seconds(seconds: Any) -> None:
     """A typical duration that is none is refused with the model it was given for."""

@@ -29,6 +29,12 @@ class TestLuma(ProviderBattery):
 class TestLeonardo(ProviderBattery):
     provider = aiogen.Leonardo(api_key="leonardo-0123456789")
     request = aiogen.LeonardoImage(prompt="a paper boat", model="gemini-image-2", seed=3, extra={"style": ["x", None]})
+    request_with_file = aiogen.LeonardoImage(
+        prompt="a paper boat",
+        model="gemini-image-2",
+        references=Path("a.png"),
+        guidances={"image_reference": Path("b.png")},
+    )
     accepted = answer({"generate": {"generationId": ID, "cost": {"amount": "0.0972", "unit": "DOLLARS"}}})
     running = sample("leonardo/pending")
     completed = sample("leonardo/complete_image")

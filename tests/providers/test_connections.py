@@ -188,9 +188,9 @@ def test_a_model_string_has_two_halves(model: str, provider: Provider, rest: str
 
 def test_options_reach_the_provider() -> None:
     """Keywords become the typed request of the provider that the model string names."""
-    _, typed = request("leonardo/gemini-image-2", "a boat", width=640, quantity=2, style="x")
+    _, typed = request("leonardo/gemini-image-2", "a boat", width=640, quantity=2, elements=["x"])
     assert typed == LeonardoImage(
-        prompt="a boat", model="gemini-image-2", width=640, num_images=2, extra={"style": "x"}
+        prompt="a boat", model="gemini-image-2", width=640, num_images=2, extra={"elements": ["x"]}
     )
 
 

@@ -106,3 +106,11 @@ class TestSomeProvider(ProviderBattery):
 def an_exchange(luma: aiogen.Luma, submission: Submission) -> None:
     assert_type(drive(luma.create(submission), answer({})).result, Accepted)
     assert_type(drive(luma.get(Ticket(provider_id="p1")), answer({})).result, Snapshot)
+
+
+def requests_to_leonardo() -> None:
+    aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", aspect_ratio="16:9", quality="HIGH", style_ids=["x"])
+    aiogen.LeonardoImage(model="remove-bg", references=[Path("a.png"), b"", "https://example.com/a.png"])
+    aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", aspect_ratio="17:9")  # type: ignore[arg-type]
+    aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", prompt_enhance=True)  # type: ignore[arg-type]
+    aiogen.LeonardoImage(prompt="a boat", model="gpt-image-2", quality="BEST")  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from .faults import OF_DOWNLOADS, ONLY_OF_DOWNLOADS
 Validator = Callable[[Any, Any, Any], None]
 
 ACTIONS = ("create", "poll", "list", "delete", "download", "upload", "account")
-"""What a request is for; `upload` is every request about files, `account` reads the account's own data."""
+"""What a request is for; `upload` is every request about files, `account` reads the account's own data, and
+what there is to choose from."""
 
 PROVIDERS = (*NAMES, "storage")
 """Who answers a request: a vendor, or the storage in which its outputs are."""

@@ -17,9 +17,10 @@ from ...script import ScriptError
 from ...script.directives import read_prompt
 from ...vendor import Services
 from .bodies import DEFAULT_MODEL, account, generation, receipt
-from .checks import UUID, Refusal, check_account, check_v1, check_v2
+from .checks import UUID, Refusal, check_account, check_v1, check_v2, price
 from .errors import AUTH_HOOK, LeonardoErrorFormat, error_object, reply, usual_error
 from .factory import JobFactory
+from .models import catalogue, older
 from .outputs import Outputs
 from .settings import LeonardoSettings
 from .uploads import Uploads
@@ -99,7 +100,7 @@ class Leonardo:
         error_format = self._error_formats[version]
         raw = await context.body()
         try:
-            body = check_v1(raw, uploaded=self.uploads.has) if version == 1 else check_v2(raw)
+            body = check_v1(raw, uploaded=self.uploads.has) if version == 1 else self._check_v2(raw)
             prompt = str(body.get("parameters", body).get("prompt") or "")
             directives = read_prompt(prompt)
             check_account(self.settings, prompt, version=version)
@@ -124,6 +125,24 @@ class Leonardo:
         response = await answer(context, fate.create_fault, accept, error_format)
         await context.pause(fate.latency or 0)
         return response
+
+    def _check_v2(self, raw: object) -> dict[str, Any]:
+        return check_v2(raw, also=self.settings.extra_models)
+
+    # --- models and prices ---
+
+    async def models(self, context: RequestContext) -> web.StreamResponse:
+        return reply(catalogue())
+
+    async def older_models(self, context: RequestContext) -> web.StreamResponse:
+        return reply(older())
+
+    async def price(self, context: RequestContext) -> web.StreamResponse:
+        try:
+            cost = price(await context.body())
+        except Refusal as refusal:
+            return self._error_formats[1].refused(refusal)
+        return reply({"calculateProductionApiServiceCost": {"cost": cost}})
 
     # --- reading and deleting ---
 

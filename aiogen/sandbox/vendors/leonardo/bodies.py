@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ...jobs import SandboxJob, View
+from .models import IDS
 from .settings import LeonardoSettings
 
 DEFAULT_MODEL = "b24e16ff-06e3-43eb-8d33-4416c2d75876"
@@ -51,7 +52,7 @@ def generation(job: SandboxJob, view: View, created: datetime, url: Callable[[in
     seed = body.get("seed")
     shown: dict[str, Any] = {
         "generated_images": [],
-        "modelId": job.body.get("modelId") or DEFAULT_MODEL,
+        "modelId": _model_id(job),
         "motion": True if video else None,
         "motionModel": job.model.upper() if video else None,
         "motionStrength": None,
@@ -88,13 +89,20 @@ def generation(job: SandboxJob, view: View, created: datetime, url: Callable[[in
     return shown
 
 
+def _model_id(job: SandboxJob) -> str | None:
+    """A UUID, or null where none is known."""
+    if "parameters" in job.body:
+        return IDS.get(job.model)
+    return job.body.get("modelId") or DEFAULT_MODEL
+
+
 def _image(job: SandboxJob, index: int, url: Callable[[int, str], str]) -> dict[str, Any]:
     dice = random.Random(f"{job.id}/{index}")
     video = job.kind == "video"
     image_id = f"{dice.getrandbits(32):08x}-{dice.getrandbits(16):04x}-4{dice.getrandbits(12):03x}-"
     image_id += f"8{dice.getrandbits(12):03x}-{dice.getrandbits(48):012x}"
     return {
-        "url": url(index, "jpg"),  # of a video: the poster
+        "url": url(index, "png" if job.format == "png" else "jpg"),  # of a video: the poster
         "nsfw": job.flagged(index),
         "id": image_id,
         "likeCount": 0,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from .models import find
 from .settings import LeonardoSettings
 
 LONGEST_PROMPT = 1500
@@ -19,7 +20,7 @@ _V1_KEYS = """alchemy canvasInitId canvasMaskId canvasRequest canvasRequestType 
     guidance_scale height highContrast highResolution imagePromptWeight imagePrompts init_generation_image_id
     init_image_id init_strength modelId negative_prompt num_images num_inference_steps photoReal photoRealStrength
     photoRealVersion presetStyle prompt promptMagic promptMagicStrength promptMagicVersion public scheduler
-    sd_version seed tiling transparency ultra unzoom unzoomAmount upscaleRatio userElements weighting
+    sd_version seed styleUUID tiling transparency ultra unzoom unzoomAmount upscaleRatio userElements weighting
     width"""
 V1_KEYS = frozenset(_V1_KEYS.split())
 V1_BOOLEANS = (
@@ -44,7 +45,14 @@ UNSUPPORTED_MODEL = "00000000-0000-4000-8000-000000000000"
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-_VIDEO = re.compile(r"motion|veo-|kling|hailuo|ltxv|wan-|seedance|video|gemini-omni", re.IGNORECASE)
+MOST_BASE64 = 7_500_000
+"""Characters of an image inside a request (documented for remove-bg)."""
+_BY_ID, _MEDIA = ("UPLOADED", "GENERATED", "VARIATION"), ("image", "video", "audio")
+
+SERVICES = """IMAGE_GENERATION FANTASY_AVATAR_GENERATION MOTION_SVD_GENERATION MOTION_VIDEO_GENERATION
+    VEO3_MOTION_VIDEO_GENERATION LCM_GENERATION MODEL_TRAINING TEXTURE_GENERATION UNIVERSAL_UPSCALER
+    UNIVERSAL_UPSCALER_ULTRA"""
+"""What the pricing calculator knows."""
 
 
 class Refusal(Exception):
@@ -56,11 +64,6 @@ class Refusal(Exception):
         self.code = code
         self.path = path
         self.status = status
-
-
-def kind_of(slug: str) -> str:
-    """image or video, guessed from the name: the vendor's list of models changes every few weeks."""
-    return "video" if _VIDEO.search(slug) else "image"
 
 
 def check_v1(body: object, *, uploaded: Callable[[str], bool]) -> dict[str, Any]:
@@ -129,28 +132,89 @@ def _check_size(body: Mapping[str, Any]) -> None:
         raise Refusal(f"num_images must be between 1 and {most}")  # 400 is documented, the text is not
 
 
-def check_v2(body: object) -> dict[str, Any]:
-    """The body. Raises Refusal.
+def check_v2(body: object, *, also: Collection[str] = ()) -> dict[str, Any]:
+    """The body. `also`: slugs that are taken beside those of the table. Raises Refusal.
 
-    What `parameters` may contain differs by model and is published per model only, so only those are checked that
-    (nearly) all models have. The texts are modelled on the one that is known.
+    What `parameters` may contain differs by model, and any other key is refused (documented). The texts are modelled on
+    the one that is known.
     """
     if not isinstance(body, Mapping):
         raise Refusal("body must be an object")
     for key in body:
         if key not in V2_KEYS:
             raise Refusal(f"{key} is not allowed")
-    model, parameters = body.get("model"), body.get("parameters")
-    if not isinstance(model, str) or not model or UUID.fullmatch(model):
+    slug, parameters = body.get("model"), body.get("parameters")
+    model = find(slug, also) if isinstance(slug, str) else None
+    if model is None:
         raise Refusal("model must be one of the available models")  # a slug; the catalogue's UUIDs are not
     if not isinstance(parameters, Mapping):
         raise Refusal("parameters is required")
+    for key in parameters:
+        if key not in model.keys:
+            raise Refusal(f"parameters.{key} is not allowed")
+    for key in model.required:
+        if not parameters.get(key):
+            raise Refusal(f"parameters.{key} is required")
     prompt = parameters.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
         raise Refusal("parameters.prompt must be a string")
     for key, value in zip(("width", "height", "quantity"), size_v2(parameters), strict=True):
         if not isinstance(value, int) or value < 1:
             raise Refusal(f"parameters.{key} must be a positive integer")
-    if size_v2(parameters)[2] > MOST_IMAGES:
-        raise Refusal(f"parameters.quantity must not be greater than {MOST_IMAGES}")
+    if size_v2(parameters)[2] > model.most:
+        raise Refusal(f"parameters.quantity must not be greater than {model.most}")
+    if parameters.get("guidances") is not None:
+        _check_guidances(parameters["guidances"], model.guidances)
     return dict(body)
+
+
+def _check_guidances(guidances: object, known: Mapping[str, int] | None) -> None:
+    if not isinstance(guidances, Mapping):
+        raise Refusal("parameters.guidances must be an object")
+    for key, items in guidances.items():
+        where = f"parameters.guidances.{key}"
+        if known is not None and key not in known:
+            raise Refusal(f"{where} is not allowed")
+        if not isinstance(items, list) or not items:
+            raise Refusal(f"{where} must be a non-empty array")
+        if known is not None and len(items) > known[key]:
+            raise Refusal(f"{where} must contain no more than {known[key]} elements")
+        for index, item in enumerate(items):
+            _check_media(item, f"{where}.{index}")
+
+
+def _check_media(item: object, where: str) -> None:
+    """One reference: by id, by address, or inline."""
+    found = [(name, item[name]) for name in _MEDIA if name in item] if isinstance(item, Mapping) else []
+    if len(found) != 1 or not isinstance(found[0][1], Mapping):
+        raise Refusal(f"{where} must have an image")
+    (name, media), types = found[0], (*_BY_ID, "URL", "BASE64")
+    kind = media.get("type")
+    if kind not in types:
+        raise Refusal(f"{where}.{name}.type must be one of: {', '.join(types)}")
+    needed = "url" if kind == "URL" else "data" if kind == "BASE64" else "id"
+    text = media.get(needed)
+    if not isinstance(text, str) or not text:
+        raise Refusal(f"{where}.{name}.{needed} is required")
+    if kind == "BASE64" and (text.startswith("data:") or len(text) > 4 * MOST_BASE64 // 3 + 4):
+        raise Refusal(f"{where}.{name}.data must be base64 of at most {MOST_BASE64} bytes")
+
+
+def price(body: object) -> int:
+    """What the pricing calculator answers, in credits. Only the shape is documented; the figures are made up, but for
+    the one example that there is. Raises Refusal."""
+    service = body.get("service") if isinstance(body, Mapping) else None
+    given = body.get("serviceParams") if isinstance(body, Mapping) else None
+    if service not in SERVICES.split() or not isinstance(given, Mapping):
+        raise Refusal('expecting a value for non-nullable variable: "service"', code="validation-failed")
+    of_service = given.get(service)
+    params = of_service if isinstance(of_service, Mapping) else {}
+    numbers = [_or(params.get(name), usual) for name, usual in _PRICED]
+    if not all(isinstance(number, int) and number > 0 for number in numbers):
+        raise Refusal("expected an int for type 'Int'", code="validation-failed")
+    width, height, images, steps = numbers
+    cost: int = max(1, round(4 * images * width * height * steps / (512 * 512 * 15)))
+    return cost * (2 if params.get("alchemyMode") else 1)
+
+
+_PRICED = (("imageWidth", 512), ("imageHeight", 512), ("numImages", 1), ("inferenceSteps", 15))

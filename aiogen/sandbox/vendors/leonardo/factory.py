@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from ...clock import Clock
 from ...jobs import SandboxJob
 from ...limits import WaitingQueue
 from ...script import Fate
-from .checks import kind_of, size_v1, size_v2
+from .checks import size_v1, size_v2
+from .models import kind_of
 from .settings import LeonardoSettings
 
 FIRST_TICK = 0x1F1_8000_0000_0000
@@ -46,7 +47,7 @@ class JobFactory:
             fate=fate,
             outputs=images if fate.outputs is None else fate.outputs,
             size=(width, height),
-            format="mp4" if kind == "video" else "jpeg",
+            format=_format(model, body, kind),
             seed=dice.randrange(9_999_999_998),
             created_at=now,
             started_at=started_at,
@@ -61,6 +62,14 @@ class JobFactory:
         earliest = now + self._clock.shortened(fate.queued or 0)
         started_at = self._queue.enter(now, running, not_before=earliest)
         return started_at, started_at + running
+
+
+def _format(model: str, body: dict[str, Any], kind: str) -> Literal["png", "jpeg", "mp4"]:
+    """How the results of sounds and solids look is not known; here they are pictures."""
+    if kind == "video":
+        return "mp4"
+    cut_out = model == "remove-bg" and body["parameters"].get("format", "png") == "png"
+    return "png" if cut_out else "jpeg"
 
 
 def _uuid6(serial: int, dice: random.Random) -> str:

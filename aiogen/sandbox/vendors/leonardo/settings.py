@@ -61,6 +61,8 @@ class LeonardoSettings:
     """Creates are refused because no tokens are left: by v1 with a 400 and a text, by v2 with its 402."""
     banned_words: tuple[str, ...] = ()
     """A prompt with one of them is refused by name; the vendor's list is not known."""
+    extra_models: tuple[str, ...] = ()
+    """Slugs that v2 takes beside those of the table: the vendor's list changes every few weeks."""
     user_id: str = "11111111-2222-4333-8444-555555555555"
     username: str = "sandbox"
     api_concurrency_slots: int = 10

@@ -501,3 +501,80 @@ async def test_jobs_and_requests_know_what_was_asked(visiting: Visiting) -> None
         create, poll = caller.sandbox.requests
         assert (create.provider, create.action, create.method, create.status) == ("leonardo", "create", "POST", 200)
         assert (poll.action, poll.job_id) == ("poll", job_id)
+
+
+CUT = {"image_reference": [{"image": {"type": "BASE64", "data": "iVBORw0KGgo"}}]}
+
+
+class TestModels:
+    @pytest.mark.parametrize(
+        ("model", "parameters", "text"),
+        [
+            ("leonardo/foo", {"prompt": "a"}, "model must be one of the available models"),
+            ("gemini-image-2", {"prompt": "a", "aspectratio": "16:9"}, "parameters.aspectratio is not allowed"),
+            ("gemini-image-2", {"prompt": "a", "negative_prompt": "b"}, "parameters.negative_prompt is not allowed"),
+            ("remove-bg", {"prompt": "a", "guidances": CUT}, "parameters.prompt is not allowed"),
+            ("veo-3.1-lite", {"prompt": "a", "quantity": 2}, "parameters.quantity must not be greater than 1"),
+        ],
+    )
+    async def test_what_a_model_does_not_take(
+        self, visiting: Visiting, model: str, parameters: dict[str, Any], text: str
+    ) -> None:
+        """As v2 refuses: an array with HTTP 200, and nothing is made."""
+        async with visiting() as caller:
+            body = {"model": model, "parameters": parameters}
+            answer = await caller.leonardo("POST", "/v2/generations", json=body)
+            assert answer.status == 200
+            [error] = answer.json
+            assert error["message"] == "An error occurred."
+            assert error["extensions"] == {
+                "code": "BadRequestException",
+                "statusCode": 400,
+                "details": {"code": "VALIDATION_ERROR", "message": text},
+            }
+            assert not list(caller.sandbox.jobs)
+
+    async def test_a_model_without_a_prompt(self, visiting: Visiting) -> None:
+        async with visiting() as caller:
+            body = {"model": "remove-bg", "parameters": {"guidances": CUT}}
+            created = (await caller.leonardo("POST", "/v2/generations", json=body)).json
+            await asyncio.sleep(60)
+            generation = await caller.generation(created["generate"]["generationId"])
+            assert (generation["status"], generation["prompt"]) == ("COMPLETE", "")
+            [image] = generation["generated_images"]
+            picture = await caller.ask("GET", image["url"])
+            assert (picture.status, picture.headers["Content-Type"]) == (200, "image/png")
+
+    @pytest.mark.parametrize(("model", "uuid"), [("flux-dev", "b2614463-296c-462a-9586-aafdb8f00e36"), (MODEL, None)])
+    async def test_a_reading_names_a_model_by_its_uuid(self, visiting: Visiting, model: str, uuid: str | None) -> None:
+        async with visiting() as caller:
+            generation = await caller.generation(await caller.created_v2(model=model))
+            assert generation["modelId"] == uuid
+
+    async def test_the_models_of_v2(self, visiting: Visiting) -> None:
+        async with visiting() as caller:
+            listed = (await caller.leonardo("GET", "/v2/models")).json["productionApiAvailableModels"]
+            assert len(listed) == 79
+            [flux] = [each for each in listed if each["name"] == "FLUX Schnell"]
+            assert flux["id"] == "1dd50843-d653-4516-a8e3-f0238ee453ff"
+            assert flux["parameters"]["required"] == ["prompt"]
+            assert flux["parameters"]["additionalProperties"] is False
+            assert {"prompt", "width", "height", "quantity", "seed", "guidances", "style_ids", "prompt_enhance"} <= set(
+                flux["parameters"]["properties"]
+            )
+            assert "flux-schnell" not in str(listed)  # no slug is in it
+
+    async def test_the_older_models(self, visiting: Visiting) -> None:
+        async with visiting() as caller:
+            listed = (await caller.leonardo("GET", "/v1/platformModels")).json["custom_models"]
+            assert {"description", "featured", "generated_image", "id", "name", "nsfw"} == set(listed[0])
+            assert "de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3" in [each["id"] for each in listed]
+
+    async def test_prices(self, visiting: Visiting) -> None:
+        async with visiting() as caller:
+            params = {"imageHeight": 512, "imageWidth": 512, "numImages": 4, "inferenceSteps": 15, "isSDXL": True}
+            body = {"service": "IMAGE_GENERATION", "serviceParams": {"IMAGE_GENERATION": params}}
+            answer = await caller.leonardo("POST", "/v1/pricing-calculator", json=body)
+            assert answer.json == {"calculateProductionApiServiceCost": {"cost": 16}}
+            refused = await caller.leonardo("POST", "/v1/pricing-calculator", json={"service": "X"})
+            assert (refused.status, refused.json["code"]) == (400, "validation-failed")
