@@ -158,6 +158,21 @@ class TestKeys:
             answer = await caller.create()
             assert (answer.status, answer.json) == (403, {"detail": f"API client is {kind}"})
 
+    @pytest.mark.parametrize(
+        ("kind", "status", "text"),
+        [
+            ("valid", 404, "Generation not found"),
+            ("revoked", 401, "API key has been revoked"),
+            ("suspended", 403, "API client is suspended"),
+        ],
+    )
+    async def test_a_key_is_checked_by_a_generation_that_nobody_has(
+        self, visiting: Visiting, kind: Any, status: int, text: str
+    ) -> None:
+        async with visiting(luma=LumaSettings(api_keys={LUMA_KEY: kind})) as caller:
+            answer = await caller.luma("GET", f"/generations/{uuid.UUID(int=0)}")
+            assert (answer.status, answer.json) == (status, {"detail": text})
+
     async def test_several_keys_share_one_account(self, visiting: Visiting) -> None:
         keys: Any = {LUMA_KEY: "valid", "luma-api-second": "valid"}
         async with visiting(luma=LumaSettings(api_keys=keys, creates_per_window=1)) as caller:
