@@ -20,6 +20,7 @@ from aiogen._jobs.keyed import KeyedJobs
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.registry import Registry
+from aiogen._jobs.submitting import Submitting
 from aiogen._jobs.wishes import Wishes
 from aiogen.errors import InputError
 from aiogen.stores.base import Store
@@ -41,6 +42,7 @@ class Parts:
     outputs: Outputs
     registry: Registry
     keyed: KeyedJobs
+    submitting: Submitting
     reconciler: Reconciler
     wishes: Wishes
 

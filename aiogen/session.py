@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import attrs
 
@@ -25,21 +25,19 @@ from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs import records
-from aiogen._jobs.attempts import try_again
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import cancel
-from aiogen._jobs.intake import Name, submit
-from aiogen._jobs.keyed import Key, KeyedJobs
+from aiogen._jobs.keyed import KeyedJobs
 from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.reconcile import Reconciler
 from aiogen._jobs.records import Which
 from aiogen._jobs.registry import Registry
 from aiogen._jobs.requests import AnyRequest, each_cost
+from aiogen._jobs.submitting import JobTerms, Submitting
 from aiogen._jobs.wishes import Wishes
 from aiogen._lifetime import Lifetime, Parts
 from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, RequestOptions
-from aiogen._transfer.uploads import encode
 from aiogen._wording import lines
 from aiogen.catalogue import ModelInfo
 from aiogen.costs import Costs
@@ -310,25 +308,20 @@ class Session:
         provider, request = self.connections.request(model, prompt, connection, options)
         JobOptions(timeout=timeout, poll_cost=poll_cost, retries=retries)
         await self._step(parts)
-        submission, asked = await encode(provider, request, parts.transport.threads, is_keyed=key is not None)
-
-        def make(job_id: str) -> Job:
-            generation = snapshots.asked_for(job_id, provider, submission, State.PENDING)
-            seconds = timeout or submission.timeout
-            return parts.registry.new(generation, provider, submission, seconds, poll_cost, batch, rank, scope)
-
-        name = Name(scope=scope, metadata=metadata)
-        given = Key(key=key, scope=scope, asked=asked or "", retry=retry, retries=retries) if key is not None else None
-        if given is not None:
-            job = await parts.keyed.submit(given, make, metadata, at_most)
-        else:
-            job = make(str(uuid4()))
-            await submit(parts.hub, job, name, at_most)
-            parts.registry.keep(job)
-        if retries and not job.done:
-            job = job._handle or job
-            try_again(parts.hub, job, partial(parts.keyed.next_attempt, given, name), retries=retries, is_retry=retry)
-        return job
+        prepared = await parts.submitting.prepare(provider, request, is_keyed=key is not None)
+        terms = JobTerms(
+            timeout=timeout,
+            poll_cost=poll_cost,
+            batch=batch,
+            key=key,
+            scope=scope,
+            metadata=metadata,
+            retry=retry,
+            retries=retries,
+            rank=rank,
+            at_most=at_most,
+        )
+        return await parts.submitting.take_in(prepared, terms)
 
     async def generate(
         self,
@@ -941,6 +934,7 @@ class Session:
             outputs=outputs,
         )
         reconciler = Reconciler(hub, calls, registry)
+        keyed = KeyedJobs(hub, registry)
         return Parts(
             Checkpoint(),
             clock,
@@ -950,7 +944,8 @@ class Session:
             calls,
             outputs,
             registry,
-            KeyedJobs(hub, registry),
+            keyed,
+            Submitting(hub, registry, keyed),
             reconciler,
             Wishes(hub, calls, registry),
         )
