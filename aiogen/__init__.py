@@ -6,6 +6,10 @@ async with aiogen.Session() as session:
 """
 
 from aiogen import providers
+from aiogen._batch.batch import Batch
+from aiogen._batch.check import Check
+from aiogen._batch.progress import ConnectionProgress, Progress
+from aiogen._batch.run import Result
 from aiogen._engine.job import Job
 from aiogen.catalogue import ModelInfo, Parameter
 from aiogen.costs import Costs
@@ -68,10 +72,13 @@ __all__ = [
     "AiogenError",
     "AtMost",
     "AuthenticationError",
+    "Batch",
     "CancelTimeout",
     "Cancellation",
     "Candidate",
+    "Check",
     "ConfigurationError",
+    "ConnectionProgress",
     "Cost",
     "Costs",
     "DownloadError",
@@ -93,10 +100,12 @@ __all__ = [
     "NotFound",
     "Output",
     "Parameter",
+    "Progress",
     "ProtocolError",
     "ProviderError",
     "RateLimited",
     "Reference",
+    "Result",
     "RowProblem",
     "RowsError",
     "Session",

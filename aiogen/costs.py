@@ -39,6 +39,22 @@ class Costs:
             amounts[cost.unit] = amounts.get(cost.unit, Decimal(0)) + cost.amount
         return cls(amounts=amounts, count=number, estimated=estimated, unknown=unknown)
 
+    def plus(self, cost: Cost | None) -> Costs:
+        """With one generation more."""
+        return self.and_(Costs.of([cost]))
+
+    def and_(self, other: Costs) -> Costs:
+        """Both together."""
+        amounts = dict(self.amounts)
+        for unit, amount in other.amounts.items():
+            amounts[unit] = amounts.get(unit, Decimal(0)) + amount
+        return Costs(
+            amounts=amounts,
+            count=self.count + other.count,
+            estimated=self.estimated + other.estimated,
+            unknown=self.unknown + other.unknown,
+        )
+
     def __str__(self) -> str:
         known = " + ".join(f"{amount:,f} {plain(unit, 20).lower()}" for unit, amount in sorted(self.amounts.items()))
         about = "about " if self.estimated and known else ""

@@ -396,6 +396,21 @@ class TooManyJobs(AiogenError):
         )
 
 
+class BudgetReached(AiogenError):
+    """Nothing more is created: it would cost more than was allowed.  Nothing was sent, and nothing charged."""
+
+    action: Action | None = Action.WAIT
+
+    @classmethod
+    def of_batch(cls, limit: Any, spent: Any, cost: Any) -> BudgetReached:
+        """The limit of a batch."""
+        return cls(
+            f"Not sent: with {cost} more than the {limit} that this batch may cost; about {spent} are spent. "
+            "Run the batch again with a higher max_cost to go on.",
+            action=Action.ADD_FUNDS,
+        )
+
+
 class DownloadError(AiogenError):
     """The bytes of an output could not be fetched, or are not what was promised.
 

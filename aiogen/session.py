@@ -6,8 +6,9 @@ import asyncio
 import builtins
 import os
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,12 @@ import attrs
 
 from aiogen._answers import snapshots
 from aiogen._answers.asked import check_key
+from aiogen._batch.batch import Batch, BatchTerms, Workshop
+from aiogen._batch.loose import LooseRun
+from aiogen._batch.run import Result
+from aiogen._batch.spending import Spending, cost_of
+from aiogen._batch.templates import DEFAULT as DEFAULT_TEMPLATE
+from aiogen._batch.templates import Template
 from aiogen._checkpoint import Checkpoint
 from aiogen._checks import check_given_id, check_number, own_id
 from aiogen._clock import Clock
@@ -41,9 +48,8 @@ from aiogen._options import CallOptions, DownloadOptions, JobOptions, Limits, Re
 from aiogen._wording import lines
 from aiogen.catalogue import ModelInfo
 from aiogen.costs import Costs
-from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
-from aiogen.models import AccountInfo, Generation, State, UnknownJob
-from aiogen.providers import registry as provider_registry
+from aiogen.errors import AiogenError, InputError, StoreError
+from aiogen.models import AccountInfo, Cost, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import AtMost, Forgotten, Page, Record, RecordQuery, Store
@@ -154,6 +160,7 @@ class Session:
         self._client_session = client_session
         self._download_session = download_session
         self._store = _store(store)
+        self._is_memory_by_default = store is None
         self._take_up_jobs = take_up
         self._lifetime = Lifetime(self._store)
 
@@ -341,6 +348,142 @@ class Session:
             if job._attempts is not None and options.get("retries"):
                 job._attempts.leave()
             raise
+
+    def run(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        *,
+        out: str | os.PathLike[str] | None = None,
+        template: str = DEFAULT_TEMPLATE,
+        ahead: int = 1000,
+        stop_at_first_failure: bool = False,
+        retries: int = 0,
+        batch: str | None = None,
+        scope: str = "",
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        priority: Literal["interactive", "batch"] | int | None = None,
+    ) -> AsyncIterator[Result[Any]]:
+        """What came of each request, as the jobs end: `async for result in session.run(requests)`.
+
+        It never raises for one of them: `result.ok` says whether there is a picture, `result.error` why not.  Requests
+        are read as there is room for them, so there may be any number.  Leaving the loop stops nothing that was sent.
+
+        Args:
+            requests: typed requests, `("luma/uni-1", "a boat")`, perhaps with a mapping of parameters as third, or
+                `{"model": "luma/uni-1", "prompt": "a boat", …}`; one with an `id` has that as key (see `submit`).
+            out: a folder, in which every output is saved before its result comes: `result.files`.
+            template: of the files' names: `{index}` (from 1), `{key}`, `{id}` (the vendor's), `{n}` (of the output,
+                from 0), `{model}`, `{connection}`, ending with `.{ext}`; a slash makes folders.
+            ahead: how many may be on their way at once, 1 to 100,000; one account sends as its limits allow.
+            stop_at_first_failure: then nothing more is sent, and what waits is withdrawn; what runs still comes.
+            retries: as `submit` takes it, of each.
+            batch: as `submit` takes it; see also `batch`, which can be run again.
+            scope: as `submit` takes it.
+            timeout: as `submit` takes it.
+            poll_cost: as `submit` takes it.
+            priority: as `submit` takes it.
+
+        Raises:
+            InputError: an option cannot be right.
+        """
+        terms = self._terms(
+            timeout=timeout, poll_cost=poll_cost, batch=batch, scope=scope, retries=retries, priority=priority
+        )
+        names = Template.of(template)
+        check_number(ahead, "ahead", 1, 100_000)
+        return self._run(requests, terms, Path(out) if out is not None else None, names, ahead, stop_at_first_failure)
+
+    async def _run(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        terms: JobTerms,
+        out: Path | None,
+        template: Template,
+        ahead: int,
+        stops: bool,
+    ) -> AsyncIterator[Result[Any]]:
+        parts = self._open()
+        loose = LooseRun(self._workshop(parts), terms, out, template, ahead=ahead, stop_at_first_failure=stops)
+        async for result in loose.results(requests):
+            yield result
+
+    def batch(
+        self,
+        name: str,
+        requests: Iterable[Any],
+        *,
+        out: str | os.PathLike[str] | None = None,
+        template: str = DEFAULT_TEMPLATE,
+        retry_failed: int = 0,
+        redo_changed: bool = False,
+        max_cost: Cost | Decimal | float | None = None,
+        assume_cost: Cost | Decimal | float | None = None,
+        ahead: int = 1000,
+        stop_at_first_failure: bool = False,
+        scope: str = "",
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        priority: Literal["interactive", "batch"] | int | None = "batch",
+    ) -> Batch:
+        """Requests that belong together under one name: `async for result in session.batch("night1", rows)`.
+
+        Run it again, longer, in another order or after a crash, and it pays only for what is new: each row has a key,
+        its own `id`, else its content and how often that came before.  Rows that have completed or run stay; failed
+        ones stay unless `retry_failed`; unknown ones are never repeated.  Results come as from `run`, and with `out`
+        a line for each row in `results.jsonl` beside the pictures.
+
+        Args:
+            name: in the ledger, 1 to 55 characters.
+            requests: as `run` takes them, or the rows of a file (`aiogen.batch.Rows`).  What can be gone through again
+                is checked as a whole before anything is sent.
+            out: as `run` takes it.
+            template: as `run` takes it; it may also name the columns of the rows that begin with `_`.
+            retry_failed: how often a row that has failed is tried again, 0 to 5; each time is charged for by itself.
+            redo_changed: make another job for a row whose content has changed under its `id`; else that is an error.
+            max_cost: dollars, or a `Cost`: nothing more is made when what was quoted, what is expected of what is on
+                its way, and jobs of which nobody knows whether they run, would pass it.  What is on its way goes on,
+                and may pass it.
+            assume_cost: what to count for a job whose price nobody knows beforehand (most models of Leonardo).
+            ahead: as `run` takes it.
+            stop_at_first_failure: as `run` takes it.
+            scope: as `submit` takes it.
+            timeout: as `submit` takes it.
+            poll_cost: as `submit` takes it.
+            priority: as `submit` takes it; a batch gives way to what people wait for.
+
+        Raises:
+            InputError: an option cannot be right, or the ledger is in memory, where a batch could not be run again;
+                `Session(store=":memory:")` says that this is meant.
+        """
+        if self._is_memory_by_default:
+            raise InputError(
+                'A batch needs a ledger to be run again without paying twice: Session(store="aiogen.db"). If it need '
+                'not survive this process, say so: Session(store=":memory:").'
+            )
+        if type(retry_failed) is not int or not 0 <= retry_failed <= 5:
+            raise InputError(f"retry_failed has to be a whole number from 0 to 5, not {retry_failed!r}.")
+        check_number(ahead, "ahead", 1, 100_000)
+        terms = self._terms(timeout=timeout, poll_cost=poll_cost, batch=name, scope=scope, priority=priority)
+        given = BatchTerms(
+            terms=terms,
+            retry_failed=retry_failed,
+            redo_changed=redo_changed,
+            out=Path(out) if out is not None else None,
+            template=Template.of(template),
+            ahead=ahead,
+            stop_at_first_failure=stop_at_first_failure,
+        )
+        spending = Spending(cost_of(max_cost, "max_cost"), cost_of(assume_cost, "assume_cost"))
+        return Batch(name, requests, given, spending, self._workshop(self._open()))
+
+    def _terms(self, *, scope: str, priority: Any, **more: Any) -> JobTerms:
+        check_names({}, None, scope, None, retry=False)
+        JobOptions(timeout=more["timeout"], poll_cost=more["poll_cost"], retries=more.get("retries", 0))
+        return JobTerms(scope=scope, rank=rank_of(priority), **more)
+
+    def _workshop(self, parts: Parts) -> Workshop:
+        return Workshop(parts.hub, parts.submitting, parts.registry, parts.outputs)
 
     async def retry(self, job_id: str | UUID) -> Job:
         """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, charged anew.
@@ -880,10 +1023,7 @@ class Session:
         return self.connections.find(name)
 
     async def _load(self, name: object) -> None:
-        """What another package offers under this name, off the event loop; what is wrong with it `find` says."""
-        if isinstance(name, str) and name not in self.connections and not provider_registry.is_loaded(name):
-            with suppress(ConfigurationError):
-                await self._open().transport.threads.run(provider_registry.find, name)
+        await self._open().submitting.load(name)
 
     async def _step(self, parts: Parts) -> None:
         """Others have their turns before it; the session may be closed then."""
@@ -945,7 +1085,7 @@ class Session:
             outputs,
             registry,
             keyed,
-            Submitting(hub, registry, keyed),
+            Submitting(hub, self.connections, registry, keyed),
             reconciler,
             Wishes(hub, calls, registry),
         )

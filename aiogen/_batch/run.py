@@ -44,6 +44,26 @@ class Result(Generic[R]):
         """The last snapshot; None if it could not be submitted."""
         return self.job.generation if self.job is not None else None
 
+    def to_dict(self, folder: Path | None = None) -> dict[str, Any]:
+        """As JSON has it: the generation's own keys (`Generation.to_dict`), and `index`, `key`, `ok`, `files`, `error`.
+
+        `folder`: files in it are named from there.
+        """
+        generation = self.generation
+        found = generation.to_dict(data=False) if generation is not None else {}
+        error = self.error
+        told = None
+        if error is not None:
+            told = {"type": type(error).__name__, "message": error.message, "action": error.action, "code": error.code}
+        return {
+            "index": self.index,
+            "key": self.key,
+            "ok": self.ok,
+            "files": [str(_below(path, folder)) for path in self.files],
+            "error": told,
+            **found,
+        }
+
     def __repr__(self) -> str:
         name = self.key or self.index
         return f"<Result {name} {'ok' if self.ok else f'{type(self.error).__name__}: {self.error}'}>"
@@ -51,7 +71,7 @@ class Result(Generic[R]):
 
 Submit = Callable[[R, int], Awaitable[tuple[str | None, Job]]]
 """Takes a request in; gives its key and its job."""
-Save = Callable[[R, int, Job], Awaitable[Iterable[Path]]]
+Save = Callable[[R, int, str | None, Job], Awaitable[Iterable[Path]]]
 """Saves what has come of one."""
 
 
@@ -145,7 +165,7 @@ class Run(Generic[R]):
     async def _saved(self, result: Result[R], job: Job) -> None:
         assert self._save is not None
         try:
-            files = tuple(await self._save(result.request, result.index, job))
+            files = tuple(await self._save(result.request, result.index, result.key, job))
         except AiogenError as error:
             self._results.put_nowait(attrs.evolve(result, error=error))
         else:
@@ -162,6 +182,10 @@ class Run(Generic[R]):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _below(path: Path, folder: Path | None) -> Path:
+    return path.relative_to(folder) if folder is not None and path.is_relative_to(folder) else path
 
 
 async def _each(requests: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[R]:

@@ -9,7 +9,7 @@ import hashlib
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -18,7 +18,7 @@ from aiogen._wording import plain
 from aiogen.errors import InputError
 
 FIELDS = ("index", "key", "id", "n", "model", "connection", "ext")
-"""Which a template may always name; and the columns of its rows."""
+"""Which a template may name, and the columns of its rows that begin with `_`."""
 DEFAULT = "{key}-{n}.{ext}"
 
 _LONGEST_PART = 120
@@ -39,8 +39,8 @@ class Template:
     """Text, field, format; again and again."""
 
     @classmethod
-    def of(cls, text: str, columns: Iterable[str] = ()) -> Template:
-        """A template as people write it.
+    def of(cls, text: str) -> Template:
+        """A template as people write it.  A field that begins with `_` is a column of the rows.
 
         Raises:
             InputError: it names a field that there is not, or two outputs would get one name.
@@ -51,11 +51,14 @@ class Template:
             )  # fmt: skip
         except ValueError as error:
             raise InputError(f"The template {text!r} cannot be read: {error}.") from None
-        known = {*FIELDS, *columns}
         named = [field for _, field, _ in parts if field is not None]
-        if (other := next((field for field in named if field not in known), None)) is not None:
-            listed = ", ".join(f"{{{name}}}" for name in (*FIELDS, *sorted(set(columns))))
-            raise InputError(f"The template {text!r} names {{{plain(other, 40)}}}; there are {listed}.")
+        for name in named:
+            if name not in FIELDS and not (name.startswith("_") and name.isidentifier()):
+                listed = ", ".join(f"{{{each}}}" for each in FIELDS)
+                raise InputError(
+                    f"The template {text!r} names {{{plain(name, 40)}}}; there are {listed}, and the columns of the "
+                    "rows that begin with _."
+                )
         for _, field, spec in parts:
             if spec and (field not in ("index", "n") or not _FORMATS.fullmatch(spec)):
                 raise InputError(f"In the template {text!r} only index and n take a width, such as {{index:04}}.")
@@ -71,6 +74,11 @@ class Template:
         if "n" not in named:
             raise InputError(f"The template {text!r} would give all outputs of one row one name; use {{n}}.")
         return cls(text, parts)
+
+    @property
+    def names_ids(self) -> bool:
+        """Whether the vendor's id is in each name, so that no two are the same."""
+        return any(field == "id" for _, field, _ in self._parts)
 
     def stem(self, fields: Mapping[str, Any]) -> str:
         """The name below the folder without `.{ext}`, with `/` between folders; a field that is missing is `-`."""

@@ -38,6 +38,8 @@ class Key:
     """Only if the last one is this; what others have made since then stands."""
     retries: int = 0
     """Further attempts in all that are made without being asked for, while they may help."""
+    is_redone: bool = False
+    """If it stands for another request, make an attempt with this one."""
 
     def __str__(self) -> str:
         return f"{self.key!r}" + (f" of scope {self.scope!r}" if self.scope else "")
@@ -100,9 +102,13 @@ class KeyedJobs:
             attempt = 1
             latest = await hub.store.latest(key.scope, key.key)
             if latest is not None:
-                self._check(key, latest)
-                if not self._is_tried_again(key, latest):
-                    return await self._standing(latest), False
+                is_other = latest.asked is not None and latest.asked != key.asked
+                if is_other and key.is_redone:
+                    self._check_known(latest)
+                else:
+                    self._check(key, latest)
+                    if not self._is_tried_again(key, latest):
+                        return await self._standing(latest), False
                 attempt = latest.attempt + 1
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
             job.attempt = attempt
@@ -197,7 +203,7 @@ class KeyedJobs:
         return failed and latest.attempt <= key.retries and self._retries(latest)
 
     @staticmethod
-    def _retries(latest: Record) -> bool:
+    def _check_known(latest: Record) -> None:
         if latest.state is State.UNKNOWN:
             raise InputError(
                 f"Job {latest.id} may run and be charged, so no other attempt is made: first decide about it with "
@@ -205,5 +211,8 @@ class KeyedJobs:
                 job_id=latest.id,
                 connection=latest.connection,
             )
+
+    def _retries(self, latest: Record) -> bool:
+        self._check_known(latest)
         known = latest.generation
         return may_retry(latest.state, known.failure_code if known else None, known.action if known else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -17,10 +18,14 @@ from aiogen._jobs.attempts import try_again
 from aiogen._jobs.intake import Name, submit
 from aiogen._jobs.keyed import Key, KeyedJobs
 from aiogen._jobs.registry import Registry
+from aiogen._jobs.requests import Asked
 from aiogen._transfer.uploads import encode
+from aiogen.errors import ConfigurationError
 from aiogen.exchange import Submission
 from aiogen.models import State
+from aiogen.providers import registry as provider_registry
 from aiogen.providers.base import Provider, TypedRequest
+from aiogen.providers.connections import Connections
 from aiogen.stores.base import AtMost
 
 
@@ -46,6 +51,8 @@ class JobTerms:
     metadata: Mapping[str, Any] | None = None
     retry: bool = False
     retries: int = 0
+    is_redone: bool = False
+    """If the key stands for another request, make an attempt with this one."""
     rank: int = NORMAL
     at_most: AtMost | None = None
 
@@ -53,10 +60,29 @@ class JobTerms:
 class Submitting:
     """How one session takes requests in."""
 
-    def __init__(self, hub: Hub, registry: Registry, keyed: KeyedJobs) -> None:
+    def __init__(self, hub: Hub, connections: Connections, registry: Registry, keyed: KeyedJobs) -> None:
         self._hub = hub
+        self._connections = connections
         self._registry = registry
         self._keyed = keyed
+
+    async def load(self, name: object) -> None:
+        """What another package offers under this name, off the event loop; what is wrong with it `find` says."""
+        if isinstance(name, str) and name not in self._connections and not provider_registry.is_loaded(name):
+            with suppress(ConfigurationError):
+                await self._hub.transport.threads.run(provider_registry.find, name)
+
+    async def prepare_asked(self, asked: Asked, *, is_keyed: bool) -> Prepared:
+        """The same for a request that stands in a list.
+
+        Raises:
+            InputError: it cannot be right.
+            ConfigurationError: there is no such connection.
+        """
+        model = asked.model
+        await self.load(asked.connection or (model.partition("/")[0].strip() if isinstance(model, str) else None))
+        provider, request = self._connections.request(model, asked.prompt, asked.connection, asked.options)
+        return await self.prepare(provider, request, is_keyed=is_keyed)
 
     async def prepare(self, provider: Provider, request: TypedRequest, *, is_keyed: bool) -> Prepared:
         """Read and write what the create will say; nothing is sent, and nothing is in the ledger yet.
@@ -85,6 +111,7 @@ class Submitting:
                 asked=prepared.asked or "",
                 retry=terms.retry,
                 retries=terms.retries,
+                is_redone=terms.is_redone,
             )
             job = await self._keyed.submit(key, make, terms.metadata, terms.at_most)
         else:

@@ -1,0 +1,300 @@
+"""A batch: requests that belong together under one name, run and run again, and paid for once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from aiogen._batch.check import Check, Checking, refused
+from aiogen._batch.progress import Progress, Tally
+from aiogen._batch.reading import each_row
+from aiogen._batch.results import ResultsFile
+from aiogen._batch.rows import BatchRow, Keys, check_batch_name, row_of
+from aiogen._batch.run import Result, Run
+from aiogen._batch.saving import check_folder
+from aiogen._batch.spending import Spending
+from aiogen._batch.standing import Standing, read_standing
+from aiogen._batch.templates import Template
+from aiogen._engine.hub import Hub
+from aiogen._engine.job import Job
+from aiogen._jobs.outputs import Outputs
+from aiogen._jobs.registry import Registry
+from aiogen._jobs.submitting import JobTerms, Prepared, Submitting
+from aiogen._wording import count
+from aiogen.costs import Costs
+from aiogen.errors import AiogenError
+from aiogen.models import Cancellation, Cost, State
+from aiogen.stores.base import ADOPTED, RecordQuery
+
+_LINES = 100
+"""Rows that are written at once."""
+
+
+@attrs.frozen(kw_only=True)
+class BatchTerms:
+    """What a caller says of a batch beside its rows; see `Session.batch`."""
+
+    terms: JobTerms
+    retry_failed: int = 0
+    redo_changed: bool = False
+    out: Path | None = None
+    template: Template
+    ahead: int = 1000
+    stop_at_first_failure: bool = False
+
+
+@attrs.frozen
+class Workshop:
+    """The parts of a session that a batch works with."""
+
+    hub: Hub
+    submitting: Submitting
+    registry: Registry
+    outputs: Outputs
+
+
+class Batch:
+    """Go through it with `async for`: what came of each row, as the rows end."""
+
+    def __init__(
+        self, name: str, requests: Iterable[Any], given: BatchTerms, spending: Spending, parts: Workshop
+    ) -> None:
+        """Nothing is read or sent yet."""
+        self.name: str = check_batch_name(name)
+        """Under which the ledger has its jobs."""
+        self._requests = requests
+        self._given = given
+        self._spending = spending
+        self._parts = parts
+        self._tally = Tally()
+        self._running: dict[Job, _Running] = {}
+        self._standing: Standing | None = None
+        self._checked: Check | None = None
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.name!r}>"
+
+    def __len__(self) -> int:
+        """How many rows there are; known once it was checked.
+
+        Raises:
+            TypeError: it was not checked yet.
+        """
+        if self._checked is None:
+            raise TypeError("How many rows a batch has is known once it was checked: await batch.check().")
+        return self._checked.rows
+
+    def __aiter__(self) -> AsyncIterator[Result[Any]]:
+        return self.results()
+
+    async def check(self) -> Check:
+        """Read every row, and compare it with the ledger; nothing is sent.
+
+        Raises:
+            RowsError: rows cannot be right: all of them, with their lines.
+            InputError: the folder cannot be written, or is too full.
+            StoreError: the ledger cannot be read.
+        """
+        given = self._given
+        template = given.template if given.out is not None else None
+        standing = await self._read_standing()
+        checking = Checking(self.name, standing, self._prepare, template, retries=given.retry_failed > 0)
+        self._checked = checked = await checking.run(self._each())
+        self._tally.expects(checked.connections)
+        if given.out is not None:
+            await self._parts.hub.transport.threads.run(check_folder, given.out, checked.new)
+        return checked
+
+    async def results(self) -> AsyncIterator[Result[Any]]:
+        """What came of each row, as they end: those that were over before come first.
+
+        Rows that can be gone through again (a list, the rows of a file) are all checked before the first is sent; what
+        comes from a generator is checked row by row.
+
+        Raises:
+            RowsError: rows cannot be right, or have changed since their job was made; nothing was sent.
+            InputError: the folder cannot be written, or is too full.
+        """
+        if self._checked is None and not isinstance(self._requests, Iterator):
+            await self.check()
+        if self._checked is not None and self._checked.changed and not self._given.redo_changed:
+            raise refused(
+                f"{count(len(self._checked.changed))} rows of the batch {self.name!r} have changed since their job was "
+                "made; nothing was sent. Give them other ids, or say that they are to be made again "
+                "(redo_changed=True):",
+                self._checked.changed,
+            )
+        standing = await self._read_standing()
+        costs = getattr(self._parts.hub.store, "costs", None)
+        self._spending.begin(await costs(self._query()) if costs else Costs())
+        keys = Keys(self.name)
+
+        async def submit(request: Any, index: int) -> tuple[str | None, Job]:
+            return await self._submit(row_of(request, index), keys, standing)
+
+        run = Run(
+            submit=submit,
+            save=self._save if self._given.out is not None else None,
+            ahead=self._given.ahead,
+            stop_at_first_failure=self._given.stop_at_first_failure,
+        )
+        async with self._writing() as write:
+            async for result in run.results(self._each()):
+                self._ended(result, standing)
+                await write(result)
+                yield result
+
+    def progress(self) -> Progress:
+        """How far it is, as of now: by connection and state, with rate and ETA."""
+        running: dict[str, Counter[State]] = {}
+        for job, each in self._running.items():
+            running.setdefault(each.connection, Counter())[job.state] += 1
+        return self._tally.progress(running, Costs.of(job.generation.cost for job in self._running))
+
+    async def cancel(self) -> Mapping[Cancellation | None, int]:
+        """Stop all of its jobs that are not over, whichever process has them: what came of how many.
+
+        None counts those that go on: their provider cannot cancel, or did not.  They may be charged, and are still
+        followed.
+        """
+        parts = self._parts
+        await parts.hub.ledger.ready()
+        records = await parts.hub.store.find(self._query(states=ADOPTED, limit=1_000_000))
+        jobs = {job.id: job for job in self._running}
+        for record in records:
+            if record.id not in jobs and (job := await parts.registry.find(record.id)) is not None:
+                jobs[record.id] = job
+        return Counter(await asyncio.gather(*map(_cancelled, jobs.values())))
+
+    # --- inside
+
+    def _each(self) -> AsyncIterator[Any]:
+        return each_row(self._requests, self._parts.hub.transport.threads)
+
+    def _query(self, **more: Any) -> RecordQuery:
+        return RecordQuery(batch=self.name, scope=self._given.terms.scope, **more)
+
+    async def _read_standing(self) -> Standing:
+        if self._standing is None:
+            hub = self._parts.hub
+            await hub.ledger.ready()
+            self._standing = await read_standing(hub.store, self.name, self._given.terms.scope)
+        return self._standing
+
+    async def _prepare(self, row: BatchRow) -> Prepared:
+        return await self._parts.submitting.prepare_asked(row.asked, is_keyed=True)
+
+    async def _submit(self, row: BatchRow, keys: Keys, standing: Standing) -> tuple[str | None, Job]:
+        prepared = await self._prepare(row)
+        connection, given = prepared.provider.name, self._given
+        self._tally.reads(connection)
+        key = keys.of(row.own_key, prepared.asked or "")
+        known = standing.get(key)
+        is_retried = known is not None and given.retry_failed > 0 and known.may_retry
+        is_redone = known is not None and known.asked != prepared.asked
+        taken = None
+        try:
+            if known is None or is_retried or is_redone:
+                taken = self._spending.take(prepared.submission)
+            terms = attrs.evolve(
+                given.terms,
+                key=keys.in_ledger(key),
+                batch=self.name,
+                metadata=dict(row.columns) or None,
+                retry=is_retried,
+                # The first of them is made at once where the last run has failed.
+                retries=max(0, given.retry_failed - 1) if is_retried else given.retry_failed,
+                is_redone=given.redo_changed,
+            )
+            job = await self._parts.submitting.take_in(prepared, terms)
+        except AiogenError:
+            self._tally.loses(connection)
+            raise
+        if job not in self._running:
+            self._running[job] = _Running(connection, taken)
+        return key, job
+
+    async def _save(self, request: Any, index: int, key: str | None, job: Job) -> Iterable[Path]:
+        given, row, generation = self._given, row_of(request, index), job.generation
+        assert given.out is not None
+        fields = {
+            "index": index + 1,
+            "key": key,
+            "id": generation.provider_id,
+            "model": generation.model,
+            "connection": generation.connection,
+            **row.columns,
+        }
+        paths, _ = await self._parts.outputs.download(
+            job,
+            given.out,
+            # What an attempt before this one has left under the name is another picture.
+            overwrite=job.attempt > 1,
+            stem_of=lambda n: given.template.stem({**fields, "n": n}),
+        )
+        return paths
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Callable[[Result[Any]], Awaitable[None]]]:
+        """Writes `results.jsonl`, some rows at a time; what was not written when the run was left is written then."""
+        out, threads = self._given.out, self._parts.hub.transport.threads
+        lines = list[dict[str, Any]]()
+        file: ResultsFile | None = None
+
+        async def write(result: Result[Any]) -> None:
+            nonlocal file
+            if out is None:
+                return
+            lines.append(result.to_dict(out))
+            if len(lines) >= _LINES:
+                opened = file if file is not None else await threads.run(ResultsFile, out)
+                file = opened
+                some = lines.copy()
+                lines.clear()
+                await threads.run(opened.add, some)
+
+        try:
+            yield write
+        finally:
+            if out is not None and (lines or file is not None):
+                last = file if file is not None else await threads.run(ResultsFile, out)
+                await asyncio.shield(threads.run(_finish, last, lines))
+
+    def _ended(self, result: Result[Any], standing: Standing) -> None:
+        job = result.job
+        running = self._running.pop(job, None) if job is not None else None
+        if job is None or running is None:
+            return  # not taken in; or the second of two rows with one key
+        is_new = result.key is None or not standing.was_over(result.key, job.id)
+        self._spending.ended(running.taken, job.generation)
+        now = self._parts.hub.clock.now()
+        self._tally.ends(running.connection, job.state, job.generation.cost, at=now, is_new=is_new)
+
+
+@attrs.frozen
+class _Running:
+    connection: str
+    taken: Cost | None
+    """What it is taken to cost, if this run has made it."""
+
+
+def _finish(file: ResultsFile, lines: list[dict[str, Any]]) -> None:
+    try:
+        file.add(lines)
+        file.done()
+    except BaseException:
+        file.discard()
+        raise
+
+
+async def _cancelled(job: Job) -> Cancellation | None:
+    try:
+        return await job.cancel()
+    except AiogenError:
+        return None
