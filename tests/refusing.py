@@ -14,6 +14,7 @@ from aiohttp import web
 from pictures import png
 
 PNG = png(256)
+NIL = "00000000-0000-0000-0000-000000000000"
 USER = "3f1c3a3e-0000-4000-8000-000000000001"
 
 CREATE, READ, FILE = "create", "read", "file"
@@ -88,6 +89,8 @@ class Refusing:
             key = f"v-{len(self.made)}"
             self.made[key] = loop.time()
             return web.json_response(self._created(key), status=201 if self.vendor == "luma" else 200)
+        if request.path.endswith(NIL):  # by which Luma's key is checked
+            return web.json_response({"detail": "Generation not found"}, status=404)
         return web.json_response(self._told(request))
 
     def _created(self, key: str) -> dict[str, Any]:
@@ -97,8 +100,6 @@ class Refusing:
 
     def _told(self, request: web.BaseRequest) -> dict[str, Any]:
         last = request.path.rpartition("/")[2]
-        if last == "files":
-            return {"data": []}
         if last == "me":
             return {"user_details": [{"user": {"id": USER, "username": "me"}, "apiConcurrencySlots": 10}]}
         if last == USER:

@@ -87,7 +87,7 @@ class Batch:
             TypeError: it was not checked yet.
         """
         if self._checked is None:
-            raise TypeError("How many rows a batch has is known once it was checked: await batch.check().")
+            raise TypeError("How many rows a batch has is known once it was checked (Batch.check).")
         return self._checked.rows
 
     def __aiter__(self) -> AsyncIterator[Result[Any]]:

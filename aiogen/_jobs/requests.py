@@ -56,7 +56,7 @@ def taken_apart(request: object) -> Asked:
     if not isinstance(request, str) and hasattr(request, "model") and hasattr(request, "references"):
         return Asked(model=request)
     raise InputError(
-        'A request is a typed one such as LumaImage(prompt=…), or ("luma/uni-1", "a boat"), perhaps with a mapping of '
+        'A request is a typed one such as LumaImage, or ("luma/uni-1", "a boat"), perhaps with a mapping of '
         f'parameters as third, or {{"model": …, "prompt": …}}; not {str(request)[:60]!r}.'
     )
 

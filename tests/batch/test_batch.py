@@ -249,7 +249,7 @@ async def test_how_far_it_is(tmp_path: Path) -> None:
     """By connection and state, with a rate and an ETA; and what it cost."""
     async with serving(Vendor()) as url, session(url, tmp_path / "a.db") as made:
         batch = made.batch("b", ROWS)
-        with pytest.raises(TypeError, match=r"await batch\.check"):
+        with pytest.raises(TypeError, match=r"Batch\.check"):
             len(batch)
         async for _ in batch:
             progress = batch.progress()

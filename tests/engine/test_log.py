@@ -82,7 +82,7 @@ async def test_a_job_that_completes_is_two_lines(lines: list[logging.LogRecord])
     """Accepted, and completed: with the seconds it took; ids stand in the line and as fields."""
     job = await run_one(Vendor(reads=[(200, body("processing")), (200, done())]))
     accepted, completed = lines
-    assert accepted.getMessage() == f"luma/uni-1 {ID} accepted, job {job.id}"
+    assert accepted.getMessage() == f"luma/uni-1 {ID} accepted, about 0.0404 dollars, job {job.id}"
     assert completed.getMessage().startswith(f"luma/uni-1 {ID} completed after ")
     assert (accepted.levelname, completed.levelname, accepted.name) == ("INFO", "INFO", "aiogen")
     told: Any = completed

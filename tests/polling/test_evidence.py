@@ -163,7 +163,7 @@ def test_what_is_known_is_added_up_in_steps(monkeypatch: pytest.MonkeyPatch) -> 
     for i in range(60):
         one(evidence, 10.0 + i, 11.0 + i)
     whole = evidence.together()
-    monkeypatch.setattr("aiogen._polling.evidence._ADDED_AT_ONCE", 5)
+    monkeypatch.setattr("aiogen._polling.evidence.ADDED_AT_ONCE", 5)
     seen: list[Counts] = []
 
     def adding() -> Generator[None, None, None]:

@@ -57,7 +57,7 @@ class Model(PhaseModel):
     def __init__(self, seen: int = KNOWN, *, by_beginning: bool = False) -> None:
         super().__init__(TYPICAL)
         self.queued, self.processing = Scripted(seen), Scripted(seen)
-        self._stored_lead = 9.0 if by_beginning else 0.0
+        self._others_lead = 9.0 if by_beginning else 0.0
         self.compared: list[tuple[int, Ages, Ages]] = []
 
     def compare(self, sight: Sight, whole: Ages, part: Ages) -> None:

@@ -183,12 +183,24 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "wake": (woken, False),
 }
 """What each does, and what comes of it."""
+
+
+async def models_listed(session: aiogen.Session, left: Left) -> object:
+    return MODEL in {f"leonardo/{info.name}" for info in await session.models("leonardo")}
+
+
+async def estimated(session: aiogen.Session, left: Left) -> object:
+    return (await session.estimate((MODEL, "a boat"))).count
+
+
 WITHOUT: dict[str, tuple[Call, object]] = {
     "as_completed": (completed, []),
     "get": (got, State.COMPLETED),
     "list": (listed, True),
     "delete": (deleted, True),
     "account": (identified, True),
+    "models": (models_listed, True),
+    "estimate": (estimated, 1),
     "download": (downloaded, [True]),
     "save": (saved, [True]),
     "read": (bytes_read, True),

@@ -221,6 +221,14 @@ class Program:
         self.world.handles.append(job)
         self._user(process, self._witness(process, job, since, timeout))
 
+    def _heard_after(self, process: Process, job: Job) -> float:
+        """How long ago it was sent, if another process has sent it: its deadline counts from the acceptance there."""
+        number = self.world.number_of(job)
+        attempts = self.world.laws.attempts.get(number, []) if number is not None else []
+        if not attempts or attempts[-1].process is process:
+            return 0.0
+        return self.world.loop.time() - attempts[-1].begin
+
     async def _witness(self, process: Process, job: Job, since: float, timeout: float | None) -> None:
         now, deadlines = self.world.loop.time, self.world.deadlines
         if timeout is None:
@@ -231,6 +239,7 @@ class Program:
             if not known:
                 await job.accepted()
                 deadlines[job] = now() + job.timeout
+                since = max(since, self._heard_after(process, job))
                 self.world.say(process, f"{self.world.name_of(job)} is accepted as {job.provider_id}")
                 self.world.check_accepted(job)
             await job

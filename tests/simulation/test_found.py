@@ -390,7 +390,9 @@ async def test_what_is_taken_up_while_the_session_is_left_is_not_sent() -> None:
 
             await session.on_completion("gallery", slow)
             job = await session.submit("luma/uni-1", "a boat")
-            left_behind = attrs.evolve((await session.records())[0], id="left behind", handlers=())
+            kept = await store.get(job.id)
+            assert kept is not None
+            left_behind = attrs.evolve(kept, id="left behind", handlers=())
             await job
         assert session.jobs() == []
     assert told == [job.id]
