@@ -419,6 +419,7 @@ class Session:
         redo_changed: bool = False,
         max_cost: Cost | Decimal | float | None = None,
         assume_cost: Cost | Decimal | float | None = None,
+        pace: float | None = None,
         ahead: int = 1000,
         stop_at_first_failure: bool = False,
         scope: str = "",
@@ -445,6 +446,7 @@ class Session:
                 its way, and jobs of which nobody knows whether they run, would pass it.  What is on its way goes on,
                 and may pass it.
             assume_cost: what to count for a job whose price nobody knows beforehand (most models of Leonardo).
+            pace: new jobs in a minute, 0.01 to 100,000, where that is to be less than the limits allow.
             ahead: as `run` takes it.
             stop_at_first_failure: as `run` takes it.
             scope: as `submit` takes it.
@@ -473,6 +475,7 @@ class Session:
             template=Template.of(template),
             ahead=ahead,
             stop_at_first_failure=stop_at_first_failure,
+            pace=check_number(pace, "pace", 0.01, 100_000) if pace is not None else None,
         )
         spending = Spending(cost_of(max_cost, "max_cost"), cost_of(assume_cost, "assume_cost"))
         return Batch(name, requests, given, spending, self._workshop(self._open()))

@@ -47,6 +47,8 @@ class BatchTerms:
     template: Template
     ahead: int = 1000
     stop_at_first_failure: bool = False
+    pace: float | None = None
+    """New jobs in a minute, at most."""
 
 
 @attrs.frozen
@@ -76,6 +78,8 @@ class Batch:
         self._running: dict[Job, _Running] = {}
         self._standing: Standing | None = None
         self._checked: Check | None = None
+        self._next_at = 0.0
+        """When the next new job may be made, where there is a pace."""
 
     def __repr__(self) -> str:
         return f"<Batch {self.name!r}>"
@@ -166,11 +170,15 @@ class Batch:
         parts = self._parts
         await parts.hub.ledger.ready()
         records = await parts.hub.store.find(self._query(states=ADOPTED, limit=1_000_000))
-        jobs = {job.id: job for job in self._running}
-        for record in records:
-            if record.id not in jobs and (job := await parts.registry.find(record.id)) is not None:
-                jobs[record.id] = job
-        return Counter(await asyncio.gather(*map(_cancelled, jobs.values())))
+        mine = {job.id: job for job in self._running}
+        others = [record.id for record in records if record.id not in mine]
+        results = await asyncio.gather(*map(_cancelled, mine.values()), *map(self._cancel_anothers, others))
+        return Counter(results)
+
+    async def _cancel_anothers(self, job_id: str) -> Cancellation | None:
+        """At once when it is found: one that nobody has is taken up by that, and would be sent next."""
+        job = await self._parts.registry.find(job_id)
+        return Cancellation.ENDED if job is None else await _cancelled(job)
 
     # --- inside
 
@@ -202,6 +210,7 @@ class Batch:
         try:
             if known is None or is_retried or is_redone:
                 taken = self._spending.take(prepared.submission)
+                await self._turn()
             terms = attrs.evolve(
                 given.terms,
                 key=keys.in_ledger(key),
@@ -219,6 +228,16 @@ class Batch:
         if job not in self._running:
             self._running[job] = _Running(connection, taken)
         return key, job
+
+    async def _turn(self) -> None:
+        """Wait until the pace allows one more."""
+        if (pace := self._given.pace) is None:
+            return
+        now = self._parts.hub.clock.now()
+        wait = self._next_at - now
+        self._next_at = max(now, self._next_at) + 60.0 / pace
+        if wait > 0.0:
+            await asyncio.sleep(wait)
 
     async def _save(self, request: Any, index: int, key: str | None, job: Job) -> Iterable[Path]:
         given, row, generation = self._given, row_of(request, index), job.generation

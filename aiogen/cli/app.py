@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, UnknownOptionError
 import aiogen
 from aiogen.cli import streams
 from aiogen.cli.arguments import options_first
-from aiogen.cli.commands import connections, generations, ledger, models, sandbox
+from aiogen.cli.commands import batch, connections, generations, ledger, models, sandbox
 from aiogen.cli.commands.db import db
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.program import program
@@ -43,6 +43,7 @@ app: App = App(
 
 for _command in (
     generations.generate,
+    batch.batch,
     generations.get,
     generations.wait,
     generations.delete,

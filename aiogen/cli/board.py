@@ -30,7 +30,7 @@ _FREE = 4
 
 
 @attrs.frozen
-class _Stage:
+class Stage:
     """One group of states in a bar: its word, its colour, and its sign where there are no colours."""
 
     word: str
@@ -38,19 +38,19 @@ class _Stage:
     sign: str
 
 
-DONE = _Stage("done", "green", "#")
-FAILED = _Stage("failed", "red", "x")
-LOST = _Stage("unknown", "bold magenta", "?")
-LEFT = _Stage("not followed", "magenta", "/")
-PROCESSING = _Stage("processing", "yellow", "=")
-QUEUED = _Stage("queued", "cyan", "-")
-WAITING = _Stage("waiting", "bright_black", ".")
+DONE = Stage("done", "green", "#")
+FAILED = Stage("failed", "red", "x")
+LOST = Stage("unknown", "bold magenta", "?")
+LEFT = Stage("not followed", "magenta", "/")
+PROCESSING = Stage("processing", "yellow", "=")
+QUEUED = Stage("queued", "cyan", "-")
+WAITING = Stage("waiting", "bright_black", ".")
 _STAGES = (DONE, FAILED, LOST, LEFT, PROCESSING, QUEUED, WAITING)
 _ALWAYS = (WAITING, QUEUED, PROCESSING, DONE, FAILED)
 _BY_STATE = {State.PROCESSING: PROCESSING, State.QUEUED: QUEUED}
 
 
-def stage(job: Job) -> _Stage:
+def stage(job: Job) -> Stage:
     """The stage of a job, in the words of the board."""
     if not job.done:
         return _BY_STATE.get(job.state, WAITING)
@@ -147,7 +147,7 @@ class Board:
 
     def draw(self) -> RenderableType:
         """The whole board."""
-        connections = list(self._by_connection())
+        connections = list(self._by_connection()) or [("", Counter())]
         rare = [s for s in (LOST, LEFT) if any(stages[s] for _, stages in connections)]
         columns = (*_ALWAYS, *rare)
         # The rest of the line goes to the bar: the counts are worth more than its length.
@@ -181,7 +181,7 @@ class Board:
             for job in sorted((job for job in self._jobs if not job.done), key=lambda job: stage(job) is WAITING):
                 last[job.connection] = job
             etas = [eta.seconds for job in last.values() if (eta := job.eta()) is not None]
-            self._left = f"about {_duration(max(etas))} left" if etas else ""
+            self._left = f"about {brief(max(etas))} left" if etas else ""
             self._left_at = self.seconds
         return self._left
 
@@ -192,14 +192,14 @@ class Board:
         line.no_wrap = True
         return line
 
-    def _by_connection(self) -> Iterator[tuple[str, Counter[_Stage]]]:
+    def _by_connection(self) -> Iterator[tuple[str, Counter[Stage]]]:
         for name in dict.fromkeys(job.connection for job in self._jobs):
             yield name, Counter(stage(job) for job in self._jobs if job.connection == name)
 
-    def _bar(self, stages: Counter[_Stage], length: int) -> Text:
+    def _bar(self, stages: Counter[Stage], length: int) -> Text:
         console = self._terminal.err
         is_plain = console.no_color or console.options.ascii_only
-        bar, total, drawn, past = Text(), stages.total(), 0, 0
+        bar, total, drawn, past = Text(), max(1, stages.total()), 0, 0
         for s in _STAGES:
             # Rounded at the running total, so that the parts always add up to the whole length.
             past += stages[s]
@@ -214,5 +214,5 @@ class Board:
             yield f"{name} {counts}"
 
 
-def _duration(seconds: float) -> str:
+def brief(seconds: float) -> str:
     return f"{max(1.0, seconds):.0f} s" if seconds < 90.0 else f"{seconds / 60.0:.0f} min"

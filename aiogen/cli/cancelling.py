@@ -44,3 +44,22 @@ async def _cancelled(terminal: Terminal, session: Session, job_id: str, timeout:
     if job is None:
         raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
     return await job.cancel(timeout=timeout)
+
+
+async def cancel_batch(terminal: Terminal, session: Session, name: str, scope: str) -> Exit:
+    """Stop all of a batch that is not over, whichever program has it."""
+    async with session:
+        counts = await session.batch(name, (), scope=scope).cancel()
+    goes_on = counts.get(None, 0)
+    if terminal.as_json:
+        stopped = {str(what): number for what, number in counts.items() if what is not None}
+        terminal.record({"batch": name, **stopped, "goes_on": goes_on})
+    else:
+        for what, word in _SAID.items():
+            if number := counts.get(what, 0):
+                terminal.columns([word, str(number)])
+    if goes_on:
+        terminal.say(f"{goes_on} go on: their provider cannot cancel, or did not. They may be charged.")
+    if not counts:
+        terminal.say(f"The batch {name!r} has no job that is not over.")
+    return Exit.FAILED if goes_on else Exit.OK

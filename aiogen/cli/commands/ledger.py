@@ -120,7 +120,15 @@ def retry(
     return run(ledger.retry(terminal, common.session(kept=True), ids, out=place))
 
 
-def cancel(ids: Ids, /, *, timeout: float = 30.0, common: Connected = NO_STORE) -> Exit:
+def cancel(
+    ids: Ids | None = None,
+    /,
+    *,
+    batch: str | None = None,
+    scope: str = "",
+    timeout: float = 30.0,
+    common: Connected = NO_STORE,
+) -> Exit:
     """Stop jobs: withdraw what was not sent, else cancel it at the provider, where it can (ComfyUI).
 
     A job that another program follows is cancelled by that one, which is asked by the ledger.
@@ -129,12 +137,20 @@ def cancel(ids: Ids, /, *, timeout: float = 30.0, common: Connected = NO_STORE) 
     ----------
     ids
         The jobs, by the whole ids that `aiogen jobs` shows.
+    batch
+        All jobs of this batch that are not over.
+    scope
+        In which the batch is.
     timeout
         Seconds to wait for the program that follows a job.
     """
     checked_waiting(timeout, None)
     terminal, store = common.terminal(), common.ledger()
-    if not (ids := with_stdin(ids)):
+    if batch is not None:
+        if ids:
+            raise InputError("Name jobs, or a batch, and not both.")
+        return run(cancelling.cancel_batch(terminal, common.session(kept=True), batch, scope))
+    if not (ids := with_stdin(ids or [])):
         return nothing_to_do(terminal)
     code = run(ledger.check_whole(store, ids, "cancel"))
     if code is not Exit.OK:
