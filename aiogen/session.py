@@ -26,14 +26,14 @@ from aiogen._batch.spending import Spending, cost_of
 from aiogen._batch.templates import DEFAULT as DEFAULT_TEMPLATE
 from aiogen._batch.templates import Template
 from aiogen._checkpoint import Checkpoint
-from aiogen._checks import check_given_id, check_number, own_id
+from aiogen._checks import check_given_id, check_number, check_seconds, own_id
 from aiogen._clock import Clock
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs import records
 from aiogen._jobs.calls import Calls
-from aiogen._jobs.cancel import cancel
+from aiogen._jobs.cancel import cancel, cancel_by_id
 from aiogen._jobs.keyed import KeyedJobs
 from aiogen._jobs.naming import check_bound, check_names, rank_of
 from aiogen._jobs.outputs import Outputs
@@ -49,7 +49,7 @@ from aiogen._wording import lines
 from aiogen.catalogue import ModelInfo
 from aiogen.costs import Costs
 from aiogen.errors import AiogenError, InputError, StoreError
-from aiogen.models import AccountInfo, Cost, Generation, State, UnknownJob
+from aiogen.models import AccountInfo, Cancellation, Cost, Generation, State, UnknownJob
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import AtMost, Forgotten, Page, Record, RecordQuery, Store
@@ -505,6 +505,28 @@ class Session:
             raise InputError(f"There is no job {job_id} in the ledger.")
         known = await parts.registry.revivable(record)
         return await parts.keyed.again(record, lambda new_id: parts.registry.another_attempt(record, known, new_id))
+
+    async def cancel(self, job_id: str | UUID, *, timeout: float = 30.0) -> Cancellation:
+        """Stop a job of the ledger by our id, whichever process has it; see `Job.cancel`.
+
+        What waits is withdrawn, and is not taken up for that.
+
+        Args:
+            job_id: our id of it.
+            timeout: seconds to wait for another process that follows it, 0.001 to 30 days.
+
+        Raises:
+            InputError: the ledger does not know it.
+            CancelTimeout: another process follows it, and did not say in time whether it could cancel it.
+            Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo).
+            SubmissionUnknown: whether it runs cannot be known.
+        """
+        parts = self._open()
+        await self._step(parts)
+        what = await cancel_by_id(parts.hub, parts.registry, own_id(job_id), check_seconds(timeout, "timeout"))
+        if what is None:
+            raise InputError(f"There is no job {job_id} in the ledger.")
+        return what
 
     # --- following
 

@@ -23,6 +23,7 @@ from aiogen._batch.standing import Standing, read_standing
 from aiogen._batch.templates import Template
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
+from aiogen._jobs.cancel import cancel_by_id
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.registry import Registry
 from aiogen._jobs.submitting import JobTerms, Prepared, Submitting
@@ -34,6 +35,8 @@ from aiogen.stores.base import ADOPTED, RecordQuery
 
 _LINES = 100
 """Rows that are written at once."""
+_PATIENCE = 30.0
+"""Seconds in which another process says what came of a cancel."""
 
 
 @attrs.frozen(kw_only=True)
@@ -176,9 +179,11 @@ class Batch:
         return Counter(results)
 
     async def _cancel_anothers(self, job_id: str) -> Cancellation | None:
-        """At once when it is found: one that nobody has is taken up by that, and would be sent next."""
-        job = await self._parts.registry.find(job_id)
-        return Cancellation.ENDED if job is None else await _cancelled(job)
+        parts = self._parts
+        try:
+            return await cancel_by_id(parts.hub, parts.registry, job_id, _PATIENCE) or Cancellation.ENDED
+        except AiogenError:
+            return None
 
     # --- inside
 

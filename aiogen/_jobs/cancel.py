@@ -11,6 +11,7 @@ from aiogen._answers import granted, outcomes
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
+from aiogen._jobs.registry import Registry
 from aiogen._jobs.tickets import ticket_of
 from aiogen.errors import AiogenError, SubmissionUnknown, Unsupported
 from aiogen.models import Cancellation, Generation, State
@@ -24,6 +25,24 @@ async def cancel(hub: Hub, calls: Calls, job: Job, timeout: float) -> Cancellati
         if stopped is not None:
             return stopped
     return await of_ours(hub, calls, job)
+
+
+async def cancel_by_id(hub: Hub, registry: Registry, job_id: str, timeout: float) -> Cancellation | None:
+    """See `Session.cancel`; None if the ledger does not know it.
+
+    What waits is withdrawn in the ledger before it is looked at in any other way: nobody may own it, and a handle for
+    it would be one to send it with.
+    """
+    await hub.ledger.ready()
+    record = await hub.store.get(job_id)
+    if record is None:
+        return None
+    if record.state is State.PENDING and record.owner != hub.store.worker:
+        waiting = registry.revived(record)
+        if waiting is not None and await hub.store.withdraw(_stopped(hub, waiting.generation)):
+            return Cancellation.WITHDRAWN
+    job = await registry.find(job_id)
+    return None if job is None else await job.cancel(timeout=timeout)
 
 
 async def _is_watched_no_more(hub: Hub, job: Job) -> bool:

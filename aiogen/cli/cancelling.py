@@ -9,7 +9,7 @@ from aiogen.cli.exits import Exit, exit_of, gravest
 from aiogen.cli.records import error_as_json
 from aiogen.cli.results import named
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import AiogenError, InputError
+from aiogen.errors import AiogenError
 from aiogen.models import Cancellation
 
 _SAID = {
@@ -27,7 +27,7 @@ async def cancel(terminal: Terminal, session: Session, ids: Sequence[str], *, ti
             failure: AiogenError | None = None
             what: Cancellation | None = None
             try:
-                what = await _cancelled(terminal, session, job_id, timeout)
+                what = await session.cancel(job_id, timeout=timeout)
             except AiogenError as error:
                 failure = error
                 terminal.complain(named(terminal, job_id, error))
@@ -37,13 +37,6 @@ async def cancel(terminal: Terminal, session: Session, ids: Sequence[str], *, ti
             elif what is not None:
                 terminal.columns([_SAID[what], job_id])
     return gravest(exits)
-
-
-async def _cancelled(terminal: Terminal, session: Session, job_id: str, timeout: float) -> Cancellation:
-    job = await session.job(job_id)
-    if job is None:
-        raise InputError(f"There is no job {job_id} in the ledger. See: {terminal.command('jobs')}")
-    return await job.cancel(timeout=timeout)
 
 
 async def cancel_batch(terminal: Terminal, session: Session, name: str, scope: str) -> Exit:

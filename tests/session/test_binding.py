@@ -54,6 +54,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "adopt": ("job", ID),
     "as_completed": ([],),
     "attach": ("luma", ID),
+    "cancel": ("job",),
     "delete": ("luma", ID),
     "estimate": ([],),
     "download": (COMPLETED,),

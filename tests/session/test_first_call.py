@@ -101,6 +101,10 @@ async def forgotten(session: aiogen.Session, left: Left) -> object:
     return await session.forget(left.done.id or "", left.unknown, left.running)
 
 
+async def cancelled(session: aiogen.Session, left: Left) -> object:
+    return await session.cancel(left.done.id or "")
+
+
 async def looked_up(session: aiogen.Session, left: Left) -> object:
     job = await session.job(left.done.id or "")
     return job is not None and (await job).state
@@ -181,6 +185,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "job": (looked_up, State.COMPLETED),
     "wait_many": (waited_for, [True]),
     "wake": (woken, False),
+    "cancel": (cancelled, aiogen.Cancellation.ENDED),
 }
 """What each does, and what comes of it."""
 
