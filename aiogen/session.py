@@ -24,7 +24,7 @@ from aiogen._batch.batch import Batch, BatchTerms, Workshop
 from aiogen._batch.choice import Where
 from aiogen._batch.cleanup import Bounds, Cleanup
 from aiogen._batch.loose import LooseRun
-from aiogen._batch.moving import Place, move
+from aiogen._batch.moving import Place, check_can, move
 from aiogen._batch.run import Result
 from aiogen._batch.spending import Spending, cost_of
 from aiogen._batch.templates import DEFAULT as DEFAULT_TEMPLATE
@@ -1121,9 +1121,8 @@ class Session:
     async def _place(self, connection: str, *, lists: bool) -> Place:
         """Where generations are deleted, once it is known that they can be."""
         provider, parts = await self._find(connection), self._open()
-        place = Place(provider=provider, hub=parts.hub, calls=parts.calls, outputs=parts.outputs)
-        place.check(lists=lists)
-        return place
+        check_can(provider, lists=lists)
+        return Place(provider=provider, hub=parts.hub, calls=parts.calls, outputs=parts.outputs)
 
     async def _load(self, name: object) -> None:
         await self._open().submitting.load(name)

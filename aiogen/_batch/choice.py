@@ -5,7 +5,6 @@ What is not known never matches: an age, a prompt, a state.  What runs, or may r
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,14 +69,14 @@ class Where:
             )
 
     def matches(
-        self, generation: Generation, now: datetime, *, marked: Collection[str] = (), beside: str | None = None
+        self, generation: Generation, now: datetime, *, is_marked: bool = False, beside: str | None = None
     ) -> bool:
         """Whether all of it holds, but for what only a ledger can say (`not_in_ledger`).
 
         Args:
             generation: as the vendor lists it, with every output that it has.
             now: with a time zone.
-            marked: the vendor's ids that were marked for deletion, in lower case.
+            is_marked: whether its user has marked it for deletion.
             beside: what the vendor has of it that is none of its outputs; then something has come of it.
         """
         if not generation.provider_id or not generation.state.is_terminal:
@@ -87,7 +86,7 @@ class Where:
             (not self.failed or came_to_nothing)
             and (self.older_than is None or _is_older(generation, self.older_than, now))
             and (self.prompt_contains is None or _is_in(self.prompt_contains, generation.prompt))
-            and (not self.marked or generation.provider_id.lower() in marked)
+            and (not self.marked or is_marked)
         )
 
 

@@ -150,14 +150,30 @@ class Cleanup:
         Raises: as `Session.cleanup`, but for `max_delete`.
         """
         async with self._finding:
-            if self._left is None:
-                place = self._place = await self._enter()
+            if self._place is None:
+                place = await self._enter()
                 if not self._bounds.dry_run:
                     await self._prepare(place)
-                found, self.listed = await matching(place, self._where)
-                self.matching = len(found)
-                self._left = found[: self._bounds.limit][::-1]
+                if self._left is None:
+                    found, self.listed = await matching(place, self._where)
+                    self.matching = len(found)
+                    self._left = found[: self._bounds.limit][::-1]
+                self._place = place
+        assert self._left is not None
         return self._left[::-1]
+
+    def take_over(self, earlier: Cleanup) -> None:
+        """Deal with exactly what an earlier clean-up has found and left, such as one that somebody was shown.
+
+        It may be another session's.  Nothing is listed once more.
+
+        Raises:
+            InputError: that one has not listed anything yet, or this one has.
+        """
+        if earlier._left is None or self._left is not None:
+            raise InputError("Only what was found can be taken over, and only before anything was found here.")
+        self._left = earlier._left[-self._bounds.limit :] if self._bounds.limit is not None else [*earlier._left]
+        self.matching, self.listed = earlier.matching, earlier.listed
 
     async def _prepare(self, place: Place) -> None:
         """What would fail at the first deletion fails before anything is asked."""

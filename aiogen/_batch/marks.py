@@ -1,14 +1,18 @@
 """Which generations at a vendor their user has marked for deletion.
 
-They stand in the ledger by account and the vendor's id, beside its jobs: a mark outlives the job's own row, which goes
-after some days, and stands for generations that the ledger has never known, too.
+They stand in the ledger beside its jobs: a mark outlives the job's own row, which goes after some days, and stands for
+generations that the ledger has never known, too.  A mark is a hash of the account and the vendor's id, so that of a job
+that was forgotten not even the id is left.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import attrs
 
 from aiogen._checks import check_given_id
 from aiogen.errors import InputError, StoreError, Unsupported
@@ -21,16 +25,29 @@ if TYPE_CHECKING:
 _ATTEMPTS = 100
 """How often they are written while other processes mark at the same time."""
 _SAME_ID = 100
-"""Records that may have one id; more are no sensible ledger."""
+"""Records that are looked at for one id."""
 
 
-async def marked_of(store: Store, accounts: Iterable[str]) -> frozenset[str]:
-    """The vendor's ids that are marked, in lower case, under any of an account's names.
+@attrs.frozen
+class Marks:
+    """What is marked at one account, under any of its names in the ledger."""
+
+    _accounts: tuple[str, ...]
+    _marks: frozenset[str] = attrs.field(repr=False)
+
+    def __contains__(self, provider_id: str) -> bool:
+        """Whether the generation of this id of the vendor's is marked."""
+        return any(_mark(account, provider_id) in self._marks for account in self._accounts)
+
+
+async def marks_of(store: Store, accounts: Sequence[str]) -> Marks:
+    """What is marked.
 
     Raises:
         StoreError: the ledger cannot be read.
     """
-    return frozenset().union(*[(await _read(store, account))[0] for account in accounts])
+    found = [(await _read(store, account))[0] for account in accounts]
+    return Marks(tuple(accounts), frozenset().union(*found))
 
 
 async def change(store: Store, account: str, ids: Collection[str], *, marked: bool) -> int:
@@ -39,21 +56,27 @@ async def change(store: Store, account: str, ids: Collection[str], *, marked: bo
     Raises:
         StoreError: the ledger cannot be read or written.
     """
-    wanted = {each.lower() for each in ids}
+    wanted = {_mark(account, each) for each in ids}
     for _ in range(_ATTEMPTS):
         known, version = await _read(store, account)
         new = known | wanted if marked else known - wanted
         if new == known:
             return 0
-        if await store.put_learned(_name(account), {"ids": sorted(new)}, version):
+        if await store.put_learned(_name(account), {"marks": sorted(new)}, version):
             return len(new ^ known)
     raise StoreError("Others mark generations of the same account all the time. Try again.", retryable=True)
 
 
+def _mark(account: str, provider_id: str) -> str:
+    return hashlib.sha256(f"{account}/{provider_id.lower()}".encode()).hexdigest()[:32]
+
+
 async def _read(store: Store, account: str) -> tuple[frozenset[str], int]:
     value, version = await store.get_learned(_name(account))
-    ids = value.get("ids") if value is not None else None
-    return frozenset(each for each in ids if isinstance(each, str)) if isinstance(ids, list) else frozenset(), version
+    marks = value.get("marks") if value is not None else None
+    return frozenset(each for each in marks if isinstance(each, str)) if isinstance(
+        marks, list
+    ) else frozenset(), version
 
 
 def _name(account: str) -> str:
@@ -113,4 +136,4 @@ def _can_delete(provider: Provider) -> None:
         )
 
 
-__all__ = ["change", "find", "marked_of"]
+__all__ = ["Marks", "change", "find", "marks_of"]

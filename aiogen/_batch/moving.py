@@ -23,21 +23,22 @@ class Place:
     calls: Calls
     outputs: Outputs
 
-    def check(self, *, lists: bool) -> None:
-        """Before anything is asked.
 
-        Raises:
-            Unsupported: the vendor deletes nothing, or, if `lists`, has no list.
-        """
-        can = self.provider.capabilities
-        missing = [what for what, can_it in (("lists", can.list or not lists), ("deletes", can.delete)) if not can_it]
-        if missing:
-            raise Unsupported(
-                f"{self.provider.facts.vendor} has no API call that {' or '.join(missing)} generations, so nothing can "
-                "be cleaned up there.",
-                provider=self.provider.facts.name,
-                connection=self.provider.name,
-            )
+def check_can(provider: Provider, *, lists: bool) -> None:
+    """Before anything is asked.
+
+    Raises:
+        Unsupported: the vendor deletes nothing, or, if `lists`, has no list.
+    """
+    can = provider.capabilities
+    missing = [what for what, can_it in (("lists", can.list or not lists), ("deletes", can.delete)) if not can_it]
+    if missing:
+        raise Unsupported(
+            f"{provider.facts.vendor} has no API call that {' or '.join(missing)} generations, so nothing can be "
+            "cleaned up there.",
+            provider=provider.facts.name,
+            connection=provider.name,
+        )
 
 
 async def secured(place: Place, provider_id: str, directory: Path) -> list[Path]:
@@ -91,4 +92,4 @@ def _context(generation: Generation) -> dict[str, str | None]:
     }
 
 
-__all__ = ["Place", "move", "secured"]
+__all__ = ["Place", "check_can", "move", "secured"]

@@ -10,7 +10,7 @@ import attrs
 
 from aiogen._answers import snapshots
 from aiogen._batch.choice import Where, could_be_ours, oldest_first
-from aiogen._batch.marks import marked_of
+from aiogen._batch.marks import marks_of
 from aiogen._batch.moving import Place
 from aiogen.errors import InputError
 from aiogen.models import Generation, State
@@ -39,7 +39,7 @@ async def matching(place: Place, where: Where) -> tuple[list[Generation], int]:
         await place.hub.ledger.ready()
     if where.not_in_ledger:
         await _check_ledger(place)
-    marked = await marked_of(place.hub.store, provider.accounts) if where.marked else ()
+    marks = await marks_of(place.hub.store, provider.accounts) if where.marked else ()
     found, listed, now = list[Generation](), 0, clock.datetime()
     async with aclosing(place.calls.pages(provider, None, reader=provider.with_every_output())) as pages:
         async for page in pages:
@@ -47,7 +47,7 @@ async def matching(place: Place, where: Where) -> tuple[list[Generation], int]:
             for snapshot in page:
                 generation = snapshots.looked_up(provider, snapshot, at=now)
                 beside = provider.kept_beside(generation)
-                if where.matches(generation, now, marked=marked, beside=beside):
+                if where.matches(generation, now, is_marked=snapshot.provider_id in marks, beside=beside):
                     found.append(attrs.evolve(generation, raw={}))  # half of a long list would be that
     if where.not_in_ledger:
         found = await _not_in_ledger(place, found)

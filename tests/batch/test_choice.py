@@ -38,7 +38,7 @@ def made(days: float | None = 40, state: State = State.COMPLETED, **more: Any) -
         (Where(prompt_contains="test"), made(prompt="a boat"), False),
         (Where(prompt_contains="test"), made(prompt=None), False),
         (Where(marked=True), made(), True),
-        (Where(marked=True), made(provider_id="p2"), False),
+        (Where(marked=True), made(prompt="not marked"), False),
         (Where(failed=True, older_than=MONTH), made(days=3, state=State.FAILED), False),
         (Where(failed=True, older_than=MONTH), made(), False),
         (Where(failed=True, older_than=MONTH, prompt_contains="b"), made(state=State.FAILED, prompt="b"), True),
@@ -47,7 +47,7 @@ def made(days: float | None = 40, state: State = State.COMPLETED, **more: Any) -
     ],
 )  # fmt: skip
 def test_all_of_it_has_to_hold(where: Where, generation: Generation, is_meant: bool) -> None:
-    assert where.matches(generation, NOW, marked={"p1"}) is is_meant
+    assert where.matches(generation, NOW, is_marked=generation.prompt != "not marked") is is_meant
 
 
 @pytest.mark.parametrize("state", [state for state in State if not state.is_terminal])

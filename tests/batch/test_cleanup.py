@@ -111,12 +111,11 @@ async def test_a_key_that_does_not_work_any_more_ends_it() -> None:
         account.has(number, status="FAILED")
     unauthorized = {"error": "Authentication hook unauthorized this request", "path": "$", "code": "access-denied"}
     account.on_delete = lambda name: web.json_response(unauthorized, status=401)
-    results = []
     async with session_at(account) as session:
+        cleanup = session.cleanup("leonardo", Where(failed=True), dry_run=False)
         with pytest.raises(aiogen.AuthenticationError):
-            async for each in session.cleanup("leonardo", Where(failed=True), dry_run=False):
-                results.append(each.outcome)
-    assert (results, len(account.times)) == (["failed"], 1)
+            await cleanup
+    assert (cleanup.results, len(account.times)) == ({"failed": 1}, 1)
 
 
 async def test_gone_already_is_a_success() -> None:

@@ -27,9 +27,9 @@ def an_account(*, old: int) -> tuple[Account, set[int]]:
     for number in range(2000):
         status = ("FAILED", "PENDING")[number % 2] if number % 10 in (1, 3, 4) else "COMPLETE"
         prompt = f"a TEST of boat {number}" if number % 7 == 0 else f"boat {number}" if number % 5 else None
+        days = None if number % 13 == 0 else number * 37 % (90 if number % old == 0 else 29) + 0.5
         account.has(
-            number, prompt, status=status, days=None if number % 13 == 0 else number * 37 % (90 if number % old == 0 else 29) + 0.5,
-            images=1 + number % 2, nsfw=(0,) if number % 4 == 0 else (),
+            number, prompt, status=status, days=days, images=1 + number % 2, nsfw=(0,) if number % 4 == 0 else (),
         )  # fmt: skip
     return account, {n for n in range(2000) if account.rows[id_of(n)]["status"] == "PENDING"}
 
