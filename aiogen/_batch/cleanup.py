@@ -103,7 +103,7 @@ class Cleanup:
             InputError: `where` is no `Where`.
         """
         if not isinstance(where, Where):
-            raise InputError(f"where has to be a Where, such as Where(failed=True), not {type(where).__name__}.")
+            raise InputError(f"What is to be cleaned up is said by a Where, not by {type(where).__name__}.")
         self._where = where
         self._bounds = bounds
         self._enter = enter

@@ -105,7 +105,7 @@ def test_it_asks_with_account_and_number(aiogen, vendors, made: list[str], monke
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     said = aiogen("cleanup", "leonardo", "--failed")
     assert (said.code, deleted(vendors)) == (code, made[:2] if code == 0 else [])
-    assert f"Delete 2 generations at leonardo (" in said.err
+    assert "Delete 2 generations at leonardo (" in said.err
     assert f"user {LeonardoSettings().user_id}) permanently, with the images? [y/N]" in said.err
 
 
@@ -148,13 +148,22 @@ def test_an_audit_file_that_cannot_be_written_is_code_2(aiogen, vendors, made: l
     assert "No generation is deleted without its line." in said.err
 
 
-def test_one_that_cannot_be_deleted_is_code_5_and_the_others_go(aiogen, vendors) -> None:
-    made = vendors.make(f"a test {FAILED}", "a test [[fail=null processing=0 delete=403]]", f"a test {FAILED}")
-    said = aiogen("cleanup", "leonardo", "--prompt-contains", "test", "--yes")
-    while "of 3 generations" not in said.err or "3 of 3" not in said.err:
-        said = aiogen("cleanup", "leonardo", "--prompt-contains", "test", "--yes")
-    assert deleted(vendors) == [made[0], made[2]]
-    assert f"{made[1]}" in said.err
+def test_one_that_cannot_be_deleted_keeps_none_of_the_others(aiogen, vendors) -> None:
+    made = vendors.make(f"a test {FAILED}", "a test [[fail=null processing=0 delete=422*]]", f"a test {FAILED}")
+    while len(aiogen("cleanup", "leonardo", "--failed", "--dry-run").out.splitlines()) < 3:
+        pass
+    said = aiogen("cleanup", "leonardo", "--failed", "--yes", "--json")
+    assert (said.code, deleted(vendors)) == (1, [made[0], made[2]])
+    assert [record["outcome"] for record in said.records] == ["deleted", "failed", "deleted"]
+    assert said.records[1]["error"]["type"] == "InvalidRequest"
+    assert made[1] in said.err
+    assert said.err.endswith("2 deleted, 1 not deleted.\n")
+    vendors.make(f"a test {FAILED}")
+    while len(aiogen("cleanup", "leonardo", "--failed", "--dry-run").out.splitlines()) < 2:
+        pass
+    said = aiogen("cleanup", "leonardo", "--failed", "--yes", "--stop-at-first-failure")
+    assert (said.code, len(deleted(vendors))) == (1, 2)
+    assert said.err.endswith("0 deleted, 1 not deleted, 1 left.\n")
 
 
 def test_interrupted_it_says_what_is_left(aiogen, vendors) -> None:

@@ -130,6 +130,12 @@ async def deleted(session: aiogen.Session, left: Left) -> object:
     return await session.delete("leonardo", left.done.provider_id or "")
 
 
+async def marked(session: aiogen.Session, left: Left) -> object:
+    count = await session.mark(left.done.id or "")
+    found = await session.cleanup("leonardo", aiogen.Where(marked=True)).find()
+    return [count, [each.provider_id == left.done.provider_id for each in found]]
+
+
 async def identified(session: aiogen.Session, left: Left) -> object:
     return (await session.account("leonardo")).user_id is not None
 
@@ -181,6 +187,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "job": (looked_up, State.COMPLETED),
     "wait_many": (waited_for, [True]),
     "wake": (woken, False),
+    "mark": (marked, [1, [True]]),
 }
 """What each does, and what comes of it."""
 
