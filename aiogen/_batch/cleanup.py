@@ -17,6 +17,7 @@ from aiogen._batch import marks
 from aiogen._batch.audit import Audit
 from aiogen._batch.choice import Where
 from aiogen._batch.moving import Place, secured
+from aiogen._batch.saving import check_folder
 from aiogen._batch.searching import matching
 from aiogen._checks import check_number
 from aiogen._wording import count, quoted
@@ -179,7 +180,7 @@ class Cleanup:
         """What would fail at the first deletion fails before anything is asked."""
         threads = place.hub.transport.threads
         if self._bounds.save_first is not None:
-            await threads.run(_check_folder, Path(self._bounds.save_first))
+            await threads.run(check_folder, Path(self._bounds.save_first), 0)
         if self._bounds.audit is not None:
             audit = Audit(Path(self._bounds.audit), threads)
             await audit.open()
@@ -310,16 +311,6 @@ def _line(place: Place, generation: Generation, event: str) -> dict[str, Any]:
         "created_at": created,
         "prompt": generation.prompt,
     }
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        is_writable = os.access(folder, os.W_OK | os.X_OK)
-    except OSError as error:
-        raise InputError(f"The folder {str(folder)!r} cannot be made: {error.strerror or error}.") from None
-    if not is_writable:
-        raise InputError(f"Nothing can be saved in the folder {str(folder)!r}.")
 
 
 __all__ = ["Bounds", "Cleaned", "Cleanup", "CleanupOutcome"]

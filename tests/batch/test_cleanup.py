@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from batch.leonardo_account import Account, id_of, session_at
+from leonardo_account import Account, id_of, session_at
 from serving import ID, Vendor, luma, serving
 
 import aiogen

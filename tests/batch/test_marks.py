@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from batch.leonardo_account import KEY, Account, id_of, session_at
 from ledger.in_loop import files_in_the_loop
+from leonardo_account import KEY, Account, id_of, session_at
 
 import aiogen
 from aiogen import Session, State, Where

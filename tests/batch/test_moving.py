@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch.leonardo_account import Account, id_of, session_at
+from leonardo_account import Account, id_of, session_at
 from pictures import png
 
 import aiogen
@@ -187,6 +187,6 @@ async def test_a_folder_that_cannot_be_made_is_said_before_anything_is_asked(tmp
     account.has(1)
     (tmp_path / "file").touch()
     async with session_at(account) as session:
-        with pytest.raises(aiogen.InputError, match="cannot be made"):
+        with pytest.raises(aiogen.InputError, match="cannot be written"):
             await session.cleanup("leonardo", ALL, **options)
     assert not account.seen

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch.leonardo_account import KEY, Account, id_of
 from ledger.in_loop import files_in_the_loop
+from leonardo_account import KEY, Account, id_of
 from serving import serving
 
 import aiogen
