@@ -8,6 +8,8 @@ async with aiogen.Session() as session:
 from aiogen import providers
 from aiogen._batch.batch import Batch
 from aiogen._batch.check import Check
+from aiogen._batch.choice import Where
+from aiogen._batch.cleanup import Cleaned, Cleanup, CleanupOutcome
 from aiogen._batch.progress import ConnectionProgress, Progress
 from aiogen._batch.run import Result
 from aiogen._engine.job import Job
@@ -77,6 +79,9 @@ __all__ = [
     "Cancellation",
     "Candidate",
     "Check",
+    "Cleaned",
+    "Cleanup",
+    "CleanupOutcome",
     "ConfigurationError",
     "ConnectionProgress",
     "Cost",
@@ -119,6 +124,7 @@ __all__ = [
     "UnknownJob",
     "UnknownParameter",
     "Unsupported",
+    "Where",
     "__version__",
 ]
 __all__ += providers.__all__

@@ -19,8 +19,12 @@ import attrs
 
 from aiogen._answers import snapshots
 from aiogen._answers.asked import check_key
+from aiogen._batch import marks
 from aiogen._batch.batch import Batch, BatchTerms, Workshop
+from aiogen._batch.choice import Where
+from aiogen._batch.cleanup import Bounds, Cleanup
 from aiogen._batch.loose import LooseRun
+from aiogen._batch.moving import Place, check_can, move
 from aiogen._batch.run import Result
 from aiogen._batch.spending import Spending, cost_of
 from aiogen._batch.templates import DEFAULT as DEFAULT_TEMPLATE
@@ -890,6 +894,84 @@ class Session:
         provider = await self._find(connection)
         return await self._open().calls.delete(provider, check_given_id(provider_id), missing_ok=missing_ok)
 
+    def cleanup(
+        self,
+        connection: str,
+        where: Where,
+        *,
+        dry_run: bool = True,
+        limit: int | None = None,
+        max_delete: int = 100,
+        stop_at_first_failure: bool = False,
+        audit: str | os.PathLike[str] | None = None,
+        save_first: str | os.PathLike[str] | None = None,
+        pace: float | None = None,
+    ) -> Cleanup:
+        """Delete the generations at a provider that match, one after the other, the oldest first.
+
+        Nothing is asked before the returned object is used: `async for` gives a `Cleaned` for each generation as it is
+        dealt with, `await` deals with all of them, and `find` says which they would be.  The list is read to its end
+        before anything is deleted.  What runs is never deleted.  One that is gone already is a success, so a clean-up
+        that was interrupted is simply made once more.
+
+        Args:
+            connection: one whose provider can list and delete (Leonardo; Luma can do neither).
+            where: which; all that it says has to hold.
+            dry_run: only say what matches; to delete, pass False.
+            limit: at most this number is dealt with, 1 to 1,000,000; the others stay.
+            max_delete: if more than this number would be deleted, none is, 1 to 1,000,000: a filter that means more
+                than was thought costs nothing.
+            stop_at_first_failure: by default one that cannot be deleted keeps none of the others, except where the key
+                does not work.
+            audit: a file that gets a line of JSON before and after each deletion; the one before is on the disk before
+                anything is sent.
+            save_first: a folder; each is deleted only once everything that the provider has of it is on the disk there,
+                as with `download(…, then_delete=True)`.
+            pace: deletions a minute, at most, 0.01 to 100,000; by default as the account's limits allow.
+
+        Raises:
+            InputError: a number is out of its range.  When it is used: more than `max_delete` match, the ledger does
+                not know the account (`not_in_ledger`), or nothing can be written to `audit` or `save_first`.
+            Unsupported: when it is used: the provider cannot list or delete.
+            AuthenticationError: when it is used: the key does not work.
+            StoreError: when it is used: the ledger cannot be read (`marked`, `not_in_ledger`).
+        """
+        bounds = Bounds(
+            dry_run=dry_run,
+            limit=limit,
+            max_delete=max_delete,
+            stop_at_first_failure=stop_at_first_failure,
+            audit=audit,
+            save_first=save_first,
+            pace=pace,
+        )
+        return Cleanup(where, bounds, partial(self._place, connection, lists=True))
+
+    async def mark(self, *ids: str | UUID, connection: str | None = None, marked: bool = True) -> int:
+        """Mark generations for deletion, which `cleanup` with `Where(marked=True)` then deletes; how many were not yet.
+
+        The ledger keeps the marks by the provider's ids until the generations are deleted, also of those that it does
+        not know, and of jobs that it has forgotten.
+
+        Args:
+            ids: ours or the provider's, whole; all are checked before the first is marked.
+            connection: whose ids those are that the ledger does not know.
+            marked: False takes the marks away.
+
+        Raises:
+            InputError: the ledger does not know an id and no connection is named, the job has no id at the provider
+                yet, or the id is at several.
+            Unsupported: the provider deletes nothing (Luma).
+            ConfigurationError: there is no such connection.
+            StoreError: the ledger cannot be read or written.
+        """
+        provider = await self._find(connection) if connection is not None else None
+        hub = self._open().hub
+        await hub.ledger.ready()
+        found = await marks.find(self._store, self.connections, [str(i) for i in ids], provider)
+        changed = [await marks.change(self._store, account, each, marked=marked) for account, each in found.items()]
+        return sum(changed)
+
     async def account(self, connection: str) -> AccountInfo:
         """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.
 
@@ -942,6 +1024,7 @@ class Session:
         directory: str | os.PathLike[str] = ".",
         *,
         overwrite: bool = False,
+        then_delete: bool = False,
     ) -> builtins.list[Path]:
         """Save every output of a generation as a file; returns the paths, in the order of the outputs.
 
@@ -956,10 +1039,23 @@ class Session:
         Files are fetched over https from public addresses.  Those of a provider whose `base_url` is on this machine or
         in a private network may be there as well.
 
+        With `then_delete` the generation is deleted at the provider once every output that the provider has, also what
+        the connection drops, is in a file with the bytes that the storage sends now, and synced to the disk.  A file
+        with other bytes that is there is kept, and the output gets another name.  What cannot be saved, such as
+        upscales of it, keeps it from being deleted.
+
         Raises:
-            InputError: the generation is not completed, or a file is where the folder should be.
-            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
+            InputError: the generation is not completed, or a file is where the folder should be; `overwrite` and
+                `then_delete` are both given.
+            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.  With
+                `then_delete`, nothing was deleted.
+            Unsupported: `then_delete`, and the provider has no such call (Luma); nothing was saved either.
         """
+        if then_delete:
+            if overwrite:
+                raise InputError("What is to be deleted writes over no file: give overwrite or then_delete, not both.")
+            place = await self._place(generation.connection, lists=False)
+            return await move(place, await _ended(generation), Path(directory))
         paths, _ = await self._open().outputs.download(generation, Path(directory), overwrite=overwrite)
         return paths
 
@@ -1047,6 +1143,12 @@ class Session:
         await self._load(name)
         return self.connections.find(name)
 
+    async def _place(self, connection: str, *, lists: bool) -> Place:
+        """Where generations are deleted, once it is known that they can be."""
+        provider, parts = await self._find(connection), self._open()
+        check_can(provider, lists=lists)
+        return Place(provider=provider, hub=parts.hub, calls=parts.calls, outputs=parts.outputs)
+
     async def _load(self, name: object) -> None:
         await self._open().submitting.load(name)
 
@@ -1114,6 +1216,10 @@ class Session:
             reconciler,
             Wishes(hub, calls, registry),
         )
+
+
+async def _ended(of: Generation | Job) -> Generation:
+    return await of if isinstance(of, Job) else of
 
 
 def _store(store: object) -> Store:

@@ -68,10 +68,26 @@ class Calls:
             return snapshots.advanced(known, snapshot, snapshot.state, at)
         return snapshots.looked_up(provider, snapshot, at=at)
 
-    async def pages(self, provider: Provider, user_id: str | None) -> AsyncGenerator[tuple[Snapshot, ...], None]:
+    async def whole(self, provider: Provider, provider_id: str) -> Generation:
+        """Read it once with every output that the vendor has, also what the connection drops; its job hears nothing.
+
+        Raises:
+            NotFound: the provider does not know it.
+        """
+        reader, ticket = provider.with_every_output(), await ticket_of(self._hub, provider, provider_id)
+        try:
+            snapshot = await self._read(provider, lambda: about_it(reader.get(ticket), provider_id))
+        except AiogenError as error:
+            raise error.add_context(provider_id=provider_id) from error.__cause__
+        return snapshots.looked_up(provider, snapshot, at=self._hub.clock.datetime())
+
+    async def pages(
+        self, provider: Provider, user_id: str | None, *, reader: Provider | None = None
+    ) -> AsyncGenerator[tuple[Snapshot, ...], None]:
         """A user's generations, page by page, each once; by default of the owner of the key.
 
-        What is deleted meanwhile, here or by others, hides none that was there at the start.
+        What is deleted meanwhile, here or by others, hides none that was there at the start.  `reader`: the same
+        connection with other choices, by which the answers are read.
         """
         if user_id is None and provider.capabilities.list:
             user_id = await self._user_id(provider)
@@ -81,7 +97,9 @@ class Calls:
         said = knows = False
         try:
             while not pager.is_over:
-                page = await self._read(provider, partial(_page, provider, user_id, pager.offset, knows=knows))
+                page = await self._read(
+                    provider, partial(_page, reader or provider, user_id, pager.offset, knows=knows)
+                )
                 knows = knows or any(page.rows)
                 try:
                     found = [page.rows[i] for i in pager.read(page.names)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from aiogen._transfer.download import Downloader
-    from aiogen._transfer.source import Source
+    from aiogen._transfer.source import Refresh, Source
     from aiogen.providers.connections import Connections
 
 
@@ -57,6 +57,24 @@ class Outputs:
         saving = self._downloader.save(source, indexes, directory, overwrite=overwrite, stem_of=stem_of)
         paths = await self._calls.until_closed(saving)
         return paths, _noted(of, source)
+
+    async def secure(self, generation: Generation, directory: Path) -> list[Path]:
+        """Every output that this reading has, also of one that has failed, on the disk for good; its files.
+
+        They have what the storage sends now.
+
+        Raises:
+            DownloadError: that cannot be said of all of them.
+        """
+        if not generation.outputs:
+            return []
+        provider = self._connections.find(generation.connection)
+
+        async def again(generation: Generation) -> Generation:
+            return await self._calls.whole(provider, generation.provider_id or "")
+
+        source = self._source_of(generation, again)
+        return await self._calls.until_closed(self._downloader.secure(source, directory))
 
     async def save(
         self, of: Generation | Job, path: str | os.PathLike[str], *, index: int | None, overwrite: bool
@@ -113,18 +131,21 @@ class Outputs:
             return [output.url for output in source.generation.outputs]
 
     def _source(self, generation: Generation, verb: str) -> Source:
-        from aiogen._transfer.source import Source
-
         if generation.state is not State.COMPLETED or not generation.outputs:
             raise InputError(
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to {verb}; download "
                 "it once it has completed.",
                 **_context(generation),
             )
+        return self._source_of(generation, self._refreshed)
+
+    def _source_of(self, generation: Generation, refresh: Refresh) -> Source:
+        from aiogen._transfer.source import Source
+
         provider, hub = self._connections.get(generation.connection), self._hub
         return Source(
             generation,
-            self._refreshed,
+            refresh,
             partial(hub.turn, hub.account(provider)) if provider is not None else None,
             FilePolicy.of(
                 provider.base_url if provider is not None else None,

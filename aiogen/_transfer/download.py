@@ -26,6 +26,7 @@ from aiogen._transfer.saving import (
     measure_file,
     names_of,
 )
+from aiogen._transfer.securing import place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
@@ -74,6 +75,32 @@ class Downloader:
         for folder in dict.fromkeys((directory, *(folder for _, folder, _ in places))):
             await self._make(folder, source)
         return await _all([self._save_one(source, index, folder, stem, overwrite) for index, folder, stem in places])
+
+    async def secure(self, source: Source, directory: Path) -> list[Path]:
+        """Every output in a file that has what the storage sends now, and that is on the disk for good.
+
+        A file that was there before counts if it has the same bytes, whichever output's name it has: a connection that
+        drops outputs numbers the others otherwise.  None is written over.
+        """
+        await self._make(directory, source)
+        return await _all([self._secure_one(source, i, directory) for i in range(len(source.generation.outputs))])
+
+    async def _secure_one(self, source: Source, index: int, directory: Path) -> Path:
+        stem, count = file_stem(source.generation, index), len(source.generation.outputs)
+        stems = [file_stem(source.generation, i) for i in (index, *range(2 * count))]
+        with typed(stem, f"secured in {str(directory)!r}", source):
+            async with self._places, self._in_time(stem, source):
+                part = await self._begin(directory, stem)
+                try:
+                    extension = await self._whole(part, source, index, stem)
+                    spare = file_stem(source.generation, count + index)
+                    return await self._threads.run(place, part, directory, stems, (stem, spare), extension)
+                except GeneratorExit:  # nobody is left to be held up, nor to wait
+                    part.discard()
+                    raise
+                except BaseException:
+                    await asyncio.shield(self._threads.run(part.discard))
+                    raise
 
     async def save_as(self, source: Source, indexes: Sequence[int], path: Path, *, overwrite: bool) -> list[Path]:
         """Save these outputs, all or none of them, under the name that somebody chose; see `Session.save`."""

@@ -211,6 +211,12 @@ class PartFile(Part):
     def _put(self, piece: bytes) -> None:
         self._file.write(piece)
 
+    def digest(self) -> bytes:
+        """SHA-256 of what is in the file, once all of it is."""
+        with self._in_use:
+            self._file.seek(0)
+            return hashlib.file_digest(self._file, "sha256").digest()
+
     def keep_as(self, path: Path, *, overwrite: bool) -> Path:
         """Give it its name; what is there by now is kept unless `overwrite`.  A link is replaced, never followed.
 

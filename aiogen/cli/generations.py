@@ -142,13 +142,14 @@ async def list_(terminal: Terminal, session: Session, connection: str, *, limit:
     if not found:
         terminal.say("There are no generations.")
     elif not terminal.as_json:
-        _list(terminal, found, datetime.now(UTC))
+        table(terminal, found, datetime.now(UTC))
     if len(found) == limit:
         terminal.say(f"These are the first {limit}; --limit shows more.")
     return Exit.OK
 
 
-def _list(terminal: Terminal, found: Sequence[Generation], now: datetime) -> None:
+def table(terminal: Terminal, found: Sequence[Generation], now: datetime) -> None:
+    """Generations as they are listed, for people: a row each on a terminal, a line each on a pipe."""
     if not terminal.out.is_terminal:
         for g in found:
             created = f"{g.created_at:%Y-%m-%d %H:%M}" if g.created_at is not None else "-"

@@ -30,7 +30,7 @@ from aiogen.exchange import (
     Submission,
     Ticket,
 )
-from aiogen.models import AccountInfo, Action, Cost, FailureCode, Typical
+from aiogen.models import AccountInfo, Action, Cost, FailureCode, Generation, Typical
 from aiogen.providers.configuration import (
     Usual,
     account_of,
@@ -319,6 +319,18 @@ class Provider:
     def read_account(self) -> Exchange[AccountInfo]:
         """Whom this key belongs to; also the cheapest way to check that it works."""
         raise Unsupported(f"{self.facts.vendor} has no API call that describes the account.", provider=self.facts.name)
+
+    def with_every_output(self) -> Self:
+        """The same connection, which gives every output that the vendor has: itself, unless it drops some or fails
+        them, as its user has chosen.  What is to be deleted is read by it."""
+        return self
+
+    def kept_beside(self, generation: Generation) -> str | None:
+        """What the vendor keeps with a generation, as `with_every_output` read it, that is none of its outputs.
+
+        In words; None if there is nothing.  Deleting the generation deletes it as well, and nothing here saves it.
+        """
+        return None
 
     # --- what they share
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -26,10 +26,10 @@ from aiogen._wording import shorten
 from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
 from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapshot, Submission, Ticket
-from aiogen.models import AccountInfo, Cost, FailureCode, State, Typical
+from aiogen.models import AccountInfo, Cost, FailureCode, Generation, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.providers.facts import Facts
-from aiogen.providers.leonardo_answers import NsfwPolicy, accepted, cost_of, created, snapshot_of
+from aiogen.providers.leonardo_answers import NsfwPolicy, accepted, beside_outputs, cost_of, created, snapshot_of
 from aiogen.providers.leonardo_body import body_of
 from aiogen.providers.leonardo_catalogue import joined
 from aiogen.providers.leonardo_errors import VendorError, code_of, error_in
@@ -210,6 +210,14 @@ class Leonardo(Provider):
         if not isinstance(document, dict) or "delete_generations_by_pk" not in document:
             raise unreadable(response, "delete", "no delete_generations_by_pk", "$.delete_generations_by_pk")
         return Deleted(found=document["delete_generations_by_pk"] is not None)
+
+    def with_every_output(self) -> Self:
+        """With `nsfw="keep"`."""
+        return self if self.nsfw == "keep" else attrs.evolve(self, nsfw="keep")
+
+    def kept_beside(self, generation: Generation) -> str | None:
+        """Outputs that cannot be read, and variations such as upscales, which stand below their images."""
+        return beside_outputs(generation)
 
     def read_account(self) -> Exchange[AccountInfo]:
         """`GET /v1/me`."""

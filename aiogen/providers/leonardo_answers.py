@@ -16,7 +16,7 @@ from aiogen._content.expiry import url_expiry
 from aiogen._wording import shorten
 from aiogen.errors import InputError, ProtocolError
 from aiogen.exchange import Failure, Response, Snapshot, Ticket
-from aiogen.models import Action, Cost, FailureCode, Output, State
+from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
 from aiogen.providers.leonardo_models import slug_of
 from aiogen.providers.reading import (
     check_outputs,
@@ -159,6 +159,16 @@ def flag_of(value: object) -> bool | None:
     return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(word)
 
 
+def beside_outputs(generation: Generation) -> str | None:
+    """What is at the vendor with a generation beside its outputs, in words."""
+    listed = generation.raw.get("generated_images")
+    images = objects_in(listed)
+    variations = [each for image in images for each in objects_in(image.get("generated_image_variation_generics"))]
+    made = sum(bool(each.get("url")) for each in variations)
+    found = [f"{made} variation{'s' * (made > 1)} (upscales and the like)"] if made else []
+    return " and ".join([*unread_in(listed, len(generation.outputs)), *found]) or None
+
+
 # --- a failure
 
 
@@ -228,4 +238,4 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-__all__ = ["STATES", "NsfwPolicy", "accepted", "cost_of", "created", "flag_of", "snapshot_of"]
+__all__ = ["STATES", "NsfwPolicy", "accepted", "beside_outputs", "cost_of", "created", "flag_of", "snapshot_of"]

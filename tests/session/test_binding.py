@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "image": (COMPLETED,),
     "job": ("job",),
     "list": ("luma",),
+    "mark": ("job",),
     "models": ("luma",),
     "on_completion": ("gallery", print),
     "read": (COMPLETED,),

@@ -134,6 +134,12 @@ async def deleted(session: aiogen.Session, left: Left) -> object:
     return await session.delete("leonardo", left.done.provider_id or "")
 
 
+async def marked(session: aiogen.Session, left: Left) -> object:
+    count = await session.mark(left.done.id or "")
+    found = await session.cleanup("leonardo", aiogen.Where(marked=True)).find()
+    return [count, [each.provider_id == left.done.provider_id for each in found]]
+
+
 async def identified(session: aiogen.Session, left: Left) -> object:
     return (await session.account("leonardo")).user_id is not None
 
@@ -186,6 +192,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "wait_many": (waited_for, [True]),
     "wake": (woken, False),
     "cancel": (cancelled, aiogen.Cancellation.ENDED),
+    "mark": (marked, [1, [True]]),
 }
 """What each does, and what comes of it."""
 
