@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import aiogen
 from aiogen._account.track import MOST_ASKED, Track
 from aiogen.exchange import Ticket
@@ -31,4 +33,4 @@ def test_of_many_questions_an_even_part_is_kept() -> None:
     assert MOST_ASKED / 2 <= len(after) <= MOST_ASKED
     assert after[0] == 0.0
     assert after[-1] >= 9_800.0
-    assert len({later - earlier for earlier, later in zip(after, after[1:], strict=False)}) == 1
+    assert len({later - earlier for earlier, later in pairwise(after)}) == 1
