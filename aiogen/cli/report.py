@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from aiogen import Session
@@ -18,7 +19,7 @@ async def report(
     terminal: Terminal, session: Session, store: SqliteStore, batch: str, *, out: str | None, files: str
 ) -> Exit:
     """Write it, and say where; the session only knows the connections."""
-    if not _is_there(store.path):
+    if not await asyncio.to_thread(store.path.exists):
         raise InputError(f"There is no ledger {str(store.path)!r}; name it with --store.")
     target = Path(out) if out is not None else reports.file_for(batch)
     await store.open()
@@ -54,7 +55,3 @@ def _as_json(batch: str, made: reports.Made) -> dict[str, object]:
         "pictures": made.pictures,
         "missing": made.missing,
     }
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists()

@@ -10,6 +10,7 @@ import attrs
 
 from aiogen._ledger.learned import LearnedModels
 from aiogen._polling.survival import EDGES
+from aiogen._transfer.threads import Threads
 from aiogen.batch.report.figures import Line
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import Store
@@ -27,7 +28,9 @@ class Curve:
     """Ends that it was learned from, of this batch and of others."""
 
 
-async def learned(store: Store, connections: Connections | None, lines: Iterable[Line]) -> dict[str, Curve]:
+async def learned(
+    threads: Threads, store: Store, connections: Connections | None, lines: Iterable[Line]
+) -> dict[str, Curve]:
     """By `Line.model`; a model whose connection is not configured here, or of which nothing was learned, is left out.
 
     The ledger keeps a curve for each address of a provider, which only the connection knows.
@@ -38,7 +41,7 @@ async def learned(store: Store, connections: Connections | None, lines: Iterable
     models = LearnedModels(store)
     for line in {line.model: line for line in lines if line.seconds is not None}.values():
         try:
-            provider = connections.find(line.connection)
+            provider = await threads.run(connections.find, line.connection)
             # Nothing is sent: what a create would say names the model as the curves are kept under.
             said = provider.encode(provider.prepare(line.asked_model, "a boat", {}))
             await models.load(provider, said.model, said.typical)

@@ -95,13 +95,13 @@ class Figures:
 
     lines: tuple[Line, ...]
     """In the order in which they were added."""
-    now: float
+    read_at: float
     """When the ledger was read."""
 
     @classmethod
-    def of(cls, lines: Iterable[Line], now: float) -> Figures:
+    def of(cls, lines: Iterable[Line], read_at: float) -> Figures:
         """Of these jobs, in whatever order."""
-        return cls(lines=tuple(sorted(lines, key=lambda line: (line.added, line.id))), now=now)
+        return cls(lines=tuple(sorted(lines, key=lambda line: (line.added, line.id))), read_at=read_at)
 
     def states(self, lines: Iterable[Line] | None = None) -> dict[State, int]:
         """How many are in which state, in the order of a job's life; states that none is in are left out."""
@@ -127,7 +127,7 @@ class Figures:
 
     def end_of(self, line: Line) -> float:
         """When it ended; now, if it has not."""
-        return max(line.added, self.now if line.ended is None else line.ended)
+        return max(line.added, self.read_at if line.ended is None else line.ended)
 
     def by_model(self) -> list[tuple[str, tuple[Line, ...]]]:
         """The jobs of each model, the model with the most first."""

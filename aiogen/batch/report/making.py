@@ -107,16 +107,16 @@ async def _make(
     await threads.run(_check, target)
     await threads.run(folder.read)
     lines, found = list[Line](), dict[str, list[Path | None]]()
-    now = 0.0
+    read_at = 0.0
     async for records in _pages(store, batch):
         lines += [line_of(record) for record in records]
         found |= await threads.run(folder.of_all, [r for r in records if r.state is State.COMPLETED])
-        now = max([now, *(r.read_at.timestamp() for r in records if r.read_at is not None)])
+        read_at = max([read_at, *(r.read_at.timestamp() for r in records if r.read_at is not None)])
     if not lines:
         raise InputError(f"The ledger has no job of a batch {plain(batch, 64)!r}.")
-    figures = Figures.of(lines, now)
+    figures = Figures.of(lines, read_at)
     pictures, beside = await _pictures(threads, figures, found, target, folder.path, command)
-    curves = await learned(store, connections, lines)
+    curves = await learned(threads, store, connections, lines)
     await threads.run(_write, target, _values(batch, figures, pictures, curves, folder.path, command))
     missing = sum(not picture.href for picture in pictures)
     return Made(
@@ -205,7 +205,6 @@ def _values(
     unfinished = [line for line in figures.lines if not line.state.is_terminal and line.state is not State.UNKNOWN]
     return {
         "name": clean(batch, 120),
-        "now": figures.now,
         "figures": figures,
         "states": figures.states(),
         "State": State,

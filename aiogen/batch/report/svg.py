@@ -130,7 +130,7 @@ def timeline(figures: Figures, lines: Sequence[Line]) -> Timeline:
             if until > since:
                 phases[phase].append(_bar(x(since), x(until), top, high))
         dots += [f"M{_number(x(at))} {_number(top + high / 2)}h0" for at in line.asked]
-        if line.code is not None:
+        if line.state is State.FAILED:
             ends.append(f"M{_number(x(figures.end_of(line)))} {_number(top)}v{_number(high)}")
         if len(lines) <= _TITLED:
             spans.append(Span(_number(top), _number(pitch), _title(figures, line)))
