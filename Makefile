@@ -76,7 +76,7 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi]" --group test
+	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi,report]" --group test
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.pip pyproject.toml

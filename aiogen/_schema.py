@@ -85,6 +85,12 @@ class Reading:
             raise self._wrong(key, "a list of texts")
         return tuple(found)
 
+    def numbers(self, key: str) -> tuple[float, ...]:
+        found = self._of(key, list | tuple, "a list") or ()
+        if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in found):
+            raise self._wrong(key, "a list of numbers")
+        return tuple(map(float, found))
+
     def mapping(self, key: str) -> Mapping[str, Any]:
         return self._of(key, Mapping, "an object") or {}
 

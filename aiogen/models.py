@@ -295,6 +295,12 @@ class Generation:
     """When the vendor accepted it, by this machine's clock (zoned); None before, and if it was only looked up."""
     finished_at: datetime | None = None
     """When this program saw the end, by this machine's clock (zoned); None before."""
+    began_at: datetime | None = None
+    """When this program saw that it was being processed, by this machine's clock (zoned); None if it never saw that,
+    as where the vendor reports no such state, or it ended between two questions."""
+    asked_after: tuple[float, ...] = ()
+    """Seconds from acceptance to each question about it, pages of the vendor's list included; known once it is over.
+    Of more than 100 an even part is kept; those of a program that ended before it did are not known."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """The vendor's whole last answer, as JSON gave it."""
 
@@ -356,6 +362,8 @@ class Generation:
             created_at=read.moment("created_at"),
             accepted_at=read.moment("accepted_at"),
             finished_at=read.moment("finished_at"),
+            began_at=read.moment("began_at"),
+            asked_after=read.numbers("asked_after"),
             raw=read.mapping("raw"),
         )
 
@@ -381,6 +389,7 @@ class Generation:
             "cost": self.cost,
             "created": _moment(self.created_at),
             "accepted": _moment(self.accepted_at),
+            "began": _moment(self.began_at),
             "finished": _moment(self.finished_at),
             "took": self._took(),
             "failure": self.failure_code,

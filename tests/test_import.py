@@ -7,7 +7,7 @@ import sys
 
 PROBE = """
 import sys
-EXTRAS = {"rich", "cyclopts", "PIL", "fastapi", "uvicorn", "pydantic", "httpx", "hypothesis", "pytest"}
+EXTRAS = {"rich", "cyclopts", "PIL", "fastapi", "uvicorn", "jinja2", "pydantic", "httpx", "hypothesis", "pytest"}
 ROOMS = ("aiogen.sandbox", "aiogen.cli", "aiogen.integrations", "aiogen.testing")
 class Refuse:
     def find_spec(self, name, path=None, target=None):

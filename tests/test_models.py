@@ -306,6 +306,8 @@ generations = st.builds(
     created_at=st.none() | moments,
     accepted_at=st.none() | moments,
     finished_at=st.none() | moments,
+    began_at=st.none() | moments,
+    asked_after=st.lists(st.floats(0.0, 1e6), max_size=3).map(tuple),
     raw=raws,
 )
 

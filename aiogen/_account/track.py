@@ -38,6 +38,8 @@ class Handle(Waiting, Protocol):
 
 
 J = TypeVar("J", bound=Handle)
+MOST_ASKED = 100
+"""Moments that are kept of the questions about one generation."""
 
 
 @attrs.define(eq=False)
@@ -67,6 +69,10 @@ class Track(Generic[J]):
     last_error: Exception | None = None
     is_of_previous_key: bool = False
     """Created with another key: "not found" may then mean that the vendor does not show it to this one."""
+    asked: list[float] = attrs.field(factory=list)
+    """When questions about it were sent, on the session's steady clock; of many, every second, fourth …"""
+    _asked_times: int = attrs.field(default=0, init=False)
+    _asked_every: int = attrs.field(default=1, init=False)
 
     @property
     def key(self) -> str:
@@ -78,6 +84,19 @@ class Track(Generic[J]):
         self.failures = self.not_found = self.auth_refusals = 0
         self.missing_since = math.inf
         self.last_error = None
+
+    def note_asked(self, at: float) -> None:
+        """A question about it was sent."""
+        if self._asked_times % self._asked_every == 0:
+            self.asked.append(at)
+            if len(self.asked) > MOST_ASKED:
+                del self.asked[1::2]
+                self._asked_every *= 2
+        self._asked_times += 1
+
+    def asked_after(self) -> tuple[float, ...]:
+        """Seconds from its acceptance to each of these, in milliseconds, 0.0 or more."""
+        return tuple(round(max(0.0, at - self.accepted_at), 3) for at in self.asked)
 
     @property
     def is_awaited(self) -> bool:

@@ -51,6 +51,7 @@ def asked_for(job_id: str, provider: Provider, submission: Submission | None, st
 
 def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) -> Generation:
     """What is known, brought up to date by a snapshot; `state` has been checked to lead forward."""
+    begins = state is State.PROCESSING and known.state is not State.PROCESSING
     failure = snapshot.failure if state is State.FAILED else None
     return attrs.evolve(
         known,
@@ -65,6 +66,7 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
         warnings=tuple(dict.fromkeys((*known.warnings, *snapshot.warnings))),
         created_at=snapshot.created_at or known.created_at,
         finished_at=at if state.is_terminal else None,
+        began_at=at if begins else known.began_at,
         raw=snapshot.raw,
         **_failure_fields(failure),
     )

@@ -300,7 +300,8 @@ class Hub:
         """
         now = self.clock.now()
         observation = account.leave(track, now, over=True)
-        ended = [end(job.generation) for job in track.jobs]
+        asked_after = track.asked_after()
+        ended = [attrs.evolve(end(job.generation), asked_after=asked_after) for job in track.jobs]
         # It is known from here on, so all hear of it, whatever becomes of the call or the question that has seen it.
         await asyncio.shield(self.spawn(self._settle(account, track, ended, error, observation, now)))
 

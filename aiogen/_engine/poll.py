@@ -35,6 +35,7 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
     key = track.key
     sent_at = hub.clock.now()
+    track.note_asked(sent_at)
     try:
         question = about_it(track.provider.get(track.ticket), key)
         snapshot, number = await hub.transport.poll(

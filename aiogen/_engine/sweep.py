@@ -66,6 +66,8 @@ async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[
     places = [name if row is None else row.provider_id for row, name in zip(page.rows, page.names, strict=True)]
     missing = listing.read(now, offset, places, [key for key in keys if key in account.tracks])
     readings = _readings(account, page, offset, keys)
+    for track, _ in readings:
+        track.note_asked(sent_at)
     running = [(track, snapshot) for track, snapshot in readings if not snapshot.state.is_terminal]
     hazards = {track.key: schedule.hazard(track.key, now) for track, _ in running}
     total = sum(hazards.values())

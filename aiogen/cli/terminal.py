@@ -22,7 +22,7 @@ from aiogen.providers import registry
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
-_ABOUT_LEDGER = ("jobs", "resume", "reconcile", "forget")
+_ABOUT_LEDGER = ("jobs", "resume", "retry", "reconcile", "forget", "report")
 _PIPE_WIDTH = 110
 """Of what is laid out in columns, where there is no terminal to say how wide it is."""
 

@@ -95,9 +95,11 @@ def job_of(generation: Generation, submission: Submission | None) -> Job:
 
 
 def test_progress_changes_the_state_alone() -> None:
-    """A reading that only says "processing" changes the state and the raw answer, and forgets nothing."""
+    """A reading that only says "processing" changes the state, since when, and the raw answer, and forgets nothing."""
     after = snapshots.advanced(known(), read(State.PROCESSING, raw={"state": "processing"}), State.PROCESSING, NOON)
-    assert after == known(state=State.PROCESSING, raw={"state": "processing"})
+    assert after == known(state=State.PROCESSING, began_at=NOON, raw={"state": "processing"})
+    later = snapshots.advanced(after, read(State.PROCESSING), State.PROCESSING, NOON + timedelta(seconds=9))
+    assert later.began_at == NOON
 
 
 def test_an_end_brings_the_outputs() -> None:

@@ -306,3 +306,25 @@ async def test_typical_seconds_are_believed() -> None:
     async with serving(vendor) as url, aiogen.Session([luma(url, typical_seconds={"uni-1": 3.0})]) as session:
         await session.generate("luma/uni-1", "a boat")
     assert vendor.times("GET")[0] - vendor.times("POST")[0] < 2.5
+
+
+async def test_a_generation_says_when_it_began_and_was_asked_about() -> None:
+    """Each question once, in seconds from acceptance; and the first answer that said it was being processed."""
+    reads = [(200, body("queued")), (200, body("processing")), (503, {}), (200, body("processing")), (200, done())]
+    vendor = Vendor(reads=reads)
+    async with serving(vendor) as url, aiogen.Session([luma(url)]) as session:
+        generation = await session.generate("luma/uni-1", "a boat", timeout=600.0)
+    created_at, *asked_at = vendor.times("POST") + vendor.times("GET")
+    assert generation.asked_after == pytest.approx([at - created_at for at in asked_at], abs=0.01)
+    assert len(generation.asked_after) == 5
+    assert generation.accepted_at is not None
+    assert generation.began_at is not None
+    began_after = (generation.began_at - generation.accepted_at).total_seconds()
+    assert began_after == pytest.approx(generation.asked_after[1], abs=0.01)
+
+
+async def test_what_was_never_seen_to_begin_says_so() -> None:
+    """It ended between two questions: nobody knows when it began."""
+    async with serving(Vendor()) as url, aiogen.Session([luma(url)]) as session:
+        generation = await session.generate("luma/uni-1", "a boat", timeout=600.0)
+    assert generation.began_at is None

@@ -520,3 +520,13 @@ async def test_what_a_page_says_counts_while_another_one_hangs() -> None:
             assert loop.time() < began_at + 24.0
             await asyncio.gather(*late)
     assert max(lags) < 8.0
+
+
+async def test_a_page_is_a_question_about_each_job_on_it() -> None:
+    """Fewer questions are sent than jobs know of."""
+    gallery = Gallery()
+    told = await run(gallery, 40)
+    known = [job.generation.asked_after for job in told.jobs]
+    assert all(known)
+    assert sum(map(len, known)) > gallery.reads
+    assert all(0.0 <= after < 30.0 for each in known for after in each)

@@ -1,0 +1,57 @@
+"""The command report: one page about a batch.  No provider is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from aiogen import Session
+from aiogen._schema import as_json
+from aiogen._wording import count
+from aiogen.batch import report as reports
+from aiogen.cli.exits import Exit
+from aiogen.cli.terminal import Terminal
+from aiogen.errors import InputError
+from aiogen.stores.sqlite.store import SqliteStore
+
+
+async def report(
+    terminal: Terminal, session: Session, store: SqliteStore, batch: str, *, out: str | None, files: str
+) -> Exit:
+    """Write it, and say where; the session only knows the connections."""
+    if not await asyncio.to_thread(store.path.exists):
+        raise InputError(f"There is no ledger {str(store.path)!r}; name it with --store.")
+    target = Path(out) if out is not None else reports.file_for(batch)
+    await store.open()
+    try:
+        made = await reports.make(
+            store, batch, target, files=files, connections=session.connections, command=terminal.command
+        )
+    finally:
+        await store.close()
+    if terminal.as_json:
+        terminal.record(_as_json(batch, made))
+    else:
+        terminal.line(str(made.path))
+    states = ", ".join(f"{count(number)} {state}" for state, number in made.states.items())
+    terminal.say(f"{count(made.jobs)} jobs ({states}); {count(made.pictures)} pictures.")
+    if made.thumbnails is not None:
+        terminal.say(f"The small pictures are in {made.thumbnails}: keep it beside the report.")
+    if made.missing:
+        which = "1 file is" if made.missing == 1 else f"{count(made.missing)} files are"
+        terminal.say(f"{which} not in {files}; the report has the commands that download them. --files names a folder.")
+    if made.unreadable:
+        terminal.say(f"{count(made.unreadable)} lines of results.jsonl could not be used.")
+    return Exit.OK
+
+
+def _as_json(batch: str, made: reports.Made) -> dict[str, object]:
+    return {
+        "batch": batch,
+        "report": str(made.path),
+        "thumbnails": None if made.thumbnails is None else str(made.thumbnails),
+        "jobs": made.jobs,
+        "states": {as_json(state): number for state, number in made.states.items()},
+        "pictures": made.pictures,
+        "missing": made.missing,
+    }
