@@ -59,7 +59,7 @@ lint: $(VENV)/.lint  ## ruff
 
 types: $(VENV)/.lint $(VENV)/.test  ## mypy and pyright
 	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python aiogen
+	$(BIN)/pyright --pythonpath $(BIN)/python aiogen tests/typing
 	PYTHONPATH=. $(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes aiogen
 
 clean:  ## remove what these commands made

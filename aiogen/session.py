@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, cast, overload
 from uuid import UUID
 
 import attrs
@@ -254,6 +254,46 @@ class Session:
 
     # --- submitting
 
+    # In the first of each two overloads the parameters of the request are inside it: a keyword that is none of the
+    # job's is an error to type checkers.  A connection's name with a typed request, or a model without a prompt, fits,
+    # too.
+    @overload
+    async def submit(
+        self,
+        model: str | TypedRequest,
+        prompt: TypedRequest | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
+        retries: int = 0,
+        priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
+    ) -> Job: ...
+    @overload
+    async def submit(
+        self,
+        model: str,
+        prompt: str | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
+        retries: int = 0,
+        priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
+        **options: Any,
+    ) -> Job: ...
     async def submit(
         self,
         model: str | TypedRequest,
@@ -334,10 +374,59 @@ class Session:
         )
         return await parts.submitting.take_in(prepared, terms)
 
+    @overload
+    async def generate(
+        self,
+        model: str | TypedRequest,
+        prompt: TypedRequest | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
+        retries: int = 0,
+        priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
+    ) -> Generation: ...
+    @overload
+    async def generate(
+        self,
+        model: str,
+        prompt: str | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
+        retries: int = 0,
+        priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
+        **options: Any,
+    ) -> Generation: ...
     async def generate(
         self,
         model: str | TypedRequest,
         prompt: str | TypedRequest | None = None,
+        *,
+        connection: str | None = None,
+        timeout: float | None = None,
+        poll_cost: float | None = None,
+        batch: str | None = None,
+        key: str | None = None,
+        scope: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        retry: bool = False,
+        retries: int = 0,
+        priority: Literal["interactive", "batch"] | int | None = None,
+        at_most: AtMost | None = None,
         **options: Any,
     ) -> Generation:
         """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
@@ -345,11 +434,27 @@ class Session:
         If the caller is cancelled meanwhile, the job goes on and is followed until the session is left; `retries` are
         not made for this caller any more.
         """
-        job = await self.submit(model, prompt, **options)
+        submit = cast(Callable[..., Awaitable[Job]], self.submit)  # which refuses what does not fit together
+        job = await submit(
+            model,
+            prompt,
+            connection=connection,
+            timeout=timeout,
+            poll_cost=poll_cost,
+            batch=batch,
+            key=key,
+            scope=scope,
+            metadata=metadata,
+            retry=retry,
+            retries=retries,
+            priority=priority,
+            at_most=at_most,
+            **options,
+        )
         try:
             return await job
         except asyncio.CancelledError:
-            if job._attempts is not None and options.get("retries"):
+            if job._attempts is not None and retries:
                 job._attempts.leave()
             raise
 

@@ -20,6 +20,14 @@ Slots = Mapping[str, Sequence[str]]
 ALIASES = {"negative_prompt": "negative", "n": "batch_size", "num_images": "batch_size", "quantity": "batch_size"}
 """What other providers call the same, to the name of the slot in the shipped graphs."""
 
+_MEANT = {
+    **dict.fromkeys(("cfg_scale", "guidance_scale"), ("guidance", "cfg")),
+    **dict.fromkeys(("source", "image_ref", "image_reference", "init_image"), ("image", "references")),
+    "num_inference_steps": ("steps",),
+    "num_outputs": ("batch_size",),
+}
+"""What others call what is called otherwise in a graph: the first of these that it has a slot for is meant."""
+
 _SHAPE = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 _USUAL_AREA = 1024 * 1024
 """Pixels."""
@@ -116,7 +124,8 @@ def _is_image(place: str, nodes: Mapping[str, Any]) -> bool:
 
 def no_slot(name: str, slots: Slots) -> tuple[str, str | None]:
     """What to say of a value that has no slot, and the name that was probably meant."""
-    meant = proposal(name, {*slots, *COMMON, *_OURS})
+    known = {*slots, *COMMON, *_OURS}
+    meant = next((each for each in _MEANT.get(name, ()) if each in known), None) or proposal(name, known)
     asked = f" Did you mean {meant!r}?" if meant else ""
     return (
         f"The graph has no slot {name!r}; it has {listed(sorted(slots)) or 'none'}.{asked} Name one, as in "

@@ -64,6 +64,12 @@ _HINTS = {
     "webhookUrl": "A webhook is set up with the API key, for all creates.",
 }  # fmt: skip
 """Names that people try, and what they mean here."""
+_MEANT = {
+    **dict.fromkeys(("num_outputs", "batch_size"), "num_images"),
+    **dict.fromkeys(("cfg", "cfg_scale"), "guidance_scale"),
+    "steps": "num_inference_steps",
+}
+"""What others call what is called otherwise here, where the version of the API has it."""
 
 
 def _as_ids(value: Any) -> tuple[str, ...] | None:
@@ -273,9 +279,11 @@ def _refused(model: str, name: str, known: frozenset[str], *, is_v1: bool) -> Un
     hint = _HINTS.get(name)
     if hint is None and name in V1_FIELDS:
         hint = "It belongs to the older models, which are named by their UUIDs."
-    if hint is None and proposal(name, known) is None:
+    meant = _MEANT.get(name)
+    meant = meant if meant in known else proposal(name, known)
+    if hint is None and meant is None:
         hint = f"Those that most models have are {', '.join(sorted(_FIELDS & known))}."
-    return unknown(whose(model) if is_v1 else VENDOR, name, known, hint)
+    return unknown(whose(model) if is_v1 else VENDOR, name, known, hint, meant=meant)
 
 
 __all__ = [

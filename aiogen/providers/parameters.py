@@ -16,8 +16,9 @@ from aiogen.errors import InputError, UnknownParameter
 COMMON = ("aspect_ratio", "width", "height", "n", "seed", "negative_prompt", "references")
 """Parameters that mean the same everywhere: each provider translates them, and says in a warning what it cannot."""
 
-_ALIKE = 0.6
-"""From 0 to 1: how alike two names have to be for one to be proposed in place of the other."""
+_ALIKE = 0.62
+"""From 0 to 1: how alike two names have to be for one to be proposed in place of the other.  At 0.6 `steps` is a
+`style`, and `user_id` a `seed`."""
 
 
 def proposal(name: str, known: Collection[str]) -> str | None:

@@ -1,9 +1,10 @@
 """Never run, only checked: what users write has the types they expect.  See `make types`."""
 
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 from __future__ import annotations
 
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 from PIL import Image
 
@@ -24,7 +25,8 @@ async def a_session() -> None:
         assert_type(job.state, aiogen.State)
         async for event in job.events():
             assert_type(event, aiogen.Event)
-        assert_type(await session.generate(aiogen.LumaImage(prompt="a boat")), aiogen.Generation)
+        generation = await session.generate(aiogen.LumaImage(prompt="a boat"))
+        assert_type(generation, aiogen.Generation)
         async for ended in session.as_completed([job]):
             assert_type(ended, aiogen.Job)
         assert_type(await session.wait_many("luma", ["a"]), list[aiogen.Generation])
@@ -32,9 +34,9 @@ async def a_session() -> None:
             await session.wait_many("luma", ["a"], return_exceptions=True),
             list[aiogen.Generation | aiogen.AiogenError],
         )
-        async for generation in session.list("leonardo", limit=3):
-            assert_type(generation, aiogen.Generation)
-            assert_type(generation.outputs[0].url, str)
+        async for listed in session.list("leonardo", limit=3):
+            assert_type(listed, aiogen.Generation)
+            assert_type(listed.outputs[0].url, str)
         assert_type(await session.delete("leonardo", "a", missing_ok=True), bool)
         assert_type(await session.account("leonardo"), aiogen.AccountInfo)
         assert_type(await session.download(job, "out"), list[Path])
@@ -51,19 +53,26 @@ async def a_session() -> None:
 
 def requests_to_luma() -> None:
     aiogen.LumaImage(prompt="a boat", model="uni-9", aspect_ratio="16:9", style="manga", output_format="jpeg")
-    aiogen.LumaImage(prompt="a boat", aspect_ratio="17:9")  # type: ignore[arg-type]
-    aiogen.LumaImage(prompt="a boat", style="cubism")  # type: ignore[arg-type]
-    aiogen.LumaImageEdit(prompt="a boat", source=Path("a.png"), output_format="gif")  # type: ignore[arg-type]
-    aiogen.LumaImage(prompt="a boat", aspectratio="16:9")  # type: ignore[call-arg]
-    aiogen.LumaLayering(prompt="a boat")  # type: ignore[call-arg]
-    aiogen.LumaLayering(prompt="a boat", source=b"", resolution="4k")  # type: ignore[arg-type]
     aiogen.LumaVideo(prompt="a boat", duration="5s", resolution="720p", keyframes=["a.png"], keyframe_indexes=[0])
-    aiogen.LumaVideo(prompt="a boat", duration="9s")  # type: ignore[arg-type]
     aiogen.LumaVideoEdit(prompt="a boat", source="a.mp4", strength="flex_1", controls={"face": {"enabled": True}})
-    aiogen.LumaVideoEdit(prompt="a boat", source="a.mp4", strength="flex_4")  # type: ignore[arg-type]
     aiogen.LumaVideoReframe(
         prompt="a boat", source="a.mp4", source_position={"x_norm": 0, "y_norm": 0, "w_norm": 1, "h_norm": 1}
     )
+
+
+async def calls(session: aiogen.Session, either: str | aiogen.LumaImage, options: dict[str, Any]) -> None:
+    """A typed request takes the keywords of a job, a model those of the provider, too."""
+    boat = aiogen.LumaImage(prompt="a boat")
+    assert_type(await session.submit(boat, key="boat", retries=2, priority="batch"), aiogen.Job)
+    assert_type(await session.submit("luma", boat, timeout=60.0), aiogen.Job)
+    assert_type(await session.submit("leonardo/remove-bg", references=[Path("a.png")]), aiogen.Job)
+    assert_type(await session.submit("luma/uni-1", "a boat", seed=1, extra={"new": True}, scope="a"), aiogen.Job)
+    assert_type(await session.submit(model="luma/uni-1", prompt="a boat", **options), aiogen.Job)
+    assert_type(await session.submit(either, connection="luma"), aiogen.Job)
+    assert_type(await session.generate(boat, key="boat", at_most=aiogen.AtMost(scope=4)), aiogen.Generation)
+    assert_type(await session.generate("luma", boat, retries=2), aiogen.Generation)
+    assert_type(await session.generate("luma/uni-1", "a boat", width=1024, priority=7), aiogen.Generation)
+    assert_type(await session.generate(model="luma/uni-1", prompt="a boat", **options), aiogen.Generation)
 
 
 async def a_sandbox() -> None:
@@ -111,6 +120,3 @@ def an_exchange(luma: aiogen.Luma, submission: Submission) -> None:
 def requests_to_leonardo() -> None:
     aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", aspect_ratio="16:9", quality="HIGH", style_ids=["x"])
     aiogen.LeonardoImage(model="remove-bg", references=[Path("a.png"), b"", "https://example.com/a.png"])
-    aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", aspect_ratio="17:9")  # type: ignore[arg-type]
-    aiogen.LeonardoImage(prompt="a boat", model="lucid-origin", prompt_enhance=True)  # type: ignore[arg-type]
-    aiogen.LeonardoImage(prompt="a boat", model="gpt-image-2", quality="BEST")  # type: ignore[arg-type]
