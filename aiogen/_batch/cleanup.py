@@ -219,8 +219,14 @@ class Cleanup:
                 await self._audit.open()
             while left:
                 await self._turn()
-                result = await self._clean(place, left[-1])
-                left.pop()
+                if not left:
+                    break  # another loop over the same clean-up was quicker
+                generation = left.pop()
+                try:
+                    result = await self._clean(place, generation)
+                except BaseException:
+                    left.append(generation)  # whoever goes on begins with it
+                    raise
                 if result.ok:
                     unmarked.append(result.generation.provider_id or "")
                 if len(unmarked) >= _UNMARKED_AT_ONCE or not left:

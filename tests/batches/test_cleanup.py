@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -81,6 +82,15 @@ async def test_what_runs_stays_and_so_does_what_has_images() -> None:
     assert account.deleted == [failed]
 
 
+async def test_what_a_connection_drops_is_found_with_the_rest() -> None:
+    """The vendor deletes it with the others."""
+    account = Account()
+    account.has(1, images=3, nsfw=(0, 1, 2))
+    async with session_at(account, nsfw="drop") as session:
+        [found] = await session.cleanup("leonardo", Where(prompt_contains="boat")).find()
+        assert (found.state, len(found.outputs)) == (State.COMPLETED, 3)
+
+
 # --- an error, and an interruption
 
 
@@ -118,13 +128,15 @@ async def test_a_key_that_does_not_work_any_more_ends_it() -> None:
     assert (cleanup.results, len(account.times)) == ({"failed": 1}, 1)
 
 
-async def test_gone_already_is_a_success() -> None:
+@pytest.mark.parametrize("saves", [False, True])
+async def test_gone_already_is_a_success(tmp_path: Path, saves: bool) -> None:
     """Somebody else has deleted it since it was listed."""
     account = Account()
     for number in range(3):
         account.has(number, days=9 - number, status="FAILED")
     async with session_at(account) as session:
-        cleanup = session.cleanup("leonardo", Where(failed=True), dry_run=False)
+        folder = tmp_path if saves else None
+        cleanup = session.cleanup("leonardo", Where(failed=True), dry_run=False, save_first=folder)
         assert len(await cleanup.find()) == 3
         del account.rows[id_of(1)]
         assert [each.ok async for each in cleanup] == [True, True, True]
@@ -135,11 +147,11 @@ async def test_gone_already_is_a_success() -> None:
 async def test_interrupted_and_repeated_it_does_the_rest(tmp_path: Path, pace: float | None) -> None:
     """Whenever that is; and the audit file, with both, has every deletion."""
     account, audit = Account(), tmp_path / "audit.jsonl"
-    for number in range(300):
-        account.has(number, days=number % 60, status="FAILED" if number % 2 else "COMPLETE")
-    stays = {id_of(number) for number in range(0, 300, 2)}
+    for number in range(2000):
+        account.has(number, days=number * 37 % 90, status="COMPLETE" if number % 4 else "FAILED")
+    stays = {id_of(number) for number in range(2000) if number % 4}
     where, options = Where(failed=True), {"dry_run": False, "max_delete": ALL, "audit": audit, "pace": pace}
-    for after in (40, 90):
+    for after in (40, 300):
         reached = asyncio.Event()
 
         def watch(name: str, after: int = after, reached: asyncio.Event = reached) -> None:
@@ -157,7 +169,7 @@ async def test_interrupted_and_repeated_it_does_the_rest(tmp_path: Path, pace: f
     async with session_at(account) as session:
         done = await session.cleanup("leonardo", where, **options)
     assert account.rows.keys() == stays
-    assert (len(account.deleted), done.failed) == (150, 0)
+    assert (len(account.deleted), done.failed) == (500, 0)
     events = Counter(line["event"] for line in lines_of(audit))
     assert events["deleted"] + events["interrupted"] + events["gone"] == events["deleting"]
     assert {line["provider_id"] for line in lines_of(audit)} == {*account.deleted}
@@ -176,6 +188,34 @@ async def test_a_clean_up_goes_on_where_it_was_left() -> None:
         assert (len(account.rows), len(await cleanup.find())) == (6, 6)
         assert (await cleanup).deleted == 10
     assert not account.rows
+
+
+async def test_two_loops_over_one_clean_up_share_it() -> None:
+    account = Account()
+    for number in range(40):
+        account.has(number, status="FAILED")
+    async with session_at(account) as session:
+        cleanup = session.cleanup("leonardo", Where(failed=True), dry_run=False)
+        await asyncio.gather(cleanup._all(), cleanup._all())
+        assert (cleanup.deleted, cleanup.gone, len(account.deleted)) == (40, 0, 40)
+
+
+async def test_what_an_earlier_one_has_found_is_taken_over() -> None:
+    """Also by another session: exactly what somebody has seen is deleted."""
+    account = Account()
+    for number in range(5):
+        account.has(number, days=9 - number, status="FAILED")
+    async with session_at(account) as session:
+        seen = session.cleanup("leonardo", Where(failed=True))
+        with pytest.raises(aiogen.InputError, match="Only what was found"):
+            session.cleanup("leonardo", Where(failed=True)).take_over(seen)
+        assert len(await seen.find()) == 5
+    account.has(7, status="FAILED", days=100)
+    async with session_at(account) as session:
+        cleanup = session.cleanup("leonardo", Where(failed=True), dry_run=False, limit=3)
+        cleanup.take_over(seen)
+        await cleanup
+    assert account.deleted == [id_of(n) for n in range(3)]
 
 
 async def test_no_more_a_minute_than_was_said() -> None:
@@ -204,6 +244,26 @@ async def test_nothing_is_deleted_without_its_line(tmp_path: Path) -> None:
             with pytest.raises(aiogen.InputError, match="No space left"):
                 await session.cleanup("leonardo", Where(failed=True), dry_run=False, audit="/dev/full")
     assert not account.deleted
+
+
+async def test_the_line_before_is_on_the_disk_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that after a power cut nothing is deleted that does not stand there."""
+    account, audit, order = Account(), tmp_path / "audit.jsonl", list[str]()
+    for number in range(3):
+        account.has(number, status="FAILED")
+    really = os.fsync
+
+    def fsync(file: int) -> None:
+        really(file)
+        order.append(lines_of(audit)[-1]["event"])
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    account.on_delete = lambda name: order.append("sent")
+    async with session_at(account) as session:
+        await session.cleanup("leonardo", Where(failed=True), dry_run=False, audit=audit)
+    assert order == ["deleting", "sent"] * 3
 
 
 async def test_a_line_that_was_cut_spoils_no_other(tmp_path: Path) -> None:

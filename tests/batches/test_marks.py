@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger.in_loop import files_in_the_loop
@@ -55,8 +56,16 @@ async def test_what_is_marked_is_deleted(tmp_path: Path) -> None:
 
 
 async def test_marks_of_many_at_once_are_all_kept() -> None:
+    """Though others write between the reading and the writing of one."""
+
+    class Shared(MemoryStore):
+        async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
+            found = await super().get_learned(name, known)
+            await asyncio.sleep(0)
+            return found
+
     account = an_account(100)
-    async with session_at(account) as session:
+    async with session_at(account, store=Shared()) as session:  # type: ignore[arg-type]
         await asyncio.gather(*(session.mark(id_of(n), connection="leonardo") for n in range(100)))
         assert (await session.cleanup("leonardo", MARKED)).matching == 100
 

@@ -64,12 +64,14 @@ async def test_files_of_a_download_before_count_whatever_their_numbers(tmp_path:
     assert account.deleted == [id_of(1)]
 
 
-@pytest.mark.parametrize("spoilt", [b"\x89PNG cut", png(4000), b""])
-async def test_a_file_with_other_bytes_does_not_count(tmp_path: Path, spoilt: bytes) -> None:
+@pytest.mark.parametrize("spoilt", [b"\x89PNG cut", png(4000), b"", "flipped"])
+async def test_a_file_with_other_bytes_does_not_count(tmp_path: Path, spoilt: bytes | str) -> None:
     """It is left alone, unless it is empty, and the output gets a name of its own."""
     account = Account()
     account.has(1)
     [wanted] = of(account, 1)
+    if isinstance(spoilt, str):  # as long as it should be
+        spoilt = wanted[:-20] + bytes([wanted[-20] ^ 1]) + wanted[-19:]
     (tmp_path / name(1, 0)).write_bytes(spoilt)
     async with session_at(account) as session:
         [path] = await session.download(await get(session), tmp_path, then_delete=True)

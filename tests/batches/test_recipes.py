@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ledger.in_loop import files_in_the_loop
-from leonardo_account import KEY, Account, id_of
+from leonardo_account import KEY, Account, id_of, session_at
 from serving import serving
 
 import aiogen
@@ -111,3 +111,29 @@ async def test_a_recipe_deletes_what_it_says_and_nothing_else(
             account.files[image["path"]] for each in account.deleted for image in before[each]["generated_images"]
         ]
         assert sorted(path.read_bytes() for path in Path("old").iterdir()) == sorted(wanted)
+
+
+@pytest.mark.usefixtures("virtual_files")
+async def test_the_other_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which it stands there, with a session."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    others = [block for block in blocks if block not in RECIPES.values()]
+    assert len(others) == 3
+    account = Account()
+    made = [account.has(number, days=40 - number) for number in range(6)]
+    noted = "1f0bba44-923a-69b0-b519-62a6710d46a9"
+    account.rows[noted] = {**account.rows[made[0]], "id": noted}
+    async with session_at(account, store=tmp_path / "jobs.db") as session:
+        names: dict[str, Any] = {"aiogen": aiogen, "session": session}
+        names["job"] = await session.attach("leonardo", made[1])
+        names["generation"] = await session.get("leonardo", made[2])
+        names["where"] = aiogen.Where(prompt_contains="boat")
+        await names["job"]
+        for block in others:
+            exec("async def program():\n" + "".join(f"    {line}\n" for line in block.splitlines()), names)
+            await names["program"]()
+    assert account.deleted[0] == made[2]
+    assert {*account.deleted[1:3]} == {made[1], noted}
+    assert not account.rows
+    assert len(list((tmp_path / "out").iterdir())) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -212,3 +214,20 @@ def test_a_ledger_that_does_not_know_the_account(aiogen, vendors) -> None:
     aiogen("generate", "leonardo/lucid-origin", "a boat", "--no-download")
     assert aiogen("cleanup", "leonardo", "--not-in-ledger", "--yes").code == 0
     assert deleted(vendors) == [foreign]
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cleanup.md").read_text("utf-8")
+TYPED = re.findall(r"(?:^\$ |\* +)(aiogen (?:cleanup|mark) [^|\n]*)", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_each_command_of_the_page_is_one(aiogen, line: str) -> None:
+    """Up to the point at which a key would be needed; and every filter stands there."""
+    said = aiogen(*shlex.split(line)[1:])
+    assert (said.code, "LEONARDO_API_KEY" in said.err) == (3, True)
+
+
+def test_the_page_has_every_filter() -> None:
+    assert len(TYPED) == 5
+    for option in ("--failed", "--older-than", "--prompt-contains", "--marked", "--not-in-ledger"):
+        assert option in PAGE
