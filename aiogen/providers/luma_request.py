@@ -51,7 +51,10 @@ def with_references(extra: Any) -> Any:
 
 @attrs.frozen(kw_only=True)
 class LumaRequest:
-    """What every request to Luma has (`POST /generations`).  The classes below are of one type each."""
+    """What every request to Luma has (`POST /generations`).  The classes below are of one type each.
+
+    Sources: "API reference", "guides" and "FAQ" are those at docs.agents.lumalabs.ai, "SDK" is `luma-agents` 0.5.0.
+    """
 
     prompt: str = attrs.field(repr=False)
     """What is to be seen, or changed: 1 to 6,000 characters, 500 for layers (API reference)."""
@@ -65,8 +68,8 @@ class LumaRequest:
     user_id: str | None = None
     """Your end user's opaque tag, for Luma's breakdown of usage and its safety checks (API reference)."""
     extra: Mapping[str, Any] = attrs.field(factory=dict, converter=with_references)
-    """Further fields of the body, sent as they are, unchecked; a mapping for `video` or `layering` is added to what the
-    fields of that name come to."""
+    """Further fields of the body in Luma's own words, sent as they are, unchecked; a mapping for `video` or `layering`
+    is added to what the fields of that name come to."""
     warnings: tuple[str, ...] = attrs.field(default=(), repr=False)
     """What of the keywords that it was made from cannot be honoured, in sentences; they are not sent."""
 
@@ -129,7 +132,10 @@ class LumaRequest:
 
 @attrs.frozen(kw_only=True)
 class LumaImage(LumaRequest):
-    """A picture from words: type `image`."""
+    """A picture from words: type `image`, of uni-1 and uni-1-max.
+
+    Sources: as of `LumaRequest`.
+    """
 
     model: Literal["uni-1", "uni-1-max"] | str = "uni-1"
     """uni-1, or uni-1-max for more detail and 2.5 times the price (API reference, pricing guide)."""
@@ -138,7 +144,7 @@ class LumaImage(LumaRequest):
     style: Literal["auto", "manga"] | None = None
     """auto, which Luma takes by default, or manga, for portraits alone: 2:3 9:16 1:2 1:3 (API reference)."""
     output_format: Literal["png", "jpeg"] | None = None
-    """None lets the model decide (API reference)."""
+    """The kind of file; None lets the model decide (API reference)."""
     web_search: bool | None = None
     """Whether the model looks up what it does not know; adds a few seconds; false by default (API reference)."""
     image_ref: tuple[Reference, ...] = attrs.field(default=(), converter=as_references)
@@ -167,7 +173,10 @@ class LumaImage(LumaRequest):
 
 @attrs.frozen(kw_only=True)
 class LumaImageEdit(LumaImage):
-    """A picture from a picture and words: type `image_edit`; needs `source`."""
+    """A picture from a picture and words: type `image_edit`, of uni-1 and uni-1-max; needs `source`.
+
+    Sources: as of `LumaRequest`.
+    """
 
     type: Literal["image_edit"] | str = "image_edit"
     """Set by the class."""
@@ -187,7 +196,7 @@ class LumaLayering(LumaRequest):
     type: Literal["layering"] | str = "layering"
     """Set by the class."""
     resolution: Literal["1k", "2k"] | None = None
-    """Of the layers (SDK); what Luma takes by default is not documented."""
+    """Of each layer; 1k is faster and costs less (SDK).  What Luma takes by default is not documented."""
 
     def _scalars(self) -> list[Any]:
         return [self.aspect_ratio, self.user_id, self.resolution]

@@ -63,7 +63,7 @@ class _Video(LumaRequest):
     model: Literal["ray-3.2"] | str = "ray-3.2"
     """ray-3.2 (API reference)."""
     resolution: Resolution | None = None
-    """What Luma takes by default is not documented."""
+    """Lines of the picture; 360p is for drafts (SDK).  What Luma takes by default is not documented."""
 
     def _scalars(self) -> list[Any]:
         names = [field.name for field in attrs.fields(type(self)) if field.name not in ("extra", "warnings")]
@@ -81,7 +81,9 @@ class _Video(LumaRequest):
 
 @attrs.frozen(kw_only=True)
 class LumaVideo(_Video):
-    """A video from words, and from pictures where they are given: type `video`.
+    """A video from words, and from pictures where they are given: type `video`, of ray-3.2.
+
+    Sources: as of `LumaRequest`.
 
     Raises:
         InputError: fields exclude each other; the message says which.
@@ -90,22 +92,22 @@ class LumaVideo(_Video):
     type: Literal["video"] | str = "video"
     """Set by the class."""
     duration: Literal["5s", "10s"] | None = None
-    """What Luma takes by default is not documented."""
+    """Seconds (SDK).  What Luma takes by default is not documented."""
     loop: bool | None = None
-    """Whether the end leads into the beginning; not with 10s, and not with `hdr`."""
+    """Whether the end leads into the beginning; not with 10s, and not with `hdr` (SDK, guides)."""
     hdr: bool | None = None
-    """High dynamic range; an account needs access to it, and 360p has none."""
+    """High dynamic range; an account needs access to it, and 360p has none (SDK, guides)."""
     exr_export: bool | None = None
-    """Whether the frames come as EXR, too, as a further output; needs `hdr`."""
+    """Whether the frames come as EXR, too, as a further output; needs `hdr` (SDK, guides)."""
     start_frame: Reference | None = attrs.field(default=None, converter=as_reference)
-    """The picture that it begins with."""
+    """The picture that it begins with, or the `generation_id` of a video that it goes on from (SDK)."""
     end_frame: Reference | None = attrs.field(default=None, converter=as_reference)
-    """The picture that it ends with."""
+    """The picture that it ends with, or the `generation_id` of a video that it leads to (SDK)."""
     keyframes: tuple[Reference, ...] = attrs.field(default=(), converter=as_references)
-    """1 to 64 pictures along the way, in place of `start_frame`, `end_frame` and `loop`."""
+    """1 to 64 pictures along the way, in place of `start_frame`, `end_frame` and `loop` (SDK, guides)."""
     keyframe_indexes: tuple[int, ...] = attrs.field(default=(), converter=_as_indexes)
     """The frame at which each of them stands, in their order, at 24 frames per second: 0 to 120 of 5s, to 240 of
-    10s; none twice."""
+    10s; none twice (SDK)."""
 
     def __attrs_post_init__(self) -> None:
         LumaRequest.__attrs_post_init__(self)
@@ -140,30 +142,33 @@ class LumaVideo(_Video):
 
 @attrs.frozen(kw_only=True)
 class LumaVideoEdit(_Video):
-    """A video from a video and words, as long as its source: type `video_edit`.
+    """A video from a video and words, as long as its source: type `video_edit`, of ray-3.2.
+
+    Sources: as of `LumaRequest`.
 
     Raises:
         InputError: fields exclude each other, or the source is an address without `media_type`.
     """
 
     source: Reference = attrs.field(converter=as_source)
-    """The video: at most 18 s.  An address needs `media_type` beside it, such as "video/mp4"."""
+    """The video: at most 18 s.  An address needs `media_type` beside it, such as "video/mp4" (SDK)."""
     type: Literal["video_edit"] | str = "video_edit"
     """Set by the class."""
     hdr: bool | None = None
-    """High dynamic range; an account needs access to it."""
+    """High dynamic range; an account needs access to it (SDK)."""
     exr_export: bool | None = None
-    """Whether the frames come as EXR, too, as a further output; needs `hdr`."""
+    """Whether the frames come as EXR, too, as a further output; needs `hdr` (SDK, guides)."""
     strength: Strength | None = None
-    """How far from the source: adhere stays nearest, reimagine goes furthest, each in three steps."""
+    """How far from the source: adhere stays nearest, reimagine goes furthest, each in three steps (SDK)."""
     auto_controls: bool | None = None
-    """Whether Luma chooses what is kept of the source."""
+    """Whether Luma chooses what is kept of the source; where it is not given, `strength` or `controls` mean
+    that you do (SDK)."""
     controls: LumaControls | None = None
-    """What is kept of the source: depth, face, normals, pose, trajectory."""
+    """What is kept of the source: depth, face, normals, pose, trajectory (SDK)."""
     keyframes: tuple[Reference, ...] = attrs.field(default=(), converter=as_references)
-    """Up to 64 pictures of how single frames are to look."""
+    """Up to 64 pictures of how single frames are to look (SDK)."""
     keyframe_indexes: tuple[int, ...] = attrs.field(default=(), converter=_as_indexes)
-    """The frame at which each of them stands, in their order; 0 or more, none twice."""
+    """The frame of the source at which each of them stands, in their order; 0 or more, none twice (SDK)."""
 
     def __attrs_post_init__(self) -> None:
         LumaRequest.__attrs_post_init__(self)
@@ -191,20 +196,20 @@ class LumaVideoEdit(_Video):
 
 @attrs.frozen(kw_only=True)
 class LumaVideoReframe(_Video):
-    """A video in another shape, filled in around its source, and as long: type `video_reframe`.
+    """A video in another shape, filled in around its source, and as long: type `video_reframe`, of ray-3.2.
 
-    `aspect_ratio` is the new shape.
+    `aspect_ratio` is the new shape.  Sources: as of `LumaRequest`.
 
     Raises:
         InputError: the position cannot be one, or the source is an address without `media_type`.
     """
 
     source: Reference = attrs.field(converter=as_source)
-    """The video.  An address needs `media_type` beside it, such as "video/mp4"."""
+    """The video.  An address needs `media_type` beside it, such as "video/mp4" (SDK)."""
     type: Literal["video_reframe"] | str = "video_reframe"
     """Set by the class."""
     source_position: LumaSourcePosition | None = None
-    """Where in the new frame the source stands; None lets Luma decide."""
+    """Where in the new frame the source stands, as shares of its width and height; None lets Luma decide (SDK)."""
 
     def __attrs_post_init__(self) -> None:
         LumaRequest.__attrs_post_init__(self)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import jedi
+import jedi  # type: ignore[import-untyped]
 import pytest
 
 pytestmark = [
@@ -29,7 +30,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     jedi.settings.cache_directory = before
 
 
-def completed(line: str) -> dict[str, jedi.api.classes.Completion]:
+def completed(line: str) -> dict[str, Any]:
     """What is offered at the end of a line, by name."""
     code = INSIDE + line
     # In this process: an environment of its own would be another one.
