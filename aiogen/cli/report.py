@@ -9,6 +9,7 @@ from aiogen import Session
 from aiogen._schema import as_json
 from aiogen._wording import count
 from aiogen.batch import report as reports
+from aiogen.batch.report.files import RESULTS
 from aiogen.cli.exits import Exit
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
@@ -16,16 +17,17 @@ from aiogen.stores.sqlite.store import SqliteStore
 
 
 async def report(
-    terminal: Terminal, session: Session, store: SqliteStore, batch: str, *, out: str | None, files: str
+    terminal: Terminal, session: Session, store: SqliteStore, batch: str, *, out: str | None, files: str | None
 ) -> Exit:
     """Write it, and say where; the session only knows the connections."""
     if not await asyncio.to_thread(store.path.exists):
         raise InputError(f"There is no ledger {str(store.path)!r}; name it with --store.")
+    folder = files if files is not None else await asyncio.to_thread(_folder_of, batch)
     target = Path(out) if out is not None else reports.file_for(batch)
     await store.open()
     try:
         made = await reports.make(
-            store, batch, target, files=files, connections=session.connections, command=terminal.command
+            store, batch, target, files=folder, connections=session.connections, command=terminal.command
         )
     finally:
         await store.close()
@@ -39,10 +41,20 @@ async def report(
         terminal.say(f"The small pictures are in {made.thumbnails}: keep it beside the report.")
     if made.missing:
         which = "1 file is" if made.missing == 1 else f"{count(made.missing)} files are"
-        terminal.say(f"{which} not in {files}; the report has the commands that download them. --files names a folder.")
+        terminal.say(
+            f"{which} not in {folder}; the report has the commands that download them. --files names a folder."
+        )
     if made.unreadable:
         terminal.say(f"{count(made.unreadable)} lines of results.jsonl could not be used.")
     return Exit.OK
+
+
+def _folder_of(batch: str) -> str:
+    """Where `aiogen batch` puts the pictures, unless it was told another folder; else this one."""
+    try:
+        return batch if (Path(batch) / RESULTS).is_file() else "."
+    except (OSError, ValueError):
+        return "."
 
 
 def _as_json(batch: str, made: reports.Made) -> dict[str, object]:

@@ -96,3 +96,13 @@ def test_results_of_a_batch_name_its_files(batch: Path, aiogen: Any) -> None:
     (folder / "results.jsonl").write_text("\n".join(rows), encoding="utf-8")
     said = aiogen("report", "night", "--files", "other", "--json")
     assert (said.records[0]["pictures"], said.records[0]["missing"]) == (2, 0)
+
+
+def test_the_folder_of_a_batch_is_found_by_its_name(batch: Path, aiogen: Any) -> None:
+    """As `aiogen batch` has made it, with names by a template."""
+    (batch / "boats.csv").write_text("id,prompt\na,a boat\nb,another boat\n", encoding="utf-8")
+    made = aiogen("batch", "boats.csv", "--model", "luma/uni-1", "--name", "boats", "--template", "{key}/{n}.{ext}")
+    assert made.code == 0, made.err
+    said = aiogen("report", "boats", "--json")
+    assert (said.records[0]["jobs"], said.records[0]["pictures"], said.records[0]["missing"]) == (2, 2, 0)
+    assert 'href="./boats/a/0.' in (batch / "boats.html").read_text(encoding="utf-8")

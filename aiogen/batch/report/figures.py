@@ -34,7 +34,9 @@ class Line:
 
     id: str
     name: str
-    """Its key, else the beginning of its id."""
+    """Its key, with the number of the attempt if it is not the first; else the beginning of its id."""
+    known_by: tuple[str, str] | None
+    """What the attempts of one job have in common: its scope and its key; None without a key."""
     prompt: str
     connection: str
     model: str
@@ -74,6 +76,8 @@ class Failures:
     """The most frequent words of the vendor, and how often they came."""
     others: int
     """Jobs with other words than these."""
+    again: tuple[Line, ...]
+    """Those of which no attempt has completed since, or is under way."""
 
 
 @attrs.frozen(kw_only=True)
@@ -152,6 +156,7 @@ class Figures:
             if line.code is not None:
                 found.setdefault((line.code, line.helps), []).append(line)
         groups = []
+        good = {line.known_by for line in self.lines if line.code is None and line.known_by is not None}
         for (code, helps), lines in found.items():
             said = Counter(line.reason for line in lines if line.reason).most_common()
             groups.append(
@@ -161,6 +166,7 @@ class Figures:
                     lines=tuple(lines),
                     reasons=tuple(said[:SHOWN_REASONS]),
                     others=sum(number for _, number in said[SHOWN_REASONS:]),
+                    again=tuple(line for line in lines if line.known_by not in good),
                 )
             )
         return sorted(groups, key=lambda group: (-len(group.lines), group.code))
@@ -197,7 +203,8 @@ def line_of(record: Record) -> Line:
     model = clean(asked_model, 120)
     return Line(
         id=record.id,
-        name=clean(record.key, 120) if record.key is not None else clean(record.id[:8], 8),
+        name=_name(record),
+        known_by=None if record.key is None else (record.scope, record.key),
         prompt=clean((known.prompt if known is not None else None) or record.prompt or "", LONGEST),
         connection=record.connection,
         model=f"{connection}/{model}" if model else connection,
@@ -217,6 +224,13 @@ def line_of(record: Record) -> Line:
         ended=ended,
         asked=tuple(accepted + after for after in known.asked_after) if known is not None and accepted else (),
     )
+
+
+def _name(record: Record) -> str:
+    if record.key is None:
+        return clean(record.id[:8], 8)
+    attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
+    return clean(record.key, 120) + attempt
 
 
 def clean(text: str, limit: int) -> str:

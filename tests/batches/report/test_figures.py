@@ -106,6 +106,22 @@ def test_failures_are_grouped_by_what_helps() -> None:
     assert (found[0].helps, found[2].helps) == (Action.RETRY.help_text, Action.CHANGE_INPUT.help_text)
 
 
+def test_what_another_attempt_has_made_good_is_not_tried_again() -> None:
+    """By scope and key; each attempt is a job of its own, and named as one."""
+    found = figures(
+        job(1, State.FAILED, key="a"),
+        job(2, State.FAILED, key="a", attempt=2),
+        job(3, State.COMPLETED, key="a", attempt=3),
+        job(4, State.FAILED, key="b"),
+        job(5, State.QUEUED, key="b", attempt=2, ended=None),
+        job(6, State.FAILED, key="a", scope="ann"),
+        job(7, State.FAILED),
+    )
+    (group,) = found.failures()
+    assert sorted(line.name for line in group.lines) == ["00000007", "a", "a", "a (attempt 2)", "b"]
+    assert [(line.known_by, line.name) for line in group.again] == [(("ann", "a"), "a"), (None, "00000007")]
+
+
 def test_of_many_different_reasons_the_rest_is_counted() -> None:
     records = [job(i, State.FAILED, known={"failure_reason": f"reason {i}"}) for i in range(12)]
     (group,) = figures(*records).failures()
