@@ -70,7 +70,7 @@ class FailureCode(StrEnum):
     OUTPUT_NOT_FOUND = "output_not_found"
     """It finished, but there is no output to fetch."""
     BUDGET_EXHAUSTED = "budget_exhausted"
-    """No funds, at the start or on the way."""
+    """No funds, at the start or on the way; or the session's own budget does not allow it."""
     IMAGE_TOO_LARGE = "image_too_large"
     """An input image is over the vendor's limit."""
     UNSUPPORTED_FORMAT = "unsupported_format"

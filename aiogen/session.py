@@ -855,8 +855,9 @@ class Session:
     async def forget(self, *job_ids: str | UUID, **which: Unpack[Which]) -> Forgotten:
         """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
 
-        Nothing of them stays, so a key that is forgotten stands for a new job the next time, which is paid for.  The
-        number's `running` says how many stayed because they are not over: cancel them, or wait, and call it again.
+        Nothing of them stays but what they have cost in sum (see `spent`), so a key that is forgotten stands for a new
+        job the next time, which is paid for.  The number's `running` says how many stayed because they are not over:
+        cancel them, or wait, and call it again.
 
         Args:
             job_ids: ours.
