@@ -154,10 +154,6 @@ async def tried_again(session: aiogen.Session, left: Left) -> object:
     return False
 
 
-async def estimated(session: aiogen.Session, left: Left) -> object:
-    return (await session.estimate((MODEL, "a boat"))).unknown
-
-
 async def spent(session: aiogen.Session, left: Left) -> object:
     costs = await session.spent()
     return costs.count, costs.unknown  # what is not known to have been accepted was quoted by nobody

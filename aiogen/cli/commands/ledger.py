@@ -251,7 +251,8 @@ def forget(
 ) -> Exit:
     """Remove jobs that are over, or unknown, from the ledger; nothing changes at the providers.
 
-    Nothing of them stays there but what they have cost in sum.  A key that is forgotten stands for a new job the next time, which is paid for.
+    Nothing of them stays there but what they have cost in sum.  A key that is forgotten stands for a new job the next
+    time, which is paid for.
 
     Parameters
     ----------
