@@ -23,6 +23,7 @@
     │   ├── SubmissionUnknown                the create's answer never came; it may be running and charged
     │   └── SessionClosed                    the session was closed before the job ended
     ├── TooManyJobs                          a bound on unfinished jobs is reached; nothing was sent
+    ├── BudgetReached                        the session's budget does not allow it; nothing was sent
     ├── CancelTimeout (TimeoutError)         another process did not say in time whether it could cancel a job
     ├── DownloadError                        an output's bytes could not be fetched
     └── StoreError                           the ledger could not be written
@@ -42,6 +43,7 @@ submission would be a second bill, so these are never `retryable`.  `session.att
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -49,7 +51,7 @@ from typing import Any, ClassVar, Self
 import attrs
 
 from aiogen._wording import duration, lines
-from aiogen.models import ACTIONS, Action, FailureCode, Generation
+from aiogen.models import ACTIONS, Action, Cost, FailureCode, Generation
 
 
 class AiogenError(Exception):
@@ -397,9 +399,62 @@ class TooManyJobs(AiogenError):
 
 
 class BudgetReached(AiogenError):
-    """Nothing more is created: it would cost more than was allowed.  Nothing was sent, and nothing charged."""
+    """Nothing more is created: it would cost more than was allowed.  Nothing was sent, and nothing charged.
 
+    By the session's `budget=`, or by the limit of a batch (`max_cost=`, then only `action` is set).  Of a session's
+    `action` is `wait` where it fits later, after `retry_after`; `change_input` for a job that costs more than the whole
+    budget, or whose cost nobody knows in a unit of it; `give_up` where the budget has no period, so that nothing of
+    what was spent is ever free again.
+    """
+
+    code: FailureCode | None = FailureCode.BUDGET_EXHAUSTED
     action: Action | None = Action.WAIT
+    retry_after: float | None = None
+    """Seconds, 0 to 30 days, until enough of what was spent lies further back than the period; None if it never fits.
+    Others may spend it first."""
+    budget: Cost | None = None
+    """What may be spent, in the unit in which this job counts; None for a job that counts in no unit of the budget."""
+    spent: Cost | None = None
+    """What the creates that were sent within the period cost, of all processes on the ledger; None if it was not asked
+    for, because the job alone is too much."""
+    estimate: Cost | None = None
+    """What this job would cost, or what `assume_cost=` says of it; None if nobody knows."""
+    per: str | None = None
+    """The period: "hour", "day" (24 hours) or "month" (30 days), up to now; None for all that the ledger ever sent."""
+
+    @classmethod
+    def of(
+        cls, *, estimate: Cost, budget: Cost, spent: Cost | None, per: str | None, retry_after: float | None
+    ) -> BudgetReached:
+        """The error for a job that is too much; `spent` is None if it is so by itself."""
+        allowed = f"{budget} per {per}" if per is not None else f"{budget} in all"
+        known: dict[str, Any] = {"budget": budget, "spent": spent, "estimate": estimate, "per": per}
+        if spent is None:
+            return cls(
+                f"This job costs {estimate}, and the budget is {allowed}. Nothing was sent.",
+                action=Action.CHANGE_INPUT,
+                **known,
+            )
+        later = f" Enough of it is free again in {duration(retry_after)}." if retry_after is not None else ""
+        return cls(
+            f"The budget is {allowed}, of which {spent} are spent or reserved, and this job costs {estimate}. Nothing "
+            f"was sent.{later}",
+            action=Action.GIVE_UP if retry_after is None else Action.WAIT,
+            retry_after=retry_after,
+            **known,
+        )
+
+    @classmethod
+    def unpriced(cls, estimate: Cost | None, budget: Sequence[Cost]) -> BudgetReached:
+        """The error for a job that counts in no unit of the budget."""
+        allowed = " and ".join(map(str, budget))
+        what = "Nobody knows beforehand what this job costs" if estimate is None else f"This job costs {estimate}"
+        return cls(
+            f"{what}, and the budget is {allowed}. Nothing was sent. To count it all the same, say as what: "
+            "Session(budget=…, assume_cost=…).",
+            action=Action.CHANGE_INPUT,
+            estimate=estimate,
+        )
 
     @classmethod
     def of_batch(cls, limit: Any, spent: Any, cost: Any) -> BudgetReached:

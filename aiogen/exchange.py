@@ -147,6 +147,8 @@ class Failure:
     vendor_code: str | None = None
     action: Action | None = None
     """Only where the table in `models.ACTIONS` does not fit."""
+    refunded: bool = False
+    """The vendor documents that such a failure is refunded, or not charged."""
 
 
 @attrs.frozen(kw_only=True)

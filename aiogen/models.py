@@ -70,7 +70,7 @@ class FailureCode(StrEnum):
     OUTPUT_NOT_FOUND = "output_not_found"
     """It finished, but there is no output to fetch."""
     BUDGET_EXHAUSTED = "budget_exhausted"
-    """No funds, at the start or on the way."""
+    """No funds, at the start or on the way; or the session's own budget does not allow it."""
     IMAGE_TOO_LARGE = "image_too_large"
     """An input image is over the vendor's limit."""
     UNSUPPORTED_FORMAT = "unsupported_format"
@@ -285,8 +285,8 @@ class Generation:
     vendor_code: str | None = None
     """The failure code as the vendor wrote it; None if it gave none."""
     cost: Cost | None = None
-    """As quoted at acceptance, else by published prices (`Cost.is_estimate`); None if neither is known.  Whether a
-    failure is refunded is not known here."""
+    """As quoted at acceptance, else by published prices (`Cost.is_estimate`); None if neither is known.  What a
+    failure would have cost without its refund; see `refunded`."""
     warnings: tuple[str, ...] = ()
     """What is unusual about it but did not end it, in sentences."""
     created_at: datetime | None = None
@@ -303,6 +303,9 @@ class Generation:
     Of more than 100 an even part is kept; those of a program that ended before it did are not known."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """The vendor's whole last answer, as JSON gave it."""
+    refunded: bool = False
+    """True for a failure of which the vendor documents that it is refunded, or not charged; what no vendor documents is
+    False, and counts as paid."""
 
     @property
     def url(self) -> str | None:
@@ -365,6 +368,7 @@ class Generation:
             began_at=read.moment("began_at"),
             asked_after=read.numbers("asked_after"),
             raw=read.mapping("raw"),
+            refunded=read.flag("refunded") or False,
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,7 @@ from aiogen.models import AccountInfo, Cancellation, Cost, Generation, State, Un
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import AtMost, Forgotten, Page, Record, RecordQuery, Store
+from aiogen.stores.budget import Amount, Amounts, Budget
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -97,6 +99,9 @@ class Session:
         max_downloads: int = 8,
         download_timeout: float = 3600.0,
         call_timeout: float = 300.0,
+        budget: Amounts | None = None,
+        per: Literal["hour", "day", "month"] | None = None,
+        assume_cost: Amount | Cost | None = None,
     ) -> None:
         """Nothing is opened and nothing is sent yet.
 
@@ -128,14 +133,23 @@ class Session:
             max_downloads: downloads under way at once, 1 to 100.
             download_timeout: seconds for one output, all attempts together.
             call_timeout: seconds for `get`, a page of `list`, `delete` or `account`, all attempts together.
+            budget: what may be spent: a number of dollars, a `Cost`, or amounts by unit (`{"CREDITS": 500}`), 0 to
+                10,000,000.  Beyond it no create is sent, and the job ends in `BudgetReached`.  It counts what all
+                sessions on the same ledger have sent, with a budget or without, in all scopes; several processes with
+                the same budget keep to one.
+            per: the period in which that counts: the last hour, day (24 hours) or month (30 days), by the ledger's
+                clock; None for all that the ledger has ever sent.
+            assume_cost: what a job counts whose cost nobody knows beforehand, or knows in no unit of the budget, until
+                the vendor quotes it: a number or a `Cost`.  Without it such a job is refused under a budget.
 
         Every timeout is from 0.001 seconds to 30 days.
 
         Raises:
             ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
                 `ClientSession` is none.
-            InputError: a number is out of its range.
+            InputError: a number is out of its range, or `per` and `assume_cost` do not fit the budget.
         """
+        self._budget = Budget.of(budget, per, assume_cost)
         self._limits = Limits(
             max_in_flight=max_in_flight,
             queue_timeout=queue_timeout,
@@ -348,6 +362,8 @@ class Session:
             InputError: the input cannot be right, or a local file cannot be read; nothing was sent.  `KeyReused`: the
                 key stands for another request.
             TooManyJobs: as many jobs are unfinished as `at_most` allows; nothing was sent.
+            BudgetReached: the job costs more than the session's whole budget, or nobody knows its cost.  One that only
+                does not fit now ends in it when its turn has come.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be written; nothing was sent.
         """
@@ -839,8 +855,9 @@ class Session:
     async def forget(self, *job_ids: str | UUID, **which: Unpack[Which]) -> Forgotten:
         """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
 
-        Nothing of them stays, so a key that is forgotten stands for a new job the next time, which is paid for.  The
-        number's `running` says how many stayed because they are not over: cancel them, or wait, and call it again.
+        Nothing of them stays but what they have cost in sum (see `spent`), so a key that is forgotten stands for a new
+        job the next time, which is paid for.  The number's `running` says how many stayed because they are not over:
+        cancel them, or wait, and call it again.
 
         Args:
             job_ids: ours.
@@ -1123,6 +1140,38 @@ class Session:
         costs = each_cost(parts.hub, parts.calls, self.connections, each)
         return Costs.of([cost async for cost in costs])
 
+    async def spent(
+        self,
+        since: datetime | timedelta | None = None,
+        *,
+        scope: str | None = None,
+        batch: str | None = None,
+        connection: str | None = None,
+    ) -> Costs:
+        """What was spent, by what the ledger knows: of all processes, whether the jobs are over or not.
+
+        A job counts from when its create is sent: with its estimate, and then with what the vendor quotes.  What surely
+        was not charged counts nothing: what was refused, and failures of which the vendor documents that they are
+        refunded (`Generation.refunded`).  Of what is unknown nobody knows whether it was charged, so it counts.
+
+        Jobs that are not in the ledger any more (`keep_finished`, `forget`) count where neither a scope nor a batch is
+        asked for: what they have cost is kept, by minute and connection, and nothing else of them.
+
+        Args:
+            since: only what was sent after this moment (with a time zone), or within this time up to now, by the
+                ledger's clock.
+            scope: only jobs of this scope.
+            batch: only jobs of this batch.
+            connection: only jobs of this connection.
+
+        Raises:
+            InputError: the moment has no time zone.
+            StoreError: the ledger cannot be read.
+        """
+        query = records.spent_since(since, RecordQuery(scope=scope, batch=batch, connection=connection))
+        await self._open().hub.ledger.ready()
+        return await self._store.costs(query)
+
     async def download(
         self,
         generation: Generation | Job,
@@ -1292,6 +1341,7 @@ class Session:
             accounts=self._accounts,
             take_up=lambda record: registry.take_up(record),
             takes_up_all=self._take_up_jobs,
+            budget=self._budget,
         )
         self.connections.on_add = hub.connected
         calls = Calls(hub, call_timeout=self._call_options.call_timeout)

@@ -98,6 +98,7 @@ def _failure_fields(failure: Failure | None) -> dict[str, Any]:
         "failure_reason": failure.reason,
         "vendor_code": failure.vendor_code,
         "action": failure.action or ACTIONS[failure.code],
+        "refunded": failure.refunded,
     }
 
 

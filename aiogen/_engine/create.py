@@ -22,8 +22,15 @@ from aiogen._engine.one_id import may_share, named_before
 from aiogen._engine.own_id import Fate, look_up
 from aiogen._engine.poll import observe
 from aiogen._limits.retry import TAKES, Verdict, judge_create
-from aiogen.errors import AiogenError, AuthenticationError, InsufficientFunds, RateLimited, StoreError
-from aiogen.exchange import Accepted, Submission, Ticket
+from aiogen.errors import (
+    AiogenError,
+    AuthenticationError,
+    BudgetReached,
+    InsufficientFunds,
+    RateLimited,
+    StoreError,
+)
+from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
 from aiogen.models import State
 from aiogen.stores.base import RequestKind, TakenOver
 
@@ -43,7 +50,7 @@ class _Withheld:
     """Another create was refused meanwhile: the intent is taken back, and the job waits in the queue again."""
     taken_over: bool = False
     """Another process owns the job by now."""
-    error: StoreError | None = None
+    error: StoreError | BudgetReached | None = None
     """The ledger did not take the intent."""
 
 
@@ -98,10 +105,16 @@ async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
     try:
         # What is owed may be about this job: that it is pending again.
         await hub.ledger.catch_up_if_behind()
-        wait = await hub.store.intend(job.id, account.headroom(hub.clock.now()))
+        headroom = account.headroom(hub.clock.now())
+        # A store that was written before there were budgets goes on without any.
+        wait = await (
+            hub.store.intend(job.id, headroom) if hub.budget is None else hub.store.intend(job.id, headroom, hub.budget)
+        )
     except TakenOver:
         # Or it only looks so, for what is owed says that it is pending again: once that is written we know.
         return _Withheld(requeue_after=_LOOK_AGAIN) if hub.ledger.is_behind else _Withheld(taken_over=True)
+    except BudgetReached as error:
+        return _Withheld(error=error)
     except Exception as error:
         return _Withheld(error=error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}"))
     if wait > 0.0:
@@ -186,7 +199,7 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         alone=alone and not hub.ledger.peers,
     )
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
-    is_ours = await _confirm(hub, job, snapshot.provider_id, state, now, accepted.reference)
+    is_ours = await _confirm(hub, job, snapshot, state, now, accepted.reference)
     ticket = Ticket(
         provider_id=snapshot.provider_id,
         model=submission.model,
@@ -215,15 +228,19 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
 
 
 async def _confirm(
-    hub: Hub, job: Job, provider_id: str, state: State, at: float, reference: Mapping[str, Any] | None
+    hub: Hub, job: Job, snapshot: Snapshot, state: State, at: float, reference: Mapping[str, Any] | None
 ) -> bool:
-    """Note the vendor's id, which came at `at` of the steady clock; False if another process owns the job by now."""
+    """Note what the vendor answered at `at` of the steady clock: the id, and perhaps a price.
+
+    False if another process owns the job by now.
+    """
     is_ours = True
 
     async def confirm() -> None:
         nonlocal is_ours
         ago = hub.clock.now() - at  # the ledger may have been behind for a while
-        is_ours = await hub.store.confirm(job.id, provider_id, state, ago, reference) is not False
+        quoted = {} if snapshot.cost is None else {"cost": snapshot.cost}
+        is_ours = await hub.store.confirm(job.id, snapshot.provider_id, state, ago, reference, **quoted) is not False
 
     await hub.ledger.note(confirm, job.id)
     return is_ours

@@ -32,6 +32,7 @@ from aiogen.exchange import Ticket
 from aiogen.models import Eta, Generation, State, Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Record, RequestKind, Store, Wish
+from aiogen.stores.budget import Budget
 
 if TYPE_CHECKING:
     from aiogen._transfer.transport import Transport
@@ -56,6 +57,7 @@ class Hub:
         accounts: Callable[[], Collection[str]],
         take_up: Callable[[Record], None],
         takes_up_all: bool,
+        budget: Budget | None = None,
     ) -> None:
         """What it works with.
 
@@ -67,11 +69,13 @@ class Hub:
             accounts: whose jobs the session can follow, as their keys are known.
             take_up: goes on with a job that another session left behind.
             takes_up_all: whether that is done for all; else only for those that somebody here waits for.
+            budget: what may be spent.
         """
         self.transport = transport
         self.store = store
         self.clock = clock
         self.limits = limits
+        self.budget = budget
         self.wake: Callable[[], None] = lambda: None
         """Something has changed: look again what may be started, soon and once."""
         self.on_cancel: Callable[[str], None] = lambda job_id: None

@@ -13,10 +13,11 @@ from aiogen._answers import outcomes
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.own_id import Fate, look_up
-from aiogen.errors import StoreError, TooManyJobs
+from aiogen.errors import BudgetReached, StoreError, TooManyJobs
 from aiogen.exchange import Submission, Ticket
 from aiogen.models import State, Typical
 from aiogen.stores.base import AtMost, Record
+from aiogen.stores.charges import Charge
 
 logger = logging.getLogger("aiogen")
 
@@ -44,10 +45,17 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
     """Take a job in; it is sent when its turn comes.  If the ledger has one with its id, that stands, and is returned.
 
     Raises:
+        BudgetReached: the session's budget could never allow it.
         TooManyJobs: there are as many unfinished ones as are allowed.
         StoreError: the ledger did not take it, so it will not be sent.
     """
     provider, submission = job._provider, job.submission
+    charge = Charge.of(submission.estimate if submission is not None else None)
+    if hub.budget is not None:
+        try:
+            hub.budget.check_alone(charge)
+        except BudgetReached as error:
+            raise error.add_context(provider=job.provider, connection=job.connection) from None
     await hub.ledger.ready()
     if submission is not None:
         await hub.learned.load(provider, submission.model, submission.typical)
@@ -70,6 +78,7 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         prompt=submission.prompt if submission is not None else None,
         model=submission.model if submission is not None else None,
         kind=submission.kind if submission is not None else "image",
+        charge=charge,
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )

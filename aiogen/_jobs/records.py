@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 import attrs
 
 from aiogen._checks import check_number
+from aiogen.errors import InputError
 from aiogen.models import State
 from aiogen.stores.base import Page, RecordQuery, Store
 
@@ -45,6 +46,21 @@ def query_of(which: Which) -> RecordQuery:
 def chooses(which: Which) -> bool:
     """False if it would be all jobs."""
     return any(value is not None for value in which.values())
+
+
+def spent_since(since: datetime | timedelta | None, query: RecordQuery) -> RecordQuery:
+    """Only what was sent since then, or within this time up to now.
+
+    Raises:
+        InputError: it is neither, or the moment has no time zone.
+    """
+    if since is None:
+        return query
+    if isinstance(since, timedelta):
+        return attrs.evolve(query, sent_within=since.total_seconds())
+    if isinstance(since, datetime):
+        return attrs.evolve(query, sent_after=since)
+    raise InputError(f"since= takes a moment or a length of time, not {str(since)[:40]!r}: timedelta(days=1).")
 
 
 async def page(store: Store, query: RecordQuery, limit: int) -> Page:

@@ -51,6 +51,7 @@ for _command in (
     cleaning.cleanup,
     cleaning.mark,
     ledger.jobs,
+    ledger.costs,
     ledger.resume,
     ledger.retry,
     ledger.cancel,

@@ -69,6 +69,9 @@ FAILURE_CODES = {
     )
 }
 
+_REFUNDED = (FailureCode.CONTENT_MODERATED, FailureCode.GENERATION_FAILED, FailureCode.OUTPUT_NOT_FOUND)
+"""Guide "error handling": of these the credits are refunded; of the others it says nothing, or that part is charged."""
+
 _TYPICAL_OTHER = Typical(median=40.0, spread=0.8)
 
 # The docs' sample waits 120 s for a standard image; the others are ours.
@@ -291,7 +294,12 @@ def _outputs(listed: Any, received_at: float) -> tuple[Output, ...]:
 
 def _failure(answer: _Generation) -> Failure:
     code = FAILURE_CODES.get(answer.failure_code or "", FailureCode.UNKNOWN)
-    return Failure(code=code, reason=answer.failure_reason, vendor_code=answer.failure_code)
+    return Failure(
+        code=code,
+        reason=answer.failure_reason,
+        vendor_code=answer.failure_code,
+        refunded=code in _REFUNDED,
+    )
 
 
 def _details(response: Response, verb: str) -> tuple[str, bool]:

@@ -24,9 +24,12 @@ from uuid import UUID
 import attrs
 
 from aiogen._options import whole
+from aiogen.costs import Costs
 from aiogen.errors import StoreError, TooManyJobs
 from aiogen.exchange import Submission
-from aiogen.models import Generation, State
+from aiogen.models import Cost, Generation, State
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import UNKNOWN, Charge
 from aiogen.stores.paging import cursor_of
 from aiogen.stores.query import MOST_FOUND as MOST_FOUND
 from aiogen.stores.query import Forgotten as Forgotten
@@ -91,6 +94,9 @@ class Record:
     model: str | None = None
     """The provider's model; None for a job that was made elsewhere."""
     kind: str = "image"
+    charge: Charge = UNKNOWN
+    """What it costs: by published prices when it is added, then as the vendor quotes it; 0 once it surely was not
+    charged."""
 
     def ago(self, moment: datetime) -> float:
         """Seconds from a moment of this record to when it was read, 0.0 or more; 0.0 for one that was never read."""
@@ -245,7 +251,7 @@ class Store(Protocol):
     async def latest(self, scope: str, key: str) -> Record | None:
         """The record of the last attempt under a key, or None."""
 
-    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
@@ -253,7 +259,11 @@ class Store(Protocol):
         Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
         seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.
 
+        With a budget, what was sent within its period is added up in the same transaction, of all scopes, connections
+        and processes, what was forgotten since then included: several processes do not get beyond it together.
+
         Raises:
+            BudgetReached: the budget does not allow it; the job stays pending.
             TakenOver: the job is no longer ours.
             StoreError: it could not be written.
         """
@@ -266,10 +276,12 @@ class Store(Protocol):
         state: State,
         ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
+        cost: Cost | None = None,
     ) -> bool:
         """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
 
-        `ago`: so many seconds before now, 0 or more.  `reference` is JSON, and kept with the id.
+        `ago`: so many seconds before now, 0 or more.  `reference` is JSON, and kept with the id.  `cost`: what the
+        vendor quoted, which counts from now on; None if it did not.
 
         Like the two below a word about the last create, from the worker that sent that one, however late: about an
         earlier create, or a job that is over, it changes nothing.
@@ -297,6 +309,9 @@ class Store(Protocol):
 
         An end without a `provider_id` says that a job was not sent, or was refused.  It counts only from the job's
         owner, from the worker that sent its last create, or if the job is pending and nobody's.
+
+        What it cost is what the generation says, and nothing if it was not sent, was refused or is refunded; see
+        `Charge.after`.
         """
 
     async def withdraw(self, ended: Generation) -> bool:
@@ -348,6 +363,14 @@ class Store(Protocol):
         """How many there are that a query asks for, by state; a state that none is in is left out."""
         ...
 
+    async def costs(self, query: RecordQuery) -> Costs:
+        """What those of the jobs that a query asks for cost together that were sent, and surely not for nothing.
+
+        One that was removed from the ledger counts as well, by the minute, if the query asks for nothing but a
+        connection and a time of sending: that is all that is kept of it.
+        """
+        ...
+
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """The records of an account with these ids of the vendor's."""
         ...
@@ -382,7 +405,8 @@ class Store(Protocol):
         """Remove these jobs (our ids, or what a query asks for), if they are over or unknown; how many were.
 
         Nothing of them stays: neither prompt, metadata, request and result, nor key and vendor id, nor what handlers
-        have heard of their ends.  A named batch is removed by nothing else.
+        have heard of their ends.  A named batch is removed by nothing else.  Only what they have cost stays, added up
+        by minute, connection and unit: else a budget could be spent twice.
         """
         ...
 

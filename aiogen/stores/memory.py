@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 import attrs
 
 from aiogen._binding import Binding, bound
+from aiogen.costs import Costs
 from aiogen.errors import StoreError
-from aiogen.models import Generation, State
+from aiogen.models import Cost, Generation, State
 from aiogen.stores.base import (
     ADOPTED,
     MOST_FOUND,
@@ -28,7 +29,10 @@ from aiogen.stores.base import (
     RequestKind,
     Wish,
 )
-from aiogen.stores.selecting import matches, order
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import costs_of
+from aiogen.stores.selecting import is_of_all, matches, order
+from aiogen.stores.spent import Spent, counts, sum_of
 
 _ME = "memory"
 
@@ -57,6 +61,7 @@ class MemoryStore:
         self._wishes: dict[str, Wish] = {}
         """What is wanted of whoever follows a job, by our id."""
         self._granted: dict[str, Mapping[str, Any]] = {}
+        self._spent = Spent()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -125,11 +130,13 @@ class MemoryStore:
         """See `Store.latest`."""
         return self._read(self._records.get(self._keys.get((scope, key), "")))
 
-    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
         """See `Store.intend`; there are no others."""
         if not self._is(job_id, State.PENDING):
             raise StoreError(f"Job {job_id} must not be sent any more: it was withdrawn, or removed from the ledger.")
         account = (*headroom.accounts, self._records[job_id].account)[0]
+        if budget is not None:
+            self._spent.check(budget, self._records[job_id].charge, self._records.values(), self._now())
         self._change(job_id, state=State.SUBMITTING, submitted_at=self._now(), owner=_ME, account=account)
         return 0.0
 
@@ -140,6 +147,7 @@ class MemoryStore:
         state: State,
         ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
+        cost: Cost | None = None,
     ) -> bool:
         """See `Store.confirm`."""
         if not self._is(job_id, *ADOPTED, State.UNKNOWN):
@@ -148,7 +156,13 @@ class MemoryStore:
         if self._is(job_id, State.PROCESSING):
             state = State.PROCESSING  # known since then, if this is said for the second time
         self._change(
-            job_id, state=state, provider_id=provider_id, accepted_at=accepted_at, reference=reference, owner=_ME
+            job_id,
+            state=state,
+            provider_id=provider_id,
+            accepted_at=accepted_at,
+            reference=reference,
+            charge=self._records[job_id].charge.quoted(cost),
+            owner=_ME,
         )
         self._ids[self._records[job_id].account, provider_id] = job_id
         return True
@@ -175,6 +189,7 @@ class MemoryStore:
         if record is None or record.state is not State.UNKNOWN:
             return None
         if provider_id is None:
+            self._spent.keep(record)  # it may have been charged, and so is the next one
             return self._read(self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME))
         self._ids[record.account, provider_id] = job_id
         now = self._now()
@@ -198,6 +213,7 @@ class MemoryStore:
                 submission=submission,
                 owner=None,
                 provider_id=provider_id,
+                charge=record.charge.after(generation),
                 finished_at=self._now(),
             )
             for handler in record.handlers:
@@ -263,6 +279,12 @@ class MemoryStore:
         """See `Store.count`."""
         counts = Counter(record.state for record in self._found(query))
         return {state: counts[state] for state in State if state in counts}
+
+    async def costs(self, query: RecordQuery) -> Costs:
+        """See `Store.costs`."""
+        found = [record for record in self._found(query, len(self._records)) if counts(record)]
+        removed = self._spent.sums(query, self._now()) if is_of_all(query) else []
+        return costs_of([*map(sum_of, found), *removed])
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`."""
@@ -388,6 +410,8 @@ class MemoryStore:
 
     def _remove(self, job_id: str) -> None:
         record = self._records.pop(job_id, None)
+        if record is not None:
+            self._spent.keep(record)
         self._wishes.pop(job_id, None)
         self._granted.pop(job_id, None)
         for handler in record.handlers if record is not None else ():

@@ -81,6 +81,10 @@ class RecordQuery:
     """Added more seconds ago, by the store's clock."""
     with_request: bool = False
     """Read what was sent, too, which may be megabytes each; without it `Record.submission` is None."""
+    sent_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
+    """Only those whose create was sent after this; none that was not sent from this ledger."""
+    sent_within: float | None = None
+    """Only those whose create was sent fewer seconds ago, by the store's clock."""
 
 
 MOST_FOUND = 1000

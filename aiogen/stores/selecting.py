@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -54,7 +54,18 @@ def matches(record: Record, query: RecordQuery, now: datetime) -> bool:
         and (query.after is None or is_behind(record, query.after))
         and (query.prompt is None or says(record.prompt, query.prompt))
         and (query.metadata is None or has(record.metadata, query.metadata))
+        and (query.sent_after is None or _sent(record, query.sent_after))
+        and (query.sent_within is None or _sent(record, now - timedelta(seconds=query.sent_within)))
     )
+
+
+def _sent(record: Record, since: datetime) -> bool:
+    return record.submitted_at is not None and record.submitted_at > since
+
+
+def is_of_all(query: RecordQuery) -> bool:
+    """It asks for no jobs in particular, but by their connection, and by when their creates were sent."""
+    return query == RecordQuery(connection=query.connection, sent_after=query.sent_after, sent_within=query.sent_within)
 
 
 def order(record: Record) -> tuple[int, str]:

@@ -16,7 +16,8 @@ from aiogen.models import Generation, State
 KEYS = [
     "id", "provider_id", "provider", "connection", "model", "kind", "state", "prompt", "partial", "failure_code",
     "failure_reason", "action", "vendor_code", "cost", "created_at", "accepted_at", "finished_at", "began_at",
-    "asked_after", "outputs", "batch", "fingerprint", "added_at", "submitted_at", "files", "warnings", "error",
+    "asked_after", "refunded", "outputs", "batch", "fingerprint", "added_at", "submitted_at", "files", "warnings",
+    "error",
 ]  # fmt: skip
 
 

@@ -585,7 +585,12 @@ def test_each_failure_code(code: str, action: Action) -> None:
     snapshot = reading(sample(f"luma/failed_{code}"))
     reason = sample_body(f"luma/failed_{code}")["failure_reason"]
     assert snapshot.state is State.FAILED
-    assert snapshot.failure == Failure(code=FailureCode(code), reason=reason, vendor_code=code)
+    refunded = code in (
+        "content_moderated",
+        "generation_failed",
+        "output_not_found",
+    )  # as documented; of others unknown
+    assert snapshot.failure == Failure(code=FailureCode(code), reason=reason, vendor_code=code, refunded=refunded)
     assert ACTIONS[snapshot.failure.code] is action
 
 

@@ -154,6 +154,11 @@ async def tried_again(session: aiogen.Session, left: Left) -> object:
     return False
 
 
+async def spent(session: aiogen.Session, left: Left) -> object:
+    costs = await session.spent()
+    return costs.count, costs.unknown  # what is not known to have been accepted was quoted by nobody
+
+
 async def downloaded(session: aiogen.Session, left: Left) -> object:
     return [path.stat().st_size > 0 for path in await session.download(left.done, left.folder / "out")]
 
@@ -193,6 +198,7 @@ WITH_LEDGER: dict[str, tuple[Call, object]] = {
     "wake": (woken, False),
     "cancel": (cancelled, aiogen.Cancellation.ENDED),
     "mark": (marked, [1, [True]]),
+    "spent": (spent, (3, 1)),
 }
 """What each does, and what comes of it."""
 

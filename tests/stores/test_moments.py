@@ -13,7 +13,9 @@ import pytest
 
 from aiogen import Generation, State
 from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind
+from aiogen.stores.charges import Charge
 from aiogen.stores.sqlite import SqliteStore
+from aiogen.testing.stores.samples import record
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -236,3 +238,23 @@ async def test_many_ends_from_the_future(ledger: Ledger, clock: Clock, monkeypat
     await ledger.earlier(HOUR, ends)
     async with ledger.opened() as store:
         assert {each.finished_at for each in await store.find(RecordQuery())} == {clock.datetime()}
+
+
+@wrong_by
+async def test_what_was_spent_was_spent_by_now(ledger: Ledger, clock: Clock, wrong: float) -> None:
+    """Also of jobs that are not in the ledger any more: a clock that was ahead fills no budget for longer than that."""
+    now = clock.now
+    clock.now += wrong
+    async with ledger.opened() as store:
+        for job_id in "ab":
+            charge = Charge(40_000, "DOLLARS")
+            await store.add(record(job_id, created_at=clock.datetime(), read_at=clock.datetime(), charge=charge))
+            await store.intend(job_id)
+            await store.mark_unknown(job_id)
+        await store.forget("a")
+    clock.now = now + 60.0
+    async with ledger.opened() as store:
+        spent = await store.costs(RecordQuery(sent_within=max(0.0, -wrong) + 300.0))
+        assert (str(spent), spent.count) == ("0.08 dollars", 2)
+        clock.now += 3700.0
+        assert (await store.costs(RecordQuery(sent_within=3600.0))).count == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
@@ -21,6 +23,7 @@ from stores.sample_ledger import ATTACHED, DEAD, HANDLER, KEY, LEARNED, NAMES, e
 import aiogen
 from aiogen import Generation, State, StoreError
 from aiogen.stores.base import RecordQuery
+from aiogen.stores.charges import Charge
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.stores.sqlite.schema import VERSION
 
@@ -68,6 +71,7 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
         is_running = name in (State.QUEUED, State.PROCESSING, ATTACHED)
         assert record.provider_id == (f"v-{name}" if is_running or name in (State.COMPLETED, State.FAILED) else None)
         assert (record.accepted_at is None) is (record.provider_id is None)
+        assert record.charge == (Charge(0) if name == State.CANCELLED else Charge())  # of the others nothing was said
         if record.state.is_terminal:
             assert (record.generation, record.finished_at) == (ended(name), ended(name).finished_at)
         elif name != ATTACHED:
@@ -75,6 +79,27 @@ async def test_every_job_is_as_it_was(path: Path) -> None:
             assert record.submission.prompt == wish(name).prompt
             assert record.submission.body == wish(name).body
             assert record.fingerprint == record.submission.fingerprint()
+
+
+async def test_what_an_older_version_was_quoted_counts(path: Path) -> None:
+    """It stands in the results; whatever else may stand there is no price."""
+    connection = sqlite3.connect(path)
+    for name, cost in (
+        ("completed", {"amount": "0.0404", "unit": "DOLLARS"}),
+        ("failed", {"amount": "9", "unit": "CREDITS"}),
+        ("cancelled", {"amount": "1E+40", "unit": 7}),
+    ):
+        connection.execute(
+            "UPDATE aiogen_job SET result = json_set(result, '$.cost', json(?)) WHERE id = ?",
+            (json.dumps(cost), f"job-{name}"),
+        )
+    connection.commit()
+    connection.close()
+    store = SqliteStore(path)
+    await store.open()
+    found = await store.costs(RecordQuery())
+    await store.close()
+    assert (found.amounts, found.estimated) == ({"DOLLARS": Decimal("0.0404"), "CREDITS": Decimal(9)}, 0)
 
 
 async def test_an_upgraded_ledger_has_the_tables_of_a_new_one(path: Path) -> None:

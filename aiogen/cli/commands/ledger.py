@@ -1,11 +1,11 @@
-"""The commands about the ledger as they are typed: jobs, resume, retry, cancel, reconcile, forget."""
+"""The commands about the ledger as they are typed: jobs, costs, resume, retry, cancel, reconcile, forget."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from aiogen._checks import check_number
-from aiogen.cli import cancelling, ledger
+from aiogen.cli import cancelling, costing, ledger
 from aiogen.cli.arguments import with_stdin
 from aiogen.cli.choosing import Choice, parse_age
 from aiogen.cli.commands.shared import NO_STORE, Flag, Ids, nothing_to_do
@@ -15,6 +15,7 @@ from aiogen.cli.places import checked_out
 from aiogen.cli.program import command
 from aiogen.cli.running import run
 from aiogen.errors import InputError
+from aiogen.stores.base import RecordQuery
 
 
 def jobs(
@@ -64,6 +65,34 @@ def jobs(
         older=older,
     )
     return run(ledger.jobs(common.terminal(), common.ledger(), choice, limit=limit, after=after))
+
+
+def costs(
+    *,
+    since: str | None = None,
+    scope: str | None = None,
+    batch: str | None = None,
+    connection: str | None = None,
+    common: Connected = NO_STORE,
+) -> Exit:
+    """Show what was spent, as far as the ledger knows.  No provider is asked.
+
+    Dollars and credits are not added up.  What was refused, and what the provider documents as refunded, costs nothing;
+    of what is unknown it is not known whether it was charged, so it counts.
+
+    Parameters
+    ----------
+    since
+        Only what was sent in the last 24h or 30d, or since a day or a moment, such as 2026-11-01.
+    scope
+        Only for this scope, such as a user or a tenant.
+    batch
+        Only for this batch.
+    connection
+        Only over this connection.
+    """
+    query = RecordQuery(scope=scope, batch=batch, connection=connection)
+    return run(costing.costs(common.terminal(), common.ledger(), query, since))
 
 
 def resume(
@@ -222,7 +251,8 @@ def forget(
 ) -> Exit:
     """Remove jobs that are over, or unknown, from the ledger; nothing changes at the providers.
 
-    Nothing of them stays there.  A key that is forgotten stands for a new job the next time, which is paid for.
+    Nothing of them stays there but what they have cost in sum.  A key that is forgotten stands for a new job the next
+    time, which is paid for.
 
     Parameters
     ----------

@@ -14,7 +14,9 @@ import attrs
 
 from aiogen.models import Generation, State
 from aiogen.stores.base import ADOPTED, AtMost, Forgotten, Headroom, Record
-from aiogen.stores.sqlite import reading, rows, workers
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import UNKNOWN, Charge, is_free
+from aiogen.stores.sqlite import reading, rows, spending, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
 from aiogen.stores.sqlite.workers import Worker
@@ -99,16 +101,28 @@ def latest(c: Connection, scope: str, key: str, now: float) -> Record | None:
 
 
 def intend(
-    c: Connection, worker: Worker, neighbours: Neighbours, job_id: str, headroom: Headroom, now: float
+    c: Connection,
+    worker: Worker,
+    neighbours: Neighbours,
+    job_id: str,
+    headroom: Headroom,
+    now: float,
+    budget: Budget | None = None,
 ) -> float | None:
-    """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send."""
+    """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send.
+
+    Raises:
+        BudgetReached: the budget does not allow it.
+    """
     ours = c.execute(
-        "SELECT account, priority FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        "SELECT account, priority, charge, charge_unit FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
         (job_id, worker.name, str(State.PENDING)),
     ).fetchone()
     if ours is None:
         return None  # asked first: nobody waits for a place for what another one sends
-    account, priority = ours
+    account, priority, charge, unit = ours
+    if budget is not None:  # before the window: what is not sent waits for nobody's place
+        spending.check(c, budget, Charge(charge, unit), now)
     wait = neighbours.wait_for(c, worker.name, account, priority, headroom, now)
     if wait > 0.0:
         return wait
@@ -127,22 +141,35 @@ def confirm(
     state: State,
     accepted_at: float,
     reference: str | None = None,
+    quoted: Charge = UNKNOWN,
 ) -> bool:
     """The vendor accepted it; True if this worker follows it, or nobody knows of it."""
     me = workers.living(c, worker)
     c.execute(
         # What is known of it since then stays: that it is processed, if this is said for the second time.
         "UPDATE aiogen_job SET state = CASE state WHEN 'processing' THEN state ELSE ? END, "
-        "provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?) "
+        f"provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?), {_QUOTED} "
         "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
         f"AND (submitter IS NULL OR {_sent_by(worker)})",
         (
-            *(str(state), provider_id, accepted_at, reference, me, job_id),
+            *(str(state), provider_id, accepted_at, reference, me, *_quoted(quoted), job_id),
             *(provider_id, provider_id, *worker.names),
         ),
     )
     found = c.execute("SELECT owner FROM aiogen_job WHERE id = ?", (job_id,)).fetchone()
     return me is not None and (found is None or found[0] == me)
+
+
+_QUOTED = (
+    "charge = coalesce(?, charge), charge_unit = CASE WHEN ? THEN ? ELSE charge_unit END, "
+    "charge_is_estimate = CASE WHEN ? THEN ? ELSE charge_is_estimate END"
+)
+"""What it costs, if somebody knows it better."""
+
+
+def _quoted(charge: Charge) -> tuple[Any, ...]:
+    is_known = charge.millionths is not None
+    return charge.millionths, is_known, charge.unit, is_known, int(charge.is_estimate)
 
 
 def release(c: Connection, worker: Worker, job_id: str) -> None:
@@ -176,6 +203,8 @@ def progressed(c: Connection, worker: Worker, job_ids: Sequence[str]) -> None:
 def reopen(c: Connection, worker: Worker, job_id: str, provider_id: str | None, now: float) -> Record | None:
     """The user has decided about an unknown one; None if it is not unknown."""
     state, accepted_at = (State.PENDING, None) if provider_id is None else (State.QUEUED, now)
+    if provider_id is None:
+        spending.keep_lost(c, job_id, State.UNKNOWN)
     changed = c.execute(
         "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = ?, "
         "submitted_at = CASE WHEN ? THEN NULL ELSE submitted_at END, copied = 0 WHERE id = ? AND state = ?",
@@ -194,6 +223,10 @@ class End:
     provider_id: str | None
     state: str
     result: str
+    charge: Charge = UNKNOWN
+    """What it cost, if the generation says so."""
+    is_free: bool = False
+    """It surely was not charged."""
 
     @classmethod
     def of(cls, generation: Generation, *, whole: bool) -> End:
@@ -203,7 +236,14 @@ class End:
             provider_id=generation.provider_id,
             state=str(generation.state),
             result=rows.result_text(generation, whole=whole),
+            charge=Charge.of(generation.cost),
+            is_free=is_free(generation),
         )
+
+    @property
+    def quoted(self) -> tuple[Any, ...]:
+        """For `_QUOTED`: what nobody charged stays in its unit."""
+        return (0, *_quoted(UNKNOWN)[1:]) if self.is_free else _quoted(self.charge)
 
 
 def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_finished: float) -> None:
@@ -215,10 +255,11 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
             "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, "
             "expires_at = CASE WHEN batch IS NULL THEN ? END, "
             "request = CASE WHEN ? THEN request END, "
+            f"{_QUOTED}, "
             "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
             f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
             (
-                *(end.state, end.result, now, now + keep_finished, end.state != State.COMPLETED),
+                *(end.state, end.result, now, now + keep_finished, end.state != State.COMPLETED, *end.quoted),
                 *(end.provider_id, end.job_id, end.provider_id, worker.name, str(State.PENDING), *worker.names),
             ),
         ).rowcount
@@ -230,7 +271,7 @@ def withdraw(c: Connection, end: End, now: float, keep_finished: float) -> bool:
     """It is over without having been sent; False if it is not pending."""
     changed = c.execute(
         "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, "
-        "expires_at = CASE WHEN batch IS NULL THEN ? END, owner = NULL "
+        "expires_at = CASE WHEN batch IS NULL THEN ? END, charge = 0, owner = NULL "
         "WHERE id = ? AND finished_at IS NULL AND state = ?",
         (end.state, end.result, now, now + keep_finished, end.job_id, str(State.PENDING)),
     ).rowcount

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from aiogen.stores.sqlite import spending
+
 _LONGEST_LEASE = 3600.0
 """Seconds; of workers of a version that did not keep how long theirs is."""
 _LONGEST_HOLD = 7 * 86_400.0
@@ -49,6 +51,7 @@ def correct(c: sqlite3.Connection, now: float) -> None:
             "SELECT min(account) FROM aiogen_job WHERE submitted_at IS NOT NULL AND account > ?", (account,)
         ).fetchone()[0]
     _correct_ends(c, now)
+    spending.correct(c, now)
 
 
 def _correct_ends(c: sqlite3.Connection, now: float) -> None:

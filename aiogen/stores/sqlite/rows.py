@@ -15,6 +15,7 @@ import cattrs
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 from aiogen.stores.base import Record
+from aiogen.stores.charges import Charge
 
 COLUMNS = (
     "id",
@@ -44,6 +45,9 @@ COLUMNS = (
     "finished_at",
     "model",
     "kind",
+    "charge",
+    "charge_unit",
+    "charge_is_estimate",
 )
 
 
@@ -125,7 +129,13 @@ def row(record: Record, *, whole: bool) -> tuple[Any, ...]:
         seconds(record.finished_at),
         record.model,
         record.kind,
+        *charge_row(record.charge),
     )
+
+
+def charge_row(charge: Charge) -> tuple[int | None, str | None, int]:
+    """The values of the three columns."""
+    return charge.millionths, charge.unit, int(charge.is_estimate)
 
 
 def generation_from(text: str) -> Generation:
@@ -170,9 +180,11 @@ def _record_of(values: tuple[Any, ...], now: float) -> Record:
     for name in ("created_at", "submitted_at", "accepted_at", "finished_at"):
         fields[name] = _moment(fields[name])
     fields["state"] = State(fields["state"])
+    charge = Charge(fields.pop("charge"), fields.pop("charge_unit"), bool(fields.pop("charge_is_estimate")))
     return Record(
         **fields,
         submission=None if request is None else _json.structure(json.loads(request), Submission),
         generation=None if result is None else generation_from(result),
         read_at=_moment(now),
+        charge=charge,
     )

@@ -104,6 +104,36 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "UPDATE aiogen_job SET expires_at = NULL WHERE batch IS NOT NULL",
         # What several processes learn is put together: nothing is written over what nobody has read.
         "ALTER TABLE aiogen_learned ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+        # What each job costs, in millionths; and what those did that are not here any more, by the minute.
+        "ALTER TABLE aiogen_job ADD COLUMN charge INTEGER",
+        "ALTER TABLE aiogen_job ADD COLUMN charge_unit TEXT",
+        "ALTER TABLE aiogen_job ADD COLUMN charge_is_estimate INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE aiogen_job SET charge = CAST(round(json_extract(result, '$.cost.amount') * 1000000) AS INTEGER),
+          charge_unit = json_extract(result, '$.cost.unit')
+        WHERE json_valid(result) AND json_type(result, '$.cost.unit') = 'text'
+          AND json_extract(result, '$.cost.amount') * 1000000 BETWEEN 0 AND 10000000000000
+        """,
+        "UPDATE aiogen_job SET charge = 0 WHERE finished_at IS NOT NULL AND provider_id IS NULL",
+        """
+        CREATE INDEX aiogen_job_charged ON aiogen_job(submitted_at, charge_unit, charge, charge_is_estimate)
+        WHERE submitted_at IS NOT NULL
+        """,
+        """
+        CREATE TABLE aiogen_spent(
+          minute INTEGER NOT NULL, connection TEXT NOT NULL, unit TEXT NOT NULL, charge INTEGER NOT NULL,
+          jobs INTEGER NOT NULL, estimated INTEGER NOT NULL, PRIMARY KEY(minute, connection, unit)
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER aiogen_job_spent AFTER DELETE ON aiogen_job
+        WHEN OLD.submitted_at IS NOT NULL AND coalesce(OLD.charge, 1) > 0 BEGIN
+          INSERT INTO aiogen_spent VALUES (CAST(OLD.submitted_at / 60 AS INTEGER), OLD.connection,
+            coalesce(OLD.charge_unit, ''), coalesce(OLD.charge, 0), 1, OLD.charge_is_estimate)
+          ON CONFLICT (minute, connection, unit) DO UPDATE SET charge = charge + excluded.charge,
+            jobs = jobs + 1, estimated = estimated + excluded.estimated;
+        END
+        """,
     ),
 )
 """What each version adds to the one before; a step that was released never changes."""

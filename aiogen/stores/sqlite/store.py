@@ -22,8 +22,9 @@ import attrs
 
 from aiogen._binding import Binding, bound
 from aiogen._options import StoreOptions
-from aiogen.errors import ConfigurationError, StoreError, TooManyJobs
-from aiogen.models import Action, Generation, State
+from aiogen.costs import Costs
+from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
+from aiogen.models import Action, Cost, Generation, State
 from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
@@ -36,6 +37,8 @@ from aiogen.stores.base import (
     TakenOver,
     Wish,
 )
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import Charge
 from aiogen.stores.sqlite import (
     clock,
     copies,
@@ -47,6 +50,7 @@ from aiogen.stores.sqlite import (
     reading,
     rows,
     sharing,
+    spending,
     vacuum,
     wishes,
     workers,
@@ -278,10 +282,10 @@ class SqliteStore:
         """See `Store.latest`."""
         return await self._read(lambda c: jobs.latest(c, scope, key, clock.now(c)))
 
-    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED) -> float:
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
         """See `Store.intend`."""
         wait = await self._write(
-            lambda c: jobs.intend(c, self._worker, self._neighbours, job_id, headroom, clock.now(c))
+            lambda c: jobs.intend(c, self._worker, self._neighbours, job_id, headroom, clock.now(c), budget)
         )
         if wait is None:
             raise TakenOver(
@@ -296,13 +300,14 @@ class SqliteStore:
         state: State,
         ago: float = 0.0,
         reference: Mapping[str, Any] | None = None,
+        cost: Cost | None = None,
     ) -> bool:
         """See `Store.confirm`."""
         text = rows.json_text(reference)
 
         def confirm(c: Connection) -> bool:
             accepted_at = clock.now(c) - max(0.0, ago)
-            return jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text)
+            return jobs.confirm(c, self._worker, job_id, provider_id, state, accepted_at, text, Charge.of(cost))
 
         return await self._write(confirm)
 
@@ -420,6 +425,10 @@ class SqliteStore:
     async def count(self, query: RecordQuery) -> Mapping[State, int]:
         """See `Store.count`."""
         return await self._read_long(lambda c, _: reading.counted(c, query))
+
+    async def costs(self, query: RecordQuery) -> Costs:
+        """See `Store.costs`."""
+        return await self._read_long(lambda c, _: spending.costs(c, query))
 
     async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
         """See `Store.by_provider_id`.  Rows that cannot be read are left out and logged; see `unreadable`."""
@@ -556,7 +565,7 @@ class SqliteStore:
         """Whatever may be wrong with a file is a StoreError that names it."""
         try:
             return await work
-        except TooManyJobs:
+        except (TooManyJobs, BudgetReached):
             raise
         except rows.Unreadable as error:
             raise StoreError(

@@ -49,6 +49,9 @@ def conditions(c: sqlite3.Connection, query: RecordQuery) -> tuple[str, list[Any
         when, job_id = place_at(query.after)
         parts.append("created_at < ? AND (created_at < ? OR id > CAST(? AS TEXT))")
         values += [when / 1e6 + _HALF, when / 1e6 - _HALF, job_id.encode("utf-8", "surrogateescape")]
+    for since in sent_since(c, query):
+        parts.append("submitted_at > ?")
+        values.append(since)
     # Last: what every row is read for is asked only of those that are left.
     if query.prompt is not None:
         _teach(c)
@@ -59,6 +62,12 @@ def conditions(c: sqlite3.Connection, query: RecordQuery) -> tuple[str, list[Any
         parts.append("aiogen_has(CAST(metadata AS BLOB), ?)")
         values.append(selecting.canonical(query.metadata))
     return " AND ".join(parts), values
+
+
+def sent_since(c: sqlite3.Connection, query: RecordQuery) -> list[float]:
+    """The moments after which a create has to have been sent."""
+    moments = [] if query.sent_after is None else [query.sent_after.timestamp()]
+    return moments if query.sent_within is None else [*moments, clock.now(c) - query.sent_within]
 
 
 def _teach(c: sqlite3.Connection) -> None:

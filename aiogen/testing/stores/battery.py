@@ -20,12 +20,21 @@ from aiogen.testing.stores.jobs import JobChecks
 from aiogen.testing.stores.looking import LookingChecks
 from aiogen.testing.stores.machine import StoreMachine
 from aiogen.testing.stores.sharing import SharingChecks
+from aiogen.testing.stores.spending import SpendingChecks
 from aiogen.testing.stores.wishes import WishChecks
 from aiogen.testing.stores.workers import WorkerChecks
 
 
 class StoreBattery(
-    JobChecks, LookingChecks, ChoosingChecks, DeliveryChecks, WorkerChecks, SharingChecks, FairnessChecks, WishChecks
+    JobChecks,
+    LookingChecks,
+    ChoosingChecks,
+    DeliveryChecks,
+    WorkerChecks,
+    SharingChecks,
+    FairnessChecks,
+    WishChecks,
+    SpendingChecks,
 ):
     """What every store has to pass.
 
