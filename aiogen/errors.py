@@ -401,10 +401,10 @@ class TooManyJobs(AiogenError):
 class BudgetReached(AiogenError):
     """Nothing more is created: it would cost more than was allowed.  Nothing was sent, and nothing charged.
 
-    By the session's `budget=`, or by the limit of a batch (`max_cost=`, then only `action` is set).  Of a session's
-    `action` is `wait` where it fits later, after `retry_after`; `change_input` for a job that costs more than the whole
-    budget, or whose cost nobody knows in a unit of it; `give_up` where the budget has no period, so that nothing of
-    what was spent is ever free again.
+    By the session's `budget=`, or by the limit of a batch (`max_cost=`; then `action` is `change_input`).  Of a
+    session's, `action` is `wait` where it fits later, after `retry_after`; `change_input` for a job that costs more
+    than the whole budget, or whose cost nobody knows in a unit of it; `give_up` where the budget has no period, so that
+    nothing of what was spent is ever free again.
     """
 
     code: FailureCode | None = FailureCode.BUDGET_EXHAUSTED
@@ -457,12 +457,15 @@ class BudgetReached(AiogenError):
         )
 
     @classmethod
-    def of_batch(cls, limit: Any, spent: Any, cost: Any) -> BudgetReached:
-        """The limit of a batch."""
+    def of_batch(cls, *, estimate: Cost, budget: Cost, spent: Cost) -> BudgetReached:
+        """The error for a row that its batch's own limit does not allow."""
         return cls(
-            f"Not sent: with {cost} more than the {limit} that this batch may cost; about {spent} are spent. "
-            "Run the batch again with a higher max_cost to go on.",
-            action=Action.ADD_FUNDS,
+            f"This batch may cost {budget}, of which {spent} are spent or on their way, and this job costs {estimate}. "
+            "Nothing was sent. Run the batch again with a higher limit to go on.",
+            action=Action.CHANGE_INPUT,
+            budget=budget,
+            spent=spent,
+            estimate=estimate,
         )
 
 

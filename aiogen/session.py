@@ -1179,12 +1179,14 @@ class Session:
         *,
         overwrite: bool = False,
         then_delete: bool = False,
+        template: str | None = None,
     ) -> builtins.list[Path]:
         """Save every output of a generation as a file; returns the paths, in the order of the outputs.
 
-        Names are `<connection>-<provider id>-<index>.<extension>`; very long ids are shortened.  A file that is already
-        there is kept, and nothing is fetched for it, unless `overwrite`; an empty one, or a link, is replaced.  New
-        files have the permissions that the process's umask leaves.
+        Names are `<connection>-<provider id>-<index>.<extension>`; very long ids are shortened.  `template` gives
+        others: `"{connection}/{model}-{id}-{n}.{ext}"`, see `run`; `{key}` is the vendor's id here, too.  A file that is
+        already there is kept, and nothing is fetched for it, unless `overwrite`; an empty one, or a link, is replaced.
+        New files have the permissions that the process's umask leaves.
 
         A file gets its name only when it is whole: all bytes that were announced, of one and the same file, and for
         PNG, JPEG, WebP and GIF up to the end of the picture.  An expired url is asked for again at the provider, and a
@@ -1208,9 +1210,16 @@ class Session:
         if then_delete:
             if overwrite:
                 raise InputError("What is to be deleted writes over no file: give overwrite or then_delete, not both.")
+            if template is not None:
+                raise InputError("What is to be deleted is saved under names of aiogen's: give no template.")
             place = await self._place(generation.connection, lists=False)
             return await move(place, await _ended(generation), Path(directory))
-        paths, _ = await self._open().outputs.download(generation, Path(directory), overwrite=overwrite)
+        names = Template.of(template) if template is not None else None
+        done = await _ended(generation)
+        stem_of = partial(names.stem_of, done) if names is not None else None
+        paths, _ = await self._open().outputs.download(
+            generation, Path(directory), overwrite=overwrite, stem_of=stem_of
+        )
         return paths
 
     async def save(

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,7 @@ class Batch:
                 self._checked.changed,
             )
         standing = await self._read_standing()
-        costs = getattr(self._parts.hub.store, "costs", None)
-        self._spending.begin(await costs(self._query()) if costs else Costs())
+        self._spending.begin(await self._parts.hub.store.costs(self._query()))
         keys = Keys(self.name)
 
         async def submit(request: Any, index: int) -> tuple[str | None, Job]:
@@ -245,22 +245,15 @@ class Batch:
             await asyncio.sleep(wait)
 
     async def _save(self, request: Any, index: int, key: str | None, job: Job) -> Iterable[Path]:
-        given, row, generation = self._given, row_of(request, index), job.generation
+        given, row = self._given, row_of(request, index)
         assert given.out is not None
-        fields = {
-            "index": index + 1,
-            "key": key,
-            "id": generation.provider_id,
-            "model": generation.model,
-            "connection": generation.connection,
-            **row.columns,
-        }
+        fields = {"index": index + 1, "key": key, **row.columns}
         paths, _ = await self._parts.outputs.download(
             job,
             given.out,
             # What an attempt before this one has left under the name is another picture.
             overwrite=job.attempt > 1,
-            stem_of=lambda n: given.template.stem({**fields, "n": n}),
+            stem_of=partial(given.template.stem_of, job.generation, **fields),
         )
         return paths
 

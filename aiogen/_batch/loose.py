@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,7 @@ class LooseRun:
 
     async def _save(self, request: Any, index: int, key: str | None, job: Job) -> Iterable[Path]:
         assert self._out is not None
-        generation = job.generation
-        fields = {
-            "index": index + 1,
-            "key": key if key is not None else generation.provider_id,
-            "id": generation.provider_id,
-            "model": generation.model,
-            "connection": generation.connection,
-            **row_of(request, index).columns,
-        }
-        paths, _ = await self._parts.outputs.download(
-            job, self._out, overwrite=False, stem_of=lambda n: self._template.stem({**fields, "n": n})
-        )
+        fields = {"index": index + 1, "key": key, **row_of(request, index).columns}
+        stem_of = partial(self._template.stem_of, job.generation, **fields)
+        paths, _ = await self._parts.outputs.download(job, self._out, overwrite=False, stem_of=stem_of)
         return paths

@@ -48,7 +48,8 @@ class Spending:
         if cost is None or cost.unit != self.max_cost.unit:
             cost = self._assumed(submission)
         if self._spent + cost.amount > self.max_cost.amount:
-            raise BudgetReached.of_batch(self.max_cost, self._spent, cost)
+            spent = Cost(self._spent, self.max_cost.unit)
+            raise BudgetReached.of_batch(estimate=cost, budget=self.max_cost, spent=spent)
         self._spent += cost.amount
         return cost
 
@@ -56,7 +57,7 @@ class Spending:
         """A job of this run is over: what it cost is known better now."""
         if taken is None:
             return
-        is_free = generation.provider_id is None or getattr(generation, "refunded", False)
+        is_free = generation.provider_id is None or generation.refunded
         known = generation.cost
         if is_free:
             self._spent -= taken.amount

@@ -16,6 +16,7 @@ import attrs
 
 from aiogen._wording import plain
 from aiogen.errors import InputError
+from aiogen.models import Generation
 
 FIELDS = ("index", "key", "id", "n", "model", "connection", "ext")
 """Which a template may name, and the columns of its rows that begin with `_`."""
@@ -79,6 +80,17 @@ class Template:
     def names_ids(self) -> bool:
         """Whether the vendor's id is in each name, so that no two are the same."""
         return any(field == "id" for _, field, _ in self._parts)
+
+    def stem_of(self, generation: Generation, n: int, **fields: Any) -> str:
+        """The name for output `n` of a generation; what is not given is known by the vendor's id."""
+        known = {
+            "index": 1,
+            "key": generation.provider_id,
+            "id": generation.provider_id,
+            "model": generation.model,
+            "connection": generation.connection,
+        }
+        return self.stem({**known, **{name: value for name, value in fields.items() if value is not None}, "n": n})
 
     def stem(self, fields: Mapping[str, Any]) -> str:
         """The name below the folder without `.{ext}`, with `/` between folders; a field that is missing is `-`."""

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import aiogen
 from aiogen import InputError
 from aiogen._batch.templates import DEFAULT, Template, safe
+from aiogen.sandbox import Sandbox
 
 FIELDS = {"index": 7, "key": "boat", "id": "4f2a", "n": 1, "model": "uni-1", "connection": "luma"}
 
@@ -83,3 +85,19 @@ def test_it_stays_below_the_folder(text: str) -> None:
     path = os.path.normpath(os.path.join("/folder", name))
     assert path.startswith("/folder/")
     assert Path(path).parent.parent == Path("/folder")
+
+
+@pytest.mark.looptime(False)
+async def test_a_download_under_a_name_by_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any generation, in folders if the template says so; kept if it is there."""
+    async with Sandbox(speed=100.0) as box:
+        for name, value in box.environment.items():
+            monkeypatch.setenv(name, value)
+        async with aiogen.Session() as session:
+            done = await session.generate("luma/uni-1", "a boat")
+            template = "{connection}/{model}/{id}_{n}.{ext}"
+            paths = await session.download(done, tmp_path, template=template)
+            assert await session.download(done, tmp_path, template=template) == paths
+            with pytest.raises(InputError, match=r"end with \.\{ext\}"):
+                await session.download(done, tmp_path, template="x")
+    assert [str(path.relative_to(tmp_path)) for path in paths] == [f"luma/uni-1/{done.provider_id}_0.png"]

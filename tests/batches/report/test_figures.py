@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from batch.report.ledgers import BEGIN, at, job
+from batches.report.ledgers import BEGIN, at, job
 
 from aiogen.batch.report.figures import Figures, Line, clean, line_of, quantile
 from aiogen.models import Action, Cost, FailureCode, State

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch.report.ledgers import job
+from batches.report.ledgers import job
 
 from aiogen._transfer.saving import file_stem
 from aiogen.batch.report.files import Folder

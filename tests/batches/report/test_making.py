@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from batch.report.ledgers import Ledger, job
+from batches.report.ledgers import Ledger, job
 from PIL import Image
 
 import aiogen

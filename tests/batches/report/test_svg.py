@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from batch.report.ledgers import BEGIN, job
+from batches.report.ledgers import BEGIN, job
 
 from aiogen.batch.report.figures import Durations, Figures, line_of
 from aiogen.batch.report.svg import TALL, axis, chart, moment, timeline
