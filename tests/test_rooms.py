@@ -37,6 +37,7 @@ FLOORS = (
     ("_jobs",),
     ("_batch",),
     ("_lifetime",),
+    ("_session",),
     ("session",),
     ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
     ("cli",),

@@ -260,7 +260,7 @@ def test_every_call_is_here() -> None:
     """Of those that wait for something; what only looks at the session opens nothing."""
     found = {
         name
-        for name, method in vars(aiogen.Session).items()
+        for name, method in inspect.getmembers(aiogen.Session)
         if not name.startswith("_") and (inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method))
     }
     assert found - {"close"} == {*WITH_LEDGER, *WITHOUT}

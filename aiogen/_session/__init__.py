@@ -1,0 +1,1 @@
+"""The calls of a session, by what they are about; `aiogen.session` joins them."""
