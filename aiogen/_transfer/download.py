@@ -26,7 +26,7 @@ from aiogen._transfer.saving import (
     measure_file,
     names_of,
 )
-from aiogen._transfer.securing import place
+from aiogen._transfer.securing import Roots, place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
@@ -52,6 +52,7 @@ class Downloader:
         self._max_bytes = options.max_download_bytes
         self._timeout = options.download_timeout
         self._places = asyncio.Semaphore(options.max_downloads)
+        self._roots = Roots()
         self._rare: set[str] = set()
         """The endings of rare kinds that were reported."""
 
@@ -83,6 +84,8 @@ class Downloader:
         drops outputs numbers the others otherwise.  None is written over.
         """
         await self._make(directory, source)
+        with typed(f"The folder {str(directory)!r}", "synced", source):
+            await self._threads.run(self._roots.sync, directory)
         return await _all([self._secure_one(source, i, directory) for i in range(len(source.generation.outputs))])
 
     async def _secure_one(self, source: Source, index: int, directory: Path) -> Path:

@@ -51,6 +51,27 @@ def digest_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
+class Roots:
+    """Folders whose own names are on the disk for good, up to the root."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[int, int]] = set()
+
+    def sync(self, directory: Path) -> None:
+        """Sync the folders that it is in, any of which may be new; once, as long as it is the same folder.
+
+        Raises:
+            OSError: the disk does not promise it.
+        """
+        found = os.stat(directory)
+        if os.name == "nt" or (found.st_dev, found.st_ino) in self._known:
+            return
+        for folder in directory.absolute().parents:
+            with suppress(PermissionError):  # nobody who may not read a folder has made it
+                _sync_folder(folder)
+        self._known.add((found.st_dev, found.st_ino))
+
+
 def _sync(path: Path, directory: Path) -> None:
     """The bytes, and the name by which they are found: what was only in memory may be gone after a power cut.
 
@@ -59,11 +80,8 @@ def _sync(path: Path, directory: Path) -> None:
     """
     # Windows syncs only what may be written; a read-only file of the user's is enough elsewhere.
     _sync_one(path, os.O_RDWR | getattr(os, "O_BINARY", 0) if os.name == "nt" else os.O_RDONLY)
-    if os.name == "nt":
-        return  # it has no call for folders
-    for folder in (directory, *directory.absolute().parents):  # any of which may be new
-        with suppress(PermissionError):  # nobody who may not read a folder has made it
-            _sync_folder(folder)
+    if os.name != "nt":  # it has no call for folders
+        _sync_folder(directory)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -83,4 +101,4 @@ def _sync_one(path: Path, flags: int) -> None:
         os.close(number)
 
 
-__all__ = ["digest_of", "place"]
+__all__ = ["Roots", "digest_of", "place"]

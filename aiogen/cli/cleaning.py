@@ -61,7 +61,7 @@ def _summary(plan: Plan, connection: str, cleanup: Cleanup) -> str:
     kinds = ", ".join(f"{count(number)} {state}" for state, number in states.most_common())
     dates = sorted(g.created_at for g in plan.left if g.created_at is not None)
     span = f", created from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if dates else ""
-    only = f"; the limit leaves {_generations(len(plan.left))}" if len(plan.left) < cleanup.matching else ""
+    only = f"; with the limit the {count(len(plan.left))} oldest" if len(plan.left) < cleanup.matching else ""
     return f"{said}{only}: {kinds}{span}."
 
 
@@ -81,7 +81,7 @@ def allowed(terminal: Terminal, plan: Plan, max_delete: int) -> bool:
         return True
     terminal.complain(
         f"At most {_generations(max_delete)} may be deleted at once: nothing was deleted. --max-delete {many} allows "
-        f"all of these; --limit {max_delete} deletes only the oldest."
+        f"all of these; --limit {max_delete} deletes only the {max_delete} oldest."
     )
     return False
 

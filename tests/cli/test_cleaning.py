@@ -90,7 +90,7 @@ def test_luma_is_refused_before_anything_else(aiogen, vendors) -> None:
 def test_more_than_may_be_deleted_is_none(aiogen, vendors, made: list[str]) -> None:
     said = aiogen("cleanup", "leonardo", "--failed", "--max-delete", 1, "--yes")
     assert (said.code, deleted(vendors)) == (2, [])
-    assert "--max-delete 2 allows all of these; --limit 1 deletes only the oldest." in said.err
+    assert "--max-delete 2 allows all of these; --limit 1 deletes only the 1 oldest." in said.err
     said = aiogen("cleanup", "leonardo", "--failed", "--max-delete", 1, "--limit", 1, "--yes")
     assert (said.code, deleted(vendors)) == (0, made[:1])
 
