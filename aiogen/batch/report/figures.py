@@ -230,7 +230,8 @@ def _name(record: Record) -> str:
     if record.key is None:
         return clean(record.id[:8], 8)
     attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
-    return clean(record.key, 120) + attempt
+    own = record.key.removeprefix(f"{record.batch}/")  # as the rows of a list are known
+    return clean(own or record.key, 120) + attempt
 
 
 def clean(text: str, limit: int) -> str:

@@ -122,6 +122,11 @@ def test_what_another_attempt_has_made_good_is_not_tried_again() -> None:
     assert [(line.known_by, line.name) for line in group.again] == [(("ann", "a"), "a"), (None, "00000007")]
 
 
+def test_a_row_of_a_list_has_its_own_name() -> None:
+    """Without that of the batch, which stands before it in the ledger."""
+    assert [one(job(1, key=key)).name for key in ("b1/row 7", "b2/row 7", "b1/")] == ["row 7", "b2/row 7", "b1/"]
+
+
 def test_of_many_different_reasons_the_rest_is_counted() -> None:
     records = [job(i, State.FAILED, known={"failure_reason": f"reason {i}"}) for i in range(12)]
     (group,) = figures(*records).failures()
