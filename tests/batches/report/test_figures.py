@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import attrs
 import pytest
 from batches.report.ledgers import BEGIN, at, job
 
 from aiogen.batch.report.figures import Figures, Line, clean, line_of, quantile
 from aiogen.models import Action, Cost, FailureCode, State
 from aiogen.stores.base import Record
+from aiogen.stores.charges import Charge
 
 START = BEGIN.timestamp()
 
@@ -52,10 +54,11 @@ def test_states_are_counted_in_the_order_of_a_life() -> None:
     assert list(found.states().items()) == [(State.QUEUED, 1), (State.COMPLETED, 3), (State.FAILED, 1)]
 
 
-def test_what_was_never_accepted_costs_nothing() -> None:
-    """What may have been accepted has a cost that nobody knows; dollars and credits are not added."""
+def test_what_was_never_sent_costs_nothing() -> None:
+    """Nor what was refused; what may be running has a cost that nobody knows.  Dollars and credits are not added."""
     found = figures(
         job(1),
+        attrs.evolve(job(6, State.FAILED), charge=Charge(40_000, "DOLLARS").nothing),
         job(2, known={"cost": Cost(Decimal(8), "CREDITS")}),
         job(3, State.FAILED, accepted=None),
         job(4, State.CANCELLED, accepted=None),
