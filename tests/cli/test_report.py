@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from aiogen.costs import Costs
+from aiogen.stores.base import RecordQuery
+from aiogen.stores.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -106,3 +112,20 @@ def test_the_folder_of_a_batch_is_found_by_its_name(batch: Path, aiogen: Any) ->
     said = aiogen("report", "boats", "--json")
     assert (said.records[0]["jobs"], said.records[0]["pictures"], said.records[0]["missing"]) == (2, 2, 0)
     assert 'href="./boats/a/0.' in (batch / "boats.html").read_text(encoding="utf-8")
+
+
+def test_it_costs_what_the_ledger_says(batch: Path, aiogen: Any) -> None:
+    """The same sentence as that of `aiogen costs`, where a failure that is refunded costs nothing."""
+
+    async def known() -> Costs:
+        store = SqliteStore(batch / "jobs.db")
+        await store.open()
+        try:
+            return await store.costs(RecordQuery(batch="night"))
+        finally:
+            await store.close()
+
+    aiogen("report", "night", "--files", "pictures")
+    costs = asyncio.run(known())
+    assert costs.count
+    assert f"<dt>Cost</dt><dd>{costs}</dd>" in unescape((batch / "night.html").read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ import attrs
 from aiogen.costs import Costs
 from aiogen.models import ACTIONS, Cost, FailureCode, State
 from aiogen.stores.base import Record
+from aiogen.stores.spent import counts
 
 LONGEST = 300
 """Characters of a prompt or a reason that are shown."""
@@ -51,7 +52,10 @@ class Line:
     reason: str
     helps: str
     vendor_code: str
+    is_charged: bool
+    """It was sent, and surely not for nothing."""
     cost: Cost | None
+    """None if nobody knows it."""
     outputs: int
     added: float
     accepted: float | None
@@ -113,9 +117,8 @@ class Figures:
         return {state: found[state] for state in State if found[state]}
 
     def cost(self, lines: Iterable[Line] | None = None) -> Costs:
-        """What those cost that the vendor accepted, or may have accepted."""
-        charged = [line for line in (self.lines if lines is None else lines) if _may_be_charged(line)]
-        return Costs.of(line.cost for line in charged)
+        """What those cost that were sent, and surely not for nothing; the same as `Store.costs` says."""
+        return Costs.of(line.cost for line in (self.lines if lines is None else lines) if line.is_charged)
 
     @property
     def questions(self) -> int:
@@ -216,7 +219,8 @@ def line_of(record: Record) -> Line:
         reason=clean((known.failure_reason if known is not None else None) or "", LONGEST),
         helps=helps,
         vendor_code=clean((known.vendor_code if known is not None else None) or "", 64),
-        cost=known.cost if known is not None else None,
+        is_charged=counts(record),
+        cost=record.charge.cost,
         outputs=len(known.outputs) if known is not None else 0,
         added=record.created_at.timestamp(),
         accepted=accepted,
@@ -230,7 +234,8 @@ def _name(record: Record) -> str:
     if record.key is None:
         return clean(record.id[:8], 8)
     attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
-    return clean(record.key, 120) + attempt
+    own = record.key.removeprefix(f"{record.batch}/")  # as the rows of a list are known
+    return clean(own or record.key, 120) + attempt
 
 
 def clean(text: str, limit: int) -> str:
@@ -261,10 +266,6 @@ def _failure(record: Record) -> tuple[str | None, str]:
             "by itself.",
         )
     return None, ""
-
-
-def _may_be_charged(line: Line) -> bool:
-    return line.provider_id is not None or line.state is State.UNKNOWN
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -7,9 +7,10 @@ import base64
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -78,11 +79,12 @@ def thumbnail(path: Path, beside: Path | None) -> Thumbnail:
         small = _decoded(path)
         if isinstance(small, Thumbnail):
             return small
-        data, *kept = small
-        part = target.with_suffix(".part")
+        data, kept = small[0], [*small[1:]]
+        part = beside / f"{name}.{os.getpid()}-{threading.get_ident()}.part"  # a file may be there twice
         part.write_bytes(data)
         os.replace(part, target)
-    return Thumbnail(f"{beside.name}/{name}", *kept)
+    width, height = kept
+    return Thumbnail(f"{beside.name}/{name}", width, height)
 
 
 def _decoded(path: Path) -> tuple[bytes, int, int] | Thumbnail:
@@ -128,7 +130,7 @@ def _as_webp(image: Image.Image) -> tuple[bytes, int, int]:
     return data.getvalue(), image.width, image.height
 
 
-def _size_of(path: Path) -> Any:
+def _size_of(path: Path) -> list[int] | None:
     """Width and height of one that was made before; None without one."""
     try:
         said = measure(path.read_bytes())

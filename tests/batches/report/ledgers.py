@@ -11,6 +11,7 @@ import attrs
 
 from aiogen.models import Cost, Generation, Output, State
 from aiogen.stores.base import Record, RecordQuery
+from aiogen.stores.charges import UNKNOWN, Charge
 
 BEGIN = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -59,6 +60,8 @@ def job(
         prompt=generation.prompt,
         model=generation.model,
         created_at=at(added),
+        submitted_at=at(added) if accepted is not None or state is State.UNKNOWN else None,
+        charge=Charge.of(generation.cost) if state.is_terminal else UNKNOWN,
         accepted_at=None if accepted is None else at(accepted),
         finished_at=None if ended is None or not state.is_terminal else at(ended),
         generation=generation if state.is_terminal else None,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import attrs
 import pytest
 from batches.report.ledgers import BEGIN, at, job
 
 from aiogen.batch.report.figures import Figures, Line, clean, line_of, quantile
 from aiogen.models import Action, Cost, FailureCode, State
 from aiogen.stores.base import Record
+from aiogen.stores.charges import Charge
 
 START = BEGIN.timestamp()
 
@@ -52,10 +54,11 @@ def test_states_are_counted_in_the_order_of_a_life() -> None:
     assert list(found.states().items()) == [(State.QUEUED, 1), (State.COMPLETED, 3), (State.FAILED, 1)]
 
 
-def test_what_was_never_accepted_costs_nothing() -> None:
-    """What may have been accepted has a cost that nobody knows; dollars and credits are not added."""
+def test_what_was_never_sent_costs_nothing() -> None:
+    """Nor what was refused; what may be running has a cost that nobody knows.  Dollars and credits are not added."""
     found = figures(
         job(1),
+        attrs.evolve(job(6, State.FAILED), charge=Charge(40_000, "DOLLARS").nothing),
         job(2, known={"cost": Cost(Decimal(8), "CREDITS")}),
         job(3, State.FAILED, accepted=None),
         job(4, State.CANCELLED, accepted=None),
@@ -120,6 +123,11 @@ def test_what_another_attempt_has_made_good_is_not_tried_again() -> None:
     (group,) = found.failures()
     assert sorted(line.name for line in group.lines) == ["00000007", "a", "a", "a (attempt 2)", "b"]
     assert [(line.known_by, line.name) for line in group.again] == [(("ann", "a"), "a"), (None, "00000007")]
+
+
+def test_a_row_of_a_list_has_its_own_name() -> None:
+    """Without that of the batch, which stands before it in the ledger."""
+    assert [one(job(1, key=key)).name for key in ("b1/row 7", "b2/row 7", "b1/")] == ["row 7", "b2/row 7", "b1/"]
 
 
 def test_of_many_different_reasons_the_rest_is_counted() -> None:
