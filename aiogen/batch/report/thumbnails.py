@@ -73,16 +73,17 @@ def thumbnail(path: Path, beside: Path | None) -> Thumbnail:
     is_of = f"{os.fsencode(path.absolute())!r} {found.st_mtime_ns} {found.st_size} {SIZE}"
     name = f"{hashlib.sha256(is_of.encode()).hexdigest()[:24]}.webp"
     target = beside / name
-    kept = _size_of(target)
-    if kept is None:
+    size = _size_of(target)
+    if size is None:
         small = _decoded(path)
         if isinstance(small, Thumbnail):
             return small
-        data, *kept = small
+        data, *size = small
         part = target.with_suffix(".part")
         part.write_bytes(data)
         os.replace(part, target)
-    return Thumbnail(f"{beside.name}/{name}", *kept)
+    width, height = size
+    return Thumbnail(f"{beside.name}/{name}", width, height)
 
 
 def _decoded(path: Path) -> tuple[bytes, int, int] | Thumbnail:
