@@ -69,7 +69,12 @@ class Batch:
     """Go through it with `async for`: what came of each row, as the rows end."""
 
     def __init__(
-        self, name: str, requests: Iterable[Any], given: BatchTerms, spending: Spending, parts: Workshop
+        self,
+        name: str,
+        requests: Iterable[Any],
+        given: BatchTerms,
+        spending: Spending,
+        parts: Any,  # a Workshop: named here it would make all of the engine a part of what aiogen's types promise
     ) -> None:
         """Nothing is read or sent yet."""
         self.name: str = check_batch_name(name)
@@ -77,7 +82,7 @@ class Batch:
         self._requests = requests
         self._given = given
         self._spending = spending
-        self._parts = parts
+        self._parts: Workshop = parts
         self._tally = Tally()
         self._running: dict[Job, _Running] = {}
         self._standing: Standing | None = None

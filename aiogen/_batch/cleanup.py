@@ -114,9 +114,9 @@ class Cleanup:
         """What is to be dealt with, the next one last; None as long as nothing was listed."""
         self._finding = asyncio.Lock()
         self._next_at = 0.0
-        self.matching = 0
+        self.matching: int = 0
         """How many generations match, once they were listed; also those beyond the limit."""
-        self.listed = 0
+        self.listed: int = 0
         """How many generations were listed."""
         self.results: Counter[CleanupOutcome] = Counter()
         """How many ended how, so far."""

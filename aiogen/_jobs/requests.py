@@ -40,7 +40,7 @@ def taken_apart(request: object) -> Asked:
     """
     if isinstance(request, Mapping):
         options = dict(request)
-        model = options.pop("model", None)
+        model: Any = options.pop("model", None)
         if model is None:
             raise InputError('A request as a mapping needs a "model", such as {"model": "luma/uni-1", "prompt": "…"}.')
         return Asked(
@@ -50,11 +50,13 @@ def taken_apart(request: object) -> Asked:
             options=options,
         )
     if isinstance(request, tuple | list) and 1 <= len(request) <= 3:
-        model, prompt, options = (*request, None, None)[:3]
-        if options is None or isinstance(options, Mapping):
-            return Asked(model=model, prompt=prompt, options=options or {})
-    if not isinstance(request, str) and hasattr(request, "model") and hasattr(request, "references"):
-        return Asked(model=request)
+        parts: tuple[Any, ...] = (*request, None, None)
+        model, prompt, more = parts[:3]
+        if more is None or isinstance(more, Mapping):
+            return Asked(model=model, prompt=prompt, options=more or {})
+    typed: Any = request
+    if not isinstance(typed, str) and hasattr(typed, "model") and hasattr(typed, "references"):
+        return Asked(model=typed)
     raise InputError(
         'A request is a typed one such as LumaImage, or ("luma/uni-1", "a boat"), perhaps with a mapping of '
         f'parameters as third, or {{"model": …, "prompt": …}}; not {str(request)[:60]!r}.'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from aiogen._clock import Clock
 from aiogen._ledger.asks import Asks
@@ -71,7 +72,7 @@ class Others:
 
     async def _listen(self, seconds: float) -> bool:
         self._woken.clear()
-        waits: list[asyncio.Future[bool]] = [asyncio.ensure_future(self._woken.wait())]
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._woken.wait())]
         self._listens = bool(self._events.watched()) or (self.are_there and self._events.follows())
         if self._listens:
             waits.append(asyncio.ensure_future(self._store.wait_for_news(seconds)))

@@ -84,7 +84,7 @@ class Rows:
         self._encoding = encoding
         self._delimiter = delimiter
         self._defaults = dict(defaults or {})
-        self._kind = kind or self._guessed()
+        self._kind: Format = kind or self._guessed()
 
     @property
     def kind(self) -> Format:

@@ -15,7 +15,7 @@ from aiogen.batch.report.figures import Line
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import Store
 
-logger = logging.getLogger("aiogen")
+logger: logging.Logger = logging.getLogger("aiogen")
 
 
 @attrs.frozen

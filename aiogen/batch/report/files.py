@@ -21,8 +21,8 @@ class Folder:
     """What lies in a folder, read once; to be used in a thread."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.unreadable = 0
+        self.path: Path = path
+        self.unreadable: int = 0
         """Lines of `results.jsonl` that are none of ours, or name files outside the folder."""
         self._by_stem: dict[str, str] = {}
         self._listed: dict[str, list[str]] = {}

@@ -74,8 +74,8 @@ def thumbnail(path: Path, beside: Path | None) -> Thumbnail:
     is_of = f"{os.fsencode(path.absolute())!r} {found.st_mtime_ns} {found.st_size} {SIZE}"
     name = f"{hashlib.sha256(is_of.encode()).hexdigest()[:24]}.webp"
     target = beside / name
-    kept = _size_of(target)
-    if kept is None:
+    size = _size_of(target)
+    if size is None:
         small = _decoded(path)
         if isinstance(small, Thumbnail):
             return small

@@ -80,7 +80,8 @@ class Readers:
     # --- in the thread
 
     def _run(self, work: Callable[[Connection], Any], done: asyncio.Future[Any]) -> None:
-        value, failure = None, None  # type: Any, BaseException | None
+        value: Any = None
+        failure: BaseException | None = None
         try:
             reader = Guarded(self._connect)  # no child of a fork inherits it
             try:

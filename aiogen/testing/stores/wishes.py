@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiogen.models import State
 from aiogen.stores.base import Store, Wish
 from aiogen.testing.stores.samples import ended, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.stage import Stage, check
 
-ANSWER = {"cancellation": "stopped", "é": [1, None]}
+ANSWER: dict[str, Any] = {"cancellation": "stopped", "é": [1, None]}
 
 
 async def runs(store: Store, *job_ids: str, account: str = "a") -> None:
