@@ -20,6 +20,8 @@ PERIODS: Mapping[str, float] = {"hour": 3600.0, "day": 86_400.0, "month": 30 * 8
 """Seconds.  Each rolls: any 24 hours are a day, and any 30 days a month."""
 DOLLARS = "DOLLARS"
 
+Sent = tuple[float, str | None, int, int]
+"""Seconds since it was sent, its unit, its millionths, and how many jobs they are."""
 Amount = int | float | Decimal | str
 Amounts = Amount | Cost | Mapping[str, Amount]
 

@@ -74,12 +74,12 @@ def thumbnail(path: Path, beside: Path | None) -> Thumbnail:
     is_of = f"{os.fsencode(path.absolute())!r} {found.st_mtime_ns} {found.st_size} {SIZE}"
     name = f"{hashlib.sha256(is_of.encode()).hexdigest()[:24]}.webp"
     target = beside / name
-    size = _size_of(target)
-    if size is None:
+    kept = _size_of(target)
+    if kept is None:
         small = _decoded(path)
         if isinstance(small, Thumbnail):
             return small
-        data, kept = small[0], [*small[1:]]
+        data, *kept = small
         part = beside / f"{name}.{os.getpid()}-{threading.get_ident()}.part"  # a file may be there twice
         part.write_bytes(data)
         os.replace(part, target)
