@@ -15,7 +15,7 @@ from serving import KEY, Vendor, body, done, serving
 
 import aiogen
 from aiogen import BudgetReached, Cost, Costs, State
-from aiogen.exchange import Submission
+from aiogen.exchange import Accepted, Exchange, Submission
 from aiogen.stores.base import UNLIMITED, Headroom
 from aiogen.stores.budget import Budget
 from aiogen.stores.sqlite import SqliteStore, clock, spending
@@ -36,6 +36,14 @@ class Unpriced(aiogen.Luma):
 
     def encode(self, request: Any) -> Submission:
         return attrs.evolve(super().encode(request), estimate=None)
+
+
+class Quoting(Unpriced):
+    """Its vendor says the price when it accepts."""
+
+    def create(self, submission: Submission) -> Exchange[Accepted]:
+        accepted = yield from super().create(submission)
+        return attrs.evolve(accepted, snapshot=attrs.evolve(accepted.snapshot, cost=Cost(Decimal("0.5"), "DOLLARS")))
 
 
 def four_cents(url: str, cls: type[aiogen.Luma] = FourCents) -> aiogen.Luma:
@@ -204,6 +212,20 @@ async def test_an_assumed_cost_counts_until_it_is_known() -> None:
             assert not any(error.retryable for error in errors if error is not None), "nothing leaves a whole ledger"
             assert await session.spent() == Costs(count=3, unknown=3)
     assert vendor.creates == 3
+
+
+async def test_what_the_vendor_quotes_counts_while_it_runs() -> None:
+    """In place of what was assumed: here it is more."""
+    vendor = Vendor(reads=[(200, body())])
+    async with serving(vendor) as url:
+        async with aiogen.Session([four_cents(url, Quoting)], budget=1, assume_cost="0.3") as session:
+            for count in (1, 2):
+                await (await session.submit("luma/uni-1", f"boat {count}")).accepted()
+                assert await session.spent() == known(f"{count * 0.5}", count=count, estimated=0)
+            (error,) = await ends(await session.submit("luma/uni-1", "boat 3"))
+            assert isinstance(error, BudgetReached)
+            assert (str(error.spent), str(error.estimate)) == ("1 dollars", "about 0.3 dollars")
+    assert vendor.creates == 2
 
 
 @pytest.mark.parametrize(
