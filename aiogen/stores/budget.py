@@ -87,16 +87,13 @@ class Budget:
         if needed > self.amounts[unit]:
             raise self._reached(unit, needed, spent=None, retry_after=None)
 
-    def check(
-        self, charge: Charge, sums: Iterable[Sum], each: Callable[[], Iterable[tuple[float, Charge, int]]]
-    ) -> None:
+    def check(self, charge: Charge, sums: Iterable[Sum], each: Callable[[], Iterable[Sent]]) -> None:
         """Whether a job fits beside what was sent in the period.
 
         Args:
             charge: what it will cost, as far as is known.
             sums: what was sent in the period, without what cost nothing.
-            each: the same one by one, the oldest first: seconds since it was sent, what it cost, and how many of the
-                kind.  Only asked for if it does not fit.
+            each: the same one by one, the oldest first.  Only asked for if it does not fit.
 
         Raises:
             BudgetReached: it does not fit now, or never could.
@@ -112,15 +109,19 @@ class Budget:
         """Of what was spent, how much counts in this unit."""
         if some.unit in self.amounts:
             return some.millionths if some.unit == unit else 0
-        counted = self.counted(Charge())
-        return counted[1] * some.jobs if counted is not None and counted[0] == unit else 0
+        return self._assumed_in(unit) * some.jobs
 
-    def _wait(self, unit: str, over: int, each: Callable[[], Iterable[tuple[float, Charge, int]]]) -> float | None:
+    def _assumed_in(self, unit: str) -> int:
+        """What a job counts in this unit whose cost nobody knows."""
+        return (self.assumed.millionths or 0) if self.assumed is not None and self.assumed.unit == unit else 0
+
+    def _wait(self, unit: str, over: int, each: Callable[[], Iterable[Sent]]) -> float | None:
         """Seconds until so much of what was spent has left the period; None if nothing ever leaves it."""
         if self.period is None:
             return None
-        for age, charge, jobs in each():
-            over -= self._part(Sum(unit=charge.unit, millionths=charge.millionths or 0, jobs=jobs, estimated=0), unit)
+        assumed = self._assumed_in(unit)
+        for age, of, part, jobs in each():  # there may be many
+            over -= part if of == unit else 0 if of in self.amounts else assumed * jobs
             if over <= 0:
                 return max(0.0, self.period - age)
         return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from aiogen.stores.base import Record
-from aiogen.stores.budget import Budget
+from aiogen.stores.budget import Budget, Sent
 from aiogen.stores.charges import Charge, Sum
 from aiogen.stores.query import RecordQuery
 
@@ -75,12 +75,11 @@ class Spent:
         removed = [(_end(minute), part) for (minute, _, _), part in self._removed.items()]
         removed = [(at, part) for at, part in removed if at > since]
 
-        def each() -> Iterator[tuple[float, Charge, int]]:
+        def each() -> Iterator[Sent]:
             found = [(r.submitted_at, sum_of(r)) for r in records if r.submitted_at is not None and counts(r)]
             for at, part in sorted([*found, *removed], key=lambda each: each[0]):
                 if at > since:
-                    known = None if part.unit is None else part.millionths
-                    yield (now - at).total_seconds(), Charge(known, part.unit), part.jobs
+                    yield (now - at).total_seconds(), part.unit, part.millionths, part.jobs
 
         parts = [Sum(unit=unit, millionths=spent, jobs=jobs, estimated=0) for unit, (spent, jobs) in sums.items()]
         budget.check(charge, [*parts, *(part for _, part in removed)], each)

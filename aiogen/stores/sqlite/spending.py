@@ -13,7 +13,7 @@ from typing import Any
 
 from aiogen.costs import Costs
 from aiogen.models import State
-from aiogen.stores.budget import Budget
+from aiogen.stores.budget import Budget, Sent
 from aiogen.stores.charges import Charge, Sum, costs_of
 from aiogen.stores.query import RecordQuery
 from aiogen.stores.selecting import is_of_all
@@ -57,12 +57,21 @@ def check(c: Connection, budget: Budget, charge: Charge, now: float) -> None:
         BudgetReached: it does not.
     """
     since = 0.0 if budget.period is None else now - budget.period
-    found = c.execute(
-        f"SELECT {_SUMS} FROM aiogen_job WHERE submitted_at > ? AND {_COUNTS} GROUP BY charge_unit "
-        f"UNION ALL SELECT {_REMOVED_SUMS} FROM aiogen_spent WHERE minute > ? GROUP BY unit",
-        (since, since / _MINUTE - 1.0),
+    units = list(budget.amounts)
+    # Without GROUP BY, which would sort all of them: this is done for every create.
+    by_unit = "coalesce(sum(CASE WHEN charge_unit = ? THEN charge END), 0), " * len(units)
+    named = f"charge_unit IN ({', '.join('?' for _ in units)})"
+    *known, others = c.execute(
+        f"SELECT {by_unit} coalesce(sum(CASE WHEN {named} THEN 0 ELSE 1 END), 0) FROM aiogen_job "
+        f"WHERE submitted_at > ? AND {_COUNTS}",
+        (*units, *units, since),
+    ).fetchone()
+    sums = [Sum(unit=unit, millionths=spent, jobs=0, estimated=0) for unit, spent in zip(units, known, strict=True)]
+    removed = c.execute(
+        f"SELECT {_REMOVED_SUMS} FROM aiogen_spent WHERE minute > ? GROUP BY unit", (since / _MINUTE - 1.0,)
     ).fetchall()
-    budget.check(charge, _sums(found), lambda: _each(c, since, now))
+    rest = Sum(unit=None, millionths=0, jobs=others, estimated=0)
+    budget.check(charge, [*sums, rest, *_sums(removed)], lambda: _each(c, since, now))
 
 
 def _sums(found: list[Any]) -> list[Sum]:
@@ -71,11 +80,11 @@ def _sums(found: list[Any]) -> list[Sum]:
     ]
 
 
-def _each(c: Connection, since: float, now: float) -> Iterator[tuple[float, Charge, int]]:
+def _each(c: Connection, since: float, now: float) -> Iterator[Sent]:
     """The oldest first; of what was removed, what a whole minute has cost, at the minute's end."""
     jobs = c.execute(
-        f"SELECT submitted_at, charge_unit, charge, 1 FROM aiogen_job WHERE submitted_at > ? AND {_COUNTS} "
-        "ORDER BY submitted_at",
+        "SELECT submitted_at, charge_unit, coalesce(charge, 0), 1 FROM aiogen_job "
+        f"WHERE submitted_at > ? AND {_COUNTS} ORDER BY submitted_at",
         (since,),
     )
     removed = c.execute(
@@ -83,7 +92,7 @@ def _each(c: Connection, since: float, now: float) -> Iterator[tuple[float, Char
         (since / _MINUTE - 1.0,),
     )
     for at, unit, charge, count in heapq.merge(jobs, removed, key=lambda row: row[0]):
-        yield now - at, Charge(charge, unit), count
+        yield now - at, unit, charge, count
 
 
 def keep_lost(c: Connection, job_id: str, state: State) -> None:
