@@ -242,9 +242,6 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             )
         self.connections.remove(name)
 
-    # In the first of each two overloads the parameters of the request are inside it: a keyword that is none of the
-    # job's is an error to type checkers.  A connection's name with a typed request, or a model without a prompt, fits,
-    # too.
     # --- inside
 
     def _begin(self) -> Parts:

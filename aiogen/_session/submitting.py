@@ -23,6 +23,10 @@ from aiogen.stores.base import AtMost
 class SubmittingCalls(SessionBase):
     """Taking jobs in, one at a time, and taking them back."""
 
+    # In the first of each two overloads the parameters of the request are inside it: a keyword that is none of the
+    # job's is an error to type checkers.  A connection's name with a typed request, or a model without a prompt, fits,
+    # too.
+
     @overload
     async def submit(
         self,
