@@ -28,6 +28,7 @@ from aiogen._jobs.cancel import cancel_by_id
 from aiogen._jobs.outputs import Outputs
 from aiogen._jobs.registry import Registry
 from aiogen._jobs.submitting import JobTerms, Prepared, Submitting
+from aiogen._transfer.leftovers import sweep
 from aiogen._wording import count
 from aiogen.costs import Costs
 from aiogen.errors import AiogenError
@@ -87,6 +88,8 @@ class Batch:
         self._running: dict[Job, _Running] = {}
         self._standing: Standing | None = None
         self._checked: Check | None = None
+        self._swept = {given.out}
+        """Folders in which nothing of a killed program is left; the first of them is swept when it is checked."""
         self._next_at = 0.0
         """When the next new job may be made, where there is a pace."""
 
@@ -253,12 +256,17 @@ class Batch:
         given, row = self._given, row_of(request, index)
         assert given.out is not None
         fields = {"index": index + 1, "key": key, **row.columns}
+        stem_of = partial(given.template.stem_of, job.generation, **fields)
+        folder = (given.out / stem_of(0)).parent
+        if folder not in self._swept:
+            self._swept.add(folder)
+            await self._parts.hub.transport.threads.run(sweep, folder)
         paths, _ = await self._parts.outputs.download(
             job,
             given.out,
             # What an attempt before this one has left under the name is another picture.
             overwrite=job.attempt > 1,
-            stem_of=partial(given.template.stem_of, job.generation, **fields),
+            stem_of=stem_of,
         )
         return paths
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from aiogen._transfer.leftovers import hold
+
 NAME = "results.jsonl"
 """The file's name in the folder of the pictures."""
 
@@ -25,6 +27,7 @@ class ResultsFile:
         self.path: Path = folder / NAME
         self._part = folder / f".results-{uuid4().hex[:12]}.part"
         self._file = self._part.open("x", encoding="utf-8")
+        hold(self._file.fileno())
         self._keys: set[str] = set()
 
     def add(self, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from aiogen._transfer.leftovers import sweep
 from aiogen._wording import count
 from aiogen.errors import InputError
 
@@ -17,7 +18,7 @@ _PER_PICTURE = 1024 * 1024
 
 
 def check_folder(folder: Path, pictures: int) -> None:
-    """Make it, write into it, and see how much room there is.
+    """Make it, write into it, delete what a killed program has left in it, and see how much room there is.
 
     Raises:
         InputError: it cannot be written, or there is certainly too little room.
@@ -26,6 +27,7 @@ def check_folder(folder: Path, pictures: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".aiogen-"):
             pass
+        sweep(folder)
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise InputError(

@@ -21,6 +21,7 @@ from aiogen._content.entity import Gunzip
 from aiogen._content.measure import LOOKED_AT, Measured, measured
 from aiogen._content.media import EXTENSIONS, HEAD_BYTES, OTHER_EXTENSIONS
 from aiogen._content.whole import Walk
+from aiogen._transfer.leftovers import hold
 from aiogen.models import Generation
 
 _LONGEST_STEM = 200
@@ -202,6 +203,7 @@ class PartFile(Part):
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
+        hold(self._file.fileno())
         super().__init__(max_bytes)
 
     def _clear(self) -> None:
@@ -231,6 +233,7 @@ class PartFile(Part):
         with self._in_use:
             self._write_out()
             os.replace(self._path, path)
+            self._file.close()
         return path
 
     def keep_named(self, path: Path, *, overwrite: bool) -> Path:
@@ -249,10 +252,12 @@ class PartFile(Part):
                     pass  # there is something, or the file system has no second names
                 else:
                     os.unlink(self._path)
+                    self._file.close()
                     return path
             if (why := in_the_way(path, overwrite=overwrite)) is not None:
                 raise FileExistsError(errno.EEXIST, why)
             os.replace(self._path, path)
+            self._file.close()
         return path
 
     def _write_out(self) -> None:
@@ -263,7 +268,8 @@ class PartFile(Part):
         except OSError as error:
             if error.errno not in _NO_FSYNC:
                 raise
-        self._file.close()
+        if os.name == "nt":  # elsewhere it is held until it has its name
+            self._file.close()
 
     def discard(self) -> None:
         """Leave nothing behind."""
