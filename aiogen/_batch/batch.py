@@ -150,7 +150,7 @@ class Batch:
         self._spending.begin(await self._parts.hub.store.costs(self._query()))
         keys = Keys(self.name)
 
-        async def submit(request: Any, index: int) -> tuple[str | None, Job]:
+        async def submit(request: Any, index: int) -> tuple[str | None, Job | AiogenError]:
             return await self._submit(row_of(request, index), keys, standing)
 
         run = Run(
@@ -211,7 +211,7 @@ class Batch:
     async def _prepare(self, row: BatchRow) -> Prepared:
         return await self._parts.submitting.prepare_asked(row.asked, is_keyed=True)
 
-    async def _submit(self, row: BatchRow, keys: Keys, standing: Standing) -> tuple[str | None, Job]:
+    async def _submit(self, row: BatchRow, keys: Keys, standing: Standing) -> tuple[str, Job | AiogenError]:
         prepared = await self._prepare(row)
         connection, given = prepared.provider.name, self._given
         self._tally.reads(connection)
@@ -235,9 +235,9 @@ class Batch:
                 is_redone=given.redo_changed,
             )
             job = await self._parts.submitting.take_in(prepared, terms)
-        except AiogenError:
+        except AiogenError as error:
             self._tally.loses(connection)
-            raise
+            return key, error
         if job not in self._running:
             self._running[job] = _Running(connection, taken)
         return key, job

@@ -58,8 +58,8 @@ def _left(path: Path, keys: set[str]) -> Iterator[str]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             try:
-                key = str(json.loads(line)["key"])
+                key = json.loads(line)["key"]
             except (ValueError, KeyError, TypeError):
                 continue  # nobody can say which row that was
-            if key not in keys:
+            if key is not None and str(key) not in keys:
                 yield line if line.endswith("\n") else line + "\n"

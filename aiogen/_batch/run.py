@@ -69,8 +69,8 @@ class Result(Generic[R]):
         return f"<Result {name} {'ok' if self.ok else f'{type(self.error).__name__}: {self.error}'}>"
 
 
-Submit = Callable[[R, int], Awaitable[tuple[str | None, Job]]]
-"""Takes a request in; gives its key and its job."""
+Submit = Callable[[R, int], Awaitable[tuple[str | None, Job | AiogenError]]]
+"""Takes a request in; gives its key and its job, or why there is none."""
 Save = Callable[[R, int, str | None, Job], Awaitable[Iterable[Path]]]
 """Saves what has come of one."""
 
@@ -133,10 +133,12 @@ class Run(Generic[R]):
                 try:
                     key, job = await self._submit(request, index)
                 except AiogenError as error:
-                    self._results.put_nowait(Result(index=index, request=request, error=error))
+                    key, job = None, error
                 except BaseException:
                     self._left -= 1
                     raise
+                if isinstance(job, AiogenError):
+                    self._results.put_nowait(Result(index=index, request=request, key=key, error=job))
                 else:
                     self._await(Result(index=index, request=request, key=key, job=job), job)
                 index += 1

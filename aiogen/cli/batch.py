@@ -26,6 +26,7 @@ from aiogen.cli.results import possibly_charged
 from aiogen.cli.terminal import Terminal, without_job_log
 from aiogen.errors import AiogenError, RowProblem
 from aiogen.models import FailureCode, State
+from aiogen.stores.base import ADOPTED
 
 _SHOWN = 10
 """Rows of one kind that are named."""
@@ -122,13 +123,16 @@ async def batch(terminal: Terminal, session: Session, wanted: Wanted) -> Exit:
 def _say(terminal: Terminal, source: str, made: Batch, checked: Check, wanted: Wanted) -> None:
     """What would be done, before it is."""
     standing = ", ".join(f"{count(number)} {state}" for state, number in sorted(checked.standing.items()))
+    under_way = sum(number for state, number in checked.standing.items() if state in ADOPTED)
     before = f"; of these the ledger has {standing}" if standing else ""
     terminal.say(f"{source}: {count(checked.rows)} rows, batch {made.name!r}{before}.")
     if checked.new:
         retried = f" ({count(checked.retried)} of them tried again)" if checked.retried else ""
         terminal.say(f"To be made: {count(checked.new)}{retried}, for {checked.costs}.")
-    else:
+    elif not under_way:
         terminal.say("Nothing is to be made.")
+    if under_way:
+        terminal.say(f"To be gone on with: {count(under_way)} that an earlier run has begun.")
     _list(terminal, "Possibly charged, and never sent again by themselves:", checked.unknown)
     if checked.unknown:
         terminal.say(f"Decide about them with: {terminal.command('reconcile')}")

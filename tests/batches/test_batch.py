@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -270,6 +271,30 @@ async def test_no_more_than_it_may_cost(tmp_path: Path) -> None:
         results = await all_of(made.batch("b", ROWS, max_cost=1).results())
         assert all(result.ok for result in results)
     assert len(vendor.bodies) == 5
+
+
+async def test_a_row_that_was_refused_has_one_line(tmp_path: Path) -> None:
+    """Under its own key, so that the next run replaces it."""
+    out = tmp_path / "out"
+    async with serving(Vendor(reads=[(200, FAILED)])) as url, session(url, tmp_path / "a.db") as made:
+        refused = [r for r in await all_of(made.batch("b", ROWS, out=out, max_cost=0.13).results()) if r.job is None]
+        assert [r.key for r in refused] == ["row3", "row4"]
+        await all_of(made.batch("b", ROWS, out=out).results())
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert sorted(line["key"] for line in lines) == [row["id"] for row in ROWS]
+
+
+async def test_what_a_killed_program_left_half_written_is_deleted(tmp_path: Path) -> None:
+    """In every folder that the template makes, and beside the list of results."""
+    out = tmp_path / "out"
+    left = [out / ".results-0123456789ab.part", out / "deep" / ".row0-0-0123456789ab.part"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (1e9, 1e9))
+    async with serving(Vendor()) as url, session(url, tmp_path / "a.db") as made:
+        await all_of(made.batch("b", ROWS[:1], out=out, template="deep/{key}-{n}.{ext}").results())
+    assert [path.exists() for path in left] == [False, False]
 
 
 async def test_it_is_cancelled_as_a_whole(tmp_path: Path) -> None:

@@ -128,6 +128,9 @@ def test_interrupted_it_goes_on(aiogen: Any, vendors: Any, here: Path) -> None:
     said = aiogen("batch", "a.csv")
     assert said.code == 130
     assert "The same command again goes on" in said.err
+    said = aiogen("batch", "a.csv", "--dry-run")
+    assert "To be gone on with: " in said.err  # they will be made, so that "nothing" would be wrong
+    assert "Nothing is to be made" not in said.err
     said = aiogen("batch", "a.csv")
     assert (said.code, len(vendors.jobs)) == (0, 12)
     assert len([path for path in (here / "a").iterdir() if path.suffix == ".png"]) == 12

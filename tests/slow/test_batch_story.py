@@ -33,7 +33,7 @@ LUMA_CODES = (
     *("unsupported_format", "corrupt_input", "invalid_request", "rate_limited", "a_new_code"),
 )
 PASSING = (
-    *("download=403", "download=cut@500", "download=500*2,html", "download=cut-before,cut@3000"),
+    *("download=403", "download=cut@500", "download=500*2", "download=html", "download=cut-before,cut@3000"),
     *(
         "poll=500,html",
         "missing=empty*2",
