@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from aiogen._batch.check import Check, Checking, refused
-from aiogen._batch.progress import Progress, Tally
+from aiogen._batch.progress import WAITING, Progress, Tally
 from aiogen._batch.reading import each_row
 from aiogen._batch.results import ResultsFile
 from aiogen._batch.rows import BatchRow, Keys, check_batch_name, row_of
@@ -121,7 +121,8 @@ class Batch:
         template = given.template if given.out is not None else None
         standing = await self._read_standing()
         checking = Checking(self.name, standing, self._prepare, template, retries=given.retry_failed > 0)
-        self._checked = checked = await checking.run(self._each())
+        async with aclosing(self._each()) as rows:  # a file is closed while there are threads for it
+            self._checked = checked = await checking.run(rows)
         self._tally.expects(checked.connections)
         if given.out is not None:
             await self._parts.hub.transport.threads.run(check_folder, given.out, checked.new)
@@ -159,8 +160,8 @@ class Batch:
             ahead=self._given.ahead,
             stop_at_first_failure=self._given.stop_at_first_failure,
         )
-        async with self._writing() as write:
-            async for result in run.results(self._each()):
+        async with self._writing() as write, aclosing(run.results(self._each())) as results:
+            async for result in results:
                 self._ended(result, standing)
                 await write(result)
                 yield result
@@ -170,7 +171,8 @@ class Batch:
         running: dict[str, Counter[State]] = {}
         for job, each in self._running.items():
             running.setdefault(each.connection, Counter())[job.state] += 1
-        return self._tally.progress(running, Costs.of(job.generation.cost for job in self._running))
+        sent = (job for job in self._running if job.state not in WAITING)
+        return self._tally.progress(running, Costs.of(job.generation.cost for job in sent))
 
     async def cancel(self) -> Mapping[Cancellation | None, int]:
         """Stop all of its jobs that are not over, whichever process has them: what came of how many.
@@ -195,7 +197,7 @@ class Batch:
 
     # --- inside
 
-    def _each(self) -> AsyncIterator[Any]:
+    def _each(self) -> AsyncGenerator[Any, None]:
         return each_row(self._requests, self._parts.hub.transport.threads)
 
     def _query(self, **more: Any) -> RecordQuery:

@@ -57,7 +57,7 @@ class Progress:
     connections: Mapping[str, ConnectionProgress]
     """By connection."""
     costs: Costs
-    """Of all jobs of this run and of those that were there before, by what is known by now."""
+    """Of all jobs that were sent, in this run and before it, by what is known by now; what waits is not in it."""
 
     @property
     def total(self) -> int:
@@ -115,7 +115,12 @@ class Tally:
         self._amounts = self._amounts.plus(cost)
 
     def progress(self, running: Mapping[str, Mapping[State, int]], expected: Costs) -> Progress:
-        """How far it is.  `running`: the jobs that are not over, by connection; `expected`: what they will cost."""
+        """How far it is.
+
+        Args:
+            running: the jobs that are not over, by connection.
+            expected: what those of them will cost that were sent.
+        """
         names = dict.fromkeys((*self._totals, *self._read, *running, *self._ended))
         return Progress(
             connections={name: self._of(name, running.get(name, {})) for name in names},

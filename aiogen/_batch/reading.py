@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,7 +19,7 @@ class Readable(Protocol):
     def read(self) -> Iterable[Any]: ...
 
 
-async def each_row(requests: Iterable[Any], threads: Threads) -> AsyncIterator[Any]:
+async def each_row(requests: Iterable[Any], threads: Threads) -> AsyncGenerator[Any, None]:
     """Each request; of a file also each `RowProblem`."""
     if not isinstance(requests, Readable):
         for request in requests:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -98,7 +98,7 @@ class Run(Generic[R]):
         """Results that have yet to come; and one for the reading of the requests."""
         self._has_stopped = False
 
-    async def results(self, requests: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[Result[R]]:
+    async def results(self, requests: Iterable[R] | AsyncIterable[R]) -> AsyncGenerator[Result[R], None]:
         """What came of each, as they end."""
         self._left = 1
         reading = self._start(self._read(requests))
@@ -127,23 +127,28 @@ class Run(Generic[R]):
     async def _read(self, requests: Iterable[R] | AsyncIterable[R]) -> None:
         try:
             index = 0
-            async for request in _each(requests):
-                await self._places.acquire()
-                self._left += 1
-                try:
-                    key, job = await self._submit(request, index)
-                except AiogenError as error:
-                    key, job = None, error
-                except BaseException:
-                    self._left -= 1
-                    raise
-                if isinstance(job, AiogenError):
-                    self._results.put_nowait(Result(index=index, request=request, key=key, error=job))
-                else:
-                    self._await(Result(index=index, request=request, key=key, job=job), job)
-                index += 1
+            async with aclosing(_each(requests)) as each:
+                async for request in each:
+                    await self._places.acquire()
+                    self._left += 1
+                    await self._one(request, index)
+                    index += 1
         finally:
             self._results.put_nowait(None)
+
+    async def _one(self, request: R, index: int) -> None:
+        job: Job | AiogenError
+        try:
+            key, job = await self._submit(request, index)
+        except AiogenError as error:
+            key, job = None, error
+        except BaseException:
+            self._left -= 1
+            raise
+        if isinstance(job, AiogenError):
+            self._results.put_nowait(Result(index=index, request=request, key=key, error=job))
+        else:
+            self._await(Result(index=index, request=request, key=key, job=job), job)
 
     def _await(self, result: Result[R], job: Job) -> None:
         """No task waits for a job: it calls when it has ended."""
@@ -190,10 +195,14 @@ def _below(path: Path, folder: Path | None) -> Path:
     return path.relative_to(folder) if folder is not None and path.is_relative_to(folder) else path
 
 
-async def _each(requests: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[R]:
+async def _each(requests: Iterable[R] | AsyncIterable[R]) -> AsyncGenerator[R, None]:
     if isinstance(requests, AsyncIterable):
-        async for request in requests:
-            yield request
+        try:
+            async for request in requests:
+                yield request
+        finally:
+            if isinstance(requests, AsyncGenerator):
+                await requests.aclose()
         return
     for request in requests:
         yield request

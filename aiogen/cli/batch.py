@@ -30,6 +30,7 @@ from aiogen.stores.base import ADOPTED
 
 _SHOWN = 10
 """Rows of one kind that are named."""
+_NAMED = re.compile(r"^Generation \S+ at \S+ failed with ")
 
 
 @attrs.frozen(kw_only=True)
@@ -190,7 +191,12 @@ def _note(terminal: Terminal, board: BatchBoard, result: Result[Any], seen: _See
         seen.unknown += 1
     else:
         seen.failures[_kind(error)] += 1
-    board.note(f"{'failed':<10}  {shorten(key, 40)}  {shorten(explain(error, terminal.command), 100)}", "red")
+    board.note(f"{'failed':<10}  {shorten(key, 40)}  {shorten(_why(terminal, error), 200)}", "red")
+
+
+def _why(terminal: Terminal, error: AiogenError) -> str:
+    """As for one generation, but without what the line has already: a narrow one has room for the reason only."""
+    return _NAMED.sub("", explain(error, terminal.command), count=1)
 
 
 def _kind(error: AiogenError) -> str:

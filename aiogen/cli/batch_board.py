@@ -32,7 +32,8 @@ class BatchBoard(Board):
 
     def _time_left(self) -> str:
         progress = self._batch.progress()
-        rate = sum(each.per_minute or 0.0 for each in progress.connections.values())
+        # A connection that has done all of its rows says nothing of how fast the others are.
+        rate = sum(each.per_minute or 0.0 for each in progress.connections.values() if each.ended < each.total)
         said = [f"{rate:,.0f} a minute"] if rate >= 1.0 else []
         if progress.eta:
             said.append(f"about {brief(progress.eta)} left")

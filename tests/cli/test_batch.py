@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 from contextlib import closing
@@ -67,6 +68,20 @@ def test_rows_that_cannot_be_right(aiogen: Any, vendors: Any, here: Path) -> Non
     assert "1 row of the batch 'a-luma-uni-1' cannot be right" in said.err
     assert "line 2: Luma has no parameter 'aspectratio'. Did you mean 'aspect_ratio'?" in said.err
     assert vendors.jobs == []
+
+
+def test_without_a_key_it_is_said_in_a_sentence(
+    aiogen: Any, here: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing else: the list is closed in time."""
+    monkeypatch.delenv("LUMA_AGENTS_API_KEY", raising=False)
+    (here / "a.csv").write_text(rows(*range(200)))
+    said = aiogen("batch", "a.csv")
+    gc.collect()
+    assert said.code == 3
+    assert "LUMA_AGENTS_API_KEY" in said.err
+    assert "Traceback" not in said.err
+    assert caplog.records == []
 
 
 def test_a_row_that_has_changed(aiogen: Any, vendors: Any, here: Path) -> None:

@@ -9,10 +9,13 @@ import random
 from collections.abc import Sequence
 
 import attrs
+import pytest
 from aiohttp import web
 from serving import body, luma, serving
 
 import aiogen
+
+pytestmark = pytest.mark.no_cover
 
 ROWS, ACTIVE, PER_MINUTE = 500, 10, 30
 
