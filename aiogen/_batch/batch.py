@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from aiogen.costs import Costs
 from aiogen.errors import AiogenError
 from aiogen.models import Cancellation, Cost, State
 from aiogen.stores.base import ADOPTED, RecordQuery
+
+logger = logging.getLogger("aiogen")
 
 _LINES = 100
 """Rows that are written at once."""
@@ -258,7 +260,10 @@ class Batch:
         given, row = self._given, row_of(request, index)
         assert given.out is not None
         fields = {"index": index + 1, "key": key, **row.columns}
-        stem_of = partial(given.template.stem_of, job.generation, **fields)
+
+        def stem_of(n: int) -> str:
+            return given.template.stem_of(job.generation, n, **fields)
+
         folder = (given.out / stem_of(0)).parent
         if folder not in self._swept:
             self._swept.add(folder)
@@ -277,26 +282,27 @@ class Batch:
         """Writes `results.jsonl`, some rows at a time; what was not written when the run was left is written then."""
         out, threads = self._given.out, self._parts.hub.transport.threads
         lines = list[dict[str, Any]]()
-        file: ResultsFile | None = None
+        file = ResultsFile(out) if out is not None else None
 
         async def write(result: Result[Any]) -> None:
-            nonlocal file
-            if out is None:
-                return
-            lines.append(result.to_dict(out))
-            if len(lines) >= _LINES:
-                opened = file if file is not None else await threads.run(ResultsFile, out)
-                file = opened
-                some = lines.copy()
-                lines.clear()
-                await threads.run(opened.add, some)
+            if file is not None:
+                lines.append(result.to_dict(out))
+                if len(lines) >= _LINES:
+                    some = lines.copy()
+                    lines.clear()
+                    await threads.run(file.add, some)
 
         try:
             yield write
         finally:
-            if out is not None and (lines or file is not None):
-                last = file if file is not None else await threads.run(ResultsFile, out)
-                await asyncio.shield(threads.run(_finish, last, lines))
+            if file is not None:
+                error = await threads.run(_finish, file, lines)
+                if error is not None:
+                    logger.warning(
+                        "%s was not written: %s. No picture is lost by that, and the next run of the batch writes it.",
+                        file.path,
+                        error.strerror or error,
+                    )
 
     def _ended(self, result: Result[Any], standing: Standing) -> None:
         job = result.job
@@ -316,13 +322,10 @@ class _Running:
     """What it is taken to cost, if this run has made it."""
 
 
-def _finish(file: ResultsFile, lines: list[dict[str, Any]]) -> None:
-    try:
+def _finish(file: ResultsFile, lines: list[dict[str, Any]]) -> OSError | None:
+    if lines:
         file.add(lines)
-        file.done()
-    except BaseException:
-        file.discard()
-        raise
+    return file.done()
 
 
 async def _cancelled(job: Job) -> Cancellation | None:

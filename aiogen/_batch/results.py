@@ -10,7 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, TextIO
 from uuid import uuid4
 
 from aiogen._transfer.leftovers import hold
@@ -20,38 +21,65 @@ NAME = "results.jsonl"
 
 
 class ResultsFile:
-    """On its way; it gets its name when it is `done`."""
+    """On its way; it gets its name when it is `done`.  A disk that does not take it is no reason to stop a batch."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError if the folder cannot be written."""
+        """Nothing is opened yet."""
         self.path: Path = folder / NAME
         self._part = folder / f".results-{uuid4().hex[:12]}.part"
-        self._file = self._part.open("x", encoding="utf-8")
-        hold(self._file.fileno())
+        self._file: TextIO | None = None
         self._keys: set[str] = set()
+        self._error: OSError | None = None
+        self._in_use = Lock()  # a run that is interrupted leaves a thread that may still write
 
     def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """More rows have ended."""
+        with self._in_use:
+            if self._error is None:
+                try:
+                    self._add(lines)
+                except OSError as error:
+                    self._error = error
+                    self._discard()
+
+    def done(self) -> OSError | None:
+        """Give it its name, or say why there is none.  Rows that this run did not come to keep their lines."""
+        with self._in_use:
+            if self._file is not None:
+                try:
+                    self._finish(self._file)
+                except OSError as error:
+                    self._error = error
+                finally:
+                    self._discard()
+            return self._error
+
+    def _add(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        if self._file is None:
+            self._file = self._part.open("x", encoding="utf-8")
+            hold(self._file.fileno())
         for line in lines:
             self._keys.add(str(line["key"]))
             self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
 
-    def done(self) -> None:
-        """Give it its name.  Rows that this run did not come to keep the lines that they had."""
+    def _finish(self, file: TextIO) -> None:
         with suppress(FileNotFoundError):
             for line in _left(self.path, self._keys):
-                self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+                file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+        if os.name == "nt":  # elsewhere it is held until it has its name
+            file.close()
         os.replace(self._part, self.path)
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Leave nothing behind."""
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            self._part.unlink()
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+            with suppress(OSError):
+                self._part.unlink()
 
 
 def _left(path: Path, keys: set[str]) -> Iterator[str]:

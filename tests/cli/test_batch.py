@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import gc
 import json
+import os
 import sqlite3
 from contextlib import closing
 from io import BytesIO
@@ -165,3 +168,96 @@ def test_a_batch_is_cancelled_by_its_name(aiogen: Any, vendors: Any, here: Path)
     said = aiogen("cancel", "--batch", "a", "--json")
     assert (said.code, said.records) == (0, [{"batch": "a", "withdrawn": 1, "goes_on": 0}])
     assert aiogen("cancel", "x", "--batch", "a").code == 2
+
+
+# --- hostile lists, and disks
+
+HOSTILE = {
+    "path": "../../etc/passwd",
+    "absolute": "/etc/passwd",
+    "shell": "$(touch pwned); `touch pwned` | rm -rf ~ & 'x' \"y\"",
+    "formula": "=cmd|' /C calc'!A0",
+    "script": "<script>alert(1)</script>",
+    "long": "ä" * 6000,
+    "turned": "boat \u202egnp.exe",
+    "device": "CON",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_hostile_list(aiogen: Any, vendors: Any, here: Path, encoding: str) -> None:
+    """Text stays text: as prompts it goes to the vendor as it is, in names it leaves no folder and runs nothing."""
+    with (here / "a.csv").open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "model", "prompt", "_title"])
+        for name, text in HOSTILE.items():
+            own_id = text[:190] if name != "turned" else name  # an id is printable; that is said
+            writer.writerow([own_id, "luma/uni-1", text, text if name != "long" else name])
+    said = aiogen("batch", "a.csv", "--out", "out", "--template", "{_title}/{key}-{n}.{ext}")
+    assert said.code == 0
+    assert {job.prompt for job in vendors.jobs} == {*HOSTILE.values()}
+    everything = {path.relative_to(here).parts[0] for path in here.rglob("*")}
+    assert {name for name in everything if not name.startswith("jobs.db")} == {"a.csv", "out"}
+    pictures = [path for path in (here / "out").rglob("*") if path.is_file() and path.name != "results.jsonl"]
+    assert len(pictures) == len(HOSTILE)
+    for path in pictures:
+        assert not any(set(part) & set('<>:"|?*\\\u202e') or part in ("..", "CON") for part in path.parts[-2:])
+    lines = [json.loads(line) for line in (here / "out/results.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {line["key"] for line in lines} == {text[:190] for text in HOSTILE.values() if "boat" not in text} | {
+        "turned"
+    }
+    again = aiogen("batch", "a.csv", "--out", "out", "--template", "{_title}/{key}-{n}.{ext}")
+    assert (again.code, len(vendors.jobs)) == (0, len(HOSTILE))
+
+
+def test_ids_that_cannot_be_right(aiogen: Any, vendors: Any, here: Path) -> None:
+    """Said with their lines before anything is sent."""
+    (here / "a.csv").write_text(rows(1, 2, 1) + "r\u202e4,luma/uni-1,a boat,,\n", encoding="utf-8")
+    said = aiogen("batch", "a.csv")
+    assert (said.code, vendors.jobs) == (2, [])
+    assert "line 4: its name 'r1' is that of line 2" in said.err
+    assert "line 5: its id has to be 1 to 200 printable characters" in said.err
+
+
+def test_a_folder_that_is_read_only(aiogen: Any, vendors: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said before money is spent."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)  # whoever may do everything can write anywhere
+    (here / "a.csv").write_text(rows(1))
+    said = aiogen("batch", "a.csv")
+    assert (said.code, vendors.jobs) == (2, [])
+    assert "cannot be written: Read-only file system. Nothing was sent" in said.err
+
+
+def test_a_disk_without_room(aiogen: Any, vendors: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said before money is spent."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    (here / "a.csv").write_text(rows(1, 2))
+    said = aiogen("batch", "a.csv")
+    assert (said.code, vendors.jobs) == (2, [])
+    assert "has 1 MB free, and 2 pictures will need more. Nothing was sent" in said.err
+
+
+def test_a_disk_that_is_full_in_the_middle(
+    aiogen: Any, vendors: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost: every row is told, and the next run fetches the pictures and pays for nothing."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (here / "a.csv").write_text(rows(1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr("aiogen._transfer.saving.PartFile._put", full)
+        patch.setattr("aiogen._batch.results.ResultsFile._add", full)
+        said = aiogen("batch", "a.csv")
+    assert said.code == 5
+    assert "0 done, 2 failed" in said.err
+    assert "results.jsonl was not written: No space left on device." in said.err
+    assert list((here / "a").iterdir()) == []
+    said = aiogen("batch", "a.csv")
+    assert (said.code, len(vendors.jobs)) == (0, 2)
+    assert sorted(path.name for path in (here / "a").iterdir()) == ["r1-0.png", "r2-0.png", "results.jsonl"]
