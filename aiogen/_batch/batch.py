@@ -222,7 +222,7 @@ class Batch:
         key = keys.of(row.own_key, prepared.asked or "")
         known = standing.get(key)
         is_retried = known is not None and given.retry_failed > 0 and known.may_retry
-        is_redone = known is not None and known.asked != prepared.asked
+        is_redone = known is not None and not known.has_asked(prepared.asked)
         taken = None
         try:
             if known is None or is_retried or is_redone:

@@ -144,7 +144,7 @@ class Checking:
         self._states[known.state] += 1
         if known.state is State.UNKNOWN:
             self._unknown.append(RowProblem(line, f"job {known.job_id} ({plain(key, 60)}) may run and be charged"))
-        elif known.asked is not None and known.asked != prepared.asked:
+        elif known.asked is not None and not known.has_asked(prepared.asked):
             self._changed.append(RowProblem(line, f"{plain(key, 60)!r} was another request in job {known.job_id}"))
         elif self._retries and known.may_retry:
             self._retried += 1
