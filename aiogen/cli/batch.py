@@ -80,6 +80,10 @@ class _Seen:
     ok: int = 0
     files: int = 0
     unknown: int = 0
+    unsaved: int = 0
+    """Failures of rows whose generation has completed."""
+    has_lines: bool = False
+    """Whether there is a `results.jsonl` in the end."""
 
 
 async def batch(terminal: Terminal, session: Session, wanted: Wanted) -> Exit:
@@ -118,6 +122,7 @@ async def batch(terminal: Terminal, session: Session, wanted: Wanted) -> Exit:
         raise
     finally:
         await asyncio.to_thread(rows.close)
+    seen.has_lines = folder is not None and await asyncio.to_thread((folder / RESULTS).is_file)
     return _conclude(terminal, seen, name, folder)
 
 
@@ -191,6 +196,7 @@ def _note(terminal: Terminal, board: BatchBoard, result: Result[Any], seen: _See
         seen.unknown += 1
     else:
         seen.failures[_kind(error)] += 1
+        seen.unsaved += result.generation is not None and result.generation.state is State.COMPLETED
     board.note(f"{'failed':<10}  {shorten(key, 40)}  {shorten(_why(terminal, error), 200)}", "red")
 
 
@@ -207,12 +213,15 @@ def _kind(error: AiogenError) -> str:
 
 def _conclude(terminal: Terminal, seen: _Seen, name: str, folder: Path | None) -> Exit:
     failed = sum(seen.failures.values())
-    saved = f"; {count(seen.files)} files and {RESULTS} in {folder}" if folder is not None else ""
+    lines = f" and {RESULTS}" if seen.has_lines else ""
+    saved = f"; {count(seen.files)} files{lines} in {folder}" if folder is not None else ""
     terminal.say(f"{count(seen.ok)} done, {count(failed)} failed{saved}.")
     for kind, number in seen.failures.most_common(_SHOWN):
         terminal.say(f"  {count(number)} × {kind}")
     if seen.unknown:
         terminal.say(possibly_charged(seen.unknown, terminal.command("reconcile", "--batch", name)))
-    if failed:
+    if seen.unsaved:
+        terminal.say("The same command again fetches what could not be saved, and pays for nothing twice.")
+    if failed > seen.unsaved:
         terminal.say("The same command with --retry-failed 1 tries again what may work the next time.")
     return gravest(seen.exits)

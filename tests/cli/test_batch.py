@@ -257,6 +257,9 @@ def test_a_disk_that_is_full_in_the_middle(
     assert said.code == 5
     assert "0 done, 2 failed" in said.err
     assert "results.jsonl was not written: No space left on device." in said.err
+    assert "0 files in a." in said.err
+    assert "The same command again fetches what could not be saved" in said.err
+    assert "--retry-failed" not in said.err  # another attempt would be another bill
     assert list((here / "a").iterdir()) == []
     said = aiogen("batch", "a.csv")
     assert (said.code, len(vendors.jobs)) == (0, 2)
