@@ -131,3 +131,20 @@ A turn is one callback of the client's loop in CPU time, the garbage collector n
 The bystander sleeps 1 ms again and again; 99.9 % of its naps ended no later than this for the loop's sake.
 
 {table(["", *heads, "cost above the optimum"], lines)}"""
+
+
+def memory(rows: list[Row], series: dict[str, Any]) -> str:
+    """What a long list takes of memory."""
+    kinds = {
+        "check": "every row is checked, nothing is sent",
+        "again": "all rows are made already, as the ledger says",
+        "run": "all rows are made",
+    }
+    cells = [[kinds[row.bench], row.subject, f"{row.metrics['peak']:.1f} MB"] for row in rows]
+    return f"""## A long list
+
+`python -m benchmarks.batch_memory` goes through lists of `session.batch`, without pictures: 100,000 rows may take 50 MB
+more than 1,000.
+Each figure is the peak of the resident memory of a process of its own, with the ledger in a file.
+
+{table(["", "", "peak"], cells)}"""

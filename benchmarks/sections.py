@@ -272,6 +272,7 @@ SECTIONS: dict[str, Section] = {
         "CPU time of the client's process per status question, so many in flight, without latency.\n\n![](cpu)",
     ),
     "store": _store,
+    "batch_memory": batch_sections.memory,
     "scale": _measured("How it grows", "Generations of 18 to 22 s at a server without latency."),
 }
 """By the benchmark that has the figures, in the order of the page."""
