@@ -27,6 +27,7 @@ FLOORS = (
     ("errors",),
     ("exchange", "_checks", "references", "catalogue", "costs"),
     ("_safety", "_options"),
+    ("_hooks",),
     ("_polling", "_limits", "providers"),
     ("_answers",),
     ("_clock", "_binding", "_checkpoint"),
@@ -47,7 +48,7 @@ FLOORS = (
 
 PURE = (
     "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue", "costs",
-    "_content", "_safety", "_options", "_polling", "_limits", "providers", "_answers", "_account",
+    "_content", "_safety", "_options", "_polling", "_limits", "_hooks", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
 

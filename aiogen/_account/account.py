@@ -24,6 +24,7 @@ from aiogen._account.actions import (
     Turn,
 )
 from aiogen._account.create_queue import CreateQueue
+from aiogen._account.early import EarlyHints
 from aiogen._account.seen_ids import SeenIds
 from aiogen._account.track import J, Track
 from aiogen._limits.outage import Outage
@@ -80,6 +81,7 @@ class AccountState(Generic[J]):
         """Single calls and downloads that wait for their turn."""
         self.tracks: dict[str, Track[J]] = {}
         self.seen_ids = SeenIds()
+        self.early = EarlyHints()
         self.user_id: str | None = None
         """Whose list it is, once that is known."""
         self.in_flight = 0
@@ -360,6 +362,8 @@ class AccountState(Generic[J]):
             track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours, [job])
             self.tracks[track.key] = track
             self._schedule(track, phases, now)
+            if self.early.take(track.key, now):
+                self.schedule.hint(track.key, now)
         else:
             track.jobs.append(job)
             if is_counted:  # two creates were answered with one id: what both take is free when it ends
@@ -368,6 +372,15 @@ class AccountState(Generic[J]):
                 track.key, provider.facts.poll_floor, provider.facts.poll_ceiling, track.price, now
             )
         return track
+
+    def heard(self, provider_id: str, now: float) -> bool:
+        """There is news of a generation; False if it is not followed here, though its create may be on its way."""
+        if provider_id in self.tracks:
+            self.schedule.hint(provider_id, now)
+            return True
+        if self.creates_in_flight:
+            self.early.put(provider_id, now)
+        return False
 
     def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
         key, provider = track.key, track.provider

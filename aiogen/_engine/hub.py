@@ -274,11 +274,10 @@ class Hub:
 
         `account_key`: of today, or as it was when the job was made.
         """
+        now = self.clock.now()
         named = [account for account in self._accounts.values() if account_key in account.names]
-        account = next((each for each in named if provider_id in each.tracks), None)
-        if account is None or provider_id is None:
+        if provider_id is None or not any(account.heard(provider_id, now) for account in named):
             return False
-        account.schedule.hint(provider_id, self.clock.now())
         self.wake()
         return True
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import attrs
 
 from aiogen._checks import check_name, check_number
+from aiogen._hooks.judging import WebhookFormat
 from aiogen._safety.secret import Masked, Secret, to_secret
 from aiogen._wording import short_url
 from aiogen.catalogue import ModelInfo
@@ -220,6 +221,11 @@ class Provider:
     @property
     def slots(self) -> int | None:
         """How many accepted generations the vendor runs at once while the others wait in its queue; None if all run."""
+        return None
+
+    @property
+    def webhooks(self) -> WebhookFormat | None:
+        """How the vendor's own calls are checked and read; None if it makes none."""
         return None
 
     @property

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Self
 import attrs
 
 from aiogen._checks import check_id, check_number, path_of
+from aiogen._hooks.judging import WebhookFormat
 from aiogen._wording import shorten
 from aiogen.catalogue import ModelInfo
 from aiogen.errors import APIError, ConfigurationError, InputError, NotFound, ProtocolError, Throttle
@@ -36,6 +37,7 @@ from aiogen.providers.leonardo_errors import VendorError, code_of, error_in
 from aiogen.providers.leonardo_prices import answered, question
 from aiogen.providers.leonardo_references import MAX_INLINE_BYTES
 from aiogen.providers.leonardo_request import LeonardoImage, from_keywords
+from aiogen.providers.leonardo_webhooks import WEBHOOKS
 from aiogen.providers.reading import parse_json, plain_details, read_page, unreadable
 
 # Webhook guide: 4 s for a small image; official recipes wait 20-30 s for images and 180-300 s for videos.  Of sounds
@@ -123,6 +125,11 @@ class Leonardo(Provider):
     def slots(self) -> int | None:
         """See `Provider.slots`."""
         return self.running_at_once
+
+    @property
+    def webhooks(self) -> WebhookFormat | None:
+        """See `Provider.webhooks`."""
+        return WEBHOOKS
 
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> LeonardoImage:
         """The typed request for keywords; `n` and `quantity` mean `num_images`.

@@ -14,6 +14,7 @@ from .app import IMITATIONS, Sandbox
 from .context import RecordedRequest
 from .jobs import SandboxJob
 from .script import Fate, Fault, Rule, Script, ScriptError, Storm
+from .webhooks import SentWebhook
 
 __all__ = [
     "Fate",
@@ -24,6 +25,7 @@ __all__ = [
     "SandboxJob",
     "Script",
     "ScriptError",
+    "SentWebhook",
     "Storm",
 ]
 

@@ -15,6 +15,7 @@ from .jobs import SandboxJob
 from .script import Script
 from .script.director import Director
 from .vendor import AnyVendor, Route
+from .webhooks import SentWebhook, WebhookSender
 from .worker import Worker
 from .world import World, routes
 
@@ -48,6 +49,7 @@ class Server:
         self._director = Director(self._script, seed)
         self._runner: web.AppRunner | None = None
         self._running: tuple[Clock, Worker, asyncio.Future[None]] | None = None
+        self._webhooks: WebhookSender | None = None
         self._world: World | None = None
 
     # --- what can be read ---
@@ -78,6 +80,11 @@ class Server:
     def requests(self) -> list[RecordedRequest]:
         """In order of arrival; the oldest are dropped when there are more than `max_requests`."""
         return self._here.requests
+
+    @property
+    def webhooks(self) -> list[SentWebhook]:
+        """The calls that vendors have made, in the order of their sending."""
+        return self._webhooks.sent if self._webhooks is not None else []
 
     @property
     def clock(self) -> Clock:
@@ -138,7 +145,8 @@ class Server:
             raise
         self._port = self._runner.addresses[0][1]
         loop = asyncio.get_running_loop()
-        self._running = Clock(loop, speed=self.speed), Worker(), loop.create_future()
+        clock = Clock(loop, speed=self.speed)
+        self._running, self._webhooks = (clock, Worker(), loop.create_future()), WebhookSender(clock)
         self.reset()
 
     async def stop(self) -> None:
@@ -152,10 +160,14 @@ class Server:
             await runner.cleanup()
         finally:
             await worker.close()
+            if self._webhooks is not None:
+                await self._webhooks.close()
 
     def reset(self) -> None:
         """Forgets jobs, files, requests, limits in use, and what the script has counted."""
         clock, worker, closing = self._parts
+        assert self._webhooks is not None
+        self._webhooks.forget()
         self._director.follow(self._script)
         self._world = World(
             [*self._vendors.values()],
@@ -164,6 +176,7 @@ class Server:
             clock=clock,
             director=self._director,
             worker=worker,
+            webhooks=self._webhooks,
             closing=closing,
             max_requests=self.max_requests,
         )

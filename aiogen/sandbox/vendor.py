@@ -14,6 +14,7 @@ from .context import RequestContext
 from .jobs import Jobs
 from .script.director import Director
 from .storage.signing import Signer
+from .webhooks import WebhookSender
 
 
 class Api(Protocol):
@@ -71,6 +72,7 @@ class Services:
     director: Director
     jobs: Jobs
     signer: Signer
+    webhooks: WebhookSender
 
 
 @attrs.frozen(kw_only=True)

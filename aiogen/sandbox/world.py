@@ -18,6 +18,7 @@ from .script.director import Director
 from .storage.s3 import Storage
 from .storage.signing import Signer
 from .vendor import AnyVendor, Api, Route, Services
+from .webhooks import WebhookSender
 from .worker import Worker
 
 STORAGE = "storage"
@@ -35,6 +36,7 @@ class World:
         clock: Clock,
         director: Director,
         worker: Worker,
+        webhooks: WebhookSender,
         closing: asyncio.Future[None],
         max_requests: int,
     ) -> None:
@@ -47,7 +49,9 @@ class World:
         self._closing = closing
         self._ids = random.Random(f"{seed}/requests")
         signer = Signer(url, clock, f"{seed}/signature".encode())
-        services = Services(url=url, seed=seed, clock=clock, director=director, jobs=self.jobs, signer=signer)
+        services = Services(
+            url=url, seed=seed, clock=clock, director=director, jobs=self.jobs, signer=signer, webhooks=webhooks
+        )
         self._apis: dict[str, Api] = {STORAGE: Storage()}
         self._apis |= {vendor.name: vendor.api(services) for vendor in vendors}
 

@@ -29,7 +29,7 @@ VENDORS = tuple(f"vendors.{name}" for name in FOLDERS)
 FLOORS = (
     ("vendors",),  # only their names; a script may contain those
     ("clock", "limits", "settings", "painting", "script"),
-    ("worker", "jobs"),
+    ("worker", "jobs", "webhooks"),
     ("context",),
     ("answering",),
     ("storage",),

@@ -55,6 +55,7 @@ _READERS: dict[str, Callable[[str], dict[str, Any]]] = {
     "delete": lambda text: {"delete_faults": text},
     "download": lambda text: {"download_faults": text},
     "url-lifetime": lambda text: {"url_lifetime": float(text)},
+    "webhook": lambda text: {"webhook": tuple(text.split(","))},
     "latency": lambda text: {"latency": float(text)},
 }
 

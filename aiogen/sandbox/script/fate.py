@@ -46,6 +46,9 @@ class Fate:
     download_faults: Faults = attrs.field(default=(), converter=read_faults, validator=validators.download_faults)
     """For successive downloads of each output."""
     url_lifetime: float | None = attrs.field(default=None, validator=validators.lifetime)
+    webhook: tuple[str, ...] = attrs.field(default=(), converter=validators.as_tuple, validator=validators.webhook)
+    """How the vendor's call comes, where it makes one: `never`, `twice`, `late@S`; with `forged` one of somebody else's
+    comes before it, as soon as the job is accepted."""
     latency: float | None = attrs.field(default=None, validator=validators.seconds)
     """Before each answer about this job, downloads included."""
 

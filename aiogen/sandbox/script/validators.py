@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..vendors import NAMES
 from .faults import OF_DOWNLOADS, ONLY_OF_DOWNLOADS
 
 Validator = Callable[[Any, Any, Any], None]
+
+_WEBHOOK = re.compile(r"never|twice|forged|late@[0-9]{1,6}(\.[0-9]{1,6})?")
 
 ACTIONS = ("create", "poll", "list", "delete", "download", "upload", "account")
 """What a request is for; `upload` is every request about files, `account` reads the account's own data, and
@@ -51,6 +54,10 @@ probability: Validator = is_a("a number from 0 to 1", lambda value: _is_number(v
 boolean: Validator = is_a("true or false", lambda value: isinstance(value, bool))
 text: Validator = is_a("a text", lambda value: value is None or isinstance(value, str))
 texts: Validator = is_a("texts", lambda value: all(isinstance(one, str) for one in value))
+webhook: Validator = is_a(
+    "words: never, twice, forged, late@S",
+    lambda value: all(isinstance(one, str) and _WEBHOOK.fullmatch(one) for one in value),
+)
 missing_output: Validator = is_a('"empty" or "absent"', lambda value: value in (None, "empty", "absent"))
 flagged: Validator = is_a('a whole number or "all"', lambda value: value in (None, "all") or _is_count(value))
 vendor: Validator = is_a(f"one of {', '.join(NAMES)}", lambda value: value in (None, *NAMES))

@@ -24,6 +24,7 @@ from .models import catalogue, older
 from .outputs import Outputs
 from .settings import LeonardoSettings
 from .uploads import Uploads
+from .webhooks import Webhooks
 
 API = "/leonardo/api/rest/"
 
@@ -45,6 +46,9 @@ class Leonardo:
             version: SlidingWindow(settings.creates_per_window, settings.window_seconds) for version in (1, 2)
         }
         self._queue = WaitingQueue(settings.max_running, settings.max_pending)
+        self._webhooks = Webhooks(
+            settings, clock, services.webhooks, lambda job: self._generation(job, job.view(clock.now()))
+        )
         self._factory = JobFactory(settings, clock, self._queue, seed=seed)
         self._error_formats = {version: LeonardoErrorFormat(settings, version) for version in (1, 2)}
 
@@ -119,6 +123,7 @@ class Leonardo:
         def accept() -> web.Response:
             job = self._factory.job(context.now, version, body, model, directives.prompt, fate)
             self._jobs.add(job)
+            self._webhooks.accepted(job)
             context.recorded.job_id = job.id
             return reply(receipt(self.settings, job, version=version))
 

@@ -68,5 +68,9 @@ class LeonardoSettings:
     api_concurrency_slots: int = 10
     api_paid_tokens: int = 5000
     api_subscription_tokens: int = 10000
+    webhook_url: str | None = None
+    """Where a call goes at the end of each generation; the vendor takes https only, and sets it with the key."""
+    webhook_secret: str | None = None
+    """Sent with each call as a bearer; None: without."""
     latency: float = attrs.field(default=0.0, validator=ge(0))
     """Seconds before each answer leaves. Not shortened by `speed`."""

@@ -1,0 +1,219 @@
+"""Webhooks: what vendors tell a web backend, as a hint that brings the next question forward, and nothing else.
+
+A call settles nothing: the generation is asked about as always, with the key, only sooner.  So a forged one costs one
+request at most, and a lost one costs the waiting that polling has.
+
+    webhooks = Webhooks(session, secrets={"leonardo": os.environ["LEONARDO_WEBHOOK_SECRET"]})
+
+    answer = webhooks.handle("leonardo", body, headers)  # from any framework, in the session's loop
+    # send answer.text with status answer.status
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import attrs
+
+from aiogen._account.hint_lane import Lane
+from aiogen._checks import check_number
+from aiogen._clock import TICK
+from aiogen._engine.hub import Hub
+from aiogen._hooks.judging import Judge, WebhookFormat
+from aiogen._hooks.reading import MAX_BYTES
+from aiogen._hooks.verdicts import Hint, Ignored, Refused, Verdict
+from aiogen._hooks.verifying import (
+    Bearer,
+    SignedLines,
+    StandardWebhooks,
+    Unsigned,
+    Verification,
+    Verified,
+    any_of,
+)
+from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.providers.base import Provider
+from aiogen.session import Session
+
+__all__ = [
+    "Answer",
+    "Bearer",
+    "Hint",
+    "Ignored",
+    "Refused",
+    "SignedLines",
+    "StandardWebhooks",
+    "Unsigned",
+    "Verdict",
+    "Verification",
+    "Verified",
+    "WebhookFormat",
+    "Webhooks",
+]
+
+logger = logging.getLogger("aiogen")
+
+OneSecret = str | Verification
+AnySecret = OneSecret | Sequence[OneSecret] | None
+
+
+@attrs.frozen
+class Answer:
+    """What to answer a call with.  There are two, and neither says what became of it."""
+
+    status: int
+    """200, or 401."""
+    text: str
+    """The body, plain text."""
+
+
+ACCEPTED = Answer(200, "ok\n")
+NOT_AUTHORIZED = Answer(401, "not authorized\n")
+
+
+class Webhooks:
+    """Takes the calls of vendors for one session; nothing in an answer waits for a ledger or a vendor."""
+
+    def __init__(self, session: Session, secrets: Mapping[str, AnySecret], *, max_body_bytes: int = MAX_BYTES) -> None:
+        """Nothing is opened and nothing is sent.
+
+        Args:
+            session: which follows the jobs, or shares its ledger with those that do.
+            secrets: by connection, what proves that a call is the vendor's: the secret as the vendor shows it; several
+                while one is being replaced; a `Verification`; or None, and then everybody who finds the address is
+                believed, and may have as many questions asked as hints are allowed.
+            max_body_bytes: a larger call is not read, 1,024 bytes to 16 MiB.  Have your framework refuse those, too.
+
+        Raises:
+            ConfigurationError: there is no such connection, its vendor makes no calls, or a secret cannot be one.
+            InputError: a number is out of its range.
+        """
+        check_number(max_body_bytes, "max_body_bytes", 1024, 16 * 1024 * 1024)
+        self.max_body_bytes = max_body_bytes
+        """Bytes; a larger call has no effect."""
+        self._session = session
+        self._judges = dict[str, Judge]()
+        self._lanes = dict[str, Lane]()
+        self._wakers = dict[str, asyncio.Event]()
+        self._counts = dict[str, Counter[str]]()
+        for name, secret in secrets.items():
+            provider = session.connections.find(name)
+            form = provider.webhooks
+            if form is None:
+                raise ConfigurationError(
+                    f"{provider.facts.vendor} makes no calls of its own, or none that are known: leave {name!r} out.",
+                    action=None,
+                )
+            verification = _verification(name, secret, form)
+            self._judges[name] = Judge(form, verification, max_bytes=max_body_bytes)
+            self._counts[name] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<Webhooks [{', '.join(self._judges)}]>"
+
+    def handle(self, connection: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Take one call, and say at once what to answer.
+
+        Whatever a stranger sends, this does not raise.  What it means for a job is found out later, in the background.
+
+        Args:
+            connection: whose call it is, as the address says; a name that `secrets` does not have is answered 401.
+            body: its bytes as they came, never written anew from parsed JSON: the signature is over the bytes.
+            headers: of the call, by their names in any case.
+
+        Raises:
+            InputError: this is not the session's process and loop, or `body` is not bytes.
+        """
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise InputError(f"A call's body must be its bytes, not {type(body).__name__}.")
+        return _answer(self._take(connection, bytes(body), headers))
+
+    def counts(self, connection: str) -> dict[str, int]:
+        """How many calls came for a connection, by what was made of them: "hint", or an `Ignored` or a `Refused`.
+
+        Beside them "followed" and "unknown": hints of generations that somebody on this ledger follows, and others.
+        """
+        return dict(self._counts.get(connection, {}))
+
+    def _take(self, connection: str, body: bytes, headers: Mapping[str, str]) -> Verdict:
+        judge = self._judges.get(connection)
+        if judge is None:
+            return Refused.NO_SUCH_CONNECTION
+        verdict: Verdict = Ignored.CLOSED
+        if not self._session._lifetime.is_closed:
+            parts = self._session._open()
+            verdict = judge.judge(body, headers, parts.clock.wall())
+            if isinstance(verdict, Hint):
+                verdict = self._pass_on(parts.hub, connection, verdict)
+        self._counts[connection]["hint" if isinstance(verdict, Hint) else verdict.value] += 1
+        return verdict
+
+    # --- in the background
+
+    def _pass_on(self, hub: Hub, connection: str, hint: Hint) -> Verdict:
+        connections = self._session.connections
+        if hub.closed or connection not in connections:
+            return Ignored.CLOSED
+        provider = connections.find(connection)
+        lane = self._lanes.setdefault(provider.account, Lane(provider.requests_per_minute))
+        if not lane.put((connection, hint.provider_id)):
+            return Ignored.BUSY
+        if (waker := self._wakers.get(provider.account)) is not None:
+            waker.set()
+        else:
+            self._wakers[provider.account] = asyncio.Event()
+            # It ends with the session, and by itself when nothing waits.
+            hub.look_up(self._drain(provider, lane))
+        return hint
+
+    async def _drain(self, provider: Provider, lane: Lane) -> None:
+        """Give the hints of one account to the session, as fast as they may go."""
+        loop, waker = asyncio.get_running_loop(), self._wakers[provider.account]
+        try:
+            while (at := lane.at(now := loop.time())) < math.inf:
+                if (taken := lane.take(now)) is not None:
+                    await self._give(lane, *taken)
+                    continue
+                waker.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(at - now + TICK):
+                        await waker.wait()
+        finally:
+            self._wakers.pop(provider.account, None)
+
+    async def _give(self, lane: Lane, key: tuple[str, str], again: bool) -> None:
+        connection, provider_id = key
+        loop = asyncio.get_running_loop()
+        try:
+            followed = await self._session.wake(connection, provider_id)
+        except AiogenError as error:  # the next question comes anyway
+            followed = False
+            logger.warning("A webhook's hint for %s was lost: %s", connection, error, extra={"connection": connection})
+        if followed:
+            lane.followed(loop.time())
+        else:
+            lane.unknown(key, loop.time(), again=again)
+        if followed or again:
+            self._counts[connection]["followed" if followed else "unknown"] += 1
+
+
+def _verification(name: str, secret: AnySecret, form: WebhookFormat) -> Verification:
+    if secret is None:
+        return Unsigned()
+    secrets = [secret] if isinstance(secret, str) or not isinstance(secret, Sequence) else secret
+    if not secrets or any(isinstance(each, str) and not each.strip() for each in secrets):
+        raise ConfigurationError(
+            f"The webhook secret of {name!r} is empty. Pass the secret that is set at the vendor; only if none is set "
+            "there, None.",
+            action=None,
+        )
+    return any_of(form.verification(each.strip()) if isinstance(each, str) else each for each in secrets)
+
+
+def _answer(verdict: Verdict) -> Answer:
+    return NOT_AUTHORIZED if isinstance(verdict, Refused) else ACCEPTED
