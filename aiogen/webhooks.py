@@ -37,6 +37,7 @@ from aiogen._hooks.verifying import (
     any_of,
 )
 from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.providers import registry
 from aiogen.providers.base import Provider
 from aiogen.session import Session
 
@@ -102,7 +103,7 @@ class Webhooks:
         self._wakers = dict[str, asyncio.Event]()
         self._counts = dict[str, Counter[str]]()
         for name, secret in secrets.items():
-            provider = session.connections.find(name)
+            provider = _connection(session, name)
             form = provider.webhooks
             if form is None:
                 raise ConfigurationError(
@@ -200,6 +201,18 @@ class Webhooks:
             lane.unknown(key, loop.time(), again=again)
         if followed or again:
             self._counts[connection]["followed" if followed else "unknown"] += 1
+
+
+def _connection(session: Session, name: str) -> Provider:
+    connections = session.connections
+    # Other names would be looked for among what is installed, which reads files.
+    if name in connections or (isinstance(name, str) and registry.is_loaded(name)):
+        return connections.find(name)
+    raise ConfigurationError(
+        f"There is no connection {name!r} whose calls could be taken (available: {', '.join(connections) or 'none'}). "
+        "Give the session the connection first.",
+        action=None,
+    )
 
 
 def _verification(name: str, secret: AnySecret, form: WebhookFormat) -> Verification:
