@@ -33,6 +33,7 @@ from aiogen.sandbox.script.directives import read_prompt
         ("delete=500", {"delete_faults": "500"}),
         ("download=cut@1000,403", {"download_faults": "cut@1000,403"}),
         ("url-lifetime=5", {"url_lifetime": 5}),
+        ("webhook=twice,late@5", {"webhook": ("twice", "late@5")}),
         ("latency=1.5", {"latency": 1.5}),
     ],
 )
