@@ -5,8 +5,9 @@ request at most, and a lost one costs the waiting that polling has.
 
     webhooks = Webhooks(session, secrets={"leonardo": os.environ["LEONARDO_WEBHOOK_SECRET"]})
 
-    answer = webhooks.handle("leonardo", body, headers)  # from any framework, in the session's loop
-    # send answer.text with status answer.status
+    body = await webhooks.read(request.stream())
+    answer = webhooks.handle("leonardo", body, request.headers)  # at once, from any framework, in the session's loop
+    # send answer.text with the status answer.status
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -133,6 +134,18 @@ class Webhooks:
         if not isinstance(body, bytes | bytearray | memoryview):
             raise InputError(f"A call's body must be its bytes, not {type(body).__name__}.")
         return _answer(self._take(connection, bytes(body), headers))
+
+    async def read(self, chunks: AsyncIterable[bytes]) -> bytes:
+        """A call's body from a framework's stream, up to one byte more than is allowed; the rest is left where it is.
+
+        For `handle`, which then ignores it.  What the stream raises is raised.
+        """
+        body = bytearray()
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > self.max_body_bytes:
+                break
+        return bytes(body[: self.max_body_bytes + 1])
 
     def counts(self, connection: str) -> dict[str, int]:
         """How many calls came for a connection, by what was made of them: "hint", or an `Ignored` or a `Refused`.
