@@ -37,7 +37,7 @@ from aiogen._hooks.verifying import (
     Verified,
     any_of,
 )
-from aiogen.errors import AiogenError, ConfigurationError, InputError
+from aiogen.errors import ConfigurationError, InputError
 from aiogen.providers import registry
 from aiogen.providers.base import Provider
 from aiogen.session import Session
@@ -205,7 +205,7 @@ class Webhooks:
         loop = asyncio.get_running_loop()
         try:
             followed = await self._session.wake(connection, provider_id)
-        except AiogenError as error:  # the next question comes anyway
+        except Exception as error:  # whatever a store of somebody's own raises: the next question comes anyway
             followed = False
             logger.warning("A webhook's hint for %s was lost: %s", connection, error, extra={"connection": connection})
         if followed:

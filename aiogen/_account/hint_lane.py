@@ -11,7 +11,6 @@ SHARE = 0.1
 _LOOKS_PER_MINUTE, _LOOKS_AT_ONCE = 600.0, 20.0
 """Ids that nobody follows here: each is a read of the ledger."""
 _MOST_WAITING = 1000
-_MOST_EARLY = 200
 _AGAIN_AFTER = 5.0
 """Seconds after which an id that nobody followed is tried once more: its create may have been under way elsewhere."""
 
@@ -68,5 +67,6 @@ class Lane:
     def unknown(self, key: Key, now: float, *, again: bool) -> None:
         """Nobody follows what was taken: it may be early, and is tried once more."""
         self._looks.spend(now)
-        if not again and key not in self._waiting and len(self._early) < _MOST_EARLY:
+        if not again and key not in self._waiting:
+            # Few at any time: so many as are looked up within these seconds.
             self._early[key] = now + _AGAIN_AFTER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -174,6 +175,15 @@ def test_another_body_is_not_signed(body: bytes) -> None:
 )
 def test_the_time_is_told(now: float, expected: object) -> None:
     assert StandardWebhooks.from_secret(SECRET).verify(BODY, SIGNED, now) == expected
+
+
+@pytest.mark.parametrize("sent_at", ["nan", "inf", "1e9", " 1614265330", "1" * 5000, "-1", "\u0661"])
+def test_a_time_that_is_no_whole_number_is_refused_though_it_is_signed(sent_at: str) -> None:
+    """Nobody but the vendor can do that, and it is no reason to raise either."""
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    value = hmac.digest(key, f"{ID}.{sent_at}.".encode() + BODY, "sha256")
+    headers = SIGNED | {"webhook-timestamp": sent_at, "webhook-signature": f"v1,{base64.b64encode(value).decode()}"}
+    assert StandardWebhooks.from_secret(SECRET).verify(BODY, headers, SENT_AT) is Refused.FORGED
 
 
 def test_the_older_names_of_the_headers() -> None:

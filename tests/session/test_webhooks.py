@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -274,6 +274,22 @@ async def test_a_closed_session_is_no_error() -> None:
         assert on.webhooks.counts("leonardo") == {"closed": 1}
         with pytest.raises(aiogen.SessionClosed):
             await job
+
+
+async def test_a_ledger_that_fails_loses_the_hint_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises; the answer was given long before."""
+    async with stage() as on:
+        job = await on.job()
+        await job.accepted()
+
+        async def fails(account: str, provider_ids: Collection[str]) -> int:
+            raise RuntimeError("the disk is gone")
+
+        on.session.store.wake = fails  # type: ignore[method-assign]
+        assert on.call(UNKNOWN) == OK
+        assert await lag(on, job) < 1.1
+        assert on.webhooks.counts("leonardo") == {"hint": 2, "followed": 1, "unknown": 1}
+    assert "A webhook's hint for leonardo was lost: the disk is gone" in caplog.text
 
 
 async def test_while_a_session_is_being_closed_nothing_is_begun() -> None:
