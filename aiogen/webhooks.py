@@ -171,7 +171,7 @@ class Webhooks:
 
     def _pass_on(self, hub: Hub, connection: str, hint: Hint) -> Verdict:
         connections = self._session.connections
-        if hub.closed or connection not in connections:
+        if connection not in connections:
             return Ignored.CLOSED
         provider = connections.find(connection)
         lane = self._lanes.setdefault(provider.account, Lane(provider.requests_per_minute))

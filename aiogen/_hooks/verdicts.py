@@ -31,7 +31,7 @@ class Ignored(StrEnum):
     BUSY = "busy"
     """So many hints wait that it is left to the next question, which comes anyway."""
     CLOSED = "closed"
-    """The session is closed, or about to be."""
+    """The session is closed, or about to be, or has no such connection any more."""
 
 
 class Refused(StrEnum):

@@ -305,6 +305,13 @@ async def test_while_a_session_is_being_closed_nothing_is_begun() -> None:
             await job
 
 
+async def test_a_connection_that_was_removed_has_no_calls_any_more() -> None:
+    async with stage() as on:
+        on.session.remove_connection("leonardo")
+        assert on.call(UNKNOWN) == OK
+        assert on.webhooks.counts("leonardo") == {"closed": 1}
+
+
 async def test_hints_that_wait_end_with_the_session() -> None:
     """Nothing is left running; the fixtures look."""
     async with stage(requests_per_minute=6) as on:
