@@ -11,6 +11,12 @@ from aiogen.stores.charges import Charge, Sum
 from aiogen.stores.query import RecordQuery
 
 _MINUTE = 60.0
+_DAY = 1440
+"""Minutes."""
+_LONGEST_PERIOD = 31 * _DAY
+"""Minutes; no budget looks back further by the minute."""
+_MANY = 50_000
+"""Sums after which those of long ago are put together."""
 FIRST = datetime.fromtimestamp(0.0, UTC)
 """Before anything was sent."""
 
@@ -32,22 +38,36 @@ class Spent:
     def __init__(self) -> None:
         self._removed: dict[tuple[int, str, str | None], Sum] = {}
         """By minute, connection and unit."""
+        self._most = _MANY
 
     def keep(self, record: Record) -> None:
         """This record is removed, or its create is forgotten for another one."""
         if record.submitted_at is None or not counts(record):
             return
-        one = sum_of(record)
-        key = int(record.submitted_at.timestamp() / _MINUTE), record.connection, one.unit
+        one, minute = sum_of(record), int(record.submitted_at.timestamp() / _MINUTE)
+        self._add(minute, record.connection, one)
+        if len(self._removed) > self._most:
+            self._fold(minute - _LONGEST_PERIOD)
+            self._most = len(self._removed) + _MANY
+
+    def _add(self, minute: int, connection: str, one: Sum) -> None:
+        key = minute, connection, one.unit
         before = self._removed.get(key)
         if before is not None:
             one = Sum(
                 unit=one.unit,
                 millionths=before.millionths + one.millionths,
-                jobs=before.jobs + 1,
+                jobs=before.jobs + one.jobs,
                 estimated=before.estimated + one.estimated,
             )
         self._removed[key] = one
+
+    def _fold(self, before: int) -> None:
+        """What lies before this minute is kept by the day, as if it had been sent in the day's last minute."""
+        old = [key for key in self._removed if key[0] < before and key[0] % _DAY != _DAY - 1]
+        for minute, connection, unit in old:
+            one = self._removed.pop((minute, connection, unit))
+            self._add(minute - minute % _DAY + _DAY - 1, connection, one)
 
     def sums(self, query: RecordQuery, now: datetime) -> list[Sum]:
         """What a query for a connection and a time of sending asks for."""

@@ -29,10 +29,10 @@ SLICES = 100 if os.environ.get("AIOGEN_LONG") else 5
 WAVES, WAVE = 1, 500
 KEPT = 400
 """Finished jobs that the ledger is told to remember."""
-MOST = {"Plan": 72, "Cohort": 380, "Counts": 380, "Sight": 60, "_Compared": 60, "Cost": KEPT}
+MOST = {"Plan": 72, "Cohort": 380, "Counts": 380, "Sight": 60, "_Compared": 60, "Cost": KEPT, "Sum": 200}
 """What is learned is bounded, though not by the first slice: of each of six duration models the plans for twelve
 prices, sixty cohorts that are kept apart, and the three hundred jobs by which two are compared, with theirs.  What is
-remembered of each job has its cost.
+remembered of each job has its cost; what was removed is added up by the minute.
 """
 SLACK = 4
 """More than so many of anything are no accident: what ended last may still be in some frame."""
