@@ -17,6 +17,8 @@ from ledger.in_loop import files_in_the_loop
 import aiogen
 from aiogen.integrations.fastapi import SessionDep, health, lifespan, router
 from aiogen.sandbox import LUMA_KEY, Sandbox, Script, Storm
+from aiogen.stores.base import Record, RecordQuery
+from aiogen.stores.memory import MemoryStore
 
 
 def test_a_ledger_in_memory_has_to_be_said() -> None:
@@ -91,6 +93,15 @@ async def test_another_worker_finds_the_job(tmp_path: Path) -> None:
                     waits = headers | {"prefer": "wait=60"}
                     done = (await there.get(made["links"]["self"], headers=waits)).json()
                     assert done["state"] == "completed"
+                    assert (await here.get(made["links"]["self"], headers=headers)).json() == done
+                    assert [
+                        (await each.get("/generations", headers=headers)).json()["items"] for each in (here, there)
+                    ] == [
+                        [done],
+                        [done],
+                    ]
+                    live = (await there.get(made["links"]["events"], headers=headers)).text
+                    assert '"completed"' in live
                     picture = await there.get(done["outputs"][0]["url"], headers=headers)
                     assert picture.content.startswith(b"\x89PNG")
                     assert len(box.jobs) == 1
@@ -105,3 +116,52 @@ async def test_a_worker_is_ready_while_it_can_work() -> None:
             200,
             {"status": "ok", "ledger": "ok", "connections": {"luma": "ok"}},
         )
+
+
+async def test_a_worker_is_not_ready_without_a_key_that_works() -> None:
+    """503, and alive all the same; it is asked again after a while."""
+    async with serving(Script(storms=[Storm("401", until=30.0)])) as web:
+        answer = await web.http.get("/health/ready")
+        assert (answer.status_code, answer.json()["connections"]) == (503, {"luma": "failing"})
+        assert (await web.http.get("/health/live")).status_code == 200
+        await asyncio.sleep(61)
+        assert (await web.http.get("/health/ready")).status_code == 200
+
+
+class Failing(MemoryStore):
+    """A ledger that can be told to fail, or to hang."""
+
+    fails = hangs = False
+
+    async def find(self, query: RecordQuery) -> list[Record]:
+        """As it is told."""
+        if self.fails:
+            raise aiogen.StoreError("/srv/images.db cannot be read.")
+        if self.hangs:
+            await asyncio.sleep(1e6)
+        return await super().find(query)
+
+
+async def test_a_worker_is_not_ready_without_its_ledger() -> None:
+    """503 within some seconds, with no word of where the ledger is; nor do other routes say it."""
+    store = Failing()
+    async with serving(store=store) as web:
+        store.fails = True
+        answer = await web.http.get("/health/ready")
+        assert (answer.status_code, answer.json()["ledger"]) == (503, "failing")
+        answer = await web.get("/generations")
+        assert (answer.status_code, answer.json()["code"], "/srv" in answer.text) == (503, "unavailable", False)
+        store.fails, store.hangs = False, True
+        assert (await web.http.get("/health/ready")).status_code == 503
+
+
+async def test_a_listed_model_without_a_connection_is_the_servers_fault() -> None:
+    """503, and the variable of the key is not named; where any model may be asked for it is the client's."""
+    async with serving(models=["leonardo/gemini-image-2"]) as web:
+        answer = await web.post(model="leonardo/gemini-image-2")
+        assert (answer.status_code, "KEY" in answer.text) == (503, False)
+    async with serving(models=None) as web:
+        answer = await web.post(model="leonardo/gemini-image-2")
+        assert (answer.status_code, answer.json()["code"], "KEY" in answer.text) == (422, "unknown_model", False)
+        assert (await web.post(model="nothing")).status_code == 422
+        assert (await web.post()).status_code == 202

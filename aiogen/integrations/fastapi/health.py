@@ -29,15 +29,16 @@ class Ready(BaseModel):
     """Whether the worker can work."""
 
     status: Literal["ok", "failing"]
-    ledger: Literal["ok", "failing"]
+    ledger: Literal["ok", "behind", "failing"]
     connections: dict[str, Standing]
 
 
 def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
     """Two routes for whoever starts and stops workers: `/health/live` and `/health/ready`.
 
-    Ready is a worker whose session is open, whose ledger can be read, and of whose connections one works; else the
-    answer is 503.  Do not show it to the public: it names the connections.
+    Ready is a worker whose session is open, whose ledger can be read and has all that it is owed, whose lease is
+    renewed, and of whose connections one works; else the answer is 503.  Do not show it to the public: it names the
+    connections.
 
     Args:
         every: seconds for which what a provider answered about the key counts, 0.001 to 30 days; so often each is
@@ -66,6 +67,9 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         except (AiogenError, TimeoutError):
             response.status_code = 503
             return Ready(status="failing", ledger="failing", connections={})
+        if _is_behind(session):
+            response.status_code = 503
+            return Ready(status="failing", ledger="behind", connections={})
         found = await keys.of(session)
         is_ready = not found or any(standing != "failing" for standing in found.values())
         if not is_ready:
@@ -73,6 +77,12 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         return Ready(status="ok" if is_ready else "failing", ledger="ok", connections=found)
 
     return made
+
+
+def _is_behind(session: Session) -> bool:
+    """The ledger lacks what is known here, or this worker's lease may have run out, so that it must not send."""
+    parts = session._parts
+    return parts is None or parts.hub.ledger.is_behind or not parts.hub.ledger.is_sure(parts.clock.now())
 
 
 @attrs.define
