@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -90,18 +91,19 @@ async def test_another_worker_finds_the_job(tmp_path: Path) -> None:
                     made = (await here.post("/generations", json=asked, headers=headers)).json()
                     again = (await there.post("/generations", json=asked, headers=headers)).json()
                     assert again["id"] == made["id"]
+                    live = asyncio.ensure_future(there.get(made["links"]["events"], headers=headers))
                     waits = headers | {"prefer": "wait=60"}
                     done = (await there.get(made["links"]["self"], headers=waits)).json()
                     assert done["state"] == "completed"
                     assert (await here.get(made["links"]["self"], headers=headers)).json() == done
+                    told = re.findall(r"^id: (\w+)$", (await live).text, re.MULTILINE)
+                    assert (told[0] != "completed", told[-1]) == (True, "completed")
                     assert [
                         (await each.get("/generations", headers=headers)).json()["items"] for each in (here, there)
                     ] == [
                         [done],
                         [done],
                     ]
-                    live = (await there.get(made["links"]["events"], headers=headers)).text
-                    assert '"completed"' in live
                     picture = await there.get(done["outputs"][0]["url"], headers=headers)
                     assert picture.content.startswith(b"\x89PNG")
                     assert len(box.jobs) == 1

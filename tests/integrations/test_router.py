@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -15,6 +18,7 @@ from pictures import png
 import aiogen
 from aiogen.integrations.fastapi import router
 from aiogen.integrations.fastapi.files import file_answer
+from aiogen.models import Cost
 from aiogen.sandbox import Fate, Rule, Script
 from aiogen.stores.base import AtMost
 
@@ -153,6 +157,8 @@ async def test_without_a_scope_no_router_is_made() -> None:
         ({"parameters": {"scope": "ben"}}, "unknown_parameter", "scope"),
         ({"parameters": {"prompt": "a kite"}}, "unknown_parameter", "prompt"),
         ({"parameters": {"references": 5}}, "invalid_request", "reference"),
+        ({"parameters": {"n": 5}}, "too_many_outputs", "4"),
+        ({"parameters": {"num_images": 1e9}}, "too_many_outputs", "4"),
         ({"prompt": " "}, "invalid_request", "prompt cannot be empty"),
         ({"prompt": None}, "invalid_request", "prompt cannot be empty"),
         ({"prompt": "x" * 10_001}, "prompt_too_long", "10,000"),
@@ -228,6 +234,9 @@ async def test_a_body_has_a_limit() -> None:
         {"max_body_bytes": 0},
         {"max_prompt": 0},
         {"priority": "first"},
+        {"max_outputs": 0},
+        {"max_cost": 1},
+        {"at_most": 5},
     ],
 )
 def test_an_option_that_cannot_be_right(options: dict[str, Any]) -> None:
@@ -255,6 +264,21 @@ async def test_unfinished_jobs_have_a_limit() -> None:
         assert (full.status_code, full.json()["code"]) == (503, "too_many_jobs")
         assert int(full.headers["retry-after"]) >= 1
         assert "3" not in full.json()["detail"]
+
+
+async def test_one_job_may_cost_so_much() -> None:
+    """By its estimate, in one unit; what nobody can say in it is refused, and nothing is sent."""
+    for most, status in (
+        (Cost(Decimal(10), "DOLLARS"), 202),
+        (Cost(Decimal("0.001"), "DOLLARS"), 422),
+        (Cost(Decimal(10), "CREDITS"), 422),
+    ):
+        async with serving(max_cost=most) as web:
+            answer = await web.post()
+            assert answer.status_code == status, answer.text
+            if status == 422:
+                assert answer.json()["code"] == "too_expensive"
+                assert web.paid == 0
 
 
 async def test_jobs_go_before_those_of_a_batch() -> None:
@@ -381,7 +405,11 @@ async def test_the_description_knows_the_bodies() -> None:
                 for route in paths[way].values():
                     assert "application/problem+json" in route["responses"]["4XX"]["content"]
                     assert "422" not in route["responses"]
-        assert not found["components"]["schemas"]["NewGeneration"]["additionalProperties"]
+        wanted = found["components"]["schemas"]["NewGeneration"]
+        assert not wanted["additionalProperties"]
+        assert wanted["properties"]["model"]["enum"] == [MODEL]
+        for name in re.findall(r'"\$ref": "([^"]+)"', json.dumps(found)):
+            assert name.removeprefix("#/components/schemas/") in found["components"]["schemas"]
 
 
 async def test_the_application_keeps_its_own_errors() -> None:

@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import attrs
+from pydantic import Field, create_model
 
 from aiogen.errors import ConfigurationError, InputError
 from aiogen.integrations.fastapi.bodies import NewGeneration
 from aiogen.integrations.fastapi.problems import Refused
+from aiogen.models import Cost
 from aiogen.providers.base import Provider, TypedRequest
 from aiogen.session import Session
 from aiogen.stores.base import AtMost
@@ -23,6 +25,8 @@ _IDS = frozenset(
      "imagepromptids"}
 )  # fmt: skip
 """Names under which providers take the ids of pictures of the same account, in small letters."""
+_COUNTS = ("n", "num_images", "num_outputs", "quantity", "batch_size")
+"""How many outputs are wanted, in the words of the providers and of those who are used to others."""
 _DEEPEST = 20
 
 
@@ -35,6 +39,10 @@ class Terms:
     allow: frozenset[str] = frozenset()
     longest_prompt: int = 10_000
     """Letters."""
+    max_outputs: int = 4
+    """Of one job."""
+    max_cost: Cost | None = None
+    """Of one job, by its estimate; None is no limit."""
     at_most: AtMost
     priority: Any = "interactive"
 
@@ -54,6 +62,10 @@ def request_of(session: Session, wanted: NewGeneration, terms: Terms) -> tuple[P
         length = f"The prompt has {len(wanted.prompt):,} letters; at most {terms.longest_prompt:,} are allowed."
         raise Refused(422, "prompt_too_long", length)
     _check_parameters(wanted.parameters, terms.allow)
+    for name in _COUNTS:
+        count = wanted.parameters.get(name)
+        if isinstance(count, int | float) and count > terms.max_outputs:
+            raise Refused(422, "too_many_outputs", f"At most {terms.max_outputs} outputs are allowed ({name}).")
     try:
         provider, request = session.connections.request(wanted.model, wanted.prompt, None, wanted.parameters)
     except ConfigurationError:
@@ -66,6 +78,39 @@ def request_of(session: Session, wanted: NewGeneration, terms: Terms) -> tuple[P
         raise Refused(422, "invalid_request", "The parameters cannot be read: a value has the wrong type.") from error
     _check_references(request, terms.allow)
     return provider, request
+
+
+async def check_cost(session: Session, provider: Provider, request: TypedRequest, terms: Terms) -> None:
+    """Whether it costs no more than one job may.
+
+    Raises:
+        Refused: it costs more, or nobody knows what it costs in that unit.
+        AiogenError: the provider has to be asked for it, and could not be.
+    """
+    most = terms.max_cost
+    if most is None:
+        return
+    costs = await session.estimate({"model": request, "connection": provider.name})
+    amount = costs.amounts.get(most.unit)
+    if amount is None:
+        raise Refused(422, "too_expensive", f"One job may cost {most}; nobody knows beforehand what this one costs.")
+    if amount > most.amount:
+        this = Cost(amount, most.unit, is_estimate=bool(costs.estimated))
+        raise Refused(422, "too_expensive", f"One job may cost {most}; this one costs {this}.")
+
+
+def body_for(terms: Terms) -> type[NewGeneration]:
+    """The body as the description has it, with the models that there are and how long a prompt may be."""
+    listed: dict[str, Any] = {"enum": sorted(terms.models)} if terms.models else {}
+    limited: dict[str, Any] = {"maxLength": terms.longest_prompt}
+    prompt = "What the picture should show; some models take none"
+    return create_model(
+        "NewGeneration",
+        __base__=NewGeneration,
+        __doc__=NewGeneration.__doc__,
+        model=(str, Field(description="connection/model", json_schema_extra=listed)),
+        prompt=(str | None, Field(default=None, description=prompt, json_schema_extra=limited)),
+    )
 
 
 def _check_parameters(parameters: Mapping[str, Any], allow: Collection[str]) -> None:

@@ -60,6 +60,24 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+def schema() -> dict[str, Any]:
+    """Of a problem, whole: FastAPI gives models a place among the components only under its own media type."""
+    found = Problem.model_json_schema()
+    parts = found.pop("$defs")
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return filled(parts[value["$ref"].rpartition("/")[2]])
+        return {name: filled(each) for name, each in value.items()}
+
+    whole: dict[str, Any] = filled(found)
+    return whole
+
+
 class Refused(Exception):
     """A request that the router itself does not take."""
 

@@ -3,36 +3,36 @@
 # Annotations are read when a route is made, for some name what `router` was given: so they are not put off here.
 import math
 from collections.abc import AsyncIterator, Callable, Collection
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import StringConstraints
 
 from aiogen._checks import check_number, own_id
-from aiogen._jobs.naming import rank_of
+from aiogen._jobs.naming import check_bound, rank_of
 from aiogen.errors import ConfigurationError, InputError, SubmissionUnknown, Unsupported
 from aiogen.integrations.fastapi import files, following
-from aiogen.integrations.fastapi.asking import ALLOWABLE, Terms, request_of
-from aiogen.integrations.fastapi.bodies import GenerationBody, NewGeneration, PageBody, Seen
+from aiogen.integrations.fastapi.asking import ALLOWABLE, Terms, body_for, check_cost, request_of
+from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen
 from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
     USUAL_PAUSE,
     Answered,
-    Problem,
     ProblemRoute,
     Refused,
     answer,
     problem_of,
+    schema,
 )
 from aiogen.integrations.fastapi.sessions import SessionDep
-from aiogen.models import Cancellation, State
+from aiogen.models import Cancellation, Cost, State
 from aiogen.session import Session
 from aiogen.stores.base import AtMost
 
 AT_MOST = AtMost(scope=50, total=1000)
 _LONGEST_PAUSE = 3600.0
-_PROBLEM = {"content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+_PROBLEM = {"content": {MEDIA_TYPE: {"schema": schema()}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request is refused, and why", **_PROBLEM},
     "5XX": {"description": "The server or the provider cannot do it now", **_PROBLEM},
@@ -54,6 +54,8 @@ def router(
     at_most: AtMost = AT_MOST,
     max_body_bytes: int = 12 * 1024 * 1024,
     max_prompt: int = 10_000,
+    max_outputs: int = 4,
+    max_cost: Cost | None = None,
     priority: Literal["interactive", "batch"] | int = "interactive",
     prefix: str = "",
     **options: Any,
@@ -71,6 +73,9 @@ def router(
             all 503.
         max_body_bytes: of a request's body, 1,024 bytes to 1 GiB.  Pictures come in it, in base64.
         max_prompt: letters of a prompt, 1 to 1,000,000.
+        max_outputs: of one job, 1 to 1000.
+        max_cost: of one job, by its estimate, in the unit of this cost; one whose cost nobody knows beforehand in this
+            unit is refused.  By default there is no limit; see also the `budget` of the session.
         priority: of the jobs, as `Session.submit` takes it.
         prefix: of the paths, such as "/v1".
         options: whatever else `fastapi.APIRouter` takes.
@@ -90,11 +95,17 @@ def router(
             raise InputError(f"allow takes a list of {', '.join(ALLOWABLE)}, not {word!r}.")
     check_number(max_body_bytes, "max_body_bytes", 1024, 1 << 30)
     check_number(max_prompt, "max_prompt", 1, 1_000_000)
+    check_number(max_outputs, "max_outputs", 1, 1000)
+    if max_cost is not None and not isinstance(max_cost, Cost):
+        raise InputError(f"max_cost takes a Cost, not {str(max_cost)[:40]!r}.")
+    check_bound(at_most)
     rank_of(priority)
     terms = Terms(
         models=frozenset(models) if models is not None else None,
         allow=frozenset(allow),
         longest_prompt=max_prompt,
+        max_outputs=max_outputs,
+        max_cost=max_cost,
         at_most=at_most,
         priority=priority,
     )
@@ -157,13 +168,18 @@ def _tell(response: Response, seen: Seen, body: GenerationBody, waited: int | No
 
 
 def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> None:
+    if TYPE_CHECKING:
+        from aiogen.integrations.fastapi.bodies import NewGeneration as Body
+    else:
+        Body = body_for(terms)  # noqa: N806
+
     @made.post(
         "/generations",
         status_code=202,
         responses={200: {"model": GenerationBody, "description": "It is over already"}},
     )
     async def create_generation(
-        wanted: NewGeneration,
+        wanted: Body,
         request: Request,
         response: Response,
         session: SessionDep,
@@ -176,6 +192,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> Non
         The same `Idempotency-Key` is the same job, which is paid once; for other content it is refused (422).
         """
         provider, asked = request_of(session, wanted, terms)
+        await check_cost(session, provider, asked, terms)
         job = await session.submit(
             asked,
             connection=provider.name,
