@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from integrations.web import Web, serving, until
 
+from aiogen.integrations.fastapi.following import preferred_wait
 from aiogen.sandbox import Fate, Rule, Script
 
 
@@ -60,6 +62,24 @@ async def events_of(http: httpx.AsyncClient, path: str, most: int = 1000) -> lis
 def slow(seconds: float) -> Script:
     """Each job takes so long."""
     return Script(rules=[Rule(fate=Fate(processing=seconds))])
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ([], None),
+        (["wait=5"], 5),
+        (["respond-async, WAIT = 7; x=1"], 7),
+        (["return=minimal", 'wait="30"'], 30),
+        (["wait=900"], 60),
+        (["wait=0"], 0),
+        (["wait=1, wait=2"], 1),
+        (["wait", "wait=", "wait=-1", "wait=1.5", "await=3", "wait=9999999999"], None),
+    ],
+)
+def test_how_long_a_client_would_wait(headers: list[str], seconds: int | None) -> None:
+    """By RFC 7240; what is no number of seconds does not count."""
+    assert preferred_wait(headers) == seconds
 
 
 async def test_a_job_is_followed_to_its_end() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,13 @@ async def test_a_worker_is_not_ready_without_a_key_that_works() -> None:
 class Failing(MemoryStore):
     """A ledger that can be told to fail, or to hang."""
 
-    fails = hangs = False
+    fails = hangs = takes_nothing = False
+
+    async def settle(self, ended: Sequence[aiogen.Generation]) -> None:
+        """As it is told."""
+        if self.takes_nothing:
+            raise aiogen.StoreError("The disk is full.")
+        await super().settle(ended)
 
     async def find(self, query: RecordQuery) -> list[Record]:
         """As it is told."""
@@ -155,6 +161,20 @@ async def test_a_worker_is_not_ready_without_its_ledger() -> None:
         assert (answer.status_code, answer.json()["code"], "/srv" in answer.text) == (503, "unavailable", False)
         store.fails, store.hangs = False, True
         assert (await web.http.get("/health/ready")).status_code == 503
+
+
+async def test_a_worker_is_not_ready_while_its_ledger_is_behind() -> None:
+    """An end is known here that the ledger does not take; once it does, all is well."""
+    store = Failing()
+    async with serving(store=store) as web:
+        store.takes_nothing = True
+        await web.post({"prefer": "wait=60"})
+        await asyncio.sleep(30)
+        answer = await web.http.get("/health/ready")
+        assert (answer.status_code, answer.json()["ledger"]) == (503, "behind")
+        store.takes_nothing = False
+        await asyncio.sleep(120)
+        assert (await web.http.get("/health/ready")).json()["ledger"] == "ok"
 
 
 async def test_a_listed_model_without_a_connection_is_the_servers_fault() -> None:

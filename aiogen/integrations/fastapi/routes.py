@@ -38,6 +38,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "5XX": {"description": "The server or the provider cannot do it now", **_PROBLEM},
 }
 
+# Of `Prefer` there may be several, so it is read from the request; as a parameter it is for the description alone.
+Prefer = Annotated[str | None, Header(description="wait=n: seconds, at most 60")]
 Key = Annotated[str | None, StringConstraints(min_length=1, max_length=256)]
 Cursor = Annotated[str | None, StringConstraints(max_length=256)]
 
@@ -110,7 +112,8 @@ def router(
         priority=priority,
     )
     route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes)})
-    made = APIRouter(prefix=prefix, route_class=route, responses=_PROBLEMS, **{"tags": ["generations"]} | options)
+    options.setdefault("tags", ["generations"])
+    made = APIRouter(prefix=prefix, route_class=route, responses=_PROBLEMS, **options)
     whose = _whose(scope)
     _add_making(made, whose, terms)
     _add_reading(made, whose)
@@ -185,7 +188,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> Non
         session: SessionDep,
         scope: Annotated[str, Depends(whose)],
         idempotency_key: Annotated[Key, Header()] = None,
-        prefer: Annotated[list[str] | None, Header()] = None,
+        prefer: Prefer = None,
     ) -> GenerationBody:
         """Make a generation: 202 while it runs, 200 if it was over in time (`Prefer: wait=n`, at most 60 s).
 
@@ -202,7 +205,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> Non
             at_most=terms.at_most,
         )
         seen = await find(session, scope, job.id)
-        waited = following.preferred_wait(prefer or ())
+        waited = following.preferred_wait(request.headers.getlist("prefer"))
         await following.wait(seen, waited)
         body = seen.body(base_of(request, 0))
         _tell(response, seen, body, waited, prefers=waited is not None)
@@ -252,11 +255,11 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         response: Response,
         session: SessionDep,
         scope: Annotated[str, Depends(whose)],
-        prefer: Annotated[list[str] | None, Header()] = None,
+        prefer: Prefer = None,
     ) -> GenerationBody:
         """How it stands; with `Prefer: wait=n` when it is over, or after n seconds (at most 60)."""
         seen = await find(session, scope, job_id)
-        waited = following.preferred_wait(prefer or ())
+        waited = following.preferred_wait(request.headers.getlist("prefer"))
         await following.wait(seen, waited)
         body = seen.body(base_of(request, 1))
         _tell(response, seen, body, waited, prefers=waited is not None)
