@@ -20,6 +20,7 @@ from aiogen.integrations.fastapi import SessionDep, health, lifespan, router
 from aiogen.sandbox import LUMA_KEY, Sandbox, Script, Storm
 from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.memory import MemoryStore
+from aiogen.stores.sqlite import SqliteStore
 
 
 def test_a_ledger_in_memory_has_to_be_said() -> None:
@@ -133,13 +134,7 @@ async def test_a_worker_is_not_ready_without_a_key_that_works() -> None:
 class Failing(MemoryStore):
     """A ledger that can be told to fail, or to hang."""
 
-    fails = hangs = takes_nothing = False
-
-    async def settle(self, ended: Sequence[aiogen.Generation]) -> None:
-        """As it is told."""
-        if self.takes_nothing:
-            raise aiogen.StoreError("The disk is full.")
-        await super().settle(ended)
+    fails = hangs = False
 
     async def find(self, query: RecordQuery) -> list[Record]:
         """As it is told."""
@@ -163,18 +158,30 @@ async def test_a_worker_is_not_ready_without_its_ledger() -> None:
         assert (await web.http.get("/health/ready")).status_code == 503
 
 
-async def test_a_worker_is_not_ready_while_its_ledger_is_behind() -> None:
+class Full(SqliteStore):
+    """A ledger whose disk can be full."""
+
+    is_full = False
+
+    async def settle(self, ended: Sequence[aiogen.Generation]) -> None:
+        """As it is told."""
+        if self.is_full:
+            raise aiogen.StoreError("The disk is full.")
+        await super().settle(ended)
+
+
+async def test_a_worker_is_not_ready_while_its_ledger_is_behind(tmp_path: Path) -> None:
     """An end is known here that the ledger does not take; once it does, all is well."""
-    store = Failing()
-    async with serving(store=store) as web:
-        store.takes_nothing = True
-        await web.post({"prefer": "wait=60"})
-        await asyncio.sleep(30)
-        answer = await web.http.get("/health/ready")
-        assert (answer.status_code, answer.json()["ledger"]) == (503, "behind")
-        store.takes_nothing = False
-        await asyncio.sleep(120)
-        assert (await web.http.get("/health/ready")).json()["ledger"] == "ok"
+    with files_in_the_loop(asyncio.get_running_loop()):
+        store = Full(tmp_path / "images.db")
+        async with serving(store=store) as web:
+            store.is_full = True
+            await web.post({"prefer": "wait=60"})
+            answer = await web.http.get("/health/ready")
+            assert (answer.status_code, answer.json()["ledger"]) == (503, "behind")
+            store.is_full = False
+            await asyncio.sleep(60)
+            assert (await web.http.get("/health/ready")).json()["ledger"] == "ok"
 
 
 async def test_a_listed_model_without_a_connection_is_the_servers_fault() -> None:
