@@ -111,6 +111,10 @@ async def test_who_leaves_takes_nothing_along() -> None:
     async with serving(slow(30)) as web, over_http(web) as http:
         body = (await web.post()).json()
         await events_of(http, body["links"]["events"], most=1)
+        job = await web.session.job(body["id"])
+        assert job is not None
+        await until(lambda: not job._queues or job.done)  # nobody listens any more
+        assert not job.done
         done = (await web.get(body["links"]["self"], {"prefer": "wait=60"})).json()
         assert done["state"] == "completed"
         assert web.paid == 1

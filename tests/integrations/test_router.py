@@ -172,6 +172,7 @@ async def test_without_a_scope_no_router_is_made() -> None:
         ({"parameters": {"source": "boat.png"}}, "not_allowed", "never a path"),
         ({"parameters": {"references": [{"path": "/etc/passwd"}]}}, "not_allowed", "never a path"),
         ({"parameters": {"references": [{"generation_id": "g1"}]}}, "not_allowed", "ids of pictures"),
+        ({"parameters": {"video": {"generation_id": "g1"}}}, "not_allowed", "ids of pictures"),
         ({"parameters": {"references": ["http://here/a.png"]}}, "invalid_request", "not https"),
         ({"parameters": {"references": ["file:///etc/passwd"]}}, "invalid_request", "not https"),
         ({"parameters": {"style": [[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]}}, "invalid_request", "nested"),
