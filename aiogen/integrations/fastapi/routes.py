@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import StringConstraints
 
-from aiogen._checks import check_number, own_id
+from aiogen._checks import check_number
 from aiogen._jobs.naming import check_bound, rank_of
-from aiogen.errors import ConfigurationError, InputError, SubmissionUnknown, Unsupported
+from aiogen.errors import InputError, SubmissionUnknown, Unsupported
 from aiogen.integrations.fastapi import files, following
 from aiogen.integrations.fastapi.asking import ALLOWABLE, Terms, body_for, check_cost, request_of
 from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen
+from aiogen.integrations.fastapi.owners import find, owner_of
 from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
     USUAL_PAUSE,
@@ -27,7 +28,6 @@ from aiogen.integrations.fastapi.problems import (
 )
 from aiogen.integrations.fastapi.sessions import SessionDep
 from aiogen.models import Cancellation, Cost, State
-from aiogen.session import Session
 from aiogen.stores.base import AtMost
 
 AT_MOST = AtMost(scope=50, total=1000)
@@ -114,44 +114,11 @@ def router(
     route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes)})
     options.setdefault("tags", ["generations"])
     made = APIRouter(prefix=prefix, route_class=route, responses=_PROBLEMS, **options)
-    whose = _whose(scope)
+    whose = owner_of(scope)
     _add_making(made, whose, terms)
     _add_reading(made, whose)
     _add_files(made, whose)
     return made
-
-
-def _whose(scope: Any) -> Callable[..., Any]:
-    """The dependency that gives the scope, checked: what is no name of anybody is nobody's request."""
-    if scope is None:
-
-        async def everybody() -> str:
-            return ""
-
-        return everybody
-
-    async def checked(found: Annotated[Any, Depends(scope)]) -> str:
-        if not isinstance(found, str) or not 1 <= len(found) <= 256 or not found.isprintable():
-            raise Refused(403, "forbidden", "It is not known whose request this is.")
-        return found
-
-    return checked
-
-
-async def find(session: Session, scope: str, job_id: str) -> Seen:
-    """A job of this scope.
-
-    Raises:
-        Refused: there is none; somebody else's is none.
-        StoreError: the ledger cannot be read.
-    """
-    record = await session.store.get(own_id(job_id)) if job_id.isprintable() else None
-    if record is None or record.scope != scope:
-        raise Refused(404, "not_found", "There is no such generation.")
-    try:
-        return Seen(record, await session.job(record.id))
-    except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
-        return Seen(record)
 
 
 def base_of(request: Request, behind: int) -> str:
