@@ -89,7 +89,7 @@ class Refused(Exception):
             status=status,
             detail=detail,
             code=code,
-            action=Action.WAIT if pause is not None else Action.CHANGE_INPUT if status < 500 else None,
+            action=Action.WAIT if pause is not None else Action.CHANGE_INPUT if status == 422 else None,
             retryable=pause is not None,
             job=job,
         )
