@@ -26,6 +26,8 @@ PAGES = [
     "errors.py",
     "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
+    "integrations/statuses.py",
+    *(f"integrations/fastapi/{path.name}" for path in sorted((PACKAGE / "integrations" / "fastapi").glob("*.py"))),
     "testing/__init__.py",
     *(f"testing/providers/{path.name}" for path in sorted((PACKAGE / "testing" / "providers").glob("*.py"))),
     *(

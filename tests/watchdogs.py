@@ -57,6 +57,8 @@ def watching_calls() -> Iterator[list[str]]:
         function.can_block_in("pytest_timeout.py", "timeout_sigalrm")  # a signal's handler, wherever it struck
         # An executor's own lock, which its thread holds for some microseconds each time that it takes work.
         function.can_block_in("concurrent/futures/thread.py", "submit")
+        # FastAPI reads where a route is written, for its messages, at the first request of each.
+        function.can_block_in("fastapi/routing.py", "_extract_endpoint_context")
         function.can_block_in("coverage/collector.py", "lock_data")  # it measures from within whatever runs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside, "BlockingError", Kept)

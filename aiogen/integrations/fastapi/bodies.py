@@ -1,0 +1,175 @@
+"""What the router answers with: one body for a job, in answers, lists and events alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+from pydantic import BaseModel, ConfigDict, Field
+
+from aiogen._engine.job import Job
+from aiogen.models import Action, FailureCode, State
+from aiogen.stores.base import Record
+
+
+class NewGeneration(BaseModel):
+    """What is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(description="connection/model, such as luma/uni-1")
+    prompt: str | None = Field(default=None, description="What the picture should show")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="The model's own parameters; one that it does not have is refused"
+    )
+
+
+class Times(BaseModel):
+    """When what happened; null for what has not."""
+
+    created: datetime | None
+    accepted: datetime | None
+    began: datetime | None
+    finished: datetime | None
+
+
+class EtaBody(BaseModel):
+    """How long it may still take, in seconds from this answer."""
+
+    seconds: float = Field(description="Half of such jobs have ended by then")
+    low: float = Field(description="One in ten has ended by then")
+    high: float = Field(description="Nine in ten have ended by then")
+
+
+class Size(BaseModel):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+class OutputBody(BaseModel):
+    """One result."""
+
+    url: str = Field(description="Where this server has it, a path")
+    kind: str = Field(description="image, video, or the provider's word for something newer")
+    media_type: str | None
+    size: Size | None
+
+
+class Failure(BaseModel):
+    """Why there is no picture."""
+
+    code: FailureCode
+    reason: str | None = Field(description="The provider's words")
+    action: Action | None = Field(description="What helps")
+
+
+class CostBody(BaseModel):
+    """What it costs."""
+
+    amount: str = Field(description="A decimal number")
+    unit: str = Field(description="DOLLARS or CREDITS")
+    is_estimate: bool
+
+
+class Links(BaseModel):
+    """Paths on this server."""
+
+    self: str
+    events: str
+
+
+class GenerationBody(BaseModel):
+    """One job, as it stands."""
+
+    id: str
+    model: str | None = Field(description="connection/model")
+    state: State
+    times: Times
+    eta: EtaBody | None
+    outputs: list[OutputBody]
+    failure: Failure | None
+    cost: CostBody | None
+    links: Links
+
+
+class PageBody(BaseModel):
+    """Jobs, the newest first."""
+
+    items: list[GenerationBody]
+    next: str | None = Field(description="The cursor of the next page; null at the end")
+
+
+@attrs.frozen
+class Seen:
+    """A job of the ledger, and its handle where this worker has one or made one."""
+
+    record: Record
+    job: Job | None = None
+
+    @property
+    def state(self) -> State:
+        """As the handle says, which hears of it first."""
+        return self.job.state if self.job is not None else self.record.state
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more happens by itself: it has ended, or nobody knows whether it runs."""
+        return self.state.is_terminal or self.state is State.UNKNOWN
+
+    def body(self, base: str) -> GenerationBody:
+        """How it stands now; `base`: the path of the collection on this server."""
+        record, job = self.record, self.job
+        known = job.generation if job is not None else record.generation
+        path = f"{base}/{record.id}"
+        model = record.model or (known.model if known is not None else None)
+        eta = job.eta() if job is not None else None
+        cost = (known.cost if known is not None else None) or record.charge.cost
+        return GenerationBody(
+            id=record.id,
+            model=f"{record.connection}/{model}" if model else None,
+            state=self.state,
+            times=Times(
+                created=record.created_at,
+                accepted=(known.accepted_at if known is not None else None) or record.accepted_at,
+                began=known.began_at if known is not None else None,
+                finished=(known.finished_at if known is not None else None) or record.finished_at,
+            ),
+            eta=EtaBody(seconds=eta.seconds, low=eta.low, high=eta.high) if eta is not None else None,
+            outputs=_outputs(self, path),
+            failure=_failure(self),
+            cost=CostBody(amount=f"{cost.amount:f}", unit=cost.unit, is_estimate=cost.is_estimate) if cost else None,
+            links=Links(self=path, events=f"{path}/events"),
+        )
+
+
+def _outputs(seen: Seen, path: str) -> list[OutputBody]:
+    known = seen.job.generation if seen.job is not None else seen.record.generation
+    if known is None or known.state is not State.COMPLETED:
+        return []
+    return [
+        OutputBody(
+            url=f"{path}/outputs/{n}",
+            kind=output.kind,
+            media_type=output.media_type,
+            size=Size(width=output.width, height=output.height) if output.width and output.height else None,
+        )
+        for n, output in enumerate(known.outputs)
+    ]
+
+
+def _failure(seen: Seen) -> Failure | None:
+    known = seen.job.generation if seen.job is not None else seen.record.generation
+    if seen.state is State.UNKNOWN:
+        reason = "Nobody knows whether the provider has carried it out: it may run, and may be charged."
+        return Failure(code=FailureCode.UNKNOWN, reason=reason, action=Action.GIVE_UP)
+    if seen.state is not State.FAILED:
+        return None
+    code = known.failure_code if known is not None else None
+    return Failure(
+        code=code or FailureCode.UNKNOWN,
+        reason=known.failure_reason if known is not None else None,
+        action=known.action if known is not None else None,
+    )

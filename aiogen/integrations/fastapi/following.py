@@ -1,0 +1,90 @@
+"""Waiting for a job on behalf of a client: for its end, and for each news of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import suppress
+from typing import cast
+
+from fastapi.sse import ServerSentEvent
+
+from aiogen._engine.job import Job
+from aiogen.errors import AiogenError
+from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.models import Event
+
+LONGEST_WAIT = 60.0
+"""Seconds for which an answer is put off; proxies give up on longer ones."""
+ETA_EVERY = 5.0
+"""Seconds between two events of a job of which nothing else is new: its estimate is."""
+RECONNECT = 3000
+"""Milliseconds after which a browser asks again."""
+_WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?', re.IGNORECASE)
+
+
+def preferred_wait(headers: Iterable[str]) -> int | None:
+    """Seconds, at most `LONGEST_WAIT`, that `Prefer: wait=n` asks for (RFC 7240); None if it does not, or not so."""
+    for header in headers:
+        for preference in header.split(","):
+            if found := _WAIT.fullmatch(preference):
+                return min(int(found[1]), int(LONGEST_WAIT))  # the first counts
+    return None
+
+
+async def wait(seen: Seen, seconds: float | None) -> None:
+    """Until it is over, or so many seconds have passed.  Whoever waits takes nothing with them when they leave."""
+    if seen.job is None or not seconds:
+        return
+    with suppress(TimeoutError, AiogenError):  # how it ended, its body says
+        async with asyncio.timeout(seconds):
+            await seen.job.result()
+
+
+async def events(seen: Seen, base: str) -> AsyncIterator[ServerSentEvent]:
+    """The state at once, then each change, and the estimate every few seconds; ends with the job.
+
+    The id of an event is the state that it tells of.
+    """
+    told = None
+    async for _ in _news(seen.job):
+        now = (seen.state, seen.job.eta() if seen.job is not None else None)
+        if now != told:
+            told = now
+            yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
+        if seen.is_over:
+            return
+
+
+async def _news(job: Job | None) -> AsyncIterator[Event | None]:
+    """Each change of the job, and None where for a while there was none."""
+    if job is None:
+        yield None
+        return
+    changes = cast(AsyncGenerator[Event, None], job.events())
+    coming: asyncio.Task[Event] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(_next(changes))
+            await asyncio.wait([coming], timeout=ETA_EVERY)
+            if not coming.done():
+                yield None
+                continue
+            try:
+                event = coming.result()
+            except StopAsyncIteration:
+                yield None  # what it ended with may be new
+                return
+            finally:
+                coming = None
+            yield event
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait([coming])
+        await changes.aclose()
+
+
+async def _next(changes: AsyncIterator[Event]) -> Event:
+    return await anext(changes)

@@ -1,0 +1,116 @@
+"""Whether a worker lives, and whether it can work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+import attrs
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from aiogen._checks import check_seconds
+from aiogen.errors import AiogenError, Unsupported
+from aiogen.integrations.fastapi.sessions import session_of
+from aiogen.session import Session
+
+_LEDGER_TIMEOUT = 5.0
+"""Seconds in which a ledger that works has answered."""
+Standing = Literal["ok", "failing", "unknown"]
+
+
+class Live(BaseModel):
+    """The worker answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """Whether the worker can work."""
+
+    status: Literal["ok", "failing"]
+    ledger: Literal["ok", "behind", "failing"]
+    connections: dict[str, Standing]
+
+
+def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
+    """Two routes for whoever starts and stops workers: `/health/live` and `/health/ready`.
+
+    Ready is a worker whose session is open, whose ledger can be read and has all that it is owed, whose lease is
+    renewed, and of whose connections one works; else the answer is 503.  Do not show it to the public: it names the
+    connections.
+
+    Args:
+        every: seconds for which what a provider answered about the key counts, 0.001 to 30 days; so often each is
+            asked, however often the route is.
+        prefix: of the paths.
+
+    Raises:
+        InputError: the seconds are out of their range.
+    """
+    made = APIRouter(prefix=prefix, tags=["health"])
+    keys = _Keys(check_seconds(every, "every"))
+
+    @made.get("/live")
+    async def live() -> Live:
+        """The worker answers."""
+        return Live()
+
+    @made.get("/ready", responses={503: {"model": Ready}})
+    async def ready(request: Request, response: Response) -> Ready:
+        """The ledger can be read, and a provider takes our key."""
+        response.headers["Cache-Control"] = "no-store"
+        try:
+            session = await session_of(request)
+            async with asyncio.timeout(_LEDGER_TIMEOUT):
+                await session.page(limit=1)
+        except (AiogenError, TimeoutError):
+            response.status_code = 503
+            return Ready(status="failing", ledger="failing", connections={})
+        if _is_behind(session):
+            response.status_code = 503
+            return Ready(status="failing", ledger="behind", connections={})
+        found = await keys.of(session)
+        is_ready = not found or any(standing != "failing" for standing in found.values())
+        if not is_ready:
+            response.status_code = 503
+        return Ready(status="ok" if is_ready else "failing", ledger="ok", connections=found)
+
+    return made
+
+
+def _is_behind(session: Session) -> bool:
+    """The ledger lacks what is known here, or this worker's lease may have run out, so that it must not send."""
+    parts = session._parts
+    return parts is None or parts.hub.ledger.is_behind or not parts.hub.ledger.is_sure(parts.clock.now())
+
+
+@attrs.define
+class _Keys:
+    """What the providers last said about the keys."""
+
+    every: float
+    _found: dict[str, Standing] = attrs.field(factory=dict)
+    _until: float = 0.0
+    _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    async def of(self, session: Session) -> dict[str, Standing]:
+        """By connection; asked again when it is too old, once for all who want to know."""
+        clock = asyncio.get_running_loop().time
+        async with self._lock:
+            names = list(session.connections)
+            if clock() >= self._until or set(names) != set(self._found):
+                standing = await asyncio.gather(*(_ask(session, name) for name in names))
+                self._found = dict(zip(names, standing, strict=True))
+                self._until = clock() + self.every
+            return dict(self._found)
+
+
+async def _ask(session: Session, name: str) -> Standing:
+    try:
+        await session.account(name)
+    except Unsupported:
+        return "unknown"
+    except AiogenError:
+        return "failing"
+    return "ok"

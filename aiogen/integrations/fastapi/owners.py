@@ -1,0 +1,46 @@
+"""Whose request it is, and the jobs that are theirs."""
+
+# Annotations are read when a dependency is made, for one names what `owner_of` was given: so they are not put off here.
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends
+
+from aiogen._checks import own_id
+from aiogen.errors import ConfigurationError
+from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.problems import Refused
+from aiogen.session import Session
+
+
+def owner_of(scope: Any) -> Callable[..., Any]:
+    """The dependency that gives the scope, checked: what is no name of anybody is nobody's request."""
+    if scope is None:
+
+        async def everybody() -> str:
+            return ""
+
+        return everybody
+
+    async def checked(found: Annotated[Any, Depends(scope)]) -> str:
+        if not isinstance(found, str) or not 1 <= len(found) <= 256 or not found.isprintable():
+            raise Refused(403, "forbidden", "It is not known whose request this is.")
+        return found
+
+    return checked
+
+
+async def find(session: Session, scope: str, job_id: str) -> Seen:
+    """A job of this scope.
+
+    Raises:
+        Refused: there is none; somebody else's is none.
+        StoreError: the ledger cannot be read.
+    """
+    record = await session.store.get(own_id(job_id)) if job_id.isprintable() else None
+    if record is None or record.scope != scope:
+        raise Refused(404, "not_found", "There is no such generation.")
+    try:
+        return Seen(record, await session.job(record.id))
+    except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
+        return Seen(record)

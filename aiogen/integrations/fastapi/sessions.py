@@ -1,0 +1,78 @@
+"""One session for each worker, open as long as the application runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+
+from aiogen.errors import InputError, SessionClosed
+from aiogen.models import Action
+from aiogen.providers.base import Provider
+from aiogen.session import Session
+from aiogen.stores.base import Store
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+def lifespan(
+    providers: Sequence[Provider] | None = None,
+    *,
+    store: Store | str | os.PathLike[str],
+    inner: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+    **options: Any,
+) -> Lifespan:
+    """What `FastAPI(lifespan=…)` takes: it opens one session for the worker, and closes it at the end.
+
+    Args:
+        providers: as `Session` takes them.
+        store: the ledger, one file for all workers of a machine.  Without it a restart would lose jobs that are paid
+            for, so a ledger in memory has to be said: ":memory:".
+        inner: the application's own lifespan; it runs while the session is open, so it may use `app.state.aiogen`.
+        options: whatever else `Session` takes.
+
+    Raises:
+        InputError: `store` is None.
+    """
+    if store is None:
+        raise InputError(
+            "lifespan() needs a store, the path of the ledger: without one a restart loses what is paid for. "
+            'For a ledger in memory say store=":memory:".'
+        )
+
+    @asynccontextmanager
+    async def open_session(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
+        async with Session(providers, store=store, **options) as session:
+            app.state.aiogen = session
+            try:
+                if inner is None:
+                    yield None
+                else:
+                    async with inner(app) as state:
+                        yield state
+            finally:
+                del app.state.aiogen
+
+    return open_session
+
+
+async def session_of(request: Request) -> Session:
+    """The session of this worker.
+
+    Raises:
+        SessionClosed: there is none, because the application has no `lifespan`, or has ended.
+    """
+    session = getattr(request.app.state, "aiogen", None)
+    if session is None:
+        raise SessionClosed(
+            "This application has no session: make it with FastAPI(lifespan=lifespan(store=…)).", action=Action.GIVE_UP
+        )
+    found: Session = session
+    return found
+
+
+SessionDep = Annotated[Session, Depends(session_of)]
+"""The worker's session, for routes of your own: `async def route(session: SessionDep)`."""
