@@ -38,5 +38,8 @@ def test_what_lies_far_back_takes_one_sum_a_day(monkeypatch: pytest.MonkeyPatch)
     assert len(kept._removed) < 31 * 72 + 30 + 101
     everything = costs_of(kept.sums(RecordQuery(), NOW))
     assert (everything.count, str(everything.amounts["DOLLARS"])) == (3000, "120.00")
+    # To the minute: what was sent in the very minute in which the period begins counts.
     recent = costs_of(kept.sums(RecordQuery(sent_within=20 * 86_400.0), NOW))
-    assert recent.count == sum(timedelta(days=60) - timedelta(minutes=20 * i) < timedelta(days=20) for i in range(3000))
+    assert recent.count == sum(
+        timedelta(days=60) - timedelta(minutes=20 * i) <= timedelta(days=20) for i in range(3000)
+    )
