@@ -15,6 +15,7 @@ import pytest
 from serving import Vendor, body, done, luma, serving
 
 import aiogen
+import aiogen.stores
 from aiogen import Cancellation, InputError, LumaImage, Result, RowsError, State
 from aiogen.batch import Rows
 
@@ -325,3 +326,15 @@ def test_lines_beside_the_pictures(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert sorted((line["key"], line["n"]) for line in lines) == [("a", 1), ("b", 2)]
     assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+async def test_a_batch_outlives_what_the_ledger_keeps_of_others(tmp_path: Path) -> None:
+    """Run again after the retention it still makes nothing: a named batch stays until it is forgotten."""
+    vendor = Vendor()
+    async with serving(vendor) as url:
+        for expected in (5, 5):
+            store = aiogen.stores.SqliteStore(tmp_path / "a.db", keep_finished=0.0)
+            async with aiogen.Session([luma(url, creates_per_minute=600)], store=store) as made:
+                results = await all_of(made.batch("b", ROWS).results())
+                await asyncio.sleep(60.0)  # the heartbeat removes what is old
+            assert (len(vendor.bodies), all(result.ok for result in results)) == (expected, True)
