@@ -60,7 +60,7 @@ lint: $(VENV)/.lint  ## ruff
 types: $(VENV)/.lint $(VENV)/.test  ## mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python aiogen tests/typing
-	PYTHONPATH=. $(BIN)/pyright --pythonpath $(BIN)/python --ignoreexternal --verifytypes aiogen
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. $(BIN)/pyright --ignoreexternal --verifytypes aiogen  # finds what is imported by PATH
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -58,7 +58,7 @@ __all__ = [
     "Webhooks",
 ]
 
-logger = logging.getLogger("aiogen")
+logger: logging.Logger = logging.getLogger("aiogen")
 
 OneSecret = str | Verification
 AnySecret = OneSecret | Sequence[OneSecret] | None

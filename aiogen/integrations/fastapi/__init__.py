@@ -11,10 +11,10 @@ Needs the extra `fastapi`.  docs/web.md shows a whole program.
 
 try:
     from fastapi import sse as _sse  # noqa: F401
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         'aiogen.integrations.fastapi needs FastAPI 0.135 or later: pip install "aiogen-sdk[fastapi]"'
-    ) from error
+    ) from _error
 
 from aiogen.integrations.fastapi.bodies import GenerationBody, NewGeneration, PageBody
 from aiogen.integrations.fastapi.health import health

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from aiogen.stores.base import Record
 class NewGeneration(BaseModel):
     """What is to be made."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     model: str = Field(description="connection/model, such as luma/uni-1")
     prompt: str | None = Field(default=None, description="What the picture should show")

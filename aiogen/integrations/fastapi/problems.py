@@ -84,7 +84,7 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, detail: str, *, job: str | None = None, pause: float | None = None):
         """`pause`: seconds after which it may work, where it may."""
         super().__init__(detail)
-        self.problem = Problem(
+        self.problem: Problem = Problem(
             title=HTTPStatus(status).phrase,
             status=status,
             detail=detail,
