@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 import aiohttp
@@ -264,3 +265,13 @@ def test_every_test_is_watched(tmp_path: Path) -> None:
         found[name] = f"{found.get(name, '')}{reason}\n"
     assert found.keys() == REASONS.keys(), run.stdout
     assert [name for name, reason in REASONS.items() if not re.search(reason, found[name])] == [], found
+
+
+def test_the_lock_with_which_coverage_counts_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other that somebody holds may not."""
+    theirs, ours = threading.Lock(), threading.Lock()
+    collector = SimpleNamespace(Collector=SimpleNamespace(_collectors=[SimpleNamespace(data_lock=theirs)]))
+    monkeypatch.setitem(sys.modules, "coverage.collector", collector)  # type: ignore[arg-type]
+    assert watchdogs._may_wait(lambda lock: False, theirs)
+    assert not watchdogs._may_wait(lambda lock: False, ours)
+    assert watchdogs._may_wait(lambda lock: True, ours)

@@ -7,11 +7,13 @@ pyleak's own watch for a blocked loop is not used.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -34,6 +36,14 @@ ALSO = (
 
 PATIENCE = 10.0
 """Real seconds for a thread to end that was told to; nearly always it needs none."""
+
+
+def _may_wait(known: Callable[..., bool], lock: Any, *args: Any, **kwargs: Any) -> bool:
+    """coverage takes a lock of its own from within whatever runs, as C code, so it has no place in a traceback."""
+    if known(lock, *args, **kwargs):
+        return True
+    collectors = getattr(sys.modules.get("coverage.collector"), "Collector", None)
+    return any(getattr(each, "data_lock", None) is lock for each in getattr(collectors, "_collectors", ()))
 
 
 @contextmanager
@@ -59,7 +69,9 @@ def watching_calls() -> Iterator[list[str]]:
         function.can_block_in("concurrent/futures/thread.py", "submit")
         # FastAPI reads where a route is written, for its messages, at the first request of each.
         function.can_block_in("fastapi/routing.py", "_extract_endpoint_context")
-        function.can_block_in("coverage/collector.py", "lock_data")  # it measures from within whatever runs
+    for name in ("threading.Lock.acquire", "threading.Lock.acquire_lock"):
+        function = guard.functions[name]
+        function.can_block_predicate = partial(_may_wait, function.can_block_predicate)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside, "BlockingError", Kept)
         guard.activate()

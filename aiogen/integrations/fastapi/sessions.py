@@ -68,7 +68,8 @@ async def session_of(request: Request) -> Session:
     session = getattr(request.app.state, "aiogen", None)
     if session is None:
         raise SessionClosed(
-            "This application has no session: make it with FastAPI(lifespan=lifespan(store=…)).", action=Action.GIVE_UP
+            "This application has no session: give FastAPI the lifespan of aiogen.integrations.fastapi.",
+            action=Action.GIVE_UP,
         )
     found: Session = session
     return found
