@@ -161,3 +161,15 @@ def test_a_batch_waits_for_those_who_wait_in_person() -> None:
     assert_after(waiting(scene, "b2", 0.0), scene, median(scene))
     assert_after(waiting(scene, "row", 0.0), scene, 8 * median(scene))
     assert_after(waiting(scene, "b9", 0.0), scene, 9 * median(scene))
+
+
+def test_of_a_job_that_another_process_follows() -> None:
+    """By its age since the acceptance; by its beginning where that foretells better and is known."""
+    scene = Scene(luma())
+    phases = scene.phases
+    assert eta.of_remote(phases, 0.0, None).seconds == pytest.approx(median(scene), rel=0.05)
+    assert eta.of_remote(phases, 0.0, 5.0) == eta.of_remote(phases, 0.0, None)
+    phases._others_lead = 3.0  # the beginning foretells better
+    assert phases.by_beginning
+    begun = eta.of_remote(phases, 500.0, 0.0)
+    assert begun.seconds == pytest.approx(phases.processing.quantile(0.5), rel=0.05)

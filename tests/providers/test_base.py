@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.drive import answer, drive
+from providers.kiln import Kiln
 
+import aiogen
 from aiogen._checks import (
     MAX_ID_LENGTH,
     check_given_id,
@@ -942,3 +945,16 @@ def test_the_vendors_own_address_is_right(cls: type[Provider], status: int, url:
     """Nobody is sent to look at an address that was not given, nor by another status."""
     error = refused(made(cls, base_url=url), "retrieve", answer(HTML, status=status))
     assert "base url" not in str(error)
+
+
+def test_what_a_provider_does_not_write_is_the_usual() -> None:
+    """A price is the estimate, for which nothing is asked; nothing is dropped, and nothing is kept beside."""
+    provider = Kiln(api_key="k")
+    price = aiogen.Cost(Decimal(1), "CREDITS", is_estimate=True)
+    submission = attrs.evolve(provider.encode(provider.prepare("clay", "a bowl", {})), estimate=price)
+    assert drive(provider.quote(submission)).result == price
+    assert provider.with_every_output() is provider
+    done = aiogen.Generation(
+        id=None, provider_id="a", provider="kiln", connection="kiln", model=None, state=aiogen.State.COMPLETED
+    )
+    assert provider.kept_beside(done) is None

@@ -454,3 +454,11 @@ def test_a_calculator_that_refuses() -> None:
     """Is the vendor's refusal."""
     with pytest.raises(APIError, match="API error 400"):
         quoted(PHOENIX, answer({"error": "no", "code": "validation-failed", "path": "$"}, status=400))
+
+
+def test_no_picture_is_none() -> None:
+    """None in place of references or guidances says nothing; anything but a mapping of guidances is refused."""
+    request = LeonardoImage(prompt="a boat", model="lucid-origin", references=None, guidances=None)  # type: ignore[arg-type]
+    assert list(request.references()) == []
+    with pytest.raises(InputError, match="guidances= takes pictures by what they are for"):
+        LeonardoImage(prompt="a boat", model="lucid-origin", guidances=["a.png"])  # type: ignore[arg-type]
