@@ -42,7 +42,7 @@ async def _write(path: Path, jobs: int, seconds: float, ready: Event, go: Event,
             )
         )  # fmt: skip
         await store.intend(f"job-{i}")
-        await store.confirm(f"job-{i}", f"v-{i}", State.QUEUED, now)
+        await store.confirm(f"job-{i}", f"v-{i}", State.QUEUED)
     ready.set()
     await asyncio.to_thread(go.wait)
     began = time.time()
