@@ -132,6 +132,8 @@ class SqliteStore:
         self._worker = workers.Worker()
         self._neighbours = sharing.Neighbours()
         self._version = -1
+        self._looked_at = -math.inf
+        """When it was looked last whether others have written."""
 
     def __repr__(self) -> str:
         return f"<SqliteStore {str(self.path)!r}>"
@@ -447,7 +449,10 @@ class SqliteStore:
         clock = asyncio.get_running_loop().time
         until = clock() + timeout
         while True:
-            await asyncio.sleep(max(0.0, min(_LOOKS_EVERY, until - clock())))
+            # From one look to the next, not from the end of what came of the last one.
+            next_look = max(clock(), min(clock(), self._looked_at) + _LOOKS_EVERY)
+            await asyncio.sleep(max(0.0, min(next_look, until) - clock()))
+            self._looked_at = clock()
             version = await self._read(sharing.data_version)
             before, self._version = self._version, version
             if version != before:
