@@ -66,6 +66,13 @@ _BOUNDS = """### What bounds the goals that were missed
 """
 
 
+_TAIL = """## More
+
+Several processes on one ledger, and long lists, are measured by programs that are run one by one:
+[their figures](measurements.md).
+"""
+
+
 def write(page: Path = PAGE) -> Path:
     """Write the page; its pictures are looked for beside it, in a folder of its name."""
     # A quick run leaves out figures that some goals are judged by.
@@ -82,7 +89,7 @@ def write(page: Path = PAGE) -> Path:
         if source in goals.JUDGES:
             with suppress(*missing):
                 verdicts += goals.JUDGES[source](rows)
-    text = "\n".join([_HEAD, _machine(), _goals(verdicts), _BOUNDS, *texts])
+    text = "\n".join([_HEAD, _machine(), _goals(verdicts), _BOUNDS, *texts, _TAIL])
     page.write_text(_with_pictures(text, page))
     return page
 

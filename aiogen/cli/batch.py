@@ -102,8 +102,8 @@ async def batch(terminal: Terminal, session: Session, wanted: Wanted) -> Exit:
                 template=wanted.template or DEFAULT,
                 retry_failed=wanted.retry_failed,
                 redo_changed=wanted.redo_changed,
-                max_cost=wanted.max_cost,  # type: ignore[arg-type]  # text is read as a number of dollars
-                assume_cost=wanted.assume_cost,  # type: ignore[arg-type]
+                max_cost=wanted.max_cost,
+                assume_cost=wanted.assume_cost,
                 pace=wanted.pace,
                 stop_at_first_failure=wanted.stop_at_first_failure,
                 scope=wanted.scope,
