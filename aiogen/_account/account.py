@@ -87,6 +87,8 @@ class AccountState(Generic[J]):
         self.in_flight = 0
         """Creates and questions; single calls are counted where they are made."""
         self.creates_in_flight = 0
+        self._undecided: dict[int, int] = {}
+        """The weights of creates whose places are taken, and of which the ledger has not been asked yet; by number."""
         self.key_accepted = False
         """The key has been accepted at least once."""
         self.outage = Outage(draw)
@@ -159,6 +161,7 @@ class AccountState(Generic[J]):
             self.shared_budget.spend()
             self.in_flight += 1
             self.creates_in_flight += 1
+            self._undecided[number] = weight
             actions.append(SendCreate(number, job, weight, was_alone=self.creates_in_flight == 1))
         return math.inf
 
@@ -249,9 +252,10 @@ class AccountState(Generic[J]):
         self.key_accepted = True
         self.window.request_served()
 
-    def withheld(self, weight: int) -> None:
+    def withheld(self, create: SendCreate[J]) -> None:
         """A create whose turn had come was not sent."""
-        self.window.create_withheld(weight)
+        self._undecided.pop(create.number, None)
+        self.window.create_withheld(create.weight)
         self.shared_budget.unspend()
 
     def accepted(self, now: float, weight: int, *, quota: Quota | None, weight_class: str, alone: bool) -> None:
@@ -323,9 +327,19 @@ class AccountState(Generic[J]):
             # More slots than was thought were there before, too.
             self._begin(self.vendor_queue.learn(info.concurrency_slots), now, now, always=True)
 
-    def headroom(self, now: float) -> Headroom:
-        """What is left for other processes, our own creates in flight included."""
-        return Headroom(creates=self.window.creates_left(now), active=self.window.free_places, accounts=self.names)
+    def headroom(self, now: float, create: SendCreate[J]) -> Headroom:
+        """What is left for other processes beside this create, of which the ledger is asked now, and those before it.
+
+        Those after it do not count: else a process with many waiting would claim the whole account for each of them,
+        and of two such processes none would ever get what is free.
+        """
+        self._undecided.pop(create.number, None)
+        later = sum(self._undecided.values())
+        return Headroom(
+            creates=self.window.creates_left(now, without=later),
+            active=self.window.free_places + later,
+            accounts=self.names,
+        )
 
     # --- generations
 

@@ -77,7 +77,7 @@ async def send(hub: Hub, account: Account, create: SendCreate[Job]) -> None:
     job, sent_at = create.job, hub.clock.now()
     submission = job.submission
     assert submission is not None
-    withheld = await _reserve(hub, account, job)
+    withheld = await _reserve(hub, account, create)
     if withheld is not None:
         await _withhold(hub, account, create, withheld)
         return
@@ -97,15 +97,16 @@ async def send(hub: Hub, account: Account, create: SendCreate[Job]) -> None:
 # --- reserving
 
 
-async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
+async def _reserve(hub: Hub, account: Account, create: SendCreate[Job]) -> _Withheld | None:
     """Note the intent, durable before the first byte: after a crash this job is "unknown", not "never sent".
 
     None if the create may be sent now.
     """
+    job = create.job
     try:
         # What is owed may be about this job: that it is pending again.
         await hub.ledger.catch_up_if_behind()
-        headroom = account.headroom(hub.clock.now())
+        headroom = account.headroom(hub.clock.now(), create)
         # A store that was written before there were budgets goes on without any.
         wait = await (
             hub.store.intend(job.id, headroom) if hub.budget is None else hub.store.intend(job.id, headroom, hub.budget)
@@ -130,7 +131,7 @@ async def _reserve(hub: Hub, account: Account, job: Job) -> _Withheld | None:
 
 async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _Withheld) -> None:
     job = create.job
-    account.withheld(create.weight)
+    account.withheld(create)
     if why.error is not None:
         await _refuse(hub, job, why.error)
     elif why.taken_over:

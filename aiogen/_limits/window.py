@@ -312,9 +312,9 @@ class Window:
         """As it is allowed now."""
         return self._creates.current
 
-    def creates_left(self, now: float) -> float:
-        """Units of the window that are not used."""
-        return max(0.0, self._limit - self._in_window(now))
+    def creates_left(self, now: float, *, without: int = 0) -> float:
+        """Units of the window that are not used; `without` those of some creates in flight."""
+        return max(0.0, self._limit - self._in_window(now) + without)
 
     def turn_at(self, now: float, ahead: int) -> float:
         """When a create may be sent that has `ahead` others before it, as far as the sliding window goes."""

@@ -254,7 +254,8 @@ class Store(Protocol):
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
         """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
-        What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.
+        What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.  Intents
+        of one worker are decided in the order in which they were asked: the headroom of each counts those before it.
 
         Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
         seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.

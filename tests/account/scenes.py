@@ -259,7 +259,7 @@ class Scene:
     def withhold(self, name: str) -> None:
         """A create is not sent after all: its job waits again."""
         self._last = self.creates.pop(name)
-        self.account.withheld(self._last.weight)
+        self.account.withheld(self._last)
         self.account.create_finished()
         self.requeue(name)
 

@@ -342,7 +342,7 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(i=which, pause=st.sampled_from([None, 1.0, 40.0]))
     def withheld(self, i: int, pause: float | None) -> None:
         create = self.answered(i)
-        self.account.withheld(create.action.weight)
+        self.account.withheld(create.action)
         if pause is not None:
             self.account.window.crowded(self.now, pause)
         self.requeue(create)

@@ -310,17 +310,20 @@ def test_what_was_not_queued_is_sent_again_after_a_pause(times: int, retry_after
 # --- what is left for others
 
 
-def test_the_headroom_is_what_ours_leave_with_those_in_flight() -> None:
-    """Before a create is sent, the ledger is told how much other processes may have used."""
+def test_the_headroom_is_what_is_left_beside_this_create_and_those_before_it() -> None:
+    """The ledger is told how much other processes may have used for each; those that come after it do not count."""
     scene = Scene(luma(creates_per_minute=20, max_active=5))
-    accounts = scene.account.names
-    assert scene.account.headroom(0.0) == Headroom(creates=20, active=5, accounts=accounts)
     scene.submit("a", "b", "c")
     scene.at(0.0)
+    names = scene.account.names
+    asked = [scene.account.headroom(0.0, scene.creates[name]) for name in "bac"]
+    assert asked == [Headroom(creates=20 - n, active=5 - n, accounts=names) for n in (1, 2, 3)]
     scene.accept("a", 1.0)
-    assert scene.account.headroom(1.0) == Headroom(creates=17, active=2, accounts=accounts)
     scene.end("a", 2.0)
-    assert scene.account.headroom(2.0) == Headroom(creates=17, active=3, accounts=accounts)
+    scene.submit("d", "e")
+    scene.at(2.0)
+    scene.withhold("e")
+    assert scene.account.headroom(2.0, scene.creates["d"]) == Headroom(creates=16, active=2, accounts=names)
 
 
 def test_an_account_in_one_line() -> None:

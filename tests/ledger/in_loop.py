@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -70,6 +72,7 @@ class _Writer:
         self._opening = opening
         self._connection: sqlite3.Connection | None = None
         self._orders = set[asyncio.Task[Any]]()
+        self._waiting = deque[Callable[[], None]]()
 
     async def open(self) -> None:
         await asyncio.sleep(COMMIT / 2)
@@ -92,12 +95,14 @@ class _Writer:
                 self._opening.let_go()
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T], how: Callable[[Any], T]) -> T:
-        """Carried out also if the caller is cancelled, as by the thread."""
+        """Carried out also if the caller is cancelled, and in the order in which it was asked, as by the thread."""
+        mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(partial(self._carry_out, work, how, mine))
 
         async def carried_out() -> T:
             await asyncio.sleep(COMMIT / 2)
-            with as_in_a_thread():
-                value = how(work)
+            self._waiting.popleft()()  # the oldest: of several whose time has come, any may wake first
+            value = await mine
             await asyncio.sleep(COMMIT / 2)
             return value
 
@@ -105,6 +110,16 @@ class _Writer:
         self._orders.add(order)
         order.add_done_callback(self._done)
         return await asyncio.shield(order)
+
+    @staticmethod
+    def _carry_out(work: Callable[[sqlite3.Connection], T], how: Callable[[Any], T], to: asyncio.Future[T]) -> None:
+        try:
+            with as_in_a_thread():
+                value = how(work)
+        except Exception as error:
+            to.set_exception(error)
+        else:
+            to.set_result(value)
 
     def _done(self, order: asyncio.Task[Any]) -> None:
         self._orders.discard(order)

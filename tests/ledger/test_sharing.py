@@ -47,6 +47,29 @@ async def test_together_they_run_no_more_than_the_account_allows(tmp_path: Path)
         assert refusals(box) == 0
 
 
+@pytest.mark.parametrize("limits", [{"max_active": 10}, {"creates_per_minute": 10}], ids=["places", "minute"])
+async def test_what_is_free_is_used_however_many_wait(tmp_path: Path, limits: dict[str, Any]) -> None:
+    """Each has some running, and more waiting than there is room for: none keeps the other from what is free."""
+    path = tmp_path / "aiogen.db"
+    async with vendor() as box, session_on(box, path, **limits) as one, session_on(box, path, **limits) as other:
+        for session in (one, other):
+            for i in range(2):
+                await (await session.submit("luma/uni-1", f"boat {i} [[processing=6000]]")).accepted()
+        waiting = await asyncio.gather(
+            *(
+                session.submit("luma/uni-1", f"ship {i} [[processing=6000]]")
+                for session in (one, other)
+                for i in range(8)
+            )
+        )
+        await asyncio.sleep(5.0)
+        assert len(box.jobs) == 10
+        assert refusals(box) == 0
+        for job in waiting:
+            if job.state is State.PENDING:
+                await job.cancel()
+
+
 async def test_one_after_the_other_they_keep_the_minute(tmp_path: Path) -> None:
     """A program that is started again does not run into the limit that the first has used up."""
     path = tmp_path / "aiogen.db"
