@@ -27,6 +27,27 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+NOT_MEASURED = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "session/test_budget", "session/test_webhooks", "session/test_wishes", "session/test_binding",
+        "session/test_previous_keys", "session/test_fairness", "session/test_keys", "session/test_records",
+        "session/test_hostile", "session/test_checkpoint", "ledger/test_learning", "ledger/test_clocks",
+        "engine/test_budget", "engine/test_log", "batches/test_recipes", "batches/test_cleanup",
+        "cli/test_interrupt", "cli/test_report", "cli/test_batch", "test_examples", "test_openai_front",
+        "transfer/test_hostile_wire", "contract/test_contract",
+    )
+)  # fmt: skip
+"""The whole stack again and again: what these run is measured elsewhere, at a fraction of the time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the files of `NOT_MEASURED`."""
+    for item in items:
+        if item.nodeid.startswith(NOT_MEASURED):
+            item.add_marker("no_cover")
+
+
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_timeout_set_timer(settings: Any) -> Generator[None, object, object]:
     """A loop swallows what is raised in a callback, a timeout as well, so that one is raised again and again."""
