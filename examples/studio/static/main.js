@@ -26,7 +26,7 @@ const does = {
     $("prompt").focus();
     $("prompt").scrollIntoView({ block: "center" });
   },
-  again: (card) => create(card.request),
+  again: (card) => create(card.request, card.job.id),
   send: (card) => outbox.send(card.entry),
   hurry: (card) => outbox.hurry(card.entry),
   drop: (card) => {
@@ -74,15 +74,15 @@ const outbox = new Outbox({
     form.problem([problem.message, actions[problem.action]].filter(Boolean).join(" "));
   },
 });
-const form = new Form({ submit: create });
+const form = new Form({ submit: (body) => create(body) });
 const viewer = new Viewer({
   use: does.edit,
   list: () =>
     inOrder().flatMap((card) => (card.job?.state === "completed" ? card.job.outputs.map((output, n) => ({ card, output, n })) : [])),
 });
 
-function create(body) {
-  const entry = outbox.submit(body);
+function create(body, button) {
+  const entry = outbox.submit(body, button);
   if (entry && matchMedia("(max-width: 820px)").matches) $("pictures").scrollIntoView({ block: "start" });
   say(entry ? `Sent: ${short(body.prompt ?? body.model)}` : "It is on its way already.");
 }

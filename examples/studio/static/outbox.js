@@ -23,9 +23,9 @@ export class Outbox {
     Object.assign(this, { changed, taken, refused });
   }
 
-  /** Sends a new request; null if it is the same one again by a double click. */
-  submit(body) {
-    const said = JSON.stringify(body);
+  /** Sends a new request; null if it is the same one again, from the same button, by a double click. */
+  submit(body, button = "form") {
+    const said = JSON.stringify([button, body]);
     const at = Date.now();
     if (said === this.#last.said && at - this.#last.at < SAME_WITHIN) return null;
     this.#last = { said, at };
