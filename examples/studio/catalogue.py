@@ -99,7 +99,7 @@ class Catalogue:
             HTTPException: 422, the form cannot say this.
         """
         connection, _, name = model.partition("/")
-        listed = next((each["models"] for each in await self.of(session) if each["name"] == connection), [])
+        listed = [each for found in await self.of(session) if found["name"] == connection for each in found["models"]]
         known = next((each for each in listed if each["name"] == name), None)
         if known is None:
             raise HTTPException(422, "There is no such model here.")

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiogen
-from aiogen.sandbox import Sandbox
+from aiogen.sandbox import Fate, Rule, Sandbox, Script
 
 VARIABLES = ("LUMA_AGENTS_API_KEY", "LEONARDO_API_KEY", "COMFYUI_BASE_URL")
 SPEED = 4.0
 """How much faster the sandbox is than the vendors."""
+REFUSED = Rule(prompt="that is refused", fate=Fate(failure_code="content_moderated"))
+"""The page proposes such a prompt, so that one sees what a failure looks like."""
 _USUAL = {"uni-1": 30.0, "uni-1-max": 60.0, "ray-3.2": 90.0}
 
 
@@ -25,7 +27,7 @@ async def chosen(
         yield providers, False
         return
     print("No key is set, so this runs against the sandbox, and nothing costs money.")
-    async with Sandbox(speed=SPEED, seed=random.randrange(1_000_000)) as sandbox:
+    async with Sandbox(speed=SPEED, seed=random.randrange(1_000_000), script=Script([REFUSED])) as sandbox:
         before = {name: os.environ.get(name) for name in sandbox.environment}
         os.environ.update(sandbox.environment)
         try:

@@ -60,6 +60,11 @@ class Window:
         """What the grid has of it."""
         return self.page.get_by_role("listitem").filter(has_text=prompt.partition(" [[")[0])
 
+    def is_followed(self, prompt: str) -> None:
+        """Waits until the provider has it."""
+        card = self.card(prompt)
+        card.get_by_text("Being made").or_(card.get_by_text("In the provider’s queue")).wait_for()
+
     def shows_picture(self, prompt: str) -> None:
         """Waits for it."""
         button = self.card(prompt).get_by_role("button", name="Look at")

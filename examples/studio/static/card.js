@@ -6,6 +6,7 @@ import { OVER, ago, expectation, failureTitle, price, short, stateWord } from ".
 
 export class Card {
   job = null;
+  isStuck = false;
   request = null;
   #shown = "";
 
@@ -33,6 +34,7 @@ export class Card {
   unsent(entry, how, problem) {
     this.request = entry.body;
     this.entry = entry;
+    this.isStuck = how === "stuck";
     this.#head("unsent");
     if (how === "stuck") {
       this.#frame(`unsent-stuck`, () => [
@@ -51,6 +53,7 @@ export class Card {
 
   show(job, request) {
     this.job = job;
+    this.isStuck = false;
     this.request = request ?? this.request;
     this.#head(job.state);
     if (job.state === "completed") this.#pictures();

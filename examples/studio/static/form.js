@@ -7,7 +7,7 @@ import { amount, label, total } from "./words.js";
 const DRAFT = "studio.draft";
 // Asked for at once, in this order; everything else is under "More settings".
 const FIRST = ["aspect_ratio", "width", "height", "duration", "resolution", "quantity", "batch_size"];
-const NARROW = ["width", "height", "quantity", "batch_size", "duration", "resolution", "seed", "steps", "cfg", "guidance", "denoise"];
+const NARROW = ["width", "height", "quantity", "batch_size", "duration", "resolution", "steps", "cfg", "guidance", "denoise"];
 const RATIO = /^(\d+):(\d+)$/;
 
 export class Form {
@@ -125,10 +125,10 @@ export class Form {
     for (const each of this.#fields.values()) if (!each.check()) first ??= each.control;
     const wordless = body.prompt === "";
     $("prompt").setAttribute("aria-invalid", String(wordless));
+    write($("prompt-error"), wordless ? "Say what the picture should show." : "");
     if (wordless) first = $("prompt");
     if (first) {
       if (first.closest("details")) $("more").open = true;
-      write($("problem"), wordless ? "Say what the picture should show." : "Something is not right yet.");
       first.focus();
       return;
     }
@@ -138,7 +138,10 @@ export class Form {
   }
 
   #changed() {
-    if ($("prompt").value.trim()) $("prompt").removeAttribute("aria-invalid");
+    if ($("prompt").value.trim()) {
+      $("prompt").removeAttribute("aria-invalid");
+      write($("prompt-error"), "");
+    }
     write($("problem"), "");
     const values = this.#values();
     try {

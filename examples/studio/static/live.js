@@ -87,7 +87,8 @@ export class Live {
     try {
       this.add(await ask(job.links.self));
     } catch (problem) {
-      if (problem.status === 404) this.#jobs.delete(job.id);
+      const failure = { code: "gone", reason: null, action: null };
+      if (problem.status === 404) this.add({ ...job, state: "failed", failure, outputs: [] });
       else setTimeout(() => this.#fill(), LIST_EVERY);
     }
   }

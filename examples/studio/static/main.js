@@ -109,13 +109,14 @@ function show(job) {
     const how = { completed: "Ready", cancelled: "Cancelled" }[job.state] ?? failureTitle(job);
     say(`${how}: ${short(card.title)}`);
   }
-  if (before !== job.state) summarise();
-  if (before !== job.state) spend();
+  if (before === job.state) return;
+  summarise();
+  spend();
 }
 
 function summarise() {
   const all = inOrder();
-  const running = all.filter((card) => !card.isOver).length;
+  const running = all.filter((card) => !card.isOver && !card.isStuck).length;
   const done = all.filter((card) => card.job?.state === "completed").length;
   $("empty").hidden = all.length > 0 || !$("unread").hidden;
   write($("summary"), [running && `${running} in progress`, done && `${done} ready`].filter(Boolean).join(" · "));
@@ -197,10 +198,10 @@ async function choices() {
 }
 
 function ideas(isSandbox) {
-  const failing = isSandbox ? ["A castle that is refused [[fail=content_moderated]]"] : [];
+  const failing = isSandbox ? ["A castle that is refused"] : [];
   $("ideas").replaceChildren(
     ...[...IDEAS, ...failing].map((text) =>
-      el("li", {}, el("button", { type: "button", className: "quiet", onclick: () => idea(text) }, text.replace(/ \[\[.*/, ""))),
+      el("li", {}, el("button", { type: "button", className: "quiet", onclick: () => idea(text) }, text)),
     ),
   );
 }

@@ -27,6 +27,7 @@ const FAILURES = {
   auth: "The provider does not take the key",
   not_found: "The provider does not know it any more",
   provider_error: "The provider failed",
+  gone: "This server does not know it any more",
 };
 
 export const stateWord = (state) => STATES[state] ?? state;
@@ -55,7 +56,7 @@ export function expectation(eta) {
 }
 
 const dollars = (amount) =>
-  new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: amount < 1 ? 3 : 2 }).format(amount);
+  new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: amount < 0.1 ? 3 : 2 }).format(amount);
 
 export function amount(cost) {
   const number = Number(cost.amount);
