@@ -42,7 +42,7 @@ class Window:
         window = cls(context.new_page(), studio)
         window.page.on("request", lambda asked: asked.url.endswith("/events") and window.streams.append(asked.url))
         window.page.on("domcontentloaded", lambda page: window.loads.append(page.url))
-        window.page.goto(studio.url)
+        window.page.goto(studio.url, wait_until="commit")
         window.is_ready()
         return window
 

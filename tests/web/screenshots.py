@@ -1,7 +1,7 @@
 """Pictures of the studio, to be looked at: desk and phone, light and dark, and each state that a visitor can meet.
 
-    python -m web.screenshots FOLDER        # from the folder `tests`
-    python -m web.screenshots FOLDER full   # the full set; else only the four of the whole page
+python -m web.screenshots FOLDER        # from the folder `tests`
+python -m web.screenshots FOLDER full   # the full set; else only the four of the whole page
 """
 
 from __future__ import annotations
