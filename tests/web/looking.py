@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import attrs
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from playwright.sync_api import BrowserContext, Locator, Page, Request
 
 
 @attrs.frozen
@@ -34,17 +34,32 @@ class Window:
     studio: Studio
     streams: list[str] = attrs.field(factory=list)
     """The addresses of the events that this window has listened to."""
+    at_once: list[int] = attrs.field(factory=list)
+    """How many it listened to at once, each time that there was another."""
     loads: list[str] = attrs.field(factory=list)
 
     @classmethod
     def open(cls, context: BrowserContext, studio: Studio) -> Window:
         """The page, with its models and the history."""
         window = cls(context.new_page(), studio)
-        window.page.on("request", lambda asked: asked.url.endswith("/events") and window.streams.append(asked.url))
+        window._watch()
         window.page.on("domcontentloaded", lambda page: window.loads.append(page.url))
         window.page.goto(studio.url, wait_until="commit")
         window.is_ready()
         return window
+
+    def _watch(self) -> None:
+        open_now: set[str] = set()
+
+        def begun(asked: Request) -> None:
+            if asked.url.endswith("/events"):
+                open_now.add(asked.url)
+                self.streams.append(asked.url)
+                self.at_once.append(len(open_now))
+
+        self.page.on("request", begun)
+        self.page.on("requestfinished", lambda asked: open_now.discard(asked.url))
+        self.page.on("requestfailed", lambda asked: open_now.discard(asked.url))
 
     def is_ready(self) -> None:
         """The models are there to choose from."""
@@ -59,6 +74,12 @@ class Window:
     def card(self, prompt: str) -> Locator:
         """What the grid has of it."""
         return self.page.get_by_role("listitem").filter(has_text=prompt.partition(" [[")[0])
+
+    def is_known(self, prompt: str) -> None:
+        """Waits until the server has it."""
+        self.card(prompt).get_by_role("button", name="Cancel").or_(
+            self.card(prompt).get_by_role("button", name="Look at")
+        ).first.wait_for()
 
     def is_followed(self, prompt: str) -> None:
         """Waits until the provider has it."""

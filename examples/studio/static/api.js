@@ -5,6 +5,7 @@ export class Problem extends Error {
   constructor(status, problem = {}, pause = null) {
     super(problem.detail ?? "There was no answer.");
     this.status = status;
+    this.code = problem.code ?? null;
     this.action = problem.action ?? null;
     this.retryable = status === 0 || problem.retryable === true;
     this.pause = pause;

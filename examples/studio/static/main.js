@@ -42,7 +42,8 @@ const does = {
       live.add(await ask(card.job.links.self, { method: "DELETE", seconds: 90 }));
       write(card.note, "");
     } catch (problem) {
-      write(card.note, problem.status === 0 ? "There was no answer. Try it again." : problem.message);
+      const words = { 0: "There was no answer. Try it again.", unsupported: "It is with the provider, who cannot stop it: it goes on, and is paid for." };
+      write(card.note, words[problem.code ?? problem.status] ?? problem.message);
     }
   },
 };
