@@ -15,7 +15,7 @@ PORT ?= 8000
 
 studio: $(VENV)/.studio  ## set up, then a page to make pictures on, at http://127.0.0.1:8000 (or PORT=…)
 	@echo "The studio is at http://127.0.0.1:$(PORT) in a moment; Ctrl-C ends it."
-	$(BIN)/python -m uvicorn studio.app:app --app-dir examples --port $(PORT) --timeout-graceful-shutdown 3
+	$(BIN)/python -m uvicorn studio.app:app --app-dir examples --port $(PORT) --timeout-graceful-shutdown 3 --no-access-log
 
 # The rooms that are pure, and those that are tested on the virtual clock without a process or a picture: no test in
 # these waits in real time for long.

@@ -2,6 +2,7 @@
 
 # Annotations are read when a route is made, for some name what `make_app` was given: so they are not put off here.
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -73,8 +74,8 @@ def make_app(
 
     Args:
         providers: whom to ask; by default those of the environment, or the sandbox.
-        store: the file of the ledger; by default "studio.db", and memory at the sandbox, which forgets its pictures
-            just as well.
+        store: the file of the ledger; by default "studio.db", and a temporary one at the sandbox, which forgets its
+            pictures just as well.
         is_sandbox: whether these providers are imitated, as the page says.
         hosts: by which names browsers may reach it.  Any other is refused: a page on the internet whose name leads to
             this machine could otherwise spend your money.
@@ -85,9 +86,10 @@ def make_app(
         async with chosen(providers) as (asked, is_imitated):
             app.state.is_sandbox = is_sandbox or is_imitated
             app.state.catalogue = Catalogue()
-            ledger = store or (":memory:" if is_imitated else "studio.db")
-            async with lifespan(asked, store=ledger)(app):
-                yield
+            with tempfile.TemporaryDirectory(prefix="studio-") as beside:
+                usual = Path(beside, "studio.db") if is_imitated else "studio.db"
+                async with lifespan(asked, store=store or usual)(app):
+                    yield
 
     app = FastAPI(title="aiogen studio", lifespan=opened)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))

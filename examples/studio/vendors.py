@@ -15,7 +15,8 @@ SPEED = 4.0
 """How much faster the sandbox is than the vendors."""
 REFUSED = Rule(prompt="that is refused", fate=Fate(failure_code="content_moderated"))
 """The page proposes such a prompt, so that one sees what a failure looks like."""
-_USUAL = {"uni-1": 30.0, "uni-1-max": 60.0, "ray-3.2": 90.0}
+_LUMA = {"uni-1": 30.0, "uni-1-max": 60.0, "ray-3.2": 90.0}
+_LEONARDO = {"lucid-origin": 12.0, "lucid-realism": 12.0, "flux-dev": 12.0, "flux-schnell": 12.0}
 
 
 @asynccontextmanager
@@ -32,8 +33,9 @@ async def chosen(
         os.environ.update(sandbox.environment)
         try:
             # Known from the start, so that the first estimates are as good as they will be at the vendors.
-            usual = {model: seconds / SPEED for model, seconds in _USUAL.items()}
-            yield [aiogen.Luma(typical_seconds=usual), aiogen.Leonardo(), aiogen.ComfyUI()], True
+            luma = aiogen.Luma(typical_seconds={model: seconds / SPEED for model, seconds in _LUMA.items()})
+            usual = {model: seconds / SPEED for model, seconds in _LEONARDO.items()}
+            yield [luma, aiogen.Leonardo(typical_seconds=usual), aiogen.ComfyUI()], True
         finally:
             for name, value in before.items():
                 if value is None:

@@ -2,7 +2,7 @@
 
 import { now } from "./api.js";
 import { el, write } from "./dom.js";
-import { OVER, ago, expectation, failureTitle, price, short, stateWord } from "./words.js";
+import { OVER, ago, expectation, failureTitle, missingWords, price, short, stateWord } from "./words.js";
 
 export class Card {
   job = null;
@@ -102,7 +102,8 @@ export class Card {
   #meta() {
     const parts = [this.job?.model ?? this.request?.model];
     if (this.job?.times.created) parts.push(ago(Date.parse(this.job.times.created), now()));
-    if (this.job?.cost) parts.push(price(this.job.cost));
+    // Of what has failed only the provider knows whether it is charged; the total has what is documented of that.
+    if (this.job?.cost && !["failed", "cancelled"].includes(this.job.state)) parts.push(price(this.job.cost));
     write(this.meta, parts.filter(Boolean).join(" · "));
   }
 
@@ -164,7 +165,7 @@ export class Card {
     media.addEventListener("error", () => {
       const again = el("button", { type: "button", className: "quiet", onclick: () => missing.replaceWith(this.#picture(output, n)) }, "Load it again");
       const missing = el("div", { className: "missing" },
-        el("p", {}, "It cannot be shown here. The provider may not have it any more, or it is a file to download."),
+        el("p", {}, missingWords(output.kind, this.does.isSandbox())),
         el("div", { className: "acts" }, again, el("a", { className: "quiet", href: output.url, download: "" }, "Download")));
       button.replaceWith(missing);
     }, { once: true });

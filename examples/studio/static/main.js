@@ -17,9 +17,11 @@ const IDEAS = ["A lighthouse at dawn, seen from the water", "A fox asleep in aut
 const cards = new Map(); // job id to its card
 const unsent = new Map(); // key to its card
 let actions = {};
+let isSandbox = false;
 let next = null;
 
 const does = {
+  isSandbox: () => isSandbox,
   open: (card, n) => viewer.open(card, n),
   edit: (card) => {
     form.fill(card.request);
@@ -133,7 +135,9 @@ function spend() {
     try {
       const costs = await ask("/api/spent");
       const known = total(costs);
-      write($("spent"), known ? `Spent so far: ${known}` : "Nothing spent yet");
+      const unknown = costs.unknown ? `${costs.unknown} of unknown cost` : "";
+      const all = [known, unknown].filter(Boolean).join(", and ");
+      write($("spent"), all ? `Spent so far: ${all}` : "Nothing spent yet");
     } catch {
       // With the next news.
     }
@@ -187,18 +191,19 @@ async function choices() {
   try {
     const known = await ask("/api/studio");
     actions = known.actions;
+    isSandbox = known.is_sandbox;
     $("mode").hidden = false;
-    write($("mode"), known.is_sandbox ? "Sandbox: nothing costs money" : "Real money");
-    $("mode").classList.toggle("real", !known.is_sandbox);
+    write($("mode"), isSandbox ? "Sandbox: nothing costs money" : "Real money");
+    $("mode").classList.toggle("real", !isSandbox);
     form.offer(known.connections);
-    ideas(known.is_sandbox);
+    ideas();
   } catch (problem) {
     form.problem(problem.status === 0 ? "The models cannot be listed: the server does not answer. Trying again…" : problem.message);
     if (problem.retryable) setTimeout(choices, 3000);
   }
 }
 
-function ideas(isSandbox) {
+function ideas() {
   const failing = isSandbox ? ["A castle that is refused"] : [];
   $("ideas").replaceChildren(
     ...[...IDEAS, ...failing].map((text) =>

@@ -37,6 +37,12 @@ export function failureTitle(job) {
   return FAILURES[job.failure?.code] ?? "It failed";
 }
 
+/** Why an output that is there cannot be seen. */
+export function missingWords(kind, isSandbox) {
+  if (kind !== "video") return "It cannot be shown here. The provider may not have it any more, or it is a file to download.";
+  return isSandbox ? "The sandbox’s videos have nothing in them. The provider’s own play here." : "It cannot be played here.";
+}
+
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 90) return `${whole} s`;
@@ -51,8 +57,8 @@ export function expectation(eta) {
   const text = eta.seconds >= 2 ? `About ${duration(eta.seconds)} left` : "Any moment now";
   const low = Math.max(0, Math.round(eta.low));
   const high = Math.max(1, Math.ceil(eta.high));
-  const unit = high < 90 ? `${low}–${high} s` : `${duration(low)} to ${duration(high)}`;
-  return { text, range: low > 0 ? `8 in 10 end within ${unit}` : `9 in 10 end within ${duration(high)}` };
+  const span = high < 90 ? `${low}–${high} s` : `${duration(low)} to ${duration(high)}`;
+  return { text, range: low > 0 ? `8 in 10 end in ${span}` : `9 in 10 end within ${duration(high)}` };
 }
 
 const dollars = (amount) =>
