@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo quick slow test official comfy backoff bench lint types clean
+.PHONY: help demo studio quick slow test official comfy web backoff bench lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## set up, then watch sixty generations at two imitated providers
 	$(BIN)/aiogen demo
+
+PORT ?= 8000
+
+studio: $(VENV)/.studio  ## set up, then a page to make pictures on, at http://127.0.0.1:8000 (or PORT=…)
+	@echo "The studio is at http://127.0.0.1:$(PORT) in a moment; Ctrl-C ends it."
+	$(BIN)/python -m uvicorn studio.app:app --app-dir examples --port $(PORT) --timeout-graceful-shutdown 3 --no-access-log
 
 # The rooms that are pure, and those that are tested on the virtual clock without a process or a picture: no test in
 # these waits in real time for long.
@@ -21,8 +27,8 @@ QUICK := $(addprefix tests/, polling limits content safety answers providers led
 	cli/test_options.py cli/test_tables.py cli/test_terminal.py)
 # Several processes on one file, thousands of jobs, the simulation's seeds, and the machine that plays with the store.
 SLOW := $(addprefix tests/, slow simulation stores/test_machine.py stores/test_battery.py)
-# A test that needs more than Python and this machine gets a target of its own together with the first such test: `web`
-# for a browser, `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
+# A test that needs more than Python and this machine gets a target of its own together with the first such test, as
+# `web` for a browser; `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
 # `official`, and .ci/run calls it; all that .ci/run calls takes less than fifteen minutes together.
 
 # Compiled code is kept: else each worker, and each program that a test starts, compiles everything again.
@@ -35,8 +41,8 @@ slow: $(VENV)/.test  ## set up, then run what takes minutes: processes, the simu
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW)
 
 # What is marked `no_cover` runs beside the rest and is not measured (tests/conftest.py).
-test: $(VENV)/.test  ## set up, then run every test but the official clients' and the real ComfyUI's, quick and slow ones alike, with coverage
-	$(BIN)/python -m pytest -q -m "not official and not comfy" -n auto --dist worksteal --cov --cov-report=
+test: $(VENV)/.test  ## set up, then run every test but the official clients', the browser's and the real ComfyUI's, quick and slow ones alike, with coverage
+	$(BIN)/python -m pytest -q -m "not official and not comfy and not web" -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox, and OpenAI's asks the front of the examples
@@ -45,6 +51,10 @@ official: $(VENV)/.official  ## the vendors' own clients judge the sandbox, and 
 comfy: $(VENV)/.test  ## a real ComfyUI, running at COMFYUI_BASE_URL, beside the sandbox's imitation of it
 	$(BIN)/python -c 'import os, sys; sys.exit(None if os.environ.get("COMFYUI_BASE_URL") else "COMFYUI_BASE_URL is not set: the address of a running ComfyUI, such as http://127.0.0.1:8188")'
 	$(BIN)/python -m pytest -q -m comfy
+
+web: $(VENV)/.web  ## the studio in Debian's Chromium
+	$(BIN)/python -c 'import shutil, sys; sys.exit(None if shutil.which("chromium") else "There is no chromium here: apt-get install chromium")'
+	$(BIN)/python -m pytest -q -m web tests/web
 
 backoff: $(VENV)/.test  ## the same retries with backoff's maintained continuation
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/python-backoff "python-backoff>=3"
@@ -75,9 +85,13 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox]"
 	touch $@
 
+$(VENV)/.studio: $(VENV)/.pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[sandbox,fastapi]"
+	touch $@
+
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi,report]" --group test
-	touch $@ $(VENV)/.demo
+	touch $@ $(VENV)/.demo $(VENV)/.studio
 
 $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --group lint
@@ -85,6 +99,10 @@ $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.official: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --group official
+	touch $@
+
+$(VENV)/.web: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group web
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test
