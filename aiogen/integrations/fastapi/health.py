@@ -67,7 +67,7 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         except (AiogenError, TimeoutError):
             response.status_code = 503
             return Ready(status="failing", ledger="failing", connections={})
-        if _is_behind(session):
+        if not session.is_ready:
             response.status_code = 503
             return Ready(status="failing", ledger="behind", connections={})
         found = await keys.of(session)
@@ -77,12 +77,6 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         return Ready(status="ok" if is_ready else "failing", ledger="ok", connections=found)
 
     return made
-
-
-def _is_behind(session: Session) -> bool:
-    """The ledger lacks what is known here, or this worker's lease may have run out, so that it must not send."""
-    parts = session._parts
-    return parts is None or parts.hub.ledger.is_behind or not parts.hub.ledger.is_sure(parts.clock.now())
 
 
 @attrs.define
