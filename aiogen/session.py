@@ -216,10 +216,10 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
 
     @property
     def is_ready(self) -> bool:
-        """True while it may send: it is open, its ledger has all that it is owed, and nobody can have taken over its jobs.
+        """True while it may send: it is open, its ledger has all that it is owed, and nobody can have taken its jobs.
 
-        False for a ledger that cannot be written, and for a lease in it that is not renewed in time.  What only looks at
-        the session opens nothing, so it is False before the first call.  For health checks.
+        False where the ledger cannot be written, or its lease in it is not renewed in time; and before the first call,
+        for what only looks at a session opens nothing.  For health checks.
         """
         parts = self._lifetime.parts
         return parts is not None and not parts.hub.ledger.is_behind and parts.hub.ledger.is_sure(parts.clock.now())

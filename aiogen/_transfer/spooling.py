@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from aiogen._content.measure import Measured
-from aiogen._transfer.saving import Part
+from aiogen._transfer.saving import Part, PartFile
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError
 
@@ -103,7 +103,7 @@ class OutputFile:
         await self.close()
 
 
-async def discard(part: PartSpool, threads: Threads) -> None:
+async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
     """Close it in a thread, for that frees a file that may be large; where there are none any more, here."""
     try:
         closing = threads.start(part.discard)
