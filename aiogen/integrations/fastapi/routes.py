@@ -283,7 +283,11 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
             raise Answered(Response(status_code=204))  # which ends a browser's asking again
         return seen
 
-    @made.get("/generations/{job_id}/events", response_class=EventSourceResponse)
+    @made.get(
+        "/generations/{job_id}/events",
+        response_class=EventSourceResponse,
+        responses={204: {"description": "It is over, and the client knows (`Last-Event-ID`)"}},
+    )
     async def follow_generation(
         request: Request, seen: Annotated[Seen, Depends(followed)]
     ) -> AsyncIterator[ServerSentEvent]:
