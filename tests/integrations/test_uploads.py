@@ -333,7 +333,9 @@ async def test_a_scope_is_erased(tmp_path: Path) -> None:
 async def test_nobody_erases_unless_the_application_says_so() -> None:
     """And never where all clients are one."""
     async with serving() as web:
-        assert (await web.delete("/generations")).status_code == 405
+        answer = await web.delete("/generations")
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "GET, POST"
     with pytest.raises(aiogen.InputError, match="needs a scope"):
         router(scope=None, models=[MODEL], erase=True)
 

@@ -131,7 +131,7 @@ def router(
         at_most=at_most,
         priority=priority,
     )
-    route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes)})
+    route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes), "siblings": {}})
     options.setdefault("tags", ["generations"])
     kept = uploads_of(uploads)
     if kept is not None:
