@@ -212,14 +212,15 @@ class ProblemRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         if self.siblings is not None:
-            self.siblings.setdefault(self.path, set()).update(self.methods)
+            self.siblings.setdefault(self.path, set()).update(self.methods or ())
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """FastAPI's own; another method is answered with a problem, too, and with all methods that there are."""
-        if scope["method"] in self.methods:
+        own = self.methods or set()
+        if scope["method"] in own:
             await super().handle(scope, receive, send)
             return
-        allowed = self.methods if self.siblings is None else self.siblings[self.path]
+        allowed = own if self.siblings is None else self.siblings[self.path]
         refused = _of_http(HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))}))
         await refused(scope, receive, send)
 

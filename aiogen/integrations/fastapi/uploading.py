@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from aiogen._content.media import HEAD_BYTES, sniff
+from aiogen._transfer.spooling import PIECE
 from aiogen.integrations.fastapi import files
 from aiogen.integrations.fastapi.bodies import UploadBody, base_of, size_of
 from aiogen.integrations.fastapi.problems import ProblemRoute, Refused
@@ -60,8 +62,12 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
         if data is None:
             raise _none()
         kind = sniff(data[:HEAD_BYTES])
-        headers = files.headers_of(f'"{upload_id}"') | {"Cache-Control": "private, no-cache"}
-        return Response(data, media_type=kind if kind in KINDS else "application/octet-stream", headers=headers)
+        headers = files.headers_of(f'"{upload_id}"') | {
+            "Cache-Control": "private, no-cache",  # it may be deleted
+            "Content-Type": kind if kind in KINDS and kind else files.OTHER,
+            "Content-Length": str(len(data)),
+        }
+        return StreamingResponse(_cut(data), headers=headers)
 
     async def delete_upload(upload_id: str, scope: Annotated[str, Depends(whose)]) -> None:
         """Delete it.  Generations that were asked for with it have it."""
@@ -83,6 +89,12 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
         "/uploads/{upload_id}", read_upload, methods=["GET"], response_class=Response, responses={200: kinds}
     )
     made.add_api_route("/uploads/{upload_id}", delete_upload, methods=["DELETE"], status_code=204)
+
+
+async def _cut(data: bytes) -> AsyncIterator[bytes]:
+    """In pieces, each of which the loop sends in no time."""
+    for start in range(0, len(data), PIECE):
+        yield data[start : start + PIECE]
 
 
 def _none() -> Refused:
