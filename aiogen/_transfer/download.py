@@ -28,7 +28,7 @@ from aiogen._transfer.saving import (
 )
 from aiogen._transfer.securing import Roots, place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
-from aiogen._transfer.spooling import OutputFile, PartSpool
+from aiogen._transfer.spooling import OutputFile, PartSpool, opened
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
 from aiogen.errors import DownloadError, InputError
@@ -154,7 +154,7 @@ class Downloader:
             async with self._places, self._in_time(stem, source):
                 await self._whole(part, source, index, stem)
                 await self._threads.run(part.rewind)
-        return OutputFile(part, self._threads, source.measured[index])
+        return opened(part, self._threads)
 
     async def _make(self, directory: Path, source: Source) -> None:
         with typed(f"The folder {str(directory)!r}", "made", source):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Self
@@ -55,10 +56,19 @@ class OutputFile:
     Close it, or use it with `async with`.  It belongs to the session, and can be read as long as that is open.
     """
 
-    def __init__(self, part: PartSpool, threads: Threads, measured: Measured) -> None:
-        self.size: int = part.size
+    def __init__(
+        self,
+        size: int,
+        head: bytes,
+        measured: Measured,
+        *,
+        read: Callable[[], Awaitable[bytes]],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`read` gives the next bytes, none at the end; the session makes these."""
+        self.size: int = size
         """Bytes."""
-        self.head: bytes = part.head
+        self.head: bytes = head
         """The first of them, at most 1024."""
         self.media_type: str | None = measured.media_type
         """By its own bytes; None where they show no known type."""
@@ -66,8 +76,8 @@ class OutputFile:
         """Pixels; None where the bytes do not say."""
         self.height: int | None = measured.height
         """Pixels."""
-        self._part = part
-        self._threads = threads
+        self._read = read
+        self._close = close
         self._is_begun = False
         self._is_closed = False
 
@@ -82,7 +92,7 @@ class OutputFile:
         self._is_begun = True
         left = self.size
         while left > 0:
-            piece = await self._threads.run(self._part.next_piece)
+            piece = await self._read()
             if not piece:
                 raise InputError("This output was closed before all of it was read.")
             left -= len(piece)
@@ -92,7 +102,7 @@ class OutputFile:
         """Let go of the bytes; more than once is the same."""
         if not self._is_closed:
             self._is_closed = True
-            await discard(self._part, self._threads)
+            await self._close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,6 +111,17 @@ class OutputFile:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def opened(part: PartSpool, threads: Threads) -> OutputFile:
+    """A whole one, from its first byte."""
+    return OutputFile(
+        part.size,
+        part.head,
+        part.measured(),
+        read=partial(threads.run, part.next_piece),
+        close=partial(discard, part, threads),
+    )
 
 
 async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
@@ -113,4 +134,4 @@ async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
     await asyncio.shield(closing)
 
 
-__all__ = ["OutputFile", "PartSpool", "discard"]
+__all__ = ["OutputFile", "PartSpool", "discard", "opened"]

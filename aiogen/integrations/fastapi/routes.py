@@ -119,7 +119,7 @@ def router(
         raise InputError(f"max_cost takes a Cost, not {str(max_cost)[:40]!r}.")
     check_number(max_output_bytes, "max_output_bytes", 1024, 1 << 40)
     if erase and scope is None:
-        raise InputError("erase=True needs a scope: without one each client could remove what all the others have.")
+        raise InputError("To erase needs a scope: without one each client could remove what all the others have.")
     check_bound(at_most)
     rank_of(priority)
     terms = Terms(
