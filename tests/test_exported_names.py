@@ -27,6 +27,7 @@ PAGES = [
     "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
     "integrations/statuses.py",
+    "integrations/uploaded.py",
     "integrations/uploads.py",
     *(f"integrations/fastapi/{path.name}" for path in sorted((PACKAGE / "integrations" / "fastapi").glob("*.py"))),
     "testing/__init__.py",

@@ -24,7 +24,7 @@ from pictures import png
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from aiogen.integrations.fastapi import health, router
-from aiogen.integrations.uploads import KINDS
+from aiogen.integrations.uploaded import KINDS
 
 pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
 

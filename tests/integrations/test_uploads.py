@@ -19,7 +19,8 @@ from pictures import drawn, png
 import aiogen
 from aiogen.integrations.fastapi import Uploads, erase, router
 from aiogen.integrations.fastapi.references import id_in
-from aiogen.integrations.uploads import MOST_AT_ONCE, MOST_IN_SCOPE, NotTaken, uploads_of
+from aiogen.integrations.uploaded import MOST_AT_ONCE, MOST_IN_SCOPE, NotTaken
+from aiogen.integrations.uploads import uploads_of
 from aiogen.sandbox import Fate, Rule, Script
 
 PNG = png(500)
@@ -266,8 +267,8 @@ async def test_it_goes_after_its_time(tmp_path: Path) -> None:
     """It is not found any more, and is deleted without anybody's asking; what is not ours stays."""
     now = [0.0]
     uploads = Uploads(tmp_path, keep=7200)
-    now[0] = uploads._clock()
-    uploads._clock = lambda: now[0]
+    now[0] = uploads._kept.clock()
+    uploads._kept.clock = lambda: now[0]
     async with uploads.opened():
         first = await uploads.take("ann", pieces(PNG))
         (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]

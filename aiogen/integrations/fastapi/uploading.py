@@ -14,7 +14,8 @@ from aiogen._transfer.spooling import PIECE
 from aiogen.integrations.fastapi import files
 from aiogen.integrations.fastapi.bodies import UploadBody, base_of, size_of
 from aiogen.integrations.fastapi.problems import ProblemRoute, Refused
-from aiogen.integrations.uploads import KINDS, NotTaken, Upload, Uploads
+from aiogen.integrations.uploaded import KINDS, NotTaken, Upload
+from aiogen.integrations.uploads import Uploads
 
 _STATUSES = {"too_large": 413, "unknown_kind": 415, "incomplete": 422, "too_many": 429}
 _BODY = {
