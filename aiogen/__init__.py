@@ -13,6 +13,7 @@ from aiogen._batch.cleanup import Cleaned, Cleanup, CleanupOutcome
 from aiogen._batch.progress import ConnectionProgress, Progress
 from aiogen._batch.run import Result
 from aiogen._engine.job import Job
+from aiogen._transfer.spooling import OutputFile
 from aiogen.catalogue import ModelInfo, Parameter
 from aiogen.costs import Costs
 from aiogen.errors import (
@@ -106,6 +107,7 @@ __all__ = [
     "NetworkError",
     "NotFound",
     "Output",
+    "OutputFile",
     "Parameter",
     "Progress",
     "ProtocolError",

@@ -214,6 +214,16 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         """The ledger of jobs."""
         return self._store
 
+    @property
+    def is_ready(self) -> bool:
+        """True while it may send: it is open, its ledger has all that it is owed, and nobody can have taken its jobs.
+
+        False where the ledger cannot be written, or its lease in it is not renewed in time; and before the first call,
+        for what only looks at a session opens nothing.  For health checks.
+        """
+        parts = self._lifetime.parts
+        return parts is not None and not parts.hub.ledger.is_behind and parts.hub.ledger.is_sure(parts.clock.now())
+
     # --- connections
 
     def add_connection(self, provider: Provider) -> None:

@@ -27,6 +27,8 @@ PAGES = [
     "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),
     "integrations/statuses.py",
+    "integrations/uploaded.py",
+    "integrations/uploads.py",
     *(f"integrations/fastapi/{path.name}" for path in sorted((PACKAGE / "integrations" / "fastapi").glob("*.py"))),
     "testing/__init__.py",
     *(f"testing/providers/{path.name}" for path in sorted((PACKAGE / "testing" / "providers").glob("*.py"))),

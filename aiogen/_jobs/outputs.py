@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from aiogen._transfer.download import Downloader
     from aiogen._transfer.source import Refresh, Source
+    from aiogen._transfer.spooling import OutputFile
     from aiogen.providers.connections import Connections
 
 
@@ -103,6 +104,25 @@ class Outputs:
         data = await self._calls.until_closed(self._downloader.read(source, _checked(generation, index)))
         _noted(of, source)
         return data
+
+    async def open(self, of: Generation | Job, index: int, max_bytes: int | None) -> OutputFile:
+        """See `Session.open_output`."""
+        from aiogen._transfer.spooling import discard
+
+        generation = await _ended(of)
+        source = self._source(generation, "read")
+        checked = _checked(generation, index)
+        part = self._downloader.spooled(max_bytes)
+        try:
+            found = await self._calls.until_closed(self._downloader.spool(source, checked, part))
+        except GeneratorExit:  # nobody is left to be held up, nor to wait
+            part.discard()
+            raise
+        except BaseException:
+            await discard(part, self._hub.transport.threads)
+            raise
+        _noted(of, source)
+        return found
 
     async def image(self, of: Generation | Job, index: int) -> Image.Image:
         """See `Session.image`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiogen._batch.moving import move
 from aiogen._batch.templates import Template
+from aiogen._checks import check_number
 from aiogen._engine.job import Job
 from aiogen._session.base import SessionBase
 from aiogen.errors import InputError
@@ -17,6 +18,8 @@ from aiogen.models import Generation
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from aiogen._transfer.spooling import OutputFile
 
 
 class OutputCalls(SessionBase):
@@ -118,6 +121,28 @@ class OutputCalls(SessionBase):
             DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
         """
         return await self._open().outputs.read(generation, index)
+
+    async def open_output(
+        self, generation: Generation | Job, index: int = 0, *, max_bytes: int | None = None
+    ) -> OutputFile:
+        """One output to be handed on in pieces: `async with await session.open_output(job) as file`.
+
+        It is whole before the first piece is read, as from `download`.  Up to 1 MiB of it lies in memory, else it is a
+        file without a name in the folder for temporary files (`TMPDIR`), which is gone once it is closed.
+
+        Args:
+            generation: or a job, which is awaited first.
+            index: of the output, from 0.
+            max_bytes: a larger one is refused; 1 byte to 1 PiB, and never more than the session's
+                `max_download_bytes`, which it is by default.
+
+        Raises:
+            InputError: the generation is not completed, or has no such output; or the number is out of its range.
+            DownloadError: the bytes could not be had, or are not what they should be; `status` is the storage's.
+        """
+        if max_bytes is not None:
+            max_bytes = int(check_number(max_bytes, "max_bytes", 1, 1 << 50))
+        return await self._open().outputs.open(generation, index, max_bytes)
 
     async def image(self, generation: Generation | Job, index: int = 0) -> Image.Image:
         """One output as a picture of Pillow's, decoded in a thread; needs the extra `images`.

@@ -28,6 +28,7 @@ from aiogen._transfer.saving import (
 )
 from aiogen._transfer.securing import Roots, place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
+from aiogen._transfer.spooling import OutputFile, PartSpool, opened
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
 from aiogen.errors import DownloadError, InputError
@@ -47,7 +48,7 @@ class Downloader:
         """`attempts`: how often an output is tried in all."""
         self._clock = transport.clock
         self._threads = transport.threads
-        self._receiver = Receiver(transport, options.max_download_bytes)
+        self._receiver = Receiver(transport)
         self._attempts = attempts
         self._max_bytes = options.max_download_bytes
         self._timeout = options.download_timeout
@@ -141,6 +142,19 @@ class Downloader:
                 part = PartBytes(self._max_bytes)
                 await self._whole(part, source, index, stem)
                 return await self._threads.run(part.joined)
+
+    def spooled(self, max_bytes: int | None) -> PartSpool:
+        """Where `spool` puts an output; whoever asks for it discards it."""
+        return PartSpool(self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes))
+
+    async def spool(self, source: Source, index: int, part: PartSpool) -> OutputFile:
+        """One output, whole, to be read in pieces; see `Session.open_output`."""
+        stem = file_stem(source.generation, index)
+        with typed(stem, "read", source):
+            async with self._places, self._in_time(stem, source):
+                await self._whole(part, source, index, stem)
+                await self._threads.run(part.rewind)
+        return opened(part, self._threads)
 
     async def _make(self, directory: Path, source: Source) -> None:
         with typed(f"The folder {str(directory)!r}", "made", source):

@@ -27,9 +27,8 @@ _MAX_REDIRECTS = 5
 class Receiver:
     """Takes bytes off the network, for all downloads of a session."""
 
-    def __init__(self, transport: Transport, max_bytes: int) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._max_bytes = max_bytes
 
     async def receive(self, part: Part, entity: Entity, address: str, source: Source) -> None:
         """One attempt: follow the address to its bytes, and write them."""
@@ -68,7 +67,7 @@ class Receiver:
         try:
             if not entity.begin(answer.status, answer.headers):
                 part.begin(packed=entity.is_gzip)
-            if (entity.total or 0) > self._max_bytes:
+            if (entity.total or 0) > part.max_bytes:
                 raise TooLarge
             async for block in answer.content.iter_chunked(_BLOCK):
                 entity.add(len(block))
@@ -84,7 +83,7 @@ class Receiver:
             raise Broken(str(error)) from error
         except TooLarge as error:
             answer.close()
-            raise self._too_large(source) from error
+            raise _too_large(part, source) from error
 
     async def write(self, part: Part, data: bytes, source: Source) -> None:
         """Bytes that the vendor has sent itself: there is nothing to fetch.
@@ -103,15 +102,7 @@ class Receiver:
                 f"An output of generation {name} cannot be saved: {error}.", **source.context()
             ) from error
         except TooLarge as error:
-            raise self._too_large(source) from error
-
-    def _too_large(self, source: Source) -> DownloadError:
-        return DownloadError(
-            f"An output is larger than {self._max_bytes:,} bytes; it was not saved. "
-            "Allow more with Session(max_download_bytes=…).",
-            action=Action.GIVE_UP,
-            **source.context(),
-        )
+            raise _too_large(part, source) from error
 
     def _look_at_status(self, entity: Entity, answer: aiohttp.ClientResponse, source: Source) -> None:
         status = answer.status
@@ -143,6 +134,15 @@ class Receiver:
                 f"{error.strerror or error}.",
                 **source.context(),
             ) from error
+
+
+def _too_large(part: Part, source: Source) -> DownloadError:
+    return DownloadError(
+        f"An output is larger than {part.max_bytes:,} bytes; it was not saved. "
+        "Allow more with Session(max_download_bytes=…).",
+        action=Action.GIVE_UP,
+        **source.context(),
+    )
 
 
 def _check_whole(part: Part) -> None:

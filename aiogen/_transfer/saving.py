@@ -119,7 +119,8 @@ class Part:
     """The bytes of one file on their way: unpacked, counted, and followed to the end."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes: int = max_bytes
+        """So many may come."""
         self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
         self.begin(packed=False)
 
@@ -147,7 +148,7 @@ class Part:
                 self._is_new = False
             for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
                 self.size += len(piece)
-                if self.size > self._max_bytes:
+                if self.size > self.max_bytes:
                     raise TooLarge
                 if len(self.head) < HEAD_BYTES:
                     self.head += piece[: HEAD_BYTES - len(self.head)]

@@ -38,10 +38,14 @@ async def test_the_code_of_the_how_to_runs(monkeypatch: pytest.MonkeyPatch, tmp_
                             found = [await run(client) for _ in range(2)]
                             assert found[0]["picture"].startswith(b"\x89PNG")
                             assert found[0]["job"]["id"] == found[1]["job"]["id"]
+                            assert len(box.jobs) == 1
+                            waits = {"prefer": "wait=60"}
+                            similar = await client.post("/generations", json=found[0]["similar"], headers=waits)
+                            assert (similar.status_code, similar.json()["state"]) == (200, "completed")
                             path = found[0]["job"]["links"]["self"]
                         assert (await client.get(path)).status_code == status
                         assert (await client.get("/health/ready")).json()["status"] == "ok"
-                assert len(box.jobs) == 1
+                assert len(box.jobs) == 2
 
 
 async def run(client: httpx.AsyncClient) -> dict[str, Any]:

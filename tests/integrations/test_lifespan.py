@@ -125,10 +125,18 @@ async def test_a_worker_is_not_ready_without_a_key_that_works() -> None:
     """503, and alive all the same; it is asked again after a while."""
     async with serving(Script(storms=[Storm("401", until=30.0)])) as web:
         answer = await web.http.get("/health/ready")
-        assert (answer.status_code, answer.json()["connections"]) == (503, {"luma": "failing"})
+        assert (answer.status_code, answer.json()["connections"]) == (503, {"luma": "key_refused"})
         assert (await web.http.get("/health/live")).status_code == 200
         await asyncio.sleep(61)
         assert (await web.http.get("/health/ready")).status_code == 200
+
+
+@pytest.mark.parametrize(("fault", "says"), [("cut-before", "unreachable"), ("500", "failing")])
+async def test_what_is_wrong_with_a_provider_is_told_apart(fault: str, says: str) -> None:
+    """It was not reached, or it fails."""
+    async with serving(Script(storms=[Storm(fault, until=3000.0)])) as web:
+        answer = await web.http.get("/health/ready")
+        assert (answer.status_code, answer.json()["connections"]) == (503, {"luma": says})
 
 
 class Failing(MemoryStore):

@@ -16,8 +16,9 @@ from integrations.web import MODEL, serving
 from pictures import png
 
 import aiogen
+from aiogen._content.media import HEAD_BYTES, recognise
 from aiogen.integrations.fastapi import router
-from aiogen.integrations.fastapi.files import file_answer
+from aiogen.integrations.fastapi.files import headers_of, kind_headers
 from aiogen.models import Cost
 from aiogen.sandbox import Fate, Rule, Script
 from aiogen.stores.base import AtMost
@@ -379,10 +380,10 @@ async def test_what_is_not_there_is_not_handed_out() -> None:
 )
 def test_what_a_browser_might_run_is_an_attachment(data: bytes) -> None:
     """Whatever the vendor calls it."""
-    answer = file_answer("j1", 0, data)
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["content-security-policy"] == "sandbox"
+    headers = kind_headers("j1", 0, recognise(data[:HEAD_BYTES]))
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers_of("x")["Content-Security-Policy"] == "sandbox"
 
 
 # --- the description

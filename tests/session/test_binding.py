@@ -66,6 +66,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "mark": ("job",),
     "models": ("luma",),
     "on_completion": ("gallery", print),
+    "open_output": (COMPLETED,),
     "read": (COMPLETED,),
     "resend": ("job",),
     "retry": ("job",),
@@ -183,7 +184,7 @@ def test_a_session_and_its_jobs_say_where_they_belong(place: Callable[..., None]
         for name, text in (await said(calls)).items():
             assert says in text, name
             assert "async with aiogen.Session" in text, name
-        assert (session.jobs(), repr(session)) == ([job], seen)
+        assert (session.jobs(), repr(session), session.is_ready) == ([job], seen, True)
         assert job.id[:4] in repr(job)
 
     with left_open():
@@ -193,6 +194,7 @@ def test_a_session_and_its_jobs_say_where_they_belong(place: Callable[..., None]
         place(home, partial(elsewhere, session, job, repr(session)))
         if not home.is_closed:
             home.run(session.close())
+            assert not session.is_ready
             with pytest.raises(aiogen.SessionClosed):  # what is over is known anywhere
                 asyncio.run(job.result())
         del session, job

@@ -171,6 +171,11 @@ async def bytes_read(session: aiogen.Session, left: Left) -> object:
     return len(await session.read(left.done)) > 0
 
 
+async def opened(session: aiogen.Session, left: Left) -> object:
+    async with await session.open_output(left.done) as file:
+        return sum([len(piece) async for piece in file.pieces()]) == file.size > 0
+
+
 async def decoded(session: aiogen.Session, left: Left) -> object:
     return (await session.image(left.done)).width > 0
 
@@ -222,6 +227,7 @@ WITHOUT: dict[str, tuple[Call, object]] = {
     "download": (downloaded, [True]),
     "save": (saved, [True]),
     "read": (bytes_read, True),
+    "open_output": (opened, True),
     "image": (decoded, True),
     "urls": (addressed, True),
 }

@@ -285,6 +285,67 @@ async def test_what_is_held_after_the_session_is_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+# --- in pieces
+
+
+@pytest.mark.parametrize("size", [5000, 3_000_000])
+async def test_an_output_in_pieces(size: int) -> None:
+    """All of it in order, known before the first one is read, whether it lies in memory or on the disk."""
+    storage = Storage(png(1), png(size))
+    async with session_on(storage) as session:
+        job = await session.submit("luma/uni-1", "a boat")
+        async with await session.open_output(job, 1) as file:
+            assert (file.size, file.media_type, file.width, file.height) == (len(png(size)), "image/png", 8, 8)
+            pieces = [piece async for piece in file.pieces()]
+            with pytest.raises(aiogen.InputError, match="read once"):
+                await anext(file.pieces())
+        assert (b"".join(pieces), file.head) == (png(size), png(size)[:1024])
+        assert max(map(len, pieces)) <= 256 * 1024
+        assert job.generation.outputs[1].media_type == "image/png"
+        file = await session.open_output(job)
+        await file.close()
+        await file.close()
+        with pytest.raises(aiogen.InputError, match="open it again"):
+            await anext(file.pieces())
+        left = await session.open_output(job, 1)
+        begun = left.pieces()
+        if size > 1_000_000:
+            await anext(begun)
+            await left.close()
+            with pytest.raises(aiogen.InputError, match="closed before"):
+                await anext(begun)
+    await left.close()  # also after its session
+
+
+async def test_an_output_in_pieces_is_as_whole_and_as_bounded() -> None:
+    """By the limit of the call, and never beyond that of the session; what is refused leaves no file."""
+    for file, most, options, what in (
+        (PNG[:-20], None, {"read_attempts": 1}, "incomplete"),
+        (PNG, 3000, {}, "larger than 3,000 bytes"),
+        (PNG, 10**6, {"max_download_bytes": 2000}, "larger than 2,000 bytes"),
+        (png(3_000_000)[:-20], None, {"read_attempts": 1}, "incomplete"),
+    ):
+        storage = Storage(file)
+        async with session_on(storage, **options) as session:
+            with pytest.raises(aiogen.DownloadError, match=what):
+                await session.open_output(storage.generation(), max_bytes=most)
+            for wrong in (0, 1 << 51):
+                with pytest.raises(aiogen.InputError, match="max_bytes"):
+                    await session.open_output(storage.generation(), max_bytes=wrong)
+
+
+async def test_who_gives_up_an_output_leaves_no_file() -> None:
+    """The watchdogs see to it that none is open."""
+    storage = Storage(png(3_000_000))
+    storage.waits.clear()
+    async with session_on(storage) as session:
+        opening = asyncio.create_task(session.open_output(storage.generation()))
+        await asyncio.sleep(1.0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+
 # --- image
 
 

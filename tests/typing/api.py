@@ -53,6 +53,10 @@ async def a_session() -> None:
         assert_type(await job.save(Path("boat.png"), overwrite=True), list[Path])
         assert_type(await session.read(generation), bytes)
         assert_type(await job.read(1), bytes)
+        async with await session.open_output(job, 1, max_bytes=1000) as file:
+            assert_type(file, aiogen.OutputFile)
+            assert_type([piece async for piece in file.pieces()], list[bytes])
+        assert_type(session.is_ready, bool)
         assert_type(await session.image(generation), Image.Image)
         assert_type(await job.image(), Image.Image)
         assert_type(await session.urls(job), list[str])

@@ -16,20 +16,26 @@ except ImportError as _error:
         'aiogen.integrations.fastapi needs FastAPI 0.135 or later: pip install "aiogen-sdk[fastapi]"'
     ) from _error
 
-from aiogen.integrations.fastapi.bodies import GenerationBody, NewGeneration, PageBody
+from aiogen.integrations.fastapi.bodies import ErasedBody, GenerationBody, NewGeneration, PageBody, UploadBody
+from aiogen.integrations.fastapi.erasing import erase
 from aiogen.integrations.fastapi.health import health
 from aiogen.integrations.fastapi.problems import Problem, ProblemRoute
 from aiogen.integrations.fastapi.routes import router
 from aiogen.integrations.fastapi.sessions import SessionDep, lifespan
 from aiogen.integrations.statuses import http_status
+from aiogen.integrations.uploads import Uploads
 
 __all__ = [
+    "ErasedBody",
     "GenerationBody",
     "NewGeneration",
     "PageBody",
     "Problem",
     "ProblemRoute",
     "SessionDep",
+    "UploadBody",
+    "Uploads",
+    "erase",
     "health",
     "http_status",
     "lifespan",

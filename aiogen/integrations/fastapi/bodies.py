@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 import attrs
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from aiogen._content.measure import Measured
 from aiogen._engine.job import Job
-from aiogen.models import Action, FailureCode, State
+from aiogen.integrations.fastapi.learned import Learned
+from aiogen.models import Action, FailureCode, Output, State
 from aiogen.stores.base import Record
 
 
@@ -23,6 +26,32 @@ class NewGeneration(BaseModel):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="The model's own parameters; one that it does not have is refused"
     )
+
+
+class Size(BaseModel):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+class UploadBody(BaseModel):
+    """A picture that was sent, to be named in `parameters` by its url where a picture is taken."""
+
+    id: str = Field(description="SHA-256 of the bytes")
+    url: str = Field(description="Where this server has it, a path")
+    media_type: str
+    bytes: int
+    size: Size | None
+    expires: datetime = Field(description="It is deleted then; sending it again begins its time again")
+
+
+class ErasedBody(BaseModel):
+    """What was removed."""
+
+    generations: int = Field(description="So many are not known any more")
+    running: int = Field(description="So many stay, because they are not over")
+    uploads: int = Field(description="So many pictures were deleted")
 
 
 class Times(BaseModel):
@@ -40,13 +69,6 @@ class EtaBody(BaseModel):
     seconds: float = Field(description="Half of such jobs have ended by then")
     low: float = Field(description="One in ten has ended by then")
     high: float = Field(description="Nine in ten have ended by then")
-
-
-class Size(BaseModel):
-    """Pixels."""
-
-    width: int
-    height: int
 
 
 class OutputBody(BaseModel):
@@ -102,12 +124,20 @@ class PageBody(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null at the end")
 
 
+def base_of(request: Request, behind: int) -> str:
+    """The path of the collection as the client has it, whatever the router is included or mounted under."""
+    path: str = request.scope["path"]
+    return path.rstrip("/").rsplit("/", behind)[0] if behind else path.rstrip("/")
+
+
 @attrs.frozen
 class Seen:
     """A job of the ledger, and its handle where this worker has one or made one."""
 
     record: Record
     job: Job | None = None
+    learned: Learned | None = None
+    """What this worker has seen of outputs."""
 
     @property
     def state(self) -> State:
@@ -149,15 +179,22 @@ def _outputs(seen: Seen, path: str) -> list[OutputBody]:
     known = seen.job.generation if seen.job is not None else seen.record.generation
     if known is None or known.state is not State.COMPLETED:
         return []
+    found = seen.learned.of(seen.record.id, known.outputs) if seen.learned is not None else known.outputs
     return [
         OutputBody(
             url=f"{path}/outputs/{n}",
             kind=output.kind,
             media_type=output.media_type,
-            size=Size(width=output.width, height=output.height) if output.width and output.height else None,
+            size=size_of(output),
         )
-        for n, output in enumerate(known.outputs)
+        for n, output in enumerate(found)
     ]
+
+
+def size_of(measured: Measured | Output) -> Size | None:
+    """Pixels, where they are known."""
+    width, height = measured.width, measured.height
+    return Size(width=width, height=height) if width and height else None
 
 
 def _failure(seen: Seen) -> Failure | None:

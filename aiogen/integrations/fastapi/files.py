@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import Response
+from typing import Any
 
-from aiogen._content.media import HEAD_BYTES, extension_of, recognise
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from aiogen._content.media import extension_of, recognise
+from aiogen._transfer.spooling import OutputFile
 
 INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4"})
 """What browsers show and cannot run."""
+OTHER = "application/octet-stream"
+DESCRIBED: dict[str, Any] = {
+    "description": "The bytes: shown if they are of a kind that browsers show and cannot run, else a download",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*sorted(INLINE), OTHER)},
+}
 _AGE = 365 * 86_400
 
 
@@ -23,6 +32,24 @@ def headers_of(etag: str) -> dict[str, str]:
         "Cache-Control": f"private, max-age={_AGE}, immutable",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox",
+        "Accept-Ranges": "none",  # a part would need all of it from the vendor, too
+    }
+
+
+def kind_headers(job_id: str, n: int, found: str | None) -> dict[str, str]:
+    """How a browser has to take it.
+
+    Args:
+        job_id: for its name.
+        n: the same.
+        found: the media type that the bytes themselves show, whatever those say who sent them.
+    """
+    is_inline = found in INLINE
+    ending = (extension_of(found) if found else None) or "bin"
+    how = "inline" if is_inline else "attachment"
+    return {
+        "Content-Type": found if is_inline and found else OTHER,
+        "Content-Disposition": f'{how}; filename="{job_id}-{n}.{ending}"',
     }
 
 
@@ -32,12 +59,17 @@ def is_known(etag: str, if_none_match: str | None) -> bool:
     return etag in known or known == ["*"]
 
 
-def file_answer(job_id: str, n: int, data: bytes) -> Response:
-    """The bytes; what it is they say themselves, not who sent them."""
-    found = recognise(data[:HEAD_BYTES])
-    is_inline = found in INLINE
-    ending = (extension_of(found) if found else None) or "bin"
-    how = "inline" if is_inline else "attachment"
-    headers = headers_of(etag_of(job_id, n)) | {"Content-Disposition": f'{how}; filename="{job_id}-{n}.{ending}"'}
-    kind = found if is_inline and found else "application/octet-stream"
-    return Response(data, media_type=kind, headers=headers)
+class FileAnswer(StreamingResponse):
+    """The bytes in pieces, with their length; whatever becomes of the client, they are let go of at the end."""
+
+    def __init__(self, job_id: str, n: int, file: OutputFile) -> None:
+        headers = headers_of(etag_of(job_id, n)) | kind_headers(job_id, n, recognise(file.head))
+        super().__init__(file.pieces(), headers=headers | {"Content-Length": str(file.size)})
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._file.close()

@@ -7,16 +7,16 @@ from typing import Literal
 
 import attrs
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from aiogen._checks import check_seconds
-from aiogen.errors import AiogenError, Unsupported
+from aiogen.errors import AiogenError, AuthenticationError, NetworkError, Unsupported
 from aiogen.integrations.fastapi.sessions import session_of
 from aiogen.session import Session
 
 _LEDGER_TIMEOUT = 5.0
 """Seconds in which a ledger that works has answered."""
-Standing = Literal["ok", "failing", "unknown"]
+Standing = Literal["ok", "unreachable", "key_refused", "failing", "unknown"]
 
 
 class Live(BaseModel):
@@ -30,7 +30,9 @@ class Ready(BaseModel):
 
     status: Literal["ok", "failing"]
     ledger: Literal["ok", "behind", "failing"]
-    connections: dict[str, Standing]
+    connections: dict[str, Standing] = Field(
+        description="ok: it was reached, and takes the key; unknown: it has no call that tells; failing: anything else"
+    )
 
 
 def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
@@ -67,22 +69,16 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         except (AiogenError, TimeoutError):
             response.status_code = 503
             return Ready(status="failing", ledger="failing", connections={})
-        if _is_behind(session):
+        if not session.is_ready:
             response.status_code = 503
             return Ready(status="failing", ledger="behind", connections={})
         found = await keys.of(session)
-        is_ready = not found or any(standing != "failing" for standing in found.values())
+        is_ready = not found or any(standing in ("ok", "unknown") for standing in found.values())
         if not is_ready:
             response.status_code = 503
         return Ready(status="ok" if is_ready else "failing", ledger="ok", connections=found)
 
     return made
-
-
-def _is_behind(session: Session) -> bool:
-    """The ledger lacks what is known here, or this worker's lease may have run out, so that it must not send."""
-    parts = session._parts
-    return parts is None or parts.hub.ledger.is_behind or not parts.hub.ledger.is_sure(parts.clock.now())
 
 
 @attrs.define
@@ -111,6 +107,10 @@ async def _ask(session: Session, name: str) -> Standing:
         await session.account(name)
     except Unsupported:
         return "unknown"
+    except AuthenticationError:
+        return "key_refused"
+    except NetworkError:
+        return "unreachable"
     except AiogenError:
         return "failing"
     return "ok"

@@ -9,6 +9,7 @@ from fastapi import Depends
 from aiogen._checks import own_id
 from aiogen.errors import ConfigurationError
 from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.learned import learned_by
 from aiogen.integrations.fastapi.problems import Refused
 from aiogen.session import Session
 
@@ -40,7 +41,8 @@ async def find(session: Session, scope: str, job_id: str) -> Seen:
     record = await session.store.get(own_id(job_id)) if job_id.isprintable() else None
     if record is None or record.scope != scope:
         raise Refused(404, "not_found", "There is no such generation.")
+    learned = learned_by(session)
     try:
-        return Seen(record, await session.job(record.id))
+        return Seen(record, await session.job(record.id), learned)
     except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
-        return Seen(record)
+        return Seen(record, None, learned)

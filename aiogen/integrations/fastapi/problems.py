@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import HTTPException as FastAPIException
 from fastapi import Request, Response
@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from aiogen import errors
 from aiogen.integrations.statuses import http_status
@@ -36,7 +36,14 @@ _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.DownloadError, "download_failed"),
 )
 """Where the error's own code says less, or it has none."""
-_OF_STATUS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large"}
+_OF_STATUS = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+}
 
 
 class FieldProblem(BaseModel):
@@ -199,6 +206,23 @@ class ProblemRoute(APIRoute):
 
     longest_body = 1024 * 1024
     """Bytes of a request's body."""
+    siblings: ClassVar[dict[str, set[str]] | None] = None
+    """Of a router whose routes all have this: the methods of each path, for `Allow`; None: each knows its own."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if self.siblings is not None:
+            self.siblings.setdefault(self.path, set()).update(self.methods or ())
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI's own; another method is answered with a problem, too, and with all methods that there are."""
+        own = self.methods or set()
+        if scope["method"] in own:
+            await super().handle(scope, receive, send)
+            return
+        allowed = own if self.siblings is None else self.siblings[self.path]
+        refused = _of_http(HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))}))
+        await refused(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own, with every error of aiogen's, of the request and of HTTP answered."""

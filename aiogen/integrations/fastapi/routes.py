@@ -1,8 +1,10 @@
-"""The routes: jobs are made, looked at, listed, cancelled, followed, and their outputs handed out."""
+"""The routes by which jobs are made, looked at, listed, cancelled and followed; and the router that has all routes."""
 
 # Annotations are read when a route is made, for some name what `router` was given: so they are not put off here.
 import math
+import os
 from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -12,9 +14,12 @@ from pydantic import StringConstraints
 from aiogen._checks import check_number
 from aiogen._jobs.naming import check_bound, rank_of
 from aiogen.errors import InputError, SubmissionUnknown, Unsupported
-from aiogen.integrations.fastapi import files, following
+from aiogen.integrations.fastapi import following
 from aiogen.integrations.fastapi.asking import ALLOWABLE, Terms, body_for, check_cost, request_of
-from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen
+from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen, base_of
+from aiogen.integrations.fastapi.erasing import add_erasing
+from aiogen.integrations.fastapi.learned import learned_by
+from aiogen.integrations.fastapi.outputs import add_outputs
 from aiogen.integrations.fastapi.owners import find, owner_of
 from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
@@ -26,7 +31,10 @@ from aiogen.integrations.fastapi.problems import (
     problem_of,
     schema,
 )
+from aiogen.integrations.fastapi.references import with_uploads
 from aiogen.integrations.fastapi.sessions import SessionDep
+from aiogen.integrations.fastapi.uploading import add_uploads, on_disk
+from aiogen.integrations.uploads import Uploads, uploads_of
 from aiogen.models import Cancellation, Cost, State
 from aiogen.stores.base import AtMost
 
@@ -58,6 +66,9 @@ def router(
     max_prompt: int = 10_000,
     max_outputs: int = 4,
     max_cost: Cost | None = None,
+    max_output_bytes: int = 256 * 1024 * 1024,
+    uploads: Uploads | str | os.PathLike[str] | None = None,
+    erase: bool = False,
     priority: Literal["interactive", "batch"] | int = "interactive",
     prefix: str = "",
     **options: Any,
@@ -78,6 +89,12 @@ def router(
         max_outputs: of one job, 1 to 1000.
         max_cost: of one job, by its estimate, in the unit of this cost; one whose cost nobody knows beforehand in this
             unit is refused.  By default there is no limit; see also the `budget` of the session.
+        max_output_bytes: of an output that is handed out, 1,024 bytes to 1 TiB, and never more than the session's
+            `max_download_bytes`.
+        uploads: a folder on the local disk, the same for all workers, or `Uploads(folder, …)` with limits of its own:
+            clients send pictures to `/uploads`, and name them in later requests.  None: there are no such routes.
+        erase: whether `DELETE /generations` removes everything of the scope that asks for it; see `erase()`.  Needs a
+            scope: else one client removed everybody's.
         priority: of the jobs, as `Session.submit` takes it.
         prefix: of the paths, such as "/v1".
         options: whatever else `fastapi.APIRouter` takes.
@@ -100,6 +117,9 @@ def router(
     check_number(max_outputs, "max_outputs", 1, 1000)
     if max_cost is not None and not isinstance(max_cost, Cost):
         raise InputError(f"max_cost takes a Cost, not {str(max_cost)[:40]!r}.")
+    check_number(max_output_bytes, "max_output_bytes", 1024, 1 << 40)
+    if erase and scope is None:
+        raise InputError("To erase needs a scope: without one each client could remove what all the others have.")
     check_bound(at_most)
     rank_of(priority)
     terms = Terms(
@@ -111,20 +131,36 @@ def router(
         at_most=at_most,
         priority=priority,
     )
-    route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes)})
+    route = type("Route", (ProblemRoute,), {"longest_body": int(max_body_bytes), "siblings": {}})
     options.setdefault("tags", ["generations"])
+    kept = uploads_of(uploads)
+    if kept is not None:
+        options["lifespan"] = _opening(kept, options.get("lifespan"))
     made = APIRouter(prefix=prefix, route_class=route, responses=_PROBLEMS, **options)
     whose = owner_of(scope)
-    _add_making(made, whose, terms)
+    _add_making(made, whose, terms, kept)
     _add_reading(made, whose)
-    _add_files(made, whose)
+    add_outputs(made, whose, int(max_output_bytes))
+    if kept is not None:
+        add_uploads(made, whose, kept)
+    if erase:
+        add_erasing(made, whose, kept)
     return made
 
 
-def base_of(request: Request, behind: int) -> str:
-    """The path of the collection as the client has it, whatever the router is included or mounted under."""
-    path: str = request.scope["path"]
-    return path.rstrip("/").rsplit("/", behind)[0] if behind else path.rstrip("/")
+def _opening(uploads: Uploads, inner: Callable[[Any], AbstractAsyncContextManager[Any]] | None) -> Callable[..., Any]:
+    """The router's part of the application's lifespan: what is too old is deleted."""
+
+    @asynccontextmanager
+    async def opened(app: Any) -> AsyncIterator[Any]:
+        async with uploads.opened():
+            if inner is None:
+                yield None
+            else:
+                async with inner(app) as state:
+                    yield state
+
+    return opened
 
 
 def _tell(response: Response, seen: Seen, body: GenerationBody, waited: int | None, prefers: bool) -> None:
@@ -137,7 +173,7 @@ def _tell(response: Response, seen: Seen, body: GenerationBody, waited: int | No
         response.headers["Retry-After"] = str(math.ceil(min(max(pause, 1.0), _LONGEST_PAUSE)))
 
 
-def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> None:
+def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, uploads: Uploads | None) -> None:
     if TYPE_CHECKING:
         from aiogen.integrations.fastapi.bodies import NewGeneration as Body
     else:
@@ -161,7 +197,9 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms) -> Non
 
         The same `Idempotency-Key` is the same job, which is paid once; for other content it is refused (422).
         """
-        provider, asked = request_of(session, wanted, terms)
+        with on_disk():
+            parameters = await with_uploads(wanted.parameters, uploads, scope)
+        provider, asked = request_of(session, wanted.model_copy(update={"parameters": parameters}), terms)
         await check_cost(session, provider, asked, terms)
         job = await session.submit(
             asked,
@@ -212,8 +250,9 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         """The scope's generations, the newest first; `next` is the cursor of the next page."""
         page = await session.page(limit=limit, after=cursor, scope=scope, states=state or None)
         running = {job.id: job for job in session.jobs()}
-        base = base_of(request, 0)
-        return PageBody(items=[Seen(each, running.get(each.id)).body(base) for each in page.records], next=page.next)
+        base, learned = base_of(request, 0), learned_by(session)
+        seen = [Seen(each, running.get(each.id), learned) for each in page.records]
+        return PageBody(items=[each.body(base) for each in seen], next=page.next)
 
     @made.get("/generations/{job_id}")
     async def read_generation(
@@ -244,33 +283,14 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
             raise Answered(Response(status_code=204))  # which ends a browser's asking again
         return seen
 
-    @made.get("/generations/{job_id}/events", response_class=EventSourceResponse)
+    @made.get(
+        "/generations/{job_id}/events",
+        response_class=EventSourceResponse,
+        responses={204: {"description": "It is over, and the client knows (`Last-Event-ID`)"}},
+    )
     async def follow_generation(
         request: Request, seen: Annotated[Seen, Depends(followed)]
     ) -> AsyncIterator[ServerSentEvent]:
         """Server-sent events: the data of each is the generation as it stands, at first at once."""
         async for event in following.events(seen, base_of(request, 2)):
             yield event
-
-
-def _add_files(made: APIRouter, whose: Callable[..., Any]) -> None:
-    @made.get("/generations/{job_id}/outputs/{n}", response_class=Response)
-    async def read_output(
-        job_id: str,
-        n: int,
-        session: SessionDep,
-        scope: Annotated[str, Depends(whose)],
-        if_none_match: Annotated[str | None, Header()] = None,
-    ) -> Response:
-        """The bytes of one output, from 0."""
-        seen = await find(session, scope, job_id)
-        known = seen.job.generation if seen.job is not None else seen.record.generation
-        if known is None or known.state is not State.COMPLETED:
-            reason = f"It has no outputs: it is {seen.state}."
-            raise Refused(409, "conflict", reason, job=seen.record.id)
-        if not 0 <= n < len(known.outputs):
-            raise Refused(404, "not_found", f"It has {len(known.outputs)} outputs, counted from 0.", job=seen.record.id)
-        etag = files.etag_of(seen.record.id, n)
-        if files.is_known(etag, if_none_match):
-            return Response(status_code=304, headers=files.headers_of(etag))
-        return files.file_answer(seen.record.id, n, await session.read(seen.job or known, n))
