@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers() -> int:
 NOT_MEASURED = tuple(
     f"tests/{name}.py"
     for name in (
-        "session/test_budget", "session/test_webhooks", "session/test_wishes", "session/test_binding",
+        "session/test_binding",
         "session/test_previous_keys", "session/test_fairness", "session/test_keys", "session/test_records",
         "session/test_hostile", "session/test_checkpoint", "ledger/test_learning", "ledger/test_clocks",
         "engine/test_budget", "engine/test_log", "batches/test_recipes", "batches/test_cleanup",

@@ -316,3 +316,19 @@ def test_where_places_are_free_lag_delays_nobody_else() -> None:
     scene.account.queue.put(1, FakeJob("a", scene.submission()))
     assert scene.at(0.0) == []
     assert scene.account.schedule.lag_weight == 1.0
+
+
+# --- in company
+
+
+@pytest.mark.parametrize(("left", "asked"), [(2, ["ask first", "ask nearly"]), (1, ["ask first"])])
+def test_who_is_nearly_due_is_asked_about_in_company(left: int, asked: list[str]) -> None:
+    """The program wakes once for both, where the account has room for one more question."""
+    scene = Scene(luma(), phases=known())
+    scene.resume("first", 0.0, age=0.0)
+    scene.resume("nearly", 0.0, age=-0.01)
+    assert scene.at(0.0) == []
+    now = scene.moment
+    for _ in range(BURST - left):
+        scene.account.window.request_sent(now)
+    assert scene.at(now) == asked
