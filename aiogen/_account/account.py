@@ -122,7 +122,7 @@ class AccountState(Generic[J]):
         if shares:
             actions += self._holds_to_announce(now)
         actions += [Fit(durations) for durations in self.schedule.outdated()]
-        refresh_at = now if self.schedule.refresh(now) else math.inf
+        refresh_at = now if self.schedule.refresh(now) else self.schedule.decides_at()
         create_at = self._take_creates(now, actions) if creates else math.inf
         read_at = self._take_reads(now, actions)
         return actions, min(refresh_at, create_at, read_at)

@@ -46,7 +46,9 @@ class Announcements(Generic[K]):
 
         `told_at`: when the hint came after all; -inf if it has not.
         """
-        if told_at > sent_at:
+        if self.price_factor == 1.0:  # nothing to lose, and whoever has no webhooks pays nothing for them
+            self._note(False)
+        elif told_at > sent_at:
             if told_at - sent_at > _RACE:
                 self._note(False)
         else:
@@ -57,9 +59,13 @@ class Announcements(Generic[K]):
         if (sent_at := self._open.pop(key, None)) is not None and now - sent_at > _RACE:
             self._note(False)
 
+    def decides_at(self) -> float:
+        """When `decide` has something to do; `math.inf` if nothing is open."""
+        return next(iter(self._open.values()), math.inf) + _RACE
+
     def decide(self, now: float) -> None:
         """Those of which no hint has come by now were not announced."""
-        for key in [key for key, sent_at in self._open.items() if now - sent_at > _RACE]:
+        for key in [key for key, sent_at in self._open.items() if now >= sent_at + _RACE]:
             del self._open[key]
             self._note(False)
 

@@ -89,7 +89,7 @@ class Group(Generic[K]):
     announcements: Announcements[K] = attrs.field(factory=Announcements)
     """Which ends of its model hints have announced; one for all groups of a model."""
     price_factor: float = 1.0
-    """Of these, the highest since its jobs were all planned again."""
+    """Of these, the highest at which one of its jobs was planned, since all were planned again."""
     preview: tuple[float, ...] = ()
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
 
@@ -108,9 +108,7 @@ class Group(Generic[K]):
     @property
     def is_cheaper(self) -> bool:
         """True if its questions are noticeably cheaper than they were: what was planned before comes too late."""
-        now = self.announcements.price_factor
-        self.price_factor = max(self.price_factor, now)
-        return DEARER * now < self.price_factor
+        return DEARER * self.announcements.price_factor < self.price_factor
 
     @property
     def wants_probes(self) -> bool:

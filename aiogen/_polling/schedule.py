@@ -423,6 +423,10 @@ class Schedule(Generic[K]):
                 return True
         return False
 
+    def decides_at(self) -> float:
+        """When `refresh` has something to do by itself; `math.inf` if that is not known."""
+        return min((known.decides_at() for _, known in self._announcements.values()), default=math.inf)
+
     def _replan_some(self, group: Group[K], now: float) -> None:
         for _ in range(min(_REPLANNED_AT_ONCE, len(group.to_replan))):
             key = group.to_replan.pop()
@@ -497,6 +501,7 @@ class Schedule(Generic[K]):
         group, price = question.group, self._price(question)
         if not question.held and not group.preview:  # what a change of the model will be compared with
             group.renew_preview(price)
+        group.price_factor = max(group.price_factor, group.announcements.price_factor)
         question.due = question.planned(price)
         question.version = FIXED if question.held else group.durations.version
         if question.probe and (early := question.early_look()) is not None and early < question.due:

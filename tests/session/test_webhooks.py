@@ -282,7 +282,7 @@ async def test_a_ledger_that_fails_loses_the_hint_and_no_more(caplog: pytest.Log
         job = await on.job()
         await job.accepted()
 
-        async def fails(account: str, provider_ids: Collection[str]) -> int:
+        async def fails(account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
             raise RuntimeError("the disk is gone")
 
         on.session.store.wake = fails  # type: ignore[method-assign]
