@@ -38,11 +38,14 @@ class Stage:
     async def job(self, directives: str = "") -> aiogen.Job:
         return await self.session.submit(MODEL, f"a boat [[processing=90 {directives}]]", timeout=20_000.0)
 
-    def call(self, provider_id: str, *, secret: str = SECRET, connection: str = "leonardo") -> Answer:
+    def call(
+        self, provider_id: str, *, secret: str = SECRET, connection: str = "leonardo", event: str | None = None
+    ) -> Answer:
         """A call that somebody makes."""
-        event = {"object": "generation", "data": {"object": {"id": provider_id, "status": "COMPLETE"}}}
+        said = {"object": "generation", "data": {"object": {"id": provider_id, "status": "COMPLETE"}}}
+        said |= {"type": event} if event is not None else {}
         headers = {"Authorization": f"Bearer {secret}"}
-        return self.webhooks.handle(connection, json.dumps(event).encode(), headers)
+        return self.webhooks.handle(connection, json.dumps(said).encode(), headers)
 
     @property
     def polls(self) -> int:
@@ -51,7 +54,12 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    *, settings: dict[str, Any] | None = None, secret: Any = SECRET, path: Path | None = None, **limits: Any
+    *,
+    settings: dict[str, Any] | None = None,
+    secret: Any = SECRET,
+    path: Path | None = None,
+    typical: float = 3000.0,  # polling alone asks seldom
+    **limits: Any,
 ) -> AsyncIterator[Stage]:
     """A sandbox that calls a server in this loop, whose one line is `handle`."""
     stages: list[Stage] = []
@@ -68,7 +76,7 @@ async def stage(
             provider = aiogen.Leonardo(
                 api_key=LEONARDO_KEY,
                 base_url=box.leonardo_url,
-                typical_seconds={"gemini-image-2": 3000.0},  # polling alone asks seldom
+                typical_seconds={"gemini-image-2": typical},
                 **limits,
             )
             async with asyncio.timeout(36_000.0), aiogen.Session([provider], store=path) as session:
