@@ -49,8 +49,6 @@ _NEARLY = 0.06
 """A question in company of others may come early by this part of the time from it to the one after."""
 DEARER = 1.15
 """A moment that was planned at a price lower than the present one by more than this factor comes too early."""
-_MOST_UNTRUE = 3
-"""Vendors may tell of each state, not only of the end; who tells more often than that may hit the end by chance."""
 _TELLS_WITHIN, _TELLS_WITHIN_PART = 1.0, 0.1
 """Seconds after an end, or part of the age, within which a vendor tells of it whose hints come before our questions."""
 FIXED, STALE = -1, -2
@@ -88,8 +86,8 @@ class Group(Generic[K]):
     """Those that are still to be planned again, as the model has turned out to be quicker."""
     announcements: Announcements[K] = attrs.field(factory=Announcements)
     """Which ends of its model hints have announced; one for all groups of a model."""
-    price_factor: float = 1.0
-    """Of these, the highest at which one of its jobs was planned, since all were planned again."""
+    falls: int = 0
+    """Of these, as it was when its jobs were all planned again."""
     preview: tuple[float, ...] = ()
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
 
@@ -107,8 +105,8 @@ class Group(Generic[K]):
 
     @property
     def is_cheaper(self) -> bool:
-        """True if its questions are noticeably cheaper than they were: what was planned before comes too late."""
-        return DEARER * self.announcements.price_factor < self.price_factor
+        """True if its questions have become noticeably cheaper: what was planned before comes too late."""
+        return self.falls != self.announcements.falls
 
     @property
     def wants_probes(self) -> bool:
@@ -205,15 +203,15 @@ class Question(Generic[K]):
 
     def is_announced(self, sent_at: float) -> bool:
         """True if its vendor told of its end before the question that was sent at `sent_at` and found it."""
-        return -math.inf < self.told_at <= sent_at and self.untrue <= _MOST_UNTRUE
+        return -math.inf < self.told_at <= sent_at
 
     def heeded(self, sent_at: float) -> None:
-        """It runs, as it was answered to a question that was sent after the last hint."""
-        if self.hinted_at > -math.inf:
-            self.woken_at = sent_at
-        if self.told_at > -math.inf:
+        """It runs, as a question has found that was sent at this moment: hints before that have been looked into."""
+        if -math.inf < self.hinted_at <= sent_at:
+            self.woken_at, self.hinted_at = sent_at, -math.inf
+        if -math.inf < self.told_at <= sent_at:
+            self.woken_at, self.told_at = sent_at, -math.inf
             self.untrue += 1
-        self.hinted_at = self.told_at = -math.inf
 
     def is_current(self, price: float) -> bool:
         """True if its moment is not earlier than what would be planned now, at this price."""

@@ -143,10 +143,10 @@ class Schedule(Generic[K]):
             return
         announcements = question.group.announcements
         if question.is_announced(sent_at):
-            announcements.announced()
+            announcements.announced(question.untrue)
             question.ended_about(question.told_at)
         else:
-            announcements.found(key, sent_at, question.told_at)
+            announcements.found(key, question.untrue, sent_at, question.told_at)
 
     def told_late(self, key: K, now: float) -> None:
         """The vendor tells of one that is not followed, perhaps not any more."""
@@ -323,7 +323,7 @@ class Schedule(Generic[K]):
                 self._plan(key, question, now)
             else:
                 self._put(key, question, now)
-            self._heed(key, question, now, -math.inf)
+            self._heed(key, question, now)
 
     def failed(self, key: K, now: float, delay: float) -> None:
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
@@ -412,9 +412,9 @@ class Schedule(Generic[K]):
             group.announcements.decide(now)
             if group.is_cheaper:
                 group.to_replan = group.timers.all()
-                group.price_factor = group.announcements.price_factor
+                group.falls = group.announcements.falls
             if group.version != group.durations.version:
-                if group.preview and group.renew_preview(self._price_factor(group) * group.price):
+                if group.preview and group.renew_preview(self._price_factor(group, 0) * group.price):
                     group.to_replan = group.timers.all()
                 group.version = group.durations.version
             if group.to_replan:
@@ -501,7 +501,6 @@ class Schedule(Generic[K]):
         group, price = question.group, self._price(question)
         if not question.held and not group.preview:  # what a change of the model will be compared with
             group.renew_preview(price)
-        group.price_factor = max(group.price_factor, group.announcements.price_factor)
         question.due = question.planned(price)
         question.version = FIXED if question.held else group.durations.version
         if question.probe and (early := question.early_look()) is not None and early < question.due:
@@ -517,17 +516,16 @@ class Schedule(Generic[K]):
         if not question.asking:
             self._urgent.drop(key)
             question.not_before = not_before
+            question.heeded(now if sent_at is None else sent_at)
             self._plan(key, question, now)
-            self._heed(key, question, now, now if sent_at is None else sent_at)
+            self._heed(key, question, now)
         self._note(question.phases)
         self._probed(key, question.group, now)
 
-    def _heed(self, key: K, question: Question[K], now: float, sent_at: float) -> None:
+    def _heed(self, key: K, question: Question[K], now: float) -> None:
         """A hint that came after the reading was asked for that is known now."""
-        if question.hinted_at > sent_at:
+        if question.hinted_at > -math.inf:
             self._bring_forward(key, question, now)
-        else:
-            question.heeded(sent_at)
 
     def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
@@ -537,16 +535,16 @@ class Schedule(Generic[K]):
 
     def _price(self, question: Question[K]) -> float:
         # Those whose ends are announced gain nothing by a page, so the others do not share its price with them.
-        share = 1.0 - (1.0 - question.share) / question.group.announcements.price_factor
+        share = 1.0 - (1.0 - question.share) / question.group.announcements.price_factor(question.untrue)
         price = question.price * share
-        return max(min(price, _LEAST_PRICE), price * self._price_factor(question.group))
+        return max(min(price, _LEAST_PRICE), price * self._price_factor(question.group, question.untrue))
 
-    def _price_factor(self, group: Group[K]) -> float:
+    def _price_factor(self, group: Group[K], untrue: int) -> float:
         """How much dearer a question is now than it is worth.
 
         The budget may bind, lag may delay others, too, and the vendor may tell of ends by itself.
         """
-        return group.announcements.price_factor * self.backpressure.value**2 / max(1.0, self.lag_weight)
+        return group.announcements.price_factor(untrue) * self.backpressure.value**2 / max(1.0, self.lag_weight)
 
     def _note(self, phases: PhaseModel) -> None:
         """Something was learned: is it enough to fit again?"""

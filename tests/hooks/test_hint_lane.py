@@ -63,7 +63,10 @@ def test_too_many_are_left_to_polling() -> None:
 def test_what_nobody_follows_is_tried_once_more_and_then_forgotten() -> None:
     lane = Lane(1500)
     lane.put(("leonardo", "a", True))
-    assert run(lane, until=100.0, follows=False) == [(0.0, ("leonardo", "a", True), False), (5.0, ("leonardo", "a", True), True)]
+    assert run(lane, until=100.0, follows=False) == [
+        (0.0, ("leonardo", "a", True), False),
+        (5.0, ("leonardo", "a", True), True),
+    ]
     assert lane.at(100.0) == math.inf
 
 

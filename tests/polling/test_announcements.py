@@ -22,18 +22,18 @@ def after(ends: str) -> Announcements[int]:
     for i, end in enumerate(ends):
         now = 100.0 * i
         if end == "+":
-            announcements.announced()
+            announcements.announced(0)
         elif end == "-":
-            announcements.found(i, now, -FAR)
+            announcements.found(i, 0, now, -FAR)
             announcements.decide(now + 1.0)
         else:
-            announcements.found(i, now, -FAR)
+            announcements.found(i, 0, now, -FAR)
             announcements.told(i, now + 0.2)
     return announcements
 
 
 def factor(ends: str) -> float:
-    return after(ends).price_factor
+    return after(ends).price_factor(0)
 
 
 def test_without_a_proof_nothing_is_dearer() -> None:
@@ -79,7 +79,7 @@ def test_a_question_that_was_a_little_quicker_says_nothing() -> None:
 def test_whoever_has_no_webhooks_has_nothing_to_wait_for() -> None:
     """Each end is done with at once."""
     announcements: Announcements[int] = Announcements()
-    announcements.found(1, 5.0, -FAR)
+    announcements.found(1, 0, 5.0, -FAR)
     assert announcements.decides_at() == math.inf
 
 
@@ -87,26 +87,26 @@ def test_a_question_that_was_much_quicker_says_that_hints_are_late() -> None:
     """However it is told: the hint comes while the question is under way, or after it, or never."""
     for late in (0.26, 5.0):
         during, later, never = after("+" * 20), after("+" * 20), after("+" * 20)
-        during.found(1, 5.0, 5.0 + late)
-        later.found(1, 5.0, -FAR)
+        during.found(1, 0, 5.0, 5.0 + late)
+        later.found(1, 0, 5.0, -FAR)
         later.told(1, 5.0 + late)
-        never.found(1, 5.0, -FAR)
+        never.found(1, 0, 5.0, -FAR)
         assert never.decides_at() == 5.25
         never.decide(5.2)
-        assert never.price_factor == pytest.approx(21.0), "it may still come"
+        assert never.price_factor(0) == pytest.approx(21.0), "it may still come"
         never.decide(never.decides_at())
         assert never.decides_at() == math.inf
-        assert during.price_factor == later.price_factor == never.price_factor < 21.0
+        assert during.price_factor(0) == later.price_factor(0) == never.price_factor(0) < 21.0
 
 
 def test_one_that_is_told_twice_counts_once() -> None:
     announcements = after("+" * 20)
-    announcements.found(1, 5.0, -FAR)
+    announcements.found(1, 0, 5.0, -FAR)
     announcements.told(2, 5.1)
     for now in (6.0, 7.0):
         announcements.told(1, now)
         announcements.decide(now)
-    once = announcements.price_factor
+    once = announcements.price_factor(0)
     assert once == factor("+" * 20 + "-")
 
 

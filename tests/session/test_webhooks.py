@@ -59,14 +59,17 @@ async def stage(
     secret: Any = SECRET,
     path: Path | None = None,
     typical: float = 3000.0,  # polling alone asks seldom
+    delay: float = 0.0,
     **limits: Any,
 ) -> AsyncIterator[Stage]:
     """A sandbox that calls a server in this loop, whose one line is `handle`."""
     stages: list[Stage] = []
 
     async def hear(request: web.Request) -> web.Response:
+        body = await request.read()
+        await asyncio.sleep(delay)
         began = asyncio.get_running_loop().time()
-        answer = stages[0].webhooks.handle("leonardo", await request.read(), request.headers)
+        answer = stages[0].webhooks.handle("leonardo", body, request.headers)
         stages[0].took.append(asyncio.get_running_loop().time() - began)
         return web.Response(status=answer.status, text=answer.text)
 
