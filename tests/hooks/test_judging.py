@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import re
+from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -245,3 +249,33 @@ def test_the_documented_call_with_anything_in_it(data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([event, event["data"], event["data"]["object"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
     assert isinstance(judged(json.dumps(event).encode()), Hint | Ignored)
+
+
+PIECES = st.sampled_from(
+    [b"[", b"]", b"{", b"}", b'"', b",", b":", b"\\", b'{"a":', b"1,", b"9", b"\xff", b" ", b'"\\""', b"[],", b"{},"]
+) | st.binary(max_size=4)
+
+
+@given(st.lists(st.tuples(PIECES, st.integers(1, 30_000)), max_size=6))
+@example([(b"[", 60_000)])
+@example([(b'{"a":', MAX_DEPTH + 1)])
+@example([(b'{"a":', 12_000)])
+@example([(b"1,", 30_000)])
+@example([(b'"', 60_000)])
+def test_what_is_parsed_is_small_whatever_is_sent(parts: list[tuple[bytes, int]]) -> None:
+    """So no call holds the loop for long: by bytes, by parts and by depth, which are counted before it is parsed."""
+    body = b"".join(piece * times for piece, times in parts)
+    parsed = list[str]()
+
+    def loads(text: str, **how: Any) -> Any:
+        parsed.append(text)
+        return json.loads(text, **how)
+
+    with mock.patch("aiogen._hooks.reading.json", SimpleNamespace(loads=loads)):
+        assert isinstance(judged(body), Ignored)
+    for text in parsed:
+        assert len(body) <= MAX_BYTES
+        assert sum(map(text.count, '[]{},"')) <= MAX_TOKENS
+        outside = re.sub(r'"(?:[^"\\]++|\\.)*+"?', "", text, flags=re.DOTALL)
+        depths = accumulate((each in "[{") - (each in "]}") for each in outside)
+        assert max(depths, default=0) <= MAX_DEPTH
