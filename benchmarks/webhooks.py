@@ -160,7 +160,7 @@ def row(name: str, run: Run) -> str:
 
 def main(jobs: int) -> None:
     """Print the tables."""
-    print("|  | seconds to the end (median) | 99 of 100 | requests per job |\n| --- | --- | --- | --- |")
+    print("|  | seconds until an end is known (median) | 99 of 100 | requests per job |\n| --- | --- | --- | --- |")
     print(row("with webhooks", virtual(partial(steady, jobs, ""))))
     print(row("with webhooks, the first ones, too", virtual(partial(from_the_start, jobs))))
     print(row("without", virtual(partial(steady, jobs, "webhook=never"))))

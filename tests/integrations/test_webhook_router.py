@@ -230,6 +230,29 @@ async def test_mounted_and_stopped() -> None:
             assert (stopped.status_code, stopped.text) == (503, "unavailable\n")
 
 
+async def test_the_code_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The program for FastAPI in docs/webhooks.md, as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEONARDO_WEBHOOK_SECRET", SECRET)
+    names: dict[str, Any] = {"__name__": "backend"}
+    with files_in_the_loop(asyncio.get_running_loop()):
+        async with Sandbox() as box:
+            for name, value in box.environment.items():
+                monkeypatch.setenv(name, value)
+            exec(compile(program, "backend.py", "exec"), names)
+            app = names["app"]
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http,
+            ):
+                web = Web(app, http, box)
+                assert await web.call() == ACCEPTED
+                assert await web.call(secret="no") == NOT_AUTHORIZED
+                assert web.counts() == {"hint": 1, "forged": 1}
+
+
 # --- whatever strangers send
 
 NAMES = st.sampled_from(

@@ -367,9 +367,9 @@ async def test_what_cannot_be_set_up_is_said_at_once() -> None:
 
 
 async def test_the_code_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The first program of docs/webhooks.md, as it stands there, with the sandbox in the vendor's place."""
+    """The program for aiohttp in docs/webhooks.md, as it stands there, with the sandbox in the vendor's place."""
     page = Path(__file__).parents[2] / "docs" / "webhooks.md"
-    program = page.read_text(encoding="utf-8").split("```python\n")[1].partition("```")[0]
+    program = page.read_text(encoding="utf-8").split("```python\n")[2].partition("```")[0]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LEONARDO_WEBHOOK_SECRET", SECRET)
     names: dict[str, Any] = {"__name__": "program"}
