@@ -74,6 +74,10 @@ def test_those_that_begin_are_known_before_all_is_forgotten() -> None:
 def test_a_question_that_was_a_little_quicker_says_nothing() -> None:
     assert factor("+" * 20 + "~" * 50) == factor("+" * 20)
     assert factor("+" + "~" * 50) == factor("+")
+    during = after("+" * 20)
+    during.found(1, 0, 5.0, 5.1)
+    during.decide(100.0)
+    assert during.price_factor(0) == factor("+" * 20)
 
 
 def test_whoever_has_no_webhooks_has_nothing_to_wait_for() -> None:

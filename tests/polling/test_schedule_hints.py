@@ -216,8 +216,12 @@ def test_when_they_stop_those_that_run_are_asked_about_as_before() -> None:
         track(schedule, f"late-{i}", 90.0)
         over(schedule, f"late-{i}", 98.0)
     assert schedule.decides_at() == 98.25
+    track(schedule, "new")
+    assert schedule.has_news, "which is decided with whatever comes next, too"
+    schedule.drop("new")
     while schedule.refresh(100.0):
         pass
+    assert not schedule.has_news
     assert schedule.decides_at() == math.inf
     assert wake(schedule) == pytest.approx(usual)
 

@@ -61,7 +61,8 @@ def webhook_router(
             made.pop(session, None)
             del app.state.aiogen_webhooks
 
-    router = APIRouter(prefix=prefix, lifespan=check, **{"include_in_schema": False} | options)
+    options.setdefault("include_in_schema", False)
+    router = APIRouter(prefix=prefix, lifespan=check, **options)
 
     @router.post("/{connection}")
     async def hear(connection: str, request: Request) -> PlainTextResponse:
