@@ -6,10 +6,13 @@ import asyncio
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import attrs
 import pytest
 from session.test_webhooks import MODEL, SECRET, Stage, stage
+
+import aiogen
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 
@@ -148,6 +151,20 @@ async def test_a_hint_comes_below_the_floor_of_a_question_that_polling_has_just_
             made = on.box.jobs[-1]
             assert len(made.polls) > 3
             assert asyncio.get_running_loop().time() - made.ends_at < 5 * LATENCY
+
+
+async def test_the_proof_reaches_the_worker_that_follows_the_job(tmp_path: Path) -> None:
+    """Through the ledger: its question comes below the floor, too."""
+    async with quick(path=tmp_path / "aiogen.db") as on:
+        provider = on.session.connections["leonardo"]
+        async with aiogen.Session([provider], store=tmp_path / "aiogen.db") as other:
+            lags = []
+            for i in range(6):
+                job = await other.submit(MODEL, f"a boat [[processing={10.0 + 0.17 * i}]]", poll_cost=0.001)
+                await job
+                lags.append(asyncio.get_running_loop().time() - on.box.jobs[-1].ends_at)
+            assert on.webhooks.counts("leonardo")["followed"] > 3
+            assert max(lags) < 0.3
 
 
 async def test_without_a_secret_the_floor_is_kept() -> None:
