@@ -21,7 +21,7 @@ from contextlib import suppress
 
 import attrs
 
-from aiogen._account.hint_lane import Lane
+from aiogen._account.hint_lane import Key, Lane
 from aiogen._checks import check_number
 from aiogen._clock import TICK
 from aiogen._engine.hub import Hub
@@ -175,7 +175,7 @@ class Webhooks:
             return Ignored.CLOSED
         provider = connections.find(connection)
         lane = self._lanes.setdefault(provider.account, Lane(provider.requests_per_minute))
-        if not lane.put((connection, hint.provider_id)):
+        if not lane.put((connection, hint.provider_id, hint.is_proved)):
             return Ignored.BUSY
         if (waker := self._wakers.get(provider.account)) is not None:
             waker.set()
@@ -200,11 +200,11 @@ class Webhooks:
         finally:
             self._wakers.pop(provider.account, None)
 
-    async def _give(self, lane: Lane, key: tuple[str, str], again: bool) -> None:
-        connection, provider_id = key
+    async def _give(self, lane: Lane, key: Key, again: bool) -> None:
+        connection, provider_id, is_proved = key
         loop = asyncio.get_running_loop()
         try:
-            followed = await self._session.wake(connection, provider_id)
+            followed = await self._session._wake(connection, provider_id, proved=is_proved)
         except Exception as error:  # whatever a store of somebody's own raises: the next question comes anyway
             followed = False
             logger.warning("A webhook's hint for %s was lost: %s", connection, error, extra={"connection": connection})

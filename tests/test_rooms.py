@@ -40,7 +40,8 @@ FLOORS = (
     ("_lifetime",),
     ("_session",),
     ("session",),
-    ("batch", "webhooks", "sync", "integrations", "testing", "sandbox"),
+    ("batch", "webhooks", "sync", "testing", "sandbox"),
+    ("integrations",),
     ("cli",),
     ("__main__",),
 )

@@ -82,6 +82,8 @@ class AccountState(Generic[J]):
         self.tracks: dict[str, Track[J]] = {}
         self.seen_ids = SeenIds()
         self.early = EarlyHints()
+        self.early_proved = EarlyHints()
+        """By vendors that have proved who they are, as `Schedule.hint` has it."""
         self.user_id: str | None = None
         """Whose list it is, once that is known."""
         self.in_flight = 0
@@ -120,7 +122,7 @@ class AccountState(Generic[J]):
         if shares:
             actions += self._holds_to_announce(now)
         actions += [Fit(durations) for durations in self.schedule.outdated()]
-        refresh_at = now if self.schedule.refresh(now) else math.inf
+        refresh_at = now if self.schedule.refresh(now) else self.schedule.decides_at()
         create_at = self._take_creates(now, actions) if creates else math.inf
         read_at = self._take_reads(now, actions)
         return actions, min(refresh_at, create_at, read_at)
@@ -376,8 +378,9 @@ class AccountState(Generic[J]):
             track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours, [job])
             self.tracks[track.key] = track
             self._schedule(track, phases, now)
-            if self.early.take(track.key, now):
-                self.schedule.hint(track.key, now)
+            is_proved = self.early_proved.take(track.key, now)
+            if self.early.take(track.key, now) or is_proved:
+                self.schedule.hint(track.key, now, proved=is_proved)
         else:
             track.jobs.append(job)
             if is_counted:  # two creates were answered with one id: what both take is free when it ends
@@ -387,13 +390,18 @@ class AccountState(Generic[J]):
             )
         return track
 
-    def heard(self, provider_id: str, now: float) -> bool:
-        """There is news of a generation; False if it is not followed here, though its create may be on its way."""
+    def heard(self, provider_id: str, now: float, *, proved: bool = False) -> bool:
+        """There is news of a generation; False if it is not followed here, though its create may be on its way.
+
+        `proved`: the vendor says so, see `Schedule.hint`.
+        """
         if provider_id in self.tracks:
-            self.schedule.hint(provider_id, now)
+            self.schedule.hint(provider_id, now, proved=proved)
             return True
+        if proved:
+            self.schedule.told_late(provider_id, now)
         if self.creates_in_flight:
-            self.early.put(provider_id, now)
+            (self.early_proved if proved else self.early).put(provider_id, now)
         return False
 
     def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
@@ -435,11 +443,18 @@ class AccountState(Generic[J]):
         if key in self.tracks and not self.schedule.is_free(key):
             self.schedule.failed(key, now, _UNAWAITED_PAUSE)
 
-    def leave(self, track: Track[J], now: float, *, over: bool = False) -> Observation | None:
-        """It is no longer followed; what its end teaches, if that is why."""
+    def leave(
+        self, track: Track[J], now: float, *, over: bool = False, sent_at: float | None = None
+    ) -> Observation | None:
+        """It is no longer followed; what its end teaches, if that is why.
+
+        `sent_at`: when the question was sent that found its end; None if none of the schedule's did.
+        """
         if self.tracks.get(track.key) is not track:
             return None
         del self.tracks[track.key]
+        if over and sent_at is not None:
+            self.schedule.found_over(track.key, sent_at)
         observation = self.schedule.drop(track.key)
         self.window.ended(track.weight)
         self.listing.gone(track.key, over=over)

@@ -14,8 +14,8 @@ _MOST_WAITING = 1000
 _AGAIN_AFTER = 5.0
 """Seconds after which an id that nobody followed is tried once more: its create may have been under way elsewhere."""
 
-Key = tuple[str, str]
-"""A connection's name, and the vendor's id."""
+Key = tuple[str, str, bool]
+"""A connection's name, the vendor's id, and whether the vendor has proved that it is the one who says so."""
 
 
 class Lane:

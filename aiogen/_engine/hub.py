@@ -269,14 +269,14 @@ class Hub:
         """The vendor has begun to process it."""
         self.ledger.note_begun(job.id for job in track.jobs)
 
-    def woken(self, account_key: str, provider_id: str | None) -> bool:
+    def woken(self, account_key: str, provider_id: str | None, *, proved: bool = False) -> bool:
         """Somebody has heard that there is news of a generation; False if it is not followed here.
 
-        `account_key`: of today, or as it was when the job was made.
+        `account_key`: of today, or as it was when the job was made.  `proved`: see `Schedule.hint`.
         """
         now = self.clock.now()
         named = [account for account in self._accounts.values() if account_key in account.names]
-        if provider_id is None or not any(account.heard(provider_id, now) for account in named):
+        if provider_id is None or not any(account.heard(provider_id, now, proved=proved) for account in named):
             return False
         self.wake()
         return True
@@ -296,13 +296,16 @@ class Hub:
         track: Track[Job],
         end: Callable[[Generation], Generation],
         error: AiogenError | None = None,
+        *,
+        sent_at: float | None = None,
     ) -> None:
         """A generation is over: into the ledger first, then to everyone who waits.
 
-        `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it.
+        `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it;
+        `sent_at`: when the schedule's question was sent that has found it, if one has.
         """
         now = self.clock.now()
-        observation = account.leave(track, now, over=True)
+        observation = account.leave(track, now, over=True, sent_at=sent_at)
         asked_after = track.asked_after()
         ended = [attrs.evolve(end(job.generation), asked_after=asked_after) for job in track.jobs]
         # It is known from here on, so all hear of it, whatever becomes of the call or the question that has seen it.
@@ -477,7 +480,7 @@ class Hub:
     def wished(self, wish: Wish) -> None:
         """Somebody else wants something of a job of ours."""
         if wish.wake:
-            self.woken(wish.account, wish.provider_id)
+            self.woken(wish.account, wish.provider_id, proved=wish.proved)
         if wish.cancel:
             self.on_cancel(wish.job_id)
 

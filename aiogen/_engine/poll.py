@@ -98,7 +98,7 @@ async def observe(
         hub.begun(track)
     track.state = state
     if state.is_terminal:
-        await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at))
+        await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at), sent_at=sent_at)
         return
     for job in track.jobs:
         job._update(snapshots.advanced(job.generation, snapshot, observed(job.state, state), at), at)
@@ -123,7 +123,7 @@ async def _misses_outputs(
     def end(known: Generation) -> Generation:
         return snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at)
 
-    await hub.settle(account, track, end)
+    await hub.settle(account, track, end, sent_at=sent_at)
 
 
 def _goes_on(hub: Hub, account: Account, track: Track[Job], sent_at: float | None, share: float) -> None:

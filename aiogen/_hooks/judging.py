@@ -60,7 +60,7 @@ class Judge:
         # What nobody has proved must not take the place of the genuine one that comes after it.
         if verified.is_proved and self._is_double(verified.event_id or (hint.provider_id, hint.event), now):
             return Ignored.DOUBLE
-        return hint
+        return attrs.evolve(hint, is_proved=verified.is_proved)
 
     def _read(self, said: Mapping[str, Any]) -> Hint | None:
         try:

@@ -15,6 +15,8 @@ class Hint:
     """The vendor's id of it."""
     event: str = ""
     """What the vendor says has happened, in its own words, at most 100 letters; only to know a double by."""
+    is_proved: bool = False
+    """Its secret or signature was checked, and is right; whoever verifies says so, and not what reads the call."""
 
 
 class Ignored(StrEnum):

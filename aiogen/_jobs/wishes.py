@@ -52,13 +52,14 @@ class Wishes:
         finally:
             self._granting.discard(job_id)
 
-    async def wake(self, provider: Provider, provider_id: str) -> bool:
-        """See `Session.wake`."""
+    async def wake(self, provider: Provider, provider_id: str, *, proved: bool = False) -> bool:
+        """See `Session.wake`, and for `proved`, that the vendor says so, `Schedule.hint`."""
         hub = self._hub
-        if hub.woken(provider.account, provider_id):
+        if hub.woken(provider.account, provider_id, proved=proved):
             return True
         await hub.ledger.ready()
-        if hub.woken(provider.account, provider_id):  # taken up just now
+        if hub.woken(provider.account, provider_id, proved=proved):  # taken up just now
             return True
         # Whatever key its account had when the job was made.
-        return any([await hub.store.wake(account, [provider_id]) > 0 for account in provider.accounts])
+        found = [await hub.store.wake(account, [provider_id], proved=proved) for account in provider.accounts]
+        return sum(found) > 0

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from aiogen._polling.announcements import Announcements
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
 from aiogen._polling.observation import Interval, Observation, middle
@@ -46,8 +47,10 @@ _TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
 _NEARLY = 0.06
 """A question in company of others may come early by this part of the time from it to the one after."""
-_DEARER = 1.15
+DEARER = 1.15
 """A moment that was planned at a price lower than the present one by more than this factor comes too early."""
+_TELLS_WITHIN, _TELLS_WITHIN_PART = 1.0, 0.1
+"""Seconds after an end, or part of the age, within which a vendor tells of it whose hints come before our questions."""
 FIXED, STALE = -1, -2
 """Instead of a duration model's version: the moment does not come from a model; it has to be planned again."""
 
@@ -81,6 +84,10 @@ class Group(Generic[K]):
     """Of the latest of its jobs."""
     to_replan: list[K] = attrs.field(factory=list)
     """Those that are still to be planned again, as the model has turned out to be quicker."""
+    announcements: Announcements[K] = attrs.field(factory=Announcements)
+    """Which ends of its model hints have announced; one for all groups of a model."""
+    falls: int = 0
+    """Of these, as it was when its jobs were all planned again."""
     preview: tuple[float, ...] = ()
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
 
@@ -95,6 +102,11 @@ class Group(Generic[K]):
         """One of its jobs: what has become of the others?"""
         if not self.is_known and not self.burst and self.many >= MANY:
             self.burst = round(_BURST * math.sqrt(self.many))
+
+    @property
+    def is_cheaper(self) -> bool:
+        """True if its questions have become noticeably cheaper: what was planned before comes too late."""
+        return self.falls != self.announcements.falls
 
     @property
     def wants_probes(self) -> bool:
@@ -163,6 +175,12 @@ class Question(Generic[K]):
     """The question under way is about this job and no other."""
     hinted_at: float = -math.inf
     """When somebody heard last that there is news, if no question sent since then was answered."""
+    told_at: float = -math.inf
+    """When its vendor said last, and proved it, that there is news, if no answer to a later question says it runs."""
+    woken_at: float = -math.inf
+    """When the last question was sent whose answer a hint has waited for."""
+    untrue: int = 0
+    """The number of times that its vendor said so, and it ran all the same."""
     processed: Interval | None = None
     """When its processing began."""
     begun: bool = False
@@ -183,11 +201,23 @@ class Question(Generic[K]):
         self.group.asking -= self.asking
         self.asking = self.urgent = False
 
+    def is_announced(self, sent_at: float) -> bool:
+        """True if its vendor told of its end before the question that was sent at `sent_at` and found it."""
+        return -math.inf < self.told_at <= sent_at
+
+    def heeded(self, sent_at: float) -> None:
+        """It runs, as a question has found that was sent at this moment: hints before that have been looked into."""
+        if -math.inf < self.hinted_at <= sent_at:
+            self.woken_at, self.hinted_at = sent_at, -math.inf
+        if -math.inf < self.told_at <= sent_at:
+            self.woken_at, self.told_at = sent_at, -math.inf
+            self.untrue += 1
+
     def is_current(self, price: float) -> bool:
         """True if its moment is not earlier than what would be planned now, at this price."""
         if self.version == FIXED:
             return True
-        return self.version == self.group.durations.version and price <= _DEARER * self.planned_at
+        return self.version == self.group.durations.version and price <= DEARER * self.planned_at
 
     def is_nearly_due(self, now: float, price: float) -> bool:
         """True if its moment was planned, at about this price, and comes so soon that it might as well be now."""
@@ -232,6 +262,16 @@ class Question(Generic[K]):
             self.phases.queued.runs(self.queued_sight, at - self.learned_from)
         if self.processing_sight is not None and self.processed is not None:
             self.phases.processing.runs(self.processing_sight, at - middle(self.processed))
+
+    def ended_about(self, told_at: float) -> None:
+        """It is over, and its vendor said so at `told_at`: it ran until some time before.
+
+        Else little would be learned where hints come instead of questions: only that it has ended somewhere between its
+        beginning and now, which any duration explains.
+        """
+        ran_at = told_at - max(_TELLS_WITHIN, _TELLS_WITHIN_PART * (told_at - self.started_at))
+        if ran_at > self.asked_at and not self.held:
+            self.runs(ran_at)
 
     def sees(self) -> None:
         """It runs from now on, and teaches how long that takes."""

@@ -8,8 +8,8 @@ A moment is planned with the duration model as it is then.  If the model has cha
 again when it comes, and the job is asked about only if that is still now.  Only when generations turn out to be quicker
 than planned are all jobs of their model planned again at once.
 
-What is kept for each job is in `question`, what its end teaches in `observation`, and what happens where the budget
-allows fewer questions in `backpressure`.
+What is kept for each job is in `question`, what its end teaches in `observation`, what happens where the budget allows
+fewer questions in `backpressure`, and where hints come instead of them in `announcements`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from aiogen._polling.announcements import Announcements
 from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import FIXED, STALE, Group, Question
+from aiogen._polling.question import DEARER, FIXED, STALE, Group, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -46,6 +47,7 @@ class Schedule(Generic[K]):
         self.backpressure = Backpressure()
         self._questions: dict[K, Question[K]] = {}
         self._groups: dict[tuple[int, bool], Group[K]] = {}
+        self._announcements: dict[int, tuple[PhaseModel, Announcements[K]]] = {}
         self._outdated: dict[int, DurationModel] = {}
         self._urgent: TimerQueue[K] = TimerQueue()
         """Of those that are to be asked about whatever is planned."""
@@ -86,7 +88,8 @@ class Schedule(Generic[K]):
             held: it waits behind others at the vendor, until `begins`.
             share: its part of the price, if one question answers for several jobs.
         """
-        group = self._group(phases.queued, learns)
+        group = self._group(phases, phases.queued, learns)
+        group.announcements.decide(now)
         question = self._questions[key] = Question(
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
@@ -128,6 +131,27 @@ class Schedule(Generic[K]):
             group.probing = None
             group.cold.append(key)
         self._probe(group, now)
+
+    def found_over(self, key: K, sent_at: float) -> None:
+        """The question that was sent at `sent_at` has found its end: did a hint announce that?
+
+        Where hints announce nearly all ends, questions are worth less; and when they stop, they are worth at once what
+        they were.
+        """
+        question = self._questions.get(key)
+        if question is None:
+            return
+        announcements = question.group.announcements
+        if question.is_announced(sent_at):
+            announcements.announced(question.untrue)
+            question.ended_about(question.told_at)
+        else:
+            announcements.found(key, question.untrue, sent_at, question.told_at)
+
+    def told_late(self, key: K, now: float) -> None:
+        """The vendor tells of one that is not followed, perhaps not any more."""
+        for _, announcements in self._announcements.values():
+            announcements.told(key, now)
 
     def drop(self, key: K) -> Observation | None:
         """Never ask about it again.  That teaches nothing by itself: if it has ended, `learn` takes what is returned.
@@ -244,19 +268,27 @@ class Schedule(Generic[K]):
             question.group.timers.drop(key)
             self._urgent.put(key, now)
 
-    def hint(self, key: K, now: float) -> None:
+    def hint(self, key: K, now: float, *, proved: bool = False) -> None:
         """Somebody has heard that there is news of it: its next question comes as soon as the floor allows.
 
         So of any number of hints one question comes per floor.  If one is under way, which may be older than the news,
         it is the one after that.
+
+        `proved`: it is the vendor who says so.  Then the floor counts from the last question that came of a hint, and
+        not from the last one, which polling may have asked a moment ago.
         """
         question = self._questions.get(key)
         if question is None:
             return
         question.hinted_at = now
-        if question.asking:
-            return
-        soon = max(now, question.asked_at + question.floor, question.not_before)
+        if proved:
+            question.told_at = now
+        if not question.asking:
+            self._bring_forward(key, question, now)
+
+    def _bring_forward(self, key: K, question: Question[K], now: float) -> None:
+        floor_from = question.woken_at if question.told_at > -math.inf else question.asked_at
+        soon = max(now, floor_from + question.floor, question.not_before)
         if (urgent := self._urgent.moment(key)) is not None and urgent <= soon:
             return
         if urgent is None and question.due <= soon and question.is_current(self._price(question)):
@@ -291,7 +323,7 @@ class Schedule(Generic[K]):
                 self._plan(key, question, now)
             else:
                 self._put(key, question, now)
-            self._heed(key, question, now, -math.inf)
+            self._heed(key, question, now)
 
     def failed(self, key: K, now: float, delay: float) -> None:
         """The question could not be answered: ask again after `delay` seconds, but not sooner than `floor`."""
@@ -327,7 +359,7 @@ class Schedule(Generic[K]):
             asking, before = question.asking, question.group
             question.done()
             before.timers.drop(key)
-            question.group = self._group(question.phases.processing, learns=True)
+            question.group = self._group(question.phases, question.phases.processing, learns=True)
             before.size -= 1
             question.group.size += 1
             question.started_at = middle(interval)
@@ -351,7 +383,7 @@ class Schedule(Generic[K]):
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
         self._note(observation.phases)
-        group = self._group(observation.durations, learns=True)
+        group = self._group(observation.phases, observation.durations, learns=True)
         group.has_ended()
         self._probe(group, now)
 
@@ -366,16 +398,23 @@ class Schedule(Generic[K]):
         """True if `outdated` or `refresh` have something to do."""
         if self._outdated:
             return True
-        return any(group.to_replan or group.version != group.durations.version for group in self._groups.values())
+        return any(
+            group.to_replan or group.version != group.durations.version or group.is_cheaper
+            for group in self._groups.values()
+        )
 
     def refresh(self, now: float) -> bool:
-        """Has a model turned out to be quicker than planned?  Then its jobs are due earlier.
+        """Has a model turned out to be quicker than planned, or have hints stopped?  Then its jobs are due earlier.
 
         Some are planned again with each call; True if others are left.
         """
         for group in self._groups.values():
+            group.announcements.decide(now)
+            if group.is_cheaper:
+                group.to_replan = group.timers.all()
+                group.falls = group.announcements.falls
             if group.version != group.durations.version:
-                if group.preview and group.renew_preview(self._price_factor() * group.price):
+                if group.preview and group.renew_preview(self._price_factor(group, 0) * group.price):
                     group.to_replan = group.timers.all()
                 group.version = group.durations.version
             if group.to_replan:
@@ -384,17 +423,24 @@ class Schedule(Generic[K]):
                 return True
         return False
 
+    def decides_at(self) -> float:
+        """When `refresh` has something to do by itself; `math.inf` if that is not known."""
+        return min((known.decides_at() for _, known in self._announcements.values()), default=math.inf)
+
     def _replan_some(self, group: Group[K], now: float) -> None:
         for _ in range(min(_REPLANNED_AT_ONCE, len(group.to_replan))):
             key = group.to_replan.pop()
             waiting = self._questions.get(key)
             if waiting is None or waiting.group is not group or waiting.asking or waiting.due <= now:
                 continue
-            if waiting.version not in (FIXED, group.durations.version) and self._is_earlier(waiting):
+            if waiting.version != FIXED and self._is_earlier(waiting):
                 self._plan(key, waiting, now)
 
     def _is_earlier(self, question: Question[K]) -> bool:
-        return question.planned(self._price(question)) < question.due
+        price, is_known = self._price(question), question.version == question.group.durations.version
+        if is_known and DEARER * price >= question.planned_at:
+            return False
+        return question.planned(price) < question.due
 
     def ran_all_along(self, now: float) -> None:
         """The vendor runs more at once than was thought: what was thought to begin late began when it was accepted."""
@@ -435,10 +481,12 @@ class Schedule(Generic[K]):
 
     # --- inside
 
-    def _group(self, durations: DurationModel, learns: bool) -> Group[K]:
+    def _group(self, phases: PhaseModel, durations: DurationModel, learns: bool) -> Group[K]:
         group = self._groups.get((id(durations), learns))
         if group is None:
             group = self._groups[(id(durations), learns)] = Group(durations, learns)
+            # A vendor may tell of pictures, and not of films.
+            _, group.announcements = self._announcements.setdefault(id(phases), (phases, group.announcements))
         return group
 
     def _first(self, now: float) -> Group[K] | None:
@@ -468,17 +516,16 @@ class Schedule(Generic[K]):
         if not question.asking:
             self._urgent.drop(key)
             question.not_before = not_before
+            question.heeded(now if sent_at is None else sent_at)
             self._plan(key, question, now)
-            self._heed(key, question, now, now if sent_at is None else sent_at)
+            self._heed(key, question, now)
         self._note(question.phases)
         self._probed(key, question.group, now)
 
-    def _heed(self, key: K, question: Question[K], now: float, sent_at: float) -> None:
+    def _heed(self, key: K, question: Question[K], now: float) -> None:
         """A hint that came after the reading was asked for that is known now."""
-        if question.hinted_at > sent_at:
-            self.hint(key, now)
-        else:
-            question.hinted_at = -math.inf
+        if question.hinted_at > -math.inf:
+            self._bring_forward(key, question, now)
 
     def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
@@ -487,12 +534,17 @@ class Schedule(Generic[K]):
         question.group.timers.put(key, question.ready_at)
 
     def _price(self, question: Question[K]) -> float:
-        price = question.price * question.share
-        return max(min(price, _LEAST_PRICE), price * self._price_factor())
+        # Those whose ends are announced gain nothing by a page, so the others do not share its price with them.
+        share = 1.0 - (1.0 - question.share) / question.group.announcements.price_factor(question.untrue)
+        price = question.price * share
+        return max(min(price, _LEAST_PRICE), price * self._price_factor(question.group, question.untrue))
 
-    def _price_factor(self) -> float:
-        """How much dearer a question is now than it is worth: the budget may bind, and lag may delay others, too."""
-        return self.backpressure.value**2 / max(1.0, self.lag_weight)
+    def _price_factor(self, group: Group[K], untrue: int) -> float:
+        """How much dearer a question is now than it is worth.
+
+        The budget may bind, lag may delay others, too, and the vendor may tell of ends by itself.
+        """
+        return group.announcements.price_factor(untrue) * self.backpressure.value**2 / max(1.0, self.lag_weight)
 
     def _note(self, phases: PhaseModel) -> None:
         """Something was learned: is it enough to fit again?"""

@@ -60,8 +60,12 @@ class FollowingCalls(SessionBase):
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be read or written.
         """
+        return await self._wake(connection, provider_id)
+
+    async def _wake(self, connection: str, provider_id: str | UUID, *, proved: bool = False) -> bool:
+        """The same; `proved`: by a call of the vendor's whose secret or signature was right, see `Schedule.hint`."""
         provider = await self._find(connection)
-        return await self._open().wishes.wake(provider, check_given_id(provider_id))
+        return await self._open().wishes.wake(provider, check_given_id(provider_id), proved=proved)
 
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.

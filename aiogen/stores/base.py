@@ -187,6 +187,8 @@ class Wish:
     """Stop it, and say what came of that: see `Store.grant`."""
     wake: bool
     """Ask about it soon: somebody has heard that there is news."""
+    proved: bool = False
+    """And one of those who have heard it has heard it from the vendor, who has proved to be it."""
 
 
 class TakenOver(StoreError):
@@ -329,10 +331,10 @@ class Store(Protocol):
         """
         ...
 
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
         """Have whoever follows these ask about them soon; how many of them are unfinished jobs.
 
-        What is not, or is to be asked about already, writes nothing.
+        What is not, or is to be asked about already, writes nothing, unless that is `proved` now and was not before.
         """
         ...
 

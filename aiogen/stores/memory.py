@@ -235,12 +235,12 @@ class MemoryStore:
         self._want(job_id, cancel=True)
         return True
 
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
         """See `Store.wake`."""
         found = [record.id for record in await self.by_provider_id(account, provider_ids)]
         running = [job_id for job_id in found if not self._records[job_id].state.is_terminal]
         for job_id in running:
-            self._want(job_id, wake=True)
+            self._want(job_id, wake=True, proved=proved)
         return len(running)
 
     async def wishes(self) -> list[Wish]:
@@ -393,7 +393,7 @@ class MemoryStore:
     def _read(self, record: Record | None) -> Record | None:
         return None if record is None else attrs.evolve(record, read_at=self._now())
 
-    def _want(self, job_id: str, *, cancel: bool | None = None, wake: bool | None = None) -> None:
+    def _want(self, job_id: str, *, cancel: bool | None = None, wake: bool | None = None, proved: bool = False) -> None:
         """What is None stays as it is."""
         before = self._wishes.get(job_id)
         self._wishes[job_id] = Wish(
@@ -402,6 +402,7 @@ class MemoryStore:
             provider_id=None,
             cancel=(before is not None and before.cancel) if cancel is None else cancel,
             wake=(before is not None and before.wake) if wake is None else wake,
+            proved=proved or (wake is not False and before is not None and before.proved),
         )
 
     def _is(self, job_id: str, *states: State) -> bool:

@@ -438,3 +438,55 @@ def test_a_generation_knows_whether_it_is_ours(how: str) -> None:
         scene.attach("x", 5.0)
     track = scene.account.tracks["x"]
     assert (track.is_ours, track.state, track.accepted_at) == (how == "ours", State.QUEUED, 5.0)
+
+
+# --- hints
+
+
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_hint_before_the_create_was_answered_is_kept(proved: bool) -> None:
+    """Of a vendor that has proved to be it the first question comes at once, else after one floor."""
+    scene = Scene(leonardo(), phases=known())
+    scene.submit("a")
+    assert scene.at(0.0) == ["create a"]
+    assert not scene.account.heard("a", 5.0, proved=proved)
+    scene.accept("a", 6.0)
+    assert scene.account.schedule.wake_at() == (6.0 if proved else 7.0)
+
+
+def test_the_end_that_a_question_has_found_is_looked_at_and_no_other() -> None:
+    """Was it announced?  Of an end that no question of ours has found, nobody can say."""
+    scene = Scene(leonardo(), phases=known())
+    for i in range(40):
+        name, now = f"job-{i}", 10.0 * i
+        scene.run(now, name)
+        assert scene.account.heard(name, now + 1.0, proved=True)
+        assert scene.at(now + 1.0) == [f"ask {name}"]
+        scene.account.read_finished()
+        track = scene.account.tracks[name]
+        scene.account.leave(track, now + 2.0, over=True, sent_at=now + 1.0 if i >= 20 else None)
+        [(_, known_of_it)] = scene.account.schedule._announcements.values()
+        assert (known_of_it.price_factor(0) > 1.0) is (i >= 20)
+
+
+def test_hints_that_come_late_are_noticed() -> None:
+    """The account is looked at again, in time, to decide that none has come."""
+    scene = Scene(leonardo(), phases=known())
+    for i in range(22):
+        name, now = f"job-{i}", 10.0 * i
+        scene.run(now, name)
+        if i < 20:
+            scene.account.heard(name, now + 1.0, proved=True)
+        else:
+            scene.account.schedule.ask_now(name, now + 1.0)
+        assert scene.at(now + 1.0) == [f"ask {name}"]
+        scene.account.read_finished()
+        scene.account.leave(scene.account.tracks[name], now + 2.0, over=True, sent_at=now + 1.0)
+    [(_, known_of_it)] = scene.account.schedule._announcements.values()
+    before = known_of_it.price_factor(0)
+    scene.at(211.1)
+    assert scene.moment == 211.25
+    assert not scene.account.heard("job-21", 211.2, proved=True), "it was quicker by a fifth of a second, and no more"
+    scene.at(211.25)
+    assert scene.moment == math.inf
+    assert known_of_it.price_factor(0) == before

@@ -81,6 +81,30 @@ def test_what_it_cannot_be_set_up_with_is_code_2(aiogen, tmp_path: Path) -> None
     assert aiogen("sandbox", "--port", "99999").code == 2
 
 
+def test_it_makes_calls_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For trying out webhooks: see docs/webhooks.md."""
+    stopped_at_once(monkeypatch)
+    made: list[Sandbox] = []
+    start = Sandbox.start
+
+    async def seen(self: Sandbox) -> None:
+        made.append(self)
+        await start(self)
+
+    monkeypatch.setattr(Sandbox, "start", seen)
+    url = "http://127.0.0.1:8080/webhooks/leonardo"
+    assert main(["sandbox", "--webhook-url", url, "--webhook-secret", "a long secret"]) == 0
+    settings = made[0].leonardo
+    assert (settings.webhook_url, settings.webhook_secret) == (url, "a long secret")
+
+
+def test_an_address_for_calls_is_an_address(aiogen) -> None:
+    said = aiogen("sandbox", "--webhook-url", "127.0.0.1:8080")
+    assert (said.code, "http://" in said.err) == (2, True)
+    said = aiogen("sandbox", "--webhook-secret", "a long secret")
+    assert (said.code, "--webhook-url" in said.err) == (2, True)
+
+
 def test_a_port_that_is_taken_is_code_2(aiogen) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = aiogen("sandbox", "--port", taken.getsockname()[1])

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiogen._account.early import EarlyHints
-from aiogen._account.hint_lane import Lane
+from aiogen._account.hint_lane import Key, Lane
 
 pytestmark = pytest.mark.looptime(False)
 
 
-def keys(count: int) -> list[tuple[str, str]]:
-    return [("leonardo", str(i)) for i in range(count)]
+def keys(count: int) -> list[Key]:
+    return [("leonardo", str(i), True) for i in range(count)]
 
 
-def run(lane: Lane, *, until: float, follows: bool) -> list[tuple[float, tuple[str, str], bool]]:
+def run(lane: Lane, *, until: float, follows: bool) -> list[tuple[float, Key, bool]]:
     """What is given until then, each as soon as it may be."""
     given_at, now = [], 0.0
     while (at := lane.at(now)) <= until:
@@ -51,7 +51,7 @@ def test_in_the_order_in_which_they_came() -> None:
 
 def test_one_id_waits_once() -> None:
     lane = Lane(1500)
-    assert {lane.put(("leonardo", "a")) for _ in range(5000)} == {True}
+    assert {lane.put(("leonardo", "a", True)) for _ in range(5000)} == {True}
     assert len(lane) == 1
 
 
@@ -62,8 +62,11 @@ def test_too_many_are_left_to_polling() -> None:
 
 def test_what_nobody_follows_is_tried_once_more_and_then_forgotten() -> None:
     lane = Lane(1500)
-    lane.put(("leonardo", "a"))
-    assert run(lane, until=100.0, follows=False) == [(0.0, ("leonardo", "a"), False), (5.0, ("leonardo", "a"), True)]
+    lane.put(("leonardo", "a", True))
+    assert run(lane, until=100.0, follows=False) == [
+        (0.0, ("leonardo", "a", True), False),
+        (5.0, ("leonardo", "a", True), True),
+    ]
     assert lane.at(100.0) == math.inf
 
 
@@ -81,11 +84,11 @@ def test_each_try_is_a_read_of_the_ledger() -> None:
 
 def test_told_again_while_it_waits_for_its_second_try() -> None:
     lane = Lane(1500)
-    lane.put(("leonardo", "a"))
+    lane.put(("leonardo", "a", True))
     key, again = lane.take(0.0) or (None, None)
-    assert (key, again) == (("leonardo", "a"), False)
-    lane.unknown(("leonardo", "a"), 0.0, again=False)
-    lane.put(("leonardo", "a"))
+    assert (key, again) == (("leonardo", "a", True), False)
+    lane.unknown(("leonardo", "a", True), 0.0, again=False)
+    lane.put(("leonardo", "a", True))
     assert len(lane) == 1
     assert lane.at(1.0) == 1.0
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import re
+from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -41,17 +45,17 @@ def judged(body: bytes, judge: Judge | None = None) -> Verdict:
 
 
 def test_the_documented_call_is_a_hint() -> None:
-    assert judged(COMPLETE) == Hint(ID, "image_generation.complete COMPLETE")
+    assert judged(COMPLETE) == Hint(ID, "image_generation.complete COMPLETE", is_proved=True)
 
 
 def test_a_failure_is_a_hint_too() -> None:
     """The name of the event says nothing about how it ended; the hint says that there is news, no more."""
-    assert judged(changed(status="FAILED")) == Hint(ID, "image_generation.complete FAILED")
+    assert judged(changed(status="FAILED")) == Hint(ID, "image_generation.complete FAILED", is_proved=True)
 
 
 def test_an_id_in_upper_case_is_the_same_one() -> None:
     assert judged(changed(id="ABCDEF00-0000-4000-8000-00000000000A")) == Hint(
-        "abcdef00-0000-4000-8000-00000000000a", "image_generation.complete COMPLETE"
+        "abcdef00-0000-4000-8000-00000000000a", "image_generation.complete COMPLETE", is_proved=True
     )
 
 
@@ -210,7 +214,8 @@ def test_the_key_and_the_secret_are_dropped_before_it_is_read() -> None:
 
 def test_a_format_that_stumbles_is_no_error() -> None:
     """A provider file of somebody's own that expects what was not sent."""
-    judge = Judge(WebhookFormat(verification=Bearer, read=lambda said: Hint(said["id"])), Unsigned())
+    read = lambda said: Hint(said["id"], is_proved=True)  # noqa: E731  # which is not for it to say
+    judge = Judge(WebhookFormat(verification=Bearer, read=read), Unsigned())
     assert judge.judge(b"{}", {}, 0.0) is Ignored.OTHER
     assert judge.judge(b'{"id": "x"}', {}, 0.0) == Hint("x")
     assert judge.judge(b'{"id": "\\ud800"}', {}, 0.0) is Ignored.OTHER
@@ -244,3 +249,33 @@ def test_the_documented_call_with_anything_in_it(data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([event, event["data"], event["data"]["object"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
     assert isinstance(judged(json.dumps(event).encode()), Hint | Ignored)
+
+
+PIECES = st.sampled_from(
+    [b"[", b"]", b"{", b"}", b'"', b",", b":", b"\\", b'{"a":', b"1,", b"9", b"\xff", b" ", b'"\\""', b"[],", b"{},"]
+) | st.binary(max_size=4)
+
+
+@given(st.lists(st.tuples(PIECES, st.integers(1, 30_000)), max_size=6))
+@example([(b"[", 60_000)])
+@example([(b'{"a":', MAX_DEPTH + 1)])
+@example([(b'{"a":', 12_000)])
+@example([(b"1,", 30_000)])
+@example([(b'"', 60_000)])
+def test_what_is_parsed_is_small_whatever_is_sent(parts: list[tuple[bytes, int]]) -> None:
+    """So no call holds the loop for long: by bytes, by parts and by depth, which are counted before it is parsed."""
+    body = b"".join(piece * times for piece, times in parts)
+    parsed = list[str]()
+
+    def loads(text: str, **how: Any) -> Any:
+        parsed.append(text)
+        return json.loads(text, **how)
+
+    with mock.patch("aiogen._hooks.reading.json", SimpleNamespace(loads=loads)):
+        assert isinstance(judged(body), Ignored)
+    for text in parsed:
+        assert len(body) <= MAX_BYTES
+        assert sum(map(text.count, '[]{},"')) <= MAX_TOKENS
+        outside = re.sub(r'"(?:[^"\\]++|\\.)*+"?', "", text, flags=re.DOTALL)
+        depths = accumulate((each in "[{") - (each in "]}") for each in outside)
+        assert max(depths, default=0) <= MAX_DEPTH

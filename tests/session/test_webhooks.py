@@ -38,11 +38,14 @@ class Stage:
     async def job(self, directives: str = "") -> aiogen.Job:
         return await self.session.submit(MODEL, f"a boat [[processing=90 {directives}]]", timeout=20_000.0)
 
-    def call(self, provider_id: str, *, secret: str = SECRET, connection: str = "leonardo") -> Answer:
+    def call(
+        self, provider_id: str, *, secret: str = SECRET, connection: str = "leonardo", event: str | None = None
+    ) -> Answer:
         """A call that somebody makes."""
-        event = {"object": "generation", "data": {"object": {"id": provider_id, "status": "COMPLETE"}}}
+        said = {"object": "generation", "data": {"object": {"id": provider_id, "status": "COMPLETE"}}}
+        said |= {"type": event} if event is not None else {}
         headers = {"Authorization": f"Bearer {secret}"}
-        return self.webhooks.handle(connection, json.dumps(event).encode(), headers)
+        return self.webhooks.handle(connection, json.dumps(said).encode(), headers)
 
     @property
     def polls(self) -> int:
@@ -51,14 +54,22 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    *, settings: dict[str, Any] | None = None, secret: Any = SECRET, path: Path | None = None, **limits: Any
+    *,
+    settings: dict[str, Any] | None = None,
+    secret: Any = SECRET,
+    path: Path | None = None,
+    typical: float = 3000.0,  # polling alone asks seldom
+    delay: float = 0.0,
+    **limits: Any,
 ) -> AsyncIterator[Stage]:
     """A sandbox that calls a server in this loop, whose one line is `handle`."""
     stages: list[Stage] = []
 
     async def hear(request: web.Request) -> web.Response:
+        body = await request.read()
+        await asyncio.sleep(delay)
         began = asyncio.get_running_loop().time()
-        answer = stages[0].webhooks.handle("leonardo", await request.read(), request.headers)
+        answer = stages[0].webhooks.handle("leonardo", body, request.headers)
         stages[0].took.append(asyncio.get_running_loop().time() - began)
         return web.Response(status=answer.status, text=answer.text)
 
@@ -68,7 +79,7 @@ async def stage(
             provider = aiogen.Leonardo(
                 api_key=LEONARDO_KEY,
                 base_url=box.leonardo_url,
-                typical_seconds={"gemini-image-2": 3000.0},  # polling alone asks seldom
+                typical_seconds={"gemini-image-2": typical},
                 **limits,
             )
             async with asyncio.timeout(36_000.0), aiogen.Session([provider], store=path) as session:
@@ -282,7 +293,7 @@ async def test_a_ledger_that_fails_loses_the_hint_and_no_more(caplog: pytest.Log
         job = await on.job()
         await job.accepted()
 
-        async def fails(account: str, provider_ids: Collection[str]) -> int:
+        async def fails(account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
             raise RuntimeError("the disk is gone")
 
         on.session.store.wake = fails  # type: ignore[method-assign]
@@ -356,9 +367,9 @@ async def test_what_cannot_be_set_up_is_said_at_once() -> None:
 
 
 async def test_the_code_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The first program of docs/webhooks.md, as it stands there, with the sandbox in the vendor's place."""
+    """The program for aiohttp in docs/webhooks.md, as it stands there, with the sandbox in the vendor's place."""
     page = Path(__file__).parents[2] / "docs" / "webhooks.md"
-    program = page.read_text(encoding="utf-8").split("```python\n")[1].partition("```")[0]
+    program = page.read_text(encoding="utf-8").split("```python\n")[2].partition("```")[0]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LEONARDO_WEBHOOK_SECRET", SECRET)
     names: dict[str, Any] = {"__name__": "program"}

@@ -242,9 +242,9 @@ async def test_a_job_of_one_s_own_is_asked_about_without_a_write(path: Path) -> 
     class Counting(SqliteStore):
         woken = 0
 
-        async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+        async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
             Counting.woken += 1
-            return await super().wake(account, provider_ids)
+            return await super().wake(account, provider_ids, proved=proved)
 
     async with stage(path, store=Counting) as on:
         mine, _ = await on.runs()

@@ -418,14 +418,26 @@ class WakesForEver(MemoryStore):
 
 
 class WakesAllAccounts(MemoryStore):
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
-        return sum([await super(WakesAllAccounts, self).wake(each, provider_ids) for each in "ab"])
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
+        return sum([await super(WakesAllAccounts, self).wake(each, provider_ids, proved=proved) for each in "ab"])
+
+
+class ForgetsTheProof(SqliteStore):
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
+        return await super().wake(account, provider_ids)
+
+
+class BelievesForEver(MemoryStore):
+    async def wishes(self) -> list[Wish]:
+        found = await super().wishes()
+        self._proved = getattr(self, "_proved", set()) | {wish.job_id for wish in found if wish.proved}
+        return [attrs.evolve(wish, proved=wish.job_id in self._proved) for wish in found]
 
 
 class WritesWhateverIsNamed(SqliteStore):
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
         await self._write(lambda c: c.execute("UPDATE aiogen_worker SET lease = lease + 1").rowcount)
-        return await super().wake(account, provider_ids)
+        return await super().wake(account, provider_ids, proved=proved)
 
 
 class WishesOutliveTheirJob(MemoryStore):
@@ -586,6 +598,8 @@ OTHER_FAULTS = [
     (ForgetsTheWish, "whoever_follows_a_job_is_woken"),
     (WakesForEver, "whoever_follows_a_job_is_woken"),
     (WakesAllAccounts, "whoever_follows_a_job_is_woken"),
+    (ForgetsTheProof, "what_the_vendor_has_proved_is_said_to_be_proved"),
+    (BelievesForEver, "what_the_vendor_has_proved_is_said_to_be_proved"),
     (WritesWhateverIsNamed, "an_unheard_of_id_writes_nothing"),
     (WishesOutliveTheirJob, "what_is_forgotten_has_no_wishes"),
     (KeepsTheOldName, "what_is_sent_is_of_the_account_s_present_name"),

@@ -17,6 +17,8 @@ def sandbox(
     speed: float = 1.0,
     seed: int | None = None,
     script: Path | None = None,
+    webhook_url: str | None = None,
+    webhook_secret: str | None = None,
     common: Common = NO_JSON,
 ) -> Exit:
     """Imitate the providers on this machine until Ctrl-C: no key, no bill.
@@ -31,10 +33,22 @@ def sandbox(
         The same seed gives the same ids, durations and chances in the script; by default a new one each time.
     script
         A JSON file that says what happens to generations; aiogen.sandbox.script describes its format.
+    webhook_url
+        Where the imitated Leonardo makes a call when a generation is over; by default it makes none.
+    webhook_secret
+        What it proves with that it is the one who calls.
     """
-    from aiogen.cli.sandboxes import read_script, serve
+    from aiogen.cli.sandboxes import read_script, sandbox_of, serve
 
-    return run(serve(common.terminal(), port=port, speed=speed, seed=seed, script=read_script(script)))
+    made = sandbox_of(
+        port=port,
+        speed=speed,
+        seed=seed,
+        script=read_script(script),
+        webhook_url=webhook_url,
+        webhook_secret=webhook_secret,
+    )
+    return run(serve(common.terminal(), made, port=port))
 
 
 def demo(

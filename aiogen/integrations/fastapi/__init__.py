@@ -22,6 +22,7 @@ from aiogen.integrations.fastapi.health import health
 from aiogen.integrations.fastapi.problems import Problem, ProblemRoute
 from aiogen.integrations.fastapi.routes import router
 from aiogen.integrations.fastapi.sessions import SessionDep, lifespan
+from aiogen.integrations.fastapi.webhooks import webhook_router
 from aiogen.integrations.statuses import http_status
 from aiogen.integrations.uploads import Uploads
 
@@ -40,4 +41,5 @@ __all__ = [
     "http_status",
     "lifespan",
     "router",
+    "webhook_router",
 ]

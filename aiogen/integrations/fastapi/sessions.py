@@ -65,7 +65,16 @@ async def session_of(request: Request) -> Session:
     Raises:
         SessionClosed: there is none, because the application has no `lifespan`, or has ended.
     """
-    session = getattr(request.app.state, "aiogen", None)
+    return session_in(request.app)
+
+
+def session_in(app: FastAPI) -> Session:
+    """The session of an application.
+
+    Raises:
+        SessionClosed: there is none, because it has no `lifespan`, or has ended.
+    """
+    session = getattr(app.state, "aiogen", None)
     if session is None:
         raise SessionClosed(
             "This application has no session: give FastAPI the lifespan of aiogen.integrations.fastapi.",

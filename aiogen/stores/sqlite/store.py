@@ -349,15 +349,15 @@ class SqliteStore:
         """See `Store.wish`."""
         return await self._write(lambda c: wishes.wish(c, job_id))
 
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
         """See `Store.wake`."""
-        ids, found = list(provider_ids), list[tuple[str, bool]]()
+        ids, found, level = list(provider_ids), list[tuple[str, int]](), wishes.PROVED if proved else wishes.HEARD
         for i in range(0, len(ids), wishes.AT_ONCE):
             some = ids[i : i + wishes.AT_ONCE]
             found += await self._read(partial(wishes.to_wake, account=account, provider_ids=some))
         # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
-        if fresh := [job_id for job_id, is_woken in found if not is_woken]:
-            await self._write(lambda c: wishes.wake(c, fresh), busy_timeout=_SHORT_TIMEOUT)
+        if fresh := [job_id for job_id, before in found if before < level]:
+            await self._write(lambda c: wishes.wake(c, fresh, level), busy_timeout=_SHORT_TIMEOUT)
         return len(found)
 
     async def wishes(self) -> list[Wish]:

@@ -14,6 +14,8 @@ Connection = sqlite3.Connection
 
 _CANCELLED = (State.SUBMITTING, State.QUEUED, State.PROCESSING)
 """What a wish may stop: what waits is withdrawn without one, and of an unknown job nobody knows what it is."""
+HEARD, PROVED = 1, 2
+"""In the column `wake`: somebody has heard that there is news; and from the vendor, who has proved to be it."""
 AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
@@ -31,23 +33,23 @@ def wish(c: Connection, job_id: str) -> bool:
     )
 
 
-def to_wake(c: Connection, account: str, provider_ids: Collection[str]) -> list[tuple[str, bool]]:
-    """The unfinished jobs with these ids of the vendor's, and whether each is to be asked about already."""
+def to_wake(c: Connection, account: str, provider_ids: Collection[str]) -> list[tuple[str, int]]:
+    """The unfinished jobs with these ids of the vendor's; and of each 0, `HEARD` or `PROVED`, as it is to be woken."""
     marks = ", ".join("?" for _ in provider_ids)
     found = c.execute(
         "SELECT j.id, coalesce(w.wake, 0) FROM aiogen_job j LEFT JOIN aiogen_wish w ON w.job = j.id "
         f"WHERE j.account = ? AND j.provider_id IN ({marks}) AND j.finished_at IS NULL",
         (account, *provider_ids),
     )
-    return [(str(job_id), bool(wake)) for job_id, wake in found]
+    return [(str(job_id), int(wake)) for job_id, wake in found]
 
 
-def wake(c: Connection, job_ids: Iterable[str]) -> None:
+def wake(c: Connection, job_ids: Iterable[str], level: int) -> None:
     """Somebody has heard that there is news of these."""
     c.executemany(
-        "INSERT INTO aiogen_wish (job, wake) SELECT id, 1 FROM aiogen_job WHERE id = ? AND finished_at IS NULL "
-        "ON CONFLICT (job) DO UPDATE SET wake = 1",
-        [(job_id,) for job_id in job_ids],
+        "INSERT INTO aiogen_wish (job, wake) SELECT id, ? FROM aiogen_job WHERE id = ? AND finished_at IS NULL "
+        "ON CONFLICT (job) DO UPDATE SET wake = max(wake, excluded.wake)",
+        [(level, job_id) for job_id in job_ids],
     )
 
 
@@ -59,8 +61,15 @@ def read(c: Connection, owner: str) -> list[Wish]:
         (owner,),
     )
     return [
-        Wish(job_id=job_id, account=account, provider_id=provider_id, cancel=bool(cancel), wake=bool(is_woken))
-        for job_id, account, provider_id, cancel, is_woken in found
+        Wish(
+            job_id=job_id,
+            account=account,
+            provider_id=provider_id,
+            cancel=bool(cancel),
+            wake=level > 0,
+            proved=level == PROVED,
+        )
+        for job_id, account, provider_id, cancel, level in found
     ]
 
 

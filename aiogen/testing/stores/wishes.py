@@ -131,15 +131,33 @@ class WishChecks(StoreSetup):
         assert said(await store.wishes()) == [("b", True, False)]
 
     @check
+    async def test_what_the_vendor_has_proved_is_said_to_be_proved(self, stage: Stage) -> None:
+        """If one of those who have heard of it knows so, whoever was first; and once, as the news itself."""
+        one, other = await stage.two()
+        await runs(one, "a", "b", "c")
+        await other.wake("a", ["v-a"], proved=True)
+        await other.wake("a", ["v-b"])
+        await other.wake("a", ["v-b"], proved=True)
+        await other.wake("a", ["v-c"])
+        await other.wake("a", ["v-a"])
+        await other.wish("a")
+        found = sorted((wish.job_id, wish.wake, wish.proved) for wish in await one.wishes())
+        assert found == [("a", True, True), ("b", True, True), ("c", True, False)]
+        assert [(wish.job_id, wish.wake, wish.proved) for wish in await one.wishes()] == [("a", False, False)]
+        await other.wake("a", ["v-b"])
+        assert [(wish.job_id, wish.proved) for wish in await one.wishes() if wish.wake] == [("b", False)], "once"
+
+    @check
     async def test_an_unheard_of_id_writes_nothing(self, stage: Stage) -> None:
         """Whoever calls from outside may name what it likes, as often as it likes."""
         one, other = await stage.two()
         await runs(one, "a", "over")
         await one.settle([ended("over")])
-        await one.wake("a", ["v-a"])
+        await one.wake("a", ["v-a"], proved=True)
         while await other.wait_for_news(0.0):
             pass
         await one.wake("a", ["unheard of", "v-over", "v-a"])
+        await one.wake("a", ["unheard of", "v-over", "v-a"], proved=True)
         assert not await other.wait_for_news(0.0)
 
     @check
