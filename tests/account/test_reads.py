@@ -330,5 +330,5 @@ def test_who_is_nearly_due_is_asked_about_in_company(left: int, asked: list[str]
     assert scene.at(0.0) == []
     now = scene.moment
     for _ in range(BURST - left):
-        scene.account.window.request_sent(now)
+        scene.account.window.request_sent(now - 0.01)
     assert scene.at(now) == asked
