@@ -89,7 +89,8 @@ SAID_IN_WORDS = {
     "is no cursor": "which cursors came with a page only the ledger knows",
     "key_reused": "a key that stood for another request is not taken for this one",
     "unknown_kind": "what is a picture its bytes say, and they are any bytes to a description",
-    "not_allowed": "nor are those that only some models have, and only some applications allow",
+    "incomplete": "and so they do whether all of it is there",
+    "not_allowed": "there are parameters that only some models have, and only some applications allow",
     "unknown_parameter": "each model has its own; the description is one for all of them",
 }
 
