@@ -20,7 +20,7 @@ from aiogen.stores.base import Record
 
 async def cancel(hub: Hub, calls: Calls, job: Job, timeout: float) -> Cancellation:
     """See `Job.cancel`."""
-    if job in hub.remote or await _is_watched_no_more(hub, job):
+    if not hub.is_follower or job in hub.remote or await _is_watched_no_more(hub, job):
         stopped = await of_another(hub, job, timeout)
         if stopped is not None:
             return stopped
