@@ -133,6 +133,13 @@ class Lifetime:
         if self._claim is not None:
             self._claim.release()
 
+    def is_sound(self) -> bool:
+        """It is open, its ledger has all that is known here, and its lease is renewed, so that it may send."""
+        if self.parts is None:
+            return False
+        ledger = self.parts.hub.ledger
+        return not ledger.is_behind and ledger.is_sure(self.parts.clock.now())
+
     # --- for people
 
     def jobs(self) -> list[Job]:

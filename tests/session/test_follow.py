@@ -18,6 +18,7 @@ from serving import ID, Vendor, body, done, luma, serving
 import aiogen
 from aiogen import AtMost, Cancellation, Generation, Reference, State, Where
 
+from aiogen.exchange import Accepted, Exchange, Submission
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import SqliteStore
 
@@ -58,6 +59,15 @@ async def front(
     assert asked == [] or may_ask
 
 
+class Slow(SqliteStore):
+    """Whoever adds a boat to it hears late that it is there."""
+
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        standing = await super().add(record, at_most)
+        await asyncio.sleep(5.0 if record.prompt == "a boat" else 0.0)
+        return standing
+
+
 @attrs.define
 class Stage:
     server: Server
@@ -75,7 +85,7 @@ async def stage(path: Path, *, seconds: float = 10.0, **options: Any) -> AsyncIt
     server = Server(seconds=seconds)
     async with (
         serving(server) as url,
-        asyncio.timeout(3 * 86_400.0),
+        asyncio.timeout(200.0),
         front(Steps(base_url=url), path, **options) as web,
     ):
         yield Stage(server, url, path, web)
@@ -112,12 +122,6 @@ async def test_one_that_has_just_come_is_noticed_within_a_second(path: Path) -> 
 
 async def test_an_end_that_is_quicker_than_the_ledger_s_answer_is_not_missed(path: Path) -> None:
     """It is adopted, made and over before whoever takes it in hears that it is written; others are awaited as well."""
-
-    class Slow(SqliteStore):
-        async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
-            standing = await super().add(record, at_most)
-            await asyncio.sleep(5.0 if record.prompt == "a boat" else 0.0)
-            return standing
 
     async with stage(path, seconds=0.5, store=Slow(path, lease=LEASE)) as on, on.back():
         long = await on.front.submit("steps/m", "a ship")
@@ -248,6 +252,24 @@ async def test_what_waits_is_taken_back_and_not_sent(path: Path) -> None:
         assert on.server.count("POST /jobs") == 0
 
 
+async def test_who_is_cancelled_while_it_is_written_takes_back_what_was_adopted(path: Path) -> None:
+    """Nobody has a handle for it, so nobody is to send it."""
+    server = Server(seconds=20.0)
+    async with (
+        serving(server) as url,
+        front(Steps(base_url=url, max_active=1), path, store=Slow(path, lease=LEASE)) as web,
+    ):
+        back = aiogen.Session([Steps(base_url=url, max_active=1)], store=SqliteStore(path, lease=LEASE))
+        async with back:
+            await (await back.submit("steps/m", "in the way")).accepted()
+            submitting = asyncio.create_task(web.submit("steps/m", "a boat"))
+            await asyncio.sleep(2.0)
+            assert [each.submission and each.submission.prompt for each in await back.resume()] == ["a boat"]
+            submitting.cancel()
+            await asyncio.sleep(25.0)
+            assert [each["prompt"] for each in server.bodies] == ["in the way"]
+
+
 async def test_what_runs_is_stopped_by_who_follows(path: Path) -> None:
     """Whose answer everybody gets."""
     async with stage(path, seconds=1000.0) as on, on.back() as back:
@@ -276,18 +298,23 @@ async def test_what_has_failed_is_tried_again_from_here(path: Path) -> None:
     assert vendor.creates == 2
 
 
-@pytest.mark.parametrize("status", [400, 503])
-async def test_what_was_refused_is_not_tried_again(path: Path, status: int) -> None:
-    """Though here it looks like any other failure."""
-    vendor = Vendor(creates=[(status, {"detail": "no"})])
-    async with serving(vendor) as url, front(luma(url), path) as web:
-        async with aiogen.Session([luma(url)], store=SqliteStore(path, lease=LEASE)):
-            job = await web.submit("luma/uni-1", "a boat", retries=5)
-            with pytest.raises((aiogen.GenerationFailed, aiogen.SubmissionUnknown)):
+class Moody(Steps):
+    """It refuses what it may take the next time."""
+
+    def create(self, submission: Submission) -> Exchange[Accepted]:
+        yield self.request("create", "POST", "/jobs", body=[{"id": None}])
+        raise aiogen.InvalidRequest("not now", status=422, action=aiogen.Action.RETRY)
+
+
+async def test_what_was_refused_is_not_tried_again(path: Path) -> None:
+    """Though here it looks like any other failure after which trying again may help."""
+    async with serving(Server()) as url, front(Moody(base_url=url), path) as web:
+        async with aiogen.Session([Moody(base_url=url)], store=SqliteStore(path, lease=LEASE)):
+            job = await web.submit("steps/m", "a boat", retries=5)
+            with pytest.raises(aiogen.GenerationFailed) as failed:
                 await job
-            sent = vendor.creates
-            await asyncio.sleep(10.0)
-    assert vendor.creates == sent
+            assert failed.value.action is aiogen.Action.RETRY
+        assert await web.count() == {State.FAILED: 1}
 
 
 # --- who follows
