@@ -17,7 +17,6 @@ from serving import ID, Vendor, body, done, luma, serving
 
 import aiogen
 from aiogen import AtMost, Cancellation, Generation, Reference, State, Where
-
 from aiogen.exchange import Accepted, Exchange, Submission
 from aiogen.stores.base import Record
 from aiogen.stores.sqlite import SqliteStore
