@@ -164,8 +164,8 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         self._follows = _follows(self._store, follow=follow, take_up=take_up)
         if self._budget is not None and not follow:
             raise InputError(
-                "A budget is kept by whoever sends, and a session with follow=False sends nothing: give the budget to "
-                "those that follow, such as aiogen worker --budget."
+                "A budget is kept by whoever sends, and a session that follows nothing sends nothing: give the budget "
+                "to those that follow, such as aiogen worker --budget."
             )
         self._lifetime = Lifetime(self._store)
 

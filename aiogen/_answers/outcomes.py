@@ -115,8 +115,8 @@ def not_asked(provider: str, connection: str, provider_id: str | None = None) ->
     """Something that only the provider knows, in a session that asks none."""
     about = f"about generation {provider_id}" if provider_id is not None else "about generations"
     return InputError(
-        f"This session follows nothing (follow=False), so it does not ask {connection} {about}. A session that follows "
-        "does, and so does the command line: aiogen get, aiogen download.",
+        f"This session follows nothing, so it does not ask {connection} {about}. One that follows does, and so does "
+        "the command line: aiogen get, aiogen download.",
         provider=provider,
         connection=connection,
         provider_id=provider_id,

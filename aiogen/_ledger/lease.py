@@ -233,7 +233,7 @@ class Ledger:
             count = len(self._events.watched())
             logger.warning(
                 "Nobody follows jobs on this ledger, and %d %s for that. Nothing is lost, and they go on as soon as "
-                "somebody does: start `aiogen worker`, or a session without follow=False.",
+                "somebody does: start `aiogen worker`, or a session that follows.",
                 count,
                 "waits" if count == 1 else "wait",
             )

@@ -350,7 +350,7 @@ async def test_nobody_follows_and_that_is_said(path: Path, caplog: pytest.LogCap
                 assert on.server.seen == []
                 assert caplog.messages == [
                     "Nobody follows jobs on this ledger, and 1 waits for that. Nothing is lost, and they go on as soon "
-                    "as somebody does: start `aiogen worker`, or a session without follow=False."
+                    "as somebody does: start `aiogen worker`, or a session that follows."
                 ]
             async with on.back():
                 assert (await job).state is State.COMPLETED
@@ -482,7 +482,7 @@ async def test_outputs_are_handed_out_while_their_addresses_live(path: Path) -> 
             old = await web.submit("luma/uni-1", "a boat")
             await old
             reads = vendor.reads
-            with pytest.raises(aiogen.DownloadError, match="follow=False"):
+            with pytest.raises(aiogen.DownloadError, match="This session follows nothing"):
                 await web.urls(old)
             assert vendor.reads == reads
 
