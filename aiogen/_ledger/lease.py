@@ -101,7 +101,8 @@ class Ledger:
         self._renewed_at = sent_at
         await self._count_peers()
         # Last: if this is cancelled, nothing of what was adopted has begun; after that all of it will have.
-        records = await self._store.adopt(self._accounts(), self._events.adoptable())
+        follows = self._follows is not Follows.NOTHING
+        records = await self._store.adopt(self._accounts(), self._events.adoptable()) if follows else []
         self._is_open = True
         if len(records) <= _ADOPTED_AT_ONCE:
             for record in records:
