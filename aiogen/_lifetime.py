@@ -133,13 +133,6 @@ class Lifetime:
         if self._claim is not None:
             self._claim.release()
 
-    def is_sound(self) -> bool:
-        """It is open, its ledger has all that is known here, and its lease is renewed, so that it may send."""
-        if self.parts is None:
-            return False
-        ledger = self.parts.hub.ledger
-        return not ledger.is_behind and ledger.is_sure(self.parts.clock.now())
-
     def is_followed(self) -> bool | None:
         """Whether somebody sends and follows what is taken in here; None if that is this session's own affair."""
         if self.parts is None or self.parts.hub.is_follower:

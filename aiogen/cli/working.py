@@ -121,7 +121,7 @@ async def _until_stopped(
     clock = asyncio.get_running_loop().time
     tell_at, connect_at = clock(), clock() + _CONNECTS_EVERY
     while not stop.is_set():
-        if session._lifetime.is_sound():
+        if session.is_ready:
             await health.touch()
         await tally.look(session)
         if clock() >= connect_at:

@@ -132,7 +132,7 @@ def test_its_health_file_grows_old_while_the_ledger_cannot_be_written(
     aiogen, vendors: Vendors, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(working, "_LOOKS_EVERY", 0.02)
-    monkeypatch.setattr("aiogen._lifetime.Lifetime.is_sound", lambda _: False)
+    monkeypatch.setattr(Session, "is_ready", False)
     health = tmp_path / "healthy"
     ages = list[float]()
 
