@@ -49,7 +49,7 @@ class _Tally:
 
     _running: list[Job] = attrs.field(factory=list)
     _over: Counter[State] = attrs.field(factory=Counter)
-    _said: dict[str, int] = attrs.field(factory=dict)
+    _said: dict[str, int] = attrs.field(factory=lambda: {"waiting": 0, "running": 0})
 
     async def look(self, session: Session) -> None:
         """What is new, and what is over."""
@@ -138,6 +138,7 @@ async def _until_stopped(
 async def _drain(terminal: Terminal, session: Session, duty: Duty, tally: _Tally) -> Exit:
     """Take nothing new, and wait for what is on its way, for the grace time at most."""
     await tally.look(session)
+    _tell(terminal, tally)
     _say(terminal, "stopping", f"Stopping: {_sending(tally.submitting)}.", submitting=tally.submitting)
     is_over = True
     try:
