@@ -297,6 +297,19 @@ async def test_what_has_failed_is_tried_again_from_here(path: Path) -> None:
     assert vendor.creates == 2
 
 
+async def test_another_attempt_that_is_asked_for_is_made_by_who_follows(path: Path) -> None:
+    """Under its own id, and charged by itself."""
+    vendor = Vendor(reads=[FAILED, (200, done())])
+    async with serving(vendor) as url, front(luma(url), path) as web:
+        async with aiogen.Session([luma(url)], store=SqliteStore(path, lease=LEASE)):
+            job = await web.submit("luma/uni-1", "a boat")
+            with pytest.raises(aiogen.GenerationFailed):
+                await job
+            again = await web.retry(job.id)
+            assert again.id != job.id
+            assert (await again).state is State.COMPLETED
+
+
 class Moody(Steps):
     """It refuses what it may take the next time."""
 
