@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import suppress
-from typing import cast
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Any, cast
 
 from fastapi.sse import ServerSentEvent
 
 from aiogen._engine.job import Job
 from aiogen.errors import AiogenError
 from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.shutdown import Shutdown
 from aiogen.models import Event
 
 LONGEST_WAIT = 60.0
@@ -33,32 +36,48 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
     return None
 
 
-async def wait(seen: Seen, seconds: float | None) -> None:
-    """Until it is over, or so many seconds have passed.  Whoever waits takes nothing with them when they leave."""
+async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> None:
+    """Until it is over, so many seconds have passed, or the server is stopped.  Who leaves takes nothing with them."""
     if seen.job is None or not seconds:
         return
     with suppress(TimeoutError, AiogenError):  # how it ended, its body says
-        async with asyncio.timeout(seconds):
-            await seen.job.result()
+        async with asyncio.timeout(seconds) as limit:
+            with shutdown.calling(partial(_end, limit)):
+                await seen.job.result()
 
 
-async def events(seen: Seen, base: str) -> AsyncIterator[ServerSentEvent]:
-    """The state at once, then each change, and the estimate every few seconds; ends with the job.
+def _end(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[ServerSentEvent]:
+    """The state at once, then each change, and the estimate every few seconds; ends with the job, or with the server.
 
     The id of an event is the state that it tells of.
     """
     told = None
-    async for _ in _news(seen.job):
-        now = (seen.state, seen.job.eta() if seen.job is not None else None)
-        if now != told:
-            told = now
-            yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
-        if seen.is_over:
-            return
+    stopping = asyncio.get_running_loop().create_future()
+    with shutdown.calling(partial(_wake, stopping)):
+        async with aclosing(_news(seen.job, stopping)) as news:
+            async for _ in news:
+                now = (seen.state, seen.job.eta() if seen.job is not None else None)
+                if now != told:
+                    told = now
+                    yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
+                if seen.is_over:
+                    return
+        # Not all browsers come back at the same moment.
+        yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
 
 
-async def _news(job: Job | None) -> AsyncIterator[Event | None]:
-    """Each change of the job, and None where for a while there was none."""
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _news(job: Job | None, stopping: asyncio.Future[None]) -> AsyncGenerator[Event | None, None]:
+    """Each change of the job, and None where for a while there was none; ends when the server is stopped."""
     if job is None:
         yield None
         return
@@ -67,9 +86,12 @@ async def _news(job: Job | None) -> AsyncIterator[Event | None]:
     try:
         while True:
             coming = coming or asyncio.ensure_future(_next(changes))
-            await asyncio.wait([coming], timeout=ETA_EVERY)
+            either: set[asyncio.Future[Any]] = {coming, stopping}
+            await asyncio.wait(either, timeout=ETA_EVERY, return_when=asyncio.FIRST_COMPLETED)
             if not coming.done():
                 yield None
+                if stopping.done():
+                    return
                 continue
             try:
                 event = coming.result()
