@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from integrations.web import Web, serving, until
+from integrations.web import MODEL, Web, serving, until
 
 from aiogen.integrations.fastapi.following import preferred_wait
 from aiogen.sandbox import Fate, Rule, Script
@@ -118,3 +118,22 @@ async def test_who_leaves_takes_nothing_along() -> None:
         done = (await web.get(body["links"]["self"], {"prefer": "wait=60"})).json()
         assert done["state"] == "completed"
         assert web.paid == 1
+
+
+@pytest.mark.parametrize("how", ["while it is made", "while it runs"])
+async def test_who_goes_away_stops_nothing_that_is_paid(how: str) -> None:
+    """The connection of one who waits is cut; by the key it is the same job, which has gone on."""
+    async with serving(slow(30)) as web, over_http(web) as http:
+        headers = {"x-user": "ann", "idempotency-key": "boat", "prefer": "wait=60"}
+        asked = {"model": MODEL, "prompt": "a paper boat"}
+        waiting = asyncio.ensure_future(http.post("/generations", json=asked, headers=headers))
+        await until(lambda: web.paid == 1)
+        if how == "while it runs":
+            await until(lambda: web.session.jobs()[0].state == "processing")
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        (job,) = web.session.jobs()
+        await until(lambda: job.done)
+        assert job.state == "completed"
+        again = await http.post("/generations", json=asked, headers=headers)
+        assert (again.status_code, again.json()["id"], web.paid) == (200, job.id, 1)

@@ -207,6 +207,6 @@ async def test_nothing_is_lost_and_nothing_paid_twice(workers: int, tmp_path: Pa
     assert Counter(story.ends.values()) == {"PNG": 40, "completed": 120, "failed: content_moderated": 40}
     assert set(story.seen) <= {200, 202, 503}
     assert "ERROR" not in "".join(server.said)
-    # As many questions as without a web server, and two more for a job that was handed over: each client had one at most
-    # when its worker was killed, reloaded, stopped.
+    # As many questions as without a web server, and two more for a job that was handed over: each client had one at
+    # most when its worker was killed, reloaded or stopped.
     assert polls(box) <= plain.result() + 2 * 3 * CLIENTS / len(box.jobs)
