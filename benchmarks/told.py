@@ -90,10 +90,12 @@ def worker(path: Path, vendor: str, pipe: Connection) -> None:
 async def by_events(http: aiohttp.ClientSession, job: str) -> float:
     """When a stream has told of the end."""
     async with http.get(f"/generations/{job}/events") as answer:
+        lines = []
         async for line in answer.content:
+            lines.append(line)
             if line == b"id: completed\n":
                 return time.monotonic()
-    raise AssertionError("the stream has ended before the job")
+    raise AssertionError(f"the stream has ended before the job: {answer.status} {lines[-4:]}")
 
 
 async def by_waiting(http: aiohttp.ClientSession, job: str) -> float:
@@ -111,11 +113,7 @@ async def watch(sender: int, asked: int, jobs: int, end: Callable[[], None]) -> 
 
     `end` has the jobs end.
     """
-    options: Any = {"connector": aiohttp.TCPConnector(limit=0), "timeout": aiohttp.ClientTimeout(600.0)}
-    async with (
-        aiohttp.ClientSession(f"http://127.0.0.1:{asked}", **options) as http,
-        aiohttp.ClientSession(f"http://127.0.0.1:{sender}") as first,
-    ):
+    async with client_of(asked) as http, client_of(sender) as first:
         async with first.post(f"/fill/{jobs}") as answer:
             ids: list[str] = await answer.json()
         print(f"{len(ids):,} jobs run", flush=True)
@@ -137,6 +135,14 @@ async def watch(sender: int, asked: int, jobs: int, end: Callable[[], None]) -> 
     return [(ways[i % 2].__name__, at[i] - known[job]) for i, job in enumerate(ids)], cores
 
 
+def client_of(port: int) -> aiohttp.ClientSession:
+    """With a connection for each request: a kept one may be closed at the moment at which it is used again."""
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    return aiohttp.ClientSession(
+        f"http://127.0.0.1:{port}", connector=connector, timeout=aiohttp.ClientTimeout(total=600.0)
+    )
+
+
 async def state_of(http: aiohttp.ClientSession) -> Standing:
     """How it stands with one worker."""
     async with http.get("/standing") as answer:
@@ -155,12 +161,14 @@ def measure(name: str, server: Server, given: argparse.Namespace, *, elsewhere: 
             processes.append(process)
             ports.append(here.recv())
         time.sleep(2.0)
-        found, cores = asyncio.run(
-            watch(ports[0], ports[elsewhere], given.jobs, lambda: server.end_within(given.seconds))
-        )
-        for process in processes:
-            process.terminate()
-            process.join()
+        try:
+            found, cores = asyncio.run(
+                watch(ports[0], ports[elsewhere], given.jobs, lambda: server.end_within(given.seconds))
+            )
+        finally:
+            for process in processes:
+                process.terminate()
+                process.join()
     for way in (None, "by_events", "by_waiting"):
         late = sorted(1000.0 * seconds for how, seconds in found if way in (None, how))
         p50, p99 = late[len(late) // 2], late[int(0.99 * len(late))]

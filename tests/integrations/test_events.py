@@ -13,7 +13,9 @@ import pytest
 import uvicorn
 from integrations.web import MODEL, Web, serving, until
 
-from aiogen.integrations.fastapi.following import preferred_wait
+from aiogen.integrations.fastapi import Shutdown
+from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.following import events, preferred_wait
 from aiogen.sandbox import Fate, Rule, Script
 
 
@@ -104,6 +106,22 @@ async def test_what_is_over_and_told_is_not_told_again() -> None:
         assert await events_of(http, path) == [("completed", body)]
         for known, status in (("completed", 204), ("processing", 200), ("", 200)):
             assert (await web.get(path, {"last-event-id": known})).status_code == status
+
+
+async def test_an_end_is_told_to_a_slow_client_too() -> None:
+    """The job ends while the client still takes what was told before."""
+    async with serving(slow(5)) as web:
+        body = (await web.post()).json()
+        job = await web.session.job(body["id"])
+        record = await web.session.store.get(body["id"])
+        assert job is not None
+        assert record is not None
+        telling = events(Seen(record, job), "/generations", Shutdown())
+        told = [(await anext(telling)).id]
+        await until(lambda: job.done)
+        told += [event.id async for event in telling]
+        assert told[0] != "completed"
+        assert told[-1] == "completed"
 
 
 async def test_who_leaves_takes_nothing_along() -> None:

@@ -62,10 +62,11 @@ async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[Ser
         async with aclosing(_news(seen.job, stopping)) as news:
             async for _ in news:
                 now = (seen.state, seen.job.eta() if seen.job is not None else None)
+                is_last = seen.is_over  # by what is told now: it may end while a slow client takes that
                 if now != told:
                     told = now
                     yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
-                if seen.is_over:
+                if is_last:
                     return
         # Not all browsers come back at the same moment.
         yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
