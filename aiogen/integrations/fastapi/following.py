@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from functools import partial
-from typing import Any, cast
 
 from fastapi.sse import ServerSentEvent
 
-from aiogen._engine.job import Job
 from aiogen.errors import AiogenError
 from aiogen.integrations.fastapi.bodies import Seen
 from aiogen.integrations.fastapi.shutdown import Shutdown
-from aiogen.models import Event
 
 LONGEST_WAIT = 60.0
 """Seconds for which an answer is put off; proxies give up on longer ones."""
@@ -56,58 +53,29 @@ async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[Ser
 
     The id of an event is the state that it tells of.
     """
-    told = None
-    stopping = asyncio.get_running_loop().create_future()
-    with shutdown.calling(partial(_wake, stopping)):
-        async with aclosing(_news(seen.job, stopping)) as news:
-            async for _ in news:
-                now = (seen.state, seen.job.eta() if seen.job is not None else None)
+    job = seen.job
+    if job is None:
+        yield _event(seen, base)
+    else:
+        # Not by `job.events()`: to look at the estimate now and then, that would take a task for each client.
+        with job._listening() as changes, shutdown.calling(partial(changes.put_nowait, None)):
+            told, has_ended = None, job.done
+            while True:
+                now = (seen.state, job.eta())
                 is_last = seen.is_over  # by what is told now: it may end while a slow client takes that
                 if now != told:
                     told = now
-                    yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
+                    yield _event(seen, base)
                 if is_last:
                     return
-        # Not all browsers come back at the same moment.
-        yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
+                if has_ended:
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ETA_EVERY):
+                        has_ended = await changes.get() is None
+    # Not all browsers come back at the same moment.
+    yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
 
 
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-async def _news(job: Job | None, stopping: asyncio.Future[None]) -> AsyncGenerator[Event | None, None]:
-    """Each change of the job, and None where for a while there was none; ends when the server is stopped."""
-    if job is None:
-        yield None
-        return
-    changes = cast(AsyncGenerator[Event, None], job.events())
-    coming: asyncio.Task[Event] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(_next(changes))
-            either: set[asyncio.Future[Any]] = {coming, stopping}
-            await asyncio.wait(either, timeout=ETA_EVERY, return_when=asyncio.FIRST_COMPLETED)
-            if not coming.done():
-                yield None
-                if stopping.done():
-                    return
-                continue
-            try:
-                event = coming.result()
-            except StopAsyncIteration:
-                yield None  # what it ended with may be new
-                return
-            finally:
-                coming = None
-            yield event
-    finally:
-        if coming is not None:
-            coming.cancel()
-            await asyncio.wait([coming])
-        await changes.aclose()
-
-
-async def _next(changes: AsyncIterator[Event]) -> Event:
-    return await anext(changes)
+def _event(seen: Seen, base: str) -> ServerSentEvent:
+    return ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
