@@ -116,7 +116,7 @@ async def test_what_the_servers_time_cuts_off_is_no_internal_error() -> None:
             await asyncio.sleep(1e6)
             return b""
 
-        web.session.read = never  # type: ignore[method-assign, assignment]
+        web.session.open_output = never  # type: ignore[method-assign, assignment]
         for begins, status in ((False, None), (True, 503)):
             asking = asyncio.ensure_future(web.get(path))
             await asyncio.sleep(1)
