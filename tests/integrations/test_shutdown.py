@@ -112,7 +112,7 @@ async def test_what_the_servers_time_cuts_off_is_no_internal_error() -> None:
     async with serving() as web:
         path = (await web.made())["outputs"][0]["url"]
 
-        async def never(*_: object) -> bytes:
+        async def never(*_: object, **__: object) -> bytes:
             await asyncio.sleep(1e6)
             return b""
 
