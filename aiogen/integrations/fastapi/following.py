@@ -71,7 +71,7 @@ async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[Ser
                 if has_ended:
                     break
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(ETA_EVERY):
+                    async with asyncio.timeout(ETA_EVERY * random.uniform(0.8, 1.2)):  # not all at the same moment
                         has_ended = await changes.get() is None
     # Not all browsers come back at the same moment.
     yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
