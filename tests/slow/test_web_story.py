@@ -160,6 +160,7 @@ async def kill(server: Server, ledger: Path) -> None:
         if running:
             ((pid, _),) = running.most_common(1)
             os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(0.2)  # what it has begun to write is written
             if (pid, "submitting") not in owned(ledger):
                 os.kill(pid, signal.SIGKILL)
                 return
@@ -200,11 +201,11 @@ async def test_nothing_is_lost_and_nothing_paid_twice(workers: int, tmp_path: Pa
                 await story.goes_on()
             # Those of the clients who have gone, too.
             await until(lambda: set(states(ledger)) <= {"completed", "failed", "unknown"})
+    assert states(ledger) == {"completed": CLIENTS * 8, "failed": CLIENTS * 2}
+    assert Counter(story.ends.values()) == {"PNG": 40, "completed": 120, "failed: content_moderated": 40}
     assert Counter(job.prompt.strip() for job in box.jobs) == Counter(
         wanted(number, i).partition(" [[")[0] for number in range(CLIENTS) for i in range(EACH)
     )
-    assert states(ledger) == {"completed": CLIENTS * 8, "failed": CLIENTS * 2}
-    assert Counter(story.ends.values()) == {"PNG": 40, "completed": 120, "failed: content_moderated": 40}
     assert set(story.seen) <= {200, 202, 503}
     assert "ERROR" not in "".join(server.said)
     # As many questions as without a web server, and two more for a job that was handed over: each client had one at
