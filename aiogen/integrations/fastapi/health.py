@@ -82,7 +82,7 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         if shutdown.has_begun:
             response.status_code = 503
             return Ready(status="stopping", ledger="ok", connections={})
-        if (followed := session._lifetime.is_followed()) is not None:
+        if (followed := session.is_followed) is not None:
             return Ready(status="ok", ledger="ok", connections={}, followed=followed)
         found = await keys.of(session)
         is_ready = not found or any(standing in ("ok", "unknown") for standing in found.values())
