@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
+from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError, SessionClosed
 from aiogen.models import Action
 from aiogen.providers.base import Provider
 from aiogen.session import Session
 from aiogen.stores.base import Store
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
@@ -83,6 +86,16 @@ def session_in(app: FastAPI) -> Session:
         )
     found: Session = session
     return found
+
+
+async def in_thread(request: Request, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
+    """Have it done by the session's own threads: those of the loop may all be waiting for aiogen."""
+    return await threads_of(request).run(call, *args, **options)
+
+
+def threads_of(request: Request) -> Threads:
+    """Of the session of this worker."""
+    return session_in(request.app)._open().hub.transport.threads
 
 
 SessionDep = Annotated[Session, Depends(session_of)]
