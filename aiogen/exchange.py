@@ -9,13 +9,13 @@ requests that came out.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Generator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
 
+from aiogen._content.portions import written
 from aiogen.errors import ProtocolError
 from aiogen.models import AccountInfo, Action, Cost, FailureCode, Output, State, Typical
 
@@ -118,11 +118,16 @@ class Submission:
     estimate: Cost | None = None
     """What it will cost by the vendor's published prices, marked as an estimate; None if the vendor quotes it when it
     accepts, or nobody knows."""
+    _fingerprint: str | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
     def fingerprint(self) -> str:
         """SHA-256 over what would be sent: equal for equal submissions, and tells nothing about them."""
-        text = json.dumps([self.endpoint, self.body], sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        if self._fingerprint is None:
+            said = hashlib.sha256()
+            for part in written([self.endpoint, self.body], sort_keys=True, separators=(",", ":"), default=str):
+                said.update(part.encode())
+            object.__setattr__(self, "_fingerprint", said.hexdigest())  # frozen for users; of megabytes it takes long
+        return str(self._fingerprint)
 
 
 @attrs.frozen(kw_only=True)

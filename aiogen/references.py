@@ -5,7 +5,6 @@ Local files are read by `aiogen._transfer.uploads`, off the event loop, before a
 
 from __future__ import annotations
 
-import binascii
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from urllib.parse import unquote
 import attrs
 
 from aiogen._content.media import EXTENSIONS, sniff
+from aiogen._content.portions import of_base64, without_blanks
 from aiogen._wording import count, plain, short_url
 from aiogen.errors import InputError
 
@@ -129,7 +129,7 @@ class Reference:
             return cls._of_mapping({**value, "data": None, "url": data})
         if isinstance(data, str):  # the vendors' own form: base64 text
             try:
-                data = binascii.a2b_base64(data, strict_mode=True)
+                data = of_base64(data)
             except ValueError:
                 raise InputError("The reference's data is not valid base64; pass the bytes themselves.") from None
         path = value.get("path")
@@ -163,7 +163,7 @@ def _read_data_uri(uri: str) -> tuple[bytes, str]:
     if "%" in text:
         text = unquote(text)
     try:
-        data = binascii.a2b_base64("".join(text.split()), strict_mode=True)
+        data = of_base64(without_blanks(text))
     except ValueError:
         raise InputError(
             f"The data: URI ({plain(said, 40) or 'without a type'}, {count(len(uri))} characters) is not valid base64."

@@ -289,6 +289,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             self._limits,
             accounts=self._accounts,
             take_up=lambda record: registry.take_up(record),
+            provider_of=lambda record: registry.provider_of(record),
             follows=self._follows,
             budget=self._budget,
         )

@@ -58,6 +58,8 @@ class Turns:
     """Of each nap, by the wall clock; whatever else runs on the machine is in it."""
     kept: list[float] = attrs.field(factory=list)
     """The same, at most the CPU that the loop took meanwhile: what it alone is to blame for."""
+    held: list[float] = attrs.field(factory=list)
+    """The same, at most the CPU of the process: threads that keep the interpreter are in it, other programs are not."""
     where: Counter[str] = attrs.field(factory=Counter)
     """Samples of slow turns by aiogen's functions, the outermost and the innermost."""
     has_others: bool = False
@@ -78,7 +80,7 @@ class Turns:
         self.watch.clear()
         self.count = self.iterations = 0
         self.longest = self.collecting = self.bystander = 0.0
-        self.slow, self.lateness, self.kept, self.where = [], [], [], Counter()
+        self.slow, self.lateness, self.kept, self.held, self.where = [], [], [], [], Counter()
         gc.collect()
         self.collecting = 0.0
         self.is_on, self._began = True, (time.process_time(), time.monotonic())
@@ -117,13 +119,15 @@ class _Bystander:
         loop = asyncio.get_running_loop()
         while True:
             woken = loop.create_future()
-            due, cpu = loop.time() + NAP, time.thread_time()
+            was_on = self._turns.is_on
+            due, cpu, all_cpu = loop.time() + NAP, time.thread_time(), time.process_time()
             loop.call_at(due, self.wake, woken)
             await woken
-            if self._turns.is_on:
+            if was_on and self._turns.is_on:
                 late = loop.time() - due
                 self._turns.lateness.append(late)
                 self._turns.kept.append(min(late, time.thread_time() - cpu))
+                self._turns.held.append(min(late, time.process_time() - all_cpu))
 
     def wake(self, woken: asyncio.Future[None]) -> None:
         if not woken.done():

@@ -52,12 +52,13 @@ def of_turns() -> Iterator[None]:
 
     def sample(_: int, frame: FrameType | None) -> None:
         names = []
+        inner = frame
         while frame is not None:
             if frame.f_code.co_filename.startswith(_PACKAGE):
                 names.append(f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}")
             frame = frame.f_back
         if _samples is not None:
-            _samples.append(f"{names[-1]} … {names[0]}" if names else "not aiogen's")
+            _samples.append(f"{names[-1]} … {names[0]}" if names else _outside(inner))
 
     before = signal.signal(signal.SIGALRM, sample)
     _samples = []
@@ -67,6 +68,11 @@ def of_turns() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
         _samples = None
+
+
+def _outside(frame: FrameType | None) -> str:
+    where = frame.f_code if frame is not None else None
+    return f"not aiogen's: {Path(where.co_filename).stem}.{where.co_name}" if where is not None else "not aiogen's"
 
 
 @contextmanager

@@ -6,6 +6,10 @@ pyleak's own watch for a blocked loop is not used.
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
+import json
 import os
 import sys
 import threading
@@ -25,6 +29,7 @@ from blockbuster import BlockBuster, BlockBusterFunction, BlockingError
 from blockbuster import blockbuster as inside
 
 import aiogen
+from aiogen._content import portions
 
 PACKAGE = str(Path(aiogen.__file__).parent)
 
@@ -79,6 +84,41 @@ def watching_calls() -> Iterator[list[str]]:
             yield seen
         finally:
             guard.deactivate()
+
+
+@contextmanager
+def watching_sizes(most: int) -> Iterator[list[str]]:
+    """What aiogen does by JSON and base64 in one iteration of the event loop, with more bytes than this."""
+    seen: list[str] = []
+    total = 0
+
+    def forget() -> None:
+        nonlocal total
+        total = 0
+
+    def watched(name: str, known: Callable[..., Any]) -> Callable[..., Any]:
+        def call(value: Any, *args: Any, **options: Any) -> Any:
+            nonlocal total
+            with suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                size = len(value) if isinstance(value, str | bytes | memoryview) else portions.size(value)
+                ours = [each for each in traceback.extract_stack() if each.filename.startswith(PACKAGE)]
+                if not ours or ours[-1].filename.startswith(f"{PACKAGE}/sandbox"):
+                    return known(value, *args, **options)
+                if total == 0:
+                    loop.call_soon(forget)
+                total += max(1, size)
+                if total > most:
+                    seen.append("".join([f"{name} of {size:,}\n", *traceback.format_list(ours)]))
+            return known(value, *args, **options)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((json, "loads"), (json, "dumps"), (binascii, "a2b_base64"), (binascii, "b2a_base64"),
+                             (base64, "b64encode"), (base64, "b64decode")):  # fmt: skip
+            patch.setattr(module, name, watched(name, getattr(module, name)))
+        yield seen
 
 
 @asynccontextmanager

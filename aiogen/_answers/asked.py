@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from aiogen._content.portions import written
 from aiogen.errors import InputError
 from aiogen.models import ACTIONS, Action, FailureCode, State
 from aiogen.references import Reference
@@ -40,8 +41,10 @@ def fingerprint(provider: str, request: Any) -> str:
 
     Defaults, and what is decided later (seeds, uploads), are not in it, so a newer version finds it unchanged.
     """
-    text = json.dumps([provider, _plain(request)], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    said = hashlib.sha256()
+    for part in written([provider, _plain(request)], sort_keys=True, separators=(",", ":")):
+        said.update(part.encode("utf-8", "surrogatepass"))
+    return said.hexdigest()
 
 
 def _plain(value: Any) -> Any:

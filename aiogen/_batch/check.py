@@ -20,7 +20,7 @@ from aiogen.errors import ConfigurationError, InputError, RowProblem, RowsError
 from aiogen.models import State
 
 _MOST_SHOWN = 20
-_TURN = 20
+_TURN = 10
 """Rows between two turns of the others."""
 
 

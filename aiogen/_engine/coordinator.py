@@ -27,7 +27,7 @@ from aiogen.models import State
 
 logger = logging.getLogger("aiogen")
 
-_ENDED_AT_ONCE = 200
+_ENDED_AT_ONCE = 40
 """Jobs whose waiters learn in one turn of the loop that the session is left."""
 
 

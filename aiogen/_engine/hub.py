@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 Account = AccountState[Job]
 """What a session keeps for one account."""
 
-_ENDED_AT_ONCE = 200
+_LOOKED_AT_AT_ONCE = 500
+"""Records of which the model is looked at in one turn of the loop."""
+_ENDED_AT_ONCE = 40
 """Deadlines that are dealt with in one turn of the loop."""
 
 
@@ -57,6 +59,7 @@ class Hub:
         *,
         accounts: Callable[[], Collection[str]],
         take_up: Callable[[Record], None],
+        provider_of: Callable[[Record], Provider | None],
         follows: Follows,
         budget: Budget | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class Hub:
             limits: what bounds it.
             accounts: whose jobs the session can follow, as their keys are known.
             take_up: goes on with a job that another session left behind.
+            provider_of: the connection of such a job; None if this session does not have its key.
             follows: all that nobody owns; its own, and those that somebody here waits for; or nothing.
             budget: what may be spent.
         """
@@ -82,6 +86,7 @@ class Hub:
         self.on_cancel: Callable[[str], None] = lambda job_id: None
         """Somebody else wants a job of ours to be cancelled; said again until it is granted."""
         self._take_up = take_up
+        self._provider_of = provider_of
         self._follows = follows
         self.is_follower = follows is not Follows.NOTHING
         """False: what is taken in here is sent and followed by others, and no provider is asked about it."""
@@ -463,6 +468,23 @@ class Hub:
             self.end(job, outcomes.still_remote(known, waited))
 
     # --- what the ledger reports (LedgerEvents)
+
+    async def prepare_for(self, records: Sequence[Record]) -> None:
+        """Load the duration models that jobs left behind need, which takes long for the first job of each."""
+        done = set[object]()
+        for i, record in enumerate(records, 1):
+            if i % _LOOKED_AT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            submission = record.submission
+            if submission is None:
+                continue
+            model = (record.account, record.connection, submission.model, submission.typical)
+            if model in done:
+                continue
+            done.add(model)
+            provider = self._provider_of(record)
+            if provider is not None:
+                await self.learned.load(provider, submission.model, submission.typical)
 
     def adopted(self, record: Record) -> None:
         """A job that another session left behind is ours now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +29,9 @@ from aiogen.stores.base import RequestKind
 
 T = TypeVar("T")
 logger = logging.getLogger("aiogen")
+
+_ROWS_AT_ONCE = 200
+"""Generations of a page that are passed on together; no vendor's page has as many."""
 
 
 class Calls:
@@ -121,8 +125,15 @@ class Calls:
                         provider.name,
                         path,
                     )
-                if any(found):
-                    yield tuple(row for row in found if row is not None)
+                try:
+                    for i in range(0, len(found), _ROWS_AT_ONCE):
+                        if some := tuple(row for row in found[i : i + _ROWS_AT_ONCE] if row is not None):
+                            yield some
+                finally:
+                    del page
+                    if len(found) > _ROWS_AT_ONCE:
+                        with suppress(RuntimeError):  # the session has been closed
+                            self._hub.transport.threads.start(found.clear)  # to free thousands takes long
         finally:
             readings.discard(pager)
 

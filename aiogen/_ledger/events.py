@@ -11,6 +11,10 @@ from aiogen.stores.base import Record, Wish
 class LedgerEvents(Protocol):
     """Handed to `Ledger` when it is made; called in the session's loop, so none of these may block or raise."""
 
+    async def prepare_for(self, records: Sequence[Record]) -> None:
+        """These will be adopted next: what takes long of that, and can be done before, is done here.  May wait."""
+        ...
+
     def adopted(self, record: Record) -> None:
         """This job is ours from now on: go on with it.  Also called while the ledger is opened."""
         ...

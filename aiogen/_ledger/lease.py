@@ -135,6 +135,7 @@ class Ledger:
             await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
 
     async def _take_up(self, records: Sequence[Record]) -> None:
+        await self._events.prepare_for(records)
         for i, record in enumerate(records, 1):
             if not self.takes_up:
                 return

@@ -321,8 +321,9 @@ class Window:
         limit = max(1, int(self._limit))
         leaving = [at for at, weight in self._recent for _ in range(weight)] + [now + self._period] * self._unanswered
         # Each place in the window is free from some moment on, and again a period after it was taken.
-        free = sorted([now] * (limit - len(leaving)) + [max(now, at) for at in leaving])[-limit:]
-        return free[ahead % limit] + ahead // limit * self._period
+        place, free_now = ahead % limit, limit - len(leaving)
+        free_at = now if place < free_now else max(now, sorted(leaving)[place - free_now])
+        return free_at + ahead // limit * self._period
 
     @property
     def active(self) -> int:

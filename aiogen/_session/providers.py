@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, suppress
@@ -15,6 +16,9 @@ from aiogen.catalogue import ModelInfo
 from aiogen.costs import Costs
 from aiogen.errors import StoreError
 from aiogen.models import AccountInfo, Generation
+
+_ROWS_AT_ONCE = 20
+"""Generations of a list in one turn of the loop."""
 
 
 class ProviderCalls(SessionBase):
@@ -62,6 +66,8 @@ class ProviderCalls(SessionBase):
                     count += 1
                     if count == limit:
                         return
+                    if count % _ROWS_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # a vendor may send thousands on one page
 
     async def delete(self, connection: str, provider_id: str | UUID, *, missing_ok: bool = False) -> bool:
         """Delete a generation at the provider, with its images; True if it was there.

@@ -1,4 +1,4 @@
-"""What a request says, as bytes.  Megabytes are encoded in a thread: in one piece they would hold up the event loop."""
+"""What a request says, as bytes.  Megabytes are encoded in a thread, in portions: else they hold up the event loop."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import aiohttp
 import attrs
 
+from aiogen._content.portions import LARGE, of_base64, size, written
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError
 from aiogen.exchange import Body, Multipart, Part, Raw
-
-_LARGE = 128 * 1024
-"""Characters that are encoded at once."""
 
 
 @attrs.frozen
@@ -34,14 +32,14 @@ async def encoded(body: Body, threads: Threads) -> Encoded:
         InputError: what should be base64 is not.
     """
     if isinstance(body, Raw):
-        return Encoded(io.BytesIO(await _decoded(body.base64, threads)), body.media_type)
+        return Encoded(await _decoded(body.base64, threads), body.media_type)
     if isinstance(body, Multipart):
         form = aiohttp.FormData(default_to_multipart=True)
         for part in body.parts:
             await _add(form, part, threads)
         return Encoded(form, None)
-    if _size(body) > _LARGE:
-        return Encoded(io.BytesIO(await threads.run(lambda: json.dumps(body).encode())), "application/json")
+    if size(body) > LARGE:
+        return Encoded(await threads.run(_dumped, body), "application/json")
     return Encoded(json.dumps(body).encode(), "application/json")
 
 
@@ -49,7 +47,7 @@ async def _add(form: aiohttp.FormData, part: Part, threads: Threads) -> None:
     if part.base64 is None:
         form.add_field(part.name, part.text or "", content_type=part.media_type)
         return
-    content = io.BytesIO(await _decoded(part.base64, threads))
+    content = await _decoded(part.base64, threads)
     form.add_field(
         part.name,
         content,
@@ -58,20 +56,32 @@ async def _add(form: aiohttp.FormData, part: Part, threads: Threads) -> None:
     )
 
 
-async def _decoded(text: str, threads: Threads) -> bytes:
+async def _decoded(text: str, threads: Threads) -> io.BytesIO:
     try:
-        if len(text) > _LARGE:
-            return await threads.run(binascii.a2b_base64, text)
-        return binascii.a2b_base64(text)
+        if len(text) > LARGE:
+            return await threads.run(_unpacked, text)
+        return io.BytesIO(binascii.a2b_base64(text))
     except ValueError:
         raise InputError("An image of the request is not valid base64.") from None
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_size, value))
-    return 8
+# What is written into it is the BytesIO's own; one that is made of bytes shares them, and aiohttp, which looks at its
+# buffer in the event loop, would make it copy them there.
+
+
+def _dumped(body: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    for part in written(body):
+        file.write(part.encode())
+    file.seek(0)
+    return file
+
+
+def _unpacked(text: str) -> io.BytesIO:
+    file = io.BytesIO()
+    try:
+        file.write(of_base64(text))
+    except ValueError:
+        file.write(binascii.a2b_base64(text))  # which passes over what is none, such as the ends of lines
+    file.seek(0)
+    return file

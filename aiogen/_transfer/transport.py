@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 import aiohttp
+import attrs
 import backoff
 
 from aiogen._clock import Clock
+from aiogen._content.portions import LARGE
 from aiogen._limits.retry import waits, worth_repeating
 from aiogen._options import RequestOptions
 from aiogen._safety.redact import redacted
+from aiogen._safety.secret import Secret
 from aiogen._transfer.bodies import encoded
 from aiogen._transfer.clients import Clients
 from aiogen._transfer.failures import SendWatch, failure, watching_send
@@ -103,22 +107,35 @@ class Transport:
                 response, number = await self._answered(next(exchange), provider, previous)
                 if response is None:
                     return None, number
-                request = exchange.send(response)
             except StopIteration as stop:
                 return stop.value, number
-            return await self._rest(provider, exchange, request, before_more), None
+            step = await self._told(exchange, response)
+            if isinstance(step, _Result):
+                return step.value, number
+            return await self._rest(provider, exchange, step, before_more), None
 
     async def _rest(
         self, provider: Provider, exchange: Exchange[T], request: Request, before_each: Callable[[], Awaitable[None]]
     ) -> T:
         """The result of an exchange that goes on with this request."""
+        step: Request | _Result[T] = request
+        while not isinstance(step, _Result):
+            await before_each()
+            step = await self._told(exchange, await self._send(step, provider))
+        return step.value
+
+    async def _told(self, exchange: Exchange[T], response: Response) -> Request | _Result[T]:
+        """What the exchange says to this answer; a large one is read in a thread."""
+        if len(response.body) <= LARGE:
+            return _advanced(exchange, response)
+        reading = self.threads.start(_advanced, exchange, response)
         try:
-            while True:
-                await before_each()
-                request = exchange.send(await self._send(request, provider))
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            while not reading.done():  # what runs cannot be closed
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([reading])
+            raise
 
     @contextmanager
     def _reading(self, provider: Provider, exchange: Exchange[T]) -> Iterator[None]:
@@ -195,12 +212,9 @@ class Transport:
         outcome = await self._outcome(request, provider)
         if isinstance(outcome, AiogenError):
             raise outcome  # from here, where no local is of the request's inside
-        number = hash((outcome.status, outcome.body))
-        if number == previous:
-            return None, number
-        for secret in provider.secrets:
-            outcome = redacted(secret, outcome)
-        return outcome, number
+        if len(outcome.body) > LARGE:
+            return await self.threads.run(_looked_at, outcome, provider.secrets, previous)
+        return _looked_at(outcome, provider.secrets, previous)
 
     async def _outcome(self, request: Request, provider: Provider) -> Response | AiogenError:
         """The answer as it came, or the error to raise."""
@@ -249,7 +263,8 @@ class Transport:
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request, context: dict[str, str | None]) -> bytes:
         length = answer.content_length
-        if length is not None and length <= self._max_answer_bytes and "Content-Encoding" not in answer.headers:
+        is_small = length is not None and length <= min(LARGE, self._max_answer_bytes)
+        if is_small and "Content-Encoding" not in answer.headers:
             return await answer.read()  # compressed bytes are counted as they are unpacked
         chunks: list[bytes] = []
         size = 0
@@ -265,12 +280,41 @@ class Transport:
                     **context,
                 )
             chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if len(chunks) == 1:
+            return chunks[0]
+        return b"".join(chunks) if size <= LARGE else await self.threads.run(b"".join, chunks)
 
     async def close(self) -> None:
         """Close what was opened here, and only that."""
         await asyncio.shield(self.clients.close())
         await asyncio.shield(self.threads.close())
+
+
+@attrs.frozen
+class _Result(Generic[T]):
+    """What an exchange has come to."""
+
+    value: T
+
+
+def _advanced(exchange: Exchange[T], response: Response) -> Request | _Result[T]:
+    try:
+        return exchange.send(response)
+    except StopIteration as stop:
+        return _Result(stop.value)
+
+
+def _looked_at(answer: Response, secrets: Iterable[Secret], previous: int | None) -> tuple[Response | None, int]:
+    """The answer without any key in it, and its number; None instead of one whose number is the previous one."""
+    body: bytes | int = answer.body
+    if len(answer.body) > LARGE:  # the digest lets other threads run
+        body = int.from_bytes(hashlib.blake2b(answer.body, digest_size=16).digest())
+    number = hash((answer.status, body))
+    if number == previous:
+        return None, number
+    for secret in secrets:
+        answer = redacted(secret, answer)
+    return answer, number
 
 
 async def _at_once() -> None:

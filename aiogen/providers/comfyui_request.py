@@ -6,7 +6,6 @@ Values are given by the names of the graph's slots, as for every other provider.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import attrs
 
 from aiogen._checks import check_extra, check_json, check_prompt
 from aiogen._content.media import EXTENSIONS
+from aiogen._content.portions import as_base64
 from aiogen.errors import InputError, UnknownParameter
 from aiogen.providers.comfyui_common import no_slot, translate
 from aiogen.providers.comfyui_graph import ComfyGraph, check_place, listed, texts_in
@@ -207,7 +207,7 @@ def _said(value: Any, place: str, files: dict[str, dict[str, Any]]) -> Any:
     # Named by its content: the same image is not stored again for each job, and no other file is meant by the name.
     name = f"aiogen-{hashlib.sha256(value.data).hexdigest()[:20]}.{EXTENSIONS.get(value.media_type or '', 'png')}"
     if name not in files:
-        data = base64.b64encode(value.data).decode()
+        data = as_base64(value.data)
         files[name] = {"name": name, "media_type": value.media_type, "data": data, "places": []}
     files[name]["places"].append(place)
     return name

@@ -6,12 +6,12 @@ On v2 they stand in `guidances`, by what they are for; how they are written is s
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aiogen._checks import check_json
+from aiogen._content.portions import as_base64
 from aiogen.errors import InputError
 from aiogen.providers.leonardo_models import MODELS, kind_of, reference_key
 from aiogen.references import Reference
@@ -149,7 +149,7 @@ def _said(value: Any) -> Any:
     if not isinstance(value, Reference):
         return value
     if value.data is not None:
-        return {"type": "BASE64", "data": base64.b64encode(value.data).decode()}
+        return {"type": "BASE64", "data": as_base64(value.data)}
     if value.url is not None:
         return {"type": "URL", "url": value.url}
     if value.generation_id is not None:

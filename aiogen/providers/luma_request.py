@@ -7,7 +7,6 @@ charges nothing for a refusal: its limits change.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,6 +14,7 @@ from typing import Any, Literal, Self
 import attrs
 
 from aiogen._checks import check_json, check_prompt
+from aiogen._content.portions import as_base64
 from aiogen.errors import InputError
 from aiogen.references import Reference
 
@@ -257,7 +257,7 @@ def said(reference: Reference) -> dict[str, str]:
         InputError: it is a local file that has not been read.
     """
     if reference.data is not None:
-        return {"data": base64.b64encode(reference.data).decode(), "media_type": str(reference.media_type)}
+        return {"data": as_base64(reference.data), "media_type": str(reference.media_type)}
     if reference.url is not None:
         kind = {"media_type": reference.media_type} if reference.media_type else {}
         return {"url": reference.url, **kind}

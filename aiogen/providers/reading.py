@@ -24,6 +24,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
 from aiogen._content.expiry import in_every_zone, url_expiry
+from aiogen._content.portions import read_json
 from aiogen._wording import shorten
 from aiogen.errors import ProtocolError
 from aiogen.exchange import Page, Response, Snapshot
@@ -146,7 +147,7 @@ def parse_json(response: Response, verb: str) -> Any:
     if not text.strip():
         raise unreadable(response, verb, "an empty body instead of JSON")
     try:
-        return json.loads(text)
+        return read_json(text)
     except (ValueError, RecursionError) as caught:
         error = caught
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -16,6 +16,8 @@ class Noted:
     waiting: list[str] = attrs.field(factory=list)
     """What is watched."""
     only: Collection[str] | None = None
+    expected: list[str] = attrs.field(factory=list)
+    """What was said to be adopted next."""
     adopted_ids: list[str] = attrs.field(factory=list)
     seen_records: list[Record] = attrs.field(factory=list)
     has_jobs: bool = False
@@ -23,6 +25,9 @@ class Noted:
     wishes: list[Wish] = attrs.field(factory=list)
     said: list[str] = attrs.field(factory=list)
     """Of all else the names, in order; `gone` with its id."""
+
+    async def prepare_for(self, records: Sequence[Record]) -> None:
+        self.expected += [record.id for record in records]
 
     def adopted(self, record: Record) -> None:
         self.adopted_ids.append(record.id)

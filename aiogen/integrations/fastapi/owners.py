@@ -12,6 +12,7 @@ from aiogen.integrations.fastapi.bodies import Seen
 from aiogen.integrations.fastapi.learned import learned_by
 from aiogen.integrations.fastapi.problems import Refused
 from aiogen.session import Session
+from aiogen.stores.base import RecordQuery
 
 
 def owner_of(scope: Any) -> Callable[..., Any]:
@@ -38,7 +39,9 @@ async def find(session: Session, scope: str, job_id: str) -> Seen:
         Refused: there is none; somebody else's is none.
         StoreError: the ledger cannot be read.
     """
-    record = await session.store.get(own_id(job_id)) if job_id.isprintable() else None
+    # Without the request, which has the pictures that were sent.
+    query = RecordQuery(ids=[own_id(job_id)] if job_id.isprintable() else [], limit=1)
+    record = next(iter(await session.store.find(query)), None)
     if record is None or record.scope != scope:
         raise Refused(404, "not_found", "There is no such generation.")
     learned = learned_by(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -18,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from aiogen import errors
+from aiogen._content.portions import LARGE, lift, put_back
+from aiogen.integrations.fastapi.sessions import in_thread, threads_of
 from aiogen.integrations.fastapi.shutdown import Shutdown, shutdown_of_app
 from aiogen.integrations.statuses import http_status
 from aiogen.models import Action
@@ -40,6 +43,10 @@ _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.DownloadError, "download_failed"),
 )
 """Where the error's own code says less, or it has none."""
+_MOST_BESIDE = 256 * 1024
+"""Bytes of a body, without its pictures: a large graph of ComfyUI's has half of it."""
+_MOST_VALUES = 16_384
+"""Brackets, commas and colons, also those in texts: what reading costs is less the bytes than these."""
 _OF_STATUS = {
     401: "unauthorized",
     403: "forbidden",
@@ -249,8 +256,10 @@ class ProblemRoute(APIRoute):
             return response
 
         async def answered(request: Request, shutdown: Shutdown) -> Response:
+            limited: LimitedRequest | None = None
             try:
-                return await handler(_limited(request, most))
+                limited = _limited(request, most)
+                return await handler(limited)
             except asyncio.CancelledError:
                 if not shutdown.has_begun:
                     raise
@@ -266,11 +275,61 @@ class ProblemRoute(APIRoute):
                 return _of_validation(invalid)
             except (FastAPIException, HTTPException) as http:
                 return _of_http(http)
+            finally:
+                if limited is not None:
+                    limited.let_go()
 
         return handle
 
 
-def _limited(request: Request, most: int) -> Request:
+class LimitedRequest(Request):
+    """A request whose JSON is read without holding up the event loop.
+
+    What a client may send besides pictures is little, and is read at once; pictures are copied in a thread.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self._kept: list[object] = []
+
+    async def body(self) -> bytes:
+        """All of it."""
+        if not hasattr(self, "_body"):
+            parts = [part async for part in self.stream()]
+            size = sum(map(len, parts))
+            self._body = b"".join(parts) if size <= LARGE else await in_thread(self, b"".join, parts)
+        return self._body
+
+    async def json(self) -> Any:
+        """What it says.
+
+        Raises:
+            HTTPException: 413, it says much beside its pictures.
+            ValueError: it is no JSON.
+        """
+        body = await self.body()
+        rest, lifted = await in_thread(self, lift, body) if len(body) > LARGE else (body, dict[str, str]())
+        if len(rest) > _MOST_BESIDE or len(rest) - len(rest.translate(None, b"[{,:")) > _MOST_VALUES:
+            raise HTTPException(
+                413, f"Beside its pictures a body has at most {_MOST_BESIDE:,} bytes, and {_MOST_VALUES:,} values."
+            )
+        found = put_back(json.loads(rest), lifted) if lifted else json.loads(rest)
+        if lifted:
+            self.keep(body, found)
+        return found
+
+    def keep(self, *values: object) -> None:
+        """Until it is answered; then a thread frees them, for to free the memory of many megabytes takes long."""
+        self._kept += values
+
+    def let_go(self) -> None:
+        """It is answered."""
+        if self._kept:
+            self.__dict__.pop("_body", None)
+            threads_of(self).start(self._kept.clear)
+
+
+def _limited(request: Request, most: int) -> LimitedRequest:
     """The same request, whose body is read up to a limit.
 
     Not by FastAPI's `max_body_size`, which answers in plain text by itself where the length was announced.
@@ -288,4 +347,4 @@ def _limited(request: Request, most: int) -> Request:
             raise HTTPException(413, f"The body has at most {most:,} bytes.")
         return message
 
-    return Request(request.scope, counting)
+    return LimitedRequest(request.scope, counting)

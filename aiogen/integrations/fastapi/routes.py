@@ -25,6 +25,7 @@ from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
     USUAL_PAUSE,
     Answered,
+    LimitedRequest,
     ProblemRoute,
     Refused,
     answer,
@@ -33,7 +34,7 @@ from aiogen.integrations.fastapi.problems import (
     stopping,
 )
 from aiogen.integrations.fastapi.references import with_uploads
-from aiogen.integrations.fastapi.sessions import SessionDep
+from aiogen.integrations.fastapi.sessions import SessionDep, in_thread
 from aiogen.integrations.fastapi.shutdown import ShutdownDep
 from aiogen.integrations.fastapi.uploading import add_uploads, on_disk
 from aiogen.integrations.uploads import Uploads, uploads_of
@@ -42,6 +43,8 @@ from aiogen.stores.base import AtMost
 
 AT_MOST = AtMost(scope=50, total=1000)
 _LONGEST_PAUSE = 3600.0
+_LARGE = 16 * 1024
+"""Bytes of a body that is looked through at once."""
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": schema()}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request is refused, and why", **_PROBLEM},
@@ -86,7 +89,8 @@ def router(
             runs), "ids" (the provider's ids of pictures, whoever's they are).
         at_most: bounds on unfinished jobs, over all workers; beyond that of the scope the answer is 429, beyond that of
             all 503.
-        max_body_bytes: of a request's body, 1,024 bytes to 1 GiB.  Pictures come in it, in base64.
+        max_body_bytes: of a request's body, 1,024 bytes to 1 GiB.  Pictures come in it, in base64; what is not inside
+            of them may be 256 KiB and 16,384 values.
         max_prompt: letters of a prompt, 1 to 1,000,000.
         max_outputs: of one job, 1 to 1000.
         max_cost: of one job, by its estimate, in the unit of this cost; one whose cost nobody knows beforehand in this
@@ -204,7 +208,15 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
             raise stopping()
         with on_disk():
             parameters = await with_uploads(wanted.parameters, uploads, scope)
-        provider, asked = request_of(session, wanted.model_copy(update={"parameters": parameters}), terms)
+        wanted = wanted.model_copy(update={"parameters": parameters})
+        # Pictures, and many parameters, take long to look through.
+        is_large = len(await request.body()) > _LARGE
+        if is_large:
+            provider, asked = await in_thread(request, request_of, session, wanted, terms)
+            if isinstance(request, LimitedRequest):
+                request.keep(asked)
+        else:
+            provider, asked = request_of(session, wanted, terms)
         await check_cost(session, provider, asked, terms)
         job = await session.submit(
             asked,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
+from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError, SessionClosed
 from aiogen.integrations.fastapi.shutdown import Shutdown, hearing_signals
 from aiogen.models import Action
@@ -16,6 +17,8 @@ from aiogen.providers.base import Provider
 from aiogen.session import Session
 from aiogen.stores.base import Store
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
@@ -91,6 +94,16 @@ def session_in(app: FastAPI) -> Session:
         )
     found: Session = session
     return found
+
+
+async def in_thread(request: Request, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
+    """Have it done by the session's own threads: those of the loop may all be waiting for aiogen."""
+    return await threads_of(request).run(call, *args, **options)
+
+
+def threads_of(request: Request) -> Threads:
+    """Of the session of this worker."""
+    return session_in(request.app)._open().hub.transport.threads
 
 
 SessionDep = Annotated[Session, Depends(session_of)]

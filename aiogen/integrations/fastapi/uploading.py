@@ -1,6 +1,7 @@
 """The routes for pictures that clients send before they name them in a request."""
 
 # Annotations are read when a route is made, for some name what `router` was given: so they are not put off here.
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -96,6 +97,7 @@ async def _cut(data: bytes) -> AsyncIterator[bytes]:
     """In pieces, each of which the loop sends in no time."""
     for start in range(0, len(data), PIECE):
         yield data[start : start + PIECE]
+        await asyncio.sleep(0)  # a server waits only when the client does not keep up
 
 
 def _none() -> Refused:

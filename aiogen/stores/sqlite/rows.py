@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import cattrs
 
+from aiogen._content.portions import LARGE, read_json, written
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 from aiogen.stores.base import Record
@@ -68,11 +69,23 @@ def _converter() -> cattrs.Converter:
 _json = _converter()
 
 
+def prepare() -> None:
+    """How the two are written and read is worked out at their first, which takes ten milliseconds: now, in a thread."""
+    for kind in (Submission, Generation):
+        _json.get_unstructure_hook(kind)
+        _json.get_structure_hook(kind)
+
+
 def request_text(submission: Submission, *, whole: bool) -> str:
     """What a create will say.  If not `whole`, only what following it needs, without prompt and parameters."""
     if not whole:
         submission = attrs.evolve(submission, prompt=None, body={})
-    return json.dumps(_json.unstructure(submission), separators=(",", ":"))
+    return "".join(written(_json.unstructure(submission), separators=(",", ":")))
+
+
+def _submission(text: str) -> Submission:
+    value = json.loads(text) if len(text) <= LARGE else read_json(text.encode("utf-8", "surrogatepass"))
+    return _json.structure(value, Submission)
 
 
 def result_text(generation: Generation, *, whole: bool) -> str:
@@ -183,7 +196,7 @@ def _record_of(values: tuple[Any, ...], now: float) -> Record:
     charge = Charge(fields.pop("charge"), fields.pop("charge_unit"), bool(fields.pop("charge_is_estimate")))
     return Record(
         **fields,
-        submission=None if request is None else _json.structure(json.loads(request), Submission),
+        submission=None if request is None else _submission(request),
         generation=None if result is None else generation_from(result),
         read_at=_moment(now),
         charge=charge,

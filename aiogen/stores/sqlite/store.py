@@ -21,6 +21,7 @@ from uuid import UUID
 import attrs
 
 from aiogen._binding import Binding, bound
+from aiogen._content.portions import LARGE, size
 from aiogen._options import StoreOptions
 from aiogen.costs import Costs
 from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
@@ -181,6 +182,7 @@ class SqliteStore:
             self._readers = reading.Readers(handle.connect_to_read)
 
         def begin(c: Connection) -> tuple[str, HeldCopy | None, UUID]:
+            rows.prepare()
             name = workers.begin(c, clock.now(c), self._options.lease, follows)
             return name, copies.held(c, self.path), copies.namespace(c)
 
@@ -268,7 +270,11 @@ class SqliteStore:
 
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
-        values = rows.row(attrs.evolve(record, owner=self._worker.owner), whole=self._options.keep_requests)
+        mine, whole = attrs.evolve(record, owner=self._worker.owner), self._options.keep_requests
+        if record.submission is not None and size(record.submission.body) > LARGE:
+            values = await self._read(lambda c: rows.row(mine, whole=whole))  # megabytes would hold up the loop
+        else:
+            values = rows.row(mine, whole=whole)
         handlers = [(record.id, handler) for handler in record.handlers]
         read_at = rows.seconds(record.read_at)
         standing = await self._write(
