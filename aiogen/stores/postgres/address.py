@@ -1,0 +1,71 @@
+"""Where the database is: what a url says, and how it is shown, which is without its password.  Pure."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from aiogen._safety.secret import Secret
+from aiogen.errors import ConfigurationError
+
+_SCHEME = re.compile(r"postgres(?:ql)?(?:\+(?:asyncpg|psycopg|psycopg2|psycopg_async))?://", re.IGNORECASE)
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+def is_url(store: object) -> bool:
+    """A text that names a database of PostgreSQL."""
+    return isinstance(store, str) and _SCHEME.match(store.strip()) is not None
+
+
+@attrs.frozen
+class Address:
+    """A url of a database."""
+
+    _url: Secret
+    shown: str
+    """Without password and parameters."""
+
+    @classmethod
+    def of(cls, url: str, name: str = "url") -> Address:
+        """What SQLAlchemy and others put behind the scheme (`+asyncpg`, `+psycopg`) is left out.
+
+        Raises:
+            ConfigurationError: it is no url of PostgreSQL; the message does not show it.
+        """
+        text = url.strip() if isinstance(url, str) else ""
+        if not is_url(text):
+            raise ConfigurationError(f"{name}= takes postgresql://user@host/database; this is not one.")
+        rest = _SCHEME.sub("", text, count=1)
+        try:
+            parts = urlsplit(f"postgresql://{rest}")
+        except ValueError:
+            raise ConfigurationError(
+                f"{name}= takes postgresql://user@host/database; this one cannot be read. "
+                "Special characters in its password have to be written as %XX."
+            ) from None
+        where = parts.netloc.rpartition("@")[2]
+        user = unquote(parts.netloc.rpartition("@")[0].partition(":")[0])
+        return cls(Secret(f"postgresql://{rest}"), f"postgresql://{f'{user}@' if user else ''}{where}{parts.path}")
+
+    @property
+    def url(self) -> str:
+        """With the password: for the driver alone."""
+        return self._url.text
+
+    def __repr__(self) -> str:
+        return f"<Address {self.shown}>"
+
+
+def schema_name(name: str | None) -> str | None:
+    """A namespace of the database.
+
+    Raises:
+        ConfigurationError: it is no plain name.
+    """
+    if name is not None and (not isinstance(name, str) or not _SCHEMA.fullmatch(name)):
+        raise ConfigurationError(
+            f"schema= takes a name of letters, digits and underscores, at most 63 of them, not {str(name)[:70]!r}."
+        )
+    return name

@@ -1,0 +1,32 @@
+"""A ledger in PostgreSQL for the battery: told the time by its context."""
+
+from __future__ import annotations
+
+import asyncio
+from unittest import mock
+
+from aiogen.stores.base import Store
+from aiogen.stores.postgres.store import PostgresStore
+from aiogen.testing import StoreContext
+
+
+def server_store(context: StoreContext, url: str, **more: object) -> PostgresStore:
+    """In a namespace of the context's own, and by its clock."""
+    if "clock" not in context.kept:
+        clock = mock.patch("aiogen.stores.postgres.sql.now", lambda: f"{context.time()!r}::float8")
+        context.kept["clock"] = context.enter(clock)
+    keep = min(context.keep_finished, 365 * 86_400.0)
+    return PostgresStore(url, schema=context.name, lease=context.lease, keep_finished=keep, **more)  # type: ignore[arg-type]
+
+
+async def kill(store: Store) -> None:
+    """What it holds is let go of, and its lease runs on."""
+    assert isinstance(store, PostgresStore)
+    parts, store._parts = store._parts, None
+    assert parts is not None
+    assert parts.purging is not None
+    parts.purging.cancel()
+    await asyncio.gather(parts.purging, return_exceptions=True)
+    await parts.writer.close()
+    await parts.listener.close()
+    await parts.database.close()
