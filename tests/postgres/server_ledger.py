@@ -13,7 +13,11 @@ from aiogen.testing import StoreContext
 def server_store(context: StoreContext, url: str, **more: object) -> PostgresStore:
     """In a namespace of the context's own, and by its clock."""
     if "clock" not in context.kept:
-        clock = mock.patch("aiogen.stores.postgres.sql.now", lambda: f"{context.time()!r}::float8")
+
+        def now() -> str:
+            return f"{context.time()!r}::float8"
+
+        clock = mock.patch("aiogen.stores.postgres.sql.now", now)
         context.kept["clock"] = context.enter(clock)
     keep = min(context.keep_finished, 365 * 86_400.0)
     return PostgresStore(url, schema=context.name, lease=context.lease, keep_finished=keep, **more)  # type: ignore[arg-type]

@@ -26,7 +26,11 @@ async def are_there(tx: Tx, accounts: Collection[str]) -> bool:
 
 
 async def adopt(
-    tx: Tx, me: str, accounts: Collection[str], only: Collection[str] | None, unreadable: Callable[[rows.Unreadable], None]
+    tx: Tx,
+    me: str,
+    accounts: Collection[str],
+    only: Collection[str] | None,
+    unreadable: Callable[[rows.Unreadable], None],
 ) -> list[Record]:
     """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's."""
     limit = None if only is not None else await _portion(tx, me, accounts)

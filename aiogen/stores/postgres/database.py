@@ -101,9 +101,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction: committed at the end, undone where something is raised."""
-        async with self._pool.acquire(timeout=self._timeout) as raw:
-            async with raw.transaction(isolation="read_committed"):
-                yield Tx(raw, self.schema, self._timeout)
+        async with (
+            self._pool.acquire(timeout=self._timeout) as raw,
+            raw.transaction(isolation="read_committed"),
+        ):
+            yield Tx(raw, self.schema, self._timeout)
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Statements that stand alone; once more on another connection where the first one was lost.
@@ -118,6 +120,10 @@ class Database:
                 raise
         async with self.reading() as tx:
             return await work(tx)
+
+    async def rows(self, statement: str, *values: object) -> list[Row]:
+        """What one statement reads."""
+        return await self.run(lambda tx: tx.rows(statement, *values))
 
     async def close(self) -> None:
         """Let go of the connections; a pool of the caller's stays as it is."""

@@ -215,5 +215,3 @@ class Listener:
             self._is_of_all = True
             self._changed.clear()
         self._news.set()
-
-

@@ -109,9 +109,7 @@ class Precedence:
         """Since when, by account, and by whether the others are more urgent."""
         self._idle: dict[tuple[str, bool], _Idle] = {}
 
-    async def wait_for(
-        self, tx: Tx, me: str, accounts: Sequence[str], priority: int, room: float, now: float
-    ) -> float:
+    async def wait_for(self, tx: Tx, me: str, accounts: Sequence[str], priority: int, room: float, now: float) -> float:
         """Seconds until a create of this priority may look again; 0.0 if nobody goes before it.
 
         `accounts`: the names of one account; `room`: units that others could still have, should this one be sent.

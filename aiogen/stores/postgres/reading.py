@@ -84,7 +84,7 @@ async def found(database: Database, query: RecordQuery, after: Key | None = None
             f"SELECT {COLUMNS if query.with_request else BARE} , aiogen_now() FROM aiogen_job WHERE {conditions} "
             f"{where.ORDER} LIMIT {values(at_once)}"
         )
-        some = await database.run(lambda tx, text=statement, all=values.all: tx.rows(text, *all))  # type: ignore[misc]
+        some = await database.rows(statement, *values.all)
         if some:
             after = key_of(some[-1])
             left -= len(some)
@@ -116,12 +116,10 @@ async def narrowed(database: Database, query: RecordQuery) -> RecordQuery:
             f"SELECT id, created_at, {prompt}, {metadata} FROM aiogen_job WHERE {conditions} {where.ORDER} "
             f"LIMIT {_SLICE}"
         )
-        some = await database.run(lambda tx, text=statement, all=values.all: tx.rows(text, *all))  # type: ignore[misc]
+        some = await database.rows(statement, *values.all)
         for i, (job_id, created_at, text, known) in enumerate(some, 1):
             after = (created_at, job_id)
-            if (query.prompt is None or selecting.says(text, query.prompt)) and (
-                wanted is None or _has(known, wanted)
-            ):
+            if (query.prompt is None or selecting.says(text, query.prompt)) and (wanted is None or _has(known, wanted)):
                 ids.append(job_id)
             if i % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -182,7 +180,9 @@ class Unreadable:
 
     def skip_end(self, job_id: str, cause: Exception) -> None:
         """The end of a job, for its handlers."""
-        logger.error("The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._place, cause)
+        logger.error(
+            "The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._place, cause
+        )
 
     async def records(self, found: Iterable[Row], take: Callable[[Record], None]) -> None:
         """Each record in these rows, with pauses."""

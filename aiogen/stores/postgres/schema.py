@@ -52,7 +52,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX aiogen_delivery_owner ON aiogen_delivery(owner) WHERE owner IS NOT NULL",
         # Who holds the row of an account decides what is sent there next; a bound and the budgets have rows of their
         # own.  Logged, as what holds an account back has to be: an unlogged table is emptied by a crash.
-        "CREATE TABLE aiogen_lock(name text COLLATE \"C\" PRIMARY KEY)",
+        'CREATE TABLE aiogen_lock(name text COLLATE "C" PRIMARY KEY)',
         """
         CREATE TABLE aiogen_budget(
           account text NOT NULL, lane text NOT NULL, spent_until float8 NOT NULL DEFAULT 0,
@@ -109,10 +109,7 @@ NAMESPACE = "INSERT INTO aiogen_meta VALUES ('namespace', gen_random_uuid()::tex
 
 def reached(version: int) -> str:
     """What notes that so many steps were taken."""
-    return (
-        f"INSERT INTO aiogen_meta VALUES ('version', '{version}') "
-        "ON CONFLICT (k) DO UPDATE SET v = excluded.v"
-    )
+    return f"INSERT INTO aiogen_meta VALUES ('version', '{version}') ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 
 
 def script(schema: str) -> str:

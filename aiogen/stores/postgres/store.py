@@ -161,6 +161,11 @@ class PostgresStore:
         return self._worker.name
 
     @property
+    def can_be_cut_off(self) -> bool:
+        """See `Store.can_be_cut_off`."""
+        return True
+
+    @property
     def unreadable(self) -> Mapping[str, str]:
         """Rows that could not be read so far, by the job's id, and why; all others can be."""
         return dict(self._unreadable.found)
@@ -241,7 +246,9 @@ class PostgresStore:
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
         here = self._open_parts().database
-        is_ours, are_dead = await self._run(lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written")
+        is_ours, are_dead = await self._run(
+            lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
+        )
         if are_dead:
 
             async def reap() -> None:
