@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import attrs
 
@@ -26,6 +26,8 @@ class Address:
     _url: Secret
     shown: str
     """Without password and parameters."""
+    statement_cache_size: int | None = None
+    """What `statement_cache_size` says in it, which is no parameter of the server's; None if nothing."""
 
     @classmethod
     def of(cls, url: str, name: str = "url") -> Address:
@@ -45,9 +47,14 @@ class Address:
                 f"{name}= takes postgresql://user@host/database; this one cannot be read. "
                 "Special characters in its password have to be written as %XX."
             ) from None
-        where = parts.netloc.rpartition("@")[2]
-        user = unquote(parts.netloc.rpartition("@")[0].partition(":")[0])
-        return cls(Secret(f"postgresql://{rest}"), f"postgresql://{f'{user}@' if user else ''}{where}{parts.path}")
+        login, _, where = parts.netloc.rpartition("@")
+        user = unquote(login.partition(":")[0])
+        query, size = _without_size(parts.query, name)
+        return cls(
+            Secret(urlunsplit(parts._replace(query=query))),
+            f"postgresql://{f'{user}@' if user else ''}{where}{parts.path}",
+            size,
+        )
 
     @property
     def url(self) -> str:
@@ -56,6 +63,20 @@ class Address:
 
     def __repr__(self) -> str:
         return f"<Address {self.shown}>"
+
+
+def _without_size(query: str, name: str) -> tuple[str, int | None]:
+    """The parameters of the server, and how many statements the driver may keep prepared."""
+    kept, size = list[str](), None
+    for pair in filter(None, query.split("&")):
+        key, _, value = pair.partition("=")
+        if key not in ("statement_cache_size", "prepared_statement_cache_size"):
+            kept.append(pair)
+        elif value.isascii() and value.isdecimal() and len(value) < 6:
+            size = int(value)
+        else:
+            raise ConfigurationError(f"{name}=: {key} takes a number, such as 0.")
+    return "&".join(kept), size
 
 
 def schema_name(name: str | None) -> str | None:

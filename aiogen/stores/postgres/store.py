@@ -65,6 +65,8 @@ _IDS_AT_ONCE = 500
 _PURGED_EVERY = 30.0
 """Seconds between two looks for what has been kept for long enough."""
 _CLOSES_WITHIN = 2.0
+_STATEMENTS = 100
+"""Prepared statements of a connection, if nothing is said."""
 
 
 @attrs.define(eq=False)
@@ -91,7 +93,8 @@ class PostgresStore:
         schema: the namespace for the tables, made if it is not there; by default the first of the search path.
         listen_dsn: another url of the same database, for the one connection that listens: where `url` leads to a pooler
             that shares sessions, such as PgBouncer.
-        statement_cache_size: 0 for such a pooler; by default 100.
+        statement_cache_size: prepared statements of a connection, 0 to 10,000; 0 for such a pooler, which the url may
+            say as well (`?statement_cache_size=0`); by default 100.
         keep_finished: seconds that a job stays in the ledger after its end, 0 to 100 years; a week by default.  One
             whose end a handler has not heard of yet stays up to 30 days more; one of a named batch, until `forget`.
         keep_requests: keep what is sent until the job is over.  Without it the ledger holds no prompt, and jobs that
@@ -112,7 +115,7 @@ class PostgresStore:
         pool: Any = None,
         schema: str | None = None,
         listen_dsn: str | None = None,
-        statement_cache_size: int = 100,
+        statement_cache_size: int | None = None,
         keep_finished: float = 7 * _DAY,
         keep_requests: bool = True,
         lease: float = 15.0,
@@ -120,6 +123,11 @@ class PostgresStore:
     ) -> None:
         if (url is None) is (pool is None):
             raise ConfigurationError("The ledger needs a url of PostgreSQL, or a pool of asyncpg's, and not both.")
+        self._address = None if url is None else Address.of(url)
+        self._listen_at = self._address if listen_dsn is None else Address.of(listen_dsn, "listen_dsn")
+        said = None if self._address is None else self._address.statement_cache_size
+        if statement_cache_size is None:
+            statement_cache_size = _STATEMENTS if said is None else said
         self._options = ServerOptions(
             keep_finished=keep_finished,
             keep_requests=keep_requests,
@@ -127,8 +135,6 @@ class PostgresStore:
             timeout=timeout,
             statement_cache_size=statement_cache_size,
         )
-        self._address = None if url is None else Address.of(url)
-        self._listen_at = self._address if listen_dsn is None else Address.of(listen_dsn, "listen_dsn")
         self._pool = pool
         self._schema = schema_name(schema)
         self._binding = Binding("store")
