@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from aiogen.errors import StoreError
 from aiogen.stores.postgres import sql
 from aiogen.stores.postgres.failures import is_away
 
@@ -21,6 +22,7 @@ Row = Any
 _AT_MOST = 2
 """Connections: one writes, and one reads, or renews the lease."""
 _CLOSES_WITHIN = 2.0
+_UNDONE_WITHIN = 2.0
 
 
 class Split(Exception):
@@ -85,11 +87,13 @@ class Tx:
 class Database:
     """What a store has open."""
 
-    def __init__(self, pool: Raw, *, schema: str, timeout: float, is_ours: bool) -> None:
-        """`timeout`: seconds that one statement may take; `is_ours`: the pool is closed with this."""
+    def __init__(self, pool: Raw, *, schema: str, timeout: float, idle: float, is_ours: bool) -> None:
+        """`timeout`: seconds that one statement may take; `idle`: seconds that the server waits for the next one of a
+        transaction; `is_ours`: the pool is closed with this."""
         self._pool = pool
         self.schema = schema
         self._timeout = timeout
+        self._idle = idle
         self._is_ours = is_ours
 
     @asynccontextmanager
@@ -99,13 +103,38 @@ class Database:
             yield Tx(raw, self.schema, self._timeout)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """One transaction: committed at the end, undone where something is raised."""
-        async with (
-            self._pool.acquire(timeout=self._timeout) as raw,
-            raw.transaction(isolation="read_committed"),
-        ):
-            yield Tx(raw, self.schema, self._timeout)
+    async def transaction(self, *, lock_timeout: float = 0.0) -> AsyncIterator[Tx]:
+        """One transaction: committed at the end, undone where something is raised.
+
+        If this process stands still in the middle, or is cut off, the server undoes it after a third of the lease, and
+        others need not wait for what it has locked.  `lock_timeout`: seconds that this one waits for others; 0 for no
+        bound of its own.
+        """
+        async with self._pool.acquire(timeout=self._timeout) as raw:
+            try:
+                await raw.execute(
+                    "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = {1000.0 * self._idle:.0f}; "
+                    f"SET LOCAL lock_timeout = {1000.0 * lock_timeout:.0f}",
+                    timeout=self._timeout,
+                )
+                yield Tx(raw, self.schema, self._timeout)
+                if await raw.execute("COMMIT", timeout=self._timeout) != "COMMIT":
+                    raise StoreError("The server has undone a transaction.", retryable=True)
+            except BaseException:
+                await self._undo(raw)
+                raise
+
+    async def _undo(self, raw: Raw) -> None:
+        """Nothing of it stays; a connection of which that is not certain is not used again."""
+        try:
+            if not raw.is_closed() and raw.is_in_transaction():
+                await raw.execute("ROLLBACK", timeout=min(_UNDONE_WITHIN, self._timeout))
+        except Exception:
+            raw.terminate()
+        except BaseException:
+            raw.terminate()
+            raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Statements that stand alone; once more on another connection where the first one was lost.

@@ -65,6 +65,10 @@ _IDS_AT_ONCE = 500
 _PURGED_EVERY = 30.0
 """Seconds between two looks for what has been kept for long enough."""
 _CLOSES_WITHIN = 2.0
+_IDLE = 1 / 3
+"""The part of the lease for which the server keeps a transaction open of which nothing more is heard."""
+_REAPED_WITHIN = 0.5
+"""Seconds that a heartbeat waits for others that lock what the dead have left."""
 _STATEMENTS = 100
 """Prepared statements of a connection, if nothing is said."""
 
@@ -194,7 +198,13 @@ class PostgresStore:
             pool = await database.make_pool(
                 self._address.url, timeout=options.timeout, statement_cache_size=options.statement_cache_size
             )
-        here = Database(pool, schema=self._schema or "", timeout=options.timeout, is_ours=self._pool is None)
+        here = Database(
+            pool,
+            schema=self._schema or "",
+            timeout=options.timeout,
+            idle=options.lease * _IDLE,
+            is_ours=self._pool is None,
+        )
         try:
             here.schema = self._schema or await upgrade.current_schema(here)
             namespace = await upgrade.prepare(here, self._place)
@@ -256,12 +266,11 @@ class PostgresStore:
             lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
         )
         if are_dead:
-
-            async def reap() -> None:
-                async with here.transaction() as tx:
+            try:
+                async with here.transaction(lock_timeout=_REAPED_WITHIN) as tx:
                     await workers.reap(tx)
-
-            await self._said(reap(), "written")
+            except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
+                logger.debug("The leases of the dead could not be ended: %r", error)
         return is_ours
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
