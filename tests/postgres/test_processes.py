@@ -19,7 +19,7 @@ from processes.vendor import Vendor
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False), pytest.mark.no_cover]
 
-LEASE = 2.4
+LEASE = 3.0
 LIMITS = {"max_active": 10_000, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
 JOBS, SUBMITTED = 150, 60
 
