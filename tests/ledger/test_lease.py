@@ -159,7 +159,7 @@ class Away(Shared):
         return True
 
     async def intend(self, job_id: str, *room: Any) -> float:
-        wait = 0.0 if self._is(job_id, State.SUBMITTING) else await super().intend(job_id, *room)
+        wait = await super().intend(job_id, *room)
         self._answer()  # it was noted, and nobody hears of it
         return wait
 
