@@ -16,7 +16,7 @@ from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, Sandbox
-from aiogen.stores.base import Record
+from aiogen.stores.base import Record, TakenOver
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.looptime(noop_cycles=4)
@@ -159,6 +159,8 @@ class Away(Shared):
         return True
 
     async def intend(self, job_id: str, *room: Any) -> float:
+        if not self._is(job_id, State.PENDING):
+            raise TakenOver("It is not pending.")
         wait = await super().intend(job_id, *room)
         self._answer()  # it was noted, and nobody hears of it
         return wait
