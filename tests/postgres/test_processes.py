@@ -59,7 +59,9 @@ async def begin(stack: AsyncExitStack, vendor: Vendor, ledger: Ledger, urls: dic
     """Processes that share jobs which run already, and are sending new ones."""
     options: dict[str, Any] = {"lease": LEASE, "provider": LIMITS, "session": {"poll_cost": 0.02}}
     workers = [
-        await stack.enter_async_context(running(name, vendor, url, store={"schema": ledger.schema, "timeout": 2.0}, **options))
+        await stack.enter_async_context(
+            running(name, vendor, url, store={"schema": ledger.schema, "timeout": 2.0}, **options)
+        )
         for name, url in urls.items()
     ]
     there = vendor.make(JOBS)
