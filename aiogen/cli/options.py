@@ -20,6 +20,7 @@ from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreErro
 from aiogen.providers import registry
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
+from aiogen.stores.postgres.address import is_url
 from aiogen.stores.sqlite.store import SqliteStore
 
 _NONE = ":memory:"
@@ -78,10 +79,16 @@ class Connected(Common):
 
         Raises:
             InputError: none was asked for.
+            ConfigurationError: a database was asked for.
             StoreError: the user has no folder to keep it in.
         """
         if self.store == _NONE:
             raise InputError("With :memory: there is no ledger to read; name a file with --store.")
+        if is_url(self.store):
+            raise ConfigurationError(
+                "The command line keeps its ledger in a file; a store in PostgreSQL is for programs. "
+                "Name a file with --store."
+            )
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()

@@ -13,12 +13,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from postgres.proxy import Proxy
 from postgres.server import Server
 
 import aiogen
 from aiogen import ConfigurationError, State, StoreError
 from aiogen.stores import AtMost, Headroom, PostgresStore, Record, RecordQuery
-from aiogen.stores.postgres import jobs, schema
+from aiogen.stores.postgres import jobs, listening, schema
 from aiogen.testing.stores.samples import ended, record
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -355,3 +356,77 @@ async def test_what_cannot_work_is_said_with_what_helps(url: str) -> None:
         PostgresStore(url, pool=object())
     with pytest.raises(ConfigurationError, match="schema="):
         PostgresStore(url, schema='a"b')
+
+
+# --- rows
+
+
+async def test_one_row_that_cannot_be_read_hides_no_other(
+    url: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in lists, nor among what is taken up, nor among the ends that handlers wait for; it is named once."""
+    async with opened(url, 2, schema=name) as (store, other):
+        for each in ("bad", "good"):
+            await store.add(now(each, handlers=("gallery",)))
+        await store.add(now("waits"))
+        await store.add(now("damaged"))
+        await store.settle([ended("bad"), ended("good")])
+        await asked(url, f"UPDATE {name}.aiogen_job SET result = 'nonsense' WHERE id = 'bad'")
+        await asked(url, f"UPDATE {name}.aiogen_job SET state = 'nonsense', reference = '{{' WHERE id = 'damaged'")
+        for _ in range(2):
+            assert {each.id for each in await store.find(RecordQuery())} == {"good", "waits"}
+        assert set(store.unreadable) == {"bad", "damaged"}
+        with pytest.raises(StoreError, match="cannot read"):
+            await store.get("bad")
+        assert set(await other.news(["bad", "good"])) == {"good"}
+        assert [end.id for _, end, _ in await store.claim(["gallery"], 10)] == ["good"]
+        await asked(url, f"UPDATE {name}.aiogen_job SET state = 'pending' WHERE id = 'damaged'")
+        await store.close()
+        assert [each.id for each in await other.adopt(["a"])] == ["waits"]
+    assert sum("Job bad in" in each.getMessage() for each in caplog.records) == 2  # by each of the two that read it
+
+
+async def test_long_lists_are_read_in_slices(url: str, name: str) -> None:
+    """In order, once each; by words, too, which no index knows."""
+    async with opened(url, 1, schema=name) as (store,):
+        for i in range(0, 1300, 100):
+            prompts = ("A boat" if j % 2 else "a car" for j in range(i, i + 100))
+            await asyncio.gather(
+                *(store.add(now(f"{j:04}", prompt=each)) for j, each in zip(range(i, i + 100), prompts, strict=True))
+            )
+        scanned = [[each.id for each in some] async for some in store.scan(RecordQuery(limit=1200))]
+        assert max(map(len, scanned)) <= 500
+        expected = [f"{j:04}" for j in reversed(range(1300))]
+        assert [each for some in scanned for each in some] == expected[:1200]
+        assert [each.id for each in await store.find(RecordQuery(limit=700))] == expected[:700]
+        boats = await store.find(RecordQuery(prompt="BOAT", limit=600))
+        assert [each.id for each in boats] == [each for each in expected if int(each) % 2][:600]
+        assert await store.count(RecordQuery(prompt="boat")) == {State.PENDING: 650}
+        assert (await store.find(RecordQuery(after=boats[-1].cursor, limit=1)))[0].id == f"{int(boats[-1].id) - 1:04}"
+
+
+async def test_a_connection_that_says_nothing_any_more_is_given_up(
+    url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked now and then; what was written meanwhile is read after the next one listens."""
+    monkeypatch.setattr(listening, "_CHECKED_EVERY", 0.3)
+    monkeypatch.setattr(listening, "_ANSWERS_WITHIN", 0.3)
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    async with Proxy.open(port) as proxy:
+        through = url.replace(f":{port}/", f":{proxy.port}/")
+        async with (
+            opened(url, 1, schema=name, listen_dsn=through) as (one,),
+            opened(url, 1, schema=name) as (other,),
+        ):
+            await other.add(now("job"))
+            await one.news(["job"])
+            assert one._parts.listener.is_live  # type: ignore[union-attr]
+            proxy.cut()
+            await other.settle([ended("job")])
+            async with asyncio.timeout(20.0):
+                while one._parts.listener.is_live:  # type: ignore[union-attr]
+                    await asyncio.sleep(0.05)
+                proxy.mend()
+                while not one._parts.listener.is_live:  # type: ignore[union-attr]
+                    await asyncio.sleep(0.05)
+            assert (await one.news(["job"]))["job"].state is State.COMPLETED  # type: ignore[union-attr]

@@ -1,19 +1,23 @@
-"""The commands about the ledger's file itself: db adopt."""
+"""The commands about the ledger itself: db adopt, db sql."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from aiogen.cli.exits import Exit
 from aiogen.cli.options import Connected
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import InputError
+from aiogen.errors import ConfigurationError, InputError
+from aiogen.stores.postgres.address import schema_name
+from aiogen.stores.postgres.schema import script
 from aiogen.stores.sqlite.store import SqliteStore
 
-db: App = App(name="db", help="Manage the ledger's file.", help_format="plaintext")
+db: App = App(name="db", help="Manage the ledger of jobs itself.", help_format="plaintext")
 _NO_STORE = Connected()
 
 
@@ -25,6 +29,20 @@ def adopt(*, common: Connected = _NO_STORE) -> Exit:
     ledger may send them, too.  Everything else works as usual.
     """
     return run_until_signalled(_adopt(common.terminal(), common.ledger()))
+
+
+@db.command
+def sql(*, schema: Annotated[str, Parameter(help="The namespace for the tables.")] = "public") -> Exit:
+    """Print the tables of a ledger in PostgreSQL, for those who migrate with a tool of their own.
+
+    Otherwise whoever opens the ledger first makes them.
+    """
+    try:
+        name = schema_name(schema, "--schema")
+    except ConfigurationError as error:
+        raise InputError(str(error)) from None
+    sys.stdout.write(script(name or ""))
+    return Exit.OK
 
 
 async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:

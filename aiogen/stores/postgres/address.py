@@ -79,7 +79,7 @@ def _without_size(query: str, name: str) -> tuple[str, int | None]:
     return "&".join(kept), size
 
 
-def schema_name(name: str | None) -> str | None:
+def schema_name(name: str | None, option: str = "schema=") -> str | None:
     """A namespace of the database.
 
     Raises:
@@ -87,6 +87,6 @@ def schema_name(name: str | None) -> str | None:
     """
     if name is not None and (not isinstance(name, str) or not _SCHEMA.fullmatch(name)):
         raise ConfigurationError(
-            f"schema= takes a name of letters, digits and underscores, at most 63 of them, not {str(name)[:70]!r}."
+            f"{option} takes a name of letters, digits and underscores, at most 63 of them, not {str(name)[:70]!r}."
         )
     return name

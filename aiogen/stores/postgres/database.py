@@ -34,7 +34,7 @@ class Tx:
 
     def __init__(self, raw: Raw, schema: str, timeout: float) -> None:
         self._raw = raw
-        self.schema = schema
+        self.schema: str = schema
         self._timeout = timeout
         self._locked: tuple[str, ...] | None = None
         self.changed: list[str] = []
@@ -91,7 +91,7 @@ class Database:
         """`timeout`: seconds that one statement may take; `idle`: seconds that the server waits for the next one of a
         transaction; `is_ours`: the pool is closed with this."""
         self._pool = pool
-        self.schema = schema
+        self.schema: str = schema
         self._timeout = timeout
         self._idle = idle
         self._is_ours = is_ours
@@ -183,9 +183,9 @@ async def make_pool(url: str, *, timeout: float, statement_cache_size: int) -> R
 
 async def connect(url: str, *, timeout: float) -> Raw:
     """One connection that nobody else uses."""
-    return await asyncpg.connect(
-        url, timeout=timeout, statement_cache_size=0, server_settings={"application_name": "aiogen listens"}
-    )
+    # Its signature wants whole seconds, and does without.
+    options: dict[str, Any] = {"timeout": timeout, "statement_cache_size": 0}
+    return await asyncpg.connect(url, server_settings={"application_name": "aiogen listens"}, **options)
 
 
 async def disconnect(raw: Raw, timeout: float = 1.0) -> None:

@@ -43,7 +43,7 @@ class New:
     @classmethod
     def of(cls, record: Record, *, whole: bool) -> New:
         """`whole`: with prompt and parameters."""
-        fields = dict(zip(rows.COLUMNS, rows.row(record, whole=whole), strict=True))
+        fields: dict[str, Any] = dict(zip(rows.COLUMNS, rows.row(record, whole=whole), strict=True))
         read_at = rows.seconds(record.read_at)
         for name in _MOMENTS:
             if (at := fields[name]) is not None:

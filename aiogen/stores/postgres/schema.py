@@ -5,6 +5,8 @@ Times are seconds since the epoch by the server's clock.  Ids sort as bytes do, 
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 from aiogen.stores.postgres import sql
 
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -117,4 +119,4 @@ def script(schema: str) -> str:
     statements = [f'CREATE SCHEMA IF NOT EXISTS "{schema}"', FIRST, NAMESPACE]
     for number, step in enumerate(STEPS, 1):
         statements += [*step, reached(number)]
-    return "".join(f"{sql.in_schema(each, schema).strip()};\n" for each in statements)
+    return "".join(f"{dedent(sql.in_schema(each, schema)).strip()};\n" for each in statements)
