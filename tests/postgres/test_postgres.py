@@ -341,6 +341,29 @@ async def test_the_password_is_never_shown(url: str, name: str, caplog: pytest.L
     assert "postgresql://ann@127.0.0.1:1/none" in "".join(shown)
 
 
+async def test_a_text_that_cannot_be_kept_is_refused_and_not_shown(url: str, name: str) -> None:
+    async with opened(url, 1, schema=name) as (store,):
+        for prompt in ("geheim \ud800", "geheim \0"):
+            with pytest.raises(StoreError) as caught:
+                await store.add(now("job", prompt=prompt))
+            assert "geheim" not in "".join(traceback.format_exception(caught.value))
+            assert not caught.value.retryable
+        assert await store.get("job") is None
+
+
+async def test_nothing_of_a_person_stays(url: str, name: str) -> None:
+    """In no table: not even in the one that counts how many may come in at once."""
+    async with opened(url, 1, schema=name) as (store,):
+        await store.add(
+            now("job", scope="ann", key="ann's", prompt="ann's boat", handlers=("of ann",)), AtMost(scope=5)
+        )
+        await store.wish("job")
+        await store.settle([ended("job")])
+        assert await store.forget(RecordQuery(scope="ann")) == 1
+        for table in ("job", "delivery", "lock", "wish", "spent", "budget", "learned", "meta"):
+            assert await asked(url, f"SELECT count(*) FROM {name}.aiogen_{table} t WHERE t::text LIKE '%ann%'") == 0
+
+
 async def test_what_cannot_work_is_said_with_what_helps(url: str) -> None:
     nobody = PostgresStore("postgresql://127.0.0.1:1/none", timeout=1.0)
     with pytest.raises(StoreError, match=r"could not be opened.*can be reached") as caught:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
+import asyncpg
 import pytest
 
 import aiogen
@@ -13,6 +15,7 @@ from aiogen import ConfigurationError, InputError
 from aiogen.stores import MemoryStore, PostgresStore, SqliteStore
 from aiogen.stores.postgres import notices, schema, sql, where
 from aiogen.stores.postgres.address import Address, is_url, schema_name
+from aiogen.stores.postgres.failures import store_error
 from aiogen.stores.query import RecordQuery
 
 
@@ -74,6 +77,37 @@ def test_without_the_driver_it_is_said_what_to_install(monkeypatch: pytest.Monke
 def test_a_number_out_of_its_range_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         PostgresStore("postgresql://host/jobs", **options)
+
+
+@pytest.mark.parametrize(
+    ("error", "helps", "retryable"),
+    [
+        (ConnectionRefusedError("refused"), "Check that the server runs", True),
+        (TimeoutError(), "no answer in time.*Check that the server runs", True),
+        (asyncpg.InterfaceError("connection is closed"), "Check that the server runs", True),
+        (asyncpg.CannotConnectNowError("starting up"), "Check that the server runs", True),
+        (asyncpg.TooManyConnectionsError("too many"), "max_connections", True),
+        (asyncpg.DeadlockDetectedError("deadlock"), "Nothing was sent", True),
+        (asyncpg.InvalidPasswordError("no"), "the user and the password", False),
+        (asyncpg.InvalidCatalogNameError("no"), "Create the database first", False),
+        (asyncpg.InsufficientPrivilegeError("no"), "aiogen db sql", False),
+        (asyncpg.UndefinedTableError("no"), "not all there", False),
+        (asyncpg.DiskFullError("no"), "disk is full", False),
+        (asyncpg.ReadOnlySQLTransactionError("no"), "primary", False),
+        (asyncpg.ForeignKeyViolationError("no"), "longer than its lease", True),
+        (UnicodeEncodeError("utf-8", "geheim \ud800", 7, 8, "surrogates"), "characters that the database", False),
+        (asyncpg.DataError("invalid input: 'geheim'"), "characters that the database", False),
+        (KeyError("what"), "cannot read", False),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
+)
+def test_what_goes_wrong_is_said_with_what_helps(error: Exception, helps: str, retryable: bool) -> None:
+    said = store_error(error, "postgresql://ann@host/jobs", "written")
+    assert re.search(helps, str(said))
+    assert "postgresql://ann@host/jobs" in str(said)
+    assert "geheim" not in str(said)
+    assert said.retryable is retryable
+    assert store_error(said, "elsewhere", "read") is said
 
 
 # --- statements

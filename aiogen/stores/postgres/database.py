@@ -100,7 +100,11 @@ class Database:
     async def reading(self) -> AsyncIterator[Tx]:
         """Each statement is a transaction of its own."""
         async with self._pool.acquire(timeout=self._timeout) as raw:
-            yield Tx(raw, self.schema, self._timeout)
+            try:
+                yield Tx(raw, self.schema, self._timeout)
+            except TimeoutError:
+                raw.terminate()  # the driver would wait for as long as it takes to call the statement off
+                raise
 
     @asynccontextmanager
     async def transaction(self, *, lock_timeout: float = 0.0) -> AsyncIterator[Tx]:
@@ -121,7 +125,9 @@ class Database:
                 yield Tx(raw, self.schema, self._timeout)
                 if await raw.execute("COMMIT", timeout=self._timeout) != "COMMIT":
                     raise StoreError("The server has undone a transaction.", retryable=True)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, TimeoutError):
+                    raw.terminate()
                 await self._undo(raw)
                 raise
 

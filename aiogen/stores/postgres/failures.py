@@ -29,6 +29,11 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, _AWAY) and not isinstance(error, ValueError)  # which is a value that cannot be sent
 
 
+def is_of_a_value(error: BaseException) -> bool:
+    """A value that cannot be kept, and is quoted: it may be a prompt."""
+    return isinstance(error, ValueError | asyncpg.DataError)
+
+
 def store_error(error: BaseException, place: str, verb: str) -> StoreError:
     """What went wrong, and the way out."""
     if isinstance(error, StoreError):
@@ -43,12 +48,21 @@ def store_error(error: BaseException, place: str, verb: str) -> StoreError:
     retryable = is_away(error) or isinstance(error, CONFLICTS)
     if not isinstance(error, (*_AWAY, asyncpg.PostgresError, ValueError)):
         return StoreError(f"The ledger {place} contains something that this version cannot read: {error!r}")
-    said = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    said = _said(error)
     return StoreError(
         f"The ledger {place} could not be {verb}: {said.rstrip('.')}. {_what_helps(error)}",
         action=Action.WAIT if retryable else Action.GIVE_UP,
         retryable=retryable,
     )
+
+
+def _said(error: BaseException) -> str:
+    """Without details, in which there may be a whole row."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if is_of_a_value(error):
+        return "a text contains characters that the database cannot keep"
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _what_helps(error: BaseException) -> str:

@@ -48,7 +48,7 @@ from aiogen.stores.postgres import (
 )
 from aiogen.stores.postgres.address import Address, schema_name
 from aiogen.stores.postgres.database import Database, Raw, Tx
-from aiogen.stores.postgres.failures import store_error
+from aiogen.stores.postgres.failures import is_of_a_value, store_error
 from aiogen.stores.postgres.listening import Listener
 from aiogen.stores.postgres.precedence import Precedence
 from aiogen.stores.postgres.writer import Writer
@@ -577,7 +577,7 @@ class PostgresStore:
                 f"The ledger {self._place} contains a row that this version cannot read: {error}"
             ) from error
         except Exception as error:
-            raise store_error(error, self._place, verb) from error
+            raise store_error(error, self._place, verb) from (None if is_of_a_value(error) else error)
 
     def _open_parts(self) -> _Parts:
         if self._parts is None:
