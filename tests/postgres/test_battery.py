@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.mark.timeout(300)
 class TestPostgres(StoreBattery):
-    max_examples = 25
+    max_examples = 20
 
     @pytest.fixture(autouse=True)
     def _on(self, server: Server) -> None:

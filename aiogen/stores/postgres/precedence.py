@@ -129,6 +129,11 @@ class Precedence:
             self._idle[key] = _Idle(now, claim.newest)
         return 0.0
 
+    def nobody(self, accounts: Sequence[str]) -> None:
+        """Nobody else has anything waiting there that could go before."""
+        for is_above in (True, False):
+            self._held_back.pop((accounts[0], is_above), None)
+
     async def _claim(self, asking: _Asking, key: tuple[str, bool], *, is_above: bool) -> _Claim | None:
         idle = self._idle.get(key)
         if idle is not None and any(

@@ -75,24 +75,29 @@ class _Others:
     """Seconds until it fits beside them."""
     room: float
     """Units that they could still have, should it be sent now."""
-    are_there: bool
+    have_rivals: bool
+    """Something of theirs, of another priority, waits as well."""
 
 
 async def _wait_for(
     tx: Tx, me: str, accounts: Sequence[str], priority: int, headroom: Headroom, precedence: Precedence
 ) -> float:
     """Seconds until a create may be sent; 0.0 if it may now."""
-    others = await _others(tx, me, accounts, headroom)
-    if others.wait or not others.are_there:
+    others = await _others(tx, me, accounts, priority, headroom)
+    if others.wait:
         return others.wait
+    if not others.have_rivals:
+        precedence.nobody(accounts)
+        return 0.0
     return await precedence.wait_for(tx, me, accounts, priority, others.room, others.now)
 
 
-async def _others(tx: Tx, me: str, accounts: Sequence[str], headroom: Headroom) -> _Others:
+async def _others(tx: Tx, me: str, accounts: Sequence[str], priority: int, headroom: Headroom) -> _Others:
     """What others have under any of the names of an account."""
     row = await tx.row(
         "WITH t AS MATERIALIZED (SELECT aiogen_now() AS now) "
-        "SELECT t.now, EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $1), "
+        "SELECT t.now, EXISTS (SELECT 1 FROM aiogen_job WHERE account = ANY($2::text[]) AND state = 'pending' "
+        "AND (priority < $4 OR priority > $4) AND owner != $1), "
         "(SELECT max(held_until) FROM aiogen_budget WHERE account = ANY($2::text[]) AND held_by != $1), "
         "(SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = ANY($2::text[]) AND finished_at IS NULL "
         "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS DISTINCT FROM $1 "
@@ -103,15 +108,16 @@ async def _others(tx: Tx, me: str, accounts: Sequence[str], headroom: Headroom) 
         me,
         list(accounts),
         _LONGEST_RUN,
+        priority,
     )
     assert row is not None
-    now, are_there, held, running = row
+    now, have_rivals, held, running = row
     lately = await _lately(tx, me, accounts, headroom.period, now) if math.isfinite(headroom.creates) else []
     waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
     if running > max(0.0, headroom.active):
         waits.append(_LOOK_AGAIN)
     room = min(headroom.active - running, headroom.creates - sum(weight for _, weight in lately))
-    return _Others(now, max(0.0, *waits), room, are_there)
+    return _Others(now, max(0.0, *waits), room, have_rivals)
 
 
 async def _lately(tx: Tx, me: str, accounts: Sequence[str], period: float, now: float) -> list[tuple[float, int]]:
