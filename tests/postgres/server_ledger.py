@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from unittest import mock
 
 from aiogen.stores.base import Store
@@ -28,9 +27,7 @@ async def kill(store: Store) -> None:
     assert isinstance(store, PostgresStore)
     parts, store._parts = store._parts, None
     assert parts is not None
-    assert parts.purging is not None
-    parts.purging.cancel()
-    await asyncio.gather(parts.purging, return_exceptions=True)
+    await parts.stop()
     await parts.writer.close()
     await parts.listener.close()
     await parts.database.close()

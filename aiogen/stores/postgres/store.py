@@ -67,8 +67,10 @@ _PURGED_EVERY = 30.0
 _CLOSES_WITHIN = 2.0
 _IDLE = 1 / 3
 """The part of the lease for which the server keeps a transaction open of which nothing more is heard."""
-_REAPED_WITHIN = 0.5
-"""Seconds that a heartbeat waits for others that lock what the dead have left."""
+_REAPED_WITHIN = 0.1
+"""The part of the lease that a heartbeat waits until what the dead had is nobody's."""
+_WAITS_FOR = 0.5
+"""Seconds that ending the dead waits for others that have locked what they left."""
 _STATEMENTS = 100
 """Prepared statements of a connection, if nothing is said."""
 
@@ -83,6 +85,14 @@ class _Parts:
     namespace: UUID
     channel: str
     purging: asyncio.Task[None] | None = None
+    reaping: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """What goes on beside."""
+        tasks = [task for task in (self.purging, self.reaping) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @bound
@@ -261,17 +271,22 @@ class PostgresStore:
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
-        here = self._open_parts().database
+        parts = self._open_parts()
         is_ours, are_dead = await self._run(
             lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
         )
-        if are_dead:
-            try:
-                async with here.transaction(lock_timeout=_REAPED_WITHIN) as tx:
-                    await workers.reap(tx)
-            except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
-                logger.debug("The leases of the dead could not be ended: %r", error)
+        if are_dead and (parts.reaping is None or parts.reaping.done()):
+            parts.reaping = asyncio.get_running_loop().create_task(self._reap(parts.database))
+        if parts.reaping is not None:  # the dead may have had thousands of jobs: that goes on beside the next heartbeat
+            await asyncio.wait([parts.reaping], timeout=self._options.lease * _REAPED_WITHIN)
         return is_ours
+
+    async def _reap(self, here: Database) -> None:
+        try:
+            async with here.transaction(lock_timeout=_WAITS_FOR) as tx:
+                await workers.reap(tx)
+        except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
+            logger.debug("The leases of the dead could not be ended: %r", error)
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
@@ -287,9 +302,7 @@ class PostgresStore:
         parts, self._parts = self._parts, None
         if parts is None:
             return
-        if parts.purging is not None:
-            parts.purging.cancel()
-            await asyncio.gather(parts.purging, return_exceptions=True)
+        await parts.stop()
         try:
             async with asyncio.timeout(_CLOSES_WITHIN + self._options.timeout):
                 await parts.writer.close()
