@@ -372,6 +372,19 @@ async def test_nothing_of_a_person_stays(url: str, name: str) -> None:
             assert await asked(url, f"SELECT count(*) FROM {name}.aiogen_{table} t WHERE t::text LIKE '%ann%'") == 0
 
 
+async def test_what_could_not_be_opened_leaves_nothing_behind(url: str, name: str) -> None:
+    """Neither a task nor a connection; and it may be tried again."""
+    async with opened(url, 1, schema=name):
+        await asked(url, f"ALTER TABLE {name}.aiogen_worker ADD CONSTRAINT short CHECK (lease < 10.0) NOT VALID")
+    store = PostgresStore(url, schema=name)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="could not be written"):
+            await store.open()
+    await asked(url, f"ALTER TABLE {name}.aiogen_worker DROP CONSTRAINT short")
+    await store.open()
+    await store.close()
+
+
 async def test_what_cannot_work_is_said_with_what_helps(url: str) -> None:
     nobody = PostgresStore("postgresql://127.0.0.1:1/none", timeout=1.0)
     with pytest.raises(StoreError, match=r"could not be opened.*can be reached") as caught:

@@ -194,10 +194,16 @@ class PostgresStore:
 
     async def open(self) -> None:
         """See `Store.open`."""
+        is_first = self._parts is None
         if self._parts is None:
             self._parts = await self._said(self._opened(), "opened")
         name = workers.new_name()
-        await self._run(lambda tx: workers.begin(tx, name, self._options.lease), "written")
+        try:
+            await self._run(lambda tx: workers.begin(tx, name, self._options.lease), "written")
+        except BaseException:
+            if is_first:
+                await self.close()
+            raise
         self._worker.begin(name)
 
     async def _opened(self) -> _Parts:
