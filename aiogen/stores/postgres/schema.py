@@ -70,10 +70,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """
         CREATE TABLE aiogen_wish(
           job text COLLATE "C" PRIMARY KEY REFERENCES aiogen_job(id) ON DELETE CASCADE,
-          cancel boolean NOT NULL DEFAULT false, wake boolean NOT NULL DEFAULT false, answer text
+          cancel boolean NOT NULL DEFAULT false, wake smallint NOT NULL DEFAULT 0, answer text
         )
         """,
-        "CREATE INDEX aiogen_wish_open ON aiogen_wish(job) WHERE cancel OR wake",
+        "CREATE INDEX aiogen_wish_open ON aiogen_wish(job) WHERE cancel OR wake > 0",
         # What jobs have cost that are not here any more, by the minute.
         """
         CREATE TABLE aiogen_spent(

@@ -407,12 +407,13 @@ class PostgresStore:
         """See `Store.wish`."""
         return await self._write(lambda tx: wishes.wish(tx, job_id))
 
-    async def wake(self, account: str, provider_ids: Collection[str]) -> int:
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
         """See `Store.wake`."""
+        level = wishes.PROVED if proved else wishes.HEARD
         found = await self._run(lambda tx: wishes.to_wake(tx, account, provider_ids), "read")
         # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
-        if fresh := [job_id for job_id, is_woken in found if not is_woken]:
-            await self._write(lambda tx: wishes.wake(tx, fresh))
+        if fresh := [job_id for job_id, before in found if before < level]:
+            await self._write(lambda tx: wishes.wake(tx, fresh, level))
         return len(found)
 
     async def wishes(self) -> list[Wish]:

@@ -9,6 +9,9 @@ from typing import Any
 from aiogen.stores.base import Wish
 from aiogen.stores.postgres.database import Tx
 
+HEARD, PROVED = 1, 2
+"""In the column `wake`: somebody has heard that there is news; and from the vendor, who has proved to be it."""
+
 
 async def wish(tx: Tx, job_id: str) -> bool:
     """Somebody wants it to be cancelled; False if it is not on its way, and does not run.
@@ -26,10 +29,10 @@ async def wish(tx: Tx, job_id: str) -> bool:
     return found is not None
 
 
-async def to_wake(tx: Tx, account: str, provider_ids: Collection[str]) -> list[tuple[str, bool]]:
-    """The unfinished jobs with these ids of the vendor's, and whether each is to be asked about already."""
+async def to_wake(tx: Tx, account: str, provider_ids: Collection[str]) -> list[tuple[str, int]]:
+    """The unfinished jobs with these ids of the vendor's; and of each 0, `HEARD` or `PROVED`, as it is to be woken."""
     found = await tx.rows(
-        "SELECT j.id, coalesce(w.wake, false) FROM aiogen_job j LEFT JOIN aiogen_wish w ON w.job = j.id "
+        "SELECT j.id, coalesce(w.wake, 0) FROM aiogen_job j LEFT JOIN aiogen_wish w ON w.job = j.id "
         "WHERE j.account = $1 AND j.provider_id = ANY($2::text[]) AND j.finished_at IS NULL",
         account,
         list(provider_ids),
@@ -37,13 +40,14 @@ async def to_wake(tx: Tx, account: str, provider_ids: Collection[str]) -> list[t
     return [(row[0], row[1]) for row in found]
 
 
-async def wake(tx: Tx, job_ids: Collection[str]) -> None:
+async def wake(tx: Tx, job_ids: Collection[str], level: int) -> None:
     """Somebody has heard that there is news of these."""
     if await tx.rows(
-        "INSERT INTO aiogen_wish (job, wake) SELECT id, true FROM aiogen_job "
+        "INSERT INTO aiogen_wish AS w (job, wake) SELECT id, $2 FROM aiogen_job "
         "WHERE id = ANY($1::text[]) AND finished_at IS NULL ORDER BY id "
-        "ON CONFLICT (job) DO UPDATE SET wake = true RETURNING job",
+        "ON CONFLICT (job) DO UPDATE SET wake = greatest(w.wake, excluded.wake) RETURNING job",
         sorted(job_ids),
+        level,
     ):
         tx.tell()
 
@@ -52,12 +56,19 @@ async def read(tx: Tx, owner: str) -> list[Wish]:
     """What is wanted of this worker."""
     found = await tx.rows(
         "SELECT w.job, j.account, j.provider_id, w.cancel, w.wake FROM aiogen_wish w JOIN aiogen_job j ON j.id = w.job "
-        "WHERE (w.cancel OR w.wake) AND j.owner = $1",  # what is over has none
+        "WHERE (w.cancel OR w.wake > 0) AND j.owner = $1",  # what is over has none
         owner,
     )
     return [
-        Wish(job_id=job_id, account=account, provider_id=provider_id, cancel=cancel, wake=is_woken)
-        for job_id, account, provider_id, cancel, is_woken in found
+        Wish(
+            job_id=job_id,
+            account=account,
+            provider_id=provider_id,
+            cancel=cancel,
+            wake=level > 0,
+            proved=level == PROVED,
+        )
+        for job_id, account, provider_id, cancel, level in found
     ]
 
 
@@ -67,7 +78,7 @@ async def heard(tx: Tx, job_ids: Collection[str]) -> None:
         "DELETE FROM aiogen_wish WHERE job = ANY($1::text[]) AND NOT cancel AND answer IS NULL RETURNING job",
         list(job_ids),
     )
-    await tx.rows("UPDATE aiogen_wish SET wake = false WHERE job = ANY($1::text[]) RETURNING job", list(job_ids))
+    await tx.rows("UPDATE aiogen_wish SET wake = 0 WHERE job = ANY($1::text[]) RETURNING job", list(job_ids))
 
 
 async def grant(tx: Tx, job_id: str, answer: Mapping[str, Any]) -> None:
