@@ -143,16 +143,19 @@ class Database:
             raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Statements that stand alone; once more on another connection where the first one was lost.
+        """Statements that stand alone; again on another connection where one was lost, as all are at once.
 
         So only for what does no harm when it is done twice.
         """
-        try:
-            async with self.reading() as tx:
-                return await work(tx)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
-            if not is_away(error):
+        for _ in range(_AT_MOST):
+            try:
+                async with self.reading() as tx:
+                    return await work(tx)
+            except TimeoutError:
                 raise
+            except Exception as error:
+                if not is_away(error):
+                    raise
         async with self.reading() as tx:
             return await work(tx)
 
