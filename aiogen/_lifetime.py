@@ -133,6 +133,12 @@ class Lifetime:
         if self._claim is not None:
             self._claim.release()
 
+    def is_followed(self) -> bool | None:
+        """Whether somebody sends and follows what is taken in here; None if that is this session's own affair."""
+        if self.parts is None or self.parts.hub.is_follower:
+            return None
+        return self.parts.hub.ledger.is_followed
+
     # --- for people
 
     def jobs(self) -> list[Job]:

@@ -34,7 +34,7 @@ from aiogen.errors import InputError
 from aiogen.models import Cost
 from aiogen.providers.base import Provider
 from aiogen.providers.connections import Connections
-from aiogen.stores.base import Store
+from aiogen.stores.base import Follows, Store
 from aiogen.stores.budget import Amount, Amounts, Budget
 from aiogen.stores.choosing import chosen
 
@@ -59,6 +59,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         download_session: aiohttp.ClientSession | None = None,
         store: Store | str | os.PathLike[str] | None = None,
         take_up: bool = True,
+        follow: bool = True,
         allow_insecure: bool = False,
         poll_cost: float | None = None,
         max_in_flight: int = 48,
@@ -92,6 +93,10 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             store: the ledger of jobs: a path for a file that survives crashes, `postgresql://…` for a database that
                 several machines share, or a store; by default in memory.
             take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
+            follow: False for a session that takes jobs in and waits for them, while others on its ledger send and
+                follow them (`aiogen worker`, or a session that follows): it sends no create, asks no provider about a
+                generation, and refuses the calls that would.  It needs the same connections with the same keys, for by
+                these the ledger knows accounts.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
             poll_cost: seconds of waiting that one request is worth, 0.001 to 60; by default the provider's, 0.15 for
                 most.  Lower asks more often; `submit`, `generate`, `attach` and `wait_many` take one of their own.
@@ -123,7 +128,8 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         Raises:
             ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
                 `ClientSession` is none.
-            InputError: a number is out of its range, or `per` and `assume_cost` do not fit the budget.
+            InputError: a number is out of its range, `per` and `assume_cost` do not fit the budget, or `follow=False`
+                with a ledger that nobody else can see, or with a budget, which is kept by who sends.
         """
         self._budget = Budget.of(budget, per, assume_cost)
         self._limits = Limits(
@@ -155,7 +161,12 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         self._download_session = download_session
         self._store = chosen(store)
         self._is_memory_by_default = store is None
-        self._take_up_jobs = take_up
+        self._follows = _follows(self._store, follow=follow, take_up=take_up)
+        if self._budget is not None and not follow:
+            raise InputError(
+                "A budget is kept by whoever sends, and a session that follows nothing sends nothing: give the budget "
+                "to those that follow, such as aiogen worker --budget."
+            )
         self._lifetime = Lifetime(self._store)
 
     async def __aenter__(self) -> Self:
@@ -273,7 +284,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             self._limits,
             accounts=self._accounts,
             take_up=lambda record: registry.take_up(record),
-            takes_up_all=self._take_up_jobs,
+            follows=self._follows,
             budget=self._budget,
         )
         self.connections.on_add = hub.connected
@@ -304,3 +315,14 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             reconciler,
             Wishes(hub, calls, registry),
         )
+
+
+def _follows(store: Store, *, follow: bool, take_up: bool) -> Follows:
+    if follow:
+        return Follows.ALL if take_up else Follows.OWN
+    if store.lease is None:
+        raise InputError(
+            "Session(follow=False) leaves its jobs to other processes, and nobody else can see a ledger in memory: "
+            'give it the file that they use, such as store="aiogen.db".'
+        )
+    return Follows.NOTHING

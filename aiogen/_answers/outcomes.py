@@ -14,6 +14,7 @@ from aiogen.errors import (
     GenerationFailed,
     GenerationRefused,
     GenerationTimeout,
+    InputError,
     InsufficientFunds,
     NotFound,
     SessionClosed,
@@ -99,6 +100,27 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
     late = GenerationTimeout(text, timeout=seconds)
     late.__cause__ = last_error
     return with_ids(job, late)
+
+
+def unfollowed(job: Generation, seconds: float) -> AiogenError:
+    """It was taken in for others, of whom there were none."""
+    text = (
+        f"Job {job.id} waited {duration(seconds)} and was not sent to {job.connection}: nobody follows jobs on its "
+        "ledger. Nothing was charged. Start `aiogen worker`, or a session that follows, and submit it again."
+    )
+    return with_ids(job, GenerationTimeout(text, timeout=seconds, action=Action.RETRY))
+
+
+def not_asked(provider: str, connection: str, provider_id: str | None = None) -> AiogenError:
+    """Something that only the provider knows, in a session that asks none."""
+    about = f"about generation {provider_id}" if provider_id is not None else "about generations"
+    return InputError(
+        f"This session follows nothing, so it does not ask {connection} {about}. One that follows does, and so does "
+        "the command line: aiogen get, aiogen download.",
+        provider=provider,
+        connection=connection,
+        provider_id=provider_id,
+    )
 
 
 def still_remote(job: Generation, seconds: float) -> AiogenError:

@@ -174,6 +174,7 @@ class Coordinator:
         Meanwhile everything else goes on, so a handler may still download what it is given.
         """
         self.hub.leaving.set()
+        self.hub.ledger.takes_up = False  # it is for those who stay
         await self._send_no_more()
         await self.hub.handlers.flush()
 

@@ -22,6 +22,7 @@ from aiogen._engine import log
 from aiogen._engine.deadlines import Deadlines, LastLook, Place
 from aiogen._engine.job import Job
 from aiogen._engine.remote import RemoteJobs
+from aiogen._engine.taken_in import TakenIn
 from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
@@ -31,7 +32,7 @@ from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
 from aiogen.models import Eta, Generation, State, Typical
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Record, RequestKind, Store, Wish
+from aiogen.stores.base import Follows, Record, RequestKind, Store, Wish
 from aiogen.stores.budget import Budget
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Hub:
         *,
         accounts: Callable[[], Collection[str]],
         take_up: Callable[[Record], None],
-        takes_up_all: bool,
+        follows: Follows,
         budget: Budget | None = None,
     ) -> None:
         """What it works with.
@@ -68,7 +69,7 @@ class Hub:
             limits: what bounds it.
             accounts: whose jobs the session can follow, as their keys are known.
             take_up: goes on with a job that another session left behind.
-            takes_up_all: whether that is done for all; else only for those that somebody here waits for.
+            follows: all that nobody owns; its own, and those that somebody here waits for; or nothing.
             budget: what may be spent.
         """
         self.transport = transport
@@ -81,7 +82,9 @@ class Hub:
         self.on_cancel: Callable[[str], None] = lambda job_id: None
         """Somebody else wants a job of ours to be cancelled; said again until it is granted."""
         self._take_up = take_up
-        self._takes_up_all = takes_up_all
+        self._follows = follows
+        self.is_follower = follows is not Follows.NOTHING
+        """False: what is taken in here is sent and followed by others, and no provider is asked about it."""
         self._loop = asyncio.get_running_loop()
         self._accounts: dict[str, Account] = {}
         self._looking_up: dict[str, asyncio.Lock] = {}
@@ -99,13 +102,22 @@ class Hub:
         self.learned = LearnedModels(store)
         self._taking_up_learned: asyncio.Task[None] | None = None
         self.handlers = Handlers(store, timeout=limits.handler_timeout)
-        self.ledger = Ledger(store, clock, accounts, self)
+        self.ledger = Ledger(store, clock, accounts, self, follows)
         self.remote = RemoteJobs(
             clock,
             expect=self.expect,
             end=self.end,
             attend=self.ledger.others.attend,
             queue_timeout=limits.queue_timeout,
+        )
+        self.taken_in = TakenIn(
+            store,
+            clock,
+            self.ledger,
+            self.remote,
+            end=self.end,
+            queue_timeout=limits.queue_timeout,
+            is_used=not self.is_follower,
         )
         self.forecast, self.withdraw_one = self.eta, self.withdrawn
         """Made once: a bound method for each of thousands of jobs is memory."""
@@ -175,6 +187,9 @@ class Hub:
 
     def enqueue(self, job: Job) -> None:
         """It is in the ledger, and sent when its turn comes."""
+        if not self.is_follower:
+            self.taken_in.take_in(job)
+            return
         self._last_number += 1
         self.account(job._provider).queue.put(self._last_number, job)
         self.expect(job, self.limits.queue_timeout)
@@ -360,8 +375,10 @@ class Hub:
 
     async def withdrawn(self, job: Job) -> bool:
         """Withdraw it for its user, if it still waits here."""
-        if job.done or job.state is not State.PENDING or job in self.remote:
+        if job.done or job.state is not State.PENDING:
             return False
+        if job in self.remote:
+            return job in self.taken_in and await self.taken_in.take_back(job, outcomes.withdrawn(job.generation))
         if not self.ledger.is_sure(self.clock.now()):
             return False  # another process may own it by now, and have sent it
         await self.withdraw(job, outcomes.withdrawn(job.generation))
@@ -373,8 +390,14 @@ class Hub:
         ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
         job._update(ended, at)
         self.end(job, error)
-        await self.ledger.note(partial(self.store.settle, [ended]), job.id)
+        await self.ledger.note(partial(self._write_withdrawn, ended), job.id)
         self.handlers.wake()
+
+    async def _write_withdrawn(self, ended: Generation) -> None:
+        if self.is_follower:
+            await self.store.settle([ended])
+        else:
+            await self.store.withdraw(ended)  # whoever has adopted it by now
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Writing that the session waits for when it is left."""
@@ -412,6 +435,8 @@ class Hub:
             due.window.ended(due.weight)
         elif isinstance(due, LastLook):
             self.account(due.job._provider).schedule.ask_now(due.job.provider_id or "", now)
+        elif due in self.taken_in:
+            self.spawn(self.taken_in.expire(due))
         elif self.remote.reclaim(due):
             known = due.generation
             late = outcomes.timed_out(known, due.timeout, None)
@@ -445,7 +470,7 @@ class Hub:
 
     def adoptable(self) -> Collection[str] | None:
         """The ids of the only jobs that may be adopted; None for all."""
-        return None if self._takes_up_all else self.watched()
+        return None if self._follows is Follows.ALL else self.watched()
 
     def lost(self) -> None:
         """Nothing is ours any more: the process that owns the jobs now goes on with them, and we read how."""
@@ -471,7 +496,7 @@ class Hub:
 
     def watched(self) -> list[str]:
         """The jobs of other processes that somebody here waits for."""
-        return list(dict.fromkeys(self.remote.ids() + self.ledger.others.asks.ids()))
+        return list(dict.fromkeys(self.remote.ids() + self.taken_in.ids() + self.ledger.others.asks.ids()))
 
     def follows(self) -> bool:
         """True if there are jobs of ours of which others may want something."""
@@ -486,9 +511,12 @@ class Hub:
 
     def seen(self, record: Record) -> None:
         """How one of these stands."""
+        self.taken_in.seen(record)
         self.remote.seen(record)
         if record.state.is_terminal or record.state is State.UNKNOWN:
             self.ledger.others.asks.moot(record.id)
+            if not self.is_follower:
+                self.handlers.wake()
 
     def gone(self, job_id: str) -> None:
         """One of these is no longer in the ledger."""

@@ -128,7 +128,9 @@ def _helps(error: AiogenError | None) -> bool:
     if not isinstance(error, GenerationFailed) or isinstance(error, GenerationRefused) or error.generation is None:
         return False
     ended = error.generation
-    return ended.state is State.FAILED and may_retry(ended.state, error.code, error.action)
+    # One without an id was refused, where another process has sent it.
+    was_made = ended.state is State.FAILED and ended.provider_id is not None
+    return was_made and may_retry(ended.state, error.code, error.action)
 
 
 def _summary(attempts: list[Generation]) -> str:

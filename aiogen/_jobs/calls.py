@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from aiogen._answers import snapshots
+from aiogen._answers import outcomes, snapshots
 from aiogen._answers.pages import Moved, Pager
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.poll import about_it, observe
@@ -54,6 +54,7 @@ class Calls:
     async def get(self, provider: Provider, provider_id: str) -> Generation:
         """See `Session.get`."""
         hub = self._hub
+        self._check(provider, provider_id)
         track = hub.tracked(provider, provider_id)
         ticket = track.ticket if track is not None else await ticket_of(hub, provider, provider_id)
         try:
@@ -74,6 +75,7 @@ class Calls:
         Raises:
             NotFound: the provider does not know it.
         """
+        self._check(provider, provider_id)
         reader, ticket = provider.with_every_output(), await ticket_of(self._hub, provider, provider_id)
         try:
             snapshot = await self._read(provider, lambda: about_it(reader.get(ticket), provider_id))
@@ -89,6 +91,7 @@ class Calls:
         What is deleted meanwhile, here or by others, hides none that was there at the start.  `reader`: the same
         connection with other choices, by which the answers are read.
         """
+        self._check(provider)
         if user_id is None and provider.capabilities.list:
             user_id = await self._user_id(provider)
         pager = Pager(provider.capabilities.list_page)
@@ -125,6 +128,7 @@ class Calls:
 
     async def delete(self, provider: Provider, provider_id: str, *, missing_ok: bool) -> bool:
         """See `Session.delete`."""
+        self._check(provider, provider_id)
         try:
             deleted = await self._read(provider, lambda: provider.delete(provider_id))
         except AiogenError as error:
@@ -143,10 +147,16 @@ class Calls:
 
     async def cancel(self, provider: Provider, ticket: Ticket) -> Cancelled:
         """Stop a generation at the vendor; to repeat that does no harm."""
+        self._check(provider, ticket.provider_id)
         try:
             return await self._read(provider, lambda: provider.cancel(ticket))
         except AiogenError as error:
             raise error.naming(ticket.provider_id) from error.__cause__
+
+    def _check(self, provider: Provider, provider_id: str | None = None) -> None:
+        """Whether this session asks about generations at all."""
+        if not self._hub.is_follower:
+            raise outcomes.not_asked(provider.facts.name, provider.name, provider_id)
 
     async def account(self, provider: Provider) -> AccountInfo:
         """See `Session.account`."""

@@ -20,7 +20,7 @@ from aiogen.stores.base import Record
 
 async def cancel(hub: Hub, calls: Calls, job: Job, timeout: float) -> Cancellation:
     """See `Job.cancel`."""
-    if job in hub.remote or await _is_watched_no_more(hub, job):
+    if not hub.is_follower or job in hub.remote or await _is_watched_no_more(hub, job):
         stopped = await of_another(hub, job, timeout)
         if stopped is not None:
             return stopped
@@ -39,7 +39,9 @@ async def cancel_by_id(hub: Hub, registry: Registry, job_id: str, timeout: float
         return None
     if record.state is State.PENDING and record.owner != hub.store.worker:
         waiting = registry.revived(record)
-        if waiting is not None and await hub.store.withdraw(_stopped(hub, waiting.generation)):
+        ended = None if waiting is None else _stopped(hub, waiting.generation)
+        if ended is not None and await hub.store.withdraw(ended):
+            hub.remote.seen_end_of(job_id, ended)  # what is written here is no news here
             return Cancellation.WITHDRAWN
     job = await registry.find(job_id)
     return None if job is None else await job.cancel(timeout=timeout)

@@ -82,22 +82,27 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )
+    with hub.taken_in.coming(job):
+        standing = await _added(hub, job, record, at_most)
+        if standing is not None:
+            return standing
+        if hub.closed:
+            job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
+        else:
+            hub.enqueue(job)
+    return None
+
+
+async def _added(hub: Hub, job: Job, record: Record, at_most: AtMost | None) -> Record | None:
     try:
         # A store that was written before there were bounds goes on without any.
-        standing = await (hub.store.add(record) if at_most is None else hub.store.add(record, at_most))
+        return await (hub.store.add(record) if at_most is None else hub.store.add(record, at_most))
     except TooManyJobs as error:
         raise error.add_context(provider=job.provider, connection=job.connection) from None
     except asyncio.CancelledError:
         # The ledger may take it all the same, and the next session would send what nobody has a handle for.
         hub.spawn(hub.withdraw(job, outcomes.withdrawn(job.generation)))
         raise
-    if standing is not None:
-        return standing
-    if hub.closed:
-        job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
-    else:
-        hub.enqueue(job)
-    return None
 
 
 async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True, name: Name = NAMELESS) -> Record | None:
@@ -105,29 +110,15 @@ async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True, nam
 
     If another process was faster, its record stands, and is returned; then nothing is followed under this job.
     """
-    account = hub.account(job._provider)
     await hub.ledger.ready()
+    if not hub.is_follower:
+        if not is_new:
+            raise outcomes.not_asked(job.provider, job.connection, ticket.provider_id)
+        return await _attach_for_others(hub, job, ticket, name)
+    account = hub.account(job._provider)
     try:
         if is_new and ticket.provider_id not in account.tracks:
-            now = hub.clock.datetime()
-            standing = await hub.store.add(
-                Record(
-                    id=job.id,
-                    connection=job.connection,
-                    provider=job.provider,
-                    account=job._provider.account,
-                    state=State.QUEUED,
-                    provider_id=ticket.provider_id,
-                    timeout=job.timeout,
-                    key=name.key,
-                    scope=name.scope,
-                    asked=name.asked,
-                    metadata=name.metadata,
-                    handlers=hub.handlers.names,
-                    created_at=now,
-                    accepted_at=now,
-                )
-            )
+            standing = await hub.store.add(_attached(hub, job, ticket, name))
             if standing is not None:
                 return standing
     except asyncio.CancelledError:
@@ -136,6 +127,35 @@ async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True, nam
         raise
     _follow_attached(hub, account, job, ticket)
     return None
+
+
+async def _attach_for_others(hub: Hub, job: Job, ticket: Ticket, name: Name) -> Record | None:
+    """The same for those who follow."""
+    with hub.taken_in.coming(job):
+        standing = await hub.store.add(_attached(hub, job, ticket, name))
+        if standing is None:
+            hub.taken_in.take_in(job)
+    return standing
+
+
+def _attached(hub: Hub, job: Job, ticket: Ticket, name: Name) -> Record:
+    now = hub.clock.datetime()
+    return Record(
+        id=job.id,
+        connection=job.connection,
+        provider=job.provider,
+        account=job._provider.account,
+        state=State.QUEUED,
+        provider_id=ticket.provider_id,
+        timeout=job.timeout,
+        key=name.key,
+        scope=name.scope,
+        asked=name.asked,
+        metadata=name.metadata,
+        handlers=hub.handlers.names,
+        created_at=now,
+        accepted_at=now,
+    )
 
 
 def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> None:
@@ -147,6 +167,9 @@ def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> No
 
 def take_up(hub: Hub, job: Job, record: Record) -> None:
     """Go on with a job that a session before this one, or another process, has left behind."""
+    if not hub.is_follower:
+        hub.taken_in.take_in(job)  # the user has decided about it, and somebody else carries it out
+        return
     was_watched = hub.remote.reclaim(job)
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ATTACHED_TIMEOUT = 600.0
 """Seconds for which a generation is followed of which nobody said how long it may take."""
+_TAKEN_UP = 1000
+"""Jobs that were taken up, and are over, that are kept for whoever asks for them: a worker takes up all the time."""
 _UNSENT = (State.PENDING, State.SUBMITTING)
 
 
@@ -106,8 +108,11 @@ class Registry:
     def take_up(self, record: Record) -> None:
         """Go on with a job that was left behind, by a session before this one or by another process that died."""
         job = self.go_on(record)
-        if job is not None:
-            self._taken_up[job.id] = job
+        if job is None:
+            return
+        self._taken_up[job.id] = job
+        while len(self._taken_up) > _TAKEN_UP and next(iter(self._taken_up.values())).done:
+            del self._taken_up[next(iter(self._taken_up))]
 
     def go_on(self, record: Record) -> Job | None:
         """Send or follow a job that is ours now; None without a key for it."""
@@ -224,7 +229,11 @@ class Registry:
         hub = self._hub
         await hub.ledger.ready()
         for record in await hub.known(provider, [provider_id]):
-            if record.generation is not None and snapshots.still_holds(record.generation, hub.clock.datetime()):
+            # Who asks nobody has no better answer than an old one.
+            holds = record.generation is not None and (
+                not hub.is_follower or snapshots.still_holds(record.generation, hub.clock.datetime())
+            )
+            if record.generation is not None and holds:
                 # A vendor that lags behind may not even know it yet.
                 job = self.revived(record)
                 if job is not None:

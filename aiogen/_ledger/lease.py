@@ -13,7 +13,7 @@ from aiogen._ledger.events import LedgerEvents
 from aiogen._ledger.others import Others
 from aiogen._ledger.outbox import WRITE_TIMEOUT, Outbox, Write
 from aiogen._ledger.progress import Progress
-from aiogen.stores.base import Record, RequestKind, Store
+from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
 
@@ -27,24 +27,34 @@ _LONGEST_PAUSE = 1.0
 """Seconds between two looks for jobs that nobody owns."""
 _REMINDED_EVERY = 60.0
 """Seconds between two warnings that say the same."""
+_UNFOLLOWED_FOR = 5.0
+"""Seconds for which jobs are left alone before that is worth a warning: whoever follows may only be starting again."""
 
 
 class Ledger:
     """Opens the store, keeps the lease, and hands over what it adopts."""
 
     def __init__(
-        self, store: Store, clock: Clock, accounts: Callable[[], Collection[str]], events: LedgerEvents
+        self,
+        store: Store,
+        clock: Clock,
+        accounts: Callable[[], Collection[str]],
+        events: LedgerEvents,
+        follows: Follows = Follows.ALL,
     ) -> None:
         """`accounts`: those whose jobs this session has the keys for; asked for each time."""
         self._store = store
         self._clock = clock
         self._accounts = accounts
         self._events = events
+        self._follows = follows
         self._outbox = Outbox(store)
         self.others = Others(store, clock, events)
         self._progress = Progress(store)
-        self.peers = 0
+        self.peers = Peers(0)
         """Other processes on this ledger, as of the last look."""
+        self._unfollowed_at: float | None = None
+        """Since when jobs are awaited here that nobody follows; infinite once that was said."""
         self._opening = asyncio.Lock()
         self._is_open = self._is_ready = False
         self._taking_up: asyncio.Task[None] | None = None
@@ -88,11 +98,12 @@ class Ledger:
 
     async def _open(self) -> None:
         sent_at = self._clock.now()
-        await self._store.open()
+        await self._begin()
         self._renewed_at = sent_at
         await self._count_peers()
         # Last: if this is cancelled, nothing of what was adopted has begun; after that all of it will have.
-        records = await self._store.adopt(self._accounts(), self._events.adoptable())
+        follows = self._follows is not Follows.NOTHING
+        records = await self._store.adopt(self._accounts(), self._events.adoptable()) if follows else []
         self._is_open = True
         if len(records) <= _ADOPTED_AT_ONCE:
             for record in records:
@@ -102,14 +113,27 @@ class Ledger:
         if self._store.lease is not None:
             self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))
 
+    async def _begin(self) -> None:
+        """As a new worker.  A store that was written before workers could follow less is asked for nothing new."""
+        await (self._store.open() if self._follows is Follows.ALL else self._store.open(self._follows))
+
+    @property
+    def is_followed(self) -> bool:
+        """True if somebody adopts what is taken in, as of the last look."""
+        return self._follows is not Follows.NOTHING or self.peers.follow_all > 0
+
     async def adopt(self) -> None:
         """Take up what nobody owns: the accounts are not the same as before."""
         if not self._is_open:
             return
         try:
-            await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
+            await self._adopt()
         except Exception as error:
             self._warn(str(error))
+
+    async def _adopt(self) -> None:
+        if self.takes_up and self._follows is not Follows.NOTHING:
+            await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
 
     async def _take_up(self, records: Sequence[Record]) -> None:
         for i, record in enumerate(records, 1):
@@ -166,6 +190,8 @@ class Ledger:
                 if self._clock.now() >= looked_at + pause:
                     looked_at = self._clock.now()
                     await self._maintain(lease, pause)
+                elif heard and self.others.hand_over:
+                    await self._adopt()
                 await self.others.look(heard)  # last: what cannot be read must not put off the heartbeat
             except Exception as error:
                 if not self._store.can_be_cut_off:
@@ -185,16 +211,35 @@ class Ledger:
             await self._heartbeat()
         if self._outbox.owes:
             await self._outbox.catch_up_within(pause)
-        await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
+        await self._adopt()
         await self._count_peers()
 
     async def _count_peers(self) -> None:
-        self.peers, before = await self._store.peers(), self.peers
+        self.peers, before = Peers.of(await self._store.peers()), self.peers
         self.others.are_there = self.peers > 0
+        self.others.hand_over = self.peers.follow_nothing > 0 and self._follows is Follows.ALL
+        self._look_for_followers()
         if self.peers and not before:
             self._events.joined()
         if self.peers:
             self._events.accompanied()
+
+    def _look_for_followers(self) -> None:
+        """Say once if jobs are awaited here, and nobody follows them."""
+        if self.is_followed or not self._events.watched():
+            self._unfollowed_at = None
+            return
+        now = self._clock.now()
+        self._unfollowed_at = now if self._unfollowed_at is None else self._unfollowed_at
+        if now >= self._unfollowed_at + _UNFOLLOWED_FOR:
+            self._unfollowed_at = math.inf
+            count = len(self._events.watched())
+            logger.warning(
+                "Nobody follows jobs on this ledger, and %d %s for that. Nothing is lost, and they go on as soon as "
+                "somebody does: start `aiogen worker`, or a session that follows.",
+                count,
+                "waits" if count == 1 else "wait",
+            )
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """Take `count` requests out of the budget of all processes; the seconds to wait, 0.0 if the ledger fails."""
@@ -221,7 +266,7 @@ class Ledger:
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
-            await self._store.open()
+            await self._begin()
         was_fenced, self._renewed_at = self.is_fenced(self._clock.now()), sent_at
         if was_fenced:
             self._events.renewed()

@@ -30,6 +30,8 @@ class Others:
         self.asks = Asks(store)
         self.are_there = False
         """Other processes use the ledger, as of the last look."""
+        self.hand_over = False
+        """Some of them only take in, so that whatever is heard may be something to adopt."""
         self._asked_at = 0.0
         """When it was last asked what has changed."""
         self._forced_at = -math.inf
@@ -47,6 +49,11 @@ class Others:
         """Somebody waits for a job of another process since just now: look soon, whoever has written."""
         self._unlooked = True
         self._woken.set()
+
+    def listen(self) -> None:
+        """There is something to hear of now."""
+        if not self._listens:
+            self._woken.set()
 
     def begin(self) -> None:
         """There is one more job of ours of which others may want something."""
@@ -73,7 +80,8 @@ class Others:
     async def _listen(self, seconds: float) -> bool:
         self._woken.clear()
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._woken.wait())]
-        self._listens = bool(self._events.watched()) or (self.are_there and self._events.follows())
+        wanted = bool(self._events.watched()) or (self.are_there and self._events.follows())
+        self._listens = wanted or self.hand_over
         if self._listens:
             waits.append(asyncio.ensure_future(self._store.wait_for_news(seconds)))
         try:
@@ -110,8 +118,7 @@ class Others:
 
     async def look_at(self, job_id: str) -> None:
         """How one job of another process stands, for which somebody begins to wait."""
-        if not self._listens:
-            self._woken.set()
+        self.listen()
         self._report({job_id: await self._store.get(job_id)})
 
     async def _look_at_all(self) -> None:

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, UnknownOptionError
 import aiogen
 from aiogen.cli import streams
 from aiogen.cli.arguments import options_first
-from aiogen.cli.commands import batch, cleaning, connections, generations, ledger, models, reports, sandbox
+from aiogen.cli.commands import batch, cleaning, connections, generations, ledger, models, reports, sandbox, workers
 from aiogen.cli.commands.db import db
 from aiogen.cli.exits import MEANINGS, Exit, exit_of, explain
 from aiogen.cli.program import program
@@ -61,6 +61,7 @@ for _command in (
     reports.report,
     connections.account,
     connections.doctor,
+    workers.worker,
     sandbox.sandbox,
     sandbox.demo,
 ):

@@ -66,13 +66,14 @@ class Connected(Common):
         """The two streams, as asked for."""
         return Terminal(as_json=self.json, where=["--store", self.store] if self.store and self.store != _NONE else [])
 
-    def session(self, *, kept: bool = False, take_up: bool = False) -> Session:
+    def session(self, *, kept: bool = False, take_up: bool = False, **more: Any) -> Session:
         """A session over the connections in the environment.
 
-        `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.
+        `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.  `more`: whatever
+        else `Session` takes.
         """
         store = self.ledger() if kept and self.store != _NONE else None
-        return Session(store=store, take_up=take_up)
+        return Session(store=store, take_up=take_up, **more)
 
     def ledger(self) -> SqliteStore:
         """The ledger of jobs.

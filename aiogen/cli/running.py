@@ -25,6 +25,36 @@ def run(work: Coroutine[Any, Any, Exit]) -> Exit:
     return asyncio.run(_until_signalled(work))
 
 
+def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, Exit]]) -> Exit:
+    """For a command that has no end of its own: the first signal is its ordinary end, and sets the event.
+
+    A second Ctrl-C or SIGTERM cancels it: then the code is `INTERRUPTED`.
+    """
+    return asyncio.run(_until_stopped(work))
+
+
+async def _until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, Exit]]) -> Exit:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    task = asyncio.create_task(work(stop))
+    is_cut = False
+
+    def told(number: int) -> None:
+        nonlocal is_cut
+        if not stop.is_set():
+            stop.set()
+        elif number != _HANGUP:
+            is_cut = True
+            task.cancel()
+
+    with _on_signals(lambda number: loop.call_soon_threadsafe(told, number)):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not is_cut:
+                raise
+            return Exit.INTERRUPTED
+
+
 async def _until_signalled(work: Coroutine[Any, Any, Exit]) -> Exit:
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(work)

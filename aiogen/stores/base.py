@@ -10,6 +10,7 @@ which they were read, so that a reader need not compare them with a clock of its
 
 Several processes may share a store.  Each is a worker with a lease that it renews by `heartbeat`; it owns the jobs
 that it added or adopted.  A worker whose lease has run out owns nothing any more, and others `adopt` its jobs.
+One that follows nothing owns nothing: what it adds is for those who follow.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from aiogen.models import Cost, Generation, State
 from aiogen.stores.budget import Budget
 from aiogen.stores.charges import UNKNOWN, Charge
 from aiogen.stores.paging import cursor_of
+from aiogen.stores.peers import Follows as Follows
+from aiogen.stores.peers import Peers as Peers
 from aiogen.stores.query import MOST_FOUND as MOST_FOUND
 from aiogen.stores.query import Forgotten as Forgotten
 from aiogen.stores.query import RecordQuery as RecordQuery
@@ -222,8 +225,12 @@ class Store(Protocol):
         """
         ...
 
-    async def open(self) -> None:
-        """Begin as a new worker: before the first job, and again after the lease was lost."""
+    async def open(self, follows: Follows = Follows.ALL) -> None:
+        """Begin as a new worker: before the first job, and again after the lease was lost.
+
+        `follows` is the same each time, and not given where it is `ALL`.  What a worker that follows `NOTHING` adds or
+        reopens has no owner; `adopt` gives it nothing, and it never calls `intend`.
+        """
 
     async def heartbeat(self) -> bool:
         """Renew the lease, and end those of the dead; False if ours was ended meanwhile."""
@@ -393,7 +400,7 @@ class Store(Protocol):
 
         It may also be True without that.  What comes within a tenth of a second may be gathered, and has to be where it
         comes all the time: whoever waits looks after each True.  Cheap, for it is waited for all the time; a caller may
-        be cancelled, and misses nothing.
+        be cancelled, and misses nothing.  A job that was added by a worker which follows nothing is such news, too.
         """
         ...
 
@@ -424,7 +431,10 @@ class Store(Protocol):
         ...
 
     async def peers(self) -> int:
-        """How many other workers use this ledger now."""
+        """How many other workers use this ledger now: a `Peers`, which also says how many of them follow.
+
+        A plain number says that all of them do.
+        """
         ...
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:

@@ -22,8 +22,10 @@ from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
     AtMost,
+    Follows,
     Forgotten,
     Headroom,
+    Peers,
     Record,
     RecordQuery,
     RequestKind,
@@ -49,6 +51,7 @@ class MemoryStore:
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._keep_finished = keep_finished
         self._namespace = uuid4()
+        self._follows = Follows.ALL
         self._keys: dict[tuple[str, str], str] = {}
         """Our id of the last attempt, by scope and key."""
         self._ids: dict[tuple[str, str], str] = {}
@@ -81,8 +84,9 @@ class MemoryStore:
         """See `Store.can_be_cut_off`."""
         return False
 
-    async def open(self) -> None:
+    async def open(self, follows: Follows = Follows.ALL) -> None:
         """See `Store.open`."""
+        self._follows = follows
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`."""
@@ -91,6 +95,8 @@ class MemoryStore:
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`; there is something to adopt if a second session is given the same store."""
         adopted, now = [], self._now()
+        if self._follows is Follows.NOTHING:
+            return []
         for record in sorted(self._records.values(), key=lambda record: record.created_at):
             if record.owner is not None or record.state not in ADOPTED or record.account not in accounts:
                 continue
@@ -118,7 +124,7 @@ class MemoryStore:
         now = self._now()
         self._records[record.id] = attrs.evolve(
             record,
-            owner=_ME,
+            owner=self._owner,
             created_at=record.by(now, record.created_at),
             submitted_at=None if record.submitted_at is None else record.by(now, record.submitted_at),
             accepted_at=None if record.accepted_at is None else record.by(now, record.accepted_at),
@@ -195,10 +201,10 @@ class MemoryStore:
             return None
         if provider_id is None:
             self._spent.keep(record)  # it may have been charged, and so is the next one
-            return self._read(self._change(job_id, state=State.PENDING, submitted_at=None, owner=_ME))
+            return self._read(self._change(job_id, state=State.PENDING, submitted_at=None, owner=self._owner))
         self._ids[record.account, provider_id] = job_id
-        now = self._now()
-        return self._read(self._change(job_id, state=State.QUEUED, provider_id=provider_id, accepted_at=now, owner=_ME))
+        changes = {"state": State.QUEUED, "provider_id": provider_id, "accepted_at": self._now(), "owner": self._owner}
+        return self._read(self._change(job_id, **changes))
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
@@ -344,7 +350,7 @@ class MemoryStore:
 
     async def peers(self) -> int:
         """See `Store.peers`."""
-        return 0
+        return Peers(0)
 
     async def acquire(self, account: str, count: int, per_second: float) -> float:
         """See `Store.acquire`."""
@@ -371,6 +377,11 @@ class MemoryStore:
             self._change(record.id, owner=None)
         # What was claimed is due again.
         self._due = {k: (0.0 if when == math.inf else when, count) for k, (when, count) in self._due.items()}
+
+    @property
+    def _owner(self) -> str | None:
+        """Whose it is that is taken in."""
+        return None if self._follows is Follows.NOTHING else _ME
 
     def _found(self, query: RecordQuery, at_most: int | None = None) -> list[Record]:
         """The newest first; `at_most`: where the query has no limit."""

@@ -323,6 +323,26 @@ async def test_a_deadline_while_another_process_has_it_says_not_to_pay_again() -
     assert (error.job_id, error.timeout) == ("j1", 90.0)
 
 
+async def test_a_deadline_while_nobody_follows_says_what_to_start() -> None:
+    """It is out of the ledger, so it may be submitted again."""
+    error = outcomes.unfollowed(known(provider_id=None, state=State.PENDING), 90.0)
+    assert isinstance(error, GenerationTimeout)
+    assert str(error) == (
+        "Job j1 waited 90 s and was not sent to luma-eu: nobody follows jobs on its ledger. Nothing was charged. Start "
+        "`aiogen worker`, or a session that follows, and submit it again."
+    )
+    assert (error.job_id, error.timeout, error.action) == ("j1", 90.0, Action.RETRY)
+
+
+@pytest.mark.parametrize(("provider_id", "about"), [("v1", "about generation v1"), (None, "about generations")])
+async def test_who_asks_no_provider_says_who_does(provider_id: str | None, about: str) -> None:
+    """With the connection, and the id if it is about one."""
+    error = outcomes.not_asked("luma", "luma-eu", provider_id)
+    assert isinstance(error, InputError)
+    assert str(error).startswith(f"This session follows nothing, so it does not ask luma-eu {about}. One that follows")
+    assert (error.provider, error.connection, error.provider_id) == ("luma", "luma-eu", provider_id)
+
+
 async def test_a_lost_create_is_said_to_be_unknown() -> None:
     """The error says when it was sent, that it may be charged, and its fingerprint."""
     cause = NetworkError("The connection was lost.", request_id="r1")

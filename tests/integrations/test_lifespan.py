@@ -202,3 +202,36 @@ async def test_a_listed_model_without_a_connection_is_the_servers_fault() -> Non
         assert (answer.status_code, answer.json()["code"], "KEY" in answer.text) == (422, "unknown_model", False)
         assert (await web.post(model="nothing")).status_code == 422
         assert (await web.post()).status_code == 202
+
+
+async def test_workers_that_follow_nothing_leave_it_to_one_that_does(tmp_path: Path) -> None:
+    """Made there, and waited for, listed, told live and handed out here; ready also while nobody follows."""
+    with files_in_the_loop(asyncio.get_running_loop()):
+        async with Sandbox() as box:
+            path, provider = tmp_path / "images.db", aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+            app = FastAPI(lifespan=lifespan([provider], store=path, follow=False))
+            app.include_router(router(scope=whoever, models=[MODEL]))
+            app.include_router(health())
+            web = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://here", headers={"x-user": "ann"}
+            )
+            async with app.router.lifespan_context(app), web:
+                asked = {"model": MODEL, "prompt": "a paper boat"}
+                waiting, withdrawn = [(await web.post("/generations", json=asked)).json() for _ in range(2)]
+                answer = await web.delete(withdrawn["links"]["self"])
+                assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+                await asyncio.sleep(60.0)
+                answer = await web.get("/health/ready")
+                ready = {"status": "ok", "ledger": "ok", "connections": {}, "followed": False}
+                assert (answer.status_code, answer.json()) == (200, ready)
+                assert (await web.get(waiting["links"]["self"])).json()["state"] == "pending"
+                assert box.jobs == []
+                async with aiogen.Session([provider], store=path):
+                    live = asyncio.ensure_future(web.get(waiting["links"]["events"]))
+                    done = (await web.get(waiting["links"]["self"], headers={"prefer": "wait=60"})).json()
+                    assert done["state"] == "completed"
+                    assert re.findall(r"^id: (\w+)$", (await live).text, re.MULTILINE)[-1] == "completed"
+                    assert (await web.get("/health/ready")).json()["followed"] is True
+                    picture = await web.get(done["outputs"][0]["url"])
+                    assert picture.content.startswith(b"\x89PNG")
+                    assert len(box.jobs) == 1

@@ -13,7 +13,7 @@ from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
 from aiogen._ledger.progress import Progress
-from aiogen.stores.base import Record, Wish
+from aiogen.stores.base import Follows, Peers, Record, Wish
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.looptime(noop_cycles=4)
@@ -177,3 +177,45 @@ async def test_what_begins_together_is_written_together() -> None:
     progress.note(["never"])
     await progress.close()
     assert len(written) == 2
+
+
+async def test_who_has_nothing_to_do_listens_while_others_only_take_in() -> None:
+    """What they have taken in is adopted at once, by who takes up everything."""
+
+    class TakingIn(Listening):
+        async def peers(self) -> int:
+            return Peers(1, follow_all=0, follow_nothing=1)
+
+    for follows, adopted in ((Follows.ALL, ["left"]), (Follows.OWN, [])):
+        store, events = TakingIn(), Noted(only=None if follows is Follows.ALL else [])
+        ledger = Ledger(store, Clock(), lambda: ["a"], events, follows)
+        await ledger.ready()
+        try:
+            await asyncio.sleep(0.4)
+            await running(store, "left")
+            store._change("left", owner=None)
+            store.has_news.set()
+            await asyncio.sleep(0.01)
+            assert events.adopted_ids == adopted
+        finally:
+            await ledger.close()
+
+
+async def test_who_follows_nothing_adopts_nothing_and_looks_for_those_who_do() -> None:
+    """As of the last look; a plain number of others says that they do."""
+
+    class Counted(Listening):
+        async def adopt(self, accounts: object, only: object = None) -> list[Record]:
+            raise AssertionError("nothing is to be adopted")
+
+    store = Counted(others=0)
+    ledger = Ledger(store, Clock(), lambda: ["a"], Noted(waiting=["job"]), Follows.NOTHING)
+    await ledger.ready()
+    try:
+        await ledger.adopt()
+        assert not ledger.is_followed
+        store.others = 1
+        await asyncio.sleep(6.0)
+        assert ledger.is_followed
+    finally:
+        await ledger.close()

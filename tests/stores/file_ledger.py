@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
@@ -106,9 +107,23 @@ class FileMachine(StoreMachine):
 
     def begun(self, store: Store) -> Worker:
         """A worker that opens ends those of whom it is known that their process is gone."""
-        for worker in [each for each in self.model.workers if each.name in self.context.kept["dead"]]:
-            self.model.end(worker)
+        self.end_the_dead()
         return super().begun(store)
+
+    def adopt(self, process: Process, accounts: Collection[str], ids: Collection[str] | None) -> None:
+        """So does one that adopts; where that is refused, for its own lease is over, so is this."""
+        if process.worker.lives:
+            self.end_the_dead()
+        elif self.the_dead():
+            return
+        super().adopt(process, accounts, ids)
+
+    def the_dead(self) -> list[Worker]:
+        return [each for each in self.model.workers if each.name in self.context.kept["dead"]]
+
+    def end_the_dead(self) -> None:
+        for worker in self.the_dead():
+            self.model.end(worker)
 
     @rule(seconds=st.sampled_from([10.0, 3600.0]))
     def clock_is_set_back(self, seconds: float) -> None:

@@ -33,6 +33,9 @@ class Ready(BaseModel):
     connections: dict[str, Standing] = Field(
         description="ok: it was reached, and takes the key; unknown: it has no call that tells; failing: anything else"
     )
+    followed: bool | None = Field(
+        default=None, description="Of a worker that follows nothing: whether anybody follows what it takes in"
+    )
 
 
 def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
@@ -41,6 +44,9 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
     Ready is a worker whose session is open, whose ledger can be read and has all that it is owed, whose lease is
     renewed, and of whose connections one works; else the answer is 503.  Do not show it to the public: it names the
     connections.
+
+    One that follows nothing (`follow=False`) asks no provider, and is ready also while nobody follows: what it takes in
+    is kept, and `followed` says whether it waits.
 
     Args:
         every: seconds for which what a provider answered about the key counts, 0.001 to 30 days; so often each is
@@ -58,7 +64,7 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         """The worker answers."""
         return Live()
 
-    @made.get("/ready", responses={503: {"model": Ready}})
+    @made.get("/ready", responses={503: {"model": Ready}}, response_model_exclude_none=True)
     async def ready(request: Request, response: Response) -> Ready:
         """The ledger can be read, and a provider takes our key."""
         response.headers["Cache-Control"] = "no-store"
@@ -72,6 +78,8 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         if not session.is_ready:
             response.status_code = 503
             return Ready(status="failing", ledger="behind", connections={})
+        if (followed := session._lifetime.is_followed()) is not None:
+            return Ready(status="ok", ledger="ok", connections={}, followed=followed)
         found = await keys.of(session)
         is_ready = not found or any(standing in ("ok", "unknown") for standing in found.values())
         if not is_ready:

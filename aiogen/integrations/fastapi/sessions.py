@@ -32,7 +32,8 @@ def lifespan(
         store: the ledger, one file for all workers of a machine.  Without it a restart would lose jobs that are paid
             for, so a ledger in memory has to be said: ":memory:".
         inner: the application's own lifespan; it runs while the session is open, so it may use `app.state.aiogen`.
-        options: whatever else `Session` takes.
+        options: whatever else `Session` takes; with `follow=False` this worker only takes in and waits, and others on
+            the ledger (`aiogen worker`) send and follow.
 
     Raises:
         InputError: `store` is None.

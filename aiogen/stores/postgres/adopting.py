@@ -66,7 +66,8 @@ async def adopt(
 async def _portion(tx: Tx, me: str, accounts: Collection[str]) -> int:
     """So many that all living workers have about the same then; some in any case, for others may not want them."""
     row = await tx.row(
-        f"SELECT (SELECT count(*) FROM aiogen_job WHERE {_WHERE}), (SELECT count(*) FROM aiogen_worker), "
+        f"SELECT (SELECT count(*) FROM aiogen_job WHERE {_WHERE}), "
+        "(SELECT count(*) FROM aiogen_worker WHERE follows != 'nothing'), "
         "count(*), count(*) FILTER (WHERE owner = $3) FROM aiogen_job WHERE finished_at IS NULL AND owner IS NOT NULL",
         list(accounts),
         _STATES,

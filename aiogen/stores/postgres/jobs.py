@@ -57,7 +57,7 @@ def _insert() -> str:
     values = [
         f"CASE WHEN ${i}::float8 IS NOT NULL THEN round((aiogen_now() - ${i}::float8) * 1e6::float8) / 1e6::float8 END"
         if name in _MOMENTS
-        else "w.id"
+        else "CASE WHEN w.follows != 'nothing' THEN w.id END"
         if name == "owner"
         else f"${i}"
         for i, name in enumerate(rows.COLUMNS, 1)
@@ -251,7 +251,7 @@ async def reopen(tx: Tx, worker: Worker, job_id: str, provider_id: str | None) -
         job_id,
         str(State.PENDING if provider_id is None else State.QUEUED),
         provider_id,
-        worker.name,
+        worker.owner,
     )
     tx.tell(job_id)
     return None if found is None else reading.record(found)

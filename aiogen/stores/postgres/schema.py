@@ -11,7 +11,11 @@ from aiogen.stores.postgres import sql
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
-        "CREATE TABLE aiogen_worker(id text PRIMARY KEY, lease_until float8 NOT NULL, lease float8 NOT NULL)",
+        """
+        CREATE TABLE aiogen_worker(
+          id text PRIMARY KEY, lease_until float8 NOT NULL, lease float8 NOT NULL, follows text NOT NULL
+        )
+        """,
         """
         CREATE TABLE aiogen_job(
           id text COLLATE "C" PRIMARY KEY, connection text NOT NULL, provider text NOT NULL, account text NOT NULL,

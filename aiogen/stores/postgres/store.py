@@ -22,6 +22,7 @@ from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
     AtMost,
+    Follows,
     Forgotten,
     Headroom,
     Record,
@@ -192,19 +193,19 @@ class PostgresStore:
 
     # --- the worker
 
-    async def open(self) -> None:
+    async def open(self, follows: Follows = Follows.ALL) -> None:
         """See `Store.open`."""
         is_first = self._parts is None
         if self._parts is None:
             self._parts = await self._said(self._opened(), "opened")
         name = workers.new_name()
         try:
-            await self._run(lambda tx: workers.begin(tx, name, self._options.lease), "written")
+            await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
         except BaseException:
             if is_first:
                 await self.close()
             raise
-        self._worker.begin(name)
+        self._worker.begin(name, follows)
 
     async def _opened(self) -> _Parts:
         options = self._options
@@ -296,6 +297,8 @@ class PostgresStore:
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
+        if self._worker.follows is Follows.NOTHING:
+            return []
         # Looking is cheap, and a write is not: most looks find nothing.
         if not await self._run(lambda tx: adopting.are_there(tx, accounts), "read"):
             return []

@@ -7,6 +7,7 @@ import secrets
 
 import attrs
 
+from aiogen.stores.base import Follows, Peers
 from aiogen.stores.postgres.database import Tx
 
 
@@ -19,10 +20,18 @@ class Worker:
     names: list[str] = attrs.field(factory=list)
     """In all lives so far: what was sent in an earlier one was sent by this store, too."""
 
-    def begin(self, name: str) -> None:
+    follows: Follows = Follows.ALL
+
+    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
         """A life under this name."""
         self.name = name
         self.names.append(name)
+        self.follows = follows
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is that this worker takes in."""
+        return None if self.follows is Follows.NOTHING else self.name
 
 
 def new_name() -> str:
@@ -31,12 +40,13 @@ def new_name() -> str:
     return f"{host}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
-async def begin(tx: Tx, name: str, lease: float) -> None:
+async def begin(tx: Tx, name: str, lease: float, follows: Follows = Follows.ALL) -> None:
     """Enter a new worker, whose lease lasts so many seconds."""
     await tx.row(
-        "INSERT INTO aiogen_worker VALUES ($1, aiogen_now() + $2, $2) ON CONFLICT (id) DO NOTHING RETURNING id",
+        "INSERT INTO aiogen_worker VALUES ($1, aiogen_now() + $2, $2, $3) ON CONFLICT (id) DO NOTHING RETURNING id",
         name,
         lease,
+        str(follows),
     )
 
 
@@ -66,7 +76,12 @@ async def end(tx: Tx, name: str) -> None:
     await tx.rows("DELETE FROM aiogen_worker WHERE id = $1 RETURNING id", name)
 
 
-async def peers(tx: Tx, me: str) -> int:
+async def peers(tx: Tx, me: str) -> Peers:
     """Other living workers."""
-    statement = "SELECT count(*) FROM aiogen_worker WHERE id != $1 AND lease_until > aiogen_now()"
-    return int(await tx.value(statement, me))
+    row = await tx.row(
+        "SELECT count(*), count(*) FILTER (WHERE follows = 'all'), count(*) FILTER (WHERE follows = 'nothing') "
+        "FROM aiogen_worker WHERE id != $1 AND lease_until > aiogen_now()",
+        me,
+    )
+    assert row is not None
+    return Peers(row[0], follow_all=row[1], follow_nothing=row[2])

@@ -208,7 +208,7 @@ def reopen(c: Connection, worker: Worker, job_id: str, provider_id: str | None, 
     changed = c.execute(
         "UPDATE aiogen_job SET state = ?, provider_id = ?, accepted_at = ?, owner = ?, "
         "submitted_at = CASE WHEN ? THEN NULL ELSE submitted_at END, copied = 0 WHERE id = ? AND state = ?",
-        (str(state), provider_id, accepted_at, worker.name, provider_id is None, job_id, str(State.UNKNOWN)),
+        (str(state), provider_id, accepted_at, worker.owner, provider_id is None, job_id, str(State.UNKNOWN)),
     ).rowcount
     if not changed:
         return None
@@ -348,7 +348,8 @@ class Orphans:
         """So many that all living workers have about the same then; some in any case, for others may not want them."""
         orphans = c.execute(f"SELECT count(*) FROM aiogen_job WHERE {where}", values).fetchone()[0]
         living, owned, mine = c.execute(
-            "SELECT (SELECT count(*) FROM aiogen_worker), count(*), coalesce(sum(owner = ?), 0) FROM aiogen_job "
+            "SELECT (SELECT count(*) FROM aiogen_worker WHERE follows != 'nothing'), count(*), "
+            "coalesce(sum(owner = ?), 0) FROM aiogen_job "
             "WHERE finished_at IS NULL AND owner IS NOT NULL",
             (worker.name,),
         ).fetchone()

@@ -104,6 +104,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "UPDATE aiogen_job SET expires_at = NULL WHERE batch IS NOT NULL",
         # What several processes learn is put together: nothing is written over what nobody has read.
         "ALTER TABLE aiogen_learned ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+        # What a worker follows: all, its own, or nothing.
+        "ALTER TABLE aiogen_worker ADD COLUMN follows TEXT NOT NULL DEFAULT 'all'",
         # What each job costs, in millionths; and what those did that are not here any more, by the minute.
         "ALTER TABLE aiogen_job ADD COLUMN charge INTEGER",
         "ALTER TABLE aiogen_job ADD COLUMN charge_unit TEXT",

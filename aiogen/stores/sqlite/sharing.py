@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from aiogen.stores.base import Headroom, RequestKind
+from aiogen.stores.base import Headroom, Peers, RequestKind
 from aiogen.stores.sqlite.precedence import Precedence
 
 _LOOK_AGAIN = 0.5
@@ -23,10 +23,14 @@ _LONGEST_CREATE = 300.0
 """Seconds between sending a create and its answer, at most."""
 
 
-def peers(c: sqlite3.Connection, me: str, now: float) -> int:
+def peers(c: sqlite3.Connection, me: str, now: float) -> Peers:
     """Other living workers."""
-    found = c.execute("SELECT count(*) FROM aiogen_worker WHERE id != ? AND lease_until > ?", (me, now)).fetchone()
-    return int(found[0])
+    others, follow_all, follow_nothing = c.execute(
+        "SELECT count(*), coalesce(sum(follows = 'all'), 0), coalesce(sum(follows = 'nothing'), 0) FROM aiogen_worker "
+        "WHERE id != ? AND lease_until > ?",
+        (me, now),
+    ).fetchone()
+    return Peers(others, follow_all=follow_all, follow_nothing=follow_nothing)
 
 
 @attrs.frozen

@@ -29,6 +29,7 @@ from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
     AtMost,
+    Follows,
     Forgotten,
     Headroom,
     Record,
@@ -169,7 +170,7 @@ class SqliteStore:
 
     # --- the worker
 
-    async def open(self) -> None:
+    async def open(self, follows: Follows = Follows.ALL) -> None:
         """See `Store.open`."""
         if self._writer is None:
             self._unreadable.clear()
@@ -185,11 +186,11 @@ class SqliteStore:
             self._readers = reading.Readers(handle.connect_to_read)
 
         def begin(c: Connection) -> tuple[str, HeldCopy | None, UUID]:
-            name = workers.begin(c, clock.now(c), self._options.lease)
+            name = workers.begin(c, clock.now(c), self._options.lease, follows)
             return name, copies.held(c, self.path), copies.namespace(c)
 
         name, held, self._namespace = await self._write(begin)
-        self._worker.begin(name)
+        self._worker.begin(name, follows)
         if held is not None and self._held is None:
             logger.warning("%s", held)
         self._held = held
@@ -235,6 +236,8 @@ class SqliteStore:
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
+        if self._worker.follows is Follows.NOTHING:
+            return []
         orphans = jobs.Orphans(accounts)
         # Looking is free, and a write is not: most looks find nothing.
         if not await self._read(orphans.are_there):
@@ -270,7 +273,7 @@ class SqliteStore:
 
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
-        values = rows.row(attrs.evolve(record, owner=self._worker.name), whole=self._options.keep_requests)
+        values = rows.row(attrs.evolve(record, owner=self._worker.owner), whole=self._options.keep_requests)
         handlers = [(record.id, handler) for handler in record.handlers]
         read_at = rows.seconds(record.read_at)
         standing = await self._write(

@@ -9,6 +9,7 @@ import sqlite3
 
 import attrs
 
+from aiogen.stores.base import Follows
 from aiogen.stores.sqlite import moments
 
 Connection = sqlite3.Connection
@@ -22,20 +23,30 @@ class Worker:
     """In this life; empty before the first."""
     names: list[str] = attrs.field(factory=list)
     """In all lives so far: what was sent in an earlier one was sent by this store, too."""
+    follows: Follows = Follows.ALL
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
         """A life under this name."""
         self.name = name
         self.names.append(name)
+        self.follows = follows
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is that this worker takes in."""
+        return None if self.follows is Follows.NOTHING else self.name
 
 
-def begin(c: Connection, now: float, lease: float) -> str:
+def begin(c: Connection, now: float, lease: float, follows: Follows = Follows.ALL) -> str:
     """Enter a new worker, whose name is returned; its lease lasts so many seconds."""
     moments.correct(c, now)
     # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
     name = _new_name()
     end(c, dead(c))  # a program that is started again after a crash need not wait for its old lease to run out
-    c.execute("INSERT INTO aiogen_worker (id, lease_until, lease) VALUES (?, ?, ?)", (name, now + lease, lease))
+    c.execute(
+        "INSERT INTO aiogen_worker (id, lease_until, lease, follows) VALUES (?, ?, ?, ?)",
+        (name, now + lease, lease, str(follows)),
+    )
     return name
 
 

@@ -16,6 +16,7 @@ from aiogen.testing.stores.choosing import ChoosingChecks
 from aiogen.testing.stores.deliveries import DeliveryChecks
 from aiogen.testing.stores.driver import ANSWERS, HANDLERS, MEANWHILE
 from aiogen.testing.stores.fairness import FairnessChecks
+from aiogen.testing.stores.following import FollowingChecks
 from aiogen.testing.stores.jobs import JobChecks
 from aiogen.testing.stores.looking import LookingChecks
 from aiogen.testing.stores.machine import StoreMachine
@@ -33,6 +34,7 @@ class StoreBattery(
     WorkerChecks,
     SharingChecks,
     FairnessChecks,
+    FollowingChecks,
     WishChecks,
     SpendingChecks,
 ):

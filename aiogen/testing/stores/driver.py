@@ -9,7 +9,7 @@ import pytest
 
 from aiogen.errors import StoreError
 from aiogen.models import Generation, State
-from aiogen.stores.base import Record
+from aiogen.stores.base import Follows, Record
 from aiogen.testing.stores.model import Delivery, Job, agrees
 from aiogen.testing.stores.processes import Process, Processes
 from aiogen.testing.stores.samples import WISH
@@ -95,6 +95,17 @@ class Driver(Processes):
             return
         assert self.run(process.store.add(record)) is None
         self.model.jobs[job.id] = job
+
+    def take_in(self, account: str, handlers: tuple[str, ...], *, is_ours: bool) -> None:
+        """By one that follows nothing, and comes and goes for that: it is nobody's from the beginning."""
+        store = self.run(self.stage.joins(Follows.NOTHING))
+        process = Process(store, self.begun(store), self.number())
+        self.add(process, account, handlers, is_ours=is_ours)
+        list(self.model.jobs.values())[-1].owner = None
+        assert self.run(store.adopt(["a", "b"])) == []
+        self.compare()
+        self.run(self.stage.leaves(store))
+        self.model.end(process.worker)
 
     def add_again(self, process: Process, job: Job, *, by_generation: bool = False) -> None:
         """Somebody adds it once more, by its id or as one generation: what stands is told, and stays as it is."""

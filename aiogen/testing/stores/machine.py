@@ -69,6 +69,12 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     def adds(self, which: int, account: str, handlers: tuple[str, ...], is_ours: bool) -> None:
         self.add(self.process(which), account, handlers, is_ours=is_ours)
 
+    @precondition(lambda self: self.most > 1 and len(self.model.jobs) < 8)
+    @rule(account=accounts, handlers=some_handlers, is_ours=mostly)
+    def somebody_takes_in(self, account: str, handlers: tuple[str, ...], is_ours: bool) -> None:
+        """And follows nothing."""
+        self.take_in(account, handlers, is_ours=is_ours)
+
     @precondition(lambda self: len(self.model.jobs) < 8)
     @rule(which=any_process, name=names, account=accounts, handlers=some_handlers, failed=st.booleans())
     def adds_under_a_key(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from aiogen.stores.base import Store
+from aiogen.stores.base import Follows, Store
 from aiogen.testing.stores.setup import StoreContext, StoreSetup, new_context
 
 T = TypeVar("T")
@@ -65,11 +65,11 @@ class Stage:
 
     # --- processes
 
-    async def joins(self) -> Store:
+    async def joins(self, follows: Follows = Follows.ALL) -> Store:
         """A process opens the ledger."""
         store = self._setup.make_store(self.context)
         assert store.lease in (None, self.context.lease), "the store's lease has to be that of the context"
-        await store.open()
+        await (store.open() if follows is Follows.ALL else store.open(follows))
         self.present.append(store)
         return store
 
