@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiogen.errors import ConfigurationError
@@ -41,3 +42,12 @@ def postgres_store() -> type[PostgresStore]:
     except ImportError as error:
         raise ConfigurationError(f"{error}.") from None
     return PostgresStore
+
+
+def path_of(name: str) -> Path | None:
+    """The file that `sqlite:jobs.db`, or SQLAlchemy's `sqlite:///jobs.db`, names; None for something else."""
+    scheme, colon, rest = name.strip().partition(":")
+    if not colon or scheme.lower() != "sqlite":
+        return None
+    rest = rest.removeprefix("///")
+    return Path(rest) if rest and not rest.startswith("//") else None

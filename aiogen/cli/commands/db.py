@@ -1,4 +1,4 @@
-"""The commands about the ledger itself: db adopt, db sql."""
+"""The commands about the ledger itself: db adopt, db copy, db reopen, db sql."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from aiogen.cli import moves
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected
+from aiogen.cli.options import Common, Connected
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, InputError
-from aiogen.stores.postgres.address import schema_name
+from aiogen.stores.choosing import path_of
+from aiogen.stores.postgres.address import is_url, schema_name
 from aiogen.stores.postgres.schema import script
 from aiogen.stores.sqlite.store import SqliteStore
 
 db: App = App(name="db", help="Manage the ledger of jobs itself.", help_format="plaintext")
 _NO_STORE = Connected()
+_PLAIN = Common()
 
 
 @db.command
@@ -43,6 +46,43 @@ def sql(*, schema: Annotated[str, Parameter(help="The namespace for the tables."
         raise InputError(str(error)) from None
     sys.stdout.write(script(name or ""))
     return Exit.OK
+
+
+@db.command
+def copy(
+    source: Annotated[str, Parameter(help="The file, as sqlite:jobs.db.")],
+    target: Annotated[str, Parameter(help="The database, as postgresql://user@host/database.")],
+    *,
+    schema: Annotated[
+        str | None, Parameter(help="The namespace for the tables; by default the first of the search path.")
+    ] = None,
+    common: Common = _PLAIN,
+) -> Exit:
+    """Move the ledger in a file into PostgreSQL: the file is closed for good, copied, and the database is opened.
+
+    End the programs that use the file first.  After an interruption the same command goes on, and nothing is lost or
+    sent twice.  The password need not be in the url: PGPASSWORD and ~/.pgpass are read.
+    """
+    path = path_of(source)
+    if path is None or not is_url(target):
+        raise InputError(
+            "A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
+            "postgresql://user@host/database."
+        )
+    try:
+        name = schema_name(schema, "--schema")
+    except ConfigurationError as error:
+        raise InputError(str(error)) from None
+    return run_until_signalled(moves.copy(common.terminal(), path, target, name))
+
+
+@db.command
+def reopen(*, common: Connected = _NO_STORE) -> Exit:
+    """Give up a move that has not come to its end, so that the file may be used again.
+
+    Refused once everything was handed over to the database, where its jobs may be sent already.
+    """
+    return run_until_signalled(moves.reopen(common.terminal(), common.ledger().path))
 
 
 async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:

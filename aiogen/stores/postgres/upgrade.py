@@ -26,6 +26,25 @@ async def prepare(database: Database, place: str) -> UUID:
         return UUID(await tx.value("SELECT v FROM aiogen_meta WHERE k = 'namespace'"))
 
 
+async def make(tx: Tx, place: str) -> None:
+    """The same within a transaction, which has the tables for itself until it ends.
+
+    Raises:
+        StoreError: they are of a newer version.
+    """
+    await tx.value("SELECT pg_advisory_xact_lock($1)", _lock(tx.schema))
+    await _take_steps(tx, tx.schema, place)
+
+
+async def steps_taken(tx: Tx, place: str) -> int:
+    """Of `schema.STEPS`; 0 where there are no tables.
+
+    Raises:
+        StoreError: more than this program knows.
+    """
+    return await _version(tx, place)
+
+
 async def _take_steps(tx: Tx, schema: str, place: str) -> None:
     """As far as others have not done so while this waited for the lock."""
     version = await _version(tx, place)
