@@ -76,12 +76,8 @@ async def move(
         StoreError: the file is in use, is a copy of another ledger, or was moved elsewhere; the database cannot be
             reached, or has jobs already.  Where that is found out before, nothing was changed.
     """
-    async with taking_in.opened(url, schema) as target:
-        with Source(path) as source:
-            try:
-                return await _move(source, target, progress, passed)
-            finally:
-                await source.do(source.let_go)
+    async with taking_in.opened(url, schema) as target, Source(path) as source:
+        return await _move(source, target, progress, passed)
 
 
 async def _move(source: Source, target: Target, progress: Progress, passed: Callable[[str], None]) -> Moved:

@@ -32,7 +32,7 @@ async def reopen(path: Path) -> str:
     Raises:
         StoreError: it is not closed, or was handed over.
     """
-    with Source(path) as source:
+    async with Source(path) as source:
         return await source.written(lambda c: closed.reopen(c, path))
 
 
@@ -44,11 +44,12 @@ class Source:
         self._thread = ThreadPoolExecutor(1, "aiogen-move")
         self._reading: sqlite3.Connection | None = None
 
-    def __enter__(self) -> Source:
+    async def __aenter__(self) -> Source:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
+    async def __aexit__(self, *_: object) -> None:
+        await self.do(self._let_go)  # behind what is under way
+        self._thread.shutdown(wait=False)  # an idle thread ends by itself, at once
 
     async def do(self, work: Callable[[], T]) -> T:
         """In the thread; what goes wrong with the file is a StoreError."""
@@ -115,12 +116,6 @@ class Source:
         if some:
             yield some
 
-    def let_go(self) -> None:
-        """Of the connection that reads."""
-        if self._reading is not None:
-            self._reading.close()
-            self._reading = None
-
     def _reader(self) -> sqlite3.Connection:
         if self._reading is None:
             self._reading = self._connect()
@@ -128,6 +123,11 @@ class Source:
             self._reading.execute("PRAGMA query_only = ON")
             self._reading.execute("BEGIN")
         return self._reading
+
+    def _let_go(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     def _connect(self) -> sqlite3.Connection:
         forks.refuse_inherited(self.path)
