@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -57,7 +57,7 @@ def _silent(table: str, done: int, total: int) -> None:
     pass
 
 
-def _passed(step: str) -> None:
+async def _passed(step: str) -> None:
     """For tests, which end it there."""
 
 
@@ -67,7 +67,7 @@ async def move(
     *,
     schema: str | None = None,
     progress: Progress = _silent,
-    passed: Callable[[str], None] = _passed,
+    passed: Callable[[str], Awaitable[None]] = _passed,
 ) -> Moved:
     """Move the ledger in a file into a database; done again after a crash it goes on or begins again.
 
@@ -80,7 +80,7 @@ async def move(
         return await _move(source, target, progress, passed)
 
 
-async def _move(source: Source, target: Target, progress: Progress, passed: Callable[[str], None]) -> Moved:
+async def _move(source: Source, target: Target, progress: Progress, passed: Callable[[str], Awaitable[None]]) -> Moved:
     before = await source.do(source.standing)
     if before is None or before.stage is Stage.COPYING:
         await target.refuse_use()
@@ -89,7 +89,7 @@ async def _move(source: Source, target: Target, progress: Progress, passed: Call
     move_id = secrets.token_hex(8)
     if before is None:
         await source.do(lambda: source.close(move_id, target.place))
-    passed("closed")
+    await passed("closed")
     async with target.alone():
         if before is not None:
             if before.stage is not Stage.COPYING and await target.moved_from() == before.id:
@@ -106,21 +106,21 @@ async def _move(source: Source, target: Target, progress: Progress, passed: Call
             await source.begin_again(before, move_id, target.place)
         else:
             await target.refuse_use()
-        passed("alone")
+        await passed("alone")
         await target.clear()
         await _copy(source, target, progress, passed)
         await target.finish(await source.read(_namespace), move_id)
         counts = await target.counts()
-        passed("copied")
+        await passed("copied")
         await source.advance(move_id, Stage.HANDED_OVER)
-        passed("handed over")
+        await passed("handed over")
         await target.commit()
-    passed("committed")
+    await passed("committed")
     await source.advance(move_id, Stage.MOVED)
     return Moved(target.place, counts)
 
 
-async def _copy(source: Source, target: Target, progress: Progress, passed: Callable[[str], None]) -> None:
+async def _copy(source: Source, target: Target, progress: Progress, passed: Callable[[str], Awaitable[None]]) -> None:
     shift = await target.now() - await source.read(clock.now)
     if abs(shift) < _CLOCKS_AGREE:
         shift = 0.0
@@ -133,7 +133,7 @@ async def _copy(source: Source, target: Target, progress: Progress, passed: Call
             await target.take(table.name, table.columns, some)
             done += len(some)
             progress(table.name, done, total)
-            passed(f"some of {table.name}")
+            await passed(f"some of {table.name}")
         if done != await target.count(table.name):
             raise StoreError(f"Not all of {table.name} has arrived in {target.place}; do it again.", retryable=True)
 

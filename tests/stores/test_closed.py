@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -74,7 +75,7 @@ async def test_it_stays_open_while_somebody_uses_it(path: Path) -> None:
 
 async def test_the_lease_of_a_process_that_is_gone_is_not_waited_for(path: Path) -> None:
     await (await filled(path)).close()
-    dead = f"{workers._home()}:{2**22 + 1}:cafe.1-00"
+    dead = f"{await asyncio.to_thread(workers._home)}:{2**22 + 1}:cafe.1-00"
     asked(path, "INSERT INTO aiogen_worker VALUES (?, 1e12, 1e12)", dead)
     await close(path)
     assert asked(path, "SELECT * FROM aiogen_worker") == []
@@ -195,7 +196,9 @@ async def test_names_that_a_database_cannot_keep_are_found_before_it_is_closed(p
     asked(path, "UPDATE aiogen_job SET key = ? WHERE id = 'job-pending'", "night\0one")
     with pytest.raises(StoreError, match="'job-pending'"):
         await close(path)
-    await (await filled(path)).close()
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
 
 
 async def test_a_file_that_is_none(path: Path) -> None:

@@ -149,18 +149,19 @@ async def opened(url: str, schema: str | None, *, timeout: float = 10.0) -> Asyn
     """
     address = Address.of(url, "the url")
     place = f"{address.shown} ({schema})" if schema else address.shown
-    raw = None
+    raw, verb = None, "opened"
     try:
         options: dict[str, Any] = {"timeout": timeout, "statement_cache_size": 0}
         raw = await asyncpg.connect(address.url, server_settings={"application_name": "aiogen moves"}, **options)
         found = schema or await raw.fetchval("SELECT current_schema()")
         if found is None:
             raise StoreError("No namespace of the database is searched for tables; name one with --schema.")
+        verb = "written"
         yield Target(raw, found, f"{address.shown} ({found})")
     except Exception as error:
         if not isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)):
             raise
-        raise store_error(error, place, "written") from (None if is_of_a_value(error) else error)
+        raise store_error(error, place, verb) from (None if is_of_a_value(error) else error)
     finally:
         if raw is not None:
             await database.disconnect(raw)
