@@ -1,4 +1,4 @@
-"""`aiogen db copy` and `aiogen db reopen`: a ledger moves into a database, and what is said about it."""
+"""`aiogen db copy`, `reopen` and `restored`: a ledger moves into a database, or comes back, and what is said of it."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def copy(terminal: Terminal, path: Path, url: str, schema: str | None) -> 
         terminal.say(f"{moved.jobs:,} jobs are in {moved.to} now: {counted(moved.counts)}.")
     if not moved.was_done and (unknown := moved.counts.get(State.UNKNOWN)):
         terminal.say(f"Of {unknown:,} nobody knows whether they were created; they are not sent again by themselves.")
-    namespace = "" if schema is None else f", and ?search_path={schema} behind it"
-    terminal.say(f"Next: start your programs with AIOGEN_STORE set to that url{namespace}.")
+    namespace = "" if schema is None else f", with ?search_path={schema} behind it"
+    terminal.say(f"Next: start your programs with that url as their store (AIOGEN_STORE){namespace}.")
     terminal.say(f"{path} is closed for good, and may be deleted, with -wal, -shm and -epoch beside it.")
     return Exit.OK
 
@@ -71,4 +71,21 @@ async def reopen(terminal: Terminal, path: Path) -> Exit:
     """Give a move up."""
     to = await leaving.reopen(path)
     terminal.say(f"{path} is open again, and was not moved to {to}, where nothing is left of it.")
+    return Exit.OK
+
+
+async def restored(terminal: Terminal, url: str, schema: str | None) -> Exit:
+    """What waited is not sent again."""
+    postgres_store()
+    from aiogen.stores.postgres import restored
+
+    place, count = await restored.hold(url, schema=schema)
+    if terminal.as_json:
+        terminal.record({"event": "restored", "ledger": place, "unknown": count})
+    if count:
+        terminal.say(
+            f"{count:,} jobs that waited in {place} are unknown now: they may have been sent since the backup."
+        )
+    else:
+        terminal.say(f"Nothing waited in {place}.")
     return Exit.OK

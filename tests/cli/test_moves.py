@@ -38,6 +38,12 @@ def test_a_server_that_is_not_there_has_closed_nothing(aiogen: Any, tmp_path: Pa
     asyncio.run(made(path))
 
 
+def test_only_a_database_is_restored_so(aiogen: Any) -> None:
+    said = aiogen("db", "restored", "sqlite:jobs.db")
+    assert said.code == 2
+    assert "aiogen db adopt" in said.err
+
+
 def test_a_name_that_is_none(aiogen: Any) -> None:
     said = aiogen("db", "copy", "sqlite:jobs.db", "postgresql://host/jobs", "--schema", "a b")
     assert said.code == 2

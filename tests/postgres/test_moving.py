@@ -25,6 +25,7 @@ from aiogen import State, StoreError
 from aiogen.cli import main
 from aiogen.stores import PostgresStore, Record, RecordQuery, SqliteStore
 from aiogen.stores.moving import Moved, move
+from aiogen.stores.postgres import restored
 from aiogen.stores.sqlite.leaving import reopen
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -281,10 +282,31 @@ def test_what_the_command_says(url: str, name: str, path: Path, capsys: pytest.C
     assert f"{len(NAMES)} jobs are in postgresql://postgres@" in said.err
     assert "1 pending, 2 unknown, 2 queued, 1 processing" in said.err
     assert "Of 2 nobody knows whether they were created" in said.err
-    assert f"AIOGEN_STORE set to that url, and ?search_path={name} behind it" in said.err
+    assert f"with that url as their store (AIOGEN_STORE), with ?search_path={name} behind it" in said.err
     assert f"{path} is closed for good, and may be deleted" in said.err
     assert "geheim" not in said.out + said.err
     assert main(["db", "copy", f"sqlite:{path}", url, "--schema", name, "--json"]) == 0
     said = capsys.readouterr()
     assert '"event": "moved"' in said.out
     assert "was moved to" in said.err
+
+
+async def test_a_database_from_a_backup_sends_nothing_again(url: str, name: str, tmp_path: Path) -> None:
+    """What waited then may have been sent since: it is unknown, whoever asks under its key; refused while in use."""
+    vendor = Vendor(reads=[(200, done())])
+    store = PostgresStore(url, schema=name)
+    async with serving(vendor) as address:
+        await store.open()
+        waiting = attrs.evolve(taken_in(State.PENDING), account=luma(address).account, key="night", handlers=())
+        await store.add(waiting)
+        with pytest.raises(StoreError, match="is in use by"):
+            await restored.hold(url, schema=name)
+        await store.close()
+        assert await asyncio.to_thread(main, ["db", "restored", url, "--schema", name]) == 0
+        async with aiogen.Session([luma(address)], store=PostgresStore(url, schema=name)) as session:
+            (record,) = await session.records(key="night")
+            assert record.state is State.UNKNOWN
+            assert await session.resume() == []
+    assert vendor.creates == 0
+    with pytest.raises(StoreError, match="There is no ledger in"):
+        await restored.hold(url, schema=f"{name}_other")

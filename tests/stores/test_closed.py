@@ -96,7 +96,7 @@ async def test_whoever_opens_it_afterwards_is_told_the_way_out(path: Path) -> No
     assert "aiogen db copy" in await refused(path)
     assert "reopen" not in await refused(path)
     await advance(path, Stage.MOVED)
-    assert f"was moved to {TO}: set AIOGEN_STORE to that url" in await refused(path)
+    assert f"was moved to {TO}: use that url as the store (AIOGEN_STORE)" in await refused(path)
 
 
 async def test_what_was_being_submitted_is_unknown_and_nothing_has_an_owner(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands about the ledger itself: db adopt, db copy, db reopen, db sql."""
+"""The commands about the ledger itself: db adopt, db copy, db reopen, db restored, db sql."""
 
 from __future__ import annotations
 
@@ -40,11 +40,7 @@ def sql(*, schema: Annotated[str, Parameter(help="The namespace for the tables."
 
     Otherwise whoever opens the ledger first makes them.
     """
-    try:
-        name = schema_name(schema, "--schema")
-    except ConfigurationError as error:
-        raise InputError(str(error)) from None
-    sys.stdout.write(script(name or ""))
+    sys.stdout.write(script(_schema(schema) or ""))
     return Exit.OK
 
 
@@ -69,11 +65,7 @@ def copy(
             "A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
             "postgresql://user@host/database."
         )
-    try:
-        name = schema_name(schema, "--schema")
-    except ConfigurationError as error:
-        raise InputError(str(error)) from None
-    return run_until_signalled(moves.copy(common.terminal(), path, target, name))
+    return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema)))
 
 
 @db.command
@@ -83,6 +75,30 @@ def reopen(*, common: Connected = _NO_STORE) -> Exit:
     Refused once everything was handed over to the database, where its jobs may be sent already.
     """
     return run_until_signalled(moves.reopen(common.terminal(), common.ledger().path))
+
+
+@db.command
+def restored(
+    target: Annotated[str, Parameter(help="The database, as postgresql://user@host/database.")],
+    *,
+    schema: Annotated[str | None, Parameter(help="The namespace of the tables.")] = None,
+    common: Common = _PLAIN,
+) -> Exit:
+    """Say that a database was put back from a backup, before any program uses it.
+
+    What waited in it may have been sent since the backup was made, so it is unknown from here on, and never sent again
+    by itself.  What ran is followed.
+    """
+    if not is_url(target):
+        raise InputError("Name the database as postgresql://user@host/database; for a file there is: aiogen db adopt.")
+    return run_until_signalled(moves.restored(common.terminal(), target, _schema(schema)))
+
+
+def _schema(schema: str | None) -> str | None:
+    try:
+        return schema_name(schema, "--schema")
+    except ConfigurationError as error:
+        raise InputError(str(error)) from None
 
 
 async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:

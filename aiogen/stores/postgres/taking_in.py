@@ -44,7 +44,7 @@ class Target:
         Raises:
             StoreError: the tables are of a newer version.
         """
-        tx = self._tx()
+        tx = self.tx()
         if not await upgrade.steps_taken(tx, self.place):
             return None
         found = await tx.value("SELECT v FROM aiogen_meta WHERE k = $1", _MOVED_FROM)
@@ -56,7 +56,7 @@ class Target:
         Raises:
             StoreError: this one may not.
         """
-        tx = self._tx()
+        tx = self.tx()
         if not await upgrade.steps_taken(tx, self.place):
             return
         if await tx.value("SELECT 1 FROM aiogen_job LIMIT 1"):
@@ -80,7 +80,7 @@ class Target:
             timeout=_STATEMENT,
         )
         try:
-            tx = self._tx()
+            tx = self.tx()
             await upgrade.make(tx, self.place)
             tables = ", ".join(f"aiogen_{name}" for name in (*_TABLES, "worker", "meta"))
             await tx.script(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
@@ -93,7 +93,7 @@ class Target:
     async def clear(self) -> None:
         """What an empty ledger may have besides jobs goes."""
         for name in (*_TABLES, "worker"):
-            await self._tx().script(f"DELETE FROM aiogen_{name}")
+            await self.tx().script(f"DELETE FROM aiogen_{name}")
 
     async def take(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Some rows."""
@@ -103,20 +103,20 @@ class Target:
 
     async def count(self, table: str) -> int:
         """Its rows."""
-        return int(await self._tx().value(f"SELECT count(*) FROM aiogen_{table}"))
+        return int(await self.tx().value(f"SELECT count(*) FROM aiogen_{table}"))
 
     async def counts(self) -> Mapping[str, int]:
         """How many jobs there are, by state."""
-        found = await self._tx().rows("SELECT state, count(*) FROM aiogen_job GROUP BY state")
+        found = await self.tx().rows("SELECT state, count(*) FROM aiogen_job GROUP BY state")
         return {str(state): int(count) for state, count in found}
 
     async def now(self) -> float:
         """The server's time: seconds since the epoch."""
-        return float(await self._tx().value("SELECT aiogen_now()"))
+        return float(await self.tx().value("SELECT aiogen_now()"))
 
     async def finish(self, namespace: str, move_id: str) -> None:
         """What it is from the commit on."""
-        tx = self._tx()
+        tx = self.tx()
         for key, value in (("namespace", namespace), (_MOVED_FROM, move_id)):
             await tx.value(
                 "INSERT INTO aiogen_meta VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v RETURNING k",
@@ -135,7 +135,8 @@ class Target:
         if await self._raw.execute("COMMIT", timeout=_STATEMENT) != "COMMIT":
             raise StoreError("The server has undone the move; do it again.", retryable=True)
 
-    def _tx(self) -> Tx:
+    def tx(self) -> Tx:
+        """For statements of one's own."""
         return Tx(self._raw, self.schema, _STATEMENT)
 
 

@@ -82,7 +82,7 @@ def refusal(c: sqlite3.Connection, path: Path) -> StoreError:
     if move is None:
         return StoreError(f"The ledger {str(path)!r} is closed, and does not say why.")
     if move.stage is Stage.MOVED:
-        text = f"was moved to {move.to}: set AIOGEN_STORE to that url. This file may be deleted."
+        text = f"was moved to {move.to}: use that url as the store (AIOGEN_STORE). This file may be deleted."
     else:
         again = shlex.join(["aiogen", "db", "copy", f"sqlite:{path}"])
         text = f"is being moved to {move.to}, and is closed. Bring that to its end: {again} postgresql://…"
