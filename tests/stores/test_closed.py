@@ -273,3 +273,18 @@ def test_a_closed_file_that_does_not_say_why(tmp_path: Path) -> None:
         c.execute("CREATE TABLE aiogen_meta(k, v)")
         c.execute("CREATE TABLE aiogen_file(k, v)")
         assert "does not say why" in str(closed.refusal(c, tmp_path / "odd.db"))
+
+
+async def test_every_column_is_carried_or_left_behind_on_purpose(path: Path) -> None:
+    """Whoever adds one to the tables decides what becomes of it in a move."""
+    await (await filled(path)).close()
+    left = {
+        "job": {"owner", "copied", "seq"},  # nobody owns anything there; what is held is not moved; for watchers here
+        "delivery": {"owner", "pause"},
+        "budget": {"held_for"},
+    }
+    names = {name for (name,) in asked(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert names == {f"aiogen_{table.name}" for table in TABLES} | {"aiogen_worker", "aiogen_meta", "aiogen_file"}
+    for table in TABLES:
+        columns = {row[1] for row in asked(path, f"PRAGMA table_info(aiogen_{table.name})")}
+        assert columns == set(table.columns) | left.get(table.name, set())
