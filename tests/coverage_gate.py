@@ -15,7 +15,7 @@ PURE = (
     "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "providers/", "_answers/", "_account/",
 )  # fmt: skip
 """The rooms that are pure, as in tests/test_rooms.py."""
-ELSEWHERE = ("stores/postgres/",)
+ELSEWHERE = ("stores/postgres/", "stores/moving.py")
 """What other tests run than those of `make test`: `make postgres`, where there is a server."""
 
 
