@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,7 +53,11 @@ async def copy(terminal: Terminal, path: Path, url: str, schema: str | None) -> 
     postgres_store()  # which says what is not installed
     from aiogen.stores.moving import move
 
-    moved = await move(path, url, schema=schema, progress=Progress(terminal.say))
+    try:
+        moved = await move(path, url, schema=schema, progress=Progress(terminal.say))
+    except asyncio.CancelledError:
+        terminal.say("Interrupted; the same command goes on with the move.")
+        raise
     if terminal.as_json:
         terminal.record({"event": "moved", "to": moved.to, "jobs": moved.jobs, "states": dict(moved.counts)})
     if moved.was_done:

@@ -310,3 +310,22 @@ async def test_a_database_from_a_backup_sends_nothing_again(url: str, name: str,
     assert vendor.creates == 0
     with pytest.raises(StoreError, match="There is no ledger in"):
         await restored.hold(url, schema=f"{name}_other")
+
+
+def test_who_interrupts_it_is_told_how_it_goes_on(
+    url: str, name: str, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def interrupted(*_: Any, **options: Any) -> Moved:
+        async def passed(step: str) -> None:
+            if step == "copied":
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(10.0)
+
+        return await move(path, url, schema=name, passed=passed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("aiogen.stores.moving.move", interrupted)
+        assert main(["db", "copy", f"sqlite:{path}", url, "--schema", name]) == 130
+    assert "the same command goes on with the move" in capsys.readouterr().err
+    assert main(["db", "copy", f"sqlite:{path}", url, "--schema", name]) == 0
+    assert f"{len(NAMES)} jobs are in" in capsys.readouterr().err
