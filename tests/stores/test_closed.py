@@ -76,7 +76,7 @@ async def test_it_stays_open_while_somebody_uses_it(path: Path) -> None:
 async def test_the_lease_of_a_process_that_is_gone_is_not_waited_for(path: Path) -> None:
     await (await filled(path)).close()
     dead = f"{await asyncio.to_thread(workers._home)}:{2**22 + 1}:cafe.1-00"
-    asked(path, "INSERT INTO aiogen_worker VALUES (?, 1e12, 1e12)", dead)
+    asked(path, "INSERT INTO aiogen_worker (id, lease_until, lease) VALUES (?, 1e12, 1e12)", dead)
     await close(path)
     assert asked(path, "SELECT * FROM aiogen_worker") == []
 
