@@ -291,22 +291,21 @@ def test_what_the_command_says(url: str, name: str, path: Path, capsys: pytest.C
     assert "was moved to" in said.err
 
 
-async def test_a_database_from_a_backup_sends_nothing_again(url: str, name: str, tmp_path: Path) -> None:
+async def test_a_database_from_a_backup_sends_nothing_again(url: str, name: str) -> None:
     """What waited then may have been sent since: it is unknown, whoever asks under its key; refused while in use."""
     vendor = Vendor(reads=[(200, done())])
-    store = PostgresStore(url, schema=name)
     async with serving(vendor) as address:
-        await store.open()
-        waiting = attrs.evolve(taken_in(State.PENDING), account=luma(address).account, key="night", handlers=())
-        await store.add(waiting)
-        with pytest.raises(StoreError, match="is in use by"):
-            await restored.hold(url, schema=name)
-        await store.close()
+        async with aiogen.Session([luma(address)], store=PostgresStore(url, schema=name), follow=False) as session:
+            waiting = await session.submit("luma/uni-1", "a boat", key="night")
+            with pytest.raises(StoreError, match="is in use by"):
+                await restored.hold(url, schema=name)
         assert await asyncio.to_thread(main, ["db", "restored", url, "--schema", name]) == 0
         async with aiogen.Session([luma(address)], store=PostgresStore(url, schema=name)) as session:
-            (record,) = await session.records(key="night")
-            assert record.state is State.UNKNOWN
             assert await session.resume() == []
+            again = await session.submit("luma/uni-1", "a boat", key="night")
+            assert again.id == waiting.id
+            with pytest.raises(aiogen.SubmissionUnknown):
+                await again
     assert vendor.creates == 0
     with pytest.raises(StoreError, match="There is no ledger in"):
         await restored.hold(url, schema=f"{name}_other")
