@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo studio quick slow test official comfy web backoff bench lint types clean
+.PHONY: help demo studio quick slow test postgres official comfy web backoff bench lint types clean
 
 help:  ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ QUICK := $(addprefix tests/, polling limits content safety answers providers led
 # Several processes on one file, thousands of jobs, the simulation's seeds, and the machine that plays with the store.
 SLOW := $(addprefix tests/, slow simulation stores/test_machine.py stores/test_battery.py)
 # A test that needs more than Python and this machine gets a target of its own together with the first such test, as
-# `web` for a browser; `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
+# `web` for a browser and `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
 # `official`, and .ci/run calls it; all that .ci/run calls takes less than fifteen minutes together.
 
 # Compiled code is kept: else each worker, and each program that a test starts, compiles everything again.
@@ -41,9 +41,12 @@ slow: $(VENV)/.test  ## set up, then run what takes minutes: processes, the simu
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW)
 
 # What is marked `no_cover` runs beside the rest and is not measured (tests/conftest.py).
-test: $(VENV)/.test  ## set up, then run every test but the official clients', the browser's and the real ComfyUI's, quick and slow ones alike, with coverage
-	$(BIN)/python -m pytest -q -m "not official and not comfy and not web" -n auto --dist worksteal --cov --cov-report=
+test: $(VENV)/.test  ## set up, then run every test but the official clients', the browser's, the database's and the real ComfyUI's, quick and slow ones alike, with coverage
+	$(BIN)/python -m pytest -q -m "not official and not comfy and not web and not postgres" -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
+
+postgres: $(VENV)/.postgres  ## the ledger in PostgreSQL, in a server that the tests start and end
+	$(BIN)/python -m pytest -q -m postgres -n 2 --dist loadfile
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox, and OpenAI's asks the front of the examples
 	$(BIN)/python -m pytest -q -m official
@@ -90,11 +93,15 @@ $(VENV)/.studio: $(VENV)/.pip pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi,report]" --group test
+	$(BIN)/python -m pip install --quiet --editable ".[cli,sandbox,fastapi,postgres,report]" --group test
 	touch $@ $(VENV)/.demo $(VENV)/.studio
 
 $(VENV)/.lint: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.postgres: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group postgres
 	touch $@
 
 $(VENV)/.official: $(VENV)/.test

@@ -118,3 +118,19 @@ class StoreOptions:
     """Seconds to wait for other processes that write."""
     adopt: bool
     """Send what waits in a copy."""
+
+
+@attrs.frozen(kw_only=True)
+class ServerOptions:
+    """How `PostgresStore` keeps its ledger."""
+
+    keep_finished: float = attrs.field(validator=seconds(0.0, 36_500 * _DAY))
+    """Seconds that a job stays after its end."""
+    keep_requests: bool
+    """Keep what is sent until the job is over."""
+    lease: float = attrs.field(validator=seconds(0.5, 3600.0))
+    """Seconds after which others take over the jobs of a process that does not renew it."""
+    timeout: float = attrs.field(validator=seconds(0.1, 600.0))
+    """Seconds that one statement may take."""
+    statement_cache_size: int = attrs.field(validator=whole(0, 10_000))
+    """Prepared statements of one connection."""

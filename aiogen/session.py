@@ -36,8 +36,7 @@ from aiogen.providers.base import Provider
 from aiogen.providers.connections import Connections
 from aiogen.stores.base import Follows, Store
 from aiogen.stores.budget import Amount, Amounts, Budget
-from aiogen.stores.memory import MemoryStore
-from aiogen.stores.sqlite.store import SqliteStore
+from aiogen.stores.choosing import chosen
 
 if TYPE_CHECKING:
     import aiohttp
@@ -91,7 +90,8 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
                 asks your connector for a connection of its own, beyond its `limit_per_host`; if the connector gives it
                 a used one all the same, and that one is lost, whether the job runs is unknown.
             download_session: yours, for the files alone, used alike; by default `client_session`.
-            store: the ledger of jobs: a path for a file that survives crashes, or a store; by default in memory.
+            store: the ledger of jobs: a path for a file that survives crashes, `postgresql://…` for a database that
+                several machines share, or a store; by default in memory.
             take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
             follow: False for a session that takes jobs in and waits for them, while others on its ledger send and
                 follow them (`aiogen worker`, or a session that follows): it sends no create, asks no provider about a
@@ -159,7 +159,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         """The configured providers by connection name."""
         self._client_session = client_session
         self._download_session = download_session
-        self._store = _store(store)
+        self._store = chosen(store)
         self._is_memory_by_default = store is None
         self._follows = _follows(self._store, follow=follow, take_up=take_up)
         if self._budget is not None and not follow:
@@ -332,11 +332,3 @@ def _follows(store: Store, *, follow: bool, take_up: bool) -> Follows:
             'give it the file that they use, such as store="aiogen.db".'
         )
     return Follows.NOTHING
-
-
-def _store(store: object) -> Store:
-    if store is None or store == ":memory:":
-        return MemoryStore()
-    if isinstance(store, str | bytes | os.PathLike) or not hasattr(store, "intend"):
-        return SqliteStore(store)  # type: ignore[arg-type]  # which says what is wrong with it
-    return store  # type: ignore[return-value]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PACKAGE_PERCENT = 95.0
 PURE = (
@@ -14,6 +15,8 @@ PURE = (
     "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "providers/", "_answers/", "_account/",
 )  # fmt: skip
 """The rooms that are pure, as in tests/test_rooms.py."""
+ELSEWHERE = ("stores/postgres/", "stores/moving.py")
+"""What other tests run than those of `make test`: `make postgres`, where there is a server."""
 
 
 def main() -> int:
@@ -28,11 +31,18 @@ def main() -> int:
         for name, file in report["files"].items()
         if name.removeprefix("aiogen/").startswith(PURE) and file["summary"]["percent_covered"] < 100.0
     ]
-    total = report["totals"]["percent_covered"]
+    total = _percent({n: f for n, f in report["files"].items() if not n.removeprefix("aiogen/").startswith(ELSEWHERE)})
     if total < PACKAGE_PERCENT:
         short.append(f"the package is at {total:.1f} %, below {PACKAGE_PERCENT} %")
     print(*short or [f"coverage: pure modules 100 %, package {total:.1f} % (lines and branches)"], sep="\n")
     return 1 if short else 0
+
+
+def _percent(files: dict[str, Any]) -> float:
+    """Of lines and branches, as coverage counts them."""
+    sums = [file["summary"] for file in files.values()]
+    every = sum(each["num_statements"] + each["num_branches"] for each in sums)
+    return 100.0 * sum(each["covered_lines"] + each["covered_branches"] for each in sums) / every
 
 
 if __name__ == "__main__":

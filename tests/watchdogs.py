@@ -74,6 +74,8 @@ def watching_calls() -> Iterator[list[str]]:
         function.can_block_in("concurrent/futures/thread.py", "submit")
         # FastAPI reads where a route is written, for its messages, at the first request of each.
         function.can_block_in("fastapi/routing.py", "_extract_endpoint_context")
+        # asyncpg looks for a password and for certificates in the user's folder, each time that it connects.
+        function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
     for name in ("threading.Lock.acquire", "threading.Lock.acquire_lock"):
         function = guard.functions[name]
         function.can_block_predicate = partial(_may_wait, function.can_block_predicate)

@@ -47,7 +47,8 @@ class _Withheld:
     requeue_after: float | None = None
     """It waits in the queue again, and the account for so many seconds."""
     is_held: bool = False
-    """Another create was refused meanwhile: the intent is taken back, and the job waits in the queue again."""
+    """Another create was refused meanwhile, or the ledger could not be reached, which may have taken the intent all the
+    same: it is taken back, and the job waits in the queue again."""
     taken_over: bool = False
     """Another process owns the job by now."""
     error: StoreError | BudgetReached | None = None
@@ -117,6 +118,8 @@ async def _reserve(hub: Hub, account: Account, create: SendCreate[Job]) -> _With
     except BudgetReached as error:
         return _Withheld(error=error)
     except Exception as error:
+        if isinstance(error, StoreError) and error.retryable and hub.store.can_be_cut_off:
+            return _Withheld(is_held=True, requeue_after=_LOOK_AGAIN)  # nothing is sent until the ledger is back
         return _Withheld(error=error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}"))
     if wait > 0.0:
         return _Withheld(requeue_after=wait)
@@ -139,6 +142,8 @@ async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _W
         if not job.done:
             hub.remote.hand_over(job)
     elif why.is_held:
+        if why.requeue_after is not None:
+            account.window.crowded(hub.clock.now(), why.requeue_after)
         await hub.ledger.note(partial(hub.store.release, job.id), job.id)
         hub.requeue(account, create.number, job)
     elif why.requeue_after is not None:

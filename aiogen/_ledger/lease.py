@@ -62,7 +62,8 @@ class Ledger:
         """False while the session is being closed: what is adopted then is for the next one."""
         self._renewed_at = 0.0
         self._failed_at = -math.inf
-        """When the ledger last refused to renew the lease: then following goes on, for `intend` guards what costs."""
+        """When a ledger that answers nobody last refused to renew the lease: then following goes on, for `intend`
+        guards what costs."""
         self._keeping: asyncio.Task[None] | None = None
         self._warned: tuple[str, float] = ("", -math.inf)
         """The last warning about a ledger that does not answer, and when."""
@@ -194,7 +195,8 @@ class Ledger:
                     await self._adopt()
                 await self.others.look(heard)  # last: what cannot be read must not put off the heartbeat
             except Exception as error:
-                self._failed_at = self._clock.now()
+                if not self._store.can_be_cut_off:
+                    self._failed_at = self._clock.now()
                 self._warn(str(error))
                 await asyncio.sleep(max(0.0, looked_at + pause - self._clock.now()))
 

@@ -93,8 +93,9 @@ def what_helps(error: AiogenError, command: Command) -> str:
     if isinstance(error, SubmissionUnknown):
         return f"See what it could have become with: {command('reconcile')}"
     if isinstance(error, StoreError):
-        # One that is about a job is not about the file.
-        return "" if error.job_id is not None else "--store FILE names another ledger, --store :memory: keeps none."
+        # One that is about a job is not about the file; nor is one about a database, or about a move to there.
+        is_of_a_file = error.job_id is None and "postgresql://" not in error.message
+        return "" if not is_of_a_file else "--store FILE names another ledger, --store :memory: keeps none."
     # The message of an input error says what would be right; a closed session prints its own summary.
     if error.action is None or isinstance(error, InputError | SessionClosed):
         return ""

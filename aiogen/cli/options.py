@@ -20,6 +20,8 @@ from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreErro
 from aiogen.providers import registry
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Store
+from aiogen.stores.choosing import chosen
+from aiogen.stores.postgres.address import is_url
 from aiogen.stores.sqlite.store import SqliteStore
 
 _NONE = ":memory:"
@@ -63,26 +65,44 @@ class Connected(Common):
 
     def terminal(self) -> Terminal:
         """The two streams, as asked for."""
-        return Terminal(as_json=self.json, where=["--store", self.store] if self.store and self.store != _NONE else [])
+        is_named = self.store and self.store != _NONE and not is_url(self.store)  # a url may have a password in it
+        return Terminal(as_json=self.json, where=["--store", self.store] if self.store and is_named else [])
 
-    def session(self, *, kept: bool = False, take_up: bool = False, **more: Any) -> Session:
+    def session(self, *, kept: bool = False, take_up: bool = False, anywhere: bool = False, **more: Any) -> Session:
         """A session over the connections in the environment.
 
-        `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.  `more`: whatever
-        else `Session` takes.
+        `kept`: its jobs go to the ledger; `anywhere`: which may be in a database.  `take_up`: it continues what others
+        have left unfinished.  `more`: whatever else `Session` takes.
         """
-        store = self.ledger() if kept and self.store != _NONE else None
+        store: Store | None = None
+        if kept and self.store != _NONE:
+            store = self.shared_ledger() if anywhere else self.ledger()
         return Session(store=store, take_up=take_up, **more)
+
+    def shared_ledger(self) -> Store:
+        """The ledger of jobs, in a file or in a database.
+
+        Raises:
+            ConfigurationError: the url is none, or what a database needs is not installed.
+            InputError, StoreError: see `ledger`.
+        """
+        return chosen(self.store) if is_url(self.store) else self.ledger()
 
     def ledger(self) -> SqliteStore:
         """The ledger of jobs.
 
         Raises:
             InputError: none was asked for.
+            ConfigurationError: a database was asked for.
             StoreError: the user has no folder to keep it in.
         """
         if self.store == _NONE:
             raise InputError("With :memory: there is no ledger to read; name a file with --store.")
+        if is_url(self.store):
+            raise ConfigurationError(
+                "The command line keeps its ledger in a file; a store in PostgreSQL is for programs. "
+                "Name a file with --store."
+            )
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()

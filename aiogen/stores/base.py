@@ -215,6 +215,16 @@ class Store(Protocol):
         """Who we are in it: the owner of what is ours."""
         ...
 
+    @property
+    def can_be_cut_off(self) -> bool:
+        """True if others may go on with the ledger while we cannot reach it, as over a network.
+
+        Then only a lease that was renewed counts: from four fifths of it on nothing is asked or created, for others may
+        own our jobs.  If all are cut off, all pause, and go on when the ledger is back.  False where a ledger that does
+        not answer answers nobody, as a file on this machine: then what runs is followed all the same.
+        """
+        ...
+
     async def open(self, follows: Follows = Follows.ALL) -> None:
         """Begin as a new worker: before the first job, and again after the lease was lost.
 

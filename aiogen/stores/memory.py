@@ -79,6 +79,11 @@ class MemoryStore:
         """See `Store.worker`."""
         return _ME
 
+    @property
+    def can_be_cut_off(self) -> bool:
+        """See `Store.can_be_cut_off`."""
+        return False
+
     async def open(self, follows: Follows = Follows.ALL) -> None:
         """See `Store.open`."""
         self._follows = follows

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from ledger.events import Noted
@@ -15,7 +16,7 @@ from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, Sandbox
-from aiogen.stores.base import Record
+from aiogen.stores.base import Record, TakenOver
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.looptime(noop_cycles=4)
@@ -134,6 +135,97 @@ async def test_catching_up_puts_off_no_heartbeat() -> None:
         assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
     finally:
         await ledger.close()
+
+
+class Away(Shared):
+    """It does not answer for a while, and then as before."""
+
+    is_away = False
+
+    def __init__(self, *, can_be_cut_off: bool) -> None:
+        super().__init__()
+        self._can_be_cut_off = can_be_cut_off
+
+    @property
+    def can_be_cut_off(self) -> bool:
+        return self._can_be_cut_off
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise aiogen.StoreError("The server cannot be reached.", retryable=True)
+
+    async def heartbeat(self) -> bool:
+        self._answer()
+        return True
+
+    async def intend(self, job_id: str, *room: Any) -> float:
+        if not self._is(job_id, State.PENDING):
+            raise TakenOver("It is not pending.")
+        wait = await super().intend(job_id, *room)
+        self._answer()  # it was noted, and nobody hears of it
+        return wait
+
+    async def release(self, job_id: str) -> None:
+        self._answer()
+        await super().release(job_id)
+
+
+@pytest.mark.parametrize("can_be_cut_off", [True, False])
+async def test_a_ledger_that_others_may_reach_fences_from_four_fifths_of_the_lease(can_be_cut_off: bool) -> None:
+    """One that answers nobody does not: nobody takes anything over, and what runs is followed."""
+    store, events, loop = Away(can_be_cut_off=can_be_cut_off), Noted(), asyncio.get_running_loop()
+    ledger = Ledger(store, Clock(), set, events)
+    await ledger.ready()
+    try:
+        store.is_away = True
+        await asyncio.sleep(11.9)
+        assert not ledger.is_fenced(loop.time())
+        await asyncio.sleep(0.2)
+        assert (ledger.is_fenced(loop.time()), ledger.is_sure(loop.time())) == (can_be_cut_off, False)
+        await asyncio.sleep(60.0)
+        assert ledger.is_fenced(loop.time()) is can_be_cut_off
+        store.is_away = False
+        await asyncio.sleep(3.0)
+        assert (ledger.is_fenced(loop.time()), ledger.is_sure(loop.time())) == (False, True)
+        assert events.said == (["renewed"] if can_be_cut_off else [])
+    finally:
+        await ledger.close()
+
+
+async def test_while_all_are_cut_off_all_pause_and_then_they_go_on() -> None:
+    """Nothing is asked and nothing created; no job fails for it, and none is created twice."""
+    store, loop = Away(can_be_cut_off=True), asyncio.get_running_loop()
+    async with Sandbox() as box:
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        async with aiogen.Session([provider], store=store) as session:
+            runs = await session.submit("luma/uni-1", "runs [[processing=5]]")
+            await runs.accepted()
+            store.is_away = True
+            waits = [await session.submit("luma/uni-1", f"waits {i} [[processing=1]]") for i in range(3)]
+            await asyncio.sleep(12.5)
+            before = len(box.requests)
+            await asyncio.sleep(100.0)
+            assert len(box.requests) == before
+            assert [job.state for job in waits] == [State.PENDING] * 3
+            store.is_away = False
+            back_at = loop.time()
+            assert {(await job).state for job in (runs, *waits)} == {State.COMPLETED}
+            assert loop.time() < back_at + 30.0
+    assert sorted(job.prompt for job in box.jobs) == ["runs", "waits 0", "waits 1", "waits 2"]
+
+
+async def test_a_file_that_cannot_be_written_refuses_at_once() -> None:
+    """Nobody else can write it either: the user has to do something about it."""
+    store = Away(can_be_cut_off=False)
+    async with Sandbox() as box:
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        async with aiogen.Session([provider], store=store) as session:
+            store.is_away = True
+            job = await session.submit("luma/uni-1", "a boat")
+            with pytest.raises(aiogen.StoreError, match="cannot be reached"):
+                await job
+            store.is_away = False
+    assert len(box.jobs) == 0
 
 
 # --- one that stood still

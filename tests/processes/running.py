@@ -87,19 +87,24 @@ class Worker:
 async def running(
     name: str,
     vendor: Vendor,
-    path: Path,
+    path: Path | str,
     *,
     lease: float = 15.0,
+    store: dict[str, Any] | None = None,
     provider: dict[str, Any] | None = None,
     session: dict[str, Any] | None = None,
     slow_intent: float = 0.0,
     slow_return: float = 0.0,
 ) -> AsyncIterator[Worker]:
-    """A process that has opened its session on the ledger; it leaves it at the end, unless it was killed."""
+    """A process that has opened its session on the ledger; it leaves it at the end, unless it was killed.
+
+    `path`: of a file, or the url of a database.
+    """
     config = {
         "url": f"{vendor.url}/{name}/v1",
         "path": str(path),
         "lease": lease,
+        "store": store or {},
         "provider": provider or {},
         "session": session or {},
         "slow_intent": slow_intent,

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 import aiogen
+from aiogen.stores import Store
 from aiogen.stores.sqlite import SqliteStore
 
 KEY = "luma-api-test-key-0123456789"
@@ -22,11 +23,11 @@ def say(event: str, **more: Any) -> None:
     sys.stdout.flush()
 
 
-class Ledger(SqliteStore):
-    """Says when it is a worker, and takes its time where the test has to get in between."""
+class Talking:
+    """A ledger that says when it is a worker, and takes its time where the test has to get in between."""
 
-    def __init__(self, path: str, *, lease: float, slow_intent: float, slow_return: float) -> None:
-        super().__init__(path, lease=lease)
+    def __init__(self, where: str, *, slow_intent: float, slow_return: float, **options: Any) -> None:
+        super().__init__(where, **options)  # type: ignore[call-arg]
         self._slow_intent, self._slow_return = slow_intent, slow_return
         self._was_open = False
 
@@ -34,14 +35,29 @@ class Ledger(SqliteStore):
         if self._was_open:
             say("lost")
             await asyncio.sleep(self._slow_return)
-        await super().open()
+        await super().open()  # type: ignore[misc]
         say("registered anew" if self._was_open else "registered")
         self._was_open = True
 
     async def intend(self, job_id: str, *room: Any) -> float:
         say("intends", id=job_id)
         await asyncio.sleep(self._slow_intent)
-        return await super().intend(job_id, *room)
+        return float(await super().intend(job_id, *room))  # type: ignore[misc]
+
+
+class FileLedger(Talking, SqliteStore):
+    """In a file."""
+
+
+def ledger(config: dict[str, Any]) -> Store:
+    """In a file or in a database."""
+    options = {name: config[name] for name in ("lease", "slow_intent", "slow_return")} | config["store"]
+    if not config["path"].startswith("postgresql:"):
+        return FileLedger(config["path"], **options)
+    from aiogen.stores import PostgresStore
+
+    made: Store = type("ServerLedger", (Talking, PostgresStore), {})(config["path"], **options)
+    return made
 
 
 class Program:
@@ -100,9 +116,7 @@ class Program:
 async def main(config: dict[str, Any]) -> None:
     """Until there are no more lines on stdin."""
     provider = aiogen.Luma(api_key=KEY, base_url=config["url"], **config["provider"])
-    store = Ledger(
-        config["path"], lease=config["lease"], slow_intent=config["slow_intent"], slow_return=config["slow_return"]
-    )
+    store = ledger(config)
     lines = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     # What fails in the program ends it, so that the test need not wait for what will never be said.

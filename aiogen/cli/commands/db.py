@@ -1,20 +1,27 @@
-"""The commands about the ledger's file itself: db adopt."""
+"""The commands about the ledger itself: db adopt, db copy, db reopen, db restored, db sql."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
+from aiogen.cli import moves
 from aiogen.cli.exits import Exit
-from aiogen.cli.options import Connected
+from aiogen.cli.options import Common, Connected
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import InputError
+from aiogen.errors import ConfigurationError, InputError
+from aiogen.stores.choosing import path_of
+from aiogen.stores.postgres.address import is_url, schema_name
+from aiogen.stores.postgres.schema import script
 from aiogen.stores.sqlite.store import SqliteStore
 
-db: App = App(name="db", help="Manage the ledger's file.", help_format="plaintext")
+db: App = App(name="db", help="Manage the ledger of jobs itself.", help_format="plaintext")
 _NO_STORE = Connected()
+_PLAIN = Common()
 
 
 @db.command
@@ -25,6 +32,73 @@ def adopt(*, common: Connected = _NO_STORE) -> Exit:
     ledger may send them, too.  Everything else works as usual.
     """
     return run_until_signalled(_adopt(common.terminal(), common.ledger()))
+
+
+@db.command
+def sql(*, schema: Annotated[str, Parameter(help="The namespace for the tables.")] = "public") -> Exit:
+    """Print the tables of a ledger in PostgreSQL, for those who migrate with a tool of their own.
+
+    Otherwise whoever opens the ledger first makes them.
+    """
+    sys.stdout.write(script(_schema(schema) or ""))
+    return Exit.OK
+
+
+@db.command
+def copy(
+    source: Annotated[str, Parameter(help="The file, as sqlite:jobs.db.")],
+    target: Annotated[str, Parameter(help="The database, as postgresql://user@host/database.")],
+    *,
+    schema: Annotated[
+        str | None, Parameter(help="The namespace for the tables; by default the first of the search path.")
+    ] = None,
+    common: Common = _PLAIN,
+) -> Exit:
+    """Move the ledger in a file into PostgreSQL: the file is closed for good, copied, and the database is opened.
+
+    End the programs that use the file first.  After an interruption the same command goes on, and nothing is lost or
+    sent twice.  The password need not be in the url: PGPASSWORD and ~/.pgpass are read.
+    """
+    path = path_of(source)
+    if path is None or not is_url(target):
+        raise InputError(
+            "A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
+            "postgresql://user@host/database."
+        )
+    return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema)))
+
+
+@db.command
+def reopen(*, common: Connected = _NO_STORE) -> Exit:
+    """Give up a move that has not come to its end, so that the file may be used again.
+
+    Refused once everything was handed over to the database, where its jobs may be sent already.
+    """
+    return run_until_signalled(moves.reopen(common.terminal(), common.ledger().path))
+
+
+@db.command
+def restored(
+    target: Annotated[str, Parameter(help="The database, as postgresql://user@host/database.")],
+    *,
+    schema: Annotated[str | None, Parameter(help="The namespace of the tables.")] = None,
+    common: Common = _PLAIN,
+) -> Exit:
+    """Say that a database was put back from a backup, before any program uses it.
+
+    What waited in it may have been sent since the backup was made, so it is unknown from here on, and never sent again
+    by itself.  What ran is followed.
+    """
+    if not is_url(target):
+        raise InputError("Name the database as postgresql://user@host/database; for a file there is: aiogen db adopt.")
+    return run_until_signalled(moves.restored(common.terminal(), target, _schema(schema)))
+
+
+def _schema(schema: str | None) -> str | None:
+    try:
+        return schema_name(schema, "--schema")
+    except ConfigurationError as error:
+        raise InputError(str(error)) from None
 
 
 async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:

@@ -151,6 +151,11 @@ class SqliteStore:
         return self._worker.name
 
     @property
+    def can_be_cut_off(self) -> bool:
+        """See `Store.can_be_cut_off`: it is on this machine, and who cannot write there, nobody can."""
+        return False
+
+    @property
     def held_copy(self) -> HeldCopy | None:
         """What is not sent because this file seems to be a copy; None if it does not, or nothing waits.
 
@@ -601,6 +606,9 @@ def _checked(path: object) -> Path:
     if not isinstance(path, str | bytes | os.PathLike):
         raise ConfigurationError(f"The store {path!r} is not a path; pass the path of a file, such as 'aiogen.db'.")
     text = os.fsdecode(path)
-    if not text or "\0" in text or "://" in text:
-        raise ConfigurationError(f"The store {text!r} is not a file; this version keeps its ledger in a file.")
+    if "://" in text:  # what follows may be a password
+        scheme = text.partition("://")[0]
+        raise ConfigurationError(f"The store '{scheme}://…' is not a file, nor a database of PostgreSQL.")
+    if not text or "\0" in text:
+        raise ConfigurationError(f"The store {text!r} is not a file.")
     return Path(text)

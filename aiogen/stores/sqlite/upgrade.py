@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from aiogen.errors import StoreError
-from aiogen.stores.sqlite import identity
+from aiogen.stores.sqlite import closed, identity
 from aiogen.stores.sqlite.failures import DAMAGED, USE_ANOTHER
 from aiogen.stores.sqlite.rows import lenient
 from aiogen.stores.sqlite.schema import STEPS, VERSION
@@ -54,6 +54,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if not isinstance(text, str) or not (text.isascii() and text.isdecimal() and len(text) < 10) or int(text) < 1:
         raise StoreError(f"The ledger {str(path)!r} does not say its version. {DAMAGED}")
     version = int(text)
+    if version == closed.CLOSED:
+        raise closed.refusal(connection, path)
     if version > VERSION:
         raise StoreError(
             f"The ledger {str(path)!r} is of a newer version of aiogen (schema {version}; this version knows "

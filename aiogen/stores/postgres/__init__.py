@@ -1,0 +1,1 @@
+"""The ledger in PostgreSQL: survives any crash, and serves several machines."""

@@ -1,0 +1,85 @@
+"""What can go wrong with a database, in words that say what helps; never with a password in them."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from aiogen.errors import StoreError
+from aiogen.models import Action
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Two transactions were in each other's way, and this one was undone: done again it succeeds."""
+_RIGHTS = (asyncpg.InsufficientPrivilegeError,)
+_MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
+_LOGIN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError)
+
+
+def is_away(error: BaseException) -> bool:
+    """The server cannot be reached, or cannot serve now: worth trying again, whatever was asked."""
+    return isinstance(error, _AWAY) and not isinstance(error, ValueError)  # which is a value that cannot be sent
+
+
+def is_of_a_value(error: BaseException) -> bool:
+    """A value that cannot be kept, and is quoted: it may be a prompt."""
+    return isinstance(error, ValueError | asyncpg.DataError)
+
+
+def store_error(error: BaseException, place: str, verb: str) -> StoreError:
+    """What went wrong, and the way out."""
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return StoreError(
+            f"This process was away from the ledger {place} for longer than its lease, and gets a new one in a moment; "
+            "nothing was written.",
+            action=Action.RETRY,
+            retryable=True,
+        )
+    retryable = is_away(error) or isinstance(error, CONFLICTS)
+    if not isinstance(error, (*_AWAY, asyncpg.PostgresError, ValueError)):
+        return StoreError(f"The ledger {place} contains something that this version cannot read: {error!r}")
+    said = _said(error)
+    return StoreError(
+        f"The ledger {place} could not be {verb}: {said.rstrip('.')}. {_what_helps(error)}",
+        action=Action.WAIT if retryable else Action.GIVE_UP,
+        retryable=retryable,
+    )
+
+
+def _said(error: BaseException) -> str:
+    """Without details, in which there may be a whole row."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if is_of_a_value(error):
+        return "a text contains characters that the database cannot keep"
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _what_helps(error: BaseException) -> str:
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return "The server has no connection left: allow more (max_connections), or put a pooler before it."
+    if isinstance(error, _LOGIN):
+        return "Check the user and the password."
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return "Create the database first."
+    if isinstance(error, _RIGHTS):
+        return "Grant this user the right to create tables there, or create them with the output of: aiogen db sql"
+    if isinstance(error, _MISSING):
+        return "Its tables are not all there, or were not made by aiogen."
+    if isinstance(error, asyncpg.DiskFullError):
+        return "The server's disk is full; free some space."
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return "The server only lets read: it may be a standby; use the address of the primary."
+    if is_away(error):
+        return "Check that the server runs and can be reached from here; aiogen tries again."
+    return "Nothing was sent."

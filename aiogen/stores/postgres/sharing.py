@@ -1,0 +1,183 @@
+"""One window and one budget per account for all processes that share a ledger.
+
+What an account has running and has created lately stands in the jobs themselves: nobody has to give a place back, so
+a crash leaks none.  Who decides about one more holds the account's row meanwhile, so that no two decide at once.
+Requests are too many for a row each: they are taken in small batches out of one allowance (GCRA).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+
+from aiogen.stores.base import Headroom, RequestKind
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import Charge
+from aiogen.stores.postgres import spending
+from aiogen.stores.postgres.database import Tx
+from aiogen.stores.postgres.precedence import Precedence
+from aiogen.stores.postgres.workers import Worker
+
+_LOOK_AGAIN = 0.5
+"""Seconds after which the places of others are counted again."""
+_LONGEST_RUN = 3600.0
+"""Seconds after which a job of which nothing more was heard holds no place: Luma forgets an active one then."""
+_LONGEST_CREATE = 300.0
+"""Seconds between sending a create and its answer, at most."""
+
+
+async def intend(
+    tx: Tx, worker: Worker, precedence: Precedence, job_id: str, headroom: Headroom, budget: Budget | None = None
+) -> float | None:
+    """Its create is about to be sent: 0.0; else the seconds to wait for others, or None if it is not ours to send.
+
+    Raises:
+        BudgetReached: the budget does not allow it.
+        Split: another account is locked already in this transaction.
+    """
+    ours = await tx.row(
+        "SELECT account, priority, charge, charge_unit FROM aiogen_job WHERE id = $1 AND owner = $2 "
+        "AND state = 'pending'",
+        job_id,
+        worker.name,
+    )
+    if ours is None:
+        return None  # asked first: nobody waits for a place for what another one sends
+    account, priority, charge, unit = ours
+    accounts = tuple(dict.fromkeys((*headroom.accounts, account)))
+    await tx.lock([*(f"account {name}" for name in accounts), *(["budgets"] if budget is not None else [])])
+    if budget is not None:  # before the window: what is not sent waits for nobody's place
+        await spending.check(tx, budget, Charge(charge, unit))
+    wait = await _wait_for(tx, worker.name, accounts, priority, headroom, precedence)
+    if wait > 0.0:
+        return wait
+    sent = await tx.value(
+        "UPDATE aiogen_job SET state = 'submitting', submitted_at = aiogen_now(), submitter = $2, account = $3 "
+        "WHERE id = $1 AND owner = $2 AND state = 'pending' RETURNING id",
+        job_id,
+        worker.name,
+        (*headroom.accounts, account)[0],
+    )
+    if sent is None:
+        return None
+    tx.tell(job_id)
+    return 0.0
+
+
+@attrs.frozen
+class _Others:
+    """What others have of an account, and what that means for a create of ours."""
+
+    now: float
+    wait: float
+    """Seconds until it fits beside them."""
+    room: float
+    """Units that they could still have, should it be sent now."""
+    have_rivals: bool
+    """Something of theirs, of another priority, waits as well."""
+
+
+async def _wait_for(
+    tx: Tx, me: str, accounts: Sequence[str], priority: int, headroom: Headroom, precedence: Precedence
+) -> float:
+    """Seconds until a create may be sent; 0.0 if it may now."""
+    others = await _others(tx, me, accounts, priority, headroom)
+    if others.wait:
+        return others.wait
+    if not others.have_rivals:
+        precedence.nobody(accounts)
+        return 0.0
+    return await precedence.wait_for(tx, me, accounts, priority, others.room, others.now)
+
+
+async def _others(tx: Tx, me: str, accounts: Sequence[str], priority: int, headroom: Headroom) -> _Others:
+    """What others have under any of the names of an account."""
+    row = await tx.row(
+        "WITH t AS MATERIALIZED (SELECT aiogen_now() AS now) "
+        "SELECT t.now, EXISTS (SELECT 1 FROM aiogen_job WHERE account = ANY($2::text[]) AND state = 'pending' "
+        "AND (priority < $4 OR priority > $4) AND owner != $1), "
+        "(SELECT max(held_until) FROM aiogen_budget WHERE account = ANY($2::text[]) AND held_by != $1), "
+        "(SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = ANY($2::text[]) AND finished_at IS NULL "
+        "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS DISTINCT FROM $1 "
+        # Our own unknown ones have no owner, and hold their places in our own window.
+        "AND NOT (state = 'unknown' AND submitter IS NOT DISTINCT FROM $1) "
+        "AND coalesce(accepted_at, submitted_at, created_at) > t.now - CASE state WHEN 'unknown' "
+        "THEN least(coalesce(timeout, $3::float8), $3::float8) ELSE $3::float8 END) FROM t",
+        me,
+        list(accounts),
+        _LONGEST_RUN,
+        priority,
+    )
+    assert row is not None
+    now, have_rivals, held, running = row
+    lately = await _lately(tx, me, accounts, headroom.period, now) if math.isfinite(headroom.creates) else []
+    waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
+    if running > max(0.0, headroom.active):
+        waits.append(_LOOK_AGAIN)
+    room = min(headroom.active - running, headroom.creates - sum(weight for _, weight in lately))
+    return _Others(now, max(0.0, *waits), room, have_rivals)
+
+
+async def _lately(tx: Tx, me: str, accounts: Sequence[str], period: float, now: float) -> list[tuple[float, int]]:
+    """What others have created within the period: when, and how much it weighs; the oldest first.
+
+    The vendor stamped a create somewhere between its sending and its answer.
+    """
+    since = now - period
+    found = await tx.rows(
+        "SELECT least(coalesce(accepted_at, submitted_at), submitted_at + $1::float8) AS at, weight FROM aiogen_job "
+        "WHERE account = ANY($2::text[]) AND submitter IS DISTINCT FROM $3 AND submitted_at > $4 "
+        "AND coalesce(accepted_at, submitted_at) > $5 ORDER BY at",
+        _LONGEST_CREATE,
+        list(accounts),
+        me,
+        since - _LONGEST_CREATE,
+        since,
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def _wait_for_window(lately: list[tuple[float, int]], headroom: Headroom, now: float) -> float:
+    over = sum(weight for _, weight in lately) - max(0.0, headroom.creates)
+    wait = 0.0
+    for at, weight in lately:
+        if over <= 0.0:
+            break
+        over -= weight
+        wait = at + headroom.period - now
+    return wait
+
+
+async def acquire(tx: Tx, me: str, account: str, count: int, per_second: float) -> float:
+    """Take `count` requests out of the allowance; seconds until they are all earned.  One batch may be saved up."""
+    held = "(CASE WHEN b.held_by = $2 THEN 0.0::float8 ELSE b.held_until END)"
+    batch, now = "$4::float8", "(SELECT now FROM t)"
+    row = await tx.row(
+        "WITH t AS MATERIALIZED (SELECT aiogen_now() AS now, (SELECT count(*) FROM aiogen_worker) AS workers), "
+        "taken AS (INSERT INTO aiogen_budget AS b (account, lane, spent_until) SELECT $1, $3, t.now FROM t "
+        # Each worker has taken one batch ahead, at most: what lies further ahead a wrong clock has written.
+        f"ON CONFLICT (account, lane) DO UPDATE SET spent_until = greatest(least(b.spent_until, greatest({now}, {held})"
+        f" + {batch} * ((SELECT workers FROM t) + 1)), {now} - {batch}, {held} - {batch}) + {batch} "
+        f"RETURNING spent_until) SELECT greatest(0.0, spent_until - {now}) FROM taken",
+        account,
+        me,
+        str(RequestKind.REQUESTS),
+        count / per_second,
+    )
+    assert row is not None
+    return float(row[0])
+
+
+async def hold(tx: Tx, me: str, account: str, kind: RequestKind, seconds: float) -> None:
+    """Nobody sends such requests for this number of seconds; the hold that ends last counts."""
+    await tx.rows(
+        "INSERT INTO aiogen_budget AS b (account, lane, held_until, held_by) VALUES ($1, $2, aiogen_now() + $3, $4) "
+        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_by = excluded.held_by "
+        "WHERE excluded.held_until > b.held_until RETURNING 1",
+        account,
+        str(kind),
+        seconds,
+        me,
+    )

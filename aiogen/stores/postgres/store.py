@@ -1,0 +1,608 @@
+"""The ledger in PostgreSQL: survives any crash, and serves several machines, whose clocks do not matter."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import attrs
+
+from aiogen._binding import Binding, bound
+from aiogen._options import ServerOptions
+from aiogen.costs import Costs
+from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
+from aiogen.models import Action, Cost, Generation, State
+from aiogen.stores.base import (
+    MOST_FOUND,
+    UNLIMITED,
+    AtMost,
+    Follows,
+    Forgotten,
+    Headroom,
+    Record,
+    RecordQuery,
+    RequestKind,
+    TakenOver,
+    Wish,
+)
+from aiogen.stores.budget import Budget
+from aiogen.stores.charges import Charge
+from aiogen.stores.postgres import (
+    adopting,
+    database,
+    deliveries,
+    jobs,
+    learned,
+    notices,
+    reading,
+    sharing,
+    spending,
+    upgrade,
+    wishes,
+    workers,
+)
+from aiogen.stores.postgres.address import Address, schema_name
+from aiogen.stores.postgres.database import Database, Raw, Tx
+from aiogen.stores.postgres.failures import is_of_a_value, store_error
+from aiogen.stores.postgres.listening import Listener
+from aiogen.stores.postgres.precedence import Precedence
+from aiogen.stores.postgres.writer import Writer
+from aiogen.stores.selecting import is_of_all
+from aiogen.stores.sqlite import rows
+
+T = TypeVar("T")
+logger: logging.Logger = logging.getLogger("aiogen")
+
+_DAY = 86_400.0
+_READ_EVERY = 15.0
+"""Seconds after which all that is watched is read, whatever was heard."""
+_IDS_AT_ONCE = 500
+_PURGED_EVERY = 30.0
+"""Seconds between two looks for what has been kept for long enough."""
+_CLOSES_WITHIN = 2.0
+_IDLE = 1 / 3
+"""The part of the lease for which the server keeps a transaction open of which nothing more is heard."""
+_REAPED_WITHIN = 0.1
+"""The part of the lease that a heartbeat waits until what the dead had is nobody's."""
+_WAITS_FOR = 0.5
+"""Seconds that ending the dead waits for others that have locked what they left."""
+_STATEMENTS = 100
+"""Prepared statements of a connection, if nothing is said."""
+
+
+@attrs.define(eq=False)
+class _Parts:
+    """What is there while the store is open."""
+
+    database: Database
+    writer: Writer
+    listener: Listener
+    namespace: UUID
+    channel: str
+    purging: asyncio.Task[None] | None = None
+    reaping: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """What goes on beside."""
+        tasks = [task for task in (self.purging, self.reaping) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@bound
+class PostgresStore:
+    """The ledger in a database of PostgreSQL, 15 or newer.
+
+    Args:
+        url: `postgresql://user:password@host/database`; what SQLAlchemy puts behind the scheme (`+asyncpg`,
+            `+psycopg`) is left out.
+        pool: one of asyncpg's instead, which is used and not closed.  It should have three connections for this, one
+            of which listens; with less, or with `listen_dsn`, none of them does.
+        schema: the namespace for the tables, made if it is not there; by default the first of the search path.
+        listen_dsn: another url of the same database, for the one connection that listens: where `url` leads to a pooler
+            that shares sessions, such as PgBouncer.
+        statement_cache_size: prepared statements of a connection, 0 to 10,000; 0 for such a pooler, which the url may
+            say as well (`?statement_cache_size=0`); by default 100.
+        keep_finished: seconds that a job stays in the ledger after its end, 0 to 100 years; a week by default.  One
+            whose end a handler has not heard of yet stays up to 30 days more; one of a named batch, until `forget`.
+        keep_requests: keep what is sent until the job is over.  Without it the ledger holds no prompt, and jobs that
+            were not sent yet when the program died cannot be sent by the next.
+        lease: seconds after which the jobs of a process that died, or cannot reach the ledger, are taken over by
+            others, 0.5 to 3600.
+        timeout: seconds that one statement, or connecting, may take, 0.1 to 600.
+
+    Raises:
+        ConfigurationError: the url is none, or neither it nor a pool is given.
+        InputError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        pool: Any = None,
+        schema: str | None = None,
+        listen_dsn: str | None = None,
+        statement_cache_size: int | None = None,
+        keep_finished: float = 7 * _DAY,
+        keep_requests: bool = True,
+        lease: float = 15.0,
+        timeout: float = 10.0,
+    ) -> None:
+        if (url is None) is (pool is None):
+            raise ConfigurationError("The ledger needs a url of PostgreSQL, or a pool of asyncpg's, and not both.")
+        self._address = None if url is None else Address.of(url)
+        self._listen_at = self._address if listen_dsn is None else Address.of(listen_dsn, "listen_dsn")
+        said = None if self._address is None else self._address.statement_cache_size
+        if statement_cache_size is None:
+            statement_cache_size = _STATEMENTS if said is None else said
+        self._options = ServerOptions(
+            keep_finished=keep_finished,
+            keep_requests=keep_requests,
+            lease=lease,
+            timeout=timeout,
+            statement_cache_size=statement_cache_size,
+        )
+        self._pool = pool
+        self._schema = schema_name(schema)
+        self._binding = Binding("store")
+        self._parts: _Parts | None = None
+        self._worker = workers.Worker()
+        self._precedence = Precedence()
+        self._name = secrets.token_hex(6)
+        """Who this is in notices."""
+        self._unreadable = reading.Unreadable(self._place)
+        self._read_at = 0.0
+        """When all that is watched was last read, by the loop."""
+
+    def __repr__(self) -> str:
+        return f"<PostgresStore {self._place}>"
+
+    @property
+    def _place(self) -> str:
+        """For people; without a password."""
+        place = "of the given pool" if self._address is None else self._address.shown
+        return place if self._schema is None else f"{place} ({self._schema})"
+
+    @property
+    def lease(self) -> float | None:
+        """See `Store.lease`."""
+        return self._options.lease
+
+    @property
+    def worker(self) -> str:
+        """See `Store.worker`."""
+        return self._worker.name
+
+    @property
+    def can_be_cut_off(self) -> bool:
+        """See `Store.can_be_cut_off`."""
+        return True
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Rows that could not be read so far, by the job's id, and why; all others can be."""
+        return dict(self._unreadable.found)
+
+    # --- the worker
+
+    async def open(self, follows: Follows = Follows.ALL) -> None:
+        """See `Store.open`."""
+        is_first = self._parts is None
+        if self._parts is None:
+            self._parts = await self._said(self._opened(), "opened")
+        name = workers.new_name()
+        try:
+            await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
+        except BaseException:
+            if is_first:
+                await self.close()
+            raise
+        self._worker.begin(name, follows)
+
+    async def _opened(self) -> _Parts:
+        options = self._options
+        pool = self._pool
+        if pool is None:
+            assert self._address is not None
+            pool = await database.make_pool(
+                self._address.url, timeout=options.timeout, statement_cache_size=options.statement_cache_size
+            )
+        here = Database(
+            pool,
+            schema=self._schema or "",
+            timeout=options.timeout,
+            idle=options.lease * _IDLE,
+            is_ours=self._pool is None,
+        )
+        try:
+            here.schema = self._schema or await upgrade.current_schema(here)
+            namespace = await upgrade.prepare(here, self._place)
+            channel = notices.channel(here.schema)
+            listener = self._listener(here, pool, channel)
+            await listener.start()
+        except BaseException:
+            await here.close()
+            raise
+        parts = _Parts(here, Writer(here, partial(self._tell, channel)), listener, namespace, channel)
+        parts.purging = asyncio.get_running_loop().create_task(self._purge(parts))
+        return parts
+
+    def _listener(self, here: Database, pool: Raw, channel: str) -> Listener:
+        address, timeout = self._listen_at, self._options.timeout
+
+        async def connect() -> Raw:
+            if address is not None:
+                return await database.connect(address.url, timeout=timeout)
+            if pool.get_max_size() < 3:
+                raise ConfigurationError("The pool has no connection to spare for listening.")
+            return await pool.acquire(timeout=timeout)
+
+        async def release(raw: Raw) -> None:
+            if address is not None:
+                await database.disconnect(raw)
+            else:
+                await pool.release(raw, timeout=timeout)
+
+        async def send(text: str) -> None:
+            await here.run(lambda tx: tx.value("SELECT pg_notify($1, $2)", channel, text))
+
+        return Listener(connect, release, send, channel, self._name)
+
+    async def _tell(self, channel: str, tx: Tx) -> None:
+        """Others, if there are any, hear of what was written, once it is committed."""
+        await tx.rows(
+            "SELECT pg_notify($1, t) FROM unnest($2::text[]) t "
+            "WHERE EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $3)",
+            channel,
+            list(notices.texts(self._name, tx.changed)),
+            self._worker.name,
+        )
+
+    async def _purge(self, parts: _Parts) -> None:
+        """Remove what has been kept for long enough, now and then."""
+        while True:
+            await asyncio.sleep(_PURGED_EVERY)
+            try:
+                while await parts.writer.do(jobs.purge):
+                    pass
+            except Exception as error:
+                logger.debug("Old jobs could not be removed from the ledger: %r", error)
+
+    async def heartbeat(self) -> bool:
+        """See `Store.heartbeat`.  It waits for nobody who writes."""
+        parts = self._open_parts()
+        is_ours, are_dead = await self._run(
+            lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
+        )
+        if are_dead and (parts.reaping is None or parts.reaping.done()):
+            parts.reaping = asyncio.get_running_loop().create_task(self._reap(parts.database))
+        if parts.reaping is not None:  # the dead may have had thousands of jobs: that goes on beside the next heartbeat
+            await asyncio.wait([parts.reaping], timeout=self._options.lease * _REAPED_WITHIN)
+        return is_ours
+
+    async def _reap(self, here: Database) -> None:
+        try:
+            async with here.transaction(lock_timeout=_WAITS_FOR) as tx:
+                await workers.reap(tx)
+        except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
+            logger.debug("The leases of the dead could not be ended: %r", error)
+
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        """See `Store.adopt`."""
+        if self._worker.follows is Follows.NOTHING:
+            return []
+        # Looking is cheap, and a write is not: most looks find nothing.
+        if not await self._run(lambda tx: adopting.are_there(tx, accounts), "read"):
+            return []
+        return await self._write(
+            lambda tx: adopting.adopt(tx, self._worker.name, accounts, only, self._unreadable.skip)
+        )
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        await parts.stop()
+        try:
+            async with asyncio.timeout(_CLOSES_WITHIN + self._options.timeout):
+                await parts.writer.close()
+            async with asyncio.timeout(_CLOSES_WITHIN):
+                await parts.database.run(lambda tx: workers.end(tx, self._worker.name))
+        except Exception as error:
+            logger.debug("The lease could not be given up, so it has to run out: %r", error)
+        finally:
+            await parts.listener.close()
+            await parts.database.close()
+
+    # --- the life of a job
+
+    @property
+    def namespace(self) -> UUID:
+        """See `Store.namespace`."""
+        return self._open_parts().namespace
+
+    async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
+        """See `Store.add`."""
+        new = jobs.New.of(record, whole=self._options.keep_requests)
+        standing = await self._write(lambda tx: jobs.add(tx, self._worker, new, at_most))
+        if standing is False:
+            raise StoreError(
+                f"This process was away from the ledger {self._place} for longer than its lease, and gets a new one "
+                "in a moment; nothing was sent. Submit it again.",
+                action=Action.RETRY,
+                retryable=True,
+            )
+        return standing if isinstance(standing, Record) else None
+
+    async def latest(self, scope: str, key: str) -> Record | None:
+        """See `Store.latest`."""
+        return await self._run(lambda tx: jobs.latest(tx, scope, key), "read")
+
+    async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
+        """See `Store.intend`."""
+        wait = await self._write(
+            lambda tx: sharing.intend(tx, self._worker, self._precedence, job_id, headroom, budget)
+        )
+        if wait is None:
+            raise TakenOver(
+                f"Job {job_id} must not be sent by this process any more: another process has taken it over."
+            )
+        return wait
+
+    async def confirm(
+        self,
+        job_id: str,
+        provider_id: str,
+        state: State,
+        ago: float = 0.0,
+        reference: Mapping[str, Any] | None = None,
+        cost: Cost | None = None,
+    ) -> bool:
+        """See `Store.confirm`."""
+        text, quoted = rows.json_text(reference), Charge.of(cost)
+        return await self._write(
+            lambda tx: jobs.confirm(tx, self._worker, job_id, provider_id, state, ago, text, quoted)
+        )
+
+    async def release(self, job_id: str) -> None:
+        """See `Store.release`.  The vendor did not count it, so neither do other workers.
+
+        If it comes so late that the job was sent again meanwhile, that was another create, and this says nothing of it.
+        """
+        await self._write(lambda tx: jobs.release(tx, self._worker, job_id))
+
+    async def mark_unknown(self, job_id: str) -> None:
+        """See `Store.mark_unknown`."""
+        await self._write(lambda tx: jobs.mark_unknown(tx, self._worker, job_id))
+
+    async def progressed(self, job_ids: Collection[str]) -> None:
+        """See `Store.progressed`."""
+        ids = list(job_ids)
+        await self._write(lambda tx: jobs.progressed(tx, self._worker, ids))
+
+    async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
+        """See `Store.reopen`."""
+        return await self._write(lambda tx: jobs.reopen(tx, self._worker, job_id, provider_id))
+
+    async def settle(self, ended: Sequence[Generation]) -> None:
+        """See `Store.settle`."""
+        ends = [jobs.End.of(generation, whole=self._options.keep_requests) for generation in ended]
+        if ends:
+            await self._write(lambda tx: jobs.settle(tx, self._worker, ends, self._options.keep_finished))
+
+    async def withdraw(self, ended: Generation) -> bool:
+        """See `Store.withdraw`."""
+        end = jobs.End.of(ended, whole=self._options.keep_requests)
+        return await self._write(lambda tx: jobs.withdraw(tx, end, self._options.keep_finished))
+
+    # --- what others want of whoever follows a job
+
+    async def wish(self, job_id: str) -> bool:
+        """See `Store.wish`."""
+        return await self._write(lambda tx: wishes.wish(tx, job_id))
+
+    async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
+        """See `Store.wake`."""
+        level = wishes.PROVED if proved else wishes.HEARD
+        found = await self._run(lambda tx: wishes.to_wake(tx, account, provider_ids), "read")
+        # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
+        if fresh := [job_id for job_id, before in found if before < level]:
+            await self._write(lambda tx: wishes.wake(tx, fresh, level))
+        return len(found)
+
+    async def wishes(self) -> list[Wish]:
+        """See `Store.wishes`."""
+        found = await self._run(lambda tx: wishes.read(tx, self._worker.name), "read")
+        if woken := [wish.job_id for wish in found if wish.wake]:
+            await self._write(lambda tx: wishes.heard(tx, woken))
+        return found
+
+    async def grant(self, job_id: str, answer: Mapping[str, Any]) -> None:
+        """See `Store.grant`."""
+        await self._write(lambda tx: wishes.grant(tx, job_id, answer))
+
+    async def granted(self, job_id: str) -> Mapping[str, Any] | None:
+        """See `Store.granted`."""
+        return await self._run(lambda tx: wishes.granted(tx, job_id), "read")
+
+    # --- looking
+
+    async def get(self, job_id: str) -> Record | None:
+        """See `Store.get`."""
+        return await self._run(lambda tx: reading.one(tx, job_id), "read")
+
+    async def find(self, query: RecordQuery) -> list[Record]:
+        """See `Store.find`.  Rows that cannot be read are left out and logged; see `unreadable`."""
+        records = list[Record]()
+
+        async def read() -> None:
+            here = self._open_parts().database
+            async for some in reading.found(here, await reading.narrowed(here, query)):
+                await self._unreadable.records(some, records.append)
+
+        await self._said(read(), "read")
+        return records
+
+    async def scan(self, query: RecordQuery) -> AsyncIterator[list[Record]]:
+        """Like `find`, some hundred records at a time: for a program that does not want all of them in memory.
+
+        Each part is as the ledger stands when it is read.
+
+        Raises:
+            StoreError: the ledger cannot be read.
+        """
+        left, after = MOST_FOUND if query.limit is None else query.limit, query.after
+        while left > 0:
+            some = await self.find(attrs.evolve(query, limit=min(left, _IDS_AT_ONCE), after=after))
+            left -= len(some)
+            if some:
+                yield some
+                after = some[-1].cursor
+            if len(some) < _IDS_AT_ONCE:
+                return
+
+    async def count(self, query: RecordQuery) -> Mapping[State, int]:
+        """See `Store.count`."""
+        narrow = await self._narrowed(query)
+        return await self._run(lambda tx: reading.counted(tx, narrow), "read")
+
+    async def costs(self, query: RecordQuery) -> Costs:
+        """See `Store.costs`."""
+        narrow = await self._narrowed(query)
+        return await self._run(lambda tx: spending.costs(tx, narrow, is_of_all=is_of_all(query)), "read")
+
+    async def by_provider_id(self, account: str, provider_ids: Collection[str]) -> list[Record]:
+        """See `Store.by_provider_id`.  Rows that cannot be read are left out and logged; see `unreadable`."""
+        found = await self._run(lambda tx: reading.by_provider_id(tx, account, provider_ids), "read")
+        records = list[Record]()
+        await self._unreadable.records(found, records.append)
+        return records
+
+    async def wait_for_news(self, timeout: float) -> bool:
+        """See `Store.wait_for_news`."""
+        return await self._open_parts().listener.wait(timeout)
+
+    async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
+        """See `Store.news`.  All of them are read first, after a lost connection, and every 15 seconds."""
+        listener, now = self._open_parts().listener, asyncio.get_running_loop().time()
+        await listener.sync()
+        changed = listener.take()
+        if changed is None or now >= self._read_at + _READ_EVERY:
+            wanted, self._read_at = list(dict.fromkeys(job_ids)), now
+        else:
+            wanted = [job_id for job_id in dict.fromkeys(job_ids) if job_id in changed]
+        found: dict[str, Record | None] = dict.fromkeys(wanted)
+        try:
+            for i in range(0, len(wanted), _IDS_AT_ONCE):
+                some = wanted[i : i + _IDS_AT_ONCE]
+                read = await self._run(lambda tx, ids=some: reading.bare(tx, ids), "read")  # type: ignore[misc]
+                await self._unreadable.records(read, lambda record: found.update({record.id: record}))
+                for row in read:
+                    if found[row[0]] is None:
+                        del found[row[0]]  # it is there, and cannot be read
+        except BaseException:
+            listener.forget()
+            raise
+        return found
+
+    # --- handlers, and what is over
+
+    async def claim(self, handlers: Collection[str], limit: int) -> list[tuple[str, Generation, int]]:
+        """See `Store.claim`."""
+        # Looking is cheap, and a write is not: most looks find nothing.
+        if not await self._run(deliveries.are_due, "read"):
+            return []
+        return await self._write(
+            lambda tx: deliveries.claim(tx, self._worker.name, handlers, limit, self._unreadable.skip_end)
+        )
+
+    async def ack(self, job_id: str, handler: str, again: float | None) -> None:
+        """See `Store.ack`."""
+        await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
+
+    async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
+        """See `Store.forget`."""
+        if isinstance(which, RecordQuery):
+            query = await self._narrowed(which)
+            ids = await self._run(lambda tx: reading.ids(tx, query), "read")
+        else:
+            ids = list(dict.fromkeys(which))
+        removed = running = 0
+        for i in range(0, len(ids), jobs.IDS_AT_ONCE):  # others write in between
+            some = await self._write(partial(jobs.forget, job_ids=ids[i : i + jobs.IDS_AT_ONCE]))
+            removed, running = removed + some, running + some.running
+        return Forgotten(removed, running)
+
+    # --- one account, several processes
+
+    async def peers(self) -> int:
+        """See `Store.peers`."""
+        return await self._run(lambda tx: workers.peers(tx, self._worker.name), "read")
+
+    async def acquire(self, account: str, count: int, per_second: float) -> float:
+        """See `Store.acquire`."""
+        return await self._write_alone(lambda tx: sharing.acquire(tx, self._worker.name, account, count, per_second))
+
+    async def hold(self, account: str, kind: RequestKind, seconds: float) -> None:
+        """See `Store.hold`."""
+        await self._write_alone(lambda tx: sharing.hold(tx, self._worker.name, account, kind, seconds))
+
+    # --- what was learned
+
+    async def put_learned(self, name: str, value: Mapping[str, Any], version: int) -> int:
+        """See `Store.put_learned`."""
+        text = json.dumps(value)
+        return await self._write(lambda tx: learned.put(tx, name, text, version))
+
+    async def get_learned(self, name: str, known: int = 0) -> tuple[Mapping[str, Any] | None, int]:
+        """See `Store.get_learned`."""
+        return await self._run(lambda tx: learned.get(tx, name, known), "read")
+
+    # --- inside
+
+    async def _write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """One transaction, behind what was asked for before."""
+        return await self._said(self._open_parts().writer.do(work), "written")
+
+    async def _write_alone(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """One statement, which waits for no other of ours."""
+
+        async def write() -> T:
+            async with self._open_parts().database.reading() as tx:
+                return await work(tx)
+
+        return await self._said(write(), "written")
+
+    async def _run(self, work: Callable[[Tx], Awaitable[T]], verb: str) -> T:
+        """A statement that may be done twice."""
+        return await self._said(self._open_parts().database.run(work), verb)
+
+    async def _narrowed(self, query: RecordQuery) -> RecordQuery:
+        return await self._said(reading.narrowed(self._open_parts().database, query), "read")
+
+    async def _said(self, work: Awaitable[T], verb: str) -> T:
+        """Whatever may be wrong with a database is a StoreError that names it."""
+        try:
+            return await work
+        except (TooManyJobs, BudgetReached, StoreError):
+            raise
+        except rows.Unreadable as error:
+            raise StoreError(
+                f"The ledger {self._place} contains a row that this version cannot read: {error}"
+            ) from error
+        except Exception as error:
+            raise store_error(error, self._place, verb) from (None if is_of_a_value(error) else error)
+
+    def _open_parts(self) -> _Parts:
+        if self._parts is None:
+            raise StoreError(f"The ledger {self._place} is not open.")
+        return self._parts

@@ -1,0 +1,87 @@
+"""The workers that share a ledger: their names, and their leases by the server's clock."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import attrs
+
+from aiogen.stores.base import Follows, Peers
+from aiogen.stores.postgres.database import Tx
+
+
+@attrs.define(eq=False)
+class Worker:
+    """Who one store is in its ledger.  A life begins with each opening, and again when a lease was lost."""
+
+    name: str = ""
+    """In this life; empty before the first."""
+    names: list[str] = attrs.field(factory=list)
+    """In all lives so far: what was sent in an earlier one was sent by this store, too."""
+
+    follows: Follows = Follows.ALL
+
+    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
+        """A life under this name."""
+        self.name = name
+        self.names.append(name)
+        self.follows = follows
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is that this worker takes in."""
+        return None if self.follows is Follows.NOTHING else self.name
+
+
+def new_name() -> str:
+    """One that nobody ever had: what an earlier life of this process left behind is not ours by itself."""
+    host = os.uname().nodename if hasattr(os, "uname") else "host"
+    return f"{host}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+async def begin(tx: Tx, name: str, lease: float, follows: Follows = Follows.ALL) -> None:
+    """Enter a new worker, whose lease lasts so many seconds."""
+    await tx.row(
+        "INSERT INTO aiogen_worker VALUES ($1, aiogen_now() + $2, $2, $3) ON CONFLICT (id) DO NOTHING RETURNING id",
+        name,
+        lease,
+        str(follows),
+    )
+
+
+async def renew(tx: Tx, name: str, lease: float) -> tuple[bool, bool]:
+    """Renew this lease: False if it had run out.  And whether others have."""
+    row = await tx.row(
+        "WITH ours AS (UPDATE aiogen_worker SET lease_until = aiogen_now() + $2 "
+        "WHERE id = $1 AND lease_until > aiogen_now() RETURNING 1) "
+        "SELECT EXISTS (SELECT 1 FROM ours), "
+        "EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $1 AND lease_until < aiogen_now())",
+        name,
+        lease,
+    )
+    return (bool(row[0]), bool(row[1])) if row is not None else (False, False)
+
+
+async def reap(tx: Tx) -> None:
+    """End those whose lease has run out: what was theirs is for others to take up.  What another one ends, is left."""
+    await tx.rows(
+        "DELETE FROM aiogen_worker WHERE id IN ("
+        "SELECT id FROM aiogen_worker WHERE lease_until < aiogen_now() FOR UPDATE SKIP LOCKED) RETURNING id"
+    )
+
+
+async def end(tx: Tx, name: str) -> None:
+    """Give up this lease."""
+    await tx.rows("DELETE FROM aiogen_worker WHERE id = $1 RETURNING id", name)
+
+
+async def peers(tx: Tx, me: str) -> Peers:
+    """Other living workers."""
+    row = await tx.row(
+        "SELECT count(*), count(*) FILTER (WHERE follows = 'all'), count(*) FILTER (WHERE follows = 'nothing') "
+        "FROM aiogen_worker WHERE id != $1 AND lease_until > aiogen_now()",
+        me,
+    )
+    assert row is not None
+    return Peers(row[0], follow_all=row[1], follow_nothing=row[2])
