@@ -235,6 +235,11 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         parts = self._lifetime.parts
         return parts is not None and not parts.hub.ledger.is_behind and parts.hub.ledger.is_sure(parts.clock.now())
 
+    @property
+    def is_followed(self) -> bool | None:
+        """With `follow=False`: whether somebody on the ledger sends and follows what is taken in here; else None."""
+        return self._lifetime.is_followed()
+
     # --- connections
 
     def add_connection(self, provider: Provider) -> None:

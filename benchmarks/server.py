@@ -10,7 +10,7 @@ older than its way back.  For the same reason a job is accepted at the end of it
 requests is looked at when a request arrives; only those that are served count in its window of one second.
 
 A second port, for the benchmark alone, starts anew (`POST /_reset`), puts jobs there without requests
-(`POST /_jobs`) and tells what was seen (`GET /_report`, `GET /_count`).
+(`POST /_jobs`), has all end within some seconds (`POST /_end`) and tells what was seen (`GET /_report`, `GET /_count`).
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ class Vendors(web.Server):
             case "/_jobs":
                 now = time.monotonic()
                 return as_json([self.world.accept(now) for _ in range(await request.json())])
+            case "/_end":
+                self.world.end_within(time.monotonic(), await request.json())
             case "/_report":
                 return as_json(attrs.asdict(Report(self.world.totals, self.world.jobs)))
         return as_json(self.world.totals.requests)
@@ -154,6 +156,10 @@ class Server:
         """The ids of `n` new generations."""
         ids: list[str] = self._ask("/_jobs", n)
         return ids
+
+    def end_within(self, seconds: float) -> None:
+        """All jobs end one after the other, beginning now."""
+        self._ask("/_end", seconds)
 
     def count(self) -> int:
         """Requests so far."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -290,12 +291,18 @@ class Job:
         yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())
         if self._done.done():
             return
+        with self._listening() as queue:
+            while (event := await queue.get()) is not None:
+                yield event
+
+    @contextmanager
+    def _listening(self) -> Iterator[asyncio.Queue[Event | None]]:
+        """Inside, each change of state is put there, and None at the end if it has not ended yet."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         queues = self._queues = self._queues or []
         queues.append(queue)
         try:
-            while (event := await queue.get()) is not None:
-                yield event
+            yield queue
         finally:
             queues.remove(queue)
 

@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from integrations.web import Web, serving, until
+from integrations.web import MODEL, Web, serving, until
 
-from aiogen.integrations.fastapi.following import preferred_wait
+from aiogen.integrations.fastapi import Shutdown
+from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.following import events, preferred_wait
 from aiogen.sandbox import Fate, Rule, Script
 
 
@@ -106,6 +108,22 @@ async def test_what_is_over_and_told_is_not_told_again() -> None:
             assert (await web.get(path, {"last-event-id": known})).status_code == status
 
 
+async def test_an_end_is_told_to_a_slow_client_too() -> None:
+    """The job ends while the client still takes what was told before."""
+    async with serving(slow(5)) as web:
+        body = (await web.post()).json()
+        job = await web.session.job(body["id"])
+        record = await web.session.store.get(body["id"])
+        assert job is not None
+        assert record is not None
+        telling = events(Seen(record, job), "/generations", Shutdown())
+        told = [(await anext(telling)).id]
+        await until(lambda: job.done)
+        told += [event.id async for event in telling]
+        assert told[0] != "completed"
+        assert told[-1] == "completed"
+
+
 async def test_who_leaves_takes_nothing_along() -> None:
     """A client goes in the middle of it; the job goes on, and nothing is left behind."""
     async with serving(slow(30)) as web, over_http(web) as http:
@@ -118,3 +136,22 @@ async def test_who_leaves_takes_nothing_along() -> None:
         done = (await web.get(body["links"]["self"], {"prefer": "wait=60"})).json()
         assert done["state"] == "completed"
         assert web.paid == 1
+
+
+@pytest.mark.parametrize("how", ["while it is made", "while it runs"])
+async def test_who_goes_away_stops_nothing_that_is_paid(how: str) -> None:
+    """The connection of one who waits is cut; by the key it is the same job, which has gone on."""
+    async with serving(slow(30)) as web, over_http(web) as http:
+        headers = {"x-user": "ann", "idempotency-key": "boat", "prefer": "wait=60"}
+        asked = {"model": MODEL, "prompt": "a paper boat"}
+        waiting = asyncio.ensure_future(http.post("/generations", json=asked, headers=headers))
+        await until(lambda: web.paid == 1)
+        if how == "while it runs":
+            await until(lambda: web.session.jobs()[0].state == "processing")
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        (job,) = web.session.jobs()
+        await until(lambda: job.done)
+        assert job.state == "completed"
+        again = await http.post("/generations", json=asked, headers=headers)
+        assert (again.status_code, again.json()["id"], web.paid) == (200, job.id, 1)

@@ -310,6 +310,14 @@ async def test_whatever_is_sent_is_answered_and_settles_nothing() -> None:
             examples.append((body, headers, connection))
 
         collect()
+        proved = [("authorization", f"Bearer {SECRET}")]
+        genuine = {"object": "generation", "data": {"object": {"id": "ID", "status": "COMPLETE"}}}
+        examples += [  # one of each kind for certain
+            (about(provider_id, genuine), proved, "leonardo"),
+            (about(provider_id, genuine), [("authorization", "Bearer guess")], "leonardo"),
+            (about(provider_id, genuine), [], "leonardo"),
+            (b"[", proved, "leonardo"),
+        ]
         for body, headers, connection in examples:
             plain = webhooks.handle(connection, body, dict(headers))
             assert (plain.status, plain.text) in (ACCEPTED, NOT_AUTHORIZED)

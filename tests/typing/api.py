@@ -57,6 +57,7 @@ async def a_session() -> None:
             assert_type(file, aiogen.OutputFile)
             assert_type([piece async for piece in file.pieces()], list[bytes])
         assert_type(session.is_ready, bool)
+        assert_type(session.is_followed, bool | None)
         assert_type(await session.image(generation), Image.Image)
         assert_type(await job.image(), Image.Image)
         assert_type(await session.urls(job), list[str])

@@ -22,6 +22,7 @@ from aiogen.integrations.fastapi.health import health
 from aiogen.integrations.fastapi.problems import Problem, ProblemRoute
 from aiogen.integrations.fastapi.routes import router
 from aiogen.integrations.fastapi.sessions import SessionDep, lifespan
+from aiogen.integrations.fastapi.shutdown import Shutdown, ShutdownDep, begin_shutdown
 from aiogen.integrations.fastapi.webhooks import webhook_router
 from aiogen.integrations.statuses import http_status
 from aiogen.integrations.uploads import Uploads
@@ -34,8 +35,11 @@ __all__ = [
     "Problem",
     "ProblemRoute",
     "SessionDep",
+    "Shutdown",
+    "ShutdownDep",
     "UploadBody",
     "Uploads",
+    "begin_shutdown",
     "erase",
     "health",
     "http_status",

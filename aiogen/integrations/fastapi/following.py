@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from typing import cast
+from functools import partial
 
 from fastapi.sse import ServerSentEvent
 
-from aiogen._engine.job import Job
 from aiogen.errors import AiogenError
 from aiogen.integrations.fastapi.bodies import Seen
-from aiogen.models import Event
+from aiogen.integrations.fastapi.shutdown import Shutdown
 
 LONGEST_WAIT = 60.0
 """Seconds for which an answer is put off; proxies give up on longer ones."""
@@ -33,58 +33,49 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
     return None
 
 
-async def wait(seen: Seen, seconds: float | None) -> None:
-    """Until it is over, or so many seconds have passed.  Whoever waits takes nothing with them when they leave."""
+async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> None:
+    """Until it is over, so many seconds have passed, or the server is stopped.  Who leaves takes nothing with them."""
     if seen.job is None or not seconds:
         return
     with suppress(TimeoutError, AiogenError):  # how it ended, its body says
-        async with asyncio.timeout(seconds):
-            await seen.job.result()
+        async with asyncio.timeout(seconds) as limit:
+            with shutdown.calling(partial(_end, limit)):
+                await seen.job.result()
 
 
-async def events(seen: Seen, base: str) -> AsyncIterator[ServerSentEvent]:
-    """The state at once, then each change, and the estimate every few seconds; ends with the job.
+def _end(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[ServerSentEvent]:
+    """The state at once, then each change, and the estimate every few seconds; ends with the job, or with the server.
 
     The id of an event is the state that it tells of.
     """
-    told = None
-    async for _ in _news(seen.job):
-        now = (seen.state, seen.job.eta() if seen.job is not None else None)
-        if now != told:
-            told = now
-            yield ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
-        if seen.is_over:
-            return
-
-
-async def _news(job: Job | None) -> AsyncIterator[Event | None]:
-    """Each change of the job, and None where for a while there was none."""
+    job = seen.job
     if job is None:
-        yield None
-        return
-    changes = cast(AsyncGenerator[Event, None], job.events())
-    coming: asyncio.Task[Event] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(_next(changes))
-            await asyncio.wait([coming], timeout=ETA_EVERY)
-            if not coming.done():
-                yield None
-                continue
-            try:
-                event = coming.result()
-            except StopAsyncIteration:
-                yield None  # what it ended with may be new
-                return
-            finally:
-                coming = None
-            yield event
-    finally:
-        if coming is not None:
-            coming.cancel()
-            await asyncio.wait([coming])
-        await changes.aclose()
+        yield _event(seen, base)
+    else:
+        # Not by `job.events()`: to look at the estimate now and then, that would take a task for each client.
+        with job._listening() as changes, shutdown.calling(partial(changes.put_nowait, None)):
+            told, has_ended = None, job.done
+            while True:
+                now = (seen.state, job.eta())
+                is_last = seen.is_over  # by what is told now: it may end while a slow client takes that
+                if now != told:
+                    told = now
+                    yield _event(seen, base)
+                if is_last:
+                    return
+                if has_ended:
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ETA_EVERY * random.uniform(0.8, 1.2)):  # not all at the same moment
+                        has_ended = await changes.get() is None
+    # Not all browsers come back at the same moment.
+    yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
 
 
-async def _next(changes: AsyncIterator[Event]) -> Event:
-    return await anext(changes)
+def _event(seen: Seen, base: str) -> ServerSentEvent:
+    return ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from aiogen._checks import check_seconds
 from aiogen.errors import AiogenError, AuthenticationError, NetworkError, Unsupported
 from aiogen.integrations.fastapi.sessions import session_of
+from aiogen.integrations.fastapi.shutdown import ShutdownDep
 from aiogen.session import Session
 
 _LEDGER_TIMEOUT = 5.0
@@ -28,7 +29,7 @@ class Live(BaseModel):
 class Ready(BaseModel):
     """Whether the worker can work."""
 
-    status: Literal["ok", "failing"]
+    status: Literal["ok", "failing", "stopping"]
     ledger: Literal["ok", "behind", "failing"]
     connections: dict[str, Standing] = Field(
         description="ok: it was reached, and takes the key; unknown: it has no call that tells; failing: anything else"
@@ -41,9 +42,9 @@ class Ready(BaseModel):
 def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
     """Two routes for whoever starts and stops workers: `/health/live` and `/health/ready`.
 
-    Ready is a worker whose session is open, whose ledger can be read and has all that it is owed, whose lease is
-    renewed, and of whose connections one works; else the answer is 503.  Do not show it to the public: it names the
-    connections.
+    Ready is a worker that is not being stopped, whose session is open, whose ledger can be read and has all that it is
+    owed, whose lease is renewed, and of whose connections one works; else the answer is 503.  Do not show it to the
+    public: it names the connections.
 
     One that follows nothing (`follow=False`) asks no provider, and is ready also while nobody follows: what it takes in
     is kept, and `followed` says whether it waits.
@@ -65,7 +66,7 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         return Live()
 
     @made.get("/ready", responses={503: {"model": Ready}}, response_model_exclude_none=True)
-    async def ready(request: Request, response: Response) -> Ready:
+    async def ready(request: Request, response: Response, shutdown: ShutdownDep) -> Ready:
         """The ledger can be read, and a provider takes our key."""
         response.headers["Cache-Control"] = "no-store"
         try:
@@ -78,7 +79,10 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
         if not session.is_ready:
             response.status_code = 503
             return Ready(status="failing", ledger="behind", connections={})
-        if (followed := session._lifetime.is_followed()) is not None:
+        if shutdown.has_begun:
+            response.status_code = 503
+            return Ready(status="stopping", ledger="ok", connections={})
+        if (followed := session.is_followed) is not None:
             return Ready(status="ok", ledger="ok", connections={}, followed=followed)
         found = await keys.of(session)
         is_ready = not found or any(standing in ("ok", "unknown") for standing in found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -17,12 +18,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from aiogen import errors
+from aiogen.integrations.fastapi.shutdown import Shutdown, shutdown_of_app
 from aiogen.integrations.statuses import http_status
 from aiogen.models import Action
 
 MEDIA_TYPE = "application/problem+json"
 USUAL_PAUSE = 5.0
 """Seconds: the `Retry-After` where nobody knows a better one."""
+RESTART = 2.0
+"""Seconds after which another worker, or this one's successor, takes what is refused while the server is stopped."""
 
 _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.KeyReused, "key_reused"),
@@ -101,6 +105,11 @@ class Refused(Exception):
             job=job,
         )
         self.pause = pause
+
+
+def stopping() -> Refused:
+    """What is told of a request that comes while the server is stopped, or is cut off by that."""
+    return Refused(503, "unavailable", "The server is being stopped. Ask again.", pause=RESTART)
 
 
 class Answered(Exception):
@@ -225,12 +234,28 @@ class ProblemRoute(APIRoute):
         await refused(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own, with every error of aiogen's, of the request and of HTTP answered."""
+        """FastAPI's own, with every error of aiogen's, of the request and of HTTP answered.
+
+        While the server is stopped, connections are not kept for further requests; and what its time for that cuts off
+        is 503, for servers cancel it, and would answer 500.
+        """
         handler, most = super().get_route_handler(), self.longest_body
 
         async def handle(request: Request) -> Response:
+            shutdown = shutdown_of_app(request.app)
+            response = await answered(request, shutdown)
+            if shutdown.has_begun and request.scope.get("http_version", "").startswith("1"):
+                response.headers["Connection"] = "close"
+            return response
+
+        async def answered(request: Request, shutdown: Shutdown) -> Response:
             try:
                 return await handler(_limited(request, most))
+            except asyncio.CancelledError:
+                if not shutdown.has_begun:
+                    raise
+                refused = stopping()
+                return answer(refused.problem, refused.pause)
             except Answered as found:
                 return found.response
             except Refused as refused:

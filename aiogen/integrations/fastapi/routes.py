@@ -30,9 +30,11 @@ from aiogen.integrations.fastapi.problems import (
     answer,
     problem_of,
     schema,
+    stopping,
 )
 from aiogen.integrations.fastapi.references import with_uploads
 from aiogen.integrations.fastapi.sessions import SessionDep
+from aiogen.integrations.fastapi.shutdown import ShutdownDep
 from aiogen.integrations.fastapi.uploading import add_uploads, on_disk
 from aiogen.integrations.uploads import Uploads, uploads_of
 from aiogen.models import Cancellation, Cost, State
@@ -189,6 +191,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         request: Request,
         response: Response,
         session: SessionDep,
+        shutdown: ShutdownDep,
         scope: Annotated[str, Depends(whose)],
         idempotency_key: Annotated[Key, Header()] = None,
         prefer: Prefer = None,
@@ -197,6 +200,8 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
 
         The same `Idempotency-Key` is the same job, which is paid once; for other content it is refused (422).
         """
+        if shutdown.has_begun:  # where the ledger is in memory, a job taken now would be lost
+            raise stopping()
         with on_disk():
             parameters = await with_uploads(wanted.parameters, uploads, scope)
         provider, asked = request_of(session, wanted.model_copy(update={"parameters": parameters}), terms)
@@ -211,7 +216,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         )
         seen = await find(session, scope, job.id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited)
+        await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 0))
         _tell(response, seen, body, waited, prefers=waited is not None)
         response.headers["Location"] = body.links.self
@@ -260,13 +265,14 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         request: Request,
         response: Response,
         session: SessionDep,
+        shutdown: ShutdownDep,
         scope: Annotated[str, Depends(whose)],
         prefer: Prefer = None,
     ) -> GenerationBody:
         """How it stands; with `Prefer: wait=n` when it is over, or after n seconds (at most 60)."""
         seen = await find(session, scope, job_id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited)
+        await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 1))
         _tell(response, seen, body, waited, prefers=waited is not None)
         return body
@@ -289,8 +295,8 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         responses={204: {"description": "It is over, and the client knows (`Last-Event-ID`)"}},
     )
     async def follow_generation(
-        request: Request, seen: Annotated[Seen, Depends(followed)]
+        request: Request, shutdown: ShutdownDep, seen: Annotated[Seen, Depends(followed)]
     ) -> AsyncIterator[ServerSentEvent]:
         """Server-sent events: the data of each is the generation as it stands, at first at once."""
-        async for event in following.events(seen, base_of(request, 2)):
+        async for event in following.events(seen, base_of(request, 2), shutdown):
             yield event

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 
 from aiogen.errors import InputError, SessionClosed
+from aiogen.integrations.fastapi.shutdown import Shutdown, hearing_signals
 from aiogen.models import Action
 from aiogen.providers.base import Provider
 from aiogen.session import Session
@@ -23,6 +24,7 @@ def lifespan(
     *,
     store: Store | str | os.PathLike[str],
     inner: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+    signals: bool = True,
     **options: Any,
 ) -> Lifespan:
     """What `FastAPI(lifespan=…)` takes: it opens one session for the worker, and closes it at the end.
@@ -32,6 +34,9 @@ def lifespan(
         store: the ledger, one file for all workers of a machine.  Without it a restart would lose jobs that are paid
             for, so a ledger in memory has to be said: ":memory:".
         inner: the application's own lifespan; it runs while the session is open, so it may use `app.state.aiogen`.
+        signals: at SIGTERM and SIGINT answer everybody who waits, before the server waits for them (`begin_shutdown`);
+            the server's own handlers are called after that, and put back at the end.  Elsewhere than in the main
+            thread, and where a signal has no handler, nothing is done.
         options: whatever else `Session` takes; with `follow=False` this worker only takes in and waits, and others on
             the ledger (`aiogen worker`) send and follow.
 
@@ -48,14 +53,17 @@ def lifespan(
     async def open_session(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
         async with Session(providers, store=store, **options) as session:
             app.state.aiogen = session
+            app.state.aiogen_shutdown = shutdown = Shutdown()
             try:
-                if inner is None:
-                    yield None
-                else:
-                    async with inner(app) as state:
-                        yield state
+                with hearing_signals(shutdown.begin) if signals else nullcontext():
+                    if inner is None:
+                        yield None
+                    else:
+                        async with inner(app) as state:
+                            yield state
             finally:
-                del app.state.aiogen
+                shutdown.begin()
+                del app.state.aiogen, app.state.aiogen_shutdown
 
     return open_session
 

@@ -1,0 +1,146 @@
+"""Who waits is answered when the server is told to stop: a server waits for its connections before the lifespan ends.
+
+The word comes by a signal, heard before the server's own handler of it, or by `begin_shutdown`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+"""What uvicorn, hypercorn and gunicorn's workers stop for."""
+
+
+class Shutdown:
+    """Whether the server is being stopped, for one application; it belongs to the running event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._has_begun = False
+        self._calls: dict[object, Callable[[], object]] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """From now on nobody should be kept waiting."""
+        return self._has_begun
+
+    @property
+    def is_of_another_loop(self) -> bool:
+        """Its own has probably ended."""
+        return self._loop is not asyncio.get_running_loop()
+
+    def begin(self) -> None:
+        """Have everybody answered who waits; from any thread, and from a signal's handler.  Twice is once."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+            self._loop.call_soon_threadsafe(self._tell)
+
+    async def wait(self) -> None:
+        """Until it begins: for routes of your own that wait for something."""
+        begins = asyncio.Event()
+        with self.calling(begins.set):
+            await begins.wait()
+
+    @contextmanager
+    def calling(self, call: Callable[[], object]) -> Iterator[None]:
+        """Inside, `call` is called in the event loop when it begins; at once, if it has begun.  It must not raise."""
+        if self._has_begun:
+            call()
+            yield
+            return
+        # A set of its own for each who waits: thousands come and go, and a future's list of callbacks is searched.
+        mine = object()
+        self._calls[mine] = call
+        try:
+            yield
+        finally:
+            self._calls.pop(mine, None)
+
+    def _tell(self) -> None:
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call()
+
+
+def begin_shutdown(app: FastAPI) -> None:
+    """Have the application answer everybody who waits, as at SIGTERM: for servers that stop by other means.
+
+    Every waiting request is answered with the job as it stands (202 with `Location`, or 200), every stream of events
+    ends, new jobs are refused with 503, and `/health/ready` is 503.  The session stays open until the lifespan ends.
+    From any thread, and from a signal's handler; twice is once, and nothing where the application is not open.
+    """
+    if (found := getattr(app.state, "aiogen_shutdown", None)) is not None:
+        found.begin()
+
+
+def shutdown_of_app(app: Any) -> Shutdown:
+    """The application's; made where the session is opened by other means than our lifespan."""
+    found: Shutdown | None = getattr(app.state, "aiogen_shutdown", None)
+    if found is None or found.is_of_another_loop:
+        found = app.state.aiogen_shutdown = Shutdown()
+    return found
+
+
+async def shutdown_of(connection: HTTPConnection) -> Shutdown:
+    """The dependency."""
+    return shutdown_of_app(connection.app)
+
+
+ShutdownDep = Annotated[Shutdown, Depends(shutdown_of)]
+"""For routes of your own that wait, WebSockets as well: `async def route(shutdown: ShutdownDep)`."""
+
+
+@contextmanager
+def hearing_signals(call: Callable[[], object]) -> Iterator[None]:
+    """Inside, `call` is called when the process is told to stop, and then the handler that was there.
+
+    Only in the main thread, for no other may set handlers; and not for a signal that has no handler: it ends the
+    process at once, and goes on doing so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    links = [_Link(number, call) for number in SIGNALS if callable(signal.getsignal(number))]
+    for link in links:
+        signal.signal(link.number, link)
+    try:
+        yield
+    finally:
+        for link in links:
+            link.remove()
+
+
+class _Link:
+    """One handler in a chain.  Applications of one process may leave in any order, and so may their servers."""
+
+    def __init__(self, number: int, call: Callable[[], object]) -> None:
+        self.number = number
+        self.call: Callable[[], object] | None = call
+        self.before: Any = signal.getsignal(number)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Ours first: the other one may raise, as Python's own for Ctrl+C does."""
+        if self.call is not None:
+            self.call()
+        self.before(number, frame)
+
+    def remove(self) -> None:
+        """Put back what was there; if somebody has put a handler over ours, ours only passes signals on."""
+        self.call = None
+        before: Any = self.before
+        while isinstance(before, _Link) and before.call is None:
+            before = before.before
+        self.before, number = before, self.number
+        if signal.getsignal(number) is self:
+            signal.signal(number, before)
