@@ -206,7 +206,8 @@ async def test_what_is_written_while_nobody_hears_is_read_afterwards(url: str, n
         await other.news(["job"])
         await asked(
             url,
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'aiogen listens'",
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+            "WHERE application_name = 'aiogen listens'",
         )
         await one.settle([ended("job")])
         async with asyncio.timeout(10.0):
@@ -265,7 +266,8 @@ async def test_lost_connections_are_made_again(url: str, name: str) -> None:
     """A read succeeds, and a fact is written at the next try."""
     async with opened(url, 1, schema=name) as (store,):
         await store.add(now("job"))
-        others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'aiogen%'"
+        ends = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        others = f"{ends} WHERE application_name LIKE 'aiogen%'"
         await asked(url, others)
         assert await store.get("job") is not None
         await asked(url, others)

@@ -51,12 +51,12 @@ async def begin(tx: Tx, name: str, lease: float, follows: Follows = Follows.ALL)
 
 
 async def renew(tx: Tx, name: str, lease: float) -> tuple[bool, bool]:
-    """Renew this lease: False if it had run out.  And whether others have."""
+    """Renew this lease: False if it had run out.  And whether any has, this one included."""
     row = await tx.row(
         "WITH ours AS (UPDATE aiogen_worker SET lease_until = aiogen_now() + $2 "
         "WHERE id = $1 AND lease_until > aiogen_now() RETURNING 1) "
         "SELECT EXISTS (SELECT 1 FROM ours), "
-        "EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $1 AND lease_until < aiogen_now())",
+        "EXISTS (SELECT 1 FROM aiogen_worker WHERE lease_until < aiogen_now())",
         name,
         lease,
     )
