@@ -45,9 +45,9 @@ class Walk:
     """Follows one file from its first byte, in blocks of any size."""
 
     def __init__(self) -> None:
-        self.ends = False
+        self.ends: bool = False
         """The format of this file has an end that can be found."""
-        self.ended = False
+        self.ended: bool = False
         """It has been found."""
         self.broken: str | None = None
         """How the bytes break the rules of their format, if they do."""

@@ -126,11 +126,11 @@ class Part:
 
     def begin(self, *, packed: bool) -> None:
         """What comes now is the file from its first byte; nothing is done to what came before yet."""
-        self.size = 0
+        self.size: int = 0
         """Bytes in it, unpacked."""
-        self.head = b""
+        self.head: bytes = b""
         """The first `HEAD_BYTES` of them."""
-        self.walk = Walk()
+        self.walk: Walk = Walk()
         self._gunzip = Gunzip() if packed else None
         self._is_new = True
 

@@ -39,7 +39,7 @@ class Tx:
         self._locked: tuple[str, ...] | None = None
         self.changed: list[str] = []
         """Jobs that others may watch and that are not as they were."""
-        self.is_news = False
+        self.is_news: bool = False
         """There is something for others to look at."""
 
     async def rows(self, statement: str, *values: object) -> list[Row]:

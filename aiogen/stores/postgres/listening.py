@@ -59,7 +59,7 @@ class Listener:
         """When it was last said that others have written."""
         self._changed: set[str] = set()
         self._is_of_all = True
-        self.is_live = False
+        self.is_live: bool = False
         """Whatever others commit is heard."""
         self._was_told = False
 

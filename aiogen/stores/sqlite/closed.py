@@ -66,7 +66,8 @@ class Move:
     @classmethod
     def of(cls, text: str) -> Move:
         values: dict[str, Any] = json.loads(text)
-        return cls(**values | {"stage": Stage(values["stage"])})
+        values["stage"] = Stage(values["stage"])
+        return cls(**values)
 
 
 def read(c: sqlite3.Connection) -> Move | None:
