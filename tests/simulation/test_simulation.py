@@ -138,12 +138,14 @@ def _does_not_wait_as_told() -> list[Any]:
 def _tells_before_it_is_written() -> list[Any]:
     settle = _hub.Hub.settle
 
-    async def hasty(self: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None) -> None:
+    async def hasty(
+        self: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None, **how: Any
+    ) -> None:
         for job in track.jobs:
             job._update(end(job.generation), self.clock.datetime())
             self.end(job, error or outcomes.ended(job.generation))
         await asyncio.sleep(0.01)
-        await settle(self, account, track, end, error)
+        await settle(self, account, track, end, error, **how)
 
     return [patch.object(_hub.Hub, "settle", hasty)]
 
@@ -151,9 +153,9 @@ def _tells_before_it_is_written() -> list[Any]:
 def _asks_on_after_the_end() -> list[Any]:
     settle = _hub.Hub.settle
 
-    async def lingering(self: Any, account: Any, track: Any, *more: Any) -> None:
+    async def lingering(self: Any, account: Any, track: Any, *more: Any, **how: Any) -> None:
         asyncio.get_running_loop().call_later(3.0, lambda: asyncio.ensure_future(_looks_again(self, track)))
-        await settle(self, account, track, *more)
+        await settle(self, account, track, *more, **how)
 
     async def _looks_again(hub: Any, track: Any) -> None:
         try:

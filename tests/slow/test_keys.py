@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.looptime(False), pytest.mark.no_cover]
 
 KEYS = 200
 """A thousand are measured by `python -m benchmarks.repeats`."""
+GROUP = 10
 LIMITS = {"max_active": 2 * KEYS, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
 PROMPTS = [f"boat {i:04}" for i in range(KEYS)]
 
@@ -26,11 +27,13 @@ async def test_two_processes_that_get_the_same_keys_pay_once(tmp_path: Path) -> 
     async with asyncio.timeout(110.0), Vendor.open(1.0) as vendor, AsyncExitStack() as stack:
         begun = (running(name, vendor, path, provider=LIMITS, session={"poll_cost": 1.0}) for name in ("one", "other"))
         one, other = await asyncio.gather(*map(stack.enter_async_context, begun))
-        for each in (one, other):
-            await each.tell("submit", prompts=PROMPTS, wait=True, keyed=True)
+        # Whoever is the first to add a group has all of it: so many groups that each is sometimes the first.
+        for i in range(0, KEYS, GROUP):
+            for each in (one, other) if i % (2 * GROUP) else (other, one):
+                await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
         await until(lambda: len(vendor.prompts) >= KEYS // 2)
+        assert owners(path, one)[True] > 0  # asked before the kill: the other one takes them over at once
         await one.kill()
-        assert owners(path, one)[True] > 0
         ended = await other.hears("ended", KEYS)
         lost = [each["id"] for each in ended if each.get("error") == "SubmissionUnknown"]
         assert len(lost) == states(path)["unknown"] <= 16  # so many creates are on their way at once
