@@ -24,11 +24,16 @@ PROMPTS = [f"boat {i:04}" for i in range(KEYS)]
 async def test_two_processes_that_get_the_same_keys_pay_once(tmp_path: Path) -> None:
     """At the same moment; one is killed half way, and a third gets all of them once more afterwards."""
     path = tmp_path / "aiogen.db"
-    async with asyncio.timeout(110.0), Vendor.open(1.0) as vendor, AsyncExitStack() as stack:
+    async with asyncio.timeout(110.0), Vendor.open(2.0) as vendor, AsyncExitStack() as stack:
         begun = (running(name, vendor, path, provider=LIMITS, session={"poll_cost": 1.0}) for name in ("one", "other"))
         one, other = await asyncio.gather(*map(stack.enter_async_context, begun))
-        # Whoever is the first to add a group has all of it: so many groups that each is sometimes the first.
-        for i in range(0, KEYS, GROUP):
+        # Whoever is the first to add a group has all of it, and each is surely the first once.
+        for each, i in ((one, 0), (other, GROUP)):
+            await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
+            await each.hears("submitted")
+        for each, i in ((one, GROUP), (other, 0)):
+            await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
+        for i in range(2 * GROUP, KEYS, GROUP):
             for each in (one, other) if i % (2 * GROUP) else (other, one):
                 await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
         await until(lambda: len(vendor.prompts) >= KEYS // 2)
