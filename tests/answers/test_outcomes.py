@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from pictures import png
 
 from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
@@ -444,3 +445,21 @@ async def test_what_was_not_kept_may_be_submitted_again() -> None:
     """A job whose request is nowhere was not sent, and costs nothing."""
     error = outcomes.not_kept(known(**UNSENT))
     assert (error.action, error.retryable) == (Action.RETRY, True)
+
+
+def test_what_a_new_key_is_not_shown_may_run_on() -> None:
+    """The error keeps what the vendor said, and says who can follow it."""
+    error = outcomes.not_shown(
+        APIError("no", status=404, details="unknown generation", request_id="req-1"), "Luma", "gen-1"
+    )
+    assert isinstance(error, NotFound)
+    assert (error.provider_id, error.status, error.request_id) == ("gen-1", 404, "req-1")
+    assert "created with a previous key" in error.message
+    assert "a connection with the key that created it follows it" in error.message
+
+
+def test_bytes_that_the_vendor_sent_say_what_they_are() -> None:
+    """Whatever it calls them: nobody else looks at them before they are saved."""
+    sent = Output(kind="image", data=png(), media_type="image/jpeg", width=1, height=1)
+    found = snapshots.looked_up(LUMA, Snapshot(provider_id="g", state=State.COMPLETED, outputs=(sent,)), at=NOON)
+    assert [(out.media_type, out.width, out.height) for out in found.outputs] == [("image/png", 8, 8)]
