@@ -216,7 +216,7 @@ def test_the_package_keeps_it(rule: object) -> None:
         (impure, "_limits/window.py", "from time import monotonic"),
         (impure, "providers/luma.py", "def late():\n    import aiohttp"),
         (impure, "models.py", "AT = datetime.now()"),
-        (through, "stores/sqlite/rows.py", "from aiogen.stores.sqlite import file"),
+        (through, "stores/rows.py", "from aiogen.stores.sqlite import file"),
     ],
 )
 def test_a_planted_fault_is_seen(rule: object, module: str, line: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from aiogen.stores.sqlite import rows
+from aiogen.stores import rows
 
 Row = tuple[Any, ...]
 

@@ -28,7 +28,7 @@ from aiogen.exchange import Accepted, Deleted, Exchange, Page, Response, Snapsho
 from aiogen.models import AccountInfo
 from aiogen.providers.base import Provider
 from aiogen.providers.reading import parse_json
-from aiogen.stores.sqlite.rows import generation_from, result_text
+from aiogen.stores.rows import generation_from, result_text
 
 pytestmark = pytest.mark.no_cover  # what is read here is measured where its meaning is tested
 LONG = bool(os.environ.get("AIOGEN_LONG"))

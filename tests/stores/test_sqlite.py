@@ -356,7 +356,7 @@ def test_numbers_out_of_range_are_refused(path: Path, options: dict[str, float])
 
 def test_the_rows_are_plain_json() -> None:
     """For people who look into the file with another program."""
-    from aiogen.stores.sqlite.rows import request_text, result_text
+    from aiogen.stores.rows import request_text, result_text
 
     assert json.loads(request_text(WISH, whole=True))["body"] == WISH.body
     assert json.loads(result_text(ended("a"), whole=True))["state"] == "completed"

@@ -16,9 +16,9 @@ from stores.disks import held
 
 import aiogen
 from aiogen import State, StoreError
+from aiogen.stores import rows as _rows
 from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite import SqliteStore
-from aiogen.stores.sqlite import rows as _rows
 
 pytestmark = pytest.mark.looptime(False)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 import attrs
 
 from aiogen.models import State
+from aiogen.stores import rows
 from aiogen.stores.base import ADOPTED, Record
 from aiogen.stores.postgres import reading
 from aiogen.stores.postgres.database import Tx
-from aiogen.stores.sqlite import rows
 
 _AT_LEAST = 200
 """Orphans that one look takes up, if there are so many."""

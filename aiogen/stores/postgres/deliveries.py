@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from aiogen.models import Generation
+from aiogen.stores import rows
 from aiogen.stores.postgres.database import Tx
-from aiogen.stores.sqlite import rows
 
 
 async def are_due(tx: Tx) -> bool:

@@ -12,13 +12,13 @@ from typing import Any
 import attrs
 
 from aiogen.models import Generation, State
+from aiogen.stores import rows
 from aiogen.stores.base import AtMost, Forgotten, Record
 from aiogen.stores.charges import UNKNOWN, Charge, is_free
 from aiogen.stores.postgres import reading, spending
 from aiogen.stores.postgres.database import Tx
 from aiogen.stores.postgres.reading import COLUMNS
 from aiogen.stores.postgres.workers import Worker
-from aiogen.stores.sqlite import rows
 
 _MOMENTS = ("created_at", "submitted_at", "accepted_at", "finished_at")
 _PURGED_AT_ONCE = 500

@@ -11,12 +11,11 @@ from typing import Any
 import attrs
 
 from aiogen.models import State
-from aiogen.stores import selecting
+from aiogen.stores import rows, selecting
 from aiogen.stores.base import MOST_FOUND, Record, RecordQuery
 from aiogen.stores.postgres import where
 from aiogen.stores.postgres.database import Database, Row, Tx
 from aiogen.stores.postgres.sql import Values
-from aiogen.stores.sqlite import rows
 
 logger: logging.Logger = logging.getLogger("aiogen")
 Key = tuple[float, str]

@@ -18,6 +18,7 @@ from aiogen._options import ServerOptions
 from aiogen.costs import Costs
 from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Cost, Generation, State
+from aiogen.stores import rows
 from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
@@ -54,7 +55,6 @@ from aiogen.stores.postgres.listening import Listener
 from aiogen.stores.postgres.precedence import Precedence
 from aiogen.stores.postgres.writer import Writer
 from aiogen.stores.selecting import is_of_all
-from aiogen.stores.sqlite import rows
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("aiogen")

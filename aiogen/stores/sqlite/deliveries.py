@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable, Collection
 
 from aiogen.models import Generation
-from aiogen.stores.sqlite import reading, rows
+from aiogen.stores import rows
+from aiogen.stores.sqlite import reading
 
 Connection = sqlite3.Connection
 

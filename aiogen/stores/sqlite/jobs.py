@@ -13,10 +13,11 @@ from typing import Any
 import attrs
 
 from aiogen.models import Generation, State
+from aiogen.stores import rows
 from aiogen.stores.base import ADOPTED, AtMost, Forgotten, Headroom, Record
 from aiogen.stores.budget import Budget
 from aiogen.stores.charges import UNKNOWN, Charge, is_free
-from aiogen.stores.sqlite import reading, rows, spending, workers
+from aiogen.stores.sqlite import reading, spending, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
 from aiogen.stores.sqlite.workers import Worker

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from aiogen.errors import StoreError
+from aiogen.stores import rows
 from aiogen.stores.carrying import NAMES, Row, Table, carried, storable
-from aiogen.stores.sqlite import closed, file, forks, rows
+from aiogen.stores.sqlite import closed, file, forks
 from aiogen.stores.sqlite.closed import Move, Stage
 from aiogen.stores.sqlite.failures import store_error
 from aiogen.stores.sqlite.schema import VERSION

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 import attrs
 
+from aiogen.stores import rows
 from aiogen.stores.base import Record
-from aiogen.stores.sqlite import clock, rows
+from aiogen.stores.sqlite import clock
 from aiogen.stores.sqlite.reading import BARE
 
 Connection = sqlite3.Connection

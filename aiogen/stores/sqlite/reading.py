@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from aiogen.errors import StoreError
 from aiogen.models import State
+from aiogen.stores import rows
 from aiogen.stores.base import MOST_FOUND, Record, RecordQuery
-from aiogen.stores.sqlite import clock, rows, where
+from aiogen.stores.sqlite import clock, where
 from aiogen.stores.sqlite.forks import Guarded
 
 T = TypeVar("T")

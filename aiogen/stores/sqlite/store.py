@@ -26,6 +26,7 @@ from aiogen._options import StoreOptions
 from aiogen.costs import Costs
 from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
 from aiogen.models import Action, Cost, Generation, State
+from aiogen.stores import rows
 from aiogen.stores.base import (
     MOST_FOUND,
     UNLIMITED,
@@ -50,7 +51,6 @@ from aiogen.stores.sqlite import (
     moments,
     news,
     reading,
-    rows,
     sharing,
     spending,
     vacuum,

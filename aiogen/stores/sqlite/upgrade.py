@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from aiogen.errors import StoreError
+from aiogen.stores.rows import lenient
 from aiogen.stores.sqlite import closed, identity
 from aiogen.stores.sqlite.failures import DAMAGED, USE_ANOTHER
-from aiogen.stores.sqlite.rows import lenient
 from aiogen.stores.sqlite.schema import STEPS, VERSION
 
 
