@@ -63,6 +63,8 @@ class CreateQueue(Generic[J]):
 
     def __init__(self) -> None:
         self._classes: dict[int, _Class[J]] = {}
+        self._inside = set[int]()
+        """By identity, those in one of the heaps."""
         self._newest = 0
         self._passed_over = 0
         """Creates since one of the lowest priority was sent, or none of it waited."""
@@ -71,8 +73,14 @@ class CreateQueue(Generic[J]):
         """How many wait, give or take those that ended meanwhile."""
         return sum(len(each.heap) for each in self._classes.values())
 
+    def __contains__(self, job: J) -> bool:
+        return id(job) in self._inside and not job.done
+
     def put(self, number: int, job: J) -> None:
-        """It waits from now on."""
+        """It waits from now on; one that waits already keeps its place."""
+        if id(job) in self._inside:
+            return
+        self._inside.add(id(job))
         among = self._classes.setdefault(job.priority, _Class())
         if number <= self._newest:
             turn = among.turn  # it had its turn, and is sent before all that have not
@@ -98,6 +106,7 @@ class CreateQueue(Generic[J]):
         is_lowest = among is self._classes[min(self._classes)]
         self._passed_over = 0 if is_lowest else self._passed_over + 1
         among.turn, number, job = heapq.heappop(among.heap)
+        self._inside.discard(id(job))
         self._tidy()
         return number, job
 
@@ -105,6 +114,7 @@ class CreateQueue(Generic[J]):
         """Take out all that wait, in the order in which they came."""
         waiting = [entry for among in self._classes.values() for entry in among.heap]
         self._classes.clear()
+        self._inside.clear()
         return [job for _, _, job in sorted(waiting, key=lambda entry: entry[1]) if not job.done]
 
     def ahead_of(self, job: J) -> int:
@@ -125,7 +135,7 @@ class CreateQueue(Generic[J]):
         """Whose turn it is; what has ended is left out."""
         for among in self._classes.values():
             while among.heap and among.heap[0][2].done:
-                heapq.heappop(among.heap)
+                self._inside.discard(id(heapq.heappop(among.heap)[2]))
         self._tidy()
         if not self._classes:
             return None

@@ -139,7 +139,7 @@ async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _W
         await _refuse(hub, job, why.error)
     elif why.taken_over:
         # It stood still, and another process sends this job: its end is read in the ledger, nothing has failed.
-        if not job.done:
+        if not job.done and job not in account.queue:  # or it was taken up again meanwhile
             hub.remote.hand_over(job)
     elif why.is_held:
         if why.requeue_after is not None:

@@ -113,6 +113,7 @@ class Hub:
             expect=self.expect,
             end=self.end,
             attend=self.ledger.others.attend,
+            owes=self.ledger.owes,
             queue_timeout=limits.queue_timeout,
         )
         self.taken_in = TakenIn(

@@ -24,6 +24,7 @@ class RemoteJobs:
         expect: Callable[[Job, float], None],
         end: Callable[[Job, AiogenError | None], None],
         attend: Callable[[], None],
+        owes: Callable[[str], bool],
         queue_timeout: float,
     ) -> None:
         """What it works with.
@@ -33,12 +34,14 @@ class RemoteJobs:
             expect: gives a job a deadline, seconds from now.
             end: resolves everyone who waits for a job.
             attend: has the ledger looked into soon.
+            owes: whether something is known here about a job, by its id, that the ledger could not take yet.
             queue_timeout: seconds that a job may wait for its turn, wherever that is.
         """
         self._clock = clock
         self._expect = expect
         self._end = end
         self._attend = attend
+        self._owes = owes
         self._queue_timeout = queue_timeout
         self._jobs: dict[str, Job] = {}
         self._begun: dict[str, float] = {}
@@ -85,6 +88,8 @@ class RemoteJobs:
         at = self._clock.datetime()
         if record.generation is not None and record.state.is_terminal:
             self.seen_end(job, record.generation)
+        elif self.is_ahead_of(record, job):
+            pass  # it is taken up, by whomever, as soon as the ledger knows
         elif record.state is State.UNKNOWN:
             self._drop(record.id)
             job._update(attrs.evolve(job.generation, state=record.state), at, skips=True)
@@ -106,6 +111,11 @@ class RemoteJobs:
             job._update(known, at, skips=True)
             if is_accepted:
                 self.watch(job, 0.0 if record.accepted_at is None else record.ago(record.accepted_at))
+
+    def is_ahead_of(self, record: Record, job: Job) -> bool:
+        """The ledger says that nobody knows what became of its create, but here that is known."""
+        is_named = job.provider_id is not None and record.provider_id is None
+        return record.state is State.UNKNOWN and (is_named or self._owes(job.id))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
         """This is how it ended, as the ledger says."""

@@ -170,6 +170,9 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
     if not hub.is_follower:
         hub.taken_in.take_in(job)  # the user has decided about it, and somebody else carries it out
         return
+    if hub.remote.is_ahead_of(record, job):
+        hub.remote.lose([job])  # as soon as the ledger knows what became of its create, it is taken up
+        return
     was_watched = hub.remote.reclaim(job)
     if record.state is State.UNKNOWN:
         if job.state is State.SUBMITTING and not was_watched:

@@ -156,6 +156,10 @@ class Ledger:
         lease = self._store.lease
         return not self._is_open or lease is None or now <= self._renewed_at + _FENCE * lease
 
+    def owes(self, job_id: str) -> bool:
+        """True if something is known about this job that the ledger could not take yet."""
+        return self._outbox.owes_about(job_id)
+
     async def note(self, write: Write, *job_ids: str, within: float = WRITE_TIMEOUT) -> None:
         """A fact about these jobs: written now, or as soon as the ledger takes it; see `Outbox.note`."""
         await self._outbox.note(write, *job_ids, within=within)

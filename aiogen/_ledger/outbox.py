@@ -58,6 +58,10 @@ class Outbox:
         """The number of facts that are not written yet."""
         return len(self._owed)
 
+    def owes_about(self, job_id: str) -> bool:
+        """True if one of them is about this job."""
+        return any(job_id in fact.job_ids for fact in self._owed)
+
     async def note(self, write: Write, *job_ids: str, within: float = WRITE_TIMEOUT) -> None:
         """A fact about these jobs: written now, or as soon as the ledger takes it.
 

@@ -304,7 +304,8 @@ class Store(Protocol):
         vendor quoted, which counts from now on; None if it did not.
 
         Like the two below a word about the last create, from the worker that sent that one, however late: about an
-        earlier create, or a job that is over, it changes nothing.
+        earlier create, or a job that is over, it changes nothing.  If the lease was lost since that create, the job is
+        nobody's then, and taken up by `adopt`.
         """
         ...
 

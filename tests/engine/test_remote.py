@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,71 @@ async def test_what_was_processed_here_is_not_queued_again_there(path: Path) -> 
             assert (ended.id, ended.url) == (taken_up[0].id, (await taken_up[0]).url)
             assert (await seen)[-2:] == [State.PROCESSING, State.COMPLETED]
             assert [record.state for record in await one.records()] == [State.COMPLETED]
+        assert len(box.jobs) == 1
+
+
+class CutOff(SqliteStore):
+    """It cannot be reached from the moment after an intent until `is_cut` is False again; facts come through later."""
+
+    is_cut = False
+    missing = 3
+    """So many facts are still lost on their way once it can be reached."""
+
+    @property
+    def can_be_cut_off(self) -> bool:
+        return True
+
+    def _answer(self) -> None:
+        if self.is_cut:
+            raise aiogen.StoreError("The server cannot be reached.", retryable=True)
+
+    def _take(self) -> None:
+        self._answer()
+        self.missing -= 1
+        if self.missing >= 0:
+            raise aiogen.StoreError("The connection was lost.", retryable=True)
+
+    async def heartbeat(self) -> bool:
+        self._answer()
+        return await super().heartbeat()
+
+    async def intend(self, job_id: str, *room: Any) -> float:
+        self._answer()
+        wait = await super().intend(job_id, *room)
+        self.is_cut = self.missing > 0
+        return wait
+
+    async def confirm(self, *args: Any, **more: Any) -> bool:
+        self._take()
+        return await super().confirm(*args, **more)
+
+    async def release(self, job_id: str) -> None:
+        self._take()
+        await super().release(job_id)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("answer", ["ok", "rpm"])
+async def test_what_came_of_a_create_is_not_lost_though_the_ledger_hears_of_it_late(
+    path: Path, answer: str, others: int
+) -> None:
+    """Others had to believe that nobody knows.  It runs, or waits, and is followed, or sent, by whoever looks next."""
+    async with Sandbox() as box, AsyncExitStack() as stack:
+        store = CutOff(path, lease=LEASE)
+        one = await stack.enter_async_context(session_on(box, store))
+        for _ in range(others):
+            await stack.enter_async_context(session_on(box, SqliteStore(path, lease=LEASE)))
+        directive = "" if answer == "ok" else f"create={answer}"
+        job = await one.submit("luma/uni-1", f"a boat [[processing=20 {directive}]]")
+        ended = asyncio.create_task(events(job))
+        while not store.is_cut:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2.5 * LEASE)
+        store.is_cut = False
+        generation = await asyncio.wait_for(job, 200.0)
+        assert generation.state is State.COMPLETED
+        assert State.UNKNOWN not in await ended
+        assert [(record.id, record.state) for record in await one.records()] == [(job.id, State.COMPLETED)]
         assert len(box.jobs) == 1
 
 

@@ -153,6 +153,11 @@ async def latest(tx: Tx, scope: str, key: str) -> Record | None:
 # --- what came of its create
 
 
+_SINCE = "(SELECT id FROM aiogen_worker WHERE id = {0} AND (submitter IS NULL OR submitter = {0}))"
+"""This worker, if it has been one since the create.
+
+In between others may have written the job off, and so has whoever waits for it here: as nobody's it is taken up.
+"""
 _QUOTED = (
     "charge = coalesce({0}, charge), charge_unit = CASE WHEN {0} IS NOT NULL AND {1} THEN {2} ELSE charge_unit END, "
     "charge_is_estimate = CASE WHEN {0} IS NOT NULL AND {1} THEN {3} ELSE charge_is_estimate END"
@@ -177,7 +182,7 @@ async def confirm(
         "WITH me AS (SELECT id FROM aiogen_worker WHERE id = $1), "
         "ours AS (UPDATE aiogen_job SET state = CASE state WHEN 'processing' THEN state ELSE $3 END, "
         "provider_id = $4, accepted_at = aiogen_now() - $5, reference = $6, "
-        f"owner = coalesce(owner, (SELECT id FROM me)), {charge} "
+        f"owner = coalesce(owner, {_SINCE.format('$1')}), {charge} "
         "WHERE id = $2 AND finished_at IS NULL AND coalesce(provider_id, $4) = $4 "
         "AND (submitter IS NULL OR submitter = ANY($7::text[])) RETURNING owner) "
         "SELECT (SELECT id FROM me), EXISTS (SELECT 1 FROM ours), (SELECT owner FROM ours), j.id, j.owner "
@@ -204,7 +209,7 @@ async def confirm(
 async def release(tx: Tx, worker: Worker, job_id: str) -> None:
     """The create surely was not carried out: pending again."""
     if await tx.value(
-        "UPDATE aiogen_job SET state = 'pending', owner = (SELECT id FROM aiogen_worker WHERE id = $2), "
+        f"UPDATE aiogen_job SET state = 'pending', owner = {_SINCE.format('$2')}, "
         "submitted_at = NULL WHERE id = $1 AND state IN ('submitting', 'unknown') AND submitter = ANY($3::text[]) "
         "RETURNING id",
         job_id,

@@ -149,11 +149,11 @@ def confirm(
     c.execute(
         # What is known of it since then stays: that it is processed, if this is said for the second time.
         "UPDATE aiogen_job SET state = CASE state WHEN 'processing' THEN state ELSE ? END, "
-        f"provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, ?), {_QUOTED} "
+        f"provider_id = ?, accepted_at = ?, reference = ?, owner = coalesce(owner, {_SINCE}), {_QUOTED} "
         "WHERE id = ? AND finished_at IS NULL AND coalesce(provider_id, ?) = ? "
         f"AND (submitter IS NULL OR {_sent_by(worker)})",
         (
-            *(str(state), provider_id, accepted_at, reference, me, *_quoted(quoted), job_id),
+            *(str(state), provider_id, accepted_at, reference, me, me, *_quoted(quoted), job_id),
             *(provider_id, provider_id, *worker.names),
         ),
     )
@@ -161,6 +161,11 @@ def confirm(
     return me is not None and (found is None or found[0] == me)
 
 
+_SINCE = "CASE WHEN submitter IS NULL OR submitter = ? THEN ? END"
+"""This worker, if it has been one since the create.
+
+In between others may have written the job off, and so has whoever waits for it here: as nobody's it is taken up.
+"""
 _QUOTED = (
     "charge = coalesce(?, charge), charge_unit = CASE WHEN ? THEN ? ELSE charge_unit END, "
     "charge_is_estimate = CASE WHEN ? THEN ? ELSE charge_is_estimate END"
@@ -176,10 +181,10 @@ def _quoted(charge: Charge) -> tuple[Any, ...]:
 def release(c: Connection, worker: Worker, job_id: str) -> None:
     """The create surely was not carried out: pending again."""
     c.execute(
-        "UPDATE aiogen_job SET state = ?, owner = ?, submitted_at = NULL WHERE id = ? "
+        f"UPDATE aiogen_job SET state = ?, owner = {_SINCE}, submitted_at = NULL WHERE id = ? "
         f"AND state IN (?, ?) AND {_sent_by(worker)}",
         (
-            *(str(State.PENDING), workers.living(c, worker), job_id),
+            *(str(State.PENDING), me := workers.living(c, worker), me, job_id),
             *(str(State.SUBMITTING), str(State.UNKNOWN), *worker.names),
         ),
     )

@@ -136,8 +136,7 @@ class Driver(Processes):
                 self.run(process.store.intend(job.id))
             return
         assert self.run(process.store.intend(job.id)) == 0.0
-        self.model.intend(job, process.number)
-        job.owner = process.worker
+        self.model.intend(job, process.worker, process.number)
         self.creates.append(Create(process, job, job.sent_as))
 
     def answer(self, create: Create, what: str, *, again: bool) -> None:

@@ -55,6 +55,8 @@ class Job:
     creates: int = 0
     sender: int | None = None
     """Who sent the last create, and may say what became of it."""
+    sent_in: Worker | None = None
+    """In which life that was."""
     provider_id: str | None = None
     submitted_at: float | None = None
     ended_as: State | None = None
@@ -158,17 +160,22 @@ class Ledger:
 
     # --- jobs
 
-    def intend(self, job: Job, sender: int) -> None:
+    def intend(self, job: Job, worker: Worker, sender: int) -> None:
         job.creates += 1
         job.state, job.sender, job.submitted_at = State.SUBMITTING, sender, self.now()
+        job.owner = job.sent_in = worker
 
     def confirm(self, job: Job, worker: Worker, sender: int, provider_id: str, state: State) -> bool:
         """True if it is this worker's to follow; nobody else knows of one that was forgotten."""
         if not job.is_over and job.sender in (None, sender) and job.provider_id in (None, provider_id):
             job.state = job.state if job.state is State.PROCESSING else state
             job.provider_id = provider_id
-            job.owner = job.owner or (worker if worker.lives else None)
+            job.owner = job.owner or self._since(job, worker)
         return worker.lives and (job.owner is worker or job.id not in self.jobs)
+
+    def _since(self, job: Job, worker: Worker) -> Worker | None:
+        """This worker, if its life has lasted since the create; else the job is nobody's."""
+        return worker if worker.lives and (self.is_alone or job.sent_in in (None, worker)) else None
 
     def progressed(self, job: Job, worker: Worker) -> None:
         """It has begun, as its owner says."""
@@ -178,7 +185,7 @@ class Ledger:
     def release(self, job: Job, worker: Worker, sender: int) -> None:
         if job.state in (State.SUBMITTING, State.UNKNOWN) and job.sender == sender:
             job.state, job.submitted_at = State.PENDING, None
-            job.owner = worker if worker.lives else None
+            job.owner = self._since(job, worker)
 
     def mark_unknown(self, job: Job, sender: int) -> None:
         if job.state is State.SUBMITTING and job.sender == sender:
