@@ -1,6 +1,6 @@
 """One account's machine, driven by arithmetic: no loop, no sockets, nothing waits.
 
-What drives it stands in for the engine: jobs are handed in, `AccountState.next` says what to do, each create and each
+What drives it stands in for the engine: jobs are handed in, `decide` says what to do, each create and each
 question is answered after a latency, and the answers go back through the same calls, in the same order, as in
 `aiogen._engine` (`create.send`, `poll.ask`, `sweep.sweep`, `hub.settle`).  So what is measured is the machine alone:
 when it asks, what it learns, and what CPU that takes.
@@ -21,6 +21,7 @@ from typing import Any
 
 from aiogen._account.account import AccountState
 from aiogen._account.actions import Action, AskOne, AskPage, Fit, SendCreate
+from aiogen._account.deciding import decide
 from aiogen._account.track import Track
 from aiogen._clock import TICK
 from aiogen._polling.phases import PhaseModel
@@ -123,7 +124,7 @@ class Simulation:
 
     def _tick(self) -> None:
         actions: list[Action[Job]]
-        actions, when = self._timed("next", self.account.next, self.now, creates=True, shares=False)
+        actions, when = self._timed("next", decide, self.account, self.now, creates=True, shares=False)
         for action in actions:
             self._do(action)
         self._look_at = max(self.now, when) + TICK

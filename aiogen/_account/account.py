@@ -1,7 +1,7 @@
-"""One account as a machine: given events and the time, it returns actions and the moment of the next look.  Pure.
+"""One account as a machine that is told events and the time: its limits, what waits, and what runs.  Pure.
 
-Creates come first, then questions and single calls out of what they leave of the budget.  Several connections with the
-same key share an account, as the vendor counts them together.
+What it starts next is decided in `deciding`.  Several connections with the same key share an account, as the vendor
+counts them together.
 """
 
 from __future__ import annotations
@@ -10,19 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Generic
 
-from aiogen._account.actions import (
-    Action,
-    AnnounceHold,
-    AskOne,
-    AskPage,
-    Fit,
-    GiveTurn,
-    Hold,
-    Refusal,
-    SendCreate,
-    TakeBudget,
-    Turn,
-)
+from aiogen._account.actions import Hold, Refusal, SendCreate, Turn
 from aiogen._account.create_queue import CreateQueue
 from aiogen._account.early import EarlyHints
 from aiogen._account.seen_ids import SeenIds
@@ -43,8 +31,6 @@ from aiogen.models import AccountInfo, State
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Headroom, RequestKind
 
-_AT_ONCE = 25
-"""Times that the schedule is asked for a question in one turn of the loop: of many that were due some may not be."""
 _UNAWAITED_PAUSE = 30.0
 """Seconds between two questions about a generation that nobody waits for: its place at the vendor is still taken."""
 _UNAWAITED_FOR = 3600.0
@@ -64,7 +50,7 @@ class AccountState(Generic[J]):
         self.name = provider.name
         self.provider = provider
         self._draw = draw
-        self._max_in_flight = max_in_flight
+        self.max_in_flight = max_in_flight
         self.window = Window(
             creates_per_minute=provider.creates_per_minute,
             max_active=provider.max_active,
@@ -89,12 +75,12 @@ class AccountState(Generic[J]):
         self.in_flight = 0
         """Creates and questions; single calls are counted where they are made."""
         self.creates_in_flight = 0
-        self._undecided: dict[int, int] = {}
+        self.undecided: dict[int, int] = {}
         """The weights of creates whose places are taken, and of which the ledger has not been asked yet; by number."""
         self.key_accepted = False
         """The key has been accepted at least once."""
         self.outage = Outage(draw)
-        self._announced: dict[RequestKind, float] = {}
+        self.announced: dict[RequestKind, float] = {}
         """Until when other processes were asked to hold back."""
 
     def joins(self, provider: Provider) -> None:
@@ -108,126 +94,7 @@ class AccountState(Generic[J]):
             f"{len(self.tracks)} running>"
         )
 
-    # --- deciding
-
-    def next(self, now: float, *, creates: bool, shares: bool) -> tuple[list[Action[J]], float]:
-        """What to do now, already counted as under way, and when to look again if nothing else happens.
-
-        Args:
-            now: the moment.
-            creates: whether creates may be sent; not when the session is being closed.
-            shares: whether other processes may use this account, and have to hear of its holds.
-        """
-        actions: list[Action[J]] = []
-        if shares:
-            actions += self._holds_to_announce(now)
-        actions += [Fit(durations) for durations in self.schedule.outdated()]
-        refresh_at = now if self.schedule.refresh(now) else self.schedule.decides_at()
-        create_at = self._take_creates(now, actions) if creates else math.inf
-        read_at = self._take_reads(now, actions)
-        return actions, min(refresh_at, create_at, read_at)
-
-    def rests_until(self, when: float, now: float) -> bool:
-        """True if an answer that has just been dealt with leaves nothing to do before `when`, the next look."""
-        if len(self.queue) or len(self.calls) or self.shared_budget.is_shared or max(self.window.held_until) > now:
-            return False
-        if self.schedule.has_news:
-            return False
-        question = self.schedule.wake_at()
-        return question is None or question >= when
-
-    def _holds_to_announce(self, now: float) -> list[AnnounceHold]:
-        """The vendor's "not before" is for every process on the ledger."""
-        found = []
-        for kind, until in zip((RequestKind.CREATES, RequestKind.REQUESTS), self.window.held_until, strict=True):
-            if until > max(now, self._announced.get(kind, now)):
-                self._announced[kind] = until
-                found.append(AnnounceHold(kind, until - now))
-        return found
-
-    def _take_creates(self, now: float, actions: list[Action[J]]) -> float:
-        # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
-        places = max(1, self._max_in_flight // 3)
-        while (entry := self.queue.first()) is not None:
-            if self.creates_in_flight >= places or self.in_flight >= self._max_in_flight:
-                return math.inf  # the next answer looks again
-            submission = entry[1].submission
-            assert submission is not None
-            self.window.advance(now)
-            weight = self.window.weight(submission.weight_class, submission.weight)
-            when = self.window.create_at(now, weight)
-            if when > now:
-                return when
-            number, job = self.queue.pop()
-            self.window.create_sent(now, weight)
-            self.shared_budget.spend()
-            self.in_flight += 1
-            self.creates_in_flight += 1
-            self._undecided[number] = weight
-            actions.append(SendCreate(number, job, weight, was_alone=self.creates_in_flight == 1))
-        return math.inf
-
-    def _take_reads(self, now: float, actions: list[Action[J]]) -> float:
-        """Questions and single calls share what creates leave of the budget: first come, first served."""
-        self._set_lag_weight()
-        asks = False
-        for _ in range(_AT_ONCE):
-            question = self.schedule.wake_at() if self.in_flight < self._max_in_flight else None
-            call = self.calls.wake_at()
-            due = min(math.inf if question is None else question, math.inf if call is None else call)
-            when = max(due, self.window.request_at(now))
-            if when > now:
-                if asks and question is not None and self._joins(now, actions):
-                    continue
-                return when  # without a place for questions, the next answer looks again
-            if (when := self.shared_budget.at(now)) > now:
-                per_second = self.window.requests_per_second
-                if count := self.shared_budget.take(per_second):
-                    actions.append(TakeBudget(count, per_second))
-                return when
-            if call == due:
-                turn = self.calls.pop(now)
-                if turn is not None and not turn.done():
-                    self._request_sent(now)
-                    actions.append(GiveTurn(turn))
-            elif (key := self.schedule.take(now)) is not None:
-                self._ask(key, now, actions)
-                asks = True
-        return now  # the others in the next turn of the loop
-
-    def _joins(self, now: float, actions: list[Action[J]]) -> bool:
-        """Ask also about a job that is nearly due; False if there is none, or no room for its question."""
-        if self.window.request_at(now) > now or self.shared_budget.at(now) > now:
-            return False
-        key = self.schedule.take_early(now)
-        if key is not None:
-            self._ask(key, now, actions)
-        return key is not None
-
-    def _ask(self, key: str, now: float, actions: list[Action[J]]) -> None:
-        self._request_sent(now)
-        self.in_flight += 1
-        actions.append(self._question(key, now))
-
-    def _request_sent(self, now: float) -> None:
-        self.window.request_sent(now)
-        self.shared_budget.spend()
-
-    def _question(self, key: str, now: float) -> AskOne[J] | AskPage[J]:
-        """About this job alone, or with one page of the vendor's list about all that are near it there."""
-        track, schedule = self.tracks[key], self.schedule
-
-        def gain(name: str) -> float:
-            return schedule.gain(name, now) if name == key or schedule.is_free(name) else 0.0
-
-        by_list = self.listing.usable(now) and not schedule.is_urgent(key)
-        page = self.listing.page_for(key, gain) if by_list else None
-        if page is None:
-            return AskOne(track)
-        offset, names = page
-        return AskPage(track, offset, [key, *(name for name in names if name != key and schedule.take_also(name))])
-
-    def _set_lag_weight(self) -> None:
+    def set_lag_weight(self) -> None:
         """A second of lag delays a job, and through the place it holds every job that waits behind it.
 
         Unless there are places left, and creates are only on their way; or the vendor has a queue of its own, which is
@@ -256,7 +123,7 @@ class AccountState(Generic[J]):
 
     def withheld(self, create: SendCreate[J]) -> None:
         """A create whose turn had come was not sent."""
-        self._undecided.pop(create.number, None)
+        self.undecided.pop(create.number, None)
         self.window.create_withheld(create.weight)
         self.shared_budget.unspend()
 
@@ -335,8 +202,8 @@ class AccountState(Generic[J]):
         Those after it do not count: else a process with many waiting would claim the whole account for each of them,
         and of two such processes none would ever get what is free.
         """
-        self._undecided.pop(create.number, None)
-        later = sum(self._undecided.values())
+        self.undecided.pop(create.number, None)
+        later = sum(self.undecided.values())
         return Headroom(
             creates=self.window.creates_left(now, without=later),
             active=self.window.free_places + later,
@@ -411,7 +278,7 @@ class AccountState(Generic[J]):
             runs = self.vendor_queue.add(key)
             self.listing.made(key)
         company = min(provider.capabilities.list_page, self.vendor_queue.running) if self.listing.usable(now) else 1
-        self._set_lag_weight()
+        self.set_lag_weight()
         self.schedule.track(
             key,
             now,

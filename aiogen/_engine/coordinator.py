@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from aiogen._account.actions import Action, AnnounceHold, AskOne, AskPage, Fit, GiveTurn, SendCreate, TakeBudget
+from aiogen._account.deciding import decide, rests_until
 from aiogen._answers import outcomes
 from aiogen._clock import TICK
 from aiogen._engine import log
@@ -73,7 +74,7 @@ class Coordinator:
 
     def _dispatch(self, account: Account, now: float) -> float:
         """Start what this account may start now; the moment at which to look again."""
-        actions, when = account.next(now, creates=not self.hub.closed, shares=self.hub.ledger.is_shared)
+        actions, when = decide(account, now, creates=not self.hub.closed, shares=self.hub.ledger.is_shared)
         for action in actions:
             self._do(account, action)
         return when
@@ -112,7 +113,7 @@ class Coordinator:
     def _read_finished(self, account: Account) -> None:
         account.read_finished()
         # Most answers only say that it runs on: then the timer is early enough, and to look would be for nothing.
-        if not account.rests_until(self._rings_at, self.hub.clock.now()):
+        if not rests_until(account, self._rings_at, self.hub.clock.now()):
             self._wake()
 
     def _start(

@@ -21,6 +21,7 @@ from aiogen._account.actions import (
     SendCreate,
     TakeBudget,
 )
+from aiogen._account.deciding import decide
 from aiogen._account.track import Track
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
@@ -119,7 +120,7 @@ class Scene:
 
     def at(self, now: float, *, creates: bool = True, shares: bool = False) -> list[str]:
         """All that it decides at this moment, one line each."""
-        actions, self.moment = self.account.next(now, creates=creates, shares=shares)
+        actions, self.moment = decide(self.account, now, creates=creates, shares=shares)
         self.to_fit = [action.durations for action in actions if isinstance(action, Fit)]
         return [line for action in actions if (line := self._line(action, now)) is not None]
 

@@ -22,6 +22,7 @@ from aiogen._account.actions import (
     SendCreate,
     TakeBudget,
 )
+from aiogen._account.deciding import decide
 from aiogen._account.track import Track
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
@@ -121,11 +122,11 @@ class AccountMachine(RuleBasedStateMachine):
 
     def look(self, *, creates: bool = True, shares: bool = False) -> float:
         """Carry out what it decides at this moment, and look whether that is all."""
-        actions, moment = self.account.next(self.now, creates=creates, shares=shares)
+        actions, moment = decide(self.account, self.now, creates=creates, shares=shares)
         for action in actions:
             self.carry_out(action)
         assert moment > self.now
-        again, same = self.account.next(self.now, creates=creates, shares=shares)
+        again, same = decide(self.account, self.now, creates=creates, shares=shares)
         assert again == [], "nothing has changed since"
         assert same >= moment  # later, if what was taken last has filled the places
         self.nothing_is_forgotten(moment, creates=creates)
