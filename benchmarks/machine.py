@@ -2,7 +2,7 @@
 
 What drives it stands in for the engine: jobs are handed in, `decide` says what to do, each create and each
 question is answered after a latency, and the answers go back through the same calls, in the same order, as in
-`aiogen._engine` (`create.send`, `poll.ask`, `sweep.sweep`, `hub.settle`).  So what is measured is the machine alone:
+`aiogen._engine` (`create.send`, `poll.ask`, `sweep.sweep`, `ends.settle`).  So what is measured is the machine alone:
 when it asks, what it learns, and what CPU that takes.
 """
 

@@ -19,6 +19,7 @@ from aiogen._answers import outcomes
 from aiogen._clock import TICK
 from aiogen._engine import log
 from aiogen._engine.create import send
+from aiogen._engine.expiry import expire
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.poll import ask
@@ -58,7 +59,7 @@ class Coordinator:
         if self._has_stopped:
             return
         hub, now = self.hub, self.hub.clock.now()
-        when = hub.expire(now)
+        when = expire(hub, now)
         if not hub.ledger.is_fenced(now):  # else the lease's renewal looks again
             for account in hub.accounts():
                 when = min(when, self._dispatch(account, now))

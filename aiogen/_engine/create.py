@@ -16,6 +16,7 @@ from aiogen._account.actions import SendCreate
 from aiogen._answers import outcomes, snapshots
 from aiogen._answers.creating import Progress, followed
 from aiogen._engine import log
+from aiogen._engine.expiry import requeue
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.one_id import may_share, named_before
@@ -145,10 +146,10 @@ async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _W
         if why.requeue_after is not None:
             account.window.crowded(hub.clock.now(), why.requeue_after)
         await hub.ledger.note(partial(hub.store.release, job.id), job.id)
-        hub.requeue(account, create.number, job)
+        requeue(hub, account, create.number, job)
     elif why.requeue_after is not None:
         account.window.crowded(hub.clock.now(), why.requeue_after)
-        hub.requeue(account, create.number, job)
+        requeue(hub, account, create.number, job)
 
 
 # --- posting
@@ -311,7 +312,7 @@ async def _again(attempt: _Attempt) -> None:
     hub, job = attempt.hub, attempt.job
     await hub.ledger.note(partial(hub.store.release, job.id), job.id)
     _move(hub, job, State.PENDING)
-    hub.requeue(attempt.account, attempt.create.number, job)
+    requeue(hub, attempt.account, attempt.create.number, job)
 
 
 async def _is_given_up(attempt: _Attempt, error: AiogenError, now: float) -> bool:

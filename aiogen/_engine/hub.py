@@ -1,6 +1,7 @@
-"""What a session keeps of its jobs: the accounts, every deadline and every end.
+"""What a session keeps of its jobs: the accounts and every deadline, and what the ledger reports of other processes.
 
-It starts nothing.  Whatever could change what may be started calls `wake`, which the coordinator sets.
+It starts nothing.  Whatever could change what may be started calls `wake`, which the coordinator sets.  What becomes of
+a job is in modules that are given the hub: `create`, `poll` and `sweep` for requests, `ends`, `expiry` and `forecast`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from aiogen._account import eta
 from aiogen._account.account import AccountState
 from aiogen._account.track import Track
 from aiogen._answers import outcomes
 from aiogen._clock import Clock
 from aiogen._engine import log
-from aiogen._engine.deadlines import Deadlines, LastLook, Place
+from aiogen._engine.deadlines import Deadlines, Place
 from aiogen._engine.job import Job
 from aiogen._engine.remote import RemoteJobs
 from aiogen._engine.taken_in import TakenIn
@@ -27,10 +24,9 @@ from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
 from aiogen._options import Limits
-from aiogen._polling.schedule import Observation
 from aiogen.errors import AiogenError
 from aiogen.exchange import Ticket
-from aiogen.models import Eta, Generation, State, Typical
+from aiogen.models import State, Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Follows, Record, RequestKind, Store, Wish
 from aiogen.stores.budget import Budget
@@ -43,8 +39,6 @@ Account = AccountState[Job]
 
 _LOOKED_AT_AT_ONCE = 500
 """Records of which the model is looked at in one turn of the loop."""
-_ENDED_AT_ONCE = 40
-"""Deadlines that are dealt with in one turn of the loop."""
 
 
 class Hub:
@@ -93,7 +87,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._accounts: dict[str, Account] = {}
         self._looking_up: dict[str, asyncio.Lock] = {}
-        self._deadlines = Deadlines()
+        self.deadlines = Deadlines()
         self._last_number = 0
         self._writings: set[asyncio.Task[None]] = set()
         self.lookups: set[asyncio.Task[None]] = set()
@@ -125,8 +119,6 @@ class Hub:
             queue_timeout=limits.queue_timeout,
             is_used=not self.is_follower,
         )
-        self.forecast, self.withdraw_one = self.eta, self.withdrawn
-        """Made once: a bound method for each of thousands of jobs is memory."""
 
     @property
     def closed(self) -> bool:
@@ -144,6 +136,10 @@ class Hub:
             self._accounts[provider.account] = account
         account.joins(provider)
         return account
+
+    def used_account(self, provider: Provider) -> Account | None:
+        """The same, if it was used already."""
+        return self._accounts.get(provider.account)
 
     async def known(self, provider: Provider, provider_ids: Collection[str]) -> list[Record]:
         """What the ledger has of these ids of the vendor's, whatever key its account had then.
@@ -189,7 +185,7 @@ class Hub:
 
     def jobs(self) -> list[Job]:
         """Every job that somebody may still wait for."""
-        return self._deadlines.jobs()
+        return self.deadlines.jobs()
 
     def enqueue(self, job: Job) -> None:
         """It is in the ledger, and sent when its turn comes."""
@@ -201,18 +197,9 @@ class Hub:
         self.expect(job, self.limits.queue_timeout)
         self.ledger.others.begin()
 
-    def requeue(self, account: Account, number: int, job: Job) -> None:
-        """Its create was not sent, or surely not carried out: it waits again, in its old place."""
-        if self.closed:
-            self.end(job, outcomes.closed(job.generation, kept=self.ledger.is_shared))
-        elif job in self.overdue:
-            self._expire_unsent(job, self.clock.now())
-        else:
-            account.queue.put(number, job)
-
     def expect(self, job: Job, seconds: float) -> None:
         """It has to get on within this time."""
-        self._deadlines.put(job, self.clock.now() + seconds)
+        self.deadlines.put(job, self.clock.now() + seconds)
         self.wake()
 
     def extend(self, job: Job, timeout: float) -> None:
@@ -221,7 +208,7 @@ class Hub:
         if job in self.remote:
             self.expect(job, timeout)
             return
-        self._deadlines.put_with_last_look(job, self.clock.now())
+        self.deadlines.put_with_last_look(job, self.clock.now())
         self.wake()
 
     def lower_price(self, job: Job, price: float) -> None:
@@ -232,35 +219,9 @@ class Hub:
         schedule.lower_price(key, provider.facts.poll_floor, provider.facts.poll_ceiling, price, self.clock.now())
         self.wake()
 
-    def eta(self, job: Job) -> Eta | None:
-        """How long a job that is not over may still take; None if nothing can be said."""
-        if job in self.remote:
-            return self._eta_elsewhere(job)
-        account = self._accounts.get(job._provider.account)
-        if account is None:
-            return None
-        if job.provider_id in account.tracks:
-            return eta.of_running(account, job.provider_id, self.clock.now())
-        if job.submission is None or job.state not in (State.PENDING, State.SUBMITTING):
-            return None
-        phases = self.learned.of(job._provider, job.submission.model, job.submission.typical)
-        if job.state is State.SUBMITTING:
-            return eta.of_sent(phases)
-        return eta.of_waiting(account, job, phases, self.clock.now())
-
-    def _eta_elsewhere(self, job: Job) -> Eta | None:
-        """Of a job that another process sends and follows; None where its turn has not come, which is known there."""
-        known, accepted_at = job.submission, job.generation.accepted_at
-        phases = self.learned.known(job._provider, known.model, known.typical) if known is not None else None
-        if phases is None or accepted_at is None:
-            return None
-        age = max(0.0, (self.clock.datetime() - accepted_at).total_seconds())
-        begun_at = self.remote.begun_at(job)
-        return eta.of_remote(phases, age, None if begun_at is None else self.clock.now() - begun_at)
-
     def tracked(self, provider: Provider, provider_id: str) -> Track[Job] | None:
         """What is followed under the vendor's id."""
-        account = self._accounts.get(provider.account)
+        account = self.used_account(provider)
         return account.tracks.get(provider_id) if account is not None else None
 
     def follow(
@@ -281,7 +242,7 @@ class Hub:
         track = account.follow(
             now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age, is_counted=is_counted
         )
-        self._deadlines.put_with_last_look(job, now)
+        self.deadlines.put_with_last_look(job, now)
         self.wake()
         self.ledger.others.begin()
         return track
@@ -311,64 +272,9 @@ class Hub:
 
     # --- ends
 
-    async def settle(
-        self,
-        account: Account,
-        track: Track[Job],
-        end: Callable[[Generation], Generation],
-        error: AiogenError | None = None,
-        *,
-        sent_at: float | None = None,
-    ) -> None:
-        """A generation is over: into the ledger first, then to everyone who waits.
-
-        `end` makes the last snapshot of what a job knew; `error` is for its waiters, if the snapshot does not say it;
-        `sent_at`: when the schedule's question was sent that has found it, if one has.
-        """
-        now = self.clock.now()
-        observation = account.leave(track, now, over=True, sent_at=sent_at)
-        asked_after = track.asked_after()
-        ended = [attrs.evolve(end(job.generation), asked_after=asked_after) for job in track.jobs]
-        # It is known from here on, so all hear of it, whatever becomes of the call or the question that has seen it.
-        await asyncio.shield(self.spawn(self._settle(account, track, ended, error, observation, now)))
-
-    async def _settle(
-        self,
-        account: Account,
-        track: Track[Job],
-        ended: list[Generation],
-        error: AiogenError | None,
-        observation: Observation | None,
-        now: float,
-    ) -> None:
-        within = min(self.ledger.write_timeout, self._deadlines.earliest(track.jobs) - now)
-        write = partial(self.store.settle, ended)
-        await self.ledger.note(write, *(job.id for job in track.jobs), within=max(0.0, within))
-        self.handlers.wake()
-        at = self.clock.datetime()
-        for job, generation in zip(track.jobs, ended, strict=True):
-            was_over, error_of_it = job.done, error or outcomes.ended(generation)
-            job._update(generation, at)
-            self.end(job, error_of_it)
-            if was_over:  # its deadline passed before
-                log.ended(job, error_of_it)
-        self.wake()
-        if observation is not None and error is None:
-            # Last: whatever may be wrong with what is learned, nobody waits longer for it.
-            account.schedule.learn(observation, now)
-            self.wake()
-            await self.learned.save()
-
-    def abandon(self, account: Account, track: Track[Job], error: AiogenError) -> None:
-        """Nothing more can be learned about a generation; it may go on at the vendor."""
-        account.leave(track, self.clock.now())
-        for job in track.jobs:
-            self.end(job, error)
-        self.wake()
-
     def end(self, job: Job, error: AiogenError | None) -> None:
         """Resolve everyone who waits for this job."""
-        self._deadlines.drop(job)
+        self.deadlines.drop(job)
         self.overdue.discard(job)
         if job.done:
             return
@@ -377,33 +283,7 @@ class Hub:
 
     def hold_place(self, account: Account, weight: int, seconds: float) -> None:
         """A create without an answer may hold its place at the vendor: count it for so long."""
-        self._deadlines.put(Place(account.window, weight), self.clock.now() + seconds)
-
-    async def withdrawn(self, job: Job) -> bool:
-        """Withdraw it for its user, if it still waits here."""
-        if job.done or job.state is not State.PENDING:
-            return False
-        if job in self.remote:
-            return job in self.taken_in and await self.taken_in.take_back(job, outcomes.withdrawn(job.generation))
-        if not self.ledger.is_sure(self.clock.now()):
-            return False  # another process may own it by now, and have sent it
-        await self.withdraw(job, outcomes.withdrawn(job.generation))
-        return True
-
-    async def withdraw(self, job: Job, error: AiogenError) -> None:
-        """A job that was not sent will not be sent: not by this session, and by no other."""
-        at = self.clock.datetime()
-        ended = attrs.evolve(job.generation, state=State.CANCELLED, finished_at=at)
-        job._update(ended, at)
-        self.end(job, error)
-        await self.ledger.note(partial(self._write_withdrawn, ended), job.id)
-        self.handlers.wake()
-
-    async def _write_withdrawn(self, ended: Generation) -> None:
-        if self.is_follower:
-            await self.store.settle([ended])
-        else:
-            await self.store.withdraw(ended)  # whoever has adopted it by now
+        self.deadlines.put(Place(account.window, weight), self.clock.now() + seconds)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Writing that the session waits for when it is left."""
@@ -423,50 +303,6 @@ class Hub:
     def writings(self) -> set[asyncio.Task[None]]:
         """What is being written."""
         return self._writings
-
-    # --- deadlines
-
-    def expire(self, now: float) -> float:
-        """Deal with the deadlines that have passed; the moment of the next one."""
-        for _ in range(_ENDED_AT_ONCE):
-            if (due := self._deadlines.pop(now)) is None:
-                break
-            self._expire(due, now)
-        else:
-            self.wake()  # the others in the next turn of the loop
-        return self._deadlines.next_at()
-
-    def _expire(self, due: Job | LastLook | Place, now: float) -> None:
-        if isinstance(due, Place):
-            due.window.ended(due.weight)
-        elif isinstance(due, LastLook):
-            self.account(due.job._provider).schedule.ask_now(due.job.provider_id or "", now)
-        elif due in self.taken_in:
-            self.spawn(self.taken_in.expire(due))
-        elif self.remote.reclaim(due):
-            known = due.generation
-            late = outcomes.timed_out(known, due.timeout, None)
-            self.end(due, late if due.provider_id else outcomes.still_remote(known, self.limits.queue_timeout))
-        elif (track := self.tracked(due._provider, due.provider_id or "")) is None:
-            self._expire_unsent(due, now)
-        else:
-            self.end(due, outcomes.timed_out(due.generation, due.timeout, track.last_error))
-            if not track.is_awaited:
-                self.account(due._provider).slow_down(track)
-
-    def _expire_unsent(self, job: Job, now: float) -> None:
-        """It has waited here for long enough."""
-        waited, known = self.limits.queue_timeout, job.generation
-        if job.state is not State.PENDING or self.ledger.is_fenced(now):
-            # A create in flight ends by its own timeout, and then says how; it is not sent once more.  And a process
-            # that has just stood still asks the ledger first whose job it is by now.
-            self.overdue.add(job)
-            self._deadlines.put(job, now + 1.0)
-        elif self.ledger.is_sure(now):
-            # Out of the ledger, too: the next session must not send what somebody may submit again.
-            self.spawn(self.withdraw(job, outcomes.timed_out(known, waited, None)))
-        else:
-            self.end(job, outcomes.still_remote(known, waited))
 
     # --- what the ledger reports (LedgerEvents)
 

@@ -9,6 +9,7 @@ from functools import partial
 from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._answers.states import observed
+from aiogen._engine import ends
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._limits.retry import delay, is_missing, missing_pause
@@ -98,7 +99,9 @@ async def observe(
         hub.begun(track)
     track.state = state
     if state.is_terminal:
-        await hub.settle(account, track, lambda known: snapshots.advanced(known, snapshot, state, at), sent_at=sent_at)
+        await ends.settle(
+            hub, account, track, lambda known: snapshots.advanced(known, snapshot, state, at), sent_at=sent_at
+        )
         return
     for job in track.jobs:
         job._update(snapshots.advanced(job.generation, snapshot, observed(job.state, state), at), at)
@@ -123,7 +126,7 @@ async def _misses_outputs(
     def end(known: Generation) -> Generation:
         return snapshots.failed(snapshots.advanced(known, snapshot, known.state, at), failure, at)
 
-    await hub.settle(account, track, end, sent_at=sent_at)
+    await ends.settle(hub, account, track, end, sent_at=sent_at)
 
 
 def _goes_on(hub: Hub, account: Account, track: Track[Job], sent_at: float | None, share: float) -> None:
@@ -156,19 +159,19 @@ async def _unanswered(hub: Hub, account: Account, track: Track[Job], error: Aiog
             account.schedule.failed(key, now, missing_pause(track.not_found, track.provider.facts.poll_floor, grace))
             return
         if track.is_of_previous_key and not track.was_read:
-            hub.abandon(account, track, outcomes.not_shown(error, track.provider.facts.vendor, key))
+            ends.abandon(hub, account, track, outcomes.not_shown(error, track.provider.facts.vendor, key))
             return
         failure = Failure(code=FailureCode.NOT_FOUND, reason=error.details)
         at = hub.clock.datetime()
-        await hub.settle(account, track, lambda known: snapshots.failed(known, failure, at), error)
+        await ends.settle(hub, account, track, lambda known: snapshots.failed(known, failure, at), error)
         return
     if isinstance(error, AuthenticationError):
         track.auth_refusals += 1
         if not account.key_accepted or track.auth_refusals >= _AUTH_REFUSALS:
-            hub.abandon(account, track, error)
+            ends.abandon(hub, account, track, error)
             return
     if isinstance(error, InvalidRequest) and error.from_api and not track.is_ours and not track.was_read:
-        hub.abandon(account, track, error)  # attached by an id that this vendor cannot even read
+        ends.abandon(hub, account, track, error)  # attached by an id that this vendor cannot even read
         return
     if not account.drained(track, hub.clock.now()):
         wait = delay(track.failures, base=1.0, cap=track.provider.facts.poll_ceiling, draw=random.uniform)

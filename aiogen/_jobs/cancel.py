@@ -8,6 +8,7 @@ from functools import partial
 import attrs
 
 from aiogen._answers import granted, outcomes
+from aiogen._engine import ends
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
@@ -110,7 +111,7 @@ def _how_it_ended(record: Record) -> Cancellation:
 
 async def of_ours(hub: Hub, calls: Calls, job: Job) -> Cancellation:
     """Of a job that is sent and followed here, or by nobody."""
-    if await hub.withdrawn(job):
+    if await ends.take_back(hub, job):
         return Cancellation.WITHDRAWN
     provider = job._provider
     if not provider.capabilities.cancel:
@@ -134,7 +135,7 @@ async def of_ours(hub: Hub, calls: Calls, job: Job) -> Cancellation:
             hub.wake()
         return Cancellation.ENDED
     if track is not None:
-        await hub.settle(hub.account(provider), track, partial(_stopped, hub))
+        await ends.settle(hub, hub.account(provider), track, partial(_stopped, hub))
     return Cancellation.STOPPED
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from aiogen._answers import outcomes
+from aiogen._engine.ends import withdraw
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.own_id import Fate, look_up
@@ -101,7 +102,7 @@ async def _added(hub: Hub, job: Job, record: Record, at_most: AtMost | None) -> 
         raise error.add_context(provider=job.provider, connection=job.connection) from None
     except asyncio.CancelledError:
         # The ledger may take it all the same, and the next session would send what nobody has a handle for.
-        hub.spawn(hub.withdraw(job, outcomes.withdrawn(job.generation)))
+        hub.spawn(withdraw(hub, job, outcomes.withdrawn(job.generation)))
         raise
 
 
@@ -187,7 +188,7 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
     elif job.submission is not None and job.submission.body:
         hub.enqueue(job)  # after a pause we have what the ledger may not have kept
     else:
-        hub.spawn(hub.withdraw(job, outcomes.not_kept(job.generation)))
+        hub.spawn(withdraw(hub, job, outcomes.not_kept(job.generation)))
 
 
 async def _find_out(hub: Hub, job: Job, record: Record, submission: Submission) -> None:

@@ -13,6 +13,7 @@ from weakref import WeakSet, WeakValueDictionary
 import attrs
 
 from aiogen._answers.asked import job_id, may_retry
+from aiogen._engine.ends import take_back
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import Name, submit
@@ -132,7 +133,7 @@ class KeyedJobs:
         except Exception:
             return
         async with self._lock(key):
-            if is_new and job not in self._held and await self._hub.withdrawn(job):
+            if is_new and job not in self._held and await take_back(self._hub, job):
                 await self._hub.store.forget([job.id])
 
     def _lock(self, key: Key) -> asyncio.Lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -15,6 +16,8 @@ from aiogen._account.create_queue import NORMAL
 from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._binding import Binding
+from aiogen._engine.ends import take_back
+from aiogen._engine.forecast import forecast
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.intake import attach, take_up
@@ -64,6 +67,7 @@ class Registry:
         self._binding = binding
         self._poll_cost = poll_cost
         self._cancel = cancel
+        self._forecast, self._withdraw = partial(forecast, hub), partial(take_back, hub)
         self._outputs = outputs
         self._connections = connections
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
@@ -90,8 +94,8 @@ class Registry:
             timeout=timeout,
             poll_cost=poll_cost or self._poll_cost or provider.facts.poll_cost,
             binding=self._binding,
-            forecast=self._hub.forecast,
-            withdraw=self._hub.withdraw_one,
+            forecast=self._forecast,
+            withdraw=self._withdraw,
             cancel=self._cancel,
             outputs=self._outputs,
             batch=batch,

@@ -20,7 +20,7 @@ from aiogen._account.create_queue import CreateQueue
 from aiogen._account.track import Track
 from aiogen._answers import outcomes
 from aiogen._engine import create as _create
-from aiogen._engine import hub as _hub
+from aiogen._engine import ends as _ends
 from aiogen._engine import one_id as _one_id
 from aiogen._engine import poll as _poll
 from aiogen._engine.job import Job
@@ -136,26 +136,24 @@ def _does_not_wait_as_told() -> list[Any]:
 
 
 def _tells_before_it_is_written() -> list[Any]:
-    settle = _hub.Hub.settle
+    settle = _ends.settle
 
-    async def hasty(
-        self: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None, **how: Any
-    ) -> None:
+    async def hasty(hub: Any, account: Any, track: Any, end: Callable[..., Any], error: Any = None, **how: Any) -> None:
         for job in track.jobs:
-            job._update(end(job.generation), self.clock.datetime())
-            self.end(job, error or outcomes.ended(job.generation))
+            job._update(end(job.generation), hub.clock.datetime())
+            hub.end(job, error or outcomes.ended(job.generation))
         await asyncio.sleep(0.01)
-        await settle(self, account, track, end, error, **how)
+        await settle(hub, account, track, end, error, **how)
 
-    return [patch.object(_hub.Hub, "settle", hasty)]
+    return [patch.object(_ends, "settle", hasty)]
 
 
 def _asks_on_after_the_end() -> list[Any]:
-    settle = _hub.Hub.settle
+    settle = _ends.settle
 
-    async def lingering(self: Any, account: Any, track: Any, *more: Any, **how: Any) -> None:
-        asyncio.get_running_loop().call_later(3.0, lambda: asyncio.ensure_future(_looks_again(self, track)))
-        await settle(self, account, track, *more, **how)
+    async def lingering(hub: Any, account: Any, track: Any, *more: Any, **how: Any) -> None:
+        asyncio.get_running_loop().call_later(3.0, lambda: asyncio.ensure_future(_looks_again(hub, track)))
+        await settle(hub, account, track, *more, **how)
 
     async def _looks_again(hub: Any, track: Any) -> None:
         try:
@@ -163,7 +161,7 @@ def _asks_on_after_the_end() -> list[Any]:
         except Exception:
             return
 
-    return [patch.object(_hub.Hub, "settle", lingering)]
+    return [patch.object(_ends, "settle", lingering)]
 
 
 def _forgets_a_waiter() -> list[Any]:
@@ -277,7 +275,7 @@ def _gives_up_on_anybodys_refusal() -> list[Any]:
 
     async def hasty(hub: Any, account: Any, track: Any, error: Any, sent_at: float) -> None:
         if isinstance(error, InvalidRequest) and not track.is_ours and not track.was_read:
-            hub.abandon(account, track, error)
+            _ends.abandon(hub, account, track, error)
         else:
             await unanswered(hub, account, track, error, sent_at)
 

@@ -104,7 +104,7 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
         "handles": len(session._parts.registry._jobs),
         "taken up": len(session._parts.registry._taken_up),
         "calls": len(session._parts.calls._running),
-        "deadlines": len(hub._deadlines._timers) + len(hub._deadlines._timers._heap),
+        "deadlines": len(hub.deadlines._timers) + len(hub.deadlines._timers._heap),
         "watched": len(hub.remote),
         "creates": len(session._parts.coordinator._creates | session._parts.coordinator._polls | hub.writings),
         "owed": hub.ledger._outbox.owes,
