@@ -1,48 +1,22 @@
-"""What the schedule keeps for each job, and for the jobs of one model together.  Pure."""
+"""What the schedule keeps for each job: when to ask about it next, and what was seen of it.  Pure."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 import attrs
 
-from aiogen._polling.announcements import Announcements
-from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
+from aiogen._polling.groups import Group
 from aiogen._polling.observation import Interval, Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.timers import TimerQueue
 
 K = TypeVar("K", bound=Hashable)
 
-MANY = 10
-"""With this number of jobs of a model that is not known some are asked about early, for the others to learn from."""
-_HUNDREDS = 100
-"""From this number on they are looked at also later, whenever a while goes by without any question."""
-KNOWN = 6
-"""A model is known when this number of its jobs have ended."""
-_PROBES = 2
-"""Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
-_FIRST_PROBE = 0.5
-"""The age of the first early look."""
-_PROBE_STEP = 3.5
-"""From one early look to the next: so many times the root of price and age (Keller's rule for a hazard that falls with
-the age), for one job."""
-_PROBE_POWER = 0.6
-"""And for n jobs it is divided by n to this power: between the root, for durations that are all alike, and none."""
-_BURST = 0.4
-"""With the first ends so many times the root of n are looked at without a pause: are they the first, or many?"""
-_PROBE_WAIT = 1.0
-"""But the others wait no longer than this for it (seconds)."""
 _FIRST_LOOKS = (1.0, 2.5)
 """Ages at which the first jobs of a model of which no end was seen are asked about, whatever is expected of it."""
-_EARLIER = 0.05
-"""If questions come earlier than before by this part of the age, all jobs are worth planning again."""
-_PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
-"""Ages at which two plans are compared."""
 _TOO_EARLY = 0.3
 """No job of which the beginning is guessed ends within this part of the usual duration."""
 _NEARLY = 0.06
@@ -53,89 +27,6 @@ _TELLS_WITHIN, _TELLS_WITHIN_PART = 1.0, 0.1
 """Seconds after an end, or part of the age, within which a vendor tells of it whose hints come before our questions."""
 FIXED, STALE = -1, -2
 """Instead of a duration model's version: the moment does not come from a model; it has to be planned again."""
-
-
-@attrs.define(eq=False)
-class Group(Generic[K]):
-    """The jobs that are planned by one duration model."""
-
-    durations: DurationModel
-    learns: bool
-    """Their ends teach; there is another group for those whose ends do not."""
-    timers: TimerQueue[K] = attrs.field(factory=TimerQueue)
-    """Of those that are not being asked about."""
-    asking: int = 0
-    """The number of questions under way."""
-    size: int = 0
-    """The number of its jobs."""
-    cold: deque[K] = attrs.field(factory=deque)
-    """Of a model that is not known: the jobs that may be asked about early, one after the other."""
-    probing: K | None = None
-    """The one whose next question is an early look."""
-    probed_to: float = 0.0
-    """The highest age of an early look, or of any other question."""
-    burst: int = 0
-    """The number of early looks that still follow at once, for an end was seen."""
-    probes: int = _PROBES
-    """The number of its jobs that may still be marked as probes."""
-    version: int = 0
-    """Of the duration model when the preview was made."""
-    price: float = 0.15
-    """Of the latest of its jobs."""
-    to_replan: list[K] = attrs.field(factory=list)
-    """Those that are still to be planned again, as the model has turned out to be quicker."""
-    announcements: Announcements[K] = attrs.field(factory=Announcements)
-    """Which ends of its model hints have announced; one for all groups of a model."""
-    falls: int = 0
-    """Of these, as it was when its jobs were all planned again."""
-    preview: tuple[float, ...] = ()
-    """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
-
-    def next_probe(self) -> float:
-        """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        if self.burst:
-            return self.probed_to
-        step = _PROBE_STEP * math.sqrt(self.price * self.probed_to) / math.pow(max(1, self.many), _PROBE_POWER)
-        return max(_FIRST_PROBE, self.probed_to + step)
-
-    def has_ended(self) -> None:
-        """One of its jobs: what has become of the others?"""
-        if not self.is_known and not self.burst and self.many >= MANY:
-            self.burst = round(_BURST * math.sqrt(self.many))
-
-    @property
-    def is_cheaper(self) -> bool:
-        """True if its questions have become noticeably cheaper: what was planned before comes too late."""
-        return self.falls != self.announcements.falls
-
-    @property
-    def wants_probes(self) -> bool:
-        """True if early looks are worth what they cost."""
-        return self.many >= (_HUNDREDS if self.is_known else MANY)
-
-    @property
-    def many(self) -> int:
-        """The number of jobs that learn from an early look."""
-        return min(self.size, len(self.cold) + (self.probing is not None))
-
-    @property
-    def is_known(self) -> bool:
-        """True if enough ends were seen to rely on the duration model."""
-        return self.durations.seen >= KNOWN
-
-    def wake_at(self) -> float | None:
-        """When to look for its next question, or None if there is none."""
-        when = self.timers.wake_at()
-        if when is None or self.asking < max(_PROBES, self.size // 25) or not self.learns or self.is_known:
-            return when
-        return when + _PROBE_WAIT
-
-    def renew_preview(self, price: float) -> bool:
-        """Make the preview again; True if questions come noticeably earlier than by the one before."""
-        plan = self.durations.plan(price)
-        before, self.preview = self.preview, tuple(plan.next_age(age) for age in _PREVIEW)
-        self.version = self.durations.version
-        return any(new < (1.0 - _EARLIER) * old for old, new in zip(before, self.preview, strict=False))
 
 
 @attrs.define(eq=False)

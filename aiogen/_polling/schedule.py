@@ -8,8 +8,9 @@ A moment is planned with the duration model as it is then.  If the model has cha
 again when it comes, and the job is asked about only if that is still now.  Only when generations turn out to be quicker
 than planned are all jobs of their model planned again at once.
 
-What is kept for each job is in `question`, what its end teaches in `observation`, what happens where the budget allows
-fewer questions in `backpressure`, and where hints come instead of them in `announcements`.
+What is kept for each job is in `question`, and for the jobs of one model together in `groups`; what an end teaches is
+in `observation`, what happens where the budget allows fewer questions in `backpressure`, and where hints come instead
+of them in `announcements`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from aiogen._polling.announcements import Announcements
 from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
+from aiogen._polling.groups import Group, Groups
 from aiogen._polling.observation import Observation, middle
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import DEARER, FIXED, STALE, Group, Question
+from aiogen._polling.question import DEARER, FIXED, STALE, Question
 from aiogen._polling.timers import TimerQueue
 
 __all__ = ["Observation", "Schedule"]
@@ -46,9 +47,7 @@ class Schedule(Generic[K]):
         """How many jobs a second of lag delays: 1 for the job itself, more when others wait for its place."""
         self.backpressure = Backpressure()
         self._questions: dict[K, Question[K]] = {}
-        self._groups: dict[tuple[int, bool], Group[K]] = {}
-        self._announcements: dict[int, tuple[PhaseModel, Announcements[K]]] = {}
-        self._outdated: dict[int, DurationModel] = {}
+        self._groups: Groups[K] = Groups()
         self._urgent: TimerQueue[K] = TimerQueue()
         """Of those that are to be asked about whatever is planned."""
 
@@ -88,7 +87,7 @@ class Schedule(Generic[K]):
             held: it waits behind others at the vendor, until `begins`.
             share: its part of the price, if one question answers for several jobs.
         """
-        group = self._group(phases, phases.queued, learns)
+        group = self._groups.of(phases, phases.queued, learns)
         group.announcements.decide(now)
         question = self._questions[key] = Question(
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
@@ -150,8 +149,7 @@ class Schedule(Generic[K]):
 
     def told_late(self, key: K, now: float) -> None:
         """The vendor tells of one that is not followed, perhaps not any more."""
-        for _, announcements in self._announcements.values():
-            announcements.told(key, now)
+        self._groups.announced_late(key, now)
 
     def drop(self, key: K) -> Observation | None:
         """Never ask about it again.  That teaches nothing by itself: if it has ended, `learn` takes what is returned.
@@ -188,12 +186,8 @@ class Schedule(Generic[K]):
 
     def wake_at(self) -> float | None:
         """The moment at which to look for the next question, or None if there is none."""
-        earliest = self._urgent.wake_at()
-        for group in self._groups.values():
-            moment = group.wake_at()
-            if moment is not None and (earliest is None or moment < earliest):
-                earliest = moment
-        return earliest
+        urgent, planned = self._urgent.wake_at(), self._groups.wake_at()
+        return planned if urgent is None else urgent if planned is None else min(urgent, planned)
 
     def take(self, now: float) -> K | None:
         """Take out the job to ask about now; None if none is due.
@@ -208,7 +202,7 @@ class Schedule(Generic[K]):
                 question.ask()
                 question.urgent = True
                 return key
-            group = self._first(now)
+            group = self._groups.first(now)
             key = group.timers.pop(now) if group is not None else None
             if group is None or key is None:
                 return None
@@ -237,7 +231,7 @@ class Schedule(Generic[K]):
         Each time that a program wakes costs it more than a request does, and a question that comes early by a small
         part of its interval is worth as much.  None if there is no such.
         """
-        for group in self._groups.values():
+        for group in self._groups:
             key = group.timers.first()
             if key is None or not group.is_known:
                 continue
@@ -359,7 +353,7 @@ class Schedule(Generic[K]):
             asking, before = question.asking, question.group
             question.done()
             before.timers.drop(key)
-            question.group = self._group(question.phases, question.phases.processing, learns=True)
+            question.group = self._groups.of(question.phases, question.phases.processing, learns=True)
             before.size -= 1
             question.group.size += 1
             question.started_at = middle(interval)
@@ -382,33 +376,26 @@ class Schedule(Generic[K]):
     def learn(self, observation: Observation, now: float) -> None:
         """A job that was dropped has ended, somewhere between the last answer and `now`."""
         observation.teach(now)
-        self._note(observation.phases)
-        group = self._group(observation.phases, observation.durations, learns=True)
+        self._groups.note(observation.phases)
+        group = self._groups.of(observation.phases, observation.durations, learns=True)
         group.has_ended()
         self._probe(group, now)
 
     def outdated(self) -> list[DurationModel]:
         """The models that enough was learned of since their last fit; each once."""
-        found = [durations for durations in self._outdated.values() if durations.is_outdated]
-        self._outdated.clear()
-        return found
+        return self._groups.outdated()
 
     @property
     def has_news(self) -> bool:
         """True if `outdated` or `refresh` have something to do."""
-        if self._outdated:
-            return True
-        return any(
-            group.to_replan or group.version != group.durations.version or group.is_cheaper
-            for group in self._groups.values()
-        )
+        return self._groups.has_news
 
     def refresh(self, now: float) -> bool:
         """Has a model turned out to be quicker than planned, or have hints stopped?  Then its jobs are due earlier.
 
         Some are planned again with each call; True if others are left.
         """
-        for group in self._groups.values():
+        for group in self._groups:
             group.announcements.decide(now)
             if group.is_cheaper:
                 group.to_replan = group.timers.all()
@@ -425,7 +412,7 @@ class Schedule(Generic[K]):
 
     def decides_at(self) -> float:
         """When `refresh` has something to do by itself; `math.inf` if that is not known."""
-        return min((known.decides_at() for _, known in self._announcements.values()), default=math.inf)
+        return self._groups.decides_at()
 
     def _replan_some(self, group: Group[K], now: float) -> None:
         for _ in range(min(_REPLANNED_AT_ONCE, len(group.to_replan))):
@@ -481,22 +468,6 @@ class Schedule(Generic[K]):
 
     # --- inside
 
-    def _group(self, phases: PhaseModel, durations: DurationModel, learns: bool) -> Group[K]:
-        group = self._groups.get((id(durations), learns))
-        if group is None:
-            group = self._groups[(id(durations), learns)] = Group(durations, learns)
-            # A vendor may tell of pictures, and not of films.
-            _, group.announcements = self._announcements.setdefault(id(phases), (phases, group.announcements))
-        return group
-
-    def _first(self, now: float) -> Group[K] | None:
-        first, earliest = None, math.inf
-        for group in self._groups.values():
-            when = group.wake_at()
-            if when is not None and when <= now and when < earliest:
-                first, earliest = group, when
-        return first
-
     def _plan(self, key: K, question: Question[K], now: float) -> None:
         group, price = question.group, self._price(question)
         if not question.held and not group.preview:  # what a change of the model will be compared with
@@ -519,7 +490,7 @@ class Schedule(Generic[K]):
             question.heeded(now if sent_at is None else sent_at)
             self._plan(key, question, now)
             self._heed(key, question, now)
-        self._note(question.phases)
+        self._groups.note(question.phases)
         self._probed(key, question.group, now)
 
     def _heed(self, key: K, question: Question[K], now: float) -> None:
@@ -545,9 +516,3 @@ class Schedule(Generic[K]):
         The budget may bind, lag may delay others, too, and the vendor may tell of ends by itself.
         """
         return group.announcements.price_factor(untrue) * self.backpressure.value**2 / max(1.0, self.lag_weight)
-
-    def _note(self, phases: PhaseModel) -> None:
-        """Something was learned: is it enough to fit again?"""
-        for durations in (phases.queued, phases.processing):
-            if durations.is_outdated:
-                self._outdated[id(durations)] = durations

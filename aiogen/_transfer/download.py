@@ -14,18 +14,9 @@ from aiogen._content.entity import COMPRESSIONS, MAY_APPEAR, Entity
 from aiogen._content.media import Unfit, ending_for, recognise, type_of_name
 from aiogen._limits.retry import delay
 from aiogen._options import DownloadOptions
+from aiogen._transfer.parts import Part, PartBytes
 from aiogen._transfer.receiving import Receiver
-from aiogen._transfer.saving import (
-    Part,
-    PartBytes,
-    PartFile,
-    file_stem,
-    find_saved,
-    in_the_way,
-    make_folder,
-    measure_file,
-    names_of,
-)
+from aiogen._transfer.saving import PartFile, file_stem, find_saved, in_the_way, make_folder, measure_file, names_of
 from aiogen._transfer.securing import Roots, place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
 from aiogen._transfer.spooling import OutputFile, PartSpool, opened

@@ -11,7 +11,7 @@ from yarl import URL
 from aiogen._content.entity import Entity, Mismatch, Verdict, verdict
 from aiogen._safety.address import Refused
 from aiogen._transfer.guard import holding_to
-from aiogen._transfer.saving import Part, TooLarge
+from aiogen._transfer.parts import Part, TooLarge
 from aiogen._transfer.source import Broken, Expired, Source
 from aiogen._transfer.transport import USER_AGENT, Transport
 from aiogen.errors import AiogenError, DownloadError

@@ -1,7 +1,5 @@
 """Files on disk: their names, what counts as saved, and a file that gets its name only when it is whole.
 
-The same bytes may be kept in memory, where somebody wants them and no file.
-
 Everything here may block; it runs in a session's own threads.
 """
 
@@ -14,14 +12,13 @@ import re
 import stat
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from uuid import uuid4
 
-from aiogen._content.entity import Gunzip
 from aiogen._content.measure import LOOKED_AT, Measured, measured
 from aiogen._content.media import EXTENSIONS, HEAD_BYTES, OTHER_EXTENSIONS
 from aiogen._content.whole import Walk
 from aiogen._transfer.leftovers import hold
+from aiogen._transfer.parts import PartOnDisk
 from aiogen.models import Generation
 
 _LONGEST_STEM = 200
@@ -29,10 +26,6 @@ _LONGEST_STEM = 200
 _BLOCK = 64 * 1024
 _NO_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
 """How mounts tell that they have no fsync.  What it is for (ENOSPC, EDQUOT, EIO) is not among them."""
-
-
-class TooLarge(Exception):
-    """More bytes than may be saved."""
 
 
 def file_stem(generation: Generation, index: int) -> str:
@@ -115,87 +108,7 @@ def in_the_way(path: Path, *, overwrite: bool) -> str | None:
     return None
 
 
-class Part:
-    """The bytes of one file on their way: unpacked, counted, and followed to the end."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes: int = max_bytes
-        """So many may come."""
-        self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
-        self.begin(packed=False)
-
-    def begin(self, *, packed: bool) -> None:
-        """What comes now is the file from its first byte; nothing is done to what came before yet."""
-        self.size: int = 0
-        """Bytes in it, unpacked."""
-        self.head: bytes = b""
-        """The first `HEAD_BYTES` of them."""
-        self.walk: Walk = Walk()
-        self._gunzip = Gunzip() if packed else None
-        self._is_new = True
-
-    def write(self, block: bytes) -> None:
-        """The next bytes, as they came.
-
-        Raises:
-            OSError: the disk does not take them.
-            TooLarge: they are too many.
-            Mismatch: they cannot be unpacked.
-        """
-        with self._in_use:
-            if self._is_new:
-                self._clear()
-                self._is_new = False
-            for piece in self._gunzip.feed(block) if self._gunzip is not None else (block,):
-                self.size += len(piece)
-                if self.size > self.max_bytes:
-                    raise TooLarge
-                if len(self.head) < HEAD_BYTES:
-                    self.head += piece[: HEAD_BYTES - len(self.head)]
-                self.walk.feed(piece)
-                self._put(piece)
-
-    def finish(self) -> None:
-        """All bytes have come.
-
-        Raises:
-            Mismatch: the end of what is to be unpacked is missing.
-        """
-        self.walk.finish()
-        if self._gunzip is not None:
-            self._gunzip.finish()
-
-    def measured(self) -> Measured:
-        """What the file says of itself."""
-        return measured(self.head, self.walk)
-
-    def _clear(self) -> None:
-        raise NotImplementedError
-
-    def _put(self, piece: bytes) -> None:
-        raise NotImplementedError
-
-
-class PartBytes(Part):
-    """A file in memory."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._pieces: list[bytes] = []
-        super().__init__(max_bytes)
-
-    def joined(self) -> bytes:
-        """All that has come, which is then kept only by the caller."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
-
-    def _clear(self) -> None:
-        self._pieces = []
-
-    def _put(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-
-
-class PartFile(Part):
+class PartFile(PartOnDisk):
     """A file on its way, beside the one that it will become."""
 
     def __init__(self, directory: Path, stem: str, max_bytes: int) -> None:
@@ -203,16 +116,9 @@ class PartFile(Part):
         # The mode is that of any new file: the process's umask takes from it, or the folder's default ACL.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
-        hold(self._file.fileno())
-        super().__init__(max_bytes)
-
-    def _clear(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-
-    def _put(self, piece: bytes) -> None:
-        self._file.write(piece)
+        file = os.fdopen(os.open(self._path, flags, 0o666), "w+b")
+        hold(file.fileno())
+        super().__init__(file, max_bytes)
 
     def digest(self) -> bytes:
         """SHA-256 of what is in the file, once all of it is."""

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from aiogen._content.measure import Measured
-from aiogen._transfer.saving import Part, PartFile
+from aiogen._transfer.parts import PartOnDisk
+from aiogen._transfer.saving import PartFile
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError
 
@@ -20,19 +21,11 @@ PIECE = 256 * 1024
 """Bytes that are read at once."""
 
 
-class PartSpool(Part):
+class PartSpool(PartOnDisk):
     """A file on its way that nobody else finds, and that is gone when it is closed, or the process ends."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._file = SpooledTemporaryFile[bytes](IN_MEMORY)
-        super().__init__(max_bytes)
-
-    def _clear(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-
-    def _put(self, piece: bytes) -> None:
-        self._file.write(piece)
+        super().__init__(SpooledTemporaryFile[bytes](IN_MEMORY), max_bytes)
 
     def rewind(self) -> None:
         """All bytes have come, and are read from the first."""

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from aiogen._checks import check_number, check_seconds
-from aiogen._transfer.saving import PartFile, TooLarge
+from aiogen._transfer.parts import TooLarge
+from aiogen._transfer.saving import PartFile
 from aiogen._transfer.spooling import discard
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError

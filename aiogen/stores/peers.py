@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+import attrs
+
 
 class Follows(StrEnum):
     """What a worker sends and asks about."""
@@ -36,3 +38,25 @@ class Peers(int):
     def of(cls, others: int) -> Self:
         """What a store says: one that was written before workers could follow less says a plain number."""
         return others if isinstance(others, cls) else cls(others)
+
+
+@attrs.define(eq=False)
+class Worker:
+    """Who one store is in its ledger.  A life begins with each opening, and again when a lease was lost."""
+
+    name: str = ""
+    """In this life; empty before the first."""
+    names: list[str] = attrs.field(factory=list)
+    """In all lives so far: what was sent in an earlier one was sent by this store, too."""
+    follows: Follows = Follows.ALL
+
+    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
+        """A life under this name."""
+        self.name = name
+        self.names.append(name)
+        self.follows = follows
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is that this worker takes in."""
+        return None if self.follows is Follows.NOTHING else self.name

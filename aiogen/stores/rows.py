@@ -16,7 +16,7 @@ from aiogen._content.portions import LARGE, read_json, written
 from aiogen.exchange import Submission
 from aiogen.models import Generation, State
 from aiogen.stores.base import Record
-from aiogen.stores.charges import Charge
+from aiogen.stores.charges import UNKNOWN, Charge, is_free
 
 COLUMNS = (
     "id",
@@ -159,6 +159,32 @@ def generation_from(text: str) -> Generation:
 def lenient(raw: bytes) -> str:
     """Text that may be damaged, for SQLite to read; `record_from` says so, of one row at a time."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+@attrs.frozen
+class End:
+    """How a job ended, as the ledger writes it."""
+
+    job_id: str
+    provider_id: str | None
+    state: str
+    result: str
+    charge: Charge = UNKNOWN
+    """What it cost, if the generation says so."""
+    is_free: bool = False
+    """It surely was not charged: what nobody charged stays in its unit."""
+
+    @classmethod
+    def of(cls, generation: Generation, *, whole: bool) -> End:
+        """`whole`: with the prompt."""
+        return cls(
+            job_id=generation.id or "",
+            provider_id=generation.provider_id,
+            state=str(generation.state),
+            result=result_text(generation, whole=whole),
+            charge=Charge.of(generation.cost),
+            is_free=is_free(generation),
+        )
 
 
 class Unreadable(Exception):

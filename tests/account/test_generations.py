@@ -465,7 +465,7 @@ def test_the_end_that_a_question_has_found_is_looked_at_and_no_other() -> None:
         scene.account.read_finished()
         track = scene.account.tracks[name]
         scene.account.leave(track, now + 2.0, over=True, sent_at=now + 1.0 if i >= 20 else None)
-        [(_, known_of_it)] = scene.account.schedule._announcements.values()
+        [(_, known_of_it)] = scene.account.schedule._groups._announcements.values()
         assert (known_of_it.price_factor(0) > 1.0) is (i >= 20)
 
 
@@ -482,7 +482,7 @@ def test_hints_that_come_late_are_noticed() -> None:
         assert scene.at(now + 1.0) == [f"ask {name}"]
         scene.account.read_finished()
         scene.account.leave(scene.account.tracks[name], now + 2.0, over=True, sent_at=now + 1.0)
-    [(_, known_of_it)] = scene.account.schedule._announcements.values()
+    [(_, known_of_it)] = scene.account.schedule._groups._announcements.values()
     before = known_of_it.price_factor(0)
     scene.at(211.1)
     assert scene.moment == 211.25

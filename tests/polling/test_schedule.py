@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from aiogen._polling.groups import KNOWN
 from aiogen._polling.phases import PhaseModel
-from aiogen._polling.question import KNOWN
 from aiogen._polling.schedule import Schedule
 from aiogen.models import Typical
 

@@ -361,7 +361,7 @@ class ScheduleMachine(RuleBasedStateMachine):
             key = next(key for key, job in self.jobs.items() if job.in_flight)
             self.drop(key, lag=0.0)
         assert (self.schedule.wake_at(), self.schedule.take(1e12), len(self.schedule)) == (None, None, 0)
-        assert all(group.asking == 0 for group in self.schedule._groups.values())
+        assert all(group.asking == 0 for group in self.schedule._groups)
 
 
 TestSchedule = pytest.mark.no_cover(ScheduleMachine.TestCase)

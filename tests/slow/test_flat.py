@@ -121,7 +121,7 @@ def tables(session: aiogen.Session, store: MemoryStore) -> dict[str, int]:
             f"{account.name}: active": account.window.active,
             f"{account.name}: window": len(account.window._recent),
             f"{account.name}: questions": len(schedule) + len(schedule._urgent),
-            f"{account.name}: timers": sum(len(group.timers._heap) for group in schedule._groups.values()),
+            f"{account.name}: timers": sum(len(group.timers._heap) for group in schedule._groups),
             f"{account.name}: groups": len(schedule._groups),
             f"{account.name}: vendor queue": len(account.vendor_queue),
             f"{account.name}: listing": len(listing._places) + len(listing._order) + len(listing._over),

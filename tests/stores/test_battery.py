@@ -37,6 +37,7 @@ from aiogen.stores import (
     Wish,
 )
 from aiogen.stores.sqlite.precedence import Precedence
+from aiogen.stores.turns import Asking, Claim
 from aiogen.testing import StoreBattery, StoreContext
 
 NOW = datetime.fromtimestamp(1_800_000_000.0, UTC)
@@ -493,21 +494,22 @@ class FirstComeFirstServed(Goes):
 
 class AlwaysAfterOthers(Goes):
     class rule(Precedence):  # noqa: N801
-        def wait_for(self, c: Any, me: Any, accounts: Any, priority: Any, room: float, now: float) -> float:
-            return super().wait_for(c, me, accounts, priority, 0.0, now)
+        def gives_way(self, asking: Asking, claim: Claim | None, *, is_above: bool) -> bool:
+            return super().gives_way(attrs.evolve(asking, room=0.0), claim, is_above=is_above)
 
 
 class GoesAfterTheDead(Goes):
     class rule(Precedence):  # noqa: N801
-        def _above(self, c: Any, me: Any, accounts: Any, priority: Any, now: float, after: float) -> Any:
-            c.execute("UPDATE aiogen_job SET owner = (SELECT min(id) FROM aiogen_worker WHERE id != ?)", (me,))
-            return super()._above(c, me, accounts, priority, 0.0, after)
+        def _above(self, c: Any, asking: Asking, after: float) -> Any:
+            c.execute("UPDATE aiogen_job SET owner = (SELECT min(id) FROM aiogen_worker WHERE id != ?)", (asking.me,))
+            return super()._above(c, attrs.evolve(asking, at=0.0), after)
 
 
 class HasNoShare(Goes):
     class rule(Precedence):  # noqa: N801
-        def _is_due(self, *_: Any) -> bool:
-            return False
+        def wait_for(self, *given: Any) -> float:
+            with mock.patch.object(Asking, "is_due", return_value=False):
+                return super().wait_for(*given)
 
 
 class GivesNoWay(Goes):

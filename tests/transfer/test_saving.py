@@ -16,10 +16,9 @@ from pictures import drawn, png
 from aiogen import Generation, State
 from aiogen._content.entity import Mismatch
 from aiogen._content.measure import Measured
+from aiogen._transfer.parts import PartBytes, TooLarge
 from aiogen._transfer.saving import (
-    PartBytes,
     PartFile,
-    TooLarge,
     file_stem,
     find_saved,
     in_the_way,

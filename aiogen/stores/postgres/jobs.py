@@ -11,14 +11,14 @@ from typing import Any
 
 import attrs
 
-from aiogen.models import Generation, State
+from aiogen.models import State
 from aiogen.stores import rows
 from aiogen.stores.base import AtMost, Forgotten, Record
-from aiogen.stores.charges import UNKNOWN, Charge, is_free
+from aiogen.stores.charges import UNKNOWN, Charge
+from aiogen.stores.peers import Worker
 from aiogen.stores.postgres import reading, spending
 from aiogen.stores.postgres.database import Tx
 from aiogen.stores.postgres.reading import COLUMNS
-from aiogen.stores.postgres.workers import Worker
 
 _MOMENTS = ("created_at", "submitted_at", "accepted_at", "finished_at")
 _PURGED_AT_ONCE = 500
@@ -265,32 +265,6 @@ async def reopen(tx: Tx, worker: Worker, job_id: str, provider_id: str | None) -
 # --- its end
 
 
-@attrs.frozen
-class End:
-    """How a job ended, as the ledger writes it."""
-
-    job_id: str
-    provider_id: str | None
-    state: str
-    result: str
-    charge: Charge = UNKNOWN
-    """What it cost, if the generation says so."""
-    is_free: bool = False
-    """It surely was not charged: what nobody charged stays in its unit."""
-
-    @classmethod
-    def of(cls, generation: Generation, *, whole: bool) -> End:
-        """`whole`: with the prompt."""
-        return cls(
-            job_id=generation.id or "",
-            provider_id=generation.provider_id,
-            state=str(generation.state),
-            result=rows.result_text(generation, whole=whole),
-            charge=Charge.of(generation.cost),
-            is_free=is_free(generation),
-        )
-
-
 _SETTLE = (
     "WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], "
     "$7::text[], $8::integer[]) AS e(job, provider_id, state, result, charge, has_unit, unit, is_estimate)), "
@@ -309,7 +283,7 @@ _SETTLE = (
 )
 
 
-async def settle(tx: Tx, worker: Worker, ends: Sequence[End], keep_finished: float) -> None:
+async def settle(tx: Tx, worker: Worker, ends: Sequence[rows.End], keep_finished: float) -> None:
     """These are over; each stays for `keep_finished` seconds, one of a named batch until it is forgotten."""
     for some in _rounds(ends):
         changed = await tx.rows(
@@ -330,10 +304,10 @@ async def settle(tx: Tx, worker: Worker, ends: Sequence[End], keep_finished: flo
             tx.tell(*(row[0] for row in changed))
 
 
-def _rounds(ends: Sequence[End]) -> list[list[End]]:
+def _rounds(ends: Sequence[rows.End]) -> list[list[rows.End]]:
     """No job twice in one statement, which would take any of its ends; sorted, so that two do not wait for each
     other."""
-    rounds = list[dict[str, End]]()
+    rounds = list[dict[str, rows.End]]()
     for end in ends:
         one = next((each for each in rounds if end.job_id not in each), None)
         if one is None:
@@ -342,7 +316,7 @@ def _rounds(ends: Sequence[End]) -> list[list[End]]:
     return [[each[job_id] for job_id in sorted(each)] for each in rounds]
 
 
-async def withdraw(tx: Tx, end: End, keep_finished: float) -> bool:
+async def withdraw(tx: Tx, end: rows.End, keep_finished: float) -> bool:
     """It is over without having been sent; False if it is not pending."""
     changed = await tx.value(
         "WITH ours AS (UPDATE aiogen_job SET state = $2, result = $3, finished_at = aiogen_now(), "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -16,8 +15,8 @@ from aiogen.stores.base import MOST_FOUND, Record, RecordQuery
 from aiogen.stores.postgres import where
 from aiogen.stores.postgres.database import Database, Row, Tx
 from aiogen.stores.postgres.sql import Values
+from aiogen.stores.unread import UnreadRows
 
-logger: logging.Logger = logging.getLogger("aiogen")
 Key = tuple[float, str]
 """By which rows are sorted: when they were taken in, the newest first, and their id."""
 
@@ -25,8 +24,6 @@ COLUMNS = ", ".join(rows.COLUMNS)
 """Of a record, for a SELECT."""
 BARE = ", ".join("NULL" if name == "request" else name for name in rows.COLUMNS)
 """The same without what was sent, which may be megabytes."""
-_NAMED = 20
-"""Rows that cannot be read and are named in the log, at most."""
 _SLICE = 500
 """Rows that are fetched at once."""
 _BREATH = 20
@@ -156,32 +153,11 @@ async def ids(tx: Tx, query: RecordQuery) -> list[str]:
 # --- rows that cannot be read
 
 
-class Unreadable:
-    """The rows that could not be read; each is named in the log once."""
+class Unread(UnreadRows):
+    """Those that could not be read so far."""
 
     def __init__(self, place: str) -> None:
-        self._place = place
-        self.found: dict[str, str] = {}
-        """Why, by the job's id."""
-
-    def skip(self, unread: rows.Unreadable) -> None:
-        """It must not keep all the others from being read."""
-        if unread.job_id in self.found:
-            return
-        self.found[unread.job_id] = repr(unread.cause)
-        if len(self.found) <= _NAMED:
-            logger.error(
-                "Job %s in %s cannot be read, and is neither sent nor followed: %r",
-                unread.job_id,
-                self._place,
-                unread.cause,
-            )
-
-    def skip_end(self, job_id: str, cause: Exception) -> None:
-        """The end of a job, for its handlers."""
-        logger.error(
-            "The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._place, cause
-        )
+        super().__init__(place, "PostgresStore")
 
     async def records(self, found: Iterable[Row], take: Callable[[Record], None]) -> None:
         """Each record in these rows, with pauses."""

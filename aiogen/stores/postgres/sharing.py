@@ -15,17 +15,11 @@ import attrs
 from aiogen.stores.base import Headroom, RequestKind
 from aiogen.stores.budget import Budget
 from aiogen.stores.charges import Charge
+from aiogen.stores.peers import Worker
 from aiogen.stores.postgres import spending
 from aiogen.stores.postgres.database import Tx
 from aiogen.stores.postgres.precedence import Precedence
-from aiogen.stores.postgres.workers import Worker
-
-_LOOK_AGAIN = 0.5
-"""Seconds after which the places of others are counted again."""
-_LONGEST_RUN = 3600.0
-"""Seconds after which a job of which nothing more was heard holds no place: Luma forgets an active one then."""
-_LONGEST_CREATE = 300.0
-"""Seconds between sending a create and its answer, at most."""
+from aiogen.stores.turns import LONGEST_CREATE, LONGEST_RUN, LOOK_AGAIN, wait_for_window
 
 
 async def intend(
@@ -107,15 +101,15 @@ async def _others(tx: Tx, me: str, accounts: Sequence[str], priority: int, headr
         "THEN least(coalesce(timeout, $3::float8), $3::float8) ELSE $3::float8 END) FROM t",
         me,
         list(accounts),
-        _LONGEST_RUN,
+        LONGEST_RUN,
         priority,
     )
     assert row is not None
     now, have_rivals, held, running = row
     lately = await _lately(tx, me, accounts, headroom.period, now) if math.isfinite(headroom.creates) else []
-    waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
+    waits = [(held or 0.0) - now, wait_for_window(lately, headroom.creates, headroom.period, now)]
     if running > max(0.0, headroom.active):
-        waits.append(_LOOK_AGAIN)
+        waits.append(LOOK_AGAIN)
     room = min(headroom.active - running, headroom.creates - sum(weight for _, weight in lately))
     return _Others(now, max(0.0, *waits), room, have_rivals)
 
@@ -130,24 +124,13 @@ async def _lately(tx: Tx, me: str, accounts: Sequence[str], period: float, now: 
         "SELECT least(coalesce(accepted_at, submitted_at), submitted_at + $1::float8) AS at, weight FROM aiogen_job "
         "WHERE account = ANY($2::text[]) AND submitter IS DISTINCT FROM $3 AND submitted_at > $4 "
         "AND coalesce(accepted_at, submitted_at) > $5 ORDER BY at",
-        _LONGEST_CREATE,
+        LONGEST_CREATE,
         list(accounts),
         me,
-        since - _LONGEST_CREATE,
+        since - LONGEST_CREATE,
         since,
     )
     return [(row[0], row[1]) for row in found]
-
-
-def _wait_for_window(lately: list[tuple[float, int]], headroom: Headroom, now: float) -> float:
-    over = sum(weight for _, weight in lately) - max(0.0, headroom.creates)
-    wait = 0.0
-    for at, weight in lately:
-        if over <= 0.0:
-            break
-        over -= weight
-        wait = at + headroom.period - now
-    return wait
 
 
 async def acquire(tx: Tx, me: str, account: str, count: int, per_second: float) -> float:

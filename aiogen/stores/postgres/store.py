@@ -34,6 +34,7 @@ from aiogen.stores.base import (
 )
 from aiogen.stores.budget import Budget
 from aiogen.stores.charges import Charge
+from aiogen.stores.peers import Worker
 from aiogen.stores.postgres import (
     adopting,
     database,
@@ -154,11 +155,11 @@ class PostgresStore:
         self._schema = schema_name(schema)
         self._binding = Binding("store")
         self._parts: _Parts | None = None
-        self._worker = workers.Worker()
+        self._worker = Worker()
         self._precedence = Precedence()
         self._name = secrets.token_hex(6)
         """Who this is in notices."""
-        self._unreadable = reading.Unreadable(self._place)
+        self._unreadable = reading.Unread(self._place)
         self._read_at = 0.0
         """When all that is watched was last read, by the loop."""
 
@@ -395,13 +396,13 @@ class PostgresStore:
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
-        ends = [jobs.End.of(generation, whole=self._options.keep_requests) for generation in ended]
+        ends = [rows.End.of(generation, whole=self._options.keep_requests) for generation in ended]
         if ends:
             await self._write(lambda tx: jobs.settle(tx, self._worker, ends, self._options.keep_finished))
 
     async def withdraw(self, ended: Generation) -> bool:
         """See `Store.withdraw`."""
-        end = jobs.End.of(ended, whole=self._options.keep_requests)
+        end = rows.End.of(ended, whole=self._options.keep_requests)
         return await self._write(lambda tx: jobs.withdraw(tx, end, self._options.keep_finished))
 
     # --- what others want of whoever follows a job

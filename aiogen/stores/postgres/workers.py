@@ -5,33 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 
-import attrs
-
-from aiogen.stores.base import Follows, Peers
+from aiogen.stores.peers import Follows, Peers
 from aiogen.stores.postgres.database import Tx
-
-
-@attrs.define(eq=False)
-class Worker:
-    """Who one store is in its ledger.  A life begins with each opening, and again when a lease was lost."""
-
-    name: str = ""
-    """In this life; empty before the first."""
-    names: list[str] = attrs.field(factory=list)
-    """In all lives so far: what was sent in an earlier one was sent by this store, too."""
-
-    follows: Follows = Follows.ALL
-
-    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
-        """A life under this name."""
-        self.name = name
-        self.names.append(name)
-        self.follows = follows
-
-    @property
-    def owner(self) -> str | None:
-        """Whose it is that this worker takes in."""
-        return None if self.follows is Follows.NOTHING else self.name
 
 
 def new_name() -> str:

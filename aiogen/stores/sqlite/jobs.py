@@ -12,15 +12,15 @@ from typing import Any
 
 import attrs
 
-from aiogen.models import Generation, State
+from aiogen.models import State
 from aiogen.stores import rows
 from aiogen.stores.base import ADOPTED, AtMost, Forgotten, Headroom, Record
 from aiogen.stores.budget import Budget
-from aiogen.stores.charges import UNKNOWN, Charge, is_free
+from aiogen.stores.charges import UNKNOWN, Charge
+from aiogen.stores.peers import Worker
 from aiogen.stores.sqlite import reading, spending, workers
 from aiogen.stores.sqlite.reading import COLUMNS
 from aiogen.stores.sqlite.sharing import Neighbours
-from aiogen.stores.sqlite.workers import Worker
 
 Connection = sqlite3.Connection
 
@@ -221,38 +221,12 @@ def reopen(c: Connection, worker: Worker, job_id: str, provider_id: str | None, 
     return rows.record_from(c.execute(f"SELECT {COLUMNS} FROM aiogen_job WHERE id = ?", (job_id,)).fetchone(), now)
 
 
-@attrs.frozen
-class End:
-    """How a job ended, as the ledger writes it."""
-
-    job_id: str | None
-    provider_id: str | None
-    state: str
-    result: str
-    charge: Charge = UNKNOWN
-    """What it cost, if the generation says so."""
-    is_free: bool = False
-    """It surely was not charged."""
-
-    @classmethod
-    def of(cls, generation: Generation, *, whole: bool) -> End:
-        """`whole`: with the prompt."""
-        return cls(
-            job_id=generation.id,
-            provider_id=generation.provider_id,
-            state=str(generation.state),
-            result=rows.result_text(generation, whole=whole),
-            charge=Charge.of(generation.cost),
-            is_free=is_free(generation),
-        )
-
-    @property
-    def quoted(self) -> tuple[Any, ...]:
-        """For `_QUOTED`: what nobody charged stays in its unit."""
-        return (0, *_quoted(UNKNOWN)[1:]) if self.is_free else _quoted(self.charge)
+def _charged(end: rows.End) -> tuple[Any, ...]:
+    """For `_QUOTED`: what nobody charged stays in its unit."""
+    return (0, *_quoted(UNKNOWN)[1:]) if end.is_free else _quoted(end.charge)
 
 
-def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_finished: float) -> None:
+def settle(c: Connection, worker: Worker, ends: Sequence[rows.End], now: float, keep_finished: float) -> None:
     """These are over; each stays for `keep_finished` seconds, one of a named batch until it is forgotten."""
     for end in ends:
         # The first to see it counts: what is over stays as it is.  But that it was not sent, and will not be, is for
@@ -265,7 +239,7 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
             "owner = NULL, provider_id = coalesce(provider_id, ?) WHERE id = ? AND finished_at IS NULL "
             f"AND (? IS NOT NULL OR owner = ? OR (owner IS NULL AND state = ?) OR {_sent_by(worker)})",
             (
-                *(end.state, end.result, now, now + keep_finished, end.state != State.COMPLETED, *end.quoted),
+                *(end.state, end.result, now, now + keep_finished, end.state != State.COMPLETED, *_charged(end)),
                 *(end.provider_id, end.job_id, end.provider_id, worker.name, str(State.PENDING), *worker.names),
             ),
         ).rowcount
@@ -273,7 +247,7 @@ def settle(c: Connection, worker: Worker, ends: Sequence[End], now: float, keep_
             c.execute("UPDATE aiogen_delivery SET next_at = ? WHERE job = ? AND done_at IS NULL", (now, end.job_id))
 
 
-def withdraw(c: Connection, end: End, now: float, keep_finished: float) -> bool:
+def withdraw(c: Connection, end: rows.End, now: float, keep_finished: float) -> bool:
     """It is over without having been sent; False if it is not pending."""
     changed = c.execute(
         "UPDATE aiogen_job SET state = ?, result = ?, finished_at = ?, "

@@ -6,7 +6,6 @@ A long read has a thread and a connection of its own, so that nobody who writes 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import threading
 import time
@@ -20,9 +19,9 @@ from aiogen.stores import rows
 from aiogen.stores.base import MOST_FOUND, Record, RecordQuery
 from aiogen.stores.sqlite import clock, where
 from aiogen.stores.sqlite.forks import Guarded
+from aiogen.stores.unread import UnreadRows
 
 T = TypeVar("T")
-logger: logging.Logger = logging.getLogger("aiogen")
 Connection = sqlite3.Connection
 Key = tuple[float, str]
 """By which rows are sorted: when they were taken in, the newest first, and their id."""
@@ -32,8 +31,6 @@ COLUMNS = ", ".join(rows.COLUMNS)
 BARE = ", ".join("NULL" if name == "request" else name for name in rows.COLUMNS)
 """The same without what was sent, which may be megabytes."""
 _CLOSED = "The ledger was closed while it was read."
-_NAMED = 20
-"""Rows that cannot be read and are named in the log, at most."""
 _AT_ONCE = 4
 """Threads; further reads wait for one to end."""
 _SLICE = 10
@@ -192,36 +189,11 @@ def _limited(c: Connection, query: RecordQuery, column: str) -> tuple[str, list[
 # --- rows that cannot be read
 
 
-class Unreadable:
-    """The rows of one file that could not be read; each is named in the log once."""
+class Unread(UnreadRows):
+    """Those of one file that could not be read so far."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.found: dict[str, str] = {}
-        """Why, by the job's id."""
-
-    def clear(self) -> None:
-        """The file is opened again."""
-        self.found.clear()
-
-    def skip(self, unread: rows.Unreadable) -> None:
-        """It must not keep all the others from being read."""
-        if unread.job_id in self.found:
-            return
-        self.found[unread.job_id] = repr(unread.cause)
-        if len(self.found) <= _NAMED:
-            logger.error(
-                "Job %s in %s cannot be read, and is neither sent nor followed: %r",
-                unread.job_id,
-                self._path,
-                unread.cause,
-            )
-        elif len(self.found) == _NAMED + 1:
-            logger.error("More jobs in %s cannot be read; see SqliteStore.unreadable.", self._path)
-
-    def skip_end(self, job_id: str, cause: Exception) -> None:
-        """The end of a job, for its handlers."""
-        logger.error("The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._path, cause)
+        super().__init__(path, "SqliteStore")
 
     def records(
         self, slices: Iterable[list[tuple[Any, ...]]], now: float, between: Callable[[], None] = lambda: None

@@ -14,13 +14,7 @@ import attrs
 
 from aiogen.stores.base import Headroom, Peers, RequestKind
 from aiogen.stores.sqlite.precedence import Precedence
-
-_LOOK_AGAIN = 0.5
-"""Seconds after which the places of others are counted again."""
-_LONGEST_RUN = 3600.0
-"""Seconds after which a job of which nothing more was heard holds no place: Luma forgets an active one then."""
-_LONGEST_CREATE = 300.0
-"""Seconds between sending a create and its answer, at most."""
+from aiogen.stores.turns import LONGEST_CREATE, LONGEST_RUN, LOOK_AGAIN, wait_for_window
 
 
 def peers(c: sqlite3.Connection, me: str, now: float) -> Peers:
@@ -97,12 +91,12 @@ def _others(c: sqlite3.Connection, me: str, accounts: Sequence[str], headroom: H
         # Our own unknown ones have no owner, and hold their places in our own window.
         "AND NOT (state = 'unknown' AND submitter IS ?) AND coalesce(accepted_at, submitted_at, created_at) > "
         "? - CASE state WHEN 'unknown' THEN min(coalesce(timeout, ?), ?) ELSE ? END",
-        (*accounts, me, me, now, _LONGEST_RUN, _LONGEST_RUN, _LONGEST_RUN),
+        (*accounts, me, me, now, LONGEST_RUN, LONGEST_RUN, LONGEST_RUN),
     ).fetchone()[0]
-    waits = [(held or 0.0) - now, _wait_for_window(lately, headroom, now)]
+    waits = [(held or 0.0) - now, wait_for_window(lately, headroom.creates, headroom.period, now)]
     is_nothing = not lately and not running and waits[0] <= 0.0
     if running > max(0.0, headroom.active):
-        waits.append(_LOOK_AGAIN)
+        waits.append(LOOK_AGAIN)
     room = min(headroom.active - running, headroom.creates - sum(weight for _, weight in lately))
     return _Others(max(0.0, *waits), room, is_nothing)
 
@@ -121,19 +115,8 @@ def _lately(
         "SELECT min(coalesce(accepted_at, submitted_at), submitted_at + ?) AS at, weight FROM aiogen_job "
         f"WHERE account IN ({marks}) AND submitter IS NOT ? AND submitted_at > ? "
         "AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
-        (_LONGEST_CREATE, *accounts, me, since - _LONGEST_CREATE, since),
+        (LONGEST_CREATE, *accounts, me, since - LONGEST_CREATE, since),
     ).fetchall()
-
-
-def _wait_for_window(lately: list[tuple[float, int]], headroom: Headroom, now: float) -> float:
-    over = sum(weight for _, weight in lately) - max(0.0, headroom.creates)
-    wait = 0.0
-    for at, weight in lately:
-        if over <= 0.0:
-            break
-        over -= weight
-        wait = at + headroom.period - now
-    return wait
 
 
 def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second: float, now: float) -> float:

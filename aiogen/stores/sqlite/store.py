@@ -42,6 +42,7 @@ from aiogen.stores.base import (
 )
 from aiogen.stores.budget import Budget
 from aiogen.stores.charges import Charge
+from aiogen.stores.peers import Worker
 from aiogen.stores.sqlite import (
     clock,
     copies,
@@ -128,10 +129,10 @@ class SqliteStore:
         self._held: HeldCopy | None = None
         self._namespace: UUID | None = None
         self._cursor = news.Cursor()
-        self._unreadable = reading.Unreadable(self.path)
+        self._unreadable = reading.Unread(self.path)
         self._latest = 0.0
         """The latest time that the clock has said: later than now only if it was set back."""
-        self._worker = workers.Worker()
+        self._worker = Worker()
         self._neighbours = sharing.Neighbours()
         self._version = -1
         self._looked_at = -math.inf
@@ -349,12 +350,12 @@ class SqliteStore:
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
-        ends = [jobs.End.of(generation, whole=self._options.keep_requests) for generation in ended]
+        ends = [rows.End.of(generation, whole=self._options.keep_requests) for generation in ended]
         await self._write(lambda c: jobs.settle(c, self._worker, ends, clock.now(c), self._options.keep_finished))
 
     async def withdraw(self, ended: Generation) -> bool:
         """See `Store.withdraw`."""
-        end = jobs.End.of(ended, whole=self._options.keep_requests)
+        end = rows.End.of(ended, whole=self._options.keep_requests)
         return await self._write(lambda c: jobs.withdraw(c, end, clock.now(c), self._options.keep_finished))
 
     # --- what others want of whoever follows a job

@@ -7,34 +7,10 @@ import secrets
 import socket
 import sqlite3
 
-import attrs
-
-from aiogen.stores.base import Follows
+from aiogen.stores.peers import Follows, Worker
 from aiogen.stores.sqlite import moments
 
 Connection = sqlite3.Connection
-
-
-@attrs.define(eq=False)
-class Worker:
-    """Who one store is in its ledger.  A life begins with each opening, and again when a lease was lost."""
-
-    name: str = ""
-    """In this life; empty before the first."""
-    names: list[str] = attrs.field(factory=list)
-    """In all lives so far: what was sent in an earlier one was sent by this store, too."""
-    follows: Follows = Follows.ALL
-
-    def begin(self, name: str, follows: Follows = Follows.ALL) -> None:
-        """A life under this name."""
-        self.name = name
-        self.names.append(name)
-        self.follows = follows
-
-    @property
-    def owner(self) -> str | None:
-        """Whose it is that this worker takes in."""
-        return None if self.follows is Follows.NOTHING else self.name
 
 
 def begin(c: Connection, now: float, lease: float, follows: Follows = Follows.ALL) -> str:
