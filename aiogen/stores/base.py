@@ -15,187 +15,27 @@ One that follows nothing owns nothing: what it adds is for those who follow.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-import attrs
-
-from aiogen._options import whole
 from aiogen.costs import Costs
-from aiogen.errors import StoreError, TooManyJobs
-from aiogen.exchange import Submission
 from aiogen.models import Cost, Generation, State
 from aiogen.stores.budget import Budget
-from aiogen.stores.charges import UNKNOWN, Charge
-from aiogen.stores.paging import cursor_of
 from aiogen.stores.peers import Follows as Follows
 from aiogen.stores.peers import Peers as Peers
 from aiogen.stores.query import MOST_FOUND as MOST_FOUND
 from aiogen.stores.query import Forgotten as Forgotten
 from aiogen.stores.query import RecordQuery as RecordQuery
-
-ADOPTED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
-"""The states in which somebody has to look after a job."""
-
-
-@attrs.frozen(kw_only=True)
-class Record:
-    """One job in the ledger.  It never holds a key: `account` is a keyed hash."""
-
-    id: str
-    connection: str
-    provider: str
-    account: str
-    state: State
-    submission: Submission | None = None
-    """What was or will be sent; None for a job that was made elsewhere, once it has completed, and where it was not
-    asked for (`RecordQuery.with_request`)."""
-    provider_id: str | None = None
-    reference: Mapping[str, Any] | None = None
-    """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
-    timeout: float | None = None
-    """Seconds from acceptance to the deadline."""
-    batch: str | None = None
-    """The user's word for jobs that belong together."""
-    key: str | None = None
-    """The user's name for the job: in one scope of one ledger it stands for one request."""
-    scope: str = ""
-    """In which the key counts: a user of the program's, a tenant."""
-    attempt: int = 1
-    """Which try of what the key stands for it is, from 1."""
-    asked: str | None = None
-    """SHA-256 of what the caller asked for under the key, in hexadecimal."""
-    priority: int = 5
-    """0 to 9: which of the jobs that wait is sent first."""
-    metadata: Mapping[str, Any] | None = None
-    """The user's own JSON, kept beside the job."""
-    prompt: str | None = None
-    """As it was sent; None where requests are not kept."""
-    handlers: tuple[str, ...] = ()
-    """The handlers that wait for its end; not read back."""
-    fingerprint: str | None = None
-    """Of what was or will be sent."""
-    weight: int = 1
-    """Units of the account's window that it takes."""
-    owner: str | None = None
-    """The worker that sends and follows it; None if nobody does."""
-    created_at: datetime
-    """When it was added.  This and the other moments are by the store's clock."""
-    submitted_at: datetime | None = None
-    """When the create was about to be sent, last."""
-    accepted_at: datetime | None = None
-    finished_at: datetime | None = None
-    generation: Generation | None = None
-    """The result, once settled.  Its moments are by the clock of who saw the end."""
-    read_at: datetime | None = attrs.field(default=None, eq=False)
-    """The time by the store's clock when it was read.  Of a record to be added: by the clock of its own moments."""
-
-    model: str | None = None
-    """The provider's model; None for a job that was made elsewhere."""
-    kind: str = "image"
-    charge: Charge = UNKNOWN
-    """What it costs: by published prices when it is added, then as the vendor quotes it; 0 once it surely was not
-    charged."""
-
-    def ago(self, moment: datetime) -> float:
-        """Seconds from a moment of this record to when it was read, 0.0 or more; 0.0 for one that was never read."""
-        return 0.0 if self.read_at is None else max(0.0, (self.read_at - moment).total_seconds())
-
-    def by(self, now: datetime, moment: datetime) -> datetime:
-        """A moment of this record by another clock, which says `now` while it is read."""
-        return now - timedelta(seconds=self.ago(moment))
-
-    @property
-    def cursor(self) -> str:
-        """Where it stands, the newest first: `RecordQuery(after=record.cursor)` finds those behind it."""
-        return cursor_of(self.created_at, self.id)
-
-
-def _bound() -> Any:
-    return attrs.field(default=None, validator=attrs.validators.optional(whole(1, 1_000_000)))
-
-
-@attrs.frozen(kw_only=True)
-class AtMost:
-    """How many jobs of a ledger may be unfinished at once, over all processes; None is no bound.
-
-    What waits, is being submitted or runs is unfinished, and what is unknown: it may run, until the user has decided.
-
-    Raises:
-        InputError: a bound is not a whole number from 1 to 1,000,000.
-    """
-
-    scope: int | None = _bound()
-    """Of the scope of the job that is taken in."""
-    total: int | None = _bound()
-    """Of all scopes and connections together."""
-
-    def check(self, scope: str, of_scope: int, in_all: int) -> None:
-        """Whether there is room for one more.
-
-        Raises:
-            TooManyJobs: there is none.
-        """
-        for whose, limit, unfinished in ((scope, self.scope, of_scope), (None, self.total, in_all)):
-            if limit is not None and unfinished >= limit:
-                raise TooManyJobs.of(whose, limit, unfinished)
-
-
-@attrs.frozen(kw_only=True)
-class Headroom:
-    """What an account has left for its other users, should one of ours be sent now."""
-
-    creates: float = math.inf
-    """Units that they may have created within the last `period`."""
-    active: float = math.inf
-    """Units that they may have running."""
-    period: float = 60.0
-    """Seconds."""
-    accounts: tuple[str, ...] = ()
-    """The names of the account in the ledger, if it has several, for its key has changed: what stands under any of
-    them counts, and what is sent is of the first from then on."""
-
-
-UNLIMITED = Headroom()
-
-
-class RequestKind(StrEnum):
-    """What a refusal holds back."""
-
-    CREATES = "creates"
-    REQUESTS = "requests"
-
-
-@attrs.frozen(kw_only=True)
-class Page:
-    """Records, the newest first, and how to go on."""
-
-    records: tuple[Record, ...]
-    next: str | None
-    """What gives the next page as `after`; None at the end."""
-
-
-@attrs.frozen(kw_only=True)
-class Wish:
-    """What somebody else wants of the worker that follows a job."""
-
-    job_id: str
-    account: str
-    provider_id: str | None
-    cancel: bool
-    """Stop it, and say what came of that: see `Store.grant`."""
-    wake: bool
-    """Ask about it soon: somebody has heard that there is news."""
-    proved: bool = False
-    """And one of those who have heard it has heard it from the vendor, who has proved to be it."""
-
-
-class TakenOver(StoreError):
-    """Another process owns the job by now, or it is over: it is not ours to send."""
+from aiogen.stores.record import ADOPTED as ADOPTED
+from aiogen.stores.record import UNLIMITED as UNLIMITED
+from aiogen.stores.record import AtMost as AtMost
+from aiogen.stores.record import Headroom as Headroom
+from aiogen.stores.record import Page as Page
+from aiogen.stores.record import Record as Record
+from aiogen.stores.record import RequestKind as RequestKind
+from aiogen.stores.record import TakenOver as TakenOver
+from aiogen.stores.record import Wish as Wish
 
 
 class Store(Protocol):

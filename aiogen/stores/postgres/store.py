@@ -37,24 +37,20 @@ from aiogen.stores.charges import Charge
 from aiogen.stores.peers import Worker
 from aiogen.stores.postgres import (
     adopting,
-    database,
     deliveries,
     jobs,
     learned,
-    notices,
     reading,
     sharing,
     spending,
-    upgrade,
     wishes,
     workers,
 )
 from aiogen.stores.postgres.address import Address, schema_name
-from aiogen.stores.postgres.database import Database, Raw, Tx
+from aiogen.stores.postgres.database import Tx
 from aiogen.stores.postgres.failures import is_of_a_value, store_error
-from aiogen.stores.postgres.listening import Listener
+from aiogen.stores.postgres.opened import Opened, Place, open_ledger
 from aiogen.stores.postgres.precedence import Precedence
-from aiogen.stores.postgres.writer import Writer
 from aiogen.stores.selecting import is_of_all
 
 T = TypeVar("T")
@@ -64,37 +60,8 @@ _DAY = 86_400.0
 _READ_EVERY = 15.0
 """Seconds after which all that is watched is read, whatever was heard."""
 _IDS_AT_ONCE = 500
-_PURGED_EVERY = 30.0
-"""Seconds between two looks for what has been kept for long enough."""
-_CLOSES_WITHIN = 2.0
-_IDLE = 1 / 3
-"""The part of the lease for which the server keeps a transaction open of which nothing more is heard."""
-_REAPED_WITHIN = 0.1
-"""The part of the lease that a heartbeat waits until what the dead had is nobody's."""
-_WAITS_FOR = 0.5
-"""Seconds that ending the dead waits for others that have locked what they left."""
 _STATEMENTS = 100
 """Prepared statements of a connection, if nothing is said."""
-
-
-@attrs.define(eq=False)
-class _Parts:
-    """What is there while the store is open."""
-
-    database: Database
-    writer: Writer
-    listener: Listener
-    namespace: UUID
-    channel: str
-    purging: asyncio.Task[None] | None = None
-    reaping: asyncio.Task[None] | None = None
-
-    async def stop(self) -> None:
-        """What goes on beside."""
-        tasks = [task for task in (self.purging, self.reaping) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @bound
@@ -139,9 +106,9 @@ class PostgresStore:
     ) -> None:
         if (url is None) is (pool is None):
             raise ConfigurationError("The ledger needs a url of PostgreSQL, or a pool of asyncpg's, and not both.")
-        self._address = None if url is None else Address.of(url)
-        self._listen_at = self._address if listen_dsn is None else Address.of(listen_dsn, "listen_dsn")
-        said = None if self._address is None else self._address.statement_cache_size
+        address = None if url is None else Address.of(url)
+        listen_at = address if listen_dsn is None else Address.of(listen_dsn, "listen_dsn")
+        said = None if address is None else address.statement_cache_size
         if statement_cache_size is None:
             statement_cache_size = _STATEMENTS if said is None else said
         self._options = ServerOptions(
@@ -151,10 +118,9 @@ class PostgresStore:
             timeout=timeout,
             statement_cache_size=statement_cache_size,
         )
-        self._pool = pool
-        self._schema = schema_name(schema)
+        self._where = Place(address, listen_at, pool, schema_name(schema))
         self._binding = Binding("store")
-        self._parts: _Parts | None = None
+        self._parts: Opened | None = None
         self._worker = Worker()
         self._precedence = Precedence()
         self._name = secrets.token_hex(6)
@@ -168,9 +134,7 @@ class PostgresStore:
 
     @property
     def _place(self) -> str:
-        """For people; without a password."""
-        place = "of the given pool" if self._address is None else self._address.shown
-        return place if self._schema is None else f"{place} ({self._schema})"
+        return self._where.shown
 
     @property
     def lease(self) -> float | None:
@@ -198,7 +162,7 @@ class PostgresStore:
         """See `Store.open`."""
         is_first = self._parts is None
         if self._parts is None:
-            self._parts = await self._said(self._opened(), "opened")
+            self._parts = await self._said(open_ledger(self._where, self._options, self._worker, self._name), "opened")
         name = workers.new_name()
         try:
             await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
@@ -208,93 +172,14 @@ class PostgresStore:
             raise
         self._worker.begin(name, follows)
 
-    async def _opened(self) -> _Parts:
-        options = self._options
-        pool = self._pool
-        if pool is None:
-            assert self._address is not None
-            pool = await database.make_pool(
-                self._address.url, timeout=options.timeout, statement_cache_size=options.statement_cache_size
-            )
-        here = Database(
-            pool,
-            schema=self._schema or "",
-            timeout=options.timeout,
-            idle=options.lease * _IDLE,
-            is_ours=self._pool is None,
-        )
-        try:
-            here.schema = self._schema or await upgrade.current_schema(here)
-            namespace = await upgrade.prepare(here, self._place)
-            channel = notices.channel(here.schema)
-            listener = self._listener(here, pool, channel)
-            await listener.start()
-        except BaseException:
-            await here.close()
-            raise
-        parts = _Parts(here, Writer(here, partial(self._tell, channel)), listener, namespace, channel)
-        parts.purging = asyncio.get_running_loop().create_task(self._purge(parts))
-        return parts
-
-    def _listener(self, here: Database, pool: Raw, channel: str) -> Listener:
-        address, timeout = self._listen_at, self._options.timeout
-
-        async def connect() -> Raw:
-            if address is not None:
-                return await database.connect(address.url, timeout=timeout)
-            if pool.get_max_size() < 3:
-                raise ConfigurationError("The pool has no connection to spare for listening.")
-            return await pool.acquire(timeout=timeout)
-
-        async def release(raw: Raw) -> None:
-            if address is not None:
-                await database.disconnect(raw)
-            else:
-                await pool.release(raw, timeout=timeout)
-
-        async def send(text: str) -> None:
-            await here.run(lambda tx: tx.value("SELECT pg_notify($1, $2)", channel, text))
-
-        return Listener(connect, release, send, channel, self._name)
-
-    async def _tell(self, channel: str, tx: Tx) -> None:
-        """Others, if there are any, hear of what was written, once it is committed."""
-        await tx.rows(
-            "SELECT pg_notify($1, t) FROM unnest($2::text[]) t "
-            "WHERE EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $3)",
-            channel,
-            list(notices.texts(self._name, tx.changed)),
-            self._worker.name,
-        )
-
-    async def _purge(self, parts: _Parts) -> None:
-        """Remove what has been kept for long enough, now and then."""
-        while True:
-            await asyncio.sleep(_PURGED_EVERY)
-            try:
-                while await parts.writer.do(jobs.purge):
-                    pass
-            except Exception as error:
-                logger.debug("Old jobs could not be removed from the ledger: %r", error)
-
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
         parts = self._open_parts()
         is_ours, are_dead = await self._run(
             lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
         )
-        if are_dead and (parts.reaping is None or parts.reaping.done()):
-            parts.reaping = asyncio.get_running_loop().create_task(self._reap(parts.database))
-        if parts.reaping is not None:  # the dead may have had thousands of jobs: that goes on beside the next heartbeat
-            await asyncio.wait([parts.reaping], timeout=self._options.lease * _REAPED_WITHIN)
+        await (parts.reap if are_dead else parts.reaped)(self._options.lease)
         return is_ours
-
-    async def _reap(self, here: Database) -> None:
-        try:
-            async with here.transaction(lock_timeout=_WAITS_FOR) as tx:
-                await workers.reap(tx)
-        except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
-            logger.debug("The leases of the dead could not be ended: %r", error)
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
@@ -310,19 +195,8 @@ class PostgresStore:
     async def close(self) -> None:
         """See `Store.close`."""
         parts, self._parts = self._parts, None
-        if parts is None:
-            return
-        await parts.stop()
-        try:
-            async with asyncio.timeout(_CLOSES_WITHIN + self._options.timeout):
-                await parts.writer.close()
-            async with asyncio.timeout(_CLOSES_WITHIN):
-                await parts.database.run(lambda tx: workers.end(tx, self._worker.name))
-        except Exception as error:
-            logger.debug("The lease could not be given up, so it has to run out: %r", error)
-        finally:
-            await parts.listener.close()
-            await parts.database.close()
+        if parts is not None:
+            await parts.close(self._worker.name, self._options.timeout)
 
     # --- the life of a job
 
@@ -603,7 +477,7 @@ class PostgresStore:
         except Exception as error:
             raise store_error(error, self._place, verb) from (None if is_of_a_value(error) else error)
 
-    def _open_parts(self) -> _Parts:
+    def _open_parts(self) -> Opened:
         if self._parts is None:
             raise StoreError(f"The ledger {self._place} is not open.")
         return self._parts

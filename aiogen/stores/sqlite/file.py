@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
-from aiogen.errors import StoreError
+from aiogen.errors import ConfigurationError, StoreError
 from aiogen.stores.sqlite import beside, copies, forks, identity
 from aiogen.stores.sqlite.failures import USE_ANOTHER, is_busy
 from aiogen.stores.sqlite.upgrade import check, upgrade
@@ -244,3 +244,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, real: Path, *, is_adopt
         connection.rollback()
         raise
     return counter
+
+
+def path_of(path: object) -> Path:
+    """Where the file is to be, from what a program says.
+
+    Raises:
+        ConfigurationError: that is no path of a file.
+    """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise ConfigurationError(f"The store {path!r} is not a path; pass the path of a file, such as 'aiogen.db'.")
+    text = os.fsdecode(path)
+    if "://" in text:  # what follows may be a password
+        scheme = text.partition("://")[0]
+        raise ConfigurationError(f"The store '{scheme}://…' is not a file, nor a database of PostgreSQL.")
+    if not text or "\0" in text:
+        raise ConfigurationError(f"The store {text!r} is not a file.")
+    return Path(text)

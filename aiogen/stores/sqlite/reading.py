@@ -208,3 +208,19 @@ class Unread(UnreadRows):
                     self.skip(unread)
             between()
         return records
+
+
+def sliced(
+    c: Connection, query: RecordQuery, after: Key | None, unread: Unread, breathe: Callable[[], None]
+) -> tuple[list[Record], Key | None]:
+    """The records behind a key, and the key of the last one; None in its place if there are no more."""
+    key, count = None, 0
+
+    def counted() -> Iterator[list[tuple[Any, ...]]]:
+        nonlocal key, count
+        for some in found(c, query, after):
+            key, count = key_of(some[-1]), count + len(some)
+            yield some
+
+    records = unread.records(counted(), clock.now(c), breathe)
+    return records, key if count == query.limit else None

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -24,7 +24,7 @@ from aiogen._binding import Binding, bound
 from aiogen._content.portions import LARGE, size
 from aiogen._options import StoreOptions
 from aiogen.costs import Costs
-from aiogen.errors import BudgetReached, ConfigurationError, StoreError, TooManyJobs
+from aiogen.errors import BudgetReached, StoreError, TooManyJobs
 from aiogen.models import Action, Cost, Generation, State
 from aiogen.stores import rows
 from aiogen.stores.base import (
@@ -60,7 +60,7 @@ from aiogen.stores.sqlite import (
 )
 from aiogen.stores.sqlite.copies import HeldCopy
 from aiogen.stores.sqlite.failures import store_error
-from aiogen.stores.sqlite.file import Handle
+from aiogen.stores.sqlite.file import Handle, path_of
 from aiogen.stores.sqlite.jobs import IDS_AT_ONCE
 from aiogen.stores.sqlite.writer import Writer
 
@@ -121,7 +121,7 @@ class SqliteStore:
             busy_timeout=busy_timeout,
             adopt=adopt,
         )
-        self.path: Path = _checked(path)
+        self.path: Path = path_of(path)
         self._binding = Binding("store")
         self._writer: Writer | None = None
         self._readers: reading.Readers | None = None
@@ -425,19 +425,7 @@ class SqliteStore:
     ) -> tuple[list[Record], reading.Key | None]:
         """Records behind a key, and the key of the last one; None if there are no more."""
 
-        def read(c: Connection, breathe: Callable[[], None]) -> tuple[list[Record], reading.Key | None]:
-            key, count = None, 0
-
-            def counted() -> Iterator[list[tuple[Any, ...]]]:
-                nonlocal key, count
-                for some in reading.found(c, query, after):
-                    key, count = reading.key_of(some[-1]), count + len(some)
-                    yield some
-
-            records = self._unreadable.records(counted(), clock.now(c), breathe)
-            return records, key if count == query.limit else None
-
-        return await self._read_long(read)
+        return await self._read_long(lambda c, breathe: reading.sliced(c, query, after, self._unreadable, breathe))
 
     async def count(self, query: RecordQuery) -> Mapping[State, int]:
         """See `Store.count`."""
@@ -596,20 +584,3 @@ class SqliteStore:
 
     def _not_open(self) -> StoreError:
         return StoreError(f"The ledger {str(self.path)!r} is not open.")
-
-
-def _checked(path: object) -> Path:
-    """Where the file is to be.
-
-    Raises:
-        ConfigurationError: that is no path of a file.
-    """
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise ConfigurationError(f"The store {path!r} is not a path; pass the path of a file, such as 'aiogen.db'.")
-    text = os.fsdecode(path)
-    if "://" in text:  # what follows may be a password
-        scheme = text.partition("://")[0]
-        raise ConfigurationError(f"The store '{scheme}://…' is not a file, nor a database of PostgreSQL.")
-    if not text or "\0" in text:
-        raise ConfigurationError(f"The store {text!r} is not a file.")
-    return Path(text)

@@ -1,0 +1,189 @@
+"""What a store has while its ledger is open: connections, a writer, a listener, and two tasks that go on beside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from uuid import UUID
+
+import attrs
+
+from aiogen._options import ServerOptions
+from aiogen.errors import ConfigurationError
+from aiogen.stores.peers import Worker
+from aiogen.stores.postgres import database, jobs, notices, upgrade, workers
+from aiogen.stores.postgres.address import Address
+from aiogen.stores.postgres.database import Database, Raw, Tx
+from aiogen.stores.postgres.listening import Listener
+from aiogen.stores.postgres.writer import Writer
+
+logger: logging.Logger = logging.getLogger("aiogen")
+
+_PURGED_EVERY = 30.0
+"""Seconds between two looks for what has been kept for long enough."""
+_CLOSES_WITHIN = 2.0
+"""Seconds, beyond what one statement may take, that closing waits for the server."""
+_IDLE = 1 / 3
+"""The part of the lease for which the server keeps a transaction open of which nothing more is heard."""
+_REAPED_WITHIN = 0.1
+"""The part of the lease that a heartbeat waits until what the dead had is nobody's."""
+_WAITS_FOR = 0.5
+"""Seconds that ending the dead waits for others that have locked what they left."""
+
+
+@attrs.frozen
+class Place:
+    """Where a ledger is, and how it is reached."""
+
+    address: Address | None
+    """None with a pool of the caller's."""
+    listen_at: Address | None
+    """Where the connection that listens leads to; None for one of the pool."""
+    pool: Raw | None
+    """The caller's; None with an address."""
+    schema: str | None
+    """The namespace of the tables; None for the first of the search path."""
+
+    @property
+    def shown(self) -> str:
+        """For people; without a password."""
+        place = "of the given pool" if self.address is None else self.address.shown
+        return place if self.schema is None else f"{place} ({self.schema})"
+
+
+@attrs.define(eq=False)
+class Opened:
+    """One ledger, from `open_ledger` to `close`."""
+
+    database: Database
+    writer: Writer
+    listener: Listener
+    namespace: UUID
+    channel: str
+    purging: asyncio.Task[None] | None = None
+    reaping: asyncio.Task[None] | None = None
+
+    async def reap(self, lease: float) -> None:
+        """End the leases of the dead; what they had may be thousands of jobs, so most of that goes on beside.
+
+        `lease`: seconds, of which a tenth is waited here.
+        """
+        if self.reaping is None or self.reaping.done():
+            self.reaping = asyncio.get_running_loop().create_task(_reap(self.database))
+        await self.reaped(lease)
+
+    async def reaped(self, lease: float) -> None:
+        """Wait for the leases of the dead that are being ended, if there are any, for a tenth of `lease` seconds."""
+        if self.reaping is not None:
+            await asyncio.wait([self.reaping], timeout=lease * _REAPED_WITHIN)
+
+    async def stop(self) -> None:
+        """End what goes on beside."""
+        tasks = [task for task in (self.purging, self.reaping) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self, name: str, timeout: float) -> None:
+        """Write what waits, give up the lease of this worker, and close the connections.
+
+        `timeout`: seconds that one statement may take.
+        """
+        await self.stop()
+        try:
+            async with asyncio.timeout(_CLOSES_WITHIN + timeout):
+                await self.writer.close()
+            async with asyncio.timeout(_CLOSES_WITHIN):
+                await self.database.run(lambda tx: workers.end(tx, name))
+        except Exception as error:
+            logger.debug("The lease could not be given up, so it has to run out: %r", error)
+        finally:
+            await self.listener.close()
+            await self.database.close()
+
+
+async def open_ledger(place: Place, options: ServerOptions, worker: Worker, name: str) -> Opened:
+    """Connect, make or update the tables, and listen.
+
+    Args:
+        place: where it is.
+        options: how the ledger is kept.
+        worker: who writes; it may have no name yet.
+        name: who this is in notices.
+    """
+    pool = place.pool
+    if pool is None:
+        assert place.address is not None
+        pool = await database.make_pool(
+            place.address.url, timeout=options.timeout, statement_cache_size=options.statement_cache_size
+        )
+    here = Database(
+        pool,
+        schema=place.schema or "",
+        timeout=options.timeout,
+        idle=options.lease * _IDLE,
+        is_ours=place.pool is None,
+    )
+    try:
+        here.schema = place.schema or await upgrade.current_schema(here)
+        namespace = await upgrade.prepare(here, place.shown)
+        channel = notices.channel(here.schema)
+        listener = _listener(here, pool, place.listen_at, options.timeout, channel, name)
+        await listener.start()
+    except BaseException:
+        await here.close()
+        raise
+    writer = Writer(here, partial(_tell, channel, name, worker))
+    opened = Opened(here, writer, listener, namespace, channel)
+    opened.purging = asyncio.get_running_loop().create_task(_purge(writer))
+    return opened
+
+
+def _listener(here: Database, pool: Raw, address: Address | None, timeout: float, channel: str, name: str) -> Listener:
+    async def connect() -> Raw:
+        if address is not None:
+            return await database.connect(address.url, timeout=timeout)
+        if pool.get_max_size() < 3:
+            raise ConfigurationError("The pool has no connection to spare for listening.")
+        return await pool.acquire(timeout=timeout)
+
+    async def release(raw: Raw) -> None:
+        if address is not None:
+            await database.disconnect(raw)
+        else:
+            await pool.release(raw, timeout=timeout)
+
+    async def send(text: str) -> None:
+        await here.run(lambda tx: tx.value("SELECT pg_notify($1, $2)", channel, text))
+
+    return Listener(connect, release, send, channel, name)
+
+
+async def _tell(channel: str, name: str, worker: Worker, tx: Tx) -> None:
+    """Others, if there are any, hear of what was written, once it is committed."""
+    await tx.rows(
+        "SELECT pg_notify($1, t) FROM unnest($2::text[]) t WHERE EXISTS (SELECT 1 FROM aiogen_worker WHERE id != $3)",
+        channel,
+        list(notices.texts(name, tx.changed)),
+        worker.name,
+    )
+
+
+async def _purge(writer: Writer) -> None:
+    """Remove what has been kept for long enough, now and then."""
+    while True:
+        await asyncio.sleep(_PURGED_EVERY)
+        try:
+            while await writer.do(jobs.purge):
+                pass
+        except Exception as error:
+            logger.debug("Old jobs could not be removed from the ledger: %r", error)
+
+
+async def _reap(here: Database) -> None:
+    try:
+        async with here.transaction(lock_timeout=_WAITS_FOR) as tx:
+            await workers.reap(tx)
+    except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
+        logger.debug("The leases of the dead could not be ended: %r", error)
