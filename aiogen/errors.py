@@ -3,7 +3,7 @@
     AiogenError
     ├── InputError (ValueError)              refused here, before anything was sent
     │   ├── KeyReused                        the key already stands for another request
-    │   ├── RowsError                        rows of a list cannot be right; each with its line
+    │   ├── RowsError                        rows of a list are not valid; each with its line
     │   ├── UnknownParameter                 a parameter that the vendor, or this model, does not have
     │   ├── ConfigurationError               key, base url, connection name
     │   └── Unsupported                      the provider has no such call
@@ -167,7 +167,7 @@ class RowProblem:
 
 
 class RowsError(InputError):
-    """Rows of a list cannot be right, so none of them was sent; the message names them with their lines."""
+    """Rows of a list are not valid, so none of them was sent; the message names them with their lines."""
 
     problems: tuple[RowProblem, ...] = ()
     """All that were found."""

@@ -115,8 +115,8 @@ def not_asked(provider: str, connection: str, provider_id: str | None = None) ->
     """Something that only the provider knows, in a session that asks none."""
     about = f"about generation {provider_id}" if provider_id is not None else "about generations"
     return InputError(
-        f"This session follows nothing, so it does not ask {connection} {about}. One that follows does, and so does "
-        "the command line: aiogen get, aiogen download.",
+        f"This session leaves its jobs to other processes, so it does not ask {connection} {about}. One "
+        "that follows jobs does, and so does the command line: aiogen get, aiogen download.",
         provider=provider,
         connection=connection,
         provider_id=provider_id,
@@ -136,8 +136,8 @@ def not_granted(job: Generation, seconds: float) -> AiogenError:
     """The process that follows it has not said what came of a wish to cancel it."""
     text = (
         f"Job {job.id} is followed by another process, which did not say within {duration(seconds)} whether it could "
-        "cancel it: it is busy, stands still or has died. The wish stays in the ledger, and whoever follows the job "
-        "carries it out; to cancel it again waits for that once more."
+        "cancel it: it may be busy, suspended or gone. The request to cancel it stays in the ledger, and the process "
+        "that follows the job then carries it out; cancel it again to wait for that."
     )
     return with_ids(job, CancelTimeout(text, timeout=seconds))
 

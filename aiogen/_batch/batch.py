@@ -115,7 +115,7 @@ class Batch:
         """Read every row, and compare it with the ledger; nothing is sent.
 
         Raises:
-            RowsError: rows cannot be right: all of them, with their lines.
+            RowsError: rows are not valid: all of them, with their lines.
             InputError: the folder cannot be written, or is too full.
             StoreError: the ledger cannot be read.
         """
@@ -137,7 +137,7 @@ class Batch:
         comes from a generator is checked row by row.
 
         Raises:
-            RowsError: rows cannot be right, or have changed since their job was made; nothing was sent.
+            RowsError: rows are not valid, or have changed since their job was made; nothing was sent.
             InputError: the folder cannot be written, or is too full.
         """
         if self._checked is None and not isinstance(self._requests, Iterator):

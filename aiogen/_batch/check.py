@@ -87,7 +87,7 @@ class Checking:
         """Go through them.
 
         Raises:
-            RowsError: rows cannot be right.
+            RowsError: rows are not valid.
         """
         index = 0
         async for request in requests:
@@ -101,8 +101,8 @@ class Checking:
         self._rows = index
         if self._problems:
             number = len(self._problems)
-            rows = "row" if number == 1 else "rows"
-            raise refused(f"{count(number)} {rows} of the batch {self._name!r} cannot be right; nothing was sent:",
+            rows, are = ("row", "is") if number == 1 else ("rows", "are")
+            raise refused(f"{count(number)} {rows} of the batch {self._name!r} {are} not valid; nothing was sent:",
                           sorted(self._problems, key=lambda problem: problem.line))  # fmt: skip
         if not self._rows:
             raise InputError(f"There is no row in the batch {self._name!r}.")

@@ -23,14 +23,14 @@ def _age(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, timedelta):
         raise InputError(f"{attribute.name} has to be a timedelta, such as timedelta(days=30), not {value!r}.")
     if not timedelta(0) < value <= _LONGEST:
-        raise InputError(f"{attribute.name} has to be more than no time and at most 100 years, not {value}.")
+        raise InputError(f"{attribute.name} has to be longer than zero and at most 100 years, not {value}.")
 
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{attribute.name} has to be text with something in it: nothing stands in every prompt.")
+        raise InputError(f"{attribute.name} must not be empty: an empty text is part of every prompt.")
     check_json(value, attribute.name)
 
 

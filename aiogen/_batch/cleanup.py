@@ -104,7 +104,7 @@ class Cleanup:
             InputError: `where` is no `Where`.
         """
         if not isinstance(where, Where):
-            raise InputError(f"What is to be cleaned up is said by a Where, not by {type(where).__name__}.")
+            raise InputError(f"What to clean up is given as a Where, not as {type(where).__name__}.")
         self._where = where
         self._bounds = bounds
         self._enter = enter
@@ -172,7 +172,9 @@ class Cleanup:
             InputError: that one has not listed anything yet, or this one has.
         """
         if earlier._left is None or self._left is not None:
-            raise InputError("Only what was found can be taken over, and only before anything was found here.")
+            raise InputError(
+                "Only a clean-up that has listed its generations can be taken over, by one that has listed none yet."
+            )
         self._left = earlier._left[-self._bounds.limit :] if self._bounds.limit is not None else [*earlier._left]
         self.matching, self.listed = earlier.matching, earlier.listed
 

@@ -69,7 +69,7 @@ async def each_cost(
     """What each request would cost, as far as anybody knows; nothing is made.
 
     Raises:
-        InputError: a request cannot be right.
+        InputError: a request is not valid.
         ConfigurationError: there is no such connection.
         AiogenError: a provider that has to be asked could not be.
     """

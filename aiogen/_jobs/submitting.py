@@ -76,7 +76,7 @@ class Submitting:
         """The same for a request that stands in a list.
 
         Raises:
-            InputError: it cannot be right.
+            InputError: it is not valid.
             ConfigurationError: there is no such connection.
         """
         model = asked.model

@@ -68,7 +68,7 @@ class BatchCalls(SessionBase):
             priority: as `submit` takes it.
 
         Raises:
-            InputError: an option cannot be right.
+            InputError: an option is not valid.
         """
         terms = self._terms(
             timeout=timeout, poll_cost=poll_cost, batch=batch, scope=scope, retries=retries, priority=priority
@@ -138,7 +138,7 @@ class BatchCalls(SessionBase):
             priority: as `submit` takes it; a batch gives way to what people wait for.
 
         Raises:
-            InputError: an option cannot be right, or the ledger is in memory, where a batch could not be run again;
+            InputError: an option is not valid, or the ledger is in memory, where a batch could not be run again;
                 `Session(store=":memory:")` says that this is meant.
         """
         if self._is_memory_by_default:

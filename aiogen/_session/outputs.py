@@ -62,9 +62,9 @@ class OutputCalls(SessionBase):
         """
         if then_delete:
             if overwrite:
-                raise InputError("What is to be deleted writes over no file: give overwrite or then_delete, not both.")
+                raise InputError("then_delete overwrites no file: give overwrite or then_delete, not both.")
             if template is not None:
-                raise InputError("What is to be deleted is saved under names of aiogen's: give no template.")
+                raise InputError("then_delete saves under the usual names of files: give no template.")
             place = await self._place(generation.connection, lists=False)
             return await move(place, await _ended(generation), Path(directory))
         names = Template.of(template) if template is not None else None

@@ -118,7 +118,7 @@ class ProviderCalls(SessionBase):
                 parameters as third, or `{"model": "luma/uni-1", "prompt": "a boat", …}`.
 
         Raises:
-            InputError: a request cannot be right.
+            InputError: a request is not valid.
             ConfigurationError: there is no such connection.
         """
         parts = self._open()

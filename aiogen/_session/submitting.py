@@ -115,7 +115,7 @@ class SubmittingCalls(SessionBase):
             options: the provider's own parameters; those that aiogen does not know are passed on.
 
         Raises:
-            InputError: the input cannot be right, or a local file cannot be read; nothing was sent.  `KeyReused`: the
+            InputError: the input is not valid, or a local file cannot be read; nothing was sent.  `KeyReused`: the
                 key stands for another request.
             TooManyJobs: as many jobs are unfinished as `at_most` allows; nothing was sent.
             BudgetReached: the job costs more than the session's whole budget, or nobody knows its cost.  One that only

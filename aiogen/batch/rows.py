@@ -245,7 +245,7 @@ class Rows:
             return known
         if self._spool is None and self._path.suffix:
             raise InputError(
-                f"The list {self.source} has an ending that says nothing: use .txt, .csv or .jsonl, or say which it is."
+                f"The list {self.source} has an ending of no known format: use .txt, .csv or .jsonl, or name it."
             )
         with self._open() as file:
             first = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -317,9 +317,9 @@ class _Whole:
 def _refused(source: str, problems: list[RowProblem]) -> RowsError:
     shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
     more = f"\n  and {count(len(problems) - _SHOWN)} more" if len(problems) > _SHOWN else ""
-    rows = "row" if len(problems) == 1 else "rows"
+    rows, are = ("row", "is") if len(problems) == 1 else ("rows", "are")
     return RowsError(
-        f"{count(len(problems))} {rows} of {source} cannot be right; nothing was sent:{shown}{more}",
+        f"{count(len(problems))} {rows} of {source} {are} not valid; nothing was sent:{shown}{more}",
         problems=tuple(problems),
     )
 

@@ -138,7 +138,7 @@ def _say(terminal: Terminal, source: str, made: Batch, checked: Check, wanted: W
     elif not under_way:
         terminal.say("Nothing is to be made.")
     if under_way:
-        terminal.say(f"To be gone on with: {count(under_way)} that an earlier run has begun.")
+        terminal.say(f"Begun by an earlier run, and followed to the end: {count(under_way)}.")
     _list(terminal, "Possibly charged, and never sent again by themselves:", checked.unknown)
     if checked.unknown:
         terminal.say(f"Decide about them with: {terminal.command('reconcile')}")

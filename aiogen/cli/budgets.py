@@ -50,8 +50,8 @@ def check_period(per: str | None, *, has_budget: bool, assumes: bool) -> None:
         InputError: it is no period, or there is no budget.
     """
     if not has_budget and (per is not None or assumes):
-        raise InputError(f"{'--per' if per is not None else '--assume-cost'} says something of a budget: add --budget.")
+        raise InputError(f"{'--per' if per is not None else '--assume-cost'} belongs to a budget: add --budget.")
     if per is not None and per not in PERIODS:
         raise InputError(
-            f"--per takes {', '.join(PERIODS)}, not {per[:40]!r}; without it all counts that was ever sent."
+            f"--per takes {', '.join(PERIODS)}, not {per[:40]!r}; without it everything that was ever sent counts."
         )

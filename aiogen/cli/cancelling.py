@@ -54,5 +54,5 @@ async def cancel_batch(terminal: Terminal, session: Session, name: str, scope: s
     if goes_on:
         terminal.say(f"{goes_on} go on: their provider cannot cancel, or did not. They may be charged.")
     if not counts:
-        terminal.say(f"The batch {name!r} has no job that is not over.")
+        terminal.say(f"The batch {name!r} has no unfinished job.")
     return Exit.FAILED if goes_on else Exit.OK

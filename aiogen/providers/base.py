@@ -280,7 +280,7 @@ class Provider:
         translated, and what cannot be honoured goes into `Submission.warnings`.
 
         Raises:
-            InputError: something cannot be right.  `UnknownParameter`: there is no such parameter.
+            InputError: something is not valid.  `UnknownParameter`: there is no such parameter.
         """
         raise NotImplementedError
 

@@ -353,10 +353,10 @@ class ComfyUI(Provider):
             raise self._refusal(response, verb)
 
     def _done(self, response: Response, verb: str) -> None:
-        """The calls that change something say no word if they did: a page is of something in between."""
+        """A call that changes something has an empty answer; text is from something in between, such as a proxy."""
         self._check(response, verb)
         if response.body.strip():
-            raise unreadable(response, verb, "words where none are expected")
+            raise unreadable(response, verb, "text where an empty answer is expected")
 
     def _refusal(self, response: Response, verb: str) -> APIError:
         details, is_theirs = refusal_of(response, verb)

@@ -110,7 +110,7 @@ class Connections(Mapping[str, Provider]):
         """Which provider makes what.
 
         Raises:
-            InputError: the model string has not the form "connection/model", or the rest cannot be right.
+            InputError: the model string has not the form "connection/model", or the rest is not valid.
             ConfigurationError: there is no such connection.
         """
         if _is_typed(model):

@@ -89,7 +89,7 @@ class LeonardoImage:
     Sources: the description and the guides of API v2 (June to October 2026), the reference of v1.
 
     Raises:
-        InputError: a value cannot be right, or this model certainly does not take it.
+        InputError: a value is not valid, or this model certainly does not take it.
         UnknownParameter: this model certainly has no such parameter.
     """
 
@@ -245,7 +245,7 @@ def from_keywords(model: str, prompt: str | None, options: Mapping[str, Any]) ->
 
     Raises:
         UnknownParameter: nothing at Leonardo is called so.
-        InputError: a value cannot be right.
+        InputError: a value is not valid.
     """
     options = {name: value for name, value in _checked(model, options).items() if value is not None}
     extra = take_extra(options)

@@ -45,7 +45,7 @@ def request_for(model: str, prompt: str | None, options: Mapping[str, Any]) -> L
 
     Raises:
         UnknownParameter: there is no such parameter.
-        InputError: something cannot be right.
+        InputError: something is not valid.
     """
     options = dict(options)
     extra = dict(take_extra(options))

@@ -48,7 +48,7 @@ class Budget:
         if budget is None:
             for name, value in (("per", per), ("assume_cost", assume_cost)):
                 if value is not None:
-                    raise InputError(f"{name}= says something of a budget: give one with budget=.")
+                    raise InputError(f"{name}= belongs to a budget: give one with budget=.")
             return None
         if per is not None and per not in PERIODS:
             raise InputError(f"per= takes {', '.join(map(repr, PERIODS))} or None, not {str(per)[:40]!r}.")

@@ -135,7 +135,7 @@ async def _copy(source: Source, target: Target, progress: Progress, passed: Call
             progress(table.name, done, total)
             await passed(f"some of {table.name}")
         if done != await target.count(table.name):
-            raise StoreError(f"Not all of {table.name} has arrived in {target.place}; do it again.", retryable=True)
+            raise StoreError(f"Not all rows of {table.name} are in {target.place}; run the move again.", retryable=True)
 
 
 def _count(c: sqlite3.Connection, table: Table) -> int:

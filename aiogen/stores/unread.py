@@ -44,5 +44,5 @@ class UnreadRows:
     def skip_end(self, job_id: str, cause: Exception) -> None:
         """Leave out the end of a job, which its handlers would have been called with."""
         logger.error(
-            "The end of job %s in %s cannot be read, so no handler hears of it: %r", job_id, self._place, cause
+            "The end of job %s in %s cannot be read, so no handler is called for it: %r", job_id, self._place, cause
         )

@@ -340,7 +340,8 @@ async def test_who_asks_no_provider_says_who_does(provider_id: str | None, about
     """With the connection, and the id if it is about one."""
     error = outcomes.not_asked("luma", "luma-eu", provider_id)
     assert isinstance(error, InputError)
-    assert str(error).startswith(f"This session follows nothing, so it does not ask luma-eu {about}. One that follows")
+    expected = f"This session leaves its jobs to other processes, so it does not ask luma-eu {about}. One that follows"
+    assert str(error).startswith(expected)
     assert (error.provider, error.connection, error.provider_id) == ("luma", "luma-eu", provider_id)
 
 

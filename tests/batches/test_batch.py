@@ -197,7 +197,7 @@ async def test_every_row_is_checked_before_the_first_is_sent(tmp_path: Path) -> 
     rows = Rows(tmp_path / "a.csv", defaults={"model": "luma/uni-1"})
     vendor = Vendor()
     async with serving(vendor) as url, session(url, tmp_path / "a.db") as made:
-        with pytest.raises(RowsError, match=r"3 rows of the batch 'b' cannot be right; nothing was sent") as caught:
+        with pytest.raises(RowsError, match=r"3 rows of the batch 'b' are not valid; nothing was sent") as caught:
             await all_of(made.batch("b", rows).results())
     assert [str(problem)[:42] for problem in caught.value.problems] == [
         "line 3: The prompt cannot be empty. Descri",

@@ -207,7 +207,7 @@ async def test_what_an_earlier_one_has_found_is_taken_over() -> None:
         account.has(number, days=9 - number, status="FAILED")
     async with session_at(account) as session:
         seen = session.cleanup("leonardo", Where(failed=True))
-        with pytest.raises(aiogen.InputError, match="Only what was found"):
+        with pytest.raises(aiogen.InputError, match="Only a clean-up that has listed"):
             session.cleanup("leonardo", Where(failed=True)).take_over(seen)
         assert len(await seen.find()) == 5
     account.has(7, status="FAILED", days=100)

@@ -157,7 +157,7 @@ def test_what_is_no_list(tmp_path: Path) -> None:
         Rows(tmp_path / "none.txt").check()
     with pytest.raises(InputError, match="directory"):
         Rows(tmp_path).check()
-    with pytest.raises(InputError, match="an ending that says nothing"):
+    with pytest.raises(InputError, match="an ending of no known format"):
         Rows(tmp_path / "a.xlsx")
     assert rows(tmp_path, "a.prompts", "x", kind="txt").check() == 1
 

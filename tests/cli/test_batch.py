@@ -68,7 +68,7 @@ def test_rows_that_cannot_be_right(aiogen: Any, vendors: Any, here: Path) -> Non
     (here / "a.csv").write_text("prompt,aspectratio\na boat,16:9\n,\na barn,\n")
     said = aiogen("batch", "a.csv", "--model", "luma/uni-1")
     assert said.code == 2
-    assert "1 row of the batch 'a-luma-uni-1' cannot be right" in said.err
+    assert "1 row of the batch 'a-luma-uni-1' is not valid; nothing was sent" in said.err
     assert "line 2: Luma has no parameter 'aspectratio'. Did you mean 'aspect_ratio'?" in said.err
     assert vendors.jobs == []
 
@@ -147,7 +147,8 @@ def test_interrupted_it_goes_on(aiogen: Any, vendors: Any, here: Path) -> None:
     assert said.code == 130
     assert "The same command again goes on" in said.err
     said = aiogen("batch", "a.csv", "--dry-run")
-    assert "To be gone on with: " in said.err  # they will be made, so that "nothing" would be wrong
+    # They will be made, so that "nothing" would be wrong.
+    assert "Begun by an earlier run, and followed to the end: " in said.err
     assert "Nothing is to be made" not in said.err
     said = aiogen("batch", "a.csv")
     assert (said.code, len(vendors.jobs)) == (0, 12)
@@ -161,7 +162,7 @@ def test_a_batch_is_cancelled_by_its_name(aiogen: Any, vendors: Any, here: Path)
     aiogen("batch", "a.csv")
     said = aiogen("cancel", "--batch", "a")
     assert said.code == 0
-    assert "has no job that is not over" in said.err
+    assert "has no unfinished job" in said.err
     with closing(sqlite3.connect(here / "jobs.db")) as ledger:
         ledger.execute("UPDATE aiogen_job SET state = 'pending', finished_at = NULL, result = NULL, provider_id = NULL")
         ledger.commit()

@@ -129,7 +129,7 @@ def test_with_the_first_end_some_are_looked_at_without_a_pause(count: int, numbe
     phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, count + 1)
     looks(schedule, 2.0)
-    group = schedule._group(phases, phases.queued, learns=True)
+    group = schedule._groups.of(phases, phases.queued, learns=True)
     at = max(group.probed_to, 2.0)
     observation = schedule.drop(5)
     assert observation is not None
@@ -170,7 +170,7 @@ def test_jobs_that_come_later_are_looked_at_where_nobody_was() -> None:
     phases = PhaseModel(TYPICAL)
     schedule = schedule_of(phases, 50)
     looks(schedule, 3.0)
-    group = schedule._group(phases, phases.queued, learns=True)
+    group = schedule._groups.of(phases, phases.queued, learns=True)
     probed_to = group.probed_to
     assert 2.5 < probed_to <= 3.3
     track(schedule, phases, range(100, 150), 3.0)
@@ -185,7 +185,7 @@ def test_early_looks_go_on_whatever_becomes_of_one(event: str) -> None:
     phases = PhaseModel.from_json(TYPICAL, PhaseModel(TYPICAL).to_json() | {"lead": 3.0})
     schedule = schedule_of(phases, 20)
     looks(schedule, 0.7)
-    group = schedule._group(phases, phases.queued, learns=True)
+    group = schedule._groups.of(phases, phases.queued, learns=True)
     key = group.probing
     assert key is not None
     match event:
@@ -224,7 +224,7 @@ def test_the_number_of_jobs_is_that_of_those_that_are_followed() -> None:
         schedule.known_to_run(key, 1.0)
         schedule.turned(key, 1.5)
         schedule.known_to_run(key, 1.5)
-    groups = [schedule._group(phases, durations, learns=True) for durations in (phases.queued, phases.processing)]
+    groups = [schedule._groups.of(phases, durations, learns=True) for durations in (phases.queued, phases.processing)]
     assert [group.size for group in groups] == [0, 10]
     for key in range(10):
         schedule.drop(key)

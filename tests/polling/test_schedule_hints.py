@@ -136,7 +136,7 @@ def over(schedule: Schedule[str], key: str, sent_at: float) -> None:
 
 def factor(schedule: Schedule[str], untrue: int = 0) -> float:
     """How many times dearer a question about this model is, of whose job so many hints have come while it ran."""
-    group = schedule._group(UNI, UNI.queued, learns=False)
+    group = schedule._groups.of(UNI, UNI.queued, learns=False)
     schedule.refresh(1e6)
     return group.announcements.price_factor(untrue)
 

@@ -945,9 +945,9 @@ def test_a_delete() -> None:
 def test_a_page_is_no_proof() -> None:
     """The server itself answers with nothing: whatever writes a page has neither deleted nor stopped anything."""
     page = answer("<html>Please log in</html>")
-    with pytest.raises(ProtocolError, match="words where none are expected"):
+    with pytest.raises(ProtocolError, match="text where an empty answer is expected"):
         drive(COMFY.delete(entry("comfyui/completed")[0]), sample("comfyui/completed"), page)
-    with pytest.raises(ProtocolError, match="words where none are expected"):
+    with pytest.raises(ProtocolError, match="text where an empty answer is expected"):
         drive(COMFY.cancel(TICKET), NO_CANCEL_CALL, queue_of([ID], []), page)
 
 

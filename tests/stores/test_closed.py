@@ -165,9 +165,9 @@ async def test_a_move_that_was_given_up_or_begun_again_cannot_hand_over(path: Pa
         before = await source.do(source.standing)
         assert before is not None
         await source.begin_again(before, "two", TO)
-        with pytest.raises(StoreError, match="Somebody else moves"):
+        with pytest.raises(StoreError, match="Another process moves"):
             await source.begin_again(before, "three", TO)
-    with pytest.raises(StoreError, match="Somebody else moves"):
+    with pytest.raises(StoreError, match="Another process moves"):
         await advance(path, Stage.HANDED_OVER, "one")
     await advance(path, Stage.HANDED_OVER, "two")
     other = path.with_name("other.db")

@@ -124,7 +124,7 @@ class Database:
                 )
                 yield Tx(raw, self.schema, self._timeout)
                 if await raw.execute("COMMIT", timeout=self._timeout) != "COMMIT":
-                    raise StoreError("The server has undone a transaction.", retryable=True)
+                    raise StoreError("The server has rolled a transaction back.", retryable=True)
             except BaseException as error:
                 if isinstance(error, TimeoutError):
                     raw.terminate()

@@ -40,8 +40,8 @@ def store_error(error: BaseException, place: str, verb: str) -> StoreError:
         return error
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         return StoreError(
-            f"This process was away from the ledger {place} for longer than its lease, and gets a new one in a moment; "
-            "nothing was written.",
+            f"This process could not reach the ledger {place} for longer than its lease, and gets a new one in a "
+            "moment; nothing was written.",
             action=Action.RETRY,
             retryable=True,
         )
@@ -79,7 +79,7 @@ def _what_helps(error: BaseException) -> str:
     if isinstance(error, asyncpg.DiskFullError):
         return "The server's disk is full; free some space."
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-        return "The server only lets read: it may be a standby; use the address of the primary."
+        return "The server is read-only: it may be a standby; use the address of the primary."
     if is_away(error):
         return "Check that the server runs and can be reached from here; aiogen tries again."
     return "Nothing was sent."

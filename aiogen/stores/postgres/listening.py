@@ -173,8 +173,8 @@ class Listener:
             await self._raw.execute("SELECT 1", timeout=_ANSWERS_WITHIN)
             if self.is_live or not self._was_told:
                 logger.warning(
-                    "What other processes write in the ledger is not heard (LISTEN), as behind a pooler that shares "
-                    "sessions; it is looked every half second. A direct connection (listen_dsn) is faster."
+                    "No notifications of what other processes write arrive (LISTEN), as behind a pooler that shares "
+                    "sessions; the ledger is read twice a second instead. A direct connection (listen_dsn) is faster."
                 )
             self.is_live, self._was_told = False, True
         else:
@@ -183,7 +183,9 @@ class Listener:
     async def _let_go(self, error: Exception | None) -> None:
         raw, self._raw, self.is_live = self._raw, None, False
         if error is not None:
-            logger.debug("The ledger's notices cannot be heard; it is tried again: %r", error)
+            logger.debug(
+                "The connection that listens for the ledger's notifications is lost; aiogen connects again: %r", error
+            )
             self._hint(everything=True)
         if raw is not None:
             with suppress(Exception):

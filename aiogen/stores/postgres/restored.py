@@ -33,7 +33,7 @@ async def _hold(tx: Tx, place: str) -> int:
     if user is not None:
         raise StoreError(
             f"The ledger {place} is in use by {user}, or was when the backup was made: end the programs that use it; "
-            "what is left of one that is gone counts until its lease runs out.",
+            "the lease of one that is gone runs out by itself.",
             action=Action.WAIT,
             retryable=True,
         )

@@ -211,7 +211,7 @@ class PostgresStore:
         standing = await self._write(lambda tx: jobs.add(tx, self._worker, new, at_most))
         if standing is False:
             raise StoreError(
-                f"This process was away from the ledger {self._place} for longer than its lease, and gets a new one "
+                f"This process could not reach the ledger {self._place} for longer than its lease, and gets a new one "
                 "in a moment; nothing was sent. Submit it again.",
                 action=Action.RETRY,
                 retryable=True,

@@ -133,7 +133,7 @@ class Target:
             StoreError: the server has undone it.
         """
         if await self._raw.execute("COMMIT", timeout=_STATEMENT) != "COMMIT":
-            raise StoreError("The server has undone the move; do it again.", retryable=True)
+            raise StoreError("The server has rolled the move back; run it again.", retryable=True)
 
     def tx(self) -> Tx:
         """For statements of one's own."""

@@ -129,7 +129,7 @@ def _refuse_use(c: sqlite3.Connection, path: Path, now: float) -> None:
     more = f" and {len(living) - 1} more" if len(living) > 1 else ""
     raise StoreError(
         f"The ledger {str(path)!r} is in use by {name}{more}, and stays open: end the programs that use it and move it "
-        f"then. What is left of one that was killed counts for {until - now:.0f} s more.",
+        f"then. The lease of one that was killed runs out in {until - now:.0f} s.",
         action=Action.WAIT,
         retryable=True,
     )
@@ -190,7 +190,7 @@ def _expect(c: sqlite3.Connection, path: Path, move: Move) -> None:
 
 def _taken(path: Path) -> StoreError:
     return StoreError(
-        f"Somebody else moves the ledger {str(path)!r}, or has opened it again; nothing was opened elsewhere.",
+        f"Another process moves the ledger {str(path)!r}, or has opened it again; the other ledger was not opened.",
     )
 
 
