@@ -14,7 +14,7 @@ _AT_ONCE = 10
 
 
 class Checkpoint:
-    """Awaited before each step: passes at once, unless so many have passed in this turn of the loop already.
+    """Awaited before each step: passes at once, unless the limit of this turn of the loop is reached.
 
     The others come in the turns after it, first come, first served.
     """

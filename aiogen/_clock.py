@@ -1,4 +1,4 @@
-"""The two clocks of a session, both told by the event loop, so that a virtual loop moves them together."""
+"""The two clocks of a session, both read from the event loop, so that a virtual loop moves them together."""
 
 from __future__ import annotations
 

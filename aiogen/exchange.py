@@ -1,4 +1,4 @@
-"""What travels between the pure provider files and the transport.  Pure, and public: whoever writes a provider uses it.
+"""What travels between the pure provider files and the transport.  Pure, and public, for authors of providers.
 
 An `Exchange` is one operation, written as a generator: it yields a `Request`, is sent the `Response`, and returns
 the result or raises an error from `aiogen.errors`.  An operation of several requests is still one exchange, and so is
@@ -121,7 +121,7 @@ class Submission:
     _fingerprint: str | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
     def fingerprint(self) -> str:
-        """SHA-256 over what would be sent: equal for equal submissions, and tells nothing about them."""
+        """SHA-256 over what would be sent: equal for equal submissions; the request cannot be read from it."""
         if self._fingerprint is None:
             said = hashlib.sha256()
             for part in written([self.endpoint, self.body], sort_keys=True, separators=(",", ":"), default=str):
@@ -138,7 +138,7 @@ class Ticket:
     model: str | None = None
     kind: str = "image"
     outputs: int | None = None
-    """How many outputs were asked for, to tell when some are missing."""
+    """How many outputs were asked for, to see whether some are missing."""
     reference: Mapping[str, Any] | None = None
     """What the create's `Accepted.reference` said."""
 
@@ -158,7 +158,7 @@ class Failure:
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """One reading of a generation, as the vendor tells it."""
+    """One reading of a generation, as the vendor reports it."""
 
     provider_id: str
     state: State

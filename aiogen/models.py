@@ -316,7 +316,7 @@ class Generation:
         """What is known, as JSON has it: in the keys that the command line writes, too (docs/cli.md).
 
         Times are ISO 8601 in UTC; the amount of a cost is text; what is not known is None.  Addresses are whole, so
-        whoever reads them can fetch the files.
+        anybody who reads them can fetch the files.
 
         Args:
             raw: with the vendor's own JSON, of the generation and of each output, under `raw`.

@@ -1,4 +1,4 @@
-"""Webhooks: what vendors tell a web backend, as a hint that brings the next question forward, and nothing else.
+"""Webhooks: a vendor's call to a web backend is a hint that brings the next question forward, and nothing else.
 
 A call settles nothing: the generation is asked about as always, with the key, only sooner.  So a forged one costs one
 request at most, and a lost one costs the waiting that polling has.
@@ -125,7 +125,7 @@ class Webhooks:
 
         Args:
             connection: whose call it is, as the address says; a name that `secrets` does not have is answered 401.
-            body: its bytes as they came, never written anew from parsed JSON: the signature is over the bytes.
+            body: its bytes as they came, never written again from parsed JSON: the signature is over the bytes.
             headers: of the call, by their names in any case.
 
         Raises:
@@ -205,7 +205,7 @@ class Webhooks:
         loop = asyncio.get_running_loop()
         try:
             followed = await self._session._wake(connection, provider_id, proved=is_proved)
-        except Exception as error:  # whatever a store of somebody's own raises: the next question comes anyway
+        except Exception as error:  # whatever a store may raise: the next question comes without the hint, too
             followed = False
             logger.warning("A webhook's hint for %s was lost: %s", connection, error, extra={"connection": connection})
         if followed:

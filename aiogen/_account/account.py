@@ -1,4 +1,4 @@
-"""One account as a machine that is told events and the time: its limits, what waits, and what runs.  Pure.
+"""One account as a machine that is given events and the time: its limits, what waits, and what runs.  Pure.
 
 What it starts next is decided in `deciding`.  Several connections with the same key share an account, as the vendor
 counts them together.
@@ -178,7 +178,7 @@ class AccountState(Generic[J]):
         return Hold(throttle, error.status, until - now) if before[i] <= now < until else None
 
     def not_taken(self, now: float, times: int, error: AiogenError) -> None:
-        """The vendor's own word is that a job's create was not queued, for the so many-th time: wait, then send it."""
+        """The vendor's own word is that a job's create was not queued, for the `times`-th time: wait, then send it."""
         pause = resend_pause(times, draw=self._draw)
         self.window.unreachable(now, max(pause, error.retry_after or 0.0))
 
@@ -266,7 +266,7 @@ class AccountState(Generic[J]):
             self.schedule.hint(provider_id, now, proved=proved)
             return True
         if proved:
-            self.schedule.told_late(provider_id, now)
+            self.schedule.announced_late(provider_id, now)
         if self.creates_in_flight:
             (self.early_proved if proved else self.early).put(provider_id, now)
         return False

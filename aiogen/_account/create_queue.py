@@ -34,7 +34,7 @@ NORMAL = 5
 PRIORITIES = {"interactive": 7, "batch": 3}
 """Words for two of them."""
 _SHARE = 8
-"""Every so many creates, one is of the lowest priority that waits: nobody starves."""
+"""One in this number of creates is of the lowest priority that waits: nobody starves."""
 
 
 @attrs.define(eq=False)

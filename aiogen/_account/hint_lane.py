@@ -1,4 +1,4 @@
-"""The hints of one account, on their way to the session: bounded in number and rate.  Pure: the time is told."""
+"""The hints of one account, on their way to the session: bounded in number and rate.  Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _LOOKS_PER_MINUTE, _LOOKS_AT_ONCE = 600.0, 20.0
 """Ids that nobody follows here: each is a read of the ledger."""
 _MOST_WAITING = 1000
 _AGAIN_AFTER = 5.0
-"""Seconds after which an id that nobody followed is tried once more: its create may have been under way elsewhere."""
+"""Seconds after which an id that nobody followed is tried once more: its create may have been under way in another
+process."""
 
 Key = tuple[str, str, bool]
 """A connection's name, the vendor's id, and whether the vendor has proved that it is the one who says so."""
 
 
 class Lane:
-    """First come, first served; one id waits once, however often it is told."""
+    """First come, first served; one id waits once, however often it is put in."""
 
     def __init__(self, requests_per_minute: float) -> None:
         """`requests_per_minute`: what the account allows."""
@@ -39,7 +40,7 @@ class Lane:
             return True
         if len(self._waiting) >= _MOST_WAITING:
             return False
-        # One that is to be tried again is told once more: it is new, and counts as such.
+        # One that is to be tried again comes once more: it is new, and counts as such.
         self._early.pop(key, None)
         self._waiting[key] = False
         return True
@@ -68,5 +69,5 @@ class Lane:
         """Nobody follows what was taken: it may be early, and is tried once more."""
         self._looks.spend(now)
         if not again and key not in self._waiting:
-            # Few at any time: so many as are looked up within these seconds.
+            # Few at any time: those that are looked up within these seconds.
             self._early[key] = now + _AGAIN_AFTER

@@ -1,4 +1,5 @@
-"""What came of a wish to cancel a job: a result, or the error of who tried it; as JSON, and back.  Pure."""
+"""What came of a request to cancel a job: a result, or the error of the process that tried; as JSON, and back.
+Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ _READ: Final[Mapping[str, Callable[[str], object]]] = {
 """Those that are written as text."""
 
 
-def told(what: Cancellation | AiogenError) -> dict[str, Any]:
-    """As it is written down."""
+def encoded(what: Cancellation | AiogenError) -> dict[str, Any]:
+    """What came of it, as JSON for the ledger."""
     if isinstance(what, Cancellation):
         return {"cancellation": str(what)}
     answer: dict[str, Any] = {"error": type(what).__name__, "message": what.message}
@@ -36,11 +37,11 @@ def told(what: Cancellation | AiogenError) -> dict[str, Any]:
     return answer | {"notes": list(getattr(what, "__notes__", ()))}
 
 
-def heard(answer: Mapping[str, Any]) -> Cancellation:
-    """What was written down.
+def decoded(answer: Mapping[str, Any]) -> Cancellation:
+    """The result in such a JSON object.
 
     Raises:
-        AiogenError: it could not be cancelled; the error of who tried it.
+        AiogenError: it could not be cancelled; the error of the process that tried.
     """
     if (cancellation := answer.get("cancellation")) in list(Cancellation):
         return Cancellation(cancellation)

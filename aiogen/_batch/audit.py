@@ -66,7 +66,7 @@ class Audit:
         data = json.dumps(line).encode() + b"\n"
         with self._in_use:
             if self._file is None:
-                return  # whoever wanted it was interrupted
+                return  # the caller was interrupted
             while data:
                 data = data[os.write(self._file, data) :]
             if synced:

@@ -94,7 +94,7 @@ class Cleanup:
     """One clean-up.  Nothing is asked before it is awaited, gone through, or asked what it would `find`.
 
     `async for` gives each generation as it is dealt with; `await` deals with all, and gives the clean-up itself.  What
-    is interrupted goes on with either, and so does another clean-up that is told the same.
+    is interrupted goes on with either, and so does another clean-up with the same arguments.
     """
 
     def __init__(self, where: Where, bounds: Bounds, enter: Callable[[], Awaitable[Place]]) -> None:
@@ -227,7 +227,7 @@ class Cleanup:
                 try:
                     result = await self._clean(place, generation)
                 except BaseException:
-                    left.append(generation)  # whoever goes on begins with it
+                    left.append(generation)  # the next run begins with it
                     raise
                 if result.ok:
                     unmarked.append(result.generation.provider_id or "")

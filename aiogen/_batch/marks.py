@@ -99,7 +99,9 @@ async def find(
     for each in map(check_given_id, ids):
         record = await _record(store, each, connection)
         if record is None and connection is None:
-            raise InputError(f"The ledger does not know {each}. Of a generation made elsewhere, name the connection.")
+            raise InputError(
+                f"The ledger does not know {each}. For a generation that it has never had, name the connection."
+            )
         if record is None:
             assert connection is not None
             found[connection.account].append(each)

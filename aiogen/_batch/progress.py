@@ -93,7 +93,7 @@ class Tally:
         self._amounts = Costs()
 
     def expects(self, totals: Mapping[str, int]) -> None:
-        """So many rows there are, by connection."""
+        """The number of rows, by connection."""
         self._totals = Counter(totals)
 
     def reads(self, connection: str) -> None:

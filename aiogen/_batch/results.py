@@ -68,7 +68,7 @@ class ResultsFile:
                 file.write(line)
         file.flush()
         os.fsync(file.fileno())
-        if os.name == "nt":  # elsewhere it is held until it has its name
+        if os.name == "nt":  # on other systems it is held until it has its name
             file.close()
         os.replace(self._part, self.path)
 

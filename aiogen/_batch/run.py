@@ -52,15 +52,20 @@ class Result(Generic[R]):
         generation = self.generation
         found = generation.to_dict(data=False) if generation is not None else {}
         error = self.error
-        told = None
+        failure = None
         if error is not None:
-            told = {"type": type(error).__name__, "message": error.message, "action": error.action, "code": error.code}
+            failure = {
+                "type": type(error).__name__,
+                "message": error.message,
+                "action": error.action,
+                "code": error.code,
+            }
         return {
             "index": self.index,
             "key": self.key,
             "ok": self.ok,
             "files": [str(_below(path, folder)) for path in self.files],
-            "error": told,
+            "error": failure,
             **found,
         }
 

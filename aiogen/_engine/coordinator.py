@@ -139,7 +139,7 @@ class Coordinator:
     async def _take_budget(self, account: Account, action: TakeBudget) -> None:
         """Of what all processes on the ledger may ask; nothing is asked before it is there."""
         hub = self.hub
-        names = account.names  # whoever still has another key of this account takes it under that one's name
+        names = account.names  # a process that still has another key of this account takes it under that key's name
         waits = [await hub.ledger.acquire(name, action.count, action.per_second) for name in names]
         wait = max(waits)
         account.shared_budget.taken(action.count, hub.clock.now() + wait, alone=not hub.ledger.peers)
@@ -181,7 +181,7 @@ class Coordinator:
         await self.hub.handlers.flush()
 
     async def close(self) -> None:
-        """Send nothing new, let creates in flight be answered, then tell every waiter."""
+        """Send nothing new, let creates in flight be answered, then resolve every waiter."""
         hub = self.hub
         hub.leaving.set()
         self._has_stopped = True

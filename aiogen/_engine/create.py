@@ -46,7 +46,7 @@ class _Withheld:
     """Why a create is not sent although its turn had come."""
 
     requeue_after: float | None = None
-    """It waits in the queue again, and the account for so many seconds."""
+    """It waits in the queue again, and the account for this number of seconds."""
     is_held: bool = False
     """Another create was refused meanwhile, or the ledger could not be reached, which may have taken the intent all the
     same: it is taken back, and the job waits in the queue again."""

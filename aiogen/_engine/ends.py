@@ -105,4 +105,4 @@ async def _write_withdrawn(hub: Hub, ended: Generation) -> None:
     if hub.is_follower:
         await hub.store.settle([ended])
     else:
-        await hub.store.withdraw(ended)  # whoever has adopted it by now
+        await hub.store.withdraw(ended)  # also if another worker has adopted it by now

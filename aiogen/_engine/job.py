@@ -205,7 +205,7 @@ class Job:
         return None if self._done.done() else self._forecast(self._latest)
 
     async def withdraw(self) -> bool:
-        """Take it back if it was not sent yet: nothing is charged, and whoever awaits it gets `GenerationFailed`.
+        """Take it back if it was not sent yet: nothing is charged, and callers that await it get `GenerationFailed`.
 
         False if it is too late: it is on its way, runs, or is over.  `cancel` also stops what runs, where the provider
         can.
@@ -220,7 +220,7 @@ class Job:
     async def cancel(self, *, timeout: float = 30.0) -> Cancellation:
         """Stop it: withdrawn if it was not sent yet, else cancelled at the provider; says which of these it was.
 
-        Whoever awaits it gets `GenerationFailed`; `generation.state` is `cancelled`.  If another process follows it,
+        Callers that await it get `GenerationFailed`; `generation.state` is `cancelled`.  If another process follows it,
         that one is asked by the ledger, and says what came of it.
 
         Args:

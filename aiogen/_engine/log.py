@@ -1,6 +1,6 @@
 """What the log says about jobs and accounts: one line for each thing that matters, with its ids as fields.
 
-`docs/logging.md` tells the lines, their levels and their fields.  No prompt and no vendor's words stand in them: these
+`docs/logging.md` lists the lines, their levels and their fields.  No prompt and no vendor's words stand in them: these
 may hold anything, and a log is read by more people than a program's results.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aiogen")
 
 _MOST_NAMED = 20
-"""So many of the jobs that were left running are named."""
+"""The most jobs that are named of those that were left running."""
 
 _HELD = {
     Throttle.CREATES: "too many creates: the next one waits",
@@ -53,7 +53,7 @@ def ended(job: Job, error: AiogenError | None) -> None:
     """Nobody waits for it any more: it is over, or nothing more is learned of it here."""
     known = job.generation
     if isinstance(error, SessionClosed):
-        return  # `left` tells of all of them at once
+        return  # `left` names all of them at once
     if isinstance(error, SubmissionUnknown):
         _warn("unknown", job, error, "it is not known whether it was accepted: it may be running and charged")
     elif isinstance(error, GenerationTimeout):

@@ -1,4 +1,4 @@
-"""Jobs that somebody waits for here, and another process sends and follows: their ends are read in the ledger."""
+"""Jobs that are awaited here, while another process sends and follows them: their ends are read from the ledger."""
 
 from __future__ import annotations
 

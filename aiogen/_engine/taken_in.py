@@ -1,4 +1,4 @@
-"""Jobs that are taken in here for those who follow: from the ledger's taking them to their turn, somewhere else."""
+"""Jobs that were submitted here and are sent by other processes: from their entry in the ledger to their turn."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TakenIn:
 
     @contextmanager
     def coming(self, job: Job) -> Iterator[None]:
-        """Within this the ledger takes it; it may be over before whoever writes it hears that it is written."""
+        """Within this the ledger takes it; it may be over before the caller learns that it is written."""
         if self._is_used:
             self._coming[job.id] = None
         try:
@@ -81,7 +81,7 @@ class TakenIn:
             self._coming[record.id] = record
 
     def take_in(self, job: Job) -> None:
-        """The ledger has it, for whoever follows."""
+        """The ledger has it, for the process that will send it."""
         self._jobs.add(job)
         self._remote.watch(job)
         self._ledger.others.listen()

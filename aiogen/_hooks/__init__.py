@@ -1,1 +1,1 @@
-"""Calls that vendors make to us, as bytes and headers: whether one is genuine, and what it tells of.  Pure."""
+"""Calls that vendors make to us, as bytes and headers: whether one is genuine, and what it is about.  Pure."""

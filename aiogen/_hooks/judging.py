@@ -1,4 +1,4 @@
-"""From the bytes and headers of one call to a verdict: a hint, ignored, or refused.  Pure: the time is told."""
+"""From the bytes and headers of one call to a verdict: a hint, ignored, or refused.  Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class WebhookFormat:
     verification: Callable[[str], Verification]
     """From the secret that the user has set, or was shown."""
     read: Callable[[Mapping[str, Any]], Hint | None]
-    """The hint in a call's JSON; None if it tells of no generation.  Whatever is in there, it may not raise."""
+    """The hint in a call's JSON; None if it names no generation.  Whatever the JSON holds, this does not raise."""
     secrets: frozenset[str] = frozenset()
     """Members of the JSON that hold secrets: dropped before anything else is done with it."""
 

@@ -16,7 +16,8 @@ class Hint:
     event: str = ""
     """What the vendor says has happened, in its own words, at most 100 letters; only to know a double by."""
     is_proved: bool = False
-    """Its secret or signature was checked, and is right; whoever verifies says so, and not what reads the call."""
+    """Its secret or signature was checked, and is right; this is set by what verifies the call, not by what reads
+    it."""
 
 
 class Ignored(StrEnum):
@@ -27,11 +28,11 @@ class Ignored(StrEnum):
     UNREADABLE = "unreadable"
     """No JSON object in UTF-8, nested too deeply, or of too many parts."""
     OTHER = "about something else"
-    """It tells of no generation, or of a kind of event that is not known."""
+    """It names no generation, or a kind of event that is not known."""
     DOUBLE = "double"
-    """The same event was told before: sent twice, or replayed."""
+    """The same event came before: sent twice, or replayed."""
     BUSY = "busy"
-    """So many hints wait that it is left to the next question, which comes anyway."""
+    """Too many hints wait already: it is left to the next question, which comes without a hint as well."""
     CLOSED = "closed"
     """The session is closed, or about to be, or has no such connection any more."""
 

@@ -1,4 +1,4 @@
-"""Whether a call is the vendor's: by a secret that it repeats, or by a signature.  Pure: the time is told.
+"""Whether a call is the vendor's: by a secret that it repeats, or by a signature.  Pure: the time is an argument.
 
 Every comparison with a secret takes the same time wherever they differ, and no input makes any of this raise.
 Sources: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md (the package
@@ -73,13 +73,13 @@ class Unsigned:
     """Nothing is checked: for vendors that send no proof, and those who have set no secret."""
 
     def verify(self, body: bytes, headers: Headers, now: float) -> Verified | Refused:
-        """See `Verification.verify`: whoever calls is believed."""
+        """See `Verification.verify`: every caller is believed."""
         return Verified(is_proved=False)
 
 
 @attrs.frozen
 class Bearer:
-    """`Authorization: Bearer <secret>`: there is no signature, so whoever has seen one call can make others."""
+    """`Authorization: Bearer <secret>`: there is no signature, so anybody who has seen one call can make others."""
 
     _secret: Secret = attrs.field(converter=to_secret, repr=False)
 

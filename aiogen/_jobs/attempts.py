@@ -52,7 +52,7 @@ class Attempts:
         self._pause: asyncio.Task[None] | None = None
 
     def allow(self, most: int) -> None:
-        """One more caller wants them, and allows so many in all."""
+        """One more caller wants further attempts, and allows this number in all."""
         self._callers += 1
         self._most = max(self._most, most)
 

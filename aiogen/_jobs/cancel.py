@@ -61,7 +61,7 @@ async def of_another(hub: Hub, job: Job, timeout: float) -> Cancellation | None:
 
     Raises:
         CancelTimeout: it did not say in time what came of it.
-        AiogenError: what it was told when it tried.
+        AiogenError: the error that the other process got when it tried.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -99,7 +99,7 @@ async def _asked_for(hub: Hub, job: Job) -> Cancellation | None:
         if await hub.store.wish(job.id):
             answer = await hub.ledger.others.asks.answer(job.id)
             if answer is not None:
-                return granted.heard(answer)
+                return granted.decoded(answer)
 
 
 def _how_it_ended(record: Record) -> Cancellation:

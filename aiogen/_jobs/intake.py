@@ -25,7 +25,7 @@ logger = logging.getLogger("aiogen")
 _AT_LEAST = 60.0
 """Seconds for which a job that was left behind is followed, however long ago its deadline was."""
 UNTOLD = Typical(median=20.0, spread=0.8)
-"""For a generation that was made elsewhere: its model may be anything."""
+"""For an attached generation: its model may be anything."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +107,7 @@ async def _added(hub: Hub, job: Job, record: Record, at_most: AtMost | None) -> 
 
 
 async def attach(hub: Hub, job: Job, ticket: Ticket, *, is_new: bool = True, name: Name = NAMELESS) -> Record | None:
-    """Follow a generation that was created elsewhere, or before; `is_new`: the ledger does not know it.
+    """Follow a generation that another program, or an earlier run, has created; `is_new`: the ledger does not know it.
 
     If another process was faster, its record stands, and is returned; then nothing is followed under this job.
     """
@@ -217,7 +217,7 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     if submission is not None:
         ticket = attrs.evolve(ticket, model=submission.model, kind=submission.kind, outputs=submission.outputs)
     accepted_at = record.accepted_at or record.created_at  # by the ledger's clock: only how long ago it was is used
-    if job.provider_id is None:  # somebody waits here since before it was sent elsewhere
+    if job.provider_id is None:  # a caller has waited here since before another process sent it
         known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
         job._update(attrs.evolve(known, accepted_at=record.by(at, accepted_at)), at, skips=True)
     job.timeout = max(_AT_LEAST, job.timeout - record.ago(accepted_at))

@@ -98,7 +98,7 @@ class KeyedJobs:
     ) -> tuple[Job, bool]:
         """The job, and whether this has made it."""
         hub = self._hub
-        # Whoever asks for the same key meanwhile gets the same job.
+        # A caller who asks for the same key meanwhile gets the same job.
         async with self._lock(key):
             attempt = 1
             latest = await hub.store.latest(key.scope, key.key)

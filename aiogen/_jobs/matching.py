@@ -56,7 +56,7 @@ def _fits(created: datetime, record: Record) -> bool:
 def is_past(page: Iterable[Snapshot], earliest: datetime) -> bool:
     """True for a page that is older than all that is looked for: newest first, nothing more can come.
 
-    The order is not documented.  If it is another one, candidates may be missing, and the user is told how far it was
+    The order is not documented.  If it is another one, candidates may be missing, and the message says how far it was
     looked; nothing is decided by it.
     """
     times = [snapshot.created_at for snapshot in page]

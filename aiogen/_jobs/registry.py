@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 ATTACHED_TIMEOUT = 600.0
 """Seconds for which a generation is followed of which nobody said how long it may take."""
 _TAKEN_UP = 1000
-"""Jobs that were taken up, and are over, that are kept for whoever asks for them: a worker takes up all the time."""
+"""Jobs that were taken up, and are over, that are kept for a caller who asks for them: a worker takes jobs up all the
+time."""
 _UNSENT = (State.PENDING, State.SUBMITTING)
 
 
@@ -60,7 +61,7 @@ class Registry:
             connections: the session's, which may come and go.
             binding: the session's.
             poll_cost: of jobs that have none of their own; by default the provider's.
-            cancel: stops one, within so many seconds if another process follows it.
+            cancel: stops one; given the job, and the seconds to wait if another process follows it.
             outputs: hands out what came of one.
         """
         self._hub = hub
@@ -170,7 +171,7 @@ class Registry:
         self, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None
     ) -> Job:
         """See `Session.attach`."""
-        # Whoever attaches it while it is looked for and written down gets the same job.
+        # A caller who attaches it while it is looked for and written gets the same job.
         async with self._attaching.setdefault((provider.account, provider_id), asyncio.Lock()):
             track = self._hub.tracked(provider, provider_id)
             known: Job | str | None = None

@@ -1,11 +1,11 @@
-"""What other processes want of the jobs that are followed here, and what is wanted of theirs from here."""
+"""Requests between processes: to cancel jobs that are followed here, and to ask about jobs that others follow."""
 
 from __future__ import annotations
 
 import logging
 from functools import partial
 
-from aiogen._answers.granted import told
+from aiogen._answers.granted import encoded
 from aiogen._engine.hub import Hub
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.cancel import of_ours
@@ -46,7 +46,7 @@ class Wishes:
                 return  # the next one finds the wish
             except AiogenError as error:
                 answer = error
-            await hub.ledger.note(partial(hub.store.grant, job_id, told(answer)), job_id)
+            await hub.ledger.note(partial(hub.store.grant, job_id, encoded(answer)), job_id)
         except AiogenError as error:
             logger.warning("Another process wants job %s to be cancelled, which has to wait: %s", job_id, error)
         finally:

@@ -1,4 +1,4 @@
-"""What this session wants of jobs that other processes follow, until it is granted."""
+"""Cancels that this session asks other processes for, until they are answered."""
 
 from __future__ import annotations
 

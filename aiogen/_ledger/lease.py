@@ -28,7 +28,8 @@ _LONGEST_PAUSE = 1.0
 _REMINDED_EVERY = 60.0
 """Seconds between two warnings that say the same."""
 _UNFOLLOWED_FOR = 5.0
-"""Seconds for which jobs are left alone before that is worth a warning: whoever follows may only be starting again."""
+"""Seconds for which jobs are left alone before that is worth a warning: a process that follows jobs may only be
+restarting."""
 
 
 class Ledger:
@@ -165,7 +166,7 @@ class Ledger:
         await self._outbox.note(write, *job_ids, within=within)
 
     def note_begun(self, job_ids: Iterable[str]) -> None:
-        """These have begun to be processed: for those who wait elsewhere, if there is anybody."""
+        """These have begun to be processed: noted for callers in other processes, if there are any."""
         if self.peers:
             self._progress.note(job_ids)
 

@@ -1,4 +1,4 @@
-"""What other processes write, as far as somebody here has to know: how their jobs stand, and what they want of ours."""
+"""What other processes write, as far as it matters here: how their jobs stand, and what they ask of ours."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Others:
     # --- when to look
 
     def attend(self) -> None:
-        """Somebody waits for a job of another process since just now: look soon, whoever has written."""
+        """Somebody waits for a job of another process since just now: look soon, whether or not anybody has written."""
         self._unlooked = True
         self._woken.set()
 
@@ -65,7 +65,8 @@ class Others:
         self._unheard = True
 
     async def rest(self, seconds: float) -> bool:
-        """For so many seconds at most, or until there is something to look for; True if another process has written.
+        """Wait this number of seconds at most, or until there is something to look for; True if another process has
+        written.
 
         Raises:
             StoreError: the ledger cannot be listened to.

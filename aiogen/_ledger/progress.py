@@ -1,4 +1,4 @@
-"""That jobs of ours have begun is noted for those who wait elsewhere: late, many at once, and only where it is easy."""
+"""Notes in the ledger which of our jobs have begun, for callers in other processes: late, and many at once."""
 
 from __future__ import annotations
 

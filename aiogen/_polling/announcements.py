@@ -1,4 +1,4 @@
-"""Where a vendor tells of ends by itself: what a question is still worth there.  Pure.
+"""Vendors that announce ends by webhooks: what a question is still worth there.  Pure.
 
 A question finds an end by itself only where no hint came before it.  So where hints announce the share p of all ends, a
 second of waiting that a question saves is saved with probability 1 - p, and the question is worth so much less: its
@@ -18,15 +18,15 @@ K = TypeVar("K", bound=Hashable)
 _MOST = 60
 """Ends that are remembered: the price rises to some sixty times at most."""
 _FEW = 20
-"""After so many ends that no hint announced questions cost what they did before there were any."""
+"""After this number of ends that no hint announced, questions cost what they did before there were any."""
 _DOUBTS = 2
-"""After so many of these in a row only the last few ends count: that is more than a call that was lost."""
+"""After this number of these in a row only the last few ends count: that is more than a call that was lost."""
 _Z = 1.0
 """Standard errors: the share is higher than its bound in 84 of 100 cases."""
 _RACE = 0.25
 """Seconds: a question that was sent less than this before the hint has only been a little quicker."""
 _MOST_UNTRUE = 3
-"""Vendors may tell of each state, not only of the end; who tells more often than that may hit the end by chance."""
+"""Vendors may announce each state, not only the end; more calls than that may hit the end by chance."""
 _FALL = 1.15
 """A price that falls by more than this part is noticeable."""
 
@@ -34,7 +34,7 @@ _FALL = 1.15
 class Announcements(Generic[K]):
     """One model's at one account: which of its last ends hints have announced.
 
-    Separately for jobs of which hints have told before while they ran: where a vendor tells once, those have none left.
+    Separately for jobs for which hints have come before while they ran: where a vendor calls once, those get no more.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Announcements(Generic[K]):
 
         `told_at`: when the hint came after all; -inf if it has not.
         """
-        if self.price_factor(untrue) == 1.0:  # nothing to lose, and whoever has no webhooks pays nothing for them
+        if self.price_factor(untrue) == 1.0:  # nothing to lose, and sessions without webhooks pay nothing for them
             self._note(untrue, False)
         elif told_at > sent_at:
             if told_at - sent_at > _RACE:
@@ -67,7 +67,7 @@ class Announcements(Generic[K]):
         else:
             self._open[key] = (sent_at, untrue)
 
-    def told(self, key: K, now: float) -> None:
+    def hinted(self, key: K, now: float) -> None:
         """The hint of an end comes that is known already: if it is hardly later, that says nothing about hints."""
         if key in self._open:
             sent_at, untrue = self._open.pop(key)
@@ -116,7 +116,7 @@ class _Share:
 
 
 def lower_bound(hits: int, of: int) -> float:
-    """The lower end of the interval in which a share may lie of which so many were seen (Wilson's score interval).
+    """The lower end of the interval in which a share may lie of which this number were seen (Wilson's score interval).
 
     From 0.0 to below 1.0.
     """

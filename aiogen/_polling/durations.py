@@ -37,7 +37,7 @@ _REFIT_AT_MOST = 40.0
 _FIRST_ENDS = 10
 """Of these no more than the same part is waited for, however many ends were expected and not seen."""
 _SURPRISE = 2.5
-"""Or when the ends since then are so many standard errors from what was expected."""
+"""Or when the ends since then are this number of standard errors from what was expected."""
 _MANY = 10
 """In a cohort of this number of jobs."""
 _FEW_INTERVALS = 300
@@ -342,7 +342,7 @@ class DurationModel:
             counts = self._share.without(self._evidence.of_cohorts(), counts, self._evidence.faded)
         self._evidence.take_in(counts, news.fading)
         self.seen += news.seen
-        self._fitted_seen += news.seen  # no surprises: they were seen elsewhere
+        self._fitted_seen += news.seen  # no surprises: another process has seen them
         self._unfitted += counts.ends
         return True
 

@@ -1,7 +1,7 @@
 """Survival curves drawn through what was seen: each takes the curve of a life table, and makes it smooth.  Pure.
 
 A family (`families`) knows by itself what durations look like; these follow whatever came, and so need more of it.  No
-one of them is right for every model: `durations` weighs them by how well each foretold the durations that came.
+one of them is right for every model: `durations` weighs them by how well each predicted the durations that came.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def smoothed(seen: SurvivalCurve, bandwidth: float) -> SurvivalCurve:
 
 
 def _coarser(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Two and two in one: where so many bins hold something, both humps are far wider than a bin."""
+    """Two and two in one: where this number of bins are not empty, both humps are far wider than a bin."""
     pairs = zip(points[::2], [*points[1::2], (0.0, 0.0)], strict=False)
     return [(a + b, (a * log + b * further) / (a + b)) for (a, log), (b, further) in pairs]
 

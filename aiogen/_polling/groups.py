@@ -27,12 +27,12 @@ _PROBES = 2
 _FIRST_PROBE = 0.5
 """The age of the first early look."""
 _PROBE_STEP = 3.5
-"""From one early look to the next: so many times the root of price and age (Keller's rule for a hazard that falls with
-the age), for one job."""
+"""From one early look to the next: this factor times the root of price and age (Keller's rule for a hazard that falls
+with the age), for one job."""
 _PROBE_POWER = 0.6
 """And for n jobs it is divided by n to this power: between the root, for durations that are all alike, and none."""
 _BURST = 0.4
-"""With the first ends so many times the root of n are looked at without a pause: are they the first, or many?"""
+"""With the first ends this factor times the root of n are looked at without a pause: are they the first, or many?"""
 _PROBE_WAIT = 1.0
 """But the others wait no longer than this for it (seconds)."""
 _EARLIER = 0.05
@@ -186,7 +186,7 @@ class Groups(Generic[K]):
     def announced_late(self, key: K, now: float) -> None:
         """The vendor announces the end of a job that is not followed, perhaps not any more."""
         for _, announcements in self._announcements.values():
-            announcements.told(key, now)
+            announcements.hinted(key, now)
 
     def decides_at(self) -> float:
         """When hints that stay away change what a question is worth; `math.inf` if that is not known."""

@@ -43,7 +43,8 @@ class News:
     counts: Counts
     seen: int
     fading: float
-    """How much what stood there before counts less, for the jobs that began elsewhere since (the logarithm)."""
+    """How much what stood there before counts less, for the jobs that began in other processes since (the
+    logarithm)."""
     is_all: bool = False
     """They have forgotten what stood there before, so that it is all they know, and some of that may be from here."""
 

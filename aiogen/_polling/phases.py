@@ -1,7 +1,7 @@
 """One model's durations by what is known of a job: since its acceptance, or since it was seen to begin.  Pure.
 
 Where a vendor reports queued and processing as two states, the time since the beginning foretells the end better if the
-queue varies, and worse if the beginning is known only roughly.  So both are learned, and the one that has foretold
+queue varies, and worse if the beginning is known only roughly.  So both are learned, and the one that has predicted
 better is asked.
 """
 

@@ -24,7 +24,8 @@ _NEARLY = 0.06
 DEARER = 1.15
 """A moment that was planned at a price lower than the present one by more than this factor comes too early."""
 _TELLS_WITHIN, _TELLS_WITHIN_PART = 1.0, 0.1
-"""Seconds after an end, or part of the age, within which a vendor tells of it whose hints come before our questions."""
+"""Seconds after an end, or part of the age, within which a vendor announces it whose hints come before our
+questions."""
 FIXED, STALE = -1, -2
 """Instead of a duration model's version: the moment does not come from a model; it has to be planned again."""
 
@@ -93,7 +94,7 @@ class Question(Generic[K]):
         self.asking = self.urgent = False
 
     def is_announced(self, sent_at: float) -> bool:
-        """True if its vendor told of its end before the question that was sent at `sent_at` and found it."""
+        """True if its vendor announced its end before the question that was sent at `sent_at` and found it."""
         return -math.inf < self.told_at <= sent_at
 
     def heeded(self, sent_at: float) -> None:

@@ -123,7 +123,7 @@ class Schedule(Generic[K]):
                 group.burst = max(0, group.burst - 1)
                 self._put(key, question, now)
                 return
-            group.cold.append(key)  # it is asked before that anyway
+            group.cold.append(key)  # it is asked about before that
 
     def _probed(self, key: K, group: Group[K], now: float) -> None:
         if group.probing == key:
@@ -147,8 +147,8 @@ class Schedule(Generic[K]):
         else:
             announcements.found(key, question.untrue, sent_at, question.told_at)
 
-    def told_late(self, key: K, now: float) -> None:
-        """The vendor tells of one that is not followed, perhaps not any more."""
+    def announced_late(self, key: K, now: float) -> None:
+        """The vendor announces the end of one that is not followed, perhaps not any more."""
         self._groups.announced_late(key, now)
 
     def drop(self, key: K) -> Observation | None:
@@ -226,7 +226,7 @@ class Schedule(Generic[K]):
         return None
 
     def take_early(self, now: float) -> K | None:
-        """Take out one more job to ask about in company, as questions are sent anyway: one that is nearly due.
+        """Take out one more job to ask about in company, as questions are sent at this moment: one that is nearly due.
 
         Each time that a program wakes costs it more than a request does, and a question that comes early by a small
         part of its interval is worth as much.  None if there is no such.
@@ -286,7 +286,7 @@ class Schedule(Generic[K]):
         if (urgent := self._urgent.moment(key)) is not None and urgent <= soon:
             return
         if urgent is None and question.due <= soon and question.is_current(self._price(question)):
-            question.version = FIXED  # it comes sooner anyway, and stays so
+            question.version = FIXED  # it comes sooner already, and stays so
             return
         question.group.timers.drop(key)
         self._urgent.put(key, soon)
@@ -501,7 +501,7 @@ class Schedule(Generic[K]):
     def _put(self, key: K, question: Question[K], now: float) -> None:
         question.ready_at = max(now, question.due)
         if key in self._urgent:
-            return  # asked about before that anyway
+            return  # it is asked about before that
         question.group.timers.put(key, question.ready_at)
 
     def _price(self, question: Question[K]) -> float:
@@ -513,6 +513,6 @@ class Schedule(Generic[K]):
     def _price_factor(self, group: Group[K], untrue: int) -> float:
         """How much dearer a question is now than it is worth.
 
-        The budget may bind, lag may delay others, too, and the vendor may tell of ends by itself.
+        The budget may bind, lag may delay others, too, and the vendor may announce ends by itself.
         """
         return group.announcements.price_factor(untrue) * self.backpressure.value**2 / max(1.0, self.lag_weight)

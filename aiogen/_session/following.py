@@ -24,7 +24,8 @@ class FollowingCalls(SessionBase):
     async def attach(
         self, connection: str, provider_id: str | UUID, *, timeout: float | None = None, poll_cost: float | None = None
     ) -> Job:
-        """Follow a generation that was made elsewhere, or before; `timeout` counts from now, 600 s by default.
+        """Follow a generation that another program, or an earlier run, has created; `timeout` counts from now, 600 s by
+        default.
 
         Attaching twice to a running generation gives the same job, and one stream of questions; the latest `timeout`
         and the lowest `poll_cost` count.  One that the ledger knows keeps its id; if another process follows it, its
@@ -155,7 +156,7 @@ class FollowingCalls(SessionBase):
         poll_cost: float | None = None,
         return_exceptions: bool = False,
     ) -> builtins.list[Generation] | builtins.list[Generation | AiogenError]:
-        """Wait for generations made elsewhere; the results stand in the order of the ids.
+        """Attach generations by the vendor's ids and wait for them; the results are in the order of the ids.
 
         Args:
             connection: whose ids they are.

@@ -88,7 +88,7 @@ class OutputCalls(SessionBase):
         One output becomes exactly that file, with its folders.  Of several the first gets the name, the others a number
         before the ending (`boat.png`, `boat-1.png`, …): all of them or, if one cannot be had, none.  The bytes are kept
         as they came: if they are of another kind than the name says, the name stays, a warning is logged, and
-        `media_type` of the output tells.
+        see the output's `media_type`.
 
         A folder, or a path string that ends with a slash, gets the files as from `download`.  Files are as whole as
         there, and come from where they do there.

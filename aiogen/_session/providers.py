@@ -39,8 +39,8 @@ class ProviderCalls(SessionBase):
     ) -> AsyncIterator[Generation]:
         """The user's generations, page by page, in the provider's order (Leonardo: newest first, undocumented).
 
-        Each one that was there at the start comes once, also while they are being deleted, here or elsewhere, and new
-        ones made.  A row that cannot be read is left out with a warning in the log.
+        Each one that was there at the start comes once, also while they are being deleted, here or by other programs,
+        and new ones made.  A row that cannot be read is left out with a warning in the log.
 
         Args:
             connection: one whose provider can list (Leonardo; Luma has no such call).

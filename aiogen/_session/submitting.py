@@ -231,7 +231,7 @@ class SubmittingCalls(SessionBase):
             raise
 
     async def retry(self, job_id: str | UUID) -> Job:
-        """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, charged anew.
+        """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, and a new charge.
 
         Raises:
             InputError: the ledger does not know it, it has not failed, trying again would not help, or its request was

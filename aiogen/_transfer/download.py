@@ -135,7 +135,7 @@ class Downloader:
                 return await self._threads.run(part.joined)
 
     def spooled(self, max_bytes: int | None) -> PartSpool:
-        """Where `spool` puts an output; whoever asks for it discards it."""
+        """Where `spool` puts an output; the caller discards it."""
         return PartSpool(self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes))
 
     async def spool(self, source: Source, index: int, part: PartSpool) -> OutputFile:

@@ -24,7 +24,7 @@ class Part:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes: int = max_bytes
-        """So many may come."""
+        """The most bytes that may come."""
         self._in_use = Lock()  # a download that is cancelled discards it while a thread may still write
         self.begin(packed=False)
 

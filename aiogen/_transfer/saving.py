@@ -25,7 +25,7 @@ _LONGEST_STEM = 200
 """Bytes of a name without index and ending; most file systems end at 255 for the whole."""
 _BLOCK = 64 * 1024
 _NO_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
-"""How mounts tell that they have no fsync.  What it is for (ENOSPC, EDQUOT, EIO) is not among them."""
+"""How file systems answer that they have no fsync.  What it is for (ENOSPC, EDQUOT, EIO) is not among them."""
 
 
 def file_stem(generation: Generation, index: int) -> str:
@@ -175,7 +175,7 @@ class PartFile(PartOnDisk):
         except OSError as error:
             if error.errno not in _NO_FSYNC:
                 raise
-        if os.name == "nt":  # elsewhere it is held until it has its name
+        if os.name == "nt":  # on other systems it is held until it has its name
             self._file.close()
 
     def discard(self) -> None:

@@ -78,7 +78,7 @@ def _sync(path: Path, directory: Path) -> None:
     Raises:
         OSError: the disk does not promise it.
     """
-    # Windows syncs only what may be written; a read-only file of the user's is enough elsewhere.
+    # Windows syncs only what may be written; on other systems a read-only file of the user's is enough.
     _sync_one(path, os.O_RDWR | getattr(os, "O_BINARY", 0) if os.name == "nt" else os.O_RDONLY)
     if os.name != "nt":  # it has no call for folders
         _sync_folder(directory)

@@ -131,7 +131,7 @@ def way_of(given: aiohttp.ClientSession, argument: str) -> Way | None:
     Raises:
         ConfigurationError: its proxy cannot be used.
     """
-    # Only its private names tell a session's own proxy.
+    # A session's own proxy is in private attributes only.
     address = getattr(given, "_default_proxy", None)
     if address is None:
         return way_of_environment() if given.trust_env else None

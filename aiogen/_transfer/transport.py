@@ -52,7 +52,7 @@ class Transport:
         self.clock = clock
         self._submit_timeout, self._read_timeout = (
             # Exact: aiohttp would round anything above five seconds up to whole ones.  Connecting ends first, for it
-            # alone tells that nothing was sent.
+            # alone shows that nothing was sent.
             aiohttp.ClientTimeout(
                 total=total, connect=min(options.connect_timeout, 0.9 * total), ceil_threshold=math.inf
             )

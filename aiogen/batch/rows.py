@@ -280,7 +280,7 @@ class _Lines:
             yield RowProblem(self.number + 1, f"this is not {self._encoding}: {error}")
         finally:
             if self._text is not None:
-                self._text.detach()  # the file is closed by whoever opened it
+                self._text.detach()  # the file is closed by the one who opened it
 
     def _decoded(self, line: bytes) -> str | RowProblem:
         encoding = self._encoding if self.number == 1 else self._encoding.replace("-sig", "")

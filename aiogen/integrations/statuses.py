@@ -23,7 +23,7 @@ STATUSES: tuple[tuple[type[errors.AiogenError], int], ...] = (
 
 
 def http_status(error: errors.AiogenError) -> int:
-    """The status for whoever asked the program for it: 4xx where they can do something about it, else 5xx.
+    """The status for a client that asked the program for it: 4xx where they can do something about it, else 5xx.
 
     - 404: the provider does not know the generation.
     - 409: the provider has no such call, or the job was withdrawn or cancelled.

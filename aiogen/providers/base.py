@@ -124,7 +124,7 @@ class Provider:
     """Creates in any 60 seconds, 1 or more."""
     requests_per_minute: int = _limit("requests_per_minute")
     """Requests of any kind per minute, 1 or more.  By default as many more as the other limits are raised, up to what
-    the vendor documents (`Facts.most_requests_per_minute`): else it would hold back whoever has a larger plan."""
+    the vendor documents (`Facts.most_requests_per_minute`): else it would hold back accounts with a larger plan."""
     allow_insecure: bool = False
     """Allow plain http to another machine: the key and all else then travel unencrypted."""
     _extra_headers: Mapping[str, Secret] = attrs.field(
@@ -215,7 +215,7 @@ class Provider:
         return self._api_key.text
 
     def is_given(self, limit: str) -> bool:
-        """Whether somebody gave this limit, such as "max_active"; also if it is what it would have been anyway."""
+        """Whether this limit, such as "max_active", was given by the caller; also if it is equal to the default."""
         return not isinstance(getattr(self, limit), Usual)
 
     @property
@@ -253,7 +253,8 @@ class Provider:
         return Masked(value) if any(secret.stands_in(value) for secret in self.secrets) else value
 
     def path_below(self, url: object) -> str | None:
-        """The path of an address that an answer names, to be asked for below `base_url`; None if it leads elsewhere.
+        """The path of an address that an answer names, to be asked for below `base_url`; None if it leads to another
+        place.
 
         A request takes the key along, so it goes only to the API: to `base_url`, in whose place the answer may name the
         vendor's own address (`facts.url`).

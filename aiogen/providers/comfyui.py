@@ -52,7 +52,7 @@ _LIST_PAGE = 50
 _STATES = {"pending": State.QUEUED, "in_progress": State.PROCESSING}
 """Of the newer `/api/jobs`."""
 _ENDS = frozenset({"completed", "failed", "cancelled"})
-"""Of the same; how it ended is told in full by the history."""
+"""Of the same; how it ended is in the history in full."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +82,7 @@ class ComfyUI(Provider):
         url="http://127.0.0.1:8188",
         request_type=ComfyImage,
         key_variable=None,
-        # Any number may be queued; so many that stopping all of them, or following them again, stays cheap.
+        # Any number may be queued; few enough that stopping all of them, or following them again, stays cheap.
         max_active=50,
         creates_per_minute=100_000,
         requests_per_minute=100_000,
@@ -185,7 +185,7 @@ class ComfyUI(Provider):
     def get(self, ticket: Ticket) -> Exchange[Snapshot]:
         """`GET /history/{id}`; what is not there is asked for with `GET /api/jobs/{id}`, in older versions `/queue`.
 
-        The history comes first, for it alone tells how a job ended in every version.  Which version it is is found out
+        The history comes first, for it alone says in every version how a job ended.  Which version it is is found out
         each time, by a request that costs less than a millisecond: a provider keeps nothing in mind.
         """
         id_ = check_id(ticket.provider_id)

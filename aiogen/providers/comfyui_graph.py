@@ -21,7 +21,7 @@ from aiogen.references import Reference
 
 _SEEDS = ("seed", "noise_seed")
 _SHOWN = 12
-"""So many names stand in a message."""
+"""The most names in one message."""
 
 
 def _slots_of(slots: Any) -> dict[str, tuple[str, ...]]:

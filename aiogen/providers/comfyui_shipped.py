@@ -125,5 +125,5 @@ def graph_for(model: str, *, has_image: bool) -> str:
 
 
 def size_for(model: str) -> int:
-    """Pixels of each side, if nobody says so: what the checkpoint was made for, as far as its name tells."""
+    """Pixels of each side, by default: what the checkpoint was made for, as far as its name says."""
     return 512 if any(word in model.lower() for word in _SMALL) else 1024

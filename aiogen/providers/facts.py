@@ -81,8 +81,8 @@ class Facts:
     list_page: int = attrs.field(default=0, validator=_count)
     """Most generations per page of a list; 0 if the vendor cannot list, or lists in no pages."""
     most_requests_per_minute: int = attrs.field(default=1_000_000, validator=_count)
-    """Requests of any kind per minute that the vendor documents, 1 to 1,000,000: up to so many `requests_per_minute`
-    grows by itself where a connection raises its other limits.  By default without bound."""
+    """Requests of any kind per minute that the vendor documents, 1 to 1,000,000: up to this number
+    `requests_per_minute` grows by itself where a connection raises its other limits.  By default without bound."""
     poll_cost: float = attrs.field(default=0.15, validator=_worth)
     """Seconds of waiting that one request is worth, 0.001 to 60, unless a session or a job says otherwise.  On a
     server of one's own a request costs next to nothing."""

@@ -106,7 +106,7 @@ def _parameters(model: Model) -> tuple[Parameter, ...]:
 
 
 def _stranger(entry: Mapping[str, Any]) -> ModelInfo:
-    """A model that is newer than the table: the answer does not tell the slug that a create takes."""
+    """A model that is newer than the table: the answer does not have the slug that a create takes."""
     name = _text(entry.get("id")) or _text(entry.get("name")) or "?"
     return ModelInfo(
         name=name,

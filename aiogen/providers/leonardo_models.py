@@ -42,7 +42,7 @@ class Model:
     guidances: Mapping[str, int] | None = None
     """Which kinds of reference it takes, and how many of each; empty: none."""
     about: str | None = None
-    """What it is for, where its name does not tell."""
+    """What it is for, where its name does not say."""
 
     @property
     def max_references(self) -> int | None:

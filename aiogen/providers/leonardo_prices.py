@@ -30,7 +30,7 @@ _PASSED = {
 """A field of the create, and what the calculator calls it."""
 
 _NOT_PRICED = ("controlnets", "canvasRequest", "init_image_id", "init_generation_image_id", "imagePrompts", "unzoom")
-"""Fields whose price the calculator has no word for, or wants to be told."""
+"""Fields whose price the calculator does not know, or asks for."""
 
 
 def question(body: Mapping[str, Any]) -> dict[str, Any] | None:

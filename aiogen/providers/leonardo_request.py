@@ -116,7 +116,7 @@ class LeonardoImage:
     """A whole number.  v1: up to 9,999,999,998 (FLUX: 2,147,483,637).  Not taken by GPT Image, Recraft and some
     others: a warning then says so."""
     negative_prompt: str | None = None
-    """What not to show.  v1, and on v2 the vendor's own XL and Phoenix models and Ideogram 3; elsewhere a warning says
+    """What not to show.  v1, and on v2 the vendor's own XL and Phoenix models and Ideogram 3; for others a warning says
     that it was not sent."""
     images: tuple[Reference, ...] = attrs.field(default=(), converter=as_images, alias="references")
     """Pictures to go by, as `references=`: paths, bytes, https urls or `Reference(…)`; v2 only.  Up to 7 MB each where

@@ -2,8 +2,8 @@
 
 Source: https://docs.leonardo.ai/docs/guide-to-the-webhook-callback-feature.  It is set with the API key, for all of its
 creates: a url, and a secret that comes back as a bearer.  There is no signature, no time, and no id of the event; and
-`data.object.apiKey` holds the API key itself and the secret.  Whether a failure is told, and how events of videos are
-called, is not documented.
+`data.object.apiKey` holds the API key itself and the secret.  Whether failures are announced, and how events of videos
+are called, is not documented.
 """
 
 from __future__ import annotations

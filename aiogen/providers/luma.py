@@ -217,10 +217,11 @@ class Luma(Provider):
         return known_models(self.typical)
 
     def read_account(self) -> Exchange[AccountInfo]:
-        """`GET /generations/00000000-…`: there is no account call, and a good key is told that there is no such job.
+        """`GET /generations/00000000-…`: there is no account call, and with a good key the answer is that there is no
+        such job.
 
         Luma looks at the key first, and the words of its 404 are documented; listing files would need the grant for
-        them.  What is left on the account no call tells.
+        them.  No call says what is left on the account.
         """
         response = yield self.request("retrieve", "GET", f"/generations/{_NOBODYS}")
         if 200 <= response.status < 300:

@@ -1,4 +1,4 @@
-"""Luma's models, what each takes, and what it costs by the published prices.  Pure; no request tells of them.
+"""Luma's models, what each takes, and what it costs by the published prices.  Pure; no API call lists them.
 
 As of November 2026.  Models, types and aspect ratios: API reference, and the types of the official SDK
 `luma-agents` 0.5.0 (layering).  Prices of pictures: pricing guide, as of the middle of 2026.  Prices of videos are

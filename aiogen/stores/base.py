@@ -77,9 +77,9 @@ class Store(Protocol):
         ...
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
-        """Unfinished jobs of these accounts that nobody owns are ours now, the oldest first; `only`: these ids alone.
+        """Take over unfinished jobs of these accounts that nobody owns, the oldest first; `only`: these ids alone.
 
-        Of many that is a portion, so that all workers share them: whoever looks again gets the next.
+        Of many that is a portion, so that all workers share them: a worker that looks again gets the next portion.
         One that was being submitted becomes unknown, once: nobody can tell whether the create arrived.  Unknown ones
         are not adopted, for there is nothing to do about them but what the user decides.
         """
@@ -95,7 +95,7 @@ class Store(Protocol):
         ...
 
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
-        """A new job of ours, pending or (attached) already running: None.
+        """Add a new job of ours, pending or (attached) already running; None if it was added.
 
         It was added, and accepted if it was at all, so long before now as its moments lie before its `read_at`: without
         one, now.  If there is one with this id, or of this generation (account and the vendor's id), that one stands,
@@ -111,7 +111,7 @@ class Store(Protocol):
         """The record of the last attempt under a key, or None."""
 
     async def intend(self, job_id: str, headroom: Headroom = UNLIMITED, budget: Budget | None = None) -> float:
-        """Its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
+        """Note that its create is about to be sent: 0.0; or the seconds to wait, if others have used the account up.
 
         What waits stays pending.  So the ledger is the semaphore of an account, and a crash leaks no place.  Intents
         of one worker are decided in the order in which they were asked: the headroom of each counts those before it.
@@ -138,35 +138,37 @@ class Store(Protocol):
         reference: Mapping[str, Any] | None = None,
         cost: Cost | None = None,
     ) -> bool:
-        """The vendor accepted it; False if it is not ours to follow, because we were away for too long.
+        """Note that the vendor accepted it; False if it is not ours to follow, because our lease was lost meanwhile.
 
-        `ago`: so many seconds before now, 0 or more.  `reference` is JSON, and kept with the id.  `cost`: what the
-        vendor quoted, which counts from now on; None if it did not.
+        `ago`: the number of seconds since then, 0 or more.  `reference` is JSON, and kept with the id.  `cost`: what
+        the vendor quoted, which counts from now on; None if it quoted nothing.
 
-        Like the two below a word about the last create, from the worker that sent that one, however late: about an
+        Like the two below this is about the last create, from the worker that sent that one, however late: for an
         earlier create, or a job that is over, it changes nothing.  If the lease was lost since that create, the job is
         nobody's then, and taken up by `adopt`.
         """
         ...
 
     async def release(self, job_id: str) -> None:
-        """The create surely was not carried out: pending again."""
+        """Note that the create surely was not carried out: the job is pending again."""
 
     async def mark_unknown(self, job_id: str) -> None:
-        """The create's answer never came: unknown."""
+        """Note that the create's answer never came: the job is unknown."""
 
     async def progressed(self, job_ids: Collection[str]) -> None:
-        """Those of them that are ours and queued are being processed.  It says nothing about others."""
+        """Note that those of them that are ours and queued are being processed; it changes no others."""
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
-        """The user has decided about an unknown one: it runs under this id; or, without one, it is to be sent again.
+        """Note the user's decision about an unknown job: it runs under this id; or, without one, it is to be sent
+        again.
 
         It is ours then.  None if it is not unknown (any more).
         """
         ...
 
     async def settle(self, ended: Sequence[Generation]) -> None:
-        """These jobs are over as of now.  Settling one twice changes nothing: the first end counts, whoever saw it.
+        """Note that these jobs are over as of now.  Settling one twice changes nothing: the first end counts, whichever
+        worker saw it.
 
         An end without a `provider_id` says that a job was not sent, or was refused.  It counts only from the job's
         owner, from the worker that sent its last create, or if the job is pending and nobody's.
@@ -176,21 +178,22 @@ class Store(Protocol):
         """
 
     async def withdraw(self, ended: Generation) -> bool:
-        """It is over without having been sent, whoever owns it; False if it is not pending (any more).
+        """End a job that was not sent, whichever worker owns it; False if it is not pending (any more).
 
         So of this and an `intend` one wins: who owns it gets `TakenOver` there.
         """
         ...
 
     async def wish(self, job_id: str) -> bool:
-        """Ask whoever follows it, now or after them, to cancel it; False if it is not on its way, and does not run.
+        """Ask the worker that follows this job, now or later, to cancel it; False if it is neither being sent nor
+        running.
 
         The wish stays until it is granted, or the job is over.  One that was granted before is forgotten.
         """
         ...
 
     async def wake(self, account: str, provider_ids: Collection[str], *, proved: bool = False) -> int:
-        """Have whoever follows these ask about them soon; how many of them are unfinished jobs.
+        """Have the workers that follow these ask about them soon; returns how many of them are unfinished jobs.
 
         What is not, or is to be asked about already, writes nothing, unless that is `proved` now and was not before.
         """
@@ -204,9 +207,9 @@ class Store(Protocol):
         ...
 
     async def grant(self, job_id: str, answer: Mapping[str, Any]) -> None:
-        """We have tried to cancel it, as somebody wished: what came of it, as JSON, for those who ask by `granted`.
+        """Note what came of our try to cancel it, as JSON, for those who asked for it: they read it by `granted`.
 
-        If nobody wishes it any more, that changes nothing.
+        If nobody waits for that any more, it changes nothing.
         """
 
     async def granted(self, job_id: str) -> Mapping[str, Any] | None:
@@ -239,14 +242,15 @@ class Store(Protocol):
     async def wait_for_news(self, timeout: float) -> bool:
         """Wait until another process has written since this was last asked; False if `timeout` seconds pass first.
 
-        It may also be True without that.  What comes within a tenth of a second may be gathered, and has to be where it
-        comes all the time: whoever waits looks after each True.  Cheap, for it is waited for all the time; a caller may
-        be cancelled, and misses nothing.  A job that was added by a worker which follows nothing is such news, too.
+        It may also be True without that.  Writes within a tenth of a second may be reported together, and have to be
+        where they come all the time: the caller reads the ledger after each True.  It has to be cheap, for a session
+        waits all the time; a wait that is cancelled misses nothing.  A job that was added by a worker which follows
+        nothing is such news, too.
         """
         ...
 
     async def news(self, job_ids: Collection[str]) -> Mapping[str, Record | None]:
-        """Those of these jobs that changed since this was last asked, each without what was sent; None for one removed.
+        """Those of these jobs that changed since the last call, each without what was sent; None for one removed.
 
         It costs as much as has changed, not as much as is asked about.  It may also give some that have not changed.
         """
@@ -260,14 +264,14 @@ class Store(Protocol):
         ...
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """The handler has heard of it; or, if `again`, it is due once more after this number of seconds."""
+        """The handler was called; or, if `again`, it is to be called once more after this number of seconds."""
 
     async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
         """Remove these jobs (our ids, or what a query asks for), if they are over or unknown; how many were.
 
-        Nothing of them stays: neither prompt, metadata, request and result, nor key and vendor id, nor what handlers
-        have heard of their ends.  A named batch is removed by nothing else.  Only what they have cost stays, added up
-        by minute, connection and unit: else a budget could be spent twice.
+        Nothing of them stays: neither prompt, metadata, request and result, nor key and vendor id, nor which
+        handlers were called for their ends.  A named batch is removed by nothing else.  Only what they have cost stays,
+        added up by minute, connection and unit: else a budget could be spent twice.
         """
         ...
 
@@ -289,7 +293,7 @@ class Store(Protocol):
         """Keep something that was learned, as JSON, in place of what was read with this version; 0 for nothing.
 
         The version that it has now, 1 or more; 0, and nothing is written, if another value stands there by now.  No
-        version is given twice under a name.  What nobody can read may be written over.
+        version is given twice under a name.  A value that cannot be read may be overwritten.
         """
         ...
 

@@ -62,7 +62,7 @@ class MemoryStore:
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When the end of a job is due for a handler, and how often it was tried."""
         self._wishes: dict[str, Wish] = {}
-        """What is wanted of whoever follows a job, by our id."""
+        """Requests to the worker that follows a job, by our id."""
         self._granted: dict[str, Mapping[str, Any]] = {}
         self._spent = Spent()
 
@@ -400,7 +400,7 @@ class MemoryStore:
             self._remove(self._finished.popitem(last=False)[0])
 
     def _now(self) -> datetime:
-        """The time of day as the loop tells it, so that a virtual loop moves it, too."""
+        """The time of day by the loop's clock, so that a virtual loop moves it, too."""
         seconds = asyncio.get_running_loop().time()
         if self._epoch is None:
             self._epoch = time.time() - seconds

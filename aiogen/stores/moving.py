@@ -50,7 +50,7 @@ class Moved:
 
 
 Progress = Callable[[str, int, int], None]
-"""Is told which table, how many rows of it are copied, and how many there are."""
+"""Called with the name of a table, how many of its rows are copied, and how many there are."""
 
 
 def _silent(table: str, done: int, total: int) -> None:
@@ -73,8 +73,8 @@ async def move(
 
     Raises:
         ConfigurationError: the url is none.
-        StoreError: the file is in use, is a copy of another ledger, or was moved elsewhere; the database cannot be
-            reached, or has jobs already.  Where that is found out before, nothing was changed.
+        StoreError: the file is in use, is a copy of another ledger, or was moved to another place; the database cannot
+            be reached, or has jobs already.  Where that is found out before, nothing was changed.
     """
     async with taking_in.opened(url, schema) as target, Source(path) as source:
         return await _move(source, target, progress, passed)

@@ -1,4 +1,4 @@
-"""How much of a ledger a worker follows, and who else uses it.  Pure."""
+"""Who a store is in its ledger, how much of it that follows, and who else uses it.  Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Follows(StrEnum):
     """What a worker sends and asks about."""
 
     ALL = "all"
-    """What it takes in, and what nobody owns."""
+    """What it adds, and what nobody owns."""
     OWN = "own"
-    """What it takes in, and what it is asked for by its id."""
+    """What it adds, and jobs that its program asks for by their ids."""
     NOTHING = "nothing"
-    """What it takes in belongs to nobody, so that those who follow all adopt it at once."""
+    """Nothing: what it adds belongs to nobody, so that workers that follow all adopt it at once."""
 
 
 class Peers(int):
@@ -25,10 +25,10 @@ class Peers(int):
     follow_all: int
     """How many of them adopt what nobody owns."""
     follow_nothing: int
-    """How many of them only take in, so that there may be something to adopt at any moment."""
+    """How many of them only add jobs, so that there may be something to adopt at any moment."""
 
     def __new__(cls, others: int, *, follow_all: int | None = None, follow_nothing: int = 0) -> Self:
-        """These numbers; unless told otherwise all of them follow all."""
+        """These numbers; by default all of them follow all."""
         self = super().__new__(cls, others)
         self.follow_all = others - follow_nothing if follow_all is None else follow_all
         self.follow_nothing = follow_nothing
@@ -58,5 +58,5 @@ class Worker:
 
     @property
     def owner(self) -> str | None:
-        """Whose it is that this worker takes in."""
+        """The owner of the jobs that this worker adds."""
         return None if self.follows is Follows.NOTHING else self.name

@@ -23,9 +23,9 @@ def _has_time_zone(_: object, attribute: attrs.Attribute[Any], moment: datetime 
 def _are_states(_: object, attribute: attrs.Attribute[Any], value: Collection[Any] | None) -> None:
     if isinstance(value, str):
         raise InputError(f"{attribute.name} takes several states: [State.{value.upper()}].")
-    unheard = [each for each in value or () if each not in list(State)]
-    if unheard:
-        raise InputError(f"{attribute.name}: {unheard[0]!r} is no state; the states are {', '.join(State)}.")
+    unknown = [each for each in value or () if each not in list(State)]
+    if unknown:
+        raise InputError(f"{attribute.name}: {unknown[0]!r} is no state; the states are {', '.join(State)}.")
 
 
 def _is_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -31,8 +31,8 @@ class Record:
     account: str
     state: State
     submission: Submission | None = None
-    """What was or will be sent; None for a job that was made elsewhere, once it has completed, and where it was not
-    asked for (`RecordQuery.with_request`)."""
+    """What was or will be sent; None for an attached job, once it has completed, and where it was not asked
+    for (`RecordQuery.with_request`)."""
     provider_id: str | None = None
     reference: Mapping[str, Any] | None = None
     """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
@@ -43,7 +43,7 @@ class Record:
     key: str | None = None
     """The user's name for the job: in one scope of one ledger it stands for one request."""
     scope: str = ""
-    """In which the key counts: a user of the program's, a tenant."""
+    """Where the key counts: one of the program's users, or a tenant."""
     attempt: int = 1
     """Which try of what the key stands for it is, from 1."""
     asked: str | None = None
@@ -74,7 +74,7 @@ class Record:
     """The time by the store's clock when it was read.  Of a record to be added: by the clock of its own moments."""
 
     model: str | None = None
-    """The provider's model; None for a job that was made elsewhere."""
+    """The provider's model; None for an attached job."""
     kind: str = "image"
     charge: Charge = UNKNOWN
     """What it costs: by published prices when it is added, then as the vendor quotes it; 0 once it surely was not
@@ -168,9 +168,9 @@ class Wish:
     cancel: bool
     """Stop it, and say what came of that: see `Store.grant`."""
     wake: bool
-    """Ask about it soon: somebody has heard that there is news."""
+    """Ask about it soon: there is news of it, by a webhook or a user."""
     proved: bool = False
-    """And one of those who have heard it has heard it from the vendor, who has proved to be it."""
+    """The news is the vendor's own: its call was verified."""
 
 
 class TakenOver(StoreError):

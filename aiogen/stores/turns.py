@@ -18,9 +18,9 @@ LONGEST_RUN = 3600.0
 LONGEST_CREATE = 300.0
 """Seconds between sending a create and its answer, at most."""
 SHARE = 8
-"""Of so many creates one is of the lowest priority that waits; the same share as within one process."""
+"""One in this number of creates is of the lowest priority that waits; the same share as within one process."""
 _UNUSED = 3.0
-"""Seconds for which a place is kept free while nobody takes it: whoever waits for one looks every half second."""
+"""Seconds for which a place is kept free while nobody takes it: a worker that waits for one looks every half second."""
 
 
 def wait_for_window(lately: Sequence[tuple[float, int]], creates: float, period: float, now: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiogen import errors
-from aiogen._answers.granted import heard, told
+from aiogen._answers.granted import decoded, encoded
 from aiogen.errors import AiogenError, CancelTimeout, NotFound, RateLimited, SubmissionUnknown, Throttle
 from aiogen.models import Action, Cancellation, FailureCode
 
@@ -26,7 +26,7 @@ FAILURES = (
 @pytest.mark.parametrize("what", list(Cancellation))
 def test_a_result_is_heard_as_it_was_told(what: Cancellation) -> None:
     """Whoever asked gets what the process that follows the job has got."""
-    assert heard(json.loads(json.dumps(told(what)))) is what
+    assert decoded(json.loads(json.dumps(encoded(what)))) is what
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
@@ -34,9 +34,9 @@ def test_an_error_is_raised_as_it_was_told(failure: AiogenError) -> None:
     """With all that a handler needs, and its notes."""
     failure.add_note("The vendor was asked twice.")
     with pytest.raises(type(failure)) as raised:
-        heard(json.loads(json.dumps(told(failure))))
+        decoded(json.loads(json.dumps(encoded(failure))))
     assert raised.value.message == failure.message
-    assert told(raised.value) == told(failure)
+    assert encoded(raised.value) == encoded(failure)
     assert raised.value.__notes__ == ["The vendor was asked twice."]
 
 
@@ -52,5 +52,5 @@ def test_an_error_is_raised_as_it_was_told(failure: AiogenError) -> None:
 def test_what_a_newer_version_tells_is_an_error_all_the_same(answer: dict[str, Any], expected: str) -> None:
     """Never a wrong result, and never an error of its own."""
     with pytest.raises(errors.AiogenError) as raised:
-        heard(answer)
+        decoded(answer)
     assert raised.value.message == expected

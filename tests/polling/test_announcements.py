@@ -28,7 +28,7 @@ def after(ends: str) -> Announcements[int]:
             announcements.decide(now + 1.0)
         else:
             announcements.found(i, 0, now, -FAR)
-            announcements.told(i, now + 0.2)
+            announcements.hinted(i, now + 0.2)
     return announcements
 
 
@@ -93,7 +93,7 @@ def test_a_question_that_was_much_quicker_says_that_hints_are_late() -> None:
         during, later, never = after("+" * 20), after("+" * 20), after("+" * 20)
         during.found(1, 0, 5.0, 5.0 + late)
         later.found(1, 0, 5.0, -FAR)
-        later.told(1, 5.0 + late)
+        later.hinted(1, 5.0 + late)
         never.found(1, 0, 5.0, -FAR)
         assert never.decides_at() == 5.25
         never.decide(5.2)
@@ -106,9 +106,9 @@ def test_a_question_that_was_much_quicker_says_that_hints_are_late() -> None:
 def test_one_that_is_told_twice_counts_once() -> None:
     announcements = after("+" * 20)
     announcements.found(1, 0, 5.0, -FAR)
-    announcements.told(2, 5.1)
+    announcements.hinted(2, 5.1)
     for now in (6.0, 7.0):
-        announcements.told(1, now)
+        announcements.hinted(1, now)
         announcements.decide(now)
     once = announcements.price_factor(0)
     assert once == factor("+" * 20 + "-")

@@ -310,7 +310,7 @@ def test_late_hints_change_no_price() -> None:
             schedule.ask_now(key, 108.0)
             assert schedule.take(108.0) == key
             over(schedule, key, 108.0)
-            schedule.told_late(key, 108.0 + late)
+            schedule.announced_late(key, 108.0 + late)
         assert factor(schedule) == (1.0 if late > 1.0 else before)
 
 
@@ -360,5 +360,5 @@ def test_an_announced_end_teaches_how_long_it_took() -> None:
 def test_who_is_not_followed_is_no_error() -> None:
     schedule = asked_once()
     schedule.found_over("never tracked", 1.0)
-    schedule.told_late("never tracked", 1.0)
+    schedule.announced_late("never tracked", 1.0)
     schedule.hint("never tracked", 1.0, proved=True)

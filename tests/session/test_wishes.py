@@ -404,10 +404,10 @@ async def test_a_slow_ledger_does_not_keep_an_end_behind_what_has_begun(path: Pa
 
 def test_answers_of_a_newer_version_are_read() -> None:
     """As far as this one understands them."""
-    from aiogen._answers.granted import heard, told
+    from aiogen._answers.granted import decoded, encoded
 
     answer: Mapping[str, Any] = {"error": "NewError", "message": "No.", "code": "new", "action": "wait", "notes": ["!"]}
     with pytest.raises(aiogen.AiogenError, match=r"No\.") as caught:
-        heard(answer)
+        decoded(answer)
     assert (caught.value.code, caught.value.action, caught.value.__notes__) == (None, aiogen.Action.WAIT, ["!"])
-    assert heard(told(Cancellation.STOPPED)) is Cancellation.STOPPED
+    assert decoded(encoded(Cancellation.STOPPED)) is Cancellation.STOPPED

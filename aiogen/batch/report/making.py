@@ -196,7 +196,7 @@ def _values(
     folder: Path,
     command: Command,
 ) -> dict[str, Any]:
-    """What the template is told."""
+    """The values for the template."""
     runs, durations = figures.runs(), figures.durations()
     charts = list[Chart]()
     for each in durations[:_CHARTS]:

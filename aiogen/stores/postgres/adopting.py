@@ -14,7 +14,7 @@ from aiogen.stores.postgres import reading
 from aiogen.stores.postgres.database import Tx
 
 _AT_LEAST = 200
-"""Orphans that one look takes up, if there are so many."""
+"""Orphans that one look adopts, at most."""
 _WHERE = "finished_at IS NULL AND owner IS NULL AND account = ANY($1::text[]) AND state = ANY($2::text[])"
 _STATES = [str(state) for state in ADOPTED]
 

@@ -156,7 +156,8 @@ async def latest(tx: Tx, scope: str, key: str) -> Record | None:
 _SINCE = "(SELECT id FROM aiogen_worker WHERE id = {0} AND (submitter IS NULL OR submitter = {0}))"
 """This worker, if it has been one since the create.
 
-In between others may have written the job off, and so has whoever waits for it here: as nobody's it is taken up.
+In between others may have written the job off, and so has the caller who waits for it here: without an owner it is
+adopted.
 """
 _QUOTED = (
     "charge = coalesce({0}, charge), charge_unit = CASE WHEN {0} IS NOT NULL AND {1} THEN {2} ELSE charge_unit END, "

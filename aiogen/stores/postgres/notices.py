@@ -1,4 +1,4 @@
-"""What one process tells the others when it has written: who it is, and which jobs have changed.  Pure."""
+"""What one process reports to the others when it has written: who it is, and which jobs have changed.  Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Notice:
     is_of_all: bool = False
     """Of which jobs is not said: whatever is watched may have changed."""
     is_echo: bool = False
-    """Only to whoever sent it, to know that notices arrive."""
+    """Only to its own sender, to know that notices arrive."""
 
 
 def channel(schema: str) -> str:

@@ -64,7 +64,7 @@ async def _oldest(tx: Tx, asking: Asking) -> float:
 
 
 async def _last_creates(tx: Tx, accounts: Sequence[str]) -> list[Create]:
-    """As many as go before one of the lowest priority, whoever has sent them; the newest first."""
+    """As many as go before one of the lowest priority, of whichever worker; the newest first."""
     found = await tx.rows(
         "SELECT submitted_at, priority, submitter FROM aiogen_job WHERE account = ANY($1::text[]) "
         "AND submitted_at IS NOT NULL ORDER BY submitted_at DESC LIMIT $2",

@@ -70,7 +70,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
           name text PRIMARY KEY, value text NOT NULL, updated_at float8 NOT NULL, version bigint NOT NULL
         )
         """,
-        # What others want of whoever follows a job.  Not in the job's row: with what is sent that may be megabytes.
+        # Requests to the worker that follows a job.  Not in the job's row: with what is sent that may be megabytes.
         """
         CREATE TABLE aiogen_wish(
           job text COLLATE "C" PRIMARY KEY REFERENCES aiogen_job(id) ON DELETE CASCADE,

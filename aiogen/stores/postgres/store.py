@@ -279,7 +279,7 @@ class PostgresStore:
         end = rows.End.of(ended, whole=self._options.keep_requests)
         return await self._write(lambda tx: jobs.withdraw(tx, end, self._options.keep_finished))
 
-    # --- what others want of whoever follows a job
+    # --- requests to the worker that follows a job
 
     async def wish(self, job_id: str) -> bool:
         """See `Store.wish`."""
@@ -289,7 +289,7 @@ class PostgresStore:
         """See `Store.wake`."""
         level = wishes.PROVED if proved else wishes.HEARD
         found = await self._run(lambda tx: wishes.to_wake(tx, account, provider_ids), "read")
-        # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
+        # The caller knows next to nothing of the ids: only what is followed is worth a write.
         if fresh := [job_id for job_id, before in found if before < level]:
             await self._write(lambda tx: wishes.wake(tx, fresh, level))
         return len(found)

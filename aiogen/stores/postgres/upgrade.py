@@ -1,4 +1,4 @@
-"""The tables are made, or brought up to date, by whoever opens the ledger first."""
+"""The tables are made, or brought up to date, by the first process that opens the ledger."""
 
 from __future__ import annotations
 

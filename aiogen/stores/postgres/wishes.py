@@ -1,4 +1,4 @@
-"""What others want of whoever follows a job: to cancel it, or to ask about it soon."""
+"""Requests to the worker that follows a job: to cancel it, or to ask about it soon."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def read(tx: Tx, owner: str) -> list[Wish]:
 
 
 async def heard(tx: Tx, job_ids: Collection[str]) -> None:
-    """Whoever follows these knows that there is news of them."""
+    """The workers that follow these know that there is news of them."""
     await tx.rows(
         "DELETE FROM aiogen_wish WHERE job = ANY($1::text[]) AND NOT cancel AND answer IS NULL RETURNING job",
         list(job_ids),

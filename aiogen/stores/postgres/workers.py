@@ -16,7 +16,7 @@ def new_name() -> str:
 
 
 async def begin(tx: Tx, name: str, lease: float, follows: Follows = Follows.ALL) -> None:
-    """Enter a new worker, whose lease lasts so many seconds."""
+    """Enter a new worker, whose lease lasts `lease` seconds."""
     await tx.row(
         "INSERT INTO aiogen_worker VALUES ($1, aiogen_now() + $2, $2, $3) ON CONFLICT (id) DO NOTHING RETURNING id",
         name,

@@ -1,6 +1,6 @@
-"""The ledger's own clock: what SQLite says the time is, in the transaction that writes it down or the read that tells.
+"""The ledger's own clock: the time by SQLite, in the transaction that writes it or the read that returns it.
 
-No process's idea of the time gets into the file: what happened elsewhere, or before, comes as an age.
+No process's idea of the time gets into the file: what happened before, or in another process, is passed as an age.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A ledger's file that is closed for good, because it moves into a database, or has moved.
 
-It says a version that no program knows, so whoever opens it refuses.  A program that has it open still (it was stopped
-for longer than its lease) is refused by triggers, which need nothing of that program's version.  Where the move stands
-is kept in the file: that it was handed over is one commit here, before which the other ledger cannot be opened, and
-after which this one cannot be opened again.
+It says a version that no program knows, so every version refuses to open it.  A program that has it open still (it was
+stopped for longer than its lease) is refused by triggers, which need nothing of that program's version.  Where the move
+stands is kept in the file: that it was handed over is one commit here, before which the other ledger cannot be opened,
+and after which this one cannot be opened again.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def read(c: sqlite3.Connection) -> Move | None:
 
 
 def refusal(c: sqlite3.Connection, path: Path) -> StoreError:
-    """What somebody is told who wants to open it, and the way out."""
+    """The message for a program that opens it, and what helps."""
     move = read(c)
     if move is None:
         return StoreError(f"The ledger {str(path)!r} is closed, and does not say why.")

@@ -1,7 +1,7 @@
 """Which ledger a file is, and whether it is the one that was last seen in this place.  Pure.
 
 A file can be copied, and a copy holds the same waiting jobs.  So a ledger knows where it was last opened, and counts;
-the count also stands in a small file beside it, which tells when an older state was put in its place.
+the count also stands in a small file beside it, which shows when an older state was put in its place.
 """
 
 from __future__ import annotations

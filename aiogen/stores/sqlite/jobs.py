@@ -32,7 +32,7 @@ _UNHEARD_FOR = 30 * 86_400.0
 _KEYS_FOR = 366 * 86_400.0
 """Seconds for which key and vendor id of an ended job are kept."""
 _AT_LEAST = 200
-"""Orphans that one look takes up, if there are so many."""
+"""Orphans that one look adopts, at most."""
 IDS_AT_ONCE = 500
 """Ids in one statement; SQLite of old took 999."""
 
@@ -164,7 +164,8 @@ def confirm(
 _SINCE = "CASE WHEN submitter IS NULL OR submitter = ? THEN ? END"
 """This worker, if it has been one since the create.
 
-In between others may have written the job off, and so has whoever waits for it here: as nobody's it is taken up.
+In between others may have written the job off, and so has the caller who waits for it here: without an owner it is
+adopted.
 """
 _QUOTED = (
     "charge = coalesce(?, charge), charge_unit = CASE WHEN ? THEN ? ELSE charge_unit END, "

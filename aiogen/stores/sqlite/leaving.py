@@ -1,4 +1,4 @@
-"""A file whose ledger moves away: closed, read from beginning to end, and told how far the move has come."""
+"""A file whose ledger moves away: closed, read from beginning to end, and marked with how far the move has come."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _oldest(c: sqlite3.Connection, asking: Asking) -> float:
 
 
 def _last_creates(c: sqlite3.Connection, accounts: Sequence[str]) -> list[Create]:
-    """As many as go before one of the lowest priority, whoever has sent them; the newest first."""
+    """As many as go before one of the lowest priority, of whichever worker; the newest first."""
     marks = ", ".join("?" for _ in accounts)
     found = c.execute(
         f"SELECT submitted_at, priority, submitter FROM aiogen_job WHERE account IN ({marks}) "

@@ -77,7 +77,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
           UPDATE aiogen_file SET v = CAST(v AS INTEGER) + 1 WHERE k = 'removed';
         END
         """,
-        # What others want of whoever follows a job.  Not in the job's row: with what is sent that may be megabytes.
+        # Requests to the worker that follows a job.  Not in the job's row: with what is sent that may be megabytes.
         """
         CREATE TABLE aiogen_wish(
           job TEXT PRIMARY KEY REFERENCES aiogen_job(id) ON DELETE CASCADE,

@@ -358,7 +358,7 @@ class SqliteStore:
         end = rows.End.of(ended, whole=self._options.keep_requests)
         return await self._write(lambda c: jobs.withdraw(c, end, clock.now(c), self._options.keep_finished))
 
-    # --- what others want of whoever follows a job
+    # --- requests to the worker that follows a job
 
     async def wish(self, job_id: str) -> bool:
         """See `Store.wish`."""
@@ -370,7 +370,7 @@ class SqliteStore:
         for i in range(0, len(ids), wishes.AT_ONCE):
             some = ids[i : i + wishes.AT_ONCE]
             found += await self._read(partial(wishes.to_wake, account=account, provider_ids=some))
-        # Whoever calls knows next to nothing of the ids: only what is followed is worth a write.
+        # The caller knows next to nothing of the ids: only what is followed is worth a write.
         if fresh := [job_id for job_id, before in found if before < level]:
             await self._write(lambda c: wishes.wake(c, fresh, level), busy_timeout=_SHORT_TIMEOUT)
         return len(found)
@@ -448,7 +448,8 @@ class SqliteStore:
         return records
 
     async def wait_for_news(self, timeout: float) -> bool:
-        """See `Store.wait_for_news`.  Nobody tells a program that a file was written: it is looked at now and then."""
+        """See `Store.wait_for_news`.  SQLite reports no writes of other processes, so the file is looked at now and
+        then."""
         clock = asyncio.get_running_loop().time
         until = clock() + timeout
         while True:

@@ -1,4 +1,4 @@
-"""What others want of whoever follows a job: to cancel it, or to ask about it soon."""
+"""Requests to the worker that follows a job: to cancel it, or to ask about it soon."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def read(c: Connection, owner: str) -> list[Wish]:
 
 
 def heard(c: Connection, job_ids: Iterable[str]) -> None:
-    """Whoever follows these knows that there is news of them."""
+    """The workers that follow these know that there is news of them."""
     ids = [(job_id,) for job_id in job_ids]
     c.executemany("UPDATE aiogen_wish SET wake = 0 WHERE job = ?", ids)
     c.executemany("DELETE FROM aiogen_wish WHERE job = ? AND cancel = 0 AND answer IS NULL", ids)

@@ -14,7 +14,7 @@ Connection = sqlite3.Connection
 
 
 def begin(c: Connection, now: float, lease: float, follows: Follows = Follows.ALL) -> str:
-    """Enter a new worker, whose name is returned; its lease lasts so many seconds."""
+    """Enter a new worker, whose name is returned; its lease lasts `lease` seconds."""
     moments.correct(c, now)
     # A name of its own each time: what an earlier life of this process left behind is not ours by itself.
     name = _new_name()

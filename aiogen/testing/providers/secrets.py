@@ -1,4 +1,4 @@
-"""Checks that no secret of a connection is shown, whoever quotes it."""
+"""Checks that no secret of a connection is shown, even where an answer quotes it."""
 
 from __future__ import annotations
 

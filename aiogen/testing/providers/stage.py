@@ -43,7 +43,7 @@ class Call:
 
 
 class ProviderStage:
-    """What a battery is told about one provider, and how it is asked."""
+    """What a battery knows of one provider, and how it calls it."""
 
     provider: ClassVar[Provider]
     """A connection, with a key of twelve characters or more where it takes one."""

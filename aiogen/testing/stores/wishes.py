@@ -1,4 +1,4 @@
-"""Checks of what others see of a job, and want of whoever follows it."""
+"""Checks of what others see of a job, and of requests to the worker that follows it."""
 
 from __future__ import annotations
 
