@@ -78,9 +78,17 @@ def ended(generation: Generation) -> AiogenError | None:
 
 def with_ids(job: Generation, error: AiogenError) -> AiogenError:
     """The error with the job's ids."""
-    return error.add_context(
-        provider=job.provider, connection=job.connection, job_id=job.id, provider_id=job.provider_id
-    )
+    return error.add_context(**ids_of(job))
+
+
+def ids_of(generation: Generation) -> dict[str, str | None]:
+    """What names it in errors: the attributes of `AiogenError` that say where it is, and its ids."""
+    return {
+        "provider": generation.provider,
+        "connection": generation.connection,
+        "job_id": generation.id,
+        "provider_id": generation.provider_id,
+    }
 
 
 def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> AiogenError:

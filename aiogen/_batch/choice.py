@@ -30,7 +30,7 @@ def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{attribute.name} must not be empty: an empty text is part of every prompt.")
+        raise InputError(f"{attribute.name} has to be text that is not empty: an empty text is part of every prompt.")
     check_json(value, attribute.name)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from aiogen._answers.outcomes import ids_of
 from aiogen._engine.hub import Hub
 from aiogen._jobs.calls import Calls
 from aiogen._jobs.outputs import Outputs
@@ -63,7 +64,7 @@ async def move(place: Place, generation: Generation, directory: Path) -> list[Pa
     if not files or provider_id is None:
         raise InputError(
             f"Generation {provider_id} is {generation.state} and has no outputs to save; it was not deleted.",
-            **_context(generation),
+            **ids_of(generation),
         )
     await place.calls.delete(place.provider, provider_id, missing_ok=True)
     return files
@@ -73,23 +74,14 @@ def _check(place: Place, reading: Generation) -> None:
     if not reading.state.is_terminal:
         raise InputError(
             f"Generation {reading.provider_id} is {reading.state}; save and delete it once it has ended.",
-            **_context(reading),
+            **ids_of(reading),
         )
     if (beside := place.provider.kept_beside(reading)) is not None:
         raise DownloadError(
             f"Generation {reading.provider_id} was not deleted: {beside}, which would be lost.",
             action=Action.GIVE_UP,
-            **_context(reading),
+            **ids_of(reading),
         )
-
-
-def _context(generation: Generation) -> dict[str, str | None]:
-    return {
-        "provider": generation.provider,
-        "connection": generation.connection,
-        "job_id": generation.id,
-        "provider_id": generation.provider_id,
-    }
 
 
 __all__ = ["Place", "check_can", "move", "secured"]

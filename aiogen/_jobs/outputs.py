@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from aiogen._answers import snapshots
+from aiogen._answers.outcomes import ids_of
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.calls import Calls
@@ -136,7 +137,7 @@ class Outputs:
             raise DownloadError(
                 f"Output {index} of generation {generation.provider_id} cannot be decoded: {error}.",
                 action=Action.GIVE_UP,
-                **_context(generation),
+                **ids_of(generation),
             ) from error
 
     async def urls(self, of: Generation | Job) -> list[str]:
@@ -155,7 +156,7 @@ class Outputs:
             raise InputError(
                 f"Generation {generation.provider_id} is {generation.state} and has no outputs to {verb}; download "
                 "it once it has completed.",
-                **_context(generation),
+                **ids_of(generation),
             )
         return self._source_of(generation, self._refreshed)
 
@@ -188,7 +189,7 @@ def _checked(generation: Generation, index: int) -> int:
         raise InputError(
             f"Generation {generation.provider_id} has {count} output{'s' * (count > 1)}; index has to be "
             f"a whole number from 0 to {count - 1}, not {shorten(repr(index), 40)}.",
-            **_context(generation),
+            **ids_of(generation),
         )
     return index
 
@@ -199,12 +200,3 @@ def _noted(of: Generation | Job, source: Source) -> Generation:
         return source.known(of)
     of.generation = source.known(of.generation)
     return of.generation
-
-
-def _context(generation: Generation) -> dict[str, str | None]:
-    return {
-        "provider": generation.provider,
-        "connection": generation.connection,
-        "job_id": generation.id,
-        "provider_id": generation.provider_id,
-    }

@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,7 +20,7 @@ from aiogen._transfer.receiving import Receiver
 from aiogen._transfer.saving import PartFile, file_stem, find_saved, in_the_way, make_folder, measure_file, names_of
 from aiogen._transfer.securing import Roots, place
 from aiogen._transfer.source import Appearing, Broken, Expired, Source, typed
-from aiogen._transfer.spooling import OutputFile, PartSpool, opened
+from aiogen._transfer.spooling import OutputFile, PartSpool, begun, opened
 from aiogen._transfer.transport import Transport
 from aiogen._wording import duration
 from aiogen.errors import DownloadError, InputError
@@ -211,17 +212,8 @@ class Downloader:
         return extension
 
     async def _begin(self, directory: Path, stem: str) -> PartFile:
-        """A temporary file.  A caller that is cancelled meanwhile leaves none behind."""
-        opening = self._threads.start(PartFile, directory, stem, self._max_bytes)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(self._drop)
-            raise
-
-    def _drop(self, opened: asyncio.Future[PartFile]) -> None:
-        if not opened.cancelled() and opened.exception() is None:
-            self._threads.start(opened.result().discard)
+        """A temporary file."""
+        return await begun(self._threads, partial(PartFile, directory, stem, self._max_bytes))
 
     async def _fill(self, part: Part, source: Source, index: int) -> Entity:
         """Get all the bytes, over as many attempts as it takes and is allowed."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import attrs
 
+from aiogen._answers.outcomes import ids_of
 from aiogen._content.measure import Measured
 from aiogen._safety.address import FilePolicy
 from aiogen.errors import AiogenError, DownloadError
@@ -81,8 +82,8 @@ class Source:
         return attrs.evolve(before, outputs=tuple(outputs))
 
     def context(self) -> dict[str, str | None]:
-        g = self.generation
-        return {"provider": g.provider, "connection": g.connection, "job_id": g.id, "provider_id": g.provider_id}
+        """What names the generation in errors."""
+        return ids_of(self.generation)
 
     async def refresh(self, expired: Output) -> None:
         """Ask for fresh urls, unless that was done since `expired` was read."""

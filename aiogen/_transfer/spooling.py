@@ -117,6 +117,21 @@ def opened(part: PartSpool, threads: Threads) -> OutputFile:
     )
 
 
+async def begun(threads: Threads, make: Callable[[], PartFile]) -> PartFile:
+    """A file that `make` makes in a thread.  A caller that is cancelled meanwhile leaves none behind."""
+    making = threads.start(make)
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        making.add_done_callback(partial(_drop, threads))
+        raise
+
+
+def _drop(threads: Threads, made: asyncio.Future[PartFile]) -> None:
+    if not made.cancelled() and made.exception() is None:
+        threads.start(made.result().discard)
+
+
 async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
     """Close it in a thread, for that frees a file that may be large; where there are none any more, here."""
     try:
@@ -127,4 +142,4 @@ async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
     await asyncio.shield(closing)
 
 
-__all__ = ["OutputFile", "PartSpool", "discard", "opened"]
+__all__ = ["OutputFile", "PartSpool", "begun", "discard", "opened"]

@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from aiogen._checks import check_number, check_seconds
 from aiogen._transfer.parts import TooLarge
 from aiogen._transfer.saving import PartFile
-from aiogen._transfer.spooling import discard
+from aiogen._transfer.spooling import begun, discard
 from aiogen._transfer.threads import Threads
 from aiogen.errors import InputError
 from aiogen.integrations.uploaded import NotTaken, Upload, UploadFolder
@@ -114,17 +115,8 @@ class Uploads:
     # --- in threads
 
     async def _begin(self, scope: str) -> PartFile:
-        """A file for what comes.  A caller that is cancelled meanwhile leaves none behind."""
-        opening = self._threads.start(self._kept.begin, scope)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(self._drop)
-            raise
-
-    def _drop(self, opened: asyncio.Future[PartFile]) -> None:
-        if not opened.cancelled() and opened.exception() is None:
-            self._threads.start(opened.result().discard)
+        """A file for what comes."""
+        return await begun(self._threads, partial(self._kept.begin, scope))
 
     async def _sweep(self) -> None:
         while True:

@@ -307,5 +307,5 @@ async def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None
     async with Session([]) as session:
         with pytest.raises(aiogen.InputError, match=next(iter(options))):
             session.cleanup("leonardo", Where(failed=True), **options)
-        with pytest.raises(aiogen.InputError, match="said by a Where"):
+        with pytest.raises(aiogen.InputError, match="given as a Where"):
             session.cleanup("leonardo", {"failed": True})  # type: ignore[arg-type]

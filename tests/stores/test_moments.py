@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stores.still_clock import Clock
 
 from aiogen import Generation, State
 from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind
@@ -23,26 +22,6 @@ HOUR, YEAR, LEASE, KEEP = 3600.0, 365 * 86_400.0, 15.0, 1000.0
 wrong_by = pytest.mark.parametrize(
     "wrong", [HOUR, YEAR, -HOUR, 0.0], ids=["hour ahead", "year ahead", "behind", "right"]
 )
-
-
-class Clock:
-    """The time of day, which the ledger reads, at rest."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def time(self) -> float:
-        return self.now
-
-    def datetime(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.clock.now", lambda _: clock.now)
-    return clock
 
 
 class Ledger:

@@ -5,40 +5,19 @@ Exact figures, and what only a file can tell; what every store has to share is i
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stores.still_clock import Clock
 
 from aiogen import State
 from aiogen.stores.base import Headroom, Record, RequestKind
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
-
-
-class Clock:
-    """The time of day, which the ledger reads, at rest."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def time(self) -> float:
-        return self.now
-
-    def datetime(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("aiogen.stores.sqlite.clock.now", lambda _: clock.now)
-    return clock
 
 
 @asynccontextmanager
