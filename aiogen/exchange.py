@@ -29,6 +29,7 @@ class Raw:
     base64: str = attrs.field(repr=False)
     """Its bytes; they are decoded when they are sent, off the event loop."""
     media_type: str = "application/octet-stream"
+    """What `Content-Type` says."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,12 +37,15 @@ class Part:
     """One field of a form: a text, or a file."""
 
     name: str
+    """The field's name."""
     text: str | None = attrs.field(default=None, repr=False)
     """The value of a field that is no file."""
     base64: str | None = attrs.field(default=None, repr=False)
     """The bytes of a file; they are decoded when they are sent, off the event loop."""
     filename: str | None = None
+    """The name that the form gives a file."""
     media_type: str | None = None
+    """What the form says of a file, such as "image/png"."""
 
 
 @attrs.frozen
@@ -65,10 +69,13 @@ class Request:
     never repeated unless it surely was not carried out.
     """
     method: str
+    """GET, POST, PUT, PATCH or DELETE."""
     url: str
+    """The absolute address; `query` is added to it."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """Holds the key, so it is never shown."""
     query: Mapping[str, str] = attrs.field(factory=dict)
+    """Parameters for the end of the address, not encoded."""
     body: Body | None = attrs.field(default=None, repr=False)
     """An object or an array is sent as JSON."""
 
@@ -78,9 +85,11 @@ class Response:
     """An HTTP answer, read to its end."""
 
     status: int
+    """The HTTP status, 100 to 599."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
-    """Asked for by names in lower case."""
+    """Their names are in lower case."""
     body: bytes = attrs.field(default=b"", repr=False)
+    """All of it, unpacked; without the key, should the vendor quote that."""
     received_at: float = 0.0
     """Wall-clock time of the answer, seconds since the epoch."""
     request_id: str | None = None
@@ -95,8 +104,11 @@ class Submission:
     """What a create will say, complete and checked: all that is needed to send it, now or after a restart."""
 
     model: str
+    """As users name it, without the connection."""
     kind: str
+    """"image", "video", or the vendor's word for something else, such as "image_edit"."""
     prompt: str | None = attrs.field(default=None, repr=False)
+    """What the picture should show; None for a request without one."""
     endpoint: str
     """The provider's own name of the call."""
     body: Mapping[str, Any] = attrs.field(repr=False)
@@ -113,6 +125,7 @@ class Submission:
     timeout: float
     """Default deadline, seconds after acceptance."""
     typical: Typical
+    """How long such a generation usually takes, before any was seen."""
     warnings: tuple[str, ...] = ()
     """What of the request the vendor cannot honour, in sentences; for `Generation.warnings`."""
     estimate: Cost | None = None
@@ -135,8 +148,11 @@ class Ticket:
     """What asking about a generation needs."""
 
     provider_id: str
+    """The vendor's id of the generation."""
     model: str | None = None
+    """The model that was asked for; None for a generation that was attached by its id."""
     kind: str = "image"
+    """As `Submission.kind`."""
     outputs: int | None = None
     """How many outputs were asked for, to see whether some are missing."""
     reference: Mapping[str, Any] | None = None
@@ -148,8 +164,11 @@ class Failure:
     """Why a generation failed, in our words and in the vendor's."""
 
     code: FailureCode
+    """Why, in the vocabulary that all vendors share."""
     reason: str | None = None
+    """The vendor's words; None if it gave none."""
     vendor_code: str | None = None
+    """The code as the vendor wrote it; None if it gave none."""
     action: Action | None = None
     """Only where the table in `models.ACTIONS` does not fit."""
     refunded: bool = False
@@ -161,23 +180,33 @@ class Snapshot:
     """One reading of a generation, as the vendor reports it."""
 
     provider_id: str
+    """The vendor's id of the generation, as the answer names it."""
     state: State
     """queued, processing, completed, failed or cancelled."""
     model: str | None = None
+    """As the vendor names it; None if the answer does not say."""
     kind: str | None = None
+    """As `Submission.kind`; None if the answer does not say."""
     prompt: str | None = None
+    """As the vendor gives it; None if it does not."""
     outputs: tuple[Output, ...] = ()
+    """In the vendor's order."""
     partial: bool = False
+    """Completed with fewer outputs than were asked for."""
     failure: Failure | None = None
+    """Why it failed; None in every other state."""
     cost: Cost | None = None
+    """What the vendor says that it costs; None if the answer does not say."""
     created_at: datetime | None = None
+    """When the vendor created it, with a time zone; None if the answer does not say."""
     unknown_state: str | None = None
     """A state word that this version does not know; the job counts as running."""
     warnings: tuple[str, ...] = ()
-    """What is odd about it and ends nothing; for `Generation.warnings`."""
+    """What is unusual about it but does not end it, in sentences; for `Generation.warnings`."""
     missing_outputs: bool = False
-    """Completed, yet with no output where one must be: worth asking again before believing it."""
+    """Completed, but without any output: it is asked about again before that is believed."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The vendor's own JSON for the generation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -185,7 +214,9 @@ class Quota:
     """What an answer's headers say about the window of creates."""
 
     limit: int | None = None
+    """Creates that the window allows; None if the headers do not say."""
     remaining: int | None = None
+    """Creates of these that are left; None if the headers do not say."""
 
 
 @attrs.frozen(kw_only=True)
@@ -193,7 +224,9 @@ class Accepted:
     """The vendor took the job."""
 
     snapshot: Snapshot
+    """The generation as the answer shows it, with its id."""
     quota: Quota | None = None
+    """What the answer's headers say; None if they say nothing."""
     reference: Mapping[str, Any] | None = None
     """What else is needed to ask about it, such as the addresses that the vendor named: JSON, kept in the ledger, and
     given back in each `Ticket`."""
@@ -204,11 +237,11 @@ class Page:
     """One page of a list, in the vendor's order."""
 
     rows: tuple[Snapshot | None, ...]
-    """None for a row that could not be read: it has a place all the same."""
+    """One for each row; None for one that could not be read."""
     names: tuple[str, ...]
-    """By which each row is known again: the generation's id, or a hash of what cannot be read."""
+    """What identifies each row: the generation's id, or a hash of a row that cannot be read."""
     problem: ProtocolError | None = None
-    """What was wrong with the first of these."""
+    """Why the first of the unreadable rows could not be read; None if there is none."""
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
@@ -221,6 +254,7 @@ class Deleted:
     """What became of a delete."""
 
     found: bool
+    """False if the vendor does not know it (any more)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -268,7 +268,7 @@ class Provider:
         return None
 
     def headers_for(self, url: str) -> dict[str, str]:
-        """The `extra_headers` for a file below `base_url`; none for any other address, and never the key."""
+        """Headers for fetching a file: `extra_headers` if its address is below `base_url`, else none; never the key."""
         return _texts(self._extra_headers) if is_below(url, self.base_url) else {}
 
     # --- what each provider file writes
@@ -286,19 +286,39 @@ class Provider:
         raise NotImplementedError
 
     def encode(self, request: Any) -> Submission:
-        """What a create will send.  May be slow if it contains image bytes."""
+        """What a create will send, for a typed request of `prepare` or of the user.
+
+        Called in a thread where the request has images, for these become base64.
+
+        Raises:
+            InputError: something is not valid.
+        """
         raise NotImplementedError
 
     def create(self, submission: Submission) -> Exchange[Accepted]:
-        """Submit one job."""
+        """Submit one job: yields each request and is sent its response; at most one of them creates (`Request.verb`).
+
+        Raises:
+            APIError, ProtocolError: the vendor refused it, or its answer cannot be read.
+        """
         raise NotImplementedError
 
     def get(self, ticket: Ticket) -> Exchange[Snapshot]:
-        """Read one generation."""
+        """Read one generation, in as many requests as that takes.
+
+        Raises:
+            APIError, ProtocolError: the vendor refused it, or its answer cannot be read.
+        """
         raise NotImplementedError
 
     def list(self, user_id: str | None, offset: int, limit: int) -> Exchange[Page]:
-        """One page of the user's generations."""
+        """One page of the user's generations: at most `limit` of them, without the first `offset`.
+
+        `user_id`: whose; None for the owner of the key.
+
+        Raises:
+            Unsupported: the vendor has no such call.
+        """
         raise Unsupported(f"{self.facts.vendor} has no API call that lists generations.", provider=self.facts.name)
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
@@ -307,24 +327,43 @@ class Provider:
         return asked is None or listed is None or asked.split() == listed.split()
 
     def delete(self, provider_id: str) -> Exchange[Deleted]:
-        """Delete one generation."""
+        """Delete one generation; one that is not there (any more) is no error.
+
+        Raises:
+            Unsupported: the vendor has no such call.
+        """
         raise Unsupported(f"{self.facts.vendor} has no API call that deletes a generation.", provider=self.facts.name)
 
     def cancel(self, ticket: Ticket) -> Exchange[Cancelled]:
-        """Stop one generation that waits or runs."""
+        """Stop one generation that waits or runs; one that is over is no error.
+
+        Raises:
+            Unsupported: the vendor has no such call.
+        """
         raise Unsupported(f"{self.facts.vendor} has no API call that cancels a generation.", provider=self.facts.name)
 
     def models(self) -> Exchange[tuple[ModelInfo, ...]]:
-        """The models of this connection, and what is known of each; asks nothing where a table has it all."""
+        """The models of this connection, and what is known of each; sends no request where a table has it all.
+
+        Raises:
+            Unsupported: the provider file has no list of models.
+        """
         raise Unsupported(f"{self.facts.vendor} has no list of models here.", provider=self.facts.name)
 
     def quote(self, submission: Submission) -> Exchange[Cost | None]:
-        """What it would cost, without making it; by default `Submission.estimate`, for which nothing is asked."""
+        """What it would cost, without making it; by default `Submission.estimate`, without any request.
+
+        None if nobody knows before it is accepted.
+        """
         yield from ()
         return submission.estimate
 
     def read_account(self) -> Exchange[AccountInfo]:
-        """Whom this key belongs to; also the cheapest way to check that it works."""
+        """Whom this key belongs to; also the cheapest way to check that it works.
+
+        Raises:
+            Unsupported: the vendor has no such call.
+        """
         raise Unsupported(f"{self.facts.vendor} has no API call that describes the account.", provider=self.facts.name)
 
     def with_every_output(self) -> Self:
