@@ -335,7 +335,7 @@ class Generation:
         are ignored.  A failure code that this version does not know is `unknown`.
 
         Raises:
-            ValueError: it is no such object; the message names the key.
+            ValueError: it is not such an object; the message names the key.
         """
         read = Reading(found)
         code = read.text("failure_code")
@@ -343,7 +343,7 @@ class Generation:
         action = None if read.text("action") is None else _one_of(Action, read.needed("action"))
         state = _one_of(State, read.needed("state"))
         if state is None:
-            raise ValueError("$.state is none that this version knows.")
+            raise ValueError("$.state is not a state that this version knows.")
         cost = read.inner("cost")
         return cls(
             id=read.text("id"),

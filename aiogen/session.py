@@ -127,7 +127,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
 
         Raises:
             ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
-                `ClientSession` is none.
+                `ClientSession` is not one.
             InputError: a number is out of its range, `per` and `assume_cost` do not fit the budget, or `follow=False`
                 with a ledger that nobody else can see, or with a budget, which is kept by who sends.
         """
@@ -255,7 +255,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         """One connection less: nothing more can be submitted to it, or asked through it.
 
         Raises:
-            ConfigurationError: there is none of that name.
+            ConfigurationError: there is no connection of that name.
             InputError: jobs of it have not ended yet.
         """
         self._lifetime.binding.check()

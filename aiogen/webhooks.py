@@ -92,7 +92,7 @@ class Webhooks:
             max_body_bytes: a larger call is not read, 1,024 bytes to 16 MiB.  Have your framework refuse those, too.
 
         Raises:
-            ConfigurationError: there is no such connection, its vendor makes no calls, or a secret cannot be one.
+            ConfigurationError: there is no such connection, its vendor makes no calls, or a secret is not valid.
             InputError: a number is out of its range.
         """
         check_number(max_body_bytes, "max_body_bytes", 1024, 16 * 1024 * 1024)

@@ -375,7 +375,7 @@ def test_other_versions_are_read() -> None:
     ("change", "where"),
     [
         ({"state": None}, r"\$\.state is missing"),
-        ({"state": "dreaming"}, r"\$\.state is none that this version knows"),
+        ({"state": "dreaming"}, r"\$\.state is not a state that this version knows"),
         ({"provider": 3}, r"\$\.provider has to be text"),
         ({"connection": None}, r"\$\.connection is missing"),
         ({"partial": "no"}, r"\$\.partial has to be true or false"),

@@ -41,10 +41,10 @@ def _flag(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 
 @attrs.frozen(kw_only=True)
 class Where:
-    """Which generations: all of these have to hold, and at least one has to be said.
+    """Which generations: all conditions that are given have to hold, and at least one has to be given.
 
     Raises:
-        InputError: none is said, or one cannot be meant.
+        InputError: no condition is given, or a value is not valid.
     """
 
     failed: bool = attrs.field(default=False, validator=_flag)
@@ -77,7 +77,7 @@ class Where:
             generation: as the vendor lists it, with every output that it has.
             now: with a time zone.
             is_marked: whether its user has marked it for deletion.
-            beside: what the vendor has of it that is none of its outputs; then something has come of it.
+            beside: what the vendor keeps with it beside its outputs; then something has come of it.
         """
         if not generation.provider_id or not generation.state.is_terminal:
             return False

@@ -46,7 +46,7 @@ async def secured(place: Place, provider_id: str, directory: Path) -> list[Path]
     """Everything that the vendor has of a generation, on the disk: as it is read now, dropped outputs included.
 
     Raises:
-        DownloadError: that cannot be said; the generation has to stay.
+        DownloadError: that is not sure; the generation has to stay.
         NotFound: the vendor does not know it.
     """
     reading = await place.calls.whole(place.provider, provider_id)

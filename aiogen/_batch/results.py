@@ -43,7 +43,8 @@ class ResultsFile:
                     self._discard()
 
     def done(self) -> OSError | None:
-        """Give it its name, or say why there is none.  Rows that this run did not come to keep their lines."""
+        """Give the file its name; returns why it has none, or None.  Rows that this run did not reach keep their
+        lines."""
         with self._in_use:
             if self._file is not None:
                 try:

@@ -51,7 +51,7 @@ def row_of(request: object, index: int) -> BatchRow:
     """A row from what people put into lists: a `Row` of a file, or any request.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a request.
     """
     line, own, inner = index + 1, None, request
     columns: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def check_batch_name(name: object) -> str:
     """The name of a batch.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a valid name.
     """
     longest = LONGEST_KEY - 201
     if not isinstance(name, str) or not 1 <= len(name) <= longest or not name.isprintable() or name.strip() != name:

@@ -75,7 +75,7 @@ class Result(Generic[R]):
 
 
 Submit = Callable[[R, int], Awaitable[tuple[str | None, Job | AiogenError]]]
-"""Takes a request in; gives its key and its job, or why there is none."""
+"""Submits a request; gives its key and its job, or the error."""
 Save = Callable[[R, int, str | None, Job], Awaitable[Iterable[Path]]]
 """Saves what has come of one."""
 

@@ -79,7 +79,7 @@ def cost_of(value: object, name: str) -> Cost | None:
     """An amount as people write it: a number of dollars, or a `Cost`.
 
     Raises:
-        InputError: it is none, or less than nothing.
+        InputError: it is not an amount, or is negative.
     """
     if value is None or isinstance(value, Cost):
         return value

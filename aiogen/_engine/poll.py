@@ -62,7 +62,7 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
 
 
 def about_it(question: Exchange[Snapshot], key: str) -> Exchange[Snapshot]:
-    """The same question; an answer about another generation is none, for whatever stands between may mix them up."""
+    """The same question, which refuses an answer about another generation: a proxy in between may mix answers up."""
     snapshot = yield from question
     if snapshot.provider_id.lower() != key.lower():
         raise ProtocolError(

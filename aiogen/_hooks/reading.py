@@ -21,7 +21,8 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def read_object(body: bytes, *, secrets: Collection[str] = ()) -> Mapping[str, Any] | None:
-    """The object that a body is, without the members called one of `secrets`, wherever they stand; None if it is none.
+    """The object that a body is, without the members called one of `secrets`, wherever they stand; None if it is not an
+    object.
 
     They are dropped while it is parsed, so nothing that comes after has ever seen them.  Every number is a float.
     """

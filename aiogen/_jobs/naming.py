@@ -42,7 +42,7 @@ def check_bound(at_most: object) -> None:
     """A bound on unfinished jobs.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not an `AtMost`.
     """
     if at_most is not None and not isinstance(at_most, AtMost):
         raise InputError(f"at_most= takes an AtMost, with bounds for the scope and in all, not {str(at_most)[:40]!r}.")
@@ -52,7 +52,7 @@ def rank_of(priority: object) -> int:
     """A priority as a number.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a priority.
     """
     if priority is None:
         return NORMAL

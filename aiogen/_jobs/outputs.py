@@ -66,7 +66,7 @@ class Outputs:
         They have what the storage sends now.
 
         Raises:
-            DownloadError: that cannot be said of all of them.
+            DownloadError: that does not hold for all of them.
         """
         if not generation.outputs:
             return []

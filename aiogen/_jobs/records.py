@@ -34,7 +34,7 @@ def query_of(which: Which) -> RecordQuery:
     """The query for it.
 
     Raises:
-        TypeError: there is no such word.
+        TypeError: a keyword is unknown.
         InputError: a value cannot be one.
     """
     unknown = sorted(which.keys() - Which.__annotations__.keys())

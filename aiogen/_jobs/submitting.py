@@ -88,7 +88,7 @@ class Submitting:
         """Read and write what the create will say; nothing is sent, and nothing is in the ledger yet.
 
         Raises:
-            InputError: a local file cannot be read, or something cannot be said.
+            InputError: a local file cannot be read, or a value is not valid.
         """
         submission, asked = await encode(provider, request, self._hub.transport.threads, is_keyed=is_keyed)
         return Prepared(provider=provider, submission=submission, asked=asked)

@@ -229,7 +229,7 @@ class Schedule(Generic[K]):
         """Take out one more job to ask about in company, as questions are sent at this moment: one that is nearly due.
 
         Each time that a program wakes costs it more than a request does, and a question that comes early by a small
-        part of its interval is worth as much.  None if there is no such.
+        part of its interval is worth as much.  None if there is none.
         """
         for group in self._groups:
             key = group.timers.first()

@@ -38,7 +38,7 @@ class LedgerCalls(SessionBase):
                 this value), `created_after` and `created_before` (when it was taken in; with a time zone).
 
         Raises:
-            InputError: a moment has no time zone, the limit is out of its range, or something else cannot be meant.
+            InputError: a moment has no time zone, the limit is out of its range, or another value is not valid.
             StoreError: the ledger cannot be read.
         """
         query = attrs.evolve(records.query_of(which), limit=limit, after=after, with_request=with_request)

@@ -82,6 +82,6 @@ def _unpacked(text: str) -> io.BytesIO:
     try:
         file.write(of_base64(text))
     except ValueError:
-        file.write(binascii.a2b_base64(text))  # which passes over what is none, such as the ends of lines
+        file.write(binascii.a2b_base64(text))  # which skips other characters, such as the ends of lines
     file.seek(0)
     return file

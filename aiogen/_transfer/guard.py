@@ -99,7 +99,7 @@ class GuardedRequest(aiohttp.ClientRequest):
         """Write the request.
 
         Raises:
-            Refused: the peer is none that the policy allows; nothing was written.
+            Refused: the policy does not allow the peer; nothing was written.
         """
         watch = _watch.get()
         if watch is not None and not self.proxy and conn.transport is not None:

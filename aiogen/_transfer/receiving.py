@@ -57,7 +57,7 @@ class Receiver:
         except Refused as error:
             raise _refused("The provider gave an output url", error, source) from error
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
-            # aiohttp raises some of its own errors bare, such as RuntimeError for chunks that are none.
+            # aiohttp raises some of its own errors bare, such as RuntimeError for invalid chunks.
             raise Broken(f"the connection broke after {entity.size:,} bytes ({type(error).__name__})") from error
         raise DownloadError("The storage redirects endlessly.", **source.context())
 

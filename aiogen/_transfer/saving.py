@@ -60,7 +60,7 @@ def find_saved(directory: Path, stem: str) -> Path | None:
 
 
 def is_saved(path: str | Path) -> bool:
-    """Whether there is a file with something in it; a link, a folder and an empty leftover are none."""
+    """Whether there is a file with something in it; a link, a folder and an empty file do not count."""
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -133,7 +133,7 @@ def _drop(threads: Threads, made: asyncio.Future[PartFile]) -> None:
 
 
 async def discard(part: PartSpool | PartFile, threads: Threads) -> None:
-    """Close it in a thread, for that frees a file that may be large; where there are none any more, here."""
+    """Close it in a thread, for that frees a file that may be large; once the threads are stopped, here."""
     try:
         closing = threads.start(part.discard)
     except RuntimeError:  # the session is closed

@@ -50,7 +50,7 @@ async def encode(
     Also the fingerprint of what was asked for, if it will have a key.
 
     Raises:
-        InputError: a file cannot be read, or something cannot be said.
+        InputError: a file cannot be read, or a value is not valid.
     """
     references = list(request.references())
     if any(r.path is not None for r in references):

@@ -96,7 +96,7 @@ class UploadFolder:
         """All of it has come: give it its name, if it is a picture and there is room.
 
         Raises:
-            NotTaken: it is none, or there is none.
+            NotTaken: it is not a picture, or there is no room.
         """
         folder = self._folder_of(scope)
         part.finish()

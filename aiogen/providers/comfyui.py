@@ -111,7 +111,7 @@ class ComfyUI(Provider):
 
         The common words go to the slots that mean the same: `n` to "batch_size", `negative_prompt` to "negative",
         `aspect_ratio` to "width" and "height", `references` to those of images.  The graph is known to `encode`: it
-        warns of those that have no slot there, and refuses every other name that is none (`UnknownParameter`).
+        warns of those that have no slot there, and refuses every other unknown name (`UnknownParameter`).
         """
         values = dict(options)
         graph, slots, extra = (values.pop(name, None) for name in ("graph", "slots", "extra"))

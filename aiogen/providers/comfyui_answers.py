@@ -22,7 +22,7 @@ _SECRET = frozenset({"traceback", "current_inputs", "current_outputs"})
 _STATUSES = {"success": State.COMPLETED, "error": State.FAILED}
 _NO_MEMORY = re.compile(r"out\s?of\s?memory|can't allocate memory|allocation on device", re.IGNORECASE)
 _NO_PICTURE = "UnidentifiedImageError"
-"""Of the library that reads pictures, for an upload that is none."""
+"""Of the library that reads pictures, for an upload that is not a picture."""
 _FOLDERS = re.compile(r"""(?<![\w/.])(?:[A-Za-z]:)?(?:[\\/][^\\/\s'",:;]+)+(?=[\\/])[\\/]""")
 _MODEL_FILE = re.compile(r".+\.(safetensors|sft|ckpt|pt|pt2|pth|bin|gguf|onnx)", re.IGNORECASE)
 

@@ -42,7 +42,7 @@ def translate(values: dict[str, Any], slots: Slots, nodes: Mapping[str, Any], ar
     `area`: the pixels of a picture for which nobody gives a size; None if the graph says so.
 
     Raises:
-        InputError: an aspect ratio is none, or there are references and an image besides.
+        InputError: an aspect ratio is not valid, or there are both references and an image.
     """
     warnings = []
     for word, slot in ALIASES.items():

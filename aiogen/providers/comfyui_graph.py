@@ -76,7 +76,7 @@ class ComfyGraph:
     "image", unless you name them yourself.
 
     Raises:
-        InputError: the graph is none of these, or a place cannot be one.
+        InputError: the graph is none of these, or a place is not valid.
     """
 
     graph: Path | Mapping[str, Any] | str | Reference = attrs.field(repr=False)

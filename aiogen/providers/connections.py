@@ -52,7 +52,7 @@ class Connections(Mapping[str, Provider]):
         self.on_add()
 
     def remove(self, name: str) -> None:
-        """One connection less; one that is not there is none."""
+        """Remove a connection; one that is not there changes nothing."""
         self._by_name.pop(name, None)
 
     def __getitem__(self, name: str) -> Provider:
@@ -77,7 +77,7 @@ class Connections(Mapping[str, Provider]):
         """The connection of that name.
 
         Raises:
-            ConfigurationError: there is none; the message says which there are, and what is missing for this one.
+            ConfigurationError: there is no such connection; the message says which there are, and what is missing.
         """
         found = self._by_name.get(name) if isinstance(name, str) else None
         if found is not None:

@@ -28,7 +28,7 @@ def read_ratio(text: object) -> tuple[int, int]:
     """An aspect ratio such as "16:9".
 
     Raises:
-        InputError: it is none, or a picture of that shape would be a strip.
+        InputError: it is not an aspect ratio, or a picture of that shape would be a strip.
     """
     found = re.fullmatch(r"([0-9]{1,3}):([0-9]{1,3})", text) if isinstance(text, str) else None
     wide, high = (int(found[1]), int(found[2])) if found else (0, 0)

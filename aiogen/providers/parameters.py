@@ -83,7 +83,7 @@ def whole_of(value: object, name: str, low: int, high: int) -> int:
     """A whole number from `low` to `high`.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not valid.
     """
     if type(value) is not int or not low <= value <= high:
         raise InputError(f"{name} has to be a whole number from {low:,} to {high:,}, not {value!r}.")

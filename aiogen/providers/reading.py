@@ -240,7 +240,7 @@ def parse_time(value: object) -> datetime | None:
 
 
 def parse_amount(value: object) -> Decimal | None:
-    """A vendor's amount of money or credits (a number, or a number in a string), exactly; None if it is none."""
+    """A vendor's amount of money or credits (a number, or a number in a string), exactly; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -213,7 +213,7 @@ class Store(Protocol):
         """
 
     async def granted(self, job_id: str) -> Mapping[str, Any] | None:
-        """What came of the last wish; None as long as that is open, and if there was none."""
+        """What came of the last request to cancel it; None while it is not answered, and if there was none."""
         ...
 
     async def get(self, job_id: str) -> Record | None:

@@ -42,8 +42,8 @@ class Budget:
         """As a program says it; None for none.
 
         Raises:
-            InputError: an amount is no number of 0 or more, the period is none, or something is said of a budget that
-                there is not.
+            InputError: an amount is not a number of 0 or more, the period is unknown, or `per` or `assume_cost` is
+                given without a budget.
         """
         if budget is None:
             for name, value in (("per", per), ("assume_cost", assume_cost)):

@@ -72,7 +72,7 @@ async def move(
     """Move the ledger in a file into a database; done again after a crash it goes on or begins again.
 
     Raises:
-        ConfigurationError: the url is none.
+        ConfigurationError: the url is not valid.
         StoreError: the file is in use, is a copy of another ledger, or was moved to another place; the database cannot
             be reached, or has jobs already.  Where that is found out before, nothing was changed.
     """

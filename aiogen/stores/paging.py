@@ -32,7 +32,7 @@ def place_at(cursor: object) -> Place:
     """What a cursor stands for.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a cursor.
     """
     try:
         if not isinstance(cursor, str):

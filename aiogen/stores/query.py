@@ -52,8 +52,8 @@ class RecordQuery:
     """Which records; what is None does not matter, and all the rest has to hold.
 
     Raises:
-        InputError: a moment has no time zone, the limit is out of its range, a state or the cursor is none, or the
-            metadata no JSON.
+        InputError: a moment has no time zone, the limit is out of its range, a state or the cursor is not valid, or
+            the metadata is not JSON.
     """
 
     states: Collection[State] | None = attrs.field(default=None, validator=_are_states)

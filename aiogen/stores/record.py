@@ -117,7 +117,7 @@ class AtMost:
         """Whether there is room for one more.
 
         Raises:
-            TooManyJobs: there is none.
+            TooManyJobs: there is no room.
         """
         for whose, limit, unfinished in ((scope, self.scope, of_scope), (None, self.total, in_all)):
             if limit is not None and unfinished >= limit:

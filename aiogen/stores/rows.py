@@ -200,7 +200,7 @@ def record_from(values: tuple[Any, ...], now: float) -> Record:
     """The record in a row that was read at this time.
 
     Raises:
-        Unreadable: there is none in it.
+        Unreadable: it holds no record that this version can read.
     """
     try:
         return _record_of(values, now)
@@ -211,7 +211,7 @@ def record_from(values: tuple[Any, ...], now: float) -> Record:
 def _record_of(values: tuple[Any, ...], now: float) -> Record:
     for value in values:
         if isinstance(value, str):
-            value.encode()  # text that is none was let through so far
+            value.encode()  # text with invalid characters was let through so far
     fields = dict(zip(COLUMNS, values, strict=True))
     request, result = fields.pop("request"), fields.pop("result")
     for name in ("reference", "metadata"):

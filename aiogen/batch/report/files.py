@@ -23,7 +23,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path: Path = path
         self.unreadable: int = 0
-        """Lines of `results.jsonl` that are none of ours, or name files outside the folder."""
+        """Lines of `results.jsonl` that cannot be read, or name files outside the folder."""
         self._by_stem: dict[str, str] = {}
         self._listed: dict[str, list[str]] = {}
 

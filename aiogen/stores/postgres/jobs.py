@@ -73,7 +73,7 @@ _INSERT = _insert()
 
 
 async def add(tx: Tx, worker: Worker, new: New, at_most: AtMost | None = None) -> Record | bool:
-    """A new row: True; the record that stands instead; False if this worker is none any more.
+    """A new row: True; the record that stands instead; False if this worker's lease was lost.
 
     Raises:
         TooManyJobs: there are as many unfinished ones as are allowed.
@@ -114,7 +114,7 @@ def _bounds(at_most: AtMost, scope: str) -> list[str]:
 
 
 async def _standing(tx: Tx, worker: Worker, fields: dict[str, Any]) -> Record | bool | None:
-    """What stands already; False if this worker is none any more."""
+    """What stands already; False if this worker's lease was lost."""
     found = await tx.row(
         f"SELECT {COLUMNS} , aiogen_now() FROM aiogen_job WHERE id = $1 OR (account = $2 AND provider_id = $3) "
         "ORDER BY (id = $1) DESC LIMIT 1",

@@ -35,7 +35,7 @@ def record(found: Row) -> Record:
     """The record in a row that ends with the time at which it was read.
 
     Raises:
-        rows.Unreadable: there is none in it.
+        rows.Unreadable: it holds no record that this version can read.
     """
     *values, now = found
     return rows.record_from(tuple(values), now)

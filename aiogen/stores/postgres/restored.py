@@ -15,7 +15,7 @@ async def hold(url: str, *, schema: str | None = None) -> tuple[str, int]:
     """What waits, or was being submitted, is unknown from here on; where that is, and how many jobs.
 
     Raises:
-        ConfigurationError: the url is none.
+        ConfigurationError: the url is not valid.
         StoreError: there is no ledger, or somebody uses it; nothing was changed.
     """
     async with taking_in.opened(url, schema) as target:

@@ -87,7 +87,7 @@ class PostgresStore:
         timeout: seconds that one statement, or connecting, may take, 0.1 to 600.
 
     Raises:
-        ConfigurationError: the url is none, or neither it nor a pool is given.
+        ConfigurationError: the url is not valid, or neither it nor a pool is given.
         InputError: a number is out of its range.
     """
 

@@ -145,7 +145,7 @@ async def opened(url: str, schema: str | None, *, timeout: float = 10.0) -> Asyn
     """One connection to a database; `timeout`: seconds to connect.
 
     Raises:
-        ConfigurationError: the url is none.
+        ConfigurationError: the url is not valid.
         StoreError: something is wrong with the database; whatever is raised within becomes one.
     """
     address = Address.of(url, "the url")

@@ -110,7 +110,7 @@ def put(c: sqlite3.Connection, key: str, value: str) -> None:
 
 
 def number(text: str | None) -> int:
-    """A count; 0 if it is none."""
+    """A count; 0 if it is not a number."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 

@@ -46,7 +46,7 @@ def add(
     now: float,
     at_most: AtMost | None = None,
 ) -> Record | bool:
-    """A new row: True; the record that stands instead; False if this worker is none any more.
+    """A new row: True; the record that stands instead; False if this worker's lease was lost.
 
     `handlers`: the job, with each that waits for its end.  `read_at`: the time by the clock of the moments in the row.
 

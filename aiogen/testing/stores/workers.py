@@ -193,7 +193,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_peers_are_the_living_others(self, stage: Stage) -> None:
-        """One that left, or lost the lease, is none."""
+        """One that left, or lost the lease, does not count."""
         one, other = await stage.two()
         assert [await one.peers(), await other.peers()] == [1, 1]
         third = await stage.joins()
