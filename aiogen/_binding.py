@@ -60,7 +60,7 @@ class Binding:
         _bound.add(self)
 
     def release(self) -> None:
-        """It may be used anywhere again."""
+        """Forget the binding: the object may be used in any loop again."""
         self._loop = self.holding = None
         _bound.discard(self)
 
@@ -217,7 +217,7 @@ class Claim:
         _claims[id(store)] = self
 
     def release(self) -> None:
-        """The store is free."""
+        """The store may be used by another session."""
         if _claims.get(id(self._store)) is self:
             del _claims[id(self._store)]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Parts:
-    """What exists only inside a running loop."""
+    """The parts of a session that exist only inside a running loop."""
 
     checkpoint: Checkpoint
     clock: Clock
@@ -146,7 +146,7 @@ class Lifetime:
         return self.parts.hub.jobs() if self.parts is not None else []
 
     def standing(self) -> str:
-        """How many jobs are in which state; or why there are none."""
+        """The number of jobs in each state, in words; or why there are none."""
         if self.parts is None:
             return "closed" if self.is_closed else "not open"
         counts = Counter(job.state for job in self.jobs())

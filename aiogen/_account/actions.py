@@ -20,7 +20,7 @@ class Turn(Protocol):
         ...
 
     def set_result(self, result: None, /) -> None:
-        """It may go on."""
+        """The call may be sent now."""
         ...
 
     def __hash__(self) -> int:

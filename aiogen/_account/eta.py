@@ -11,7 +11,7 @@ _SHARES = (0.5, 0.1, 0.9)
 
 
 def of_running(account: AccountState[J], key: str, now: float) -> Eta:
-    """Of a generation that is followed, by the vendor's id."""
+    """The estimate for a generation that is followed; `key` is the vendor's id."""
     left = account.schedule.remaining(key, now, _SHARES)
     if left is not None:
         return Eta(*left)
@@ -21,12 +21,12 @@ def of_running(account: AccountState[J], key: str, now: float) -> Eta:
 
 
 def of_waiting(account: AccountState[J], job: J, phases: PhaseModel, now: float) -> Eta:
-    """Of a job that waits here for its turn."""
+    """The estimate for a job that waits here for its turn."""
     return _with_wait(phases, _wait_here(account, job, phases, now))
 
 
 def of_sent(phases: PhaseModel) -> Eta:
-    """Of a job whose create is on its way."""
+    """The estimate for a job whose create is on its way."""
     return _with_wait(phases, 0.0)
 
 

@@ -80,7 +80,7 @@ class Track(Generic[J]):
         return self.ticket.provider_id
 
     def forget_failures(self) -> None:
-        """It was read."""
+        """A reading has come: earlier failures to read it no longer count."""
         self.failures = self.not_found = self.auth_refusals = 0
         self.missing_since = math.inf
         self.last_error = None

@@ -92,7 +92,7 @@ def ids_of(generation: Generation) -> dict[str, str | None]:
 
 
 def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> AiogenError:
-    """The deadline has passed."""
+    """The error for a job whose deadline has passed."""
     if job.provider_id is None:
         text = (
             f"Job {job.id} waited {duration(seconds)} for its turn at {job.connection} and was not sent; "
@@ -111,7 +111,7 @@ def timed_out(job: Generation, seconds: float, last_error: Exception | None) -> 
 
 
 def unfollowed(job: Generation, seconds: float) -> AiogenError:
-    """It was taken in for others, of whom there were none."""
+    """The error for a job that was left to other processes, of which none follows the ledger."""
     text = (
         f"Job {job.id} waited {duration(seconds)} and was not sent to {job.connection}: nobody follows jobs on its "
         "ledger. Nothing was charged. Start `aiogen worker`, or a session that follows, and submit it again."
@@ -176,7 +176,7 @@ def not_shown(error: APIError, vendor: str, provider_id: str) -> AiogenError:
 
 
 def lost(job: Generation, submission: Submission | None, error: AiogenError, at: datetime) -> AiogenError:
-    """The create's answer never came."""
+    """The error for a job whose create was never answered."""
     fingerprint = submission.fingerprint() if submission is not None else ""
     unknown = SubmissionUnknown(
         f"It is not known whether {job.connection} accepted job {job.id}: {error.message} "
@@ -210,7 +210,7 @@ def left_behind(job: Generation, submission: Submission | None, at: datetime) ->
 
 
 def not_kept(job: Generation) -> AiogenError:
-    """It was not sent, and its request was not kept."""
+    """The error for a job that was not sent, and whose request was not kept."""
     return with_ids(
         job,
         GenerationFailed(
@@ -223,7 +223,7 @@ def not_kept(job: Generation) -> AiogenError:
 
 
 def withdrawn(job: Generation) -> AiogenError:
-    """The user withdrew it."""
+    """The error for a job that its user has withdrawn."""
     text = f"Job {job.id} was withdrawn before it was sent to {job.connection}; nothing was charged."
     return with_ids(job, GenerationFailed(text, generation=job))
 

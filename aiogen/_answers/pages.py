@@ -20,7 +20,7 @@ _SAME = 3
 
 
 class Moved(Exception):
-    """What the list holds cannot be established."""
+    """The list moves so fast that its content cannot be established."""
 
 
 class Pager:

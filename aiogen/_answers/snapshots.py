@@ -73,7 +73,7 @@ def advanced(known: Generation, snapshot: Snapshot, state: State, at: datetime) 
 
 
 def failed(known: Generation, failure: Failure, at: datetime) -> Generation:
-    """What is known, ended by a failure that is in no snapshot."""
+    """The generation as it is known, ended by a failure that the vendor has not reported."""
     return attrs.evolve(known, state=State.FAILED, finished_at=at, **_failure_fields(failure))
 
 

@@ -19,7 +19,7 @@ from aiogen.models import Cost, Generation
 
 @attrs.define
 class Spending:
-    """Of one batch, over all its runs."""
+    """What one batch has spent, and may spend, over all its runs."""
 
     max_cost: Cost | None
     """None is no limit."""
@@ -28,7 +28,7 @@ class Spending:
     _spent: Decimal = Decimal(0)
 
     def begin(self, before: Costs) -> None:
-        """What the ledger has of the batch already."""
+        """Count what the ledger already has of the batch."""
         if self.max_cost is None:
             return
         self._spent = before.amounts.get(self.max_cost.unit, Decimal(0))

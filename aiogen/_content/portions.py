@@ -41,7 +41,7 @@ def size(value: Any) -> int:
 
 
 def as_base64(data: bytes) -> str:
-    """As text."""
+    """Base64 of these bytes, as text."""
     view = memoryview(data)
     parts = (binascii.b2a_base64(view[i : i + PORTION], newline=False) for i in range(0, len(view), PORTION))
     return b"".join(parts).decode("ascii")
@@ -63,7 +63,7 @@ def of_base64(text: str) -> bytes:
 
 
 def without_blanks(text: str) -> str:
-    """The same, and no blank in it."""
+    """The same text without blanks."""
     return "".join("".join(text[i : i + PORTION].split()) for i in range(0, len(text), PORTION))
 
 

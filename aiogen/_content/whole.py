@@ -59,7 +59,7 @@ class Walk:
         self._want: _Want = 0
 
     def feed(self, block: bytes) -> None:
-        """The next bytes."""
+        """Take the next bytes of the file."""
         if self._begun and self._steps is None:
             return  # it is over, or of no format that has an end
         self._kept += block

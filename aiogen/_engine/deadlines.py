@@ -49,7 +49,7 @@ class Deadlines:
         self._timers.put((job,), when - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0))
 
     def drop(self, job: Job) -> None:
-        """It is over."""
+        """Remove a job that is over."""
         self._timers.drop(job)
         self._timers.drop((job,))
 

@@ -138,7 +138,7 @@ class Hub:
         return account
 
     def used_account(self, provider: Provider) -> Account | None:
-        """The same, if it was used already."""
+        """The account of a connection, if it was used already."""
         return self._accounts.get(provider.account)
 
     async def known(self, provider: Provider, provider_ids: Collection[str]) -> list[Record]:
@@ -188,7 +188,7 @@ class Hub:
         return self.deadlines.jobs()
 
     def enqueue(self, job: Job) -> None:
-        """It is in the ledger, and sent when its turn comes."""
+        """Queue a job that is in the ledger: it is sent when its turn comes."""
         if not self.is_follower:
             self.taken_in.take_in(job)
             return
@@ -198,7 +198,7 @@ class Hub:
         self.ledger.others.begin()
 
     def expect(self, job: Job, seconds: float) -> None:
-        """It has to get on within this time."""
+        """Give a job a deadline: this number of seconds from now."""
         self.deadlines.put(job, self.clock.now() + seconds)
         self.wake()
 
@@ -220,7 +220,7 @@ class Hub:
         self.wake()
 
     def tracked(self, provider: Provider, provider_id: str) -> Track[Job] | None:
-        """What is followed under the vendor's id."""
+        """The generation that is followed under this id of the vendor's; None if none is."""
         account = self.used_account(provider)
         return account.tracks.get(provider_id) if account is not None else None
 
@@ -301,7 +301,7 @@ class Hub:
 
     @property
     def writings(self) -> set[asyncio.Task[None]]:
-        """What is being written."""
+        """The tasks that write into the ledger just now."""
         return self._writings
 
     # --- what the ledger reports (LedgerEvents)
@@ -369,7 +369,7 @@ class Hub:
             self.on_cancel(wish.job_id)
 
     def seen(self, record: Record) -> None:
-        """How one of these stands."""
+        """The present record of a watched job was read."""
         self.taken_in.seen(record)
         self.remote.seen(record)
         if record.state.is_terminal or record.state is State.UNKNOWN:

@@ -81,7 +81,7 @@ class RemoteJobs:
         self._expect(job, self._queue_timeout if job.provider_id is None else max(0.0, job.timeout - age))
 
     def seen(self, record: Record) -> None:
-        """The ledger was read: this is how one of them stands."""
+        """Take over the state of a job as its record in the ledger has it."""
         job = self._jobs.get(record.id)
         if job is None:
             return
@@ -118,7 +118,7 @@ class RemoteJobs:
         return record.state is State.UNKNOWN and (is_named or self._owes(job.id))
 
     def seen_end(self, job: Job, generation: Generation) -> None:
-        """This is how it ended, as the ledger says."""
+        """End a job here as it has ended in the ledger."""
         self._drop(job.id)
         job._update(generation, self._clock.datetime(), skips=True)
         self._end(job, outcomes.ended(generation))

@@ -53,7 +53,7 @@ async def sweep(hub: Hub, account: Account, provider: Provider, offset: int, key
 
 
 def put_back(hub: Hub, account: Account, keys: Sequence[str]) -> None:
-    """The page said nothing about these jobs."""
+    """Put the questions about these jobs back: the page said nothing about them."""
     now = hub.clock.now()
     for key in keys:
         account.schedule.put_back(key, now)

@@ -62,7 +62,7 @@ class TakenIn:
         return job in self._jobs and job in self._remote and job.provider_id is None
 
     def ids(self) -> list[str]:
-        """What is to be looked at though nobody waits for it yet."""
+        """The ids of jobs that are being added, which are watched though nobody waits for them yet."""
         return list(self._coming)
 
     @contextmanager
@@ -76,7 +76,7 @@ class TakenIn:
             self._coming.pop(job.id, None)
 
     def seen(self, record: Record) -> None:
-        """The ledger was read."""
+        """Keep the record of a job that is being added."""
         if record.id in self._coming:
             self._coming[record.id] = record
 
@@ -105,7 +105,7 @@ class TakenIn:
         return True
 
     async def expire(self, job: Job) -> None:
-        """It has waited for long enough."""
+        """End a job that has waited for its turn for too long."""
         waited, known = self._queue_timeout, job.generation
         is_followed = self._ledger.is_followed
         late = outcomes.timed_out(known, waited, None) if is_followed else outcomes.unfollowed(known, waited)

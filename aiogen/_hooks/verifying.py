@@ -36,7 +36,7 @@ _MOST_SIGNATURES = 16
 
 @attrs.frozen
 class Verified:
-    """It is the vendor's, as far as can be known."""
+    """The call is the vendor's, as far as can be known."""
 
     is_proved: bool = True
     """False where nothing was there to check."""

@@ -30,7 +30,7 @@ UNTOLD = Typical(median=20.0, spread=0.8)
 
 @attrs.frozen(kw_only=True)
 class Name:
-    """What the user calls a job."""
+    """The user's key for a job, with its scope and attempt, and the metadata kept beside the job."""
 
     key: str | None = None
     scope: str = ""

@@ -27,7 +27,7 @@ logger = logging.getLogger("aiogen")
 
 @attrs.frozen(kw_only=True)
 class Key:
-    """What a job is called by its user."""
+    """The key of a job, its scope, and the fingerprint of what was asked for."""
 
     key: str
     scope: str = ""

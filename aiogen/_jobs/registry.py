@@ -131,7 +131,7 @@ class Registry:
         return job
 
     def taken_up(self) -> list[Job]:
-        """What was taken up since this was last asked."""
+        """The jobs that were taken up since the last call."""
         jobs = list(self._taken_up.values())
         self._taken_up.clear()
         return jobs

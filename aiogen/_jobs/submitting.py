@@ -58,7 +58,7 @@ class JobTerms:
 
 
 class Submitting:
-    """How one session takes requests in."""
+    """From a request to a job, in one session."""
 
     def __init__(self, hub: Hub, connections: Connections, registry: Registry, keyed: KeyedJobs) -> None:
         self._hub = hub

@@ -23,7 +23,7 @@ class Asks:
         self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
 
     def ids(self) -> list[str]:
-        """Of which jobs somebody here wants something."""
+        """The ids of the jobs for which a cancel is asked for here."""
         return list(self._open)
 
     @contextmanager
@@ -62,7 +62,7 @@ class Asks:
                 waiting.set_result(None)
 
     async def look(self) -> None:
-        """What has been answered meanwhile."""
+        """Read the answers that have been given since the last look."""
         for job_id, waits in list(self._waiting.items()):
             answer = await self._store.granted(job_id)
             for waiting in waits:

@@ -68,7 +68,7 @@ class Handlers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The handlers of the jobs that are taken in now."""
+        """The names of the handlers that jobs submitted from now on wait for."""
         return tuple(self._handlers)
 
     def register(self, name: str, handler: Handler) -> None:

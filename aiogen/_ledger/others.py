@@ -21,7 +21,7 @@ _ASKED_EVERY = 15.0
 
 
 class Others:
-    """The looks of one session at its ledger."""
+    """Reads for one session what other processes have written in its ledger."""
 
     def __init__(self, store: Store, clock: Clock, events: LedgerEvents) -> None:
         self._store = store

@@ -39,7 +39,7 @@ class _Owed:
 
 
 class Outbox:
-    """What one session owes its store."""
+    """The facts that one session has not been able to write into its store yet."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -29,7 +29,7 @@ class Progress:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def close(self) -> None:
-        """What is not written yet is not written any more."""
+        """Stop: what is not written yet is dropped."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)

@@ -34,7 +34,7 @@ class SharedBudget:
             self._left -= 1
 
     def unspend(self) -> None:
-        """It was not sent after all."""
+        """Give back a request that was not sent after all."""
         if self.is_shared:
             self._left += 1
 

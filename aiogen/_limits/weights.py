@@ -10,7 +10,7 @@ _SAME_DROPS = 2
 
 @attrs.define
 class LearnedWeights:
-    """Of one account."""
+    """The weights of one account's creates, by class."""
 
     _remaining: int | None = attrs.field(init=False, default=None)
     _drops: dict[str, tuple[int, int]] = attrs.field(init=False, factory=dict)

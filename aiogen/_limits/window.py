@@ -163,13 +163,13 @@ class Window:
         self.request_sent(now)
 
     def create_withheld(self, weight: int) -> None:
-        """It was not sent after all."""
+        """Give back the place of a create that was not sent after all."""
         self._unanswered -= weight
         self._creates.unspend()
         self._requests.unspend()
 
     def create_accepted(self, now: float, weight: int) -> None:
-        """The vendor took it; it is active until `ended`."""
+        """The vendor took a create; it is active until `ended`."""
         self._answered(now, weight)
         self._active += weight
         if self._active > self._cap or self._others_fill:

@@ -302,7 +302,7 @@ class DurationModel:
         return at_once(self.storing())
 
     def storing(self) -> Generator[None, None, dict[str, Any]]:
-        """The same in steps."""
+        """Make what goes into the store, in steps."""
         seen = self.seen
         evidence = yield from self._evidence.storing()
         return {"evidence": evidence, "seen": seen}

@@ -186,7 +186,7 @@ class Evidence:
             self._before_at, oldest.counts = at, self._before
 
     def weight(self, cohort: Cohort) -> float:
-        """Of each of its jobs, where one that begins now has 1."""
+        """The weight of each of its jobs, where one that begins now has 1."""
         return math.exp(cohort.opened_at - self._faded)
 
     def _own_weight(self, sight: Sight) -> float:
@@ -262,7 +262,7 @@ class Evidence:
         return at_once(self.storing())
 
     def storing(self) -> Generator[None, None, dict[str, Any]]:
-        """The same in steps."""
+        """Make what goes into the store, in steps."""
         counts = yield from self.gathering()
         yield
         return {"ended": (yield from rows_of(counts))}
@@ -275,7 +275,7 @@ class Evidence:
         return counts is not None
 
     def begin_with(self, counts: Counts) -> None:
-        """What was known before anything is seen here."""
+        """Begin with what the store holds, before anything is seen here."""
         self._before, self._before_at = Counts(), self._faded
         self._before.add(counts)
         self._ends = self.cohorts[-1].follows = counts.ends

@@ -258,7 +258,7 @@ def _near(candidates: tuple[_Candidate, ...], middle: float, count: float) -> It
 
 
 def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The same in parts."""
+    """The items in slices of `size`; the last one may be shorter."""
     for i in range(0, len(items), size):
         yield items[i : i + size]
 

@@ -37,11 +37,11 @@ class Likelihood:
         return list(map(sub, map(get, self._since), map(get, self._until)))
 
     def of(self, curve: SurvivalCurve) -> float:
-        """The logarithm."""
+        """The logarithm of the likelihood of a curve."""
         return self._sum(self._masses(curve), [curve[i] for i in self._running])
 
     def with_tail(self, curve: SurvivalCurve) -> float:
-        """Of the curve with the tail that every curve gets; it need not be made for that."""
+        """The same for the curve with the tail that every curve gets, without making that curve."""
         since, until, running = self._tails
         rest = 1.0 - survival.TAIL
         masses = [

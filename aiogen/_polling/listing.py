@@ -56,7 +56,7 @@ class Listing:
         self._put(key, self._made)
 
     def gone(self, key: str, *, over: bool = True) -> None:
-        """It is over, or, if not `over`, only no longer followed."""
+        """Forget a generation: it is over, or, if not `over`, only no longer followed."""
         self.unplace(key)
         if not over:
             return

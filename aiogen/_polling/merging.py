@@ -84,7 +84,7 @@ class Share:
         self._kept, self._has_forgotten = Counts(), True
 
     def begin(self, stored: Stored) -> None:
-        """What was read before anything was seen."""
+        """Begin with what was read from the store, before anything was seen here."""
         self._stood, self._kept = stored, stored.counts
 
     def begin_again(self, remembered: Counts, seen: int, faded: float) -> None:

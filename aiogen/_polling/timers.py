@@ -53,7 +53,7 @@ class TimerQueue(Generic[K]):
         return None if found is None else found[0]
 
     def drop(self, key: K) -> None:
-        """The key is no longer here."""
+        """Remove a key."""
         if self._current.pop(key, None) is not None:
             self._tidy()
 

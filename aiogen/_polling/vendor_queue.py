@@ -36,7 +36,7 @@ class VendorQueue(Generic[K]):
         return len(self._running)
 
     def add(self, key: K) -> bool:
-        """It was accepted; True if it runs at once."""
+        """Add a generation that was accepted; True if it runs at once."""
         if self.slots is None or len(self._running) < self.slots:
             self._running.add(key)
             return True

@@ -83,7 +83,7 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """The threads are not ours to end."""
+        """Nothing: the threads belong to the session."""
 
 
 def _result(host: str, port: int, info: tuple[Any, ...]) -> ResolveResult:

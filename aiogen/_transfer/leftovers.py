@@ -19,7 +19,7 @@ _AGE = 1.0
 
 
 def hold(file: int) -> None:
-    """This process writes it, until it is closed."""
+    """Mark a file as being written by this process, until it is closed."""
     if sys.platform != "win32":  # there nobody can delete a file that is open
         import fcntl
 

@@ -13,7 +13,7 @@ Row = tuple[Any, ...]
 
 @attrs.frozen
 class Table:
-    """What is copied of one."""
+    """What is copied of one table."""
 
     name: str
     columns: tuple[str, ...]

@@ -59,7 +59,7 @@ class Charge:
         return Cost(amount_of(self.millionths), self.unit, self.is_estimate)
 
     def quoted(self, cost: Cost | None) -> Charge:
-        """As somebody knows it better; as it is if nobody does."""
+        """The charge as the vendor has quoted it; unchanged if it has quoted nothing."""
         known = Charge.of(cost)
         return self if known.millionths is None else known
 

@@ -34,7 +34,7 @@ _CLOCKS_AGREE = 1.0
 
 @attrs.frozen
 class Moved:
-    """What has come of it."""
+    """The result of a move."""
 
     to: str
     """Where the ledger is now, without a password."""

@@ -102,7 +102,7 @@ def json_text(value: Mapping[str, Any] | None) -> str | None:
 
 
 def seconds(moment: datetime | None) -> float | None:
-    """As the ledger counts."""
+    """A moment as the ledger has it: seconds since the epoch."""
     return None if moment is None else moment.timestamp()
 
 

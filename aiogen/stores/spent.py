@@ -33,7 +33,7 @@ def sum_of(record: Record) -> Sum:
 
 
 class Spent:
-    """What was removed."""
+    """What removed jobs have cost, by the minute."""
 
     def __init__(self) -> None:
         self._removed: dict[tuple[int, str, str | None], Sum] = {}

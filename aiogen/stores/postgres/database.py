@@ -85,7 +85,7 @@ class Tx:
 
 
 class Database:
-    """What a store has open."""
+    """The connections of one open ledger."""
 
     def __init__(self, pool: Raw, *, schema: str, timeout: float, idle: float, is_ours: bool) -> None:
         """`timeout`: seconds that one statement may take; `idle`: seconds that the server waits for the next one of a
@@ -160,7 +160,7 @@ class Database:
             return await work(tx)
 
     async def rows(self, statement: str, *values: object) -> list[Row]:
-        """What one statement reads."""
+        """The rows of one statement, in a transaction of its own."""
         return await self.run(lambda tx: tx.rows(statement, *values))
 
     async def close(self) -> None:

@@ -35,7 +35,7 @@ def is_of_a_value(error: BaseException) -> bool:
 
 
 def store_error(error: BaseException, place: str, verb: str) -> StoreError:
-    """What went wrong, and the way out."""
+    """The error for what went wrong, with what helps."""
     if isinstance(error, StoreError):
         return error
     if isinstance(error, asyncpg.ForeignKeyViolationError):

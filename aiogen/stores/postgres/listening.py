@@ -34,7 +34,7 @@ _MOST = 20_000
 
 
 class Listener:
-    """What one store has heard."""
+    """Listens for one store to what other processes have written."""
 
     def __init__(
         self,

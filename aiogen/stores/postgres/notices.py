@@ -14,7 +14,7 @@ _LONGEST = 7_900
 
 @attrs.frozen
 class Notice:
-    """As it arrives."""
+    """One notice, as it arrives."""
 
     by: str
     """The store that sent it."""

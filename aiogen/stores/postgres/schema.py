@@ -114,7 +114,7 @@ NAMESPACE = "INSERT INTO aiogen_meta VALUES ('namespace', gen_random_uuid()::tex
 
 
 def reached(version: int) -> str:
-    """What notes that so many steps were taken."""
+    """The statement that notes how many steps of the schema were taken."""
     return f"INSERT INTO aiogen_meta VALUES ('version', '{version}') ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 
 

@@ -20,7 +20,7 @@ def now() -> str:
 
 
 def in_schema(statement: str, schema: str) -> str:
-    """As it is sent."""
+    """The statement as it is sent: with the namespace before the names of ours."""
     qualified = _qualified(statement, schema)
     return qualified.replace(_NOW, now()) if _NOW in qualified else qualified
 

@@ -91,7 +91,7 @@ class Target:
             raise
 
     async def clear(self) -> None:
-        """What an empty ledger may have besides jobs goes."""
+        """Delete what an empty ledger may hold besides jobs."""
         for name in (*_TABLES, "worker"):
             await self.tx().script(f"DELETE FROM aiogen_{name}")
 
@@ -115,7 +115,7 @@ class Target:
         return float(await self.tx().value("SELECT aiogen_now()"))
 
     async def finish(self, namespace: str, move_id: str) -> None:
-        """What it is from the commit on."""
+        """Write what makes it a ledger, from the commit on."""
         tx = self.tx()
         for key, value in (("namespace", namespace), (_MOVED_FROM, move_id)):
             await tx.value(

@@ -53,7 +53,7 @@ async def wake(tx: Tx, job_ids: Collection[str], level: int) -> None:
 
 
 async def read(tx: Tx, owner: str) -> list[Wish]:
-    """What is wanted of this worker."""
+    """The requests to this worker."""
     found = await tx.rows(
         "SELECT w.job, j.account, j.provider_id, w.cancel, w.wake FROM aiogen_wish w JOIN aiogen_job j ON j.id = w.job "
         "WHERE (w.cancel OR w.wake > 0) AND j.owner = $1",  # what is over has none
@@ -82,7 +82,7 @@ async def heard(tx: Tx, job_ids: Collection[str]) -> None:
 
 
 async def grant(tx: Tx, job_id: str, answer: Mapping[str, Any]) -> None:
-    """What came of a wish to cancel it."""
+    """Note what came of a request to cancel a job."""
     text = json.dumps(answer, separators=(",", ":"))
     if await tx.value(
         "UPDATE aiogen_wish SET cancel = false, answer = $2 WHERE job = $1 AND cancel RETURNING job", job_id, text

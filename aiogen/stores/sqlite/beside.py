@@ -16,7 +16,7 @@ _LONGEST = 200
 
 
 def name(path: Path) -> Path:
-    """Of the file beside this ledger."""
+    """The path of the file beside this ledger."""
     return path.with_name(path.name + "-epoch")
 
 

@@ -24,7 +24,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def store_error(error: BaseException, path: Path, verb: str) -> StoreError:
-    """What went wrong with the file, and the way out."""
+    """The error for what went wrong with the file, with what helps."""
     if isinstance(error, StoreError):
         return error
     text = str(error)

@@ -33,7 +33,7 @@ class Place:
 
 @attrs.frozen
 class Counter:
-    """What the file beside the ledger says."""
+    """The content of the file beside the ledger."""
 
     ledger: str
     count: int

@@ -102,7 +102,7 @@ class Source:
         return await self.do(write)
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
-        """As the file stands at the first read."""
+        """Read in the thread; every read sees the file as it was at the first one."""
         return self.do(lambda: work(self._reader()))
 
     def portions(self, table: Table, shift: float) -> Iterator[list[Row]]:

@@ -33,7 +33,7 @@ _MINUTE = 60.0
 
 
 def costs(c: Connection, query: RecordQuery) -> Costs:
-    """Of the jobs that a query asks for."""
+    """What the jobs that a query asks for cost together."""
     conditions, values = where.conditions(c, query)
     statement = f"SELECT * FROM aiogen_job WHERE {conditions} AND {_COUNTS}"
     if query.limit is not None:

@@ -54,7 +54,7 @@ def wake(c: Connection, job_ids: Iterable[str], level: int) -> None:
 
 
 def read(c: Connection, owner: str) -> list[Wish]:
-    """What is wanted of this worker."""
+    """The requests to this worker."""
     found = c.execute(
         "SELECT w.job, j.account, j.provider_id, w.cancel, w.wake FROM aiogen_wish w CROSS JOIN aiogen_job j "
         "ON j.id = w.job WHERE w.cancel + w.wake > 0 AND j.owner = ?",  # what is over has none
@@ -81,7 +81,7 @@ def heard(c: Connection, job_ids: Iterable[str]) -> None:
 
 
 def grant(c: Connection, job_id: str, answer: Mapping[str, Any]) -> None:
-    """What came of a wish to cancel it."""
+    """Note what came of a request to cancel a job."""
     text = json.dumps(answer, separators=(",", ":"))
     c.execute("UPDATE aiogen_wish SET cancel = 0, answer = ? WHERE job = ? AND cancel = 1", (text, job_id))
 

@@ -36,7 +36,7 @@ def renew(c: Connection, name: str, now: float, lease: float) -> bool:
 
 
 def end(c: Connection, names: list[str]) -> None:
-    """What was theirs is for others to take up."""
+    """End these leases: other workers adopt what they owned."""
     c.executemany("DELETE FROM aiogen_worker WHERE id = ?", [(name,) for name in names])
 
 
