@@ -338,9 +338,10 @@ class GenerationTimeout(GenerationError, TimeoutError):
 
 
 class CancelTimeout(AiogenError, TimeoutError):
-    """Another process follows the job, and did not say in time what came of the wish to cancel it.
+    """Another process follows the job, and did not say in time what came of the request to cancel it.
 
-    The wish stays in the ledger until somebody carries it out, or the job is over; to cancel it again does no harm.
+    The request stays in the ledger until the process that follows the job carries it out, or the job is over; to cancel
+    it again does no harm.
     """
 
     action: Action | None = Action.WAIT

@@ -227,8 +227,8 @@ class Job:
             timeout: seconds to wait for another process, 0.001 to 30 days.
 
         Raises:
-            CancelTimeout: another process follows it, and did not say in time whether it could cancel it; the wish
-                stays in the ledger.
+            CancelTimeout: another process follows it, and did not say in time whether it could cancel it; the
+                request stays in the ledger.
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
                 charged, and is still followed.
             SubmissionUnknown: whether it runs cannot be known.

@@ -158,7 +158,7 @@ async def test_an_owner_that_does_not_hear_is_waited_for_no_longer_than_is_said(
             theirs = await other.job(mine.id)
             assert theirs is not None
             began = loop.time()
-            with pytest.raises(aiogen.CancelTimeout, match="The wish stays in the ledger") as caught:
+            with pytest.raises(aiogen.CancelTimeout, match="The request to cancel it stays in the ledger") as caught:
                 await theirs.cancel(timeout=5.0)
             assert loop.time() == pytest.approx(began + 5.0, abs=0.1)
             assert isinstance(caught.value, TimeoutError)
