@@ -188,7 +188,7 @@ class Store(Protocol):
         """Ask the worker that follows this job, now or later, to cancel it; False if it is neither being sent nor
         running.
 
-        The wish stays until it is granted, or the job is over.  One that was granted before is forgotten.
+        The request stays until it is answered by `grant`, or the job is over; an earlier answer is forgotten.
         """
         ...
 
