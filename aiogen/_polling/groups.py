@@ -151,12 +151,17 @@ class Groups(Generic[K]):
 
     def wake_at(self) -> float | None:
         """When to look for the next question of any; None if there is none."""
-        return min((moment for group in self if (moment := group.wake_at()) is not None), default=None)
+        earliest = None
+        for group in self._groups.values():
+            moment = group.wake_at()
+            if moment is not None and (earliest is None or moment < earliest):
+                earliest = moment
+        return earliest
 
     def first(self, now: float) -> Group[K] | None:
         """The one whose question is due first; None if none is due."""
         first, earliest = None, math.inf
-        for group in self:
+        for group in self._groups.values():
             when = group.wake_at()
             if when is not None and when <= now and when < earliest:
                 first, earliest = group, when
