@@ -85,6 +85,7 @@ class _Parts:
     listener: Listener
     namespace: UUID
     channel: str
+    only_reads: bool = False
     purging: asyncio.Task[None] | None = None
     reaping: asyncio.Task[None] | None = None
 
@@ -105,7 +106,8 @@ class PostgresStore:
             `+psycopg`) is left out.
         pool: one of asyncpg's instead, which is used and not closed.  It should have three connections for this, one
             of which listens; with less, or with `listen_dsn`, none of them does.
-        schema: the namespace for the tables, made if it is not there; by default the first of the search path.
+        schema: the namespace for the tables, made if it is not there; by default the one that `?search_path=` names in
+            the url, else the first of the search path.
         listen_dsn: another url of the same database, for the one connection that listens: where `url` leads to a pooler
             that shares sessions, such as PgBouncer.
         statement_cache_size: prepared statements of a connection, 0 to 10,000; 0 for such a pooler, which the url may
@@ -151,7 +153,7 @@ class PostgresStore:
             statement_cache_size=statement_cache_size,
         )
         self._pool = pool
-        self._schema = schema_name(schema)
+        self._schema = schema_name(schema) or (self._address.schema if self._address is not None else None)
         self._binding = Binding("store")
         self._parts: _Parts | None = None
         self._worker = workers.Worker()
@@ -166,8 +168,12 @@ class PostgresStore:
         return f"<PostgresStore {self._place}>"
 
     @property
+    def place(self) -> str:
+        """Where it is, for people: the url without password and parameters, and the namespace, if one is named."""
+        return self._place
+
+    @property
     def _place(self) -> str:
-        """For people; without a password."""
         place = "of the given pool" if self._address is None else self._address.shown
         return place if self._schema is None else f"{place} ({self._schema})"
 
@@ -198,6 +204,8 @@ class PostgresStore:
         is_first = self._parts is None
         if self._parts is None:
             self._parts = await self._said(self._opened(), "opened")
+        elif self._parts.only_reads:
+            raise StoreError(f"The ledger {self._place} is open to be read only: close it first.")
         name = workers.new_name()
         try:
             await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
@@ -207,7 +215,51 @@ class PostgresStore:
             raise
         self._worker.begin(name, follows)
 
+    async def open_to_read(self) -> bool:
+        """Open it for those who only look: `get`, `find`, `count`, `costs` and the like.
+
+        No worker is entered and no table is made, so the right to read is enough, as in a standby.  Whoever opens the
+        ledger later makes what is missing.
+
+        Returns:
+            False where there is no ledger; then it is not open.
+
+        Raises:
+            StoreError: the server cannot be reached, or the ledger is of another version.
+        """
+        if self._parts is None:
+            self._parts = await self._said(self._opened_to_read(), "opened")
+        return self._parts is not None
+
+    async def _opened_to_read(self) -> _Parts | None:
+        here = await self._connected()
+        try:
+            if not await upgrade.is_made(here, self._place):
+                await here.close()
+                return None
+            return self._joined(here, await upgrade.prepare(here, self._place), only_reads=True)
+        except BaseException:
+            await here.close()
+            raise
+
     async def _opened(self) -> _Parts:
+        here = await self._connected()
+        try:
+            parts = self._joined(here, await upgrade.prepare(here, self._place))
+            await parts.listener.start()
+        except BaseException:
+            await here.close()
+            raise
+        parts.purging = asyncio.get_running_loop().create_task(self._purge(parts))
+        return parts
+
+    def _joined(self, here: Database, namespace: UUID, *, only_reads: bool = False) -> _Parts:
+        channel = notices.channel(here.schema)
+        writer = Writer(here, partial(self._tell, channel))
+        return _Parts(here, writer, self._listener(here, channel), namespace, channel, only_reads)
+
+    async def _connected(self) -> Database:
+        """The pool, and the namespace in which the tables are."""
         options = self._options
         pool = self._pool
         if pool is None:
@@ -223,20 +275,14 @@ class PostgresStore:
             is_ours=self._pool is None,
         )
         try:
-            here.schema = self._schema or await upgrade.current_schema(here)
-            namespace = await upgrade.prepare(here, self._place)
-            channel = notices.channel(here.schema)
-            listener = self._listener(here, pool, channel)
-            await listener.start()
+            here.schema = self._schema or await upgrade.current_schema(here, self._place)
         except BaseException:
             await here.close()
             raise
-        parts = _Parts(here, Writer(here, partial(self._tell, channel)), listener, namespace, channel)
-        parts.purging = asyncio.get_running_loop().create_task(self._purge(parts))
-        return parts
+        return here
 
-    def _listener(self, here: Database, pool: Raw, channel: str) -> Listener:
-        address, timeout = self._listen_at, self._options.timeout
+    def _listener(self, here: Database, channel: str) -> Listener:
+        address, pool, timeout = self._listen_at, self._pool, self._options.timeout
 
         async def connect() -> Raw:
             if address is not None:
@@ -315,6 +361,8 @@ class PostgresStore:
         try:
             async with asyncio.timeout(_CLOSES_WITHIN + self._options.timeout):
                 await parts.writer.close()
+            if parts.only_reads:
+                return
             async with asyncio.timeout(_CLOSES_WITHIN):
                 await parts.database.run(lambda tx: workers.end(tx, self._worker.name))
         except Exception as error:
