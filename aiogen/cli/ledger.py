@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _UNFINISHED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
 _MOST = 1_000_000
+_NEWEST = 500
 DEFAULT_LIMIT = 50
 """Jobs that are shown at once."""
 
@@ -104,8 +105,21 @@ async def resume(terminal: Terminal, session: Session, store: Ledger, ids: Seque
             out.check_for(len(batch.jobs))
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
+            await _say_what_others_have(terminal, session)
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
+
+
+async def _say_what_others_have(terminal: Terminal, session: Session) -> None:
+    """A program that was killed on another machine has its jobs until its lease has run out."""
+    found = await session.records(states=_UNFINISHED, limit=_NEWEST)
+    owned = sum(record.owner is not None for record in found)
+    if owned and session.store.lease is not None:
+        are = "is" if owned == 1 else "are"
+        terminal.say(
+            f"{_jobs(owned)} {are} with other programs. What one leaves that is killed on another machine can be "
+            f"continued {session.store.lease:.0f} s later. See: {terminal.command('jobs')}"
+        )
 
 
 async def _connect(session: Session, store: Ledger) -> None:

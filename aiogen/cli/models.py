@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiogen import ModelInfo, Session
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
-from aiogen.cli.ledgers import is_there
+from aiogen.cli.ledgers import is_there, writing
 from aiogen.cli.options import Connected, connected, no_connection
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError, Unsupported
@@ -44,12 +44,15 @@ async def models(terminal: Terminal, common: Connected, connection: str | None, 
 
 
 async def _if_there(terminal: Terminal, common: Connected) -> Ledger | None:
-    """A database is none before it was written to, and what it says is only helpful, so one that is away is only said."""
+    """The ledger, if there is one and it can be asked: what was learned is only helpful."""
     ledger = common.ledger_if_there()
     if ledger is None or isinstance(ledger, SqliteStore):
         return ledger
     try:
-        return ledger if await is_there(ledger) else None
+        if not await is_there(ledger):
+            return None
+        async with writing(ledger):  # as the session does with it
+            return ledger
     except StoreError as error:
         terminal.complain(f"{explain(error)} What was learned is not shown.")
         return None
