@@ -223,7 +223,10 @@ async def forget_chosen(terminal: Terminal, store: Ledger, choice: Choice, *, ye
     """The same for all of a scope, a batch or a state; `yes`: without asking."""
     wanted = choice.query()
     async with reading(store) as is_made:
-        counts = await store.count(wanted) if is_made else {}
+        if not is_made:
+            terminal.say(f"There is no ledger in {place(store)} so far.")
+            return Exit.OK
+        counts = await store.count(wanted)
     count = sum(number for state, number in counts.items() if state.is_terminal or state is State.UNKNOWN)
     if count and not yes and not _may_forget(terminal, count):
         return Exit.USAGE

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aiogen.errors import InputError
+from aiogen.errors import ConfigurationError, InputError
 from aiogen.stores.base import Follows, Store
 from aiogen.stores.postgres.address import Address, is_url
 from aiogen.stores.sqlite.store import SqliteStore
@@ -42,7 +42,12 @@ def words(named: str | None) -> list[str]:
         return []
     if not is_url(named):
         return [OPTION, named]
-    return [] if os.environ.get(VARIABLE) == named else [OPTION, checked(named).by_hand]
+    if os.environ.get(VARIABLE) == named:
+        return []
+    try:
+        return [OPTION, checked(named).by_hand]
+    except ConfigurationError:  # whoever uses it says so
+        return []
 
 
 def checked(named: str) -> Address:
