@@ -163,7 +163,7 @@ def test_the_right_to_read_is_enough_for_a_look(
         said = aiogen(*words)
         assert said.code == 3
         assert "permission denied" in said.err
-        assert "Grant this user the right to read and write the tables." in said.err
+        assert "Grant this user the right to read and write the tables" in said.err
     said = aiogen("models", "luma")
     assert said.code == 0
     assert "What was learned is not shown." in said.err

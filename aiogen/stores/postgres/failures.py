@@ -75,10 +75,11 @@ def _what_helps(error: BaseException, verb: str) -> str:
         return "Check the user and the password."
     if isinstance(error, asyncpg.InvalidCatalogNameError):
         return "Create the database first."
-    if isinstance(error, _RIGHTS) and verb != "opened":
-        return "Grant this user the right to read and write the tables."
     if isinstance(error, _RIGHTS):
-        return "Grant this user the right to create tables there, or create them with the output of: aiogen db sql"
+        return (
+            "Grant this user the right to read and write the tables, and to create them, unless they are created with "
+            "the output of: aiogen db sql"
+        )
     if isinstance(error, _MISSING):
         return "Its tables are not all there, or were not made by aiogen."
     if isinstance(error, asyncpg.DiskFullError):
