@@ -127,7 +127,8 @@ async def _connect(session: Session, store: Ledger) -> None:
     if not await is_there(store):
         return
     wanted = RecordQuery(states=_UNFINISHED, limit=_MOST)
-    async with reading(store):
+    async with writing(store):
+        await store.heartbeat()  # what those have left whose lease has run out is nobody's from here on, and taken up
         names = {record.connection async for records in store.scan(wanted) for record in records}
     for name in sorted(names - set(session.connections)):
         with suppress(ConfigurationError):  # its key is not here, and its jobs wait for somebody who has it

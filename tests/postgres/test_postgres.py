@@ -96,15 +96,6 @@ async def test_who_only_looks_enters_no_worker_and_makes_nothing(url: str, name:
         assert await store.peers() == 0
 
 
-async def test_who_opens_it_has_what_the_dead_have_left(url: str, name: str) -> None:
-    """At once: a command that resumes does not stay until the first heartbeat."""
-    async with opened(url, 1, schema=name) as (store,):
-        await store.add(now("a", account="x"))
-        await asked(url, f"UPDATE {name}.aiogen_worker SET lease_until = 5")
-        async with opened(url, 1, schema=name) as (other,):
-            assert [found.id for found in await other.adopt(["x"])] == ["a"]
-
-
 async def test_the_intent_is_the_semaphore(url: str, name: str) -> None:
     """Three processes that ask at the very same time, for an account with ten places: ten are given, not one more."""
 

@@ -209,13 +209,11 @@ class PostgresStore:
         name = workers.new_name()
         try:
             await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
-            self._worker.begin(name, follows)
-            if follows is not Follows.NOTHING:  # what the dead have left can be taken up at once
-                await self._end_the_dead(self._parts)
         except BaseException:
             if is_first:
                 await self.close()
             raise
+        self._worker.begin(name, follows)
 
     async def open_to_read(self) -> bool:
         """Open it for those who only look: `get`, `find`, `count`, `costs` and the like.
@@ -330,15 +328,11 @@ class PostgresStore:
         is_ours, are_dead = await self._run(
             lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
         )
-        if are_dead or (parts.reaping is not None and not parts.reaping.done()):
-            await self._end_the_dead(parts)
-        return is_ours
-
-    async def _end_the_dead(self, parts: _Parts) -> None:
-        """They may have had thousands of jobs: then it goes on beside the next heartbeat."""
-        if parts.reaping is None or parts.reaping.done():
+        if are_dead and (parts.reaping is None or parts.reaping.done()):
             parts.reaping = asyncio.get_running_loop().create_task(self._reap(parts.database))
-        await asyncio.wait([parts.reaping], timeout=self._options.lease * _REAPED_WITHIN)
+        if parts.reaping is not None:  # the dead may have had thousands of jobs: that goes on beside the next heartbeat
+            await asyncio.wait([parts.reaping], timeout=self._options.lease * _REAPED_WITHIN)
+        return is_ours
 
     async def _reap(self, here: Database) -> None:
         try:
