@@ -16,11 +16,12 @@ from cli import conftest as cli
 from postgres.server import Server
 
 from aiogen import Session
+from aiogen.cli import doctor, options
 from aiogen.sandbox import Storm
 
 plain, often, vendors, run_here = cli.plain, cli.often, cli.vendors, cli.aiogen
 
-pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False), pytest.mark.no_cover, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False), pytest.mark.no_cover, pytest.mark.timeout(180)]
 _NUMBERS = itertools.count()
 BOAT = ("generate", "luma/uni-1", "a paper boat", "--no-download")
 
@@ -41,8 +42,10 @@ def url(server: Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def aiogen(run_here: Any, url: str) -> Any:
-    """Runs the program; the password may never show."""
+def aiogen(run_here: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the program; the password may never show.  However busy this machine is, the server is waited for."""
+    monkeypatch.setattr(options, "_ANSWERS_WITHIN", 60.0)
+    monkeypatch.setattr(doctor, "_LEDGER_ANSWERS_WITHIN", 60.0)
 
     def run(*argv: object) -> cli.Said:
         said = run_here(*argv)
