@@ -66,8 +66,9 @@ def copy(
     """
     path = path_of(source)
     if path is None or not is_url(target):
+        no_way_back = "There is no way back from a database into a file. " if is_url(source) else ""
         raise InputError(
-            "A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
+            f"{no_way_back}A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
             "postgresql://user@host/database."
         )
     return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema)))
