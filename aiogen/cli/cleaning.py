@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -20,7 +20,9 @@ from aiogen.cli.generations import table
 from aiogen.cli.records import error_as_json
 from aiogen.cli.results import named
 from aiogen.cli.terminal import Terminal
-from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 _SHOWN = 20
 """Generations that are shown before the question; `--dry-run` shows all."""
@@ -171,7 +173,7 @@ async def mark(
     *,
     connection: str | None,
     marked: bool,
-    known: SqliteStore | None,
+    known: Ledger | None,
 ) -> Exit:
     """Mark generations for deletion, or take the marks away.
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
 from aiogen.cli.choosing import parse_age
 from aiogen.cli.exits import Exit
 from aiogen.cli.figures import money
+from aiogen.cli.ledgers import place, reading
 from aiogen.cli.terminal import Terminal
 from aiogen.costs import Costs
 from aiogen.errors import InputError
 from aiogen.models import Cost
 from aiogen.stores.base import RecordQuery
-from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 
@@ -40,17 +44,16 @@ def parse_since(text: str) -> timedelta | datetime:
         raise InputError(f"The time {text!r} cannot be read; write 24h, 30d or 2026-11-01.") from None
 
 
-async def costs(terminal: Terminal, store: SqliteStore, query: RecordQuery, since: str | None) -> Exit:
+async def costs(terminal: Terminal, store: Ledger, query: RecordQuery, since: str | None) -> Exit:
     """What the jobs of a query have cost; no provider is asked."""
     if since is not None:
         start = parse_since(since)
         chosen = {"sent_within": start.total_seconds()} if isinstance(start, timedelta) else {"sent_after": start}
         query = attrs.evolve(query, **chosen)
-    await store.open()
-    try:
-        found = await store.costs(query)
-    finally:
-        await store.close()
+    async with reading(store) as is_there:
+        found = await store.costs(query) if is_there else Costs()
+    if not is_there:
+        terminal.say(f"There is no ledger in {place(store)} so far.")
     if terminal.as_json:
         terminal.record(found.to_dict())
     elif terminal.out.is_terminal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import attrs
 
 import aiogen
 from aiogen import Session
+from aiogen.cli import ledgers
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
 from aiogen.cli.options import Connected, no_connection
 from aiogen.cli.terminal import Terminal, masked
@@ -28,8 +30,12 @@ from aiogen.errors import (
 )
 from aiogen.providers import Provider, registry
 from aiogen.stores.base import RecordQuery
+from aiogen.stores.postgres.address import is_url
+from aiogen.stores.sqlite.store import SqliteStore
 
-_PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow")
+_LEDGER_ANSWERS_WITHIN = 5.0
+"""Seconds: someone is waiting for it."""
+_PACKAGES = ("aiohttp", "attrs", "cattrs", "backoff", "cyclopts", "rich", "pillow", "asyncpg")
 
 
 @attrs.frozen(kw_only=True)
@@ -158,29 +164,33 @@ class _Kept:
 
 async def _examine_ledger(common: Connected) -> _Kept:
     """Whether jobs can be kept; no file is created for this."""
-    path: str | None = common.store
+    path, began = _shown(common.store), time.monotonic()
     try:
-        store = await asyncio.to_thread(common.ledger)
-        path = str(store.path)
-        if not await asyncio.to_thread(store.path.exists) and await asyncio.to_thread(_can_write, store.path.parent):
+        store = await asyncio.to_thread(common.ledger, _LEDGER_ANSWERS_WITHIN)
+        path, folder = ledgers.place(store), store.path.parent if isinstance(store, SqliteStore) else None
+        if not await ledgers.is_there(store) and (folder is None or await asyncio.to_thread(_can_write, folder)):
             return _Kept(path=path, works=True, answer="not created yet")
-        await store.open()
-        try:
+        async with ledgers.writing(store):  # for jobs cannot be kept where one may only read
             newest = await store.find(RecordQuery(limit=1))
-        finally:
-            await store.close()
     except InputError as error:
         # None was asked for, which is not an error; or what was asked for cannot be a ledger.
         is_none = not isinstance(error, ConfigurationError)
+        why = "cannot be used" if is_url(common.store) else "not a ledger"
         return _Kept(
             path=path,
             works=is_none,
-            answer="none is kept" if is_none else "fails: not a ledger",
+            answer="none is kept" if is_none else f"fails: {why}",
             error=None if is_none else explain(error),
         )
     except AiogenError as error:
         return _Kept(path=path, works=False, answer="fails: cannot be used", error=explain(error))
-    return _Kept(path=path, works=True, answer="works" if newest else "works, empty")
+    took = "" if folder is not None else f" ({time.monotonic() - began:.1f} s)"
+    return _Kept(path=path, works=True, answer=f"works{took}" if newest else f"works{took}, empty")
+
+
+def _shown(named: str | None) -> str | None:
+    """As it was named, without what may be a password in a url that cannot be used."""
+    return named if named is None or "://" not in named else f"{named.partition('://')[0]}://…"
 
 
 def _can_write(folder: Path) -> bool:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from aiogen.cli.ledgers import reading
 from aiogen.cli.program import command
 from aiogen.cli.tables import HANDLE
 from aiogen.errors import AiogenError, InputError
 from aiogen.stores.base import Record, RecordQuery
 from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 _MOST = 100
 _SHOWN = 5
@@ -23,7 +28,7 @@ _BEGINS_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]{0,26})?", re.IGNORECASE)
 
 
 async def provider_ids(
-    store: SqliteStore | None, connection: str, words: Sequence[str], echo: Callable[[str], None]
+    store: Ledger | None, connection: str, words: Sequence[str], echo: Callable[[str], None]
 ) -> list[str]:
     """The vendor's ids that are meant, each once; `echo` gets in full what was meant by a part, or by an id of ours.
 
@@ -32,7 +37,7 @@ async def provider_ids(
     Raises:
         InputError: a beginning matches several generations, one at another connection, or a job without an id so far.
     """
-    found = await _beginning(store, words)
+    found = await _beginning(store, words, echo)
     ids = list[str]()
     for word in words:
         meant = _meant(word, connection, found.get(word, []))
@@ -48,7 +53,7 @@ async def provider_ids(
     return list(dict.fromkeys(ids))
 
 
-async def whole_only(store: SqliteStore | None, words: Sequence[str], verb: str) -> None:
+async def whole_only(store: Ledger | None, words: Sequence[str], verb: str) -> None:
     """The beginning of an id is not enough for what cannot be undone.
 
     Raises:
@@ -88,7 +93,13 @@ def _several(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
 
 
-async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[str, list[Record]]:
+def _silent(text: str) -> None:
+    pass
+
+
+async def _beginning(
+    store: Ledger | None, words: Sequence[str], echo: Callable[[str], None] = _silent
+) -> dict[str, list[Record]]:
     """The jobs whose id, ours or the vendor's, begins with each word; empty where there is no ledger to read.
 
     Of whole ids, which may be many, only ours are looked up: the vendor's need no translation.
@@ -98,16 +109,16 @@ async def _beginning(store: SqliteStore | None, words: Sequence[str]) -> dict[st
     if store is None or not any(len(word) >= HANDLE for word in words):
         return found
     try:
-        await store.open()
-        try:
+        async with reading(store) as is_there:
+            if not is_there:
+                return found
             for i in range(0, len(whole), _AT_ONCE):
                 for record in await store.find(RecordQuery(ids=whole[i : i + _AT_ONCE], limit=_AT_ONCE)):
                     found[record.id] = [record]
             for word in words:
                 if HANDLE <= len(word) < _WHOLE:
                     found[word] = await store.find(RecordQuery(prefix=word, limit=_MOST))
-        finally:
-            await store.close()
-    except AiogenError:
-        pass  # a lookup works without a ledger: the vendor knows its ids
+    except AiogenError as error:  # a lookup works without a ledger: the vendor knows its ids
+        if not isinstance(store, SqliteStore):
+            echo(f"{error} Ids are taken for the provider's.")
     return found

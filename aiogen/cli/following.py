@@ -13,7 +13,6 @@ import attrs
 from aiogen import Generation, Job, Session
 from aiogen._wording import shorten
 from aiogen.cli.board import Board
-from aiogen.cli.options import store_words
 from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.results import STYLES, Ending, show
@@ -177,7 +176,7 @@ async def open_until_left(terminal: Terminal, session: Session, *, out: Place | 
         if not terminal.as_json:
             with suppress(OutputLost):  # a closed stdout may be why we leave
                 show(terminal, batch.in_order())
-        for line in farewell(batch, kept=session.store.lease is not None, where=store_words(session.store)):
+        for line in farewell(batch, kept=session.store.lease is not None, where=terminal.where):
             terminal.say(line)
         raise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiogen import Generation, Session
 from aiogen._checks import check_id, check_number
@@ -23,7 +23,9 @@ from aiogen.cli.tables import Row
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, GenerationFailed
 from aiogen.models import State
-from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 
 async def generate(
@@ -76,7 +78,7 @@ async def wait(
     out: Place | None,
     timeout: float | None,
     poll_cost: float | None,
-    known: SqliteStore | None,
+    known: Ledger | None,
 ) -> Exit:
     """Follow generations made before, or by other programs; `known` is the ledger in which ids are looked up."""
     ids = await provider_ids(known, connection, [check_id(i) for i in ids], terminal.say)
@@ -88,7 +90,7 @@ async def wait(
 
 
 async def get(
-    terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, known: SqliteStore | None
+    terminal: Terminal, session: Session, connection: str, ids: Sequence[str], *, known: Ledger | None
 ) -> Exit:
     """Read the present state of each, once."""
     ids = await provider_ids(known, connection, ids, terminal.say)
@@ -107,7 +109,7 @@ async def download(
     *,
     out: Place,
     overwrite: bool,
-    known: SqliteStore | None,
+    known: Ledger | None,
 ) -> Exit:
     """Save the outputs of completed generations."""
     ids = await provider_ids(known, connection, ids, terminal.say)
@@ -197,7 +199,7 @@ async def delete(
     return gravest(exits)
 
 
-async def check_whole(ids: Sequence[str], known: SqliteStore | None) -> Exit:
+async def check_whole(ids: Sequence[str], known: Ledger | None) -> Exit:
     """Check the ids before asking whether to delete.
 
     Raises:

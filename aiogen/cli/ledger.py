@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,7 +20,7 @@ from aiogen.cli.figures import age, money
 from aiogen.cli.finding import whole_only
 from aiogen.cli.following import follow, open_until_left
 from aiogen.cli.generations import record_writer, shown
-from aiogen.cli.options import store_words
+from aiogen.cli.ledgers import is_there, place, reading, writing
 from aiogen.cli.places import Place
 from aiogen.cli.program import command
 from aiogen.cli.records import generation_of, of_record, of_unknown
@@ -29,16 +30,19 @@ from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, InputError
 from aiogen.models import State, UnknownJob
 from aiogen.stores.base import Record, RecordQuery
-from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 _UNFINISHED = (State.PENDING, State.SUBMITTING, State.QUEUED, State.PROCESSING)
 _MOST = 1_000_000
+_NEWEST = 500
 DEFAULT_LIMIT = 50
 """Jobs that are shown at once."""
 
 
 async def jobs(
-    terminal: Terminal, store: SqliteStore, choice: Choice, *, limit: int = DEFAULT_LIMIT, after: str | None = None
+    terminal: Terminal, store: Ledger, choice: Choice, *, limit: int = DEFAULT_LIMIT, after: str | None = None
 ) -> Exit:
     """What the ledger says, one page of it; no request is made."""
     unknown, shown_so_far, rows = 0, 0, list[Row]()
@@ -46,7 +50,10 @@ async def jobs(
     wanted = attrs.evolve(choice.query(), limit=min(limit + 1, _MOST), after=after)
     last: Record | None = None
     has_more = False
-    async with _open(store):
+    async with reading(store) as is_made:
+        if not is_made:
+            terminal.say(f"There is no ledger in {place(store)} so far.")
+            return Exit.OK
         async for records in store.scan(wanted):  # only a few hundred of them are in memory at a time
             has_more = shown_so_far + len(records) > limit
             records = records[: limit - shown_so_far]
@@ -64,11 +71,11 @@ async def jobs(
     if rows:
         terminal.listing(rows, short="job")
     if last is None and not terminal.as_json:
-        terminal.say(f"There is no such job in {store.path}.")
+        terminal.say(f"There is no such job in {place(store)}.")
     if store.unreadable:
         count = len(store.unreadable)
         which, are = ("1 job", "is") if count == 1 else (f"{count} jobs", "are")
-        terminal.complain(f"{which} in {store.path} cannot be read, and {are} not shown.")
+        terminal.complain(f"{which} in {place(store)} cannot be read, and {are} not shown.")
     if unknown:
         terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     if has_more and last is not None:
@@ -77,13 +84,15 @@ async def jobs(
     return Exit.OK
 
 
-async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, out: Place | None) -> Exit:
+async def resume(terminal: Terminal, session: Session, store: Ledger, ids: Sequence[str], *, out: Place | None) -> Exit:
     """Continue what was left unfinished, and follow it to its end; `ids`: completed jobs whose images to save, too.
+
+    `store` is the session's ledger, to look into before.
 
     Raises:
         InputError: an id is not in the ledger.
     """
-    await _connect(session)
+    await _connect(session, store)
     async with open_until_left(terminal, session, out=out) as batch:
         batch.jobs.extend(await session.resume())
         for job_id in dict.fromkeys(ids):
@@ -96,18 +105,31 @@ async def resume(terminal: Terminal, session: Session, ids: Sequence[str], *, ou
             out.check_for(len(batch.jobs))
         if not batch.jobs:
             terminal.say("Nothing was left unfinished.")
+            await _say_what_others_have(terminal, session)
         await follow(session, batch, Board(terminal, batch.jobs), ended=record_writer(terminal))
     return shown(terminal, batch.in_order())
 
 
-async def _connect(session: Session) -> None:
+async def _say_what_others_have(terminal: Terminal, session: Session) -> None:
+    """A program that was killed on another machine has its jobs until its lease has run out."""
+    found = await session.records(states=_UNFINISHED, limit=_NEWEST)
+    owned = sum(record.owner is not None for record in found)
+    if owned and session.store.lease is not None:
+        are = "is" if owned == 1 else "are"
+        terminal.say(
+            f"{_jobs(owned)} {are} with other programs. What one leaves that is killed on another machine can be "
+            f"continued {session.store.lease:.0f} s later. See: {terminal.command('jobs')}"
+        )
+
+
+async def _connect(session: Session, store: Ledger) -> None:
     """The connections of what was left unfinished: some are there only once they are named."""
-    store = session.store
-    if not isinstance(store, SqliteStore) or not await asyncio.to_thread(store.path.exists):
+    if not await is_there(store):
         return
     wanted = RecordQuery(states=_UNFINISHED, limit=_MOST)
-    async with _open(reading := SqliteStore(store.path)):
-        names = {record.connection async for records in reading.scan(wanted) for record in records}
+    async with writing(store):
+        await store.heartbeat()  # what those have left whose lease has run out is nobody's from here on, and taken up
+        names = {record.connection async for records in store.scan(wanted) for record in records}
     for name in sorted(names - set(session.connections)):
         with suppress(ConfigurationError):  # its key is not here, and its jobs wait for somebody who has it
             await asyncio.to_thread(session.connections.find, name)
@@ -121,7 +143,7 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
         if terminal.as_json:
             terminal.record(of_unknown(job, _advice(terminal, job)))
         else:
-            _show(terminal, job, store_words(session.store))
+            _show(terminal, job, terminal.where)
     if not found:
         terminal.say("There are no unknown jobs.")
     else:
@@ -165,7 +187,7 @@ async def retry(terminal: Terminal, session: Session, ids: Sequence[str], *, out
     return shown(terminal, batch.in_order())
 
 
-async def check_whole(store: SqliteStore, ids: Sequence[str], verb: str = "reconcile") -> Exit:
+async def check_whole(store: Ledger, ids: Sequence[str], verb: str = "reconcile") -> Exit:
     """Check the ids before anything is done to their jobs.
 
     Raises:
@@ -175,14 +197,14 @@ async def check_whole(store: SqliteStore, ids: Sequence[str], verb: str = "recon
     return Exit.OK
 
 
-async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], older: timedelta | None) -> Exit:
+async def forget(terminal: Terminal, store: Ledger, ids: Sequence[str], older: timedelta | None) -> Exit:
     """Remove what is over, or unknown, from the ledger; at the providers nothing changes.
 
     Raises:
         InputError: an id is only the beginning of one.
     """
     await whole_only(store, ids, "forget")
-    async with _open(store):
+    async with writing(store):
         count = int(await store.forget(ids))
         if older is not None:
             over = [State.COMPLETED, State.FAILED, State.CANCELLED]
@@ -198,15 +220,18 @@ async def forget(terminal: Terminal, store: SqliteStore, ids: Sequence[str], old
     return Exit.OK
 
 
-async def forget_chosen(terminal: Terminal, store: SqliteStore, choice: Choice, *, yes: bool) -> Exit:
+async def forget_chosen(terminal: Terminal, store: Ledger, choice: Choice, *, yes: bool) -> Exit:
     """The same for all of a scope, a batch or a state; `yes`: without asking."""
     wanted = choice.query()
-    async with _open(store):
+    async with reading(store) as is_made:
+        if not is_made:
+            terminal.say(f"There is no ledger in {place(store)} so far.")
+            return Exit.OK
         counts = await store.count(wanted)
     count = sum(number for state, number in counts.items() if state.is_terminal or state is State.UNKNOWN)
     if count and not yes and not _may_forget(terminal, count):
         return Exit.USAGE
-    async with _open(store):
+    async with writing(store):
         forgotten = await store.forget(wanted)
     terminal.say(f"{_jobs(forgotten)} removed from the ledger.")
     if not forgotten.running:
@@ -269,15 +294,6 @@ def _advice(terminal: Terminal, job: UnknownJob) -> str:
         adopt = terminal.command("reconcile", job.job_id, "--adopt")
         return f"If it is one of the candidates: {adopt} ID. Otherwise, at the risk of a second charge: {again}"
     return f"Check at the provider. To send it again, at the risk of a second charge: {again}"
-
-
-@asynccontextmanager
-async def _open(store: SqliteStore) -> AsyncIterator[None]:
-    await store.open()
-    try:
-        yield
-    finally:
-        await store.close()
 
 
 def _row(record: Record) -> Row:

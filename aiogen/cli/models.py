@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiogen import ModelInfo, Session
 from aiogen.cli.exits import Exit, exit_of, explain, gravest
+from aiogen.cli.ledgers import is_there, writing
 from aiogen.cli.options import Connected, connected, no_connection
 from aiogen.cli.terminal import Terminal
-from aiogen.errors import AiogenError, ConfigurationError, InputError, Unsupported
+from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError, Unsupported
 from aiogen.providers.parameters import proposal
+from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 
 async def models(terminal: Terminal, common: Connected, connection: str | None, kind: str | None) -> Exit:
     """The models of one connection or of all; of one model everything."""
     # What was learned is in the ledger, if there is one.
-    ledger = common.ledger_if_there()
+    ledger = await _if_there(terminal, common)
     session = Session(store=ledger, take_up=False)
     name, _, model = (connection or "").partition("/")
     names = [connected(session, name).name] if name else list(session.connections)
@@ -34,6 +41,21 @@ async def models(terminal: Terminal, common: Connected, connection: str | None, 
             else:
                 _show(terminal, each, found, model, kind)
     return gravest(map(exit_of, failures))
+
+
+async def _if_there(terminal: Terminal, common: Connected) -> Ledger | None:
+    """The ledger, if there is one and it can be asked: what was learned is only helpful."""
+    ledger = common.ledger_if_there()
+    if ledger is None or isinstance(ledger, SqliteStore):
+        return ledger
+    try:
+        if not await is_there(ledger):
+            return None
+        async with writing(ledger):  # as the session does with it
+            return ledger
+    except StoreError as error:
+        terminal.complain(f"{explain(error)} What was learned is not shown.")
+        return None
 
 
 def _show(terminal: Terminal, connection: str, found: list[ModelInfo], model: str, kind: str | None) -> None:

@@ -7,26 +7,31 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 from platformdirs import user_data_path
 
 from aiogen import Session
 from aiogen._checks import check_number
+from aiogen.cli import ledgers
 from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
 from aiogen.providers import registry
 from aiogen.providers.base import Provider
-from aiogen.stores.base import Store
-from aiogen.stores.choosing import chosen
+from aiogen.stores.choosing import postgres_store
 from aiogen.stores.postgres.address import is_url
 from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 _NONE = ":memory:"
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for a ledger that others write to, where what it says is only helpful."""
+_ANSWERS_WITHIN = 3.0
+"""The same for a server, which may be far away."""
 _SHARED = Group("Options of every command", sort_key=9)
 _TAKEN = {
     "model": "MODEL", "prompt": "PROMPT", "connection": "MODEL", "timeout": "--timeout", "poll_cost": "--poll-cost",
@@ -57,52 +62,38 @@ class Connected(Common):
     store: Annotated[
         str | None,
         Parameter(
-            env_var="AIOGEN_STORE",
+            env_var=ledgers.VARIABLE,
             group=_SHARED,
-            help='The file of the ledger of jobs; by default in the user\'s data folder, ":memory:" for none.',
+            help="The ledger of jobs: a file, by default in the user's data folder; a database, as "
+            'postgresql://user@host/database; or ":memory:" for none.',
         ),
     ] = None
 
     def terminal(self) -> Terminal:
         """The two streams, as asked for."""
-        is_named = self.store and self.store != _NONE and not is_url(self.store)  # a url may have a password in it
-        return Terminal(as_json=self.json, where=["--store", self.store] if self.store and is_named else [])
+        return Terminal(as_json=self.json, where=ledgers.words(self.store))
 
-    def session(self, *, kept: bool = False, take_up: bool = False, anywhere: bool = False, **more: Any) -> Session:
+    def session(self, *, kept: bool = False, take_up: bool = False, **more: Any) -> Session:
         """A session over the connections in the environment.
 
-        `kept`: its jobs go to the ledger; `anywhere`: which may be in a database.  `take_up`: it continues what others
-        have left unfinished.  `more`: whatever else `Session` takes.
+        `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.  `more`: whatever
+        else `Session` takes.
         """
-        store: Store | None = None
-        if kept and self.store != _NONE:
-            store = self.shared_ledger() if anywhere else self.ledger()
-        return Session(store=store, take_up=take_up, **more)
+        return Session(store=self.ledger() if kept and self.store != _NONE else None, take_up=take_up, **more)
 
-    def shared_ledger(self) -> Store:
-        """The ledger of jobs, in a file or in a database.
-
-        Raises:
-            ConfigurationError: the url is none, or what a database needs is not installed.
-            InputError, StoreError: see `ledger`.
-        """
-        return chosen(self.store) if is_url(self.store) else self.ledger()
-
-    def ledger(self) -> SqliteStore:
-        """The ledger of jobs.
+    def ledger(self, timeout: float = 10.0) -> Ledger:
+        """The ledger of jobs; `timeout`: seconds that one statement of a database may take.
 
         Raises:
             InputError: none was asked for.
-            ConfigurationError: a database was asked for.
+            ConfigurationError: a url is none, or what a database needs is not installed.
             StoreError: the user has no folder to keep it in.
         """
         if self.store == _NONE:
-            raise InputError("With :memory: there is no ledger to read; name a file with --store.")
-        if is_url(self.store):
-            raise ConfigurationError(
-                "The command line keeps its ledger in a file; a store in PostgreSQL is for programs. "
-                "Name a file with --store."
-            )
+            raise InputError("With :memory: there is no ledger to read; name a file with --store, or a database.")
+        if self.store and is_url(self.store):
+            ledgers.checked(self.store)  # whose message names the option
+            return postgres_store()(self.store, timeout=timeout)
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()
@@ -116,10 +107,15 @@ class Connected(Common):
             ) from None
         return SqliteStore(path)
 
-    def ledger_if_there(self) -> SqliteStore | None:
+    def ledger_if_there(self) -> Ledger | None:
         """The same, if the file exists; a command that only reads needs no ledger, and creates none."""
         if self.store == _NONE:
             return None
+        if is_url(self.store):
+            try:
+                return self.ledger(_ANSWERS_WITHIN)
+            except AiogenError:
+                return None
         path = Path(self.store) if self.store else _own_place()
         try:
             return SqliteStore(path, busy_timeout=_BUSY_TIMEOUT) if path is not None and path.is_file() else None
@@ -134,13 +130,6 @@ def _own_place() -> Path | None:
     except RuntimeError:
         return None  # HOME is not set, or empty, and the user has no entry in the system, as in many containers
     return path if path.is_absolute() else None  # what older versions of platformdirs return then
-
-
-def store_words(store: Store) -> list[str]:
-    """The options by which a command uses this ledger again: none for the one in the default place."""
-    if not isinstance(store, SqliteStore) or store.path == _own_place():
-        return []
-    return ["--store", str(store.path)]
 
 
 def connected(session: Session, name: str) -> Provider:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiogen import Session
 from aiogen._schema import as_json
@@ -11,26 +12,26 @@ from aiogen._wording import count
 from aiogen.batch import report as reports
 from aiogen.batch.report.files import RESULTS
 from aiogen.cli.exits import Exit
+from aiogen.cli.ledgers import is_there, place, reading
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import InputError
-from aiogen.stores.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from aiogen.cli.ledgers import Ledger
 
 
 async def report(
-    terminal: Terminal, session: Session, store: SqliteStore, batch: str, *, out: str | None, files: str | None
+    terminal: Terminal, session: Session, store: Ledger, batch: str, *, out: str | None, files: str | None
 ) -> Exit:
     """Write it, and say where; the session only knows the connections."""
-    if not await asyncio.to_thread(store.path.exists):
-        raise InputError(f"There is no ledger {str(store.path)!r}; name it with --store.")
+    if not await is_there(store):
+        raise InputError(f"There is no ledger {place(store)!r}; name it with --store.")
     folder = files if files is not None else await asyncio.to_thread(_folder_of, batch)
     target = Path(out) if out is not None else reports.file_for(batch)
-    await store.open()
-    try:
+    async with reading(store):
         made = await reports.make(
             store, batch, target, files=folder, connections=session.connections, command=terminal.command
         )
-    finally:
-        await store.close()
     if terminal.as_json:
         terminal.record(_as_json(batch, made))
     else:

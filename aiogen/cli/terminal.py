@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,12 @@ from aiogen.providers import registry
 
 _SHORTEST_SECRET = 8
 """A shorter value cannot be a key, and hiding it would spoil ordinary words."""
+_IN_URLS = (
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/@:\"']*:)[^\s/@\"']+(?=@)", re.IGNORECASE),
+    re.compile(r"(\bpostgres(?:ql)?(?:\+\w+)?://[^\s/@:\"']*:)[^\s\"']+(?=@)", re.IGNORECASE),
+    re.compile(r"([?&](?:ssl)?password=)[^\s&\"']+", re.IGNORECASE),
+)
+"""Passwords in addresses, wherever one is quoted; in that of a database also one with a slash, which is refused."""
 _ABOUT_LEDGER = ("jobs", "resume", "retry", "reconcile", "forget", "report")
 _PIPE_WIDTH = 110
 """Of what is laid out in columns, where there is no terminal to say how wide it is."""
@@ -33,7 +40,7 @@ class Terminal:
     def __init__(self, *, as_json: bool = False, where: Sequence[str] = ()) -> None:
         """`where`: the options by which a command finds the same ledger."""
         self.as_json = as_json
-        self._where = where
+        self.where: Sequence[str] = where
         self.out: Console = _console(streams.results())
         self.err: Console = _console(streams.messages())
 
@@ -47,7 +54,7 @@ class Terminal:
 
     def command(self, *words: str) -> str:
         """A command of this program as it is typed, about the ledger that this one is about."""
-        return command(*words, *(self._where if words[0] in _ABOUT_LEDGER else ()))
+        return command(*words, *(self.where if words[0] in _ABOUT_LEDGER else ()))
 
     def say(self, text: str, style: str = "") -> None:
         """A message: one line on stderr."""
@@ -138,6 +145,8 @@ class Terminal:
         return self._without_secrets("".join(map(_shown, text)))
 
     def _without_secrets(self, text: str) -> str:
+        for pattern in _IN_URLS:
+            text = pattern.sub(r"\1…", text)
         for secret in _secrets():
             for form in (secret, json.dumps(secret)[1:-1]):
                 text = text.replace(form, masked(secret))

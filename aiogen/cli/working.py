@@ -12,6 +12,7 @@ import attrs
 
 from aiogen import Job, Session
 from aiogen._wording import duration
+from aiogen.cli import ledgers
 from aiogen.cli.exits import Exit
 from aiogen.cli.health import HealthFile
 from aiogen.cli.options import connected, no_connection
@@ -19,7 +20,6 @@ from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, StoreError
 from aiogen.models import State
 from aiogen.providers import registry
-from aiogen.stores.sqlite.store import SqliteStore
 
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at how the worker stands, and two touches of the health file."""
@@ -191,9 +191,8 @@ class _Connecting:
 
 
 def _began(terminal: Terminal, session: Session) -> None:
-    store, names = session.store, list(session.connections)
-    path = str(store.path) if isinstance(store, SqliteStore) else repr(store)
-    _say(terminal, "started", f"Follows the jobs of {path} at {', '.join(names)}.", store=path, connections=names)
+    place, names = ledgers.place(session.store), list(session.connections)
+    _say(terminal, "started", f"Follows the jobs of {place} at {', '.join(names)}.", store=place, connections=names)
 
 
 def _tell(terminal: Terminal, tally: _Tally) -> None:

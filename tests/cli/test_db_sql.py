@@ -1,4 +1,4 @@
-"""`aiogen db sql`, and what the command line says of a ledger in a database."""
+"""`aiogen db sql`: the tables of a ledger in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,11 +18,3 @@ def test_a_namespace_that_is_none_is_code_2(aiogen: Any) -> None:
     said = aiogen("db", "sql", "--schema", "a b")
     assert said.code == 2
     assert "--schema takes a name" in said.err
-
-
-def test_the_command_line_keeps_its_ledger_in_a_file(aiogen: Any) -> None:
-    """And shows no password of a url."""
-    said = aiogen("jobs", "--store", "postgresql://ann:geheim@host/jobs")
-    assert said.code == 3
-    assert "keeps its ledger in a file" in said.err
-    assert "geheim" not in said.out + said.err

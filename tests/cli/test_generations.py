@@ -552,12 +552,16 @@ def test_what_cannot_be_right_is_code_2(aiogen, vendors, words: list[str], hint:
     assert vendors.sandbox.requests == []
 
 
-def test_a_store_that_this_version_has_not_is_code_3(aiogen, vendors, monkeypatch) -> None:
-    said = aiogen("generate", "luma/uni-1", "a boat", "--store", "postgresql://nowhere/db")
+def test_a_store_that_cannot_be_reached_is_code_3(aiogen, vendors, monkeypatch) -> None:
+    said = aiogen("generate", "luma/uni-1", "a boat", "--store", "postgresql://127.0.0.1:9/db")
+    assert said.code == 3
+    assert "The ledger postgresql://127.0.0.1:9/db could not be opened" in said.err
+    monkeypatch.setenv("AIOGEN_STORE", "postgresql://127.0.0.1:9/db")
+    assert aiogen("generate", "luma/uni-1", "a boat").code == 3
+    monkeypatch.setenv("AIOGEN_STORE", "mysql://127.0.0.1:9/db")
+    said = aiogen("generate", "luma/uni-1", "a boat")
     assert said.code == 3
     assert "store" in said.err
-    monkeypatch.setenv("AIOGEN_STORE", "postgresql://nowhere/db")
-    assert aiogen("generate", "luma/uni-1", "a boat").code == 3
     assert vendors.jobs == []
     monkeypatch.setenv("AIOGEN_STORE", ":memory:")
     assert aiogen("generate", "luma/uni-1", "a boat", "--no-download").code == 0

@@ -25,6 +25,7 @@ def test_only_from_a_file_into_a_database(aiogen: Any, words: tuple[str, str]) -
     said = aiogen("db", "copy", *words)
     assert said.code == 2
     assert "aiogen db copy sqlite:jobs.db postgresql://user@host/database" in said.err
+    assert ("no way back" in said.err) is words[0].startswith("postgresql:")
 
 
 def test_a_server_that_is_not_there_has_closed_nothing(aiogen: Any, tmp_path: Path) -> None:

@@ -72,6 +72,30 @@ async def test_who_comes_at_the_same_time_makes_one_ledger(url: str, name: str) 
         assert await stores[0].peers() == 5
 
 
+async def test_who_only_looks_enters_no_worker_and_makes_nothing(url: str, name: str) -> None:
+    reader = PostgresStore(f"{url}?search_path={name}")
+    assert not await reader.open_to_read()
+    await reader.close()
+    assert not await asked(url, "SELECT 1 FROM pg_namespace WHERE nspname = $1", name)
+    async with opened(url, 1, schema=name) as (store,):
+        await store.add(now("a"))
+        assert await reader.open_to_read()
+        assert await reader.open_to_read()
+        try:
+            assert [found.id for found in await reader.find(RecordQuery())] == ["a"]
+            assert (await reader.costs(RecordQuery())).count == 0
+            assert reader.namespace == store.namespace
+            assert await store.peers() == 0
+            with pytest.raises(StoreError, match="open to be read only: close it first"):
+                await reader.open()
+        finally:
+            await reader.close()
+        await reader.open()
+        assert await store.peers() == 1
+        await reader.close()
+        assert await store.peers() == 0
+
+
 async def test_the_intent_is_the_semaphore(url: str, name: str) -> None:
     """Three processes that ask at the very same time, for an account with ten places: ten are given, not one more."""
 

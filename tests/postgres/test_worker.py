@@ -49,7 +49,8 @@ def test_what_is_taken_in_elsewhere_is_made(
     said = aiogen("worker", "--health", tmp_path / "health")
     assert asking.result(10) == "completed"
     assert said.code == 0
-    assert said.err.startswith("Follows the jobs of <PostgresStore postgresql://postgres@127.0.0.1")
+    assert said.err.startswith("Follows the jobs of postgresql://postgres@127.0.0.1:")
+    assert "(worked) at luma" in said.err
     assert "geheim" not in said.out + said.err
     assert len(vendors.jobs) == 1
     assert not (tmp_path / "health").exists()

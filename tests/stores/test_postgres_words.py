@@ -26,6 +26,48 @@ def test_what_others_put_behind_the_scheme_is_left_out(scheme: str) -> None:
     assert address.statement_cache_size == 0
     assert (str(address), address.shown) == (f"<Address {address.shown}>", "postgresql://ann@host:6432/jobs")
     assert "p%40ss" not in repr(address)
+    assert address.by_hand == "postgresql://ann:…@host:6432/jobs?sslmode=require&statement_cache_size=0&a=b"
+
+
+@pytest.mark.parametrize(
+    ("url", "by_hand", "schema"),
+    [
+        ("postgresql://host/jobs?search_path=pictures", None, "pictures"),
+        ("postgresql://ann@h1:1,[::1]:5/jobs?search_path=a,b", None, None),
+        ("postgresql:///jobs?host=/run/db&user=a@b&search_path=x%20y", None, None),
+        ("postgres://a%40b:c@%2Frun/jobs", "postgresql://a%40b:…@%2Frun/jobs", None),
+        ("postgresql://:pw@host", "postgresql://:…@host", None),
+        ("postgresql://h/?passWord=pw&sslpassword=pw&a=b", "postgresql://h/?passWord=…&sslpassword=…&a=b", None),
+    ],
+)
+def test_a_url_is_typed_without_its_password(url: str, by_hand: str | None, schema: str | None) -> None:
+    address = Address.of(url)
+    assert address.by_hand == by_hand or (by_hand is None and address.by_hand == url == address.url)
+    assert address.schema == schema
+    assert "pw" not in address.shown + address.by_hand
+
+
+def test_the_namespace_of_a_url_is_the_stores() -> None:
+    assert PostgresStore("postgresql://h/jobs?search_path=x").place == "postgresql://h/jobs (x)"
+    assert PostgresStore("postgresql://h/jobs?search_path=x", schema="y").place == "postgresql://h/jobs (y)"
+    assert PostgresStore("postgresql://h/jobs").place == "postgresql://h/jobs"
+    assert PostgresStore(pool=object()).place == "of the given pool"
+
+
+@pytest.mark.parametrize(
+    "rest", ["ge/heim@host/jobs", "1/heim@host/jobs", "ge?heim@host/jobs", "1#heim@host/jobs", "heim", "1:heim"]
+)
+def test_a_password_that_is_not_written_as_it_has_to_be_is_not_taken_for_something_else(rest: str) -> None:
+    """What follows a / ? or # of it would be shown, and asked for on another machine."""
+    with pytest.raises(ConfigurationError, match="written as %XX") as caught:
+        Address.of(f"postgresql://ann:{rest}")
+    assert "heim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "said"), [("listen_dsn", "listen_dsn= takes"), ("--store", "--store takes")])
+def test_a_url_is_called_by_its_name(name: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{said} postgresql://"):
+        Address.of("jobs.db", name)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +137,7 @@ def test_a_number_out_of_its_range_is_refused(options: dict[str, Any]) -> None:
         (asyncpg.DiskFullError("no"), "disk is full", False),
         (asyncpg.ReadOnlySQLTransactionError("no"), "primary", False),
         (asyncpg.ForeignKeyViolationError("no"), "longer than its lease", True),
+        (asyncpg.ClientConfigurationError("`sslmode` parameter must be one of"), "sslmode.*behind the [?]", False),
         (UnicodeEncodeError("utf-8", "geheim \ud800", 7, 8, "surrogates"), "characters that the database", False),
         (asyncpg.DataError("invalid input: 'geheim'"), "characters that the database", False),
         (KeyError("what"), "cannot read", False),
@@ -108,6 +151,11 @@ def test_what_goes_wrong_is_said_with_what_helps(error: Exception, helps: str, r
     assert "geheim" not in str(said)
     assert said.retryable is retryable
     assert store_error(said, "elsewhere", "read") is said
+
+
+def test_what_cannot_be_opened_is_not_tried_again() -> None:
+    assert str(store_error(OSError("no"), "postgresql://host/jobs", "opened")).endswith("can be reached from here.")
+    assert str(store_error(OSError("no"), "postgresql://host/jobs", "read")).endswith("; aiogen tries again.")
 
 
 # --- statements

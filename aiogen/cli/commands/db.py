@@ -8,9 +8,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from aiogen.cli import moves
+from aiogen.cli import ledgers, moves
 from aiogen.cli.exits import Exit
 from aiogen.cli.options import Common, Connected
+from aiogen.cli.program import command
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, InputError
@@ -31,7 +32,11 @@ def adopt(*, common: Connected = _NO_STORE) -> Exit:
     Jobs that wait in a ledger that was copied, moved or restored from a backup are not sent before, because the other
     ledger may send them, too.  Everything else works as usual.
     """
-    return run_until_signalled(_adopt(common.terminal(), common.ledger()))
+    store = ledgers.in_a_file(
+        common.ledger(),
+        f"For one that was put back from a backup there is: {command('db', 'restored', 'postgresql://user@host/database')}",
+    )
+    return run_until_signalled(_adopt(common.terminal(), store))
 
 
 @db.command
@@ -61,8 +66,9 @@ def copy(
     """
     path = path_of(source)
     if path is None or not is_url(target):
+        no_way_back = "There is no way back from a database into a file. " if is_url(source) else ""
         raise InputError(
-            "A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
+            f"{no_way_back}A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
             "postgresql://user@host/database."
         )
     return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema)))
@@ -74,7 +80,8 @@ def reopen(*, common: Connected = _NO_STORE) -> Exit:
 
     Refused once everything was handed over to the database, where its jobs may be sent already.
     """
-    return run_until_signalled(moves.reopen(common.terminal(), common.ledger().path))
+    store = ledgers.in_a_file(common.ledger(), "A move is given up at the file that was to be moved: --store FILE.")
+    return run_until_signalled(moves.reopen(common.terminal(), store.path))
 
 
 @db.command

@@ -115,9 +115,8 @@ def resume(
         Only show the addresses; nothing is saved.
     """
     place = None if no_download else checked_out(out, 1)
-    common.ledger()
-    session = common.session(kept=True, take_up=True)
-    return run(ledger.resume(common.terminal(), session, with_stdin(ids or []), out=place))
+    store, session = common.ledger(), common.session(kept=True, take_up=True)
+    return run(ledger.resume(common.terminal(), session, store, with_stdin(ids or []), out=place))
 
 
 def retry(

@@ -56,10 +56,10 @@ def worker(
     amounts = budget_of(budget or [])
     check_period(per, has_budget=amounts is not None, assumes=assume_cost is not None)
     assumed = cost_of(assume_cost, "--assume-cost") if assume_cost is not None else None
-    common.shared_ledger()
+    common.ledger()
     terminal, session = (
         common.terminal(),
-        common.session(kept=True, take_up=True, anywhere=True, budget=amounts, per=per, assume_cost=assumed),
+        common.session(kept=True, take_up=True, budget=amounts, per=per, assume_cost=assumed),
     )
     duty = Duty(connections=tuple(connections or ()), health=health, grace=grace, every=every)
     return run_until_stopped(lambda stop: work(terminal, session, duty, stop))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import attrs
 
@@ -12,6 +12,8 @@ from aiogen.errors import ConfigurationError
 
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+(?:asyncpg|psycopg|psycopg2|psycopg_async))?://", re.IGNORECASE)
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_PASSWORD = re.compile(r"((?:^|&)(?:ssl)?password=)[^&]*", re.IGNORECASE)
+_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::\d{0,5})?")
 
 
 def is_url(store: object) -> bool:
@@ -28,6 +30,10 @@ class Address:
     """Without password and parameters."""
     statement_cache_size: int | None = None
     """What `statement_cache_size` says in it, which is no parameter of the server's; None if nothing."""
+    schema: str | None = None
+    """The namespace that `search_path` names in it, if it is one plain name."""
+    by_hand: str = ""
+    """As one types it, with … in place of a password."""
 
     @classmethod
     def of(cls, url: str, name: str = "url") -> Address:
@@ -36,24 +42,34 @@ class Address:
         Raises:
             ConfigurationError: it is no url of PostgreSQL; the message does not show it.
         """
+        name = f"{name}=" if name.isidentifier() else name
         text = url.strip() if isinstance(url, str) else ""
         if not is_url(text):
-            raise ConfigurationError(f"{name}= takes postgresql://user@host/database; this is not one.")
+            raise ConfigurationError(f"{name} takes postgresql://user@host/database; this is not one.")
         rest = _SCHEME.sub("", text, count=1)
         try:
             parts = urlsplit(f"postgresql://{rest}")
         except ValueError:
+            parts = None
+        if parts is None or not _is_whole(parts):
             raise ConfigurationError(
-                f"{name}= takes postgresql://user@host/database; this one cannot be read. "
+                f"{name} takes postgresql://user@host/database; this one cannot be read. "
                 "Special characters in its password have to be written as %XX."
-            ) from None
+            )
         login, _, where = parts.netloc.rpartition("@")
-        user = unquote(login.partition(":")[0])
+        user, colon, _ = login.partition(":")
         query, size = _without_size(parts.query, name)
+        paths = parse_qs(query).get("search_path", [""])
         return cls(
-            Secret(urlunsplit(parts._replace(query=query))),
-            f"postgresql://{f'{user}@' if user else ''}{where}{parts.path}",
+            Secret(_joined(parts.netloc, parts.path, query)),
+            f"postgresql://{f'{unquote(user)}@' if user else ''}{where}{parts.path}",
             size,
+            paths[-1] if _SCHEMA.fullmatch(paths[-1]) else None,
+            _joined(
+                f"{user}{':…' if colon else ''}@{where}" if login else where,
+                parts.path,
+                _PASSWORD.sub(r"\1…", parts.query),
+            ),
         )
 
     @property
@@ -63,6 +79,18 @@ class Address:
 
     def __repr__(self) -> str:
         return f"<Address {self.shown}>"
+
+
+def _joined(netloc: str, path: str, query: str) -> str:
+    return f"postgresql://{netloc}{path}{'?' if query else ''}{query}"
+
+
+def _is_whole(parts: SplitResult) -> bool:
+    """No part of a password lies where it would be taken for a port, a database or a parameter, and be shown."""
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    pairs = filter(None, parts.query.split("&"))
+    is_clear = "@" not in parts.path and not parts.fragment and all("=" in pair for pair in pairs)
+    return is_clear and all(_HOST.fullmatch(host) for host in hosts)
 
 
 def _without_size(query: str, name: str) -> tuple[str, int | None]:
@@ -75,7 +103,7 @@ def _without_size(query: str, name: str) -> tuple[str, int | None]:
         elif value.isascii() and value.isdecimal() and len(value) < 6:
             size = int(value)
         else:
-            raise ConfigurationError(f"{name}=: {key} takes a number, such as 0.")
+            raise ConfigurationError(f"{name}: {key} takes a number, such as 0.")
     return "&".join(kept), size
 
 

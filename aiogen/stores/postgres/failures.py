@@ -21,6 +21,7 @@ CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Two transactions were in each other's way, and this one was undone: done again it succeeds."""
 _RIGHTS = (asyncpg.InsufficientPrivilegeError,)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
+_WRONG = (asyncpg.exceptions.ClientConfigurationError,)
 _LOGIN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError)
 
 
@@ -50,7 +51,7 @@ def store_error(error: BaseException, place: str, verb: str) -> StoreError:
         return StoreError(f"The ledger {place} contains something that this version cannot read: {error!r}")
     said = _said(error)
     return StoreError(
-        f"The ledger {place} could not be {verb}: {said.rstrip('.')}. {_what_helps(error)}",
+        f"The ledger {place} could not be {verb}: {said.rstrip('.')}. {_what_helps(error, verb)}",
         action=Action.WAIT if retryable else Action.GIVE_UP,
         retryable=retryable,
     )
@@ -60,20 +61,25 @@ def _said(error: BaseException) -> str:
     """Without details, in which there may be a whole row."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if is_of_a_value(error):
+    if is_of_a_value(error) and not isinstance(error, _WRONG):
         return "a text contains characters that the database cannot keep"
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _what_helps(error: BaseException) -> str:
+def _what_helps(error: BaseException, verb: str) -> str:
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return "The server has no connection left: allow more (max_connections), or put a pooler before it."
+    if isinstance(error, _WRONG):
+        return "Look at what stands behind the ? of the url."
     if isinstance(error, _LOGIN):
         return "Check the user and the password."
     if isinstance(error, asyncpg.InvalidCatalogNameError):
         return "Create the database first."
     if isinstance(error, _RIGHTS):
-        return "Grant this user the right to create tables there, or create them with the output of: aiogen db sql"
+        return (
+            "Grant this user the right to read and write the tables, and to create them, unless they are created with "
+            "the output of: aiogen db sql"
+        )
     if isinstance(error, _MISSING):
         return "Its tables are not all there, or were not made by aiogen."
     if isinstance(error, asyncpg.DiskFullError):
@@ -81,5 +87,6 @@ def _what_helps(error: BaseException) -> str:
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return "The server is read-only: it may be a standby; use the address of the primary."
     if is_away(error):
-        return "Check that the server runs and can be reached from here; aiogen tries again."
+        again = "" if verb == "opened" else "; aiogen tries again"
+        return f"Check that the server runs and can be reached from here{again}."
     return "Nothing was sent."

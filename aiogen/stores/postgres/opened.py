@@ -61,6 +61,8 @@ class Opened:
     listener: Listener
     namespace: UUID
     channel: str
+    only_reads: bool = False
+    """No worker was entered, and nothing is written."""
     purging: asyncio.Task[None] | None = None
     reaping: asyncio.Task[None] | None = None
 
@@ -94,6 +96,8 @@ class Opened:
         try:
             async with asyncio.timeout(_CLOSES_WITHIN + timeout):
                 await self.writer.close()
+            if self.only_reads:
+                return
             async with asyncio.timeout(_CLOSES_WITHIN):
                 await self.database.run(lambda tx: workers.end(tx, name))
         except Exception as error:
@@ -112,6 +116,34 @@ async def open_ledger(place: Place, options: ServerOptions, worker: Worker, name
         worker: who writes; it may have no name yet.
         name: who this is in notices.
     """
+    here = await _connected(place, options)
+    try:
+        opened = _joined(here, await upgrade.prepare(here, place.shown), place, options, worker, name)
+        await opened.listener.start()
+    except BaseException:
+        await here.close()
+        raise
+    opened.purging = asyncio.get_running_loop().create_task(_purge(opened.writer))
+    return opened
+
+
+async def open_to_read(place: Place, options: ServerOptions, worker: Worker, name: str) -> Opened | None:
+    """Connect, and nothing else; None where there is no ledger.  See `open_ledger` for what it is given."""
+    here = await _connected(place, options)
+    try:
+        if not await upgrade.is_made(here, place.shown):
+            await here.close()
+            return None
+        opened = _joined(here, await upgrade.prepare(here, place.shown), place, options, worker, name)
+    except BaseException:
+        await here.close()
+        raise
+    opened.only_reads = True
+    return opened
+
+
+async def _connected(place: Place, options: ServerOptions) -> Database:
+    """The pool, and the namespace in which the tables are."""
     pool = place.pool
     if pool is None:
         assert place.address is not None
@@ -126,21 +158,23 @@ async def open_ledger(place: Place, options: ServerOptions, worker: Worker, name
         is_ours=place.pool is None,
     )
     try:
-        here.schema = place.schema or await upgrade.current_schema(here)
-        namespace = await upgrade.prepare(here, place.shown)
-        channel = notices.channel(here.schema)
-        listener = _listener(here, pool, place.listen_at, options.timeout, channel, name)
-        await listener.start()
+        here.schema = place.schema or await upgrade.current_schema(here, place.shown)
     except BaseException:
         await here.close()
         raise
+    return here
+
+
+def _joined(here: Database, namespace: UUID, place: Place, options: ServerOptions, worker: Worker, name: str) -> Opened:
+    channel = notices.channel(here.schema)
     writer = Writer(here, partial(_tell, channel, name, worker))
-    opened = Opened(here, writer, listener, namespace, channel)
-    opened.purging = asyncio.get_running_loop().create_task(_purge(writer))
-    return opened
+    return Opened(here, writer, _listener(here, place, options.timeout, channel, name), namespace, channel)
 
 
-def _listener(here: Database, pool: Raw, address: Address | None, timeout: float, channel: str, name: str) -> Listener:
+def _listener(here: Database, place: Place, timeout: float, channel: str, name: str) -> Listener:
+    address: Address | None = place.listen_at
+    pool: Raw = place.pool  # of the caller's, where there is no address
+
     async def connect() -> Raw:
         if address is not None:
             return await database.connect(address.url, timeout=timeout)

@@ -49,7 +49,7 @@ from aiogen.stores.postgres import (
 from aiogen.stores.postgres.address import Address, schema_name
 from aiogen.stores.postgres.database import Tx
 from aiogen.stores.postgres.failures import is_of_a_value, store_error
-from aiogen.stores.postgres.opened import Opened, Place, open_ledger
+from aiogen.stores.postgres.opened import Opened, Place, open_ledger, open_to_read
 from aiogen.stores.postgres.precedence import Precedence
 from aiogen.stores.selecting import is_of_all
 
@@ -73,7 +73,8 @@ class PostgresStore:
             `+psycopg`) is left out.
         pool: one of asyncpg's instead, which is used and not closed.  It should have three connections for this, one
             of which listens; with less, or with `listen_dsn`, none of them does.
-        schema: the namespace for the tables, made if it is not there; by default the first of the search path.
+        schema: the namespace for the tables, made if it is not there; by default the one that `?search_path=` names in
+            the url, else the first of the search path.
         listen_dsn: another url of the same database, for the one connection that listens: where `url` leads to a pooler
             that shares sessions, such as PgBouncer.
         statement_cache_size: prepared statements of a connection, 0 to 10,000; 0 for such a pooler, which the url may
@@ -118,7 +119,8 @@ class PostgresStore:
             timeout=timeout,
             statement_cache_size=statement_cache_size,
         )
-        self._where = Place(address, listen_at, pool, schema_name(schema))
+        namespace = schema_name(schema) or (address.schema if address is not None else None)
+        self._where = Place(address, listen_at, pool, namespace)
         self._binding = Binding("store")
         self._parts: Opened | None = None
         self._worker = Worker()
@@ -131,6 +133,11 @@ class PostgresStore:
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._place}>"
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the url without password and parameters, and the namespace, if one is named."""
+        return self._place
 
     @property
     def _place(self) -> str:
@@ -163,6 +170,8 @@ class PostgresStore:
         is_first = self._parts is None
         if self._parts is None:
             self._parts = await self._said(open_ledger(self._where, self._options, self._worker, self._name), "opened")
+        elif self._parts.only_reads:
+            raise StoreError(f"The ledger {self._place} is open to be read only: close it first.")
         name = workers.new_name()
         try:
             await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
@@ -171,6 +180,22 @@ class PostgresStore:
                 await self.close()
             raise
         self._worker.begin(name, follows)
+
+    async def open_to_read(self) -> bool:
+        """Open it for those who only look: `get`, `find`, `count`, `costs` and the like.
+
+        No worker is entered and no table is made, so the right to read is enough, as in a standby.  Whoever opens the
+        ledger later makes what is missing.
+
+        Returns:
+            False where there is no ledger; then it is not open.
+
+        Raises:
+            StoreError: the server cannot be reached, or the ledger is of another version.
+        """
+        if self._parts is None:
+            self._parts = await self._said(open_to_read(self._where, self._options, self._worker, self._name), "opened")
+        return self._parts is not None
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""

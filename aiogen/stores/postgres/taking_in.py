@@ -149,6 +149,7 @@ async def opened(url: str, schema: str | None, *, timeout: float = 10.0) -> Asyn
         StoreError: something is wrong with the database; whatever is raised within becomes one.
     """
     address = Address.of(url, "the url")
+    schema = schema or address.schema
     place = f"{address.shown} ({schema})" if schema else address.shown
     raw, verb = None, "opened"
     try:

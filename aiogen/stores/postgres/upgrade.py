@@ -26,6 +26,16 @@ async def prepare(database: Database, place: str) -> UUID:
         return UUID(await tx.value("SELECT v FROM aiogen_meta WHERE k = 'namespace'"))
 
 
+async def is_made(database: Database, place: str) -> bool:
+    """Whether there are tables; none is made.
+
+    Raises:
+        StoreError: they are of a newer version.
+    """
+    async with database.reading() as tx:
+        return await _version(tx, place) > 0
+
+
 async def make(tx: Tx, place: str) -> None:
     """The same within a transaction, which has the tables for itself until it ends.
 
@@ -86,7 +96,7 @@ def _lock(schema: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def current_schema(database: Database) -> str:
+async def current_schema(database: Database, place: str) -> str:
     """Where a plain name leads.
 
     Raises:
@@ -95,5 +105,8 @@ async def current_schema(database: Database) -> str:
     async with database.reading() as tx:
         found = await tx.value("SELECT current_schema()")
     if found is None:
-        raise StoreError("No namespace of the database is searched for tables (search_path); name one by schema=.")
+        raise StoreError(
+            f"No namespace of {place} is searched for tables (search_path): create one of them, or name one by schema= "
+            "or by ?search_path=NAME behind the url."
+        )
     return str(found)
