@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -24,6 +25,8 @@ WRITE_TIMEOUT: Final = 0.7
 """Seconds that anybody waits for a fact to be written; after that it is owed, and goes to those who wait for it."""
 _NAMED_AT_MOST = 500
 """Jobs named in the message about what was never written."""
+_TOGETHER = 200
+"""Facts that are caught up side by side at most: the store writes them in one transaction, or a few."""
 
 
 @attrs.define(eq=False)
@@ -34,6 +37,7 @@ class _Owed:
     job_ids: tuple[str, ...]
     trying: asyncio.Task[bool] | None = None
     """The write under way: it lasts as long as the store waits for its disk."""
+    is_written: bool = False
     is_reported: bool = False
     """That it could not be written: once is enough."""
 
@@ -90,11 +94,34 @@ class Outbox:
                 self._owed.append(fact)
 
     async def catch_up(self) -> None:
-        """Write what is owed, in order, until the ledger refuses something."""
+        """Write what is owed, until the ledger refuses something; about each job in order.
+
+        One first, for the ledger may not answer yet; then twice as many side by side each time.  One after the other
+        each would take some turns of the loop and a commit of its own: a process that is behind because its loop is
+        late would never catch up, and its lease waits for that.
+        """
         async with self._writing:
-            while self._owed and await self._try(self._owed[0]):
-                self._owed.popleft()
+            count = 1
+            while self._owed:
+                some = self._first(count)
+                await asyncio.gather(*map(self._try, some))
+                self._owed = deque(fact for fact in self._owed if not fact.is_written)
+                if not all(fact.is_written for fact in some):
+                    break
+                count = min(2 * count, _TOGETHER)
             self._is_behind = bool(self._owed)
+
+    def _first(self, count: int) -> list[_Owed]:
+        """So many of those that are owed, or fewer: the next one may be about a job of which another one is."""
+        some, named = list[_Owed](), set[str]()
+        for fact in islice(self._owed, count):
+            if some and (not fact.job_ids or not named.isdisjoint(fact.job_ids)):
+                break
+            some.append(fact)
+            named.update(fact.job_ids)
+            if not fact.job_ids:
+                break
+        return some
 
     async def catch_up_within(self, seconds: float) -> None:
         """Do so, and wait for it for so long at most.
@@ -129,13 +156,15 @@ class Outbox:
     def _is_shared(self) -> bool:
         return self._store.lease is not None
 
-    async def _try(self, fact: _Owed) -> bool:
-        """True if it is written; one try goes on if the caller is cancelled."""
+    async def _try(self, fact: _Owed) -> None:
+        """Write it, unless that is done; one try goes on if the caller is cancelled."""
+        if fact.is_written:
+            return
         if fact.trying is None:
             fact.trying = asyncio.get_running_loop().create_task(self._took(fact))
         trying = fact.trying
         try:
-            return await asyncio.shield(trying)
+            await asyncio.shield(trying)
         finally:
             if trying.done():
                 fact.trying = None
@@ -149,5 +178,7 @@ class Outbox:
                 fact.is_reported = True
                 logger.error("The ledger could not be written, so this change is only in memory: %r", error)
             self._is_behind = self._is_shared
-            return not self._is_shared
-        return True
+            fact.is_written = not self._is_shared
+        else:
+            fact.is_written = True
+        return fact.is_written

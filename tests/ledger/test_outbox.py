@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import attrs
 import pytest
@@ -96,7 +97,8 @@ async def test_who_is_cancelled_while_it_is_written_leaves_it_owed() -> None:
 async def test_catching_up_is_waited_for_within_its_time_and_goes_on() -> None:
     """Much may be owed."""
     outbox, paper, loop = Outbox(Shared()), Paper(is_out=True), asyncio.get_running_loop()
-    await note(outbox, paper, *"abcd")
+    for fact in "abcd":  # about one job, so one after the other
+        await outbox.note(paper.write(fact), "a job")  # type: ignore[arg-type]
     paper.is_out, paper.seconds = False, 1.0
     began = loop.time()
     await outbox.catch_up_within(1.5)
@@ -104,6 +106,58 @@ async def test_catching_up_is_waited_for_within_its_time_and_goes_on() -> None:
     await outbox.catch_up_within(60.0)  # the same one is waited for
     assert loop.time() == pytest.approx(began + 4.0, abs=0.01)
     assert paper.pages == ["a", "b", "c", "d"]
+
+
+async def test_what_is_owed_about_many_jobs_is_caught_up_side_by_side() -> None:
+    """A loop that is late gives each write some turns: one after the other they would take a minute, and the lease."""
+    outbox, paper, loop = Outbox(Shared()), Paper(is_out=True), asyncio.get_running_loop()
+    facts = [f"job {i}" for i in range(100)]
+    await note(outbox, paper, *facts)
+    paper.is_out, paper.seconds = False, 1.0
+    began = loop.time()
+    await outbox.catch_up()
+    assert loop.time() <= began + 7.01
+    assert (sorted(paper.pages), outbox.owes, outbox.is_behind) == (sorted(facts), 0, False)
+
+
+@pytest.mark.parametrize("about", [["a", "b", "a", "c", "b", "a"], ["a", "a", "b", "b", "", "c", "a", "", "c"]])
+async def test_about_one_job_they_are_caught_up_in_order(about: list[str]) -> None:
+    """And what names no job is behind all before it, and before all behind it."""
+    outbox, paper = Outbox(Shared()), Paper(is_out=True)
+    for i, job in enumerate(about):
+        await outbox.note(paper.write(f"{job}{i}"), *filter(None, [job]))  # type: ignore[arg-type]
+    paper.is_out, running, pages = False, set[str](), list[str]()
+
+    def slow(write: Callable[[], Awaitable[None]], job: str) -> Callable[[], Awaitable[None]]:
+        async def slowly() -> None:
+            assert not ({job, ""} & running if job else running), f"beside {running}"
+            running.add(job)
+            await asyncio.sleep(1.0 / (1 + len(pages)))  # later ones are faster
+            running.remove(job)
+            await write()
+
+        return slowly
+
+    for fact, job in zip(outbox._owed, about, strict=True):
+        fact.write = slow(fact.write, job)
+    await outbox.catch_up()
+    assert sorted(paper.pages, key=lambda fact: int(fact[-1])) == [f"{job}{i}" for i, job in enumerate(about)]
+    for job in "abc":
+        mine = [fact for fact in paper.pages if fact[0] == job]
+        assert mine == sorted(mine)
+
+
+async def test_of_those_caught_up_together_only_what_is_refused_is_still_owed() -> None:
+    """In its place: the others are not written twice, and what comes behind it about its job is not written."""
+    outbox, paper, bad = Outbox(Shared()), Paper(is_out=True), Paper(is_out=True)
+    for job, of in zip("abcdc", (paper, paper, bad, paper, paper), strict=True):
+        await outbox.note(of.write(job), job)  # type: ignore[arg-type]
+    paper.is_out = False
+    await outbox.catch_up()
+    assert (paper.pages, outbox.owes, outbox.is_behind) == (["a", "b"], 3, True)
+    bad.is_out = False
+    await outbox.catch_up()
+    assert (paper.pages, bad.pages, outbox.owes) == (["a", "b", "d", "c"], ["c"], 0)
 
 
 @pytest.mark.parametrize("recovers", [True, False])
