@@ -42,11 +42,21 @@ class Deadlines:
         """Its moment is `when`, whatever it was before."""
         self._timers.put(due, when)
 
-    def put_with_last_look(self, job: Job, now: float) -> None:
-        """Its deadline is its own timeout from now; between half a second and two before that it is asked about."""
-        when = now + job.timeout
-        self._timers.put(job, when)
-        self._timers.put((job,), when - min(2.0, max(0.5, 0.1 * job.timeout), job.timeout / 2.0))
+    def put_with_last_look(self, job: Job, now: float, within: float | None = None) -> None:
+        """Its deadline is its own timeout from now, or `within` seconds if less of it is left.
+
+        Between half a second and two before that it is asked about.
+        """
+        within = job.timeout if within is None else within
+        self._timers.put(job, now + within)
+        self._timers.put((job,), now + within - _before(within))
+
+    def put_off(self, job: Job, now: float, seconds: float = 0.0) -> None:
+        """It is asked about so many seconds from now, and its deadline comes as long after that as it always does."""
+        look_at = now + seconds
+        self._timers.put(job, max(self._timers.moment(job) or 0.0, look_at + _before(job.timeout)))
+        if seconds:
+            self._timers.put((job,), look_at)
 
     def drop(self, job: Job) -> None:
         """Remove a job that is over."""
@@ -66,3 +76,8 @@ class Deadlines:
         """The next moment; infinite if there is none."""
         when = self._timers.wake_at()
         return math.inf if when is None else when
+
+
+def _before(within: float) -> float:
+    """Seconds from the last look to a deadline."""
+    return min(2.0, max(0.5, 0.1 * within), within / 2.0)

@@ -11,6 +11,8 @@ from aiogen.models import State
 
 _ENDED_AT_ONCE = 40
 """Deadlines that are dealt with in one turn of the loop."""
+_LOOK_AGAIN = 1.0
+"""Seconds until a deadline is looked at again that passed while nothing could be asked."""
 
 
 def expire(hub: Hub, now: float) -> float:
@@ -28,9 +30,11 @@ def _expire(hub: Hub, due: Job | LastLook | Place, now: float) -> None:
     if isinstance(due, Place):
         due.window.ended(due.weight)
     elif isinstance(due, LastLook):
-        hub.account(due.job._provider).schedule.ask_now(due.job.provider_id or "", now)
+        _look_once_more(hub, due.job, now)
     elif due in hub.taken_in:
         hub.spawn(hub.taken_in.expire(due))
+    elif due.provider_id is not None and hub.ledger.is_returning(now):
+        hub.deadlines.put_off(due, now, _LOOK_AGAIN)
     elif hub.remote.reclaim(due):
         known = due.generation
         late = outcomes.timed_out(known, due.timeout, None)
@@ -41,6 +45,18 @@ def _expire(hub: Hub, due: Job | LastLook | Place, now: float) -> None:
         hub.end(due, outcomes.timed_out(due.generation, due.timeout, track.last_error))
         if not track.is_awaited:
             hub.account(due._provider).slow_down(track)
+
+
+def _look_once_more(hub: Hub, job: Job, now: float) -> None:
+    """Its deadline is near.  Where nothing may be asked for a while, or this comes late, the deadline waits for it.
+
+    Else what ended in time would be called late because this process, not the vendor, had stood still.
+    """
+    if hub.ledger.is_returning(now):
+        hub.deadlines.put_off(job, now, _LOOK_AGAIN)
+        return
+    hub.deadlines.put_off(job, now)
+    hub.account(job._provider).schedule.ask_now(job.provider_id or "", now)
 
 
 def requeue(hub: Hub, account: Account, number: int, job: Job) -> None:

@@ -235,14 +235,18 @@ class Hub:
         is_ours: bool,
         age: float = 0.0,
         is_counted: bool = False,
+        within: float | None = None,
     ) -> Track[Job]:
-        """Begin, or go on, to ask about a generation, see `AccountState.follow`; the job's deadline runs from now."""
+        """Begin, or go on, to ask about a generation, see `AccountState.follow`.
+
+        `within`: seconds to the job's deadline; by default its timeout runs from now.
+        """
         now, provider = self.clock.now(), job._provider
         phases = self.learned.of(provider, ticket.model, typical)
         track = account.follow(
             now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age, is_counted=is_counted
         )
-        self.deadlines.put_with_last_look(job, now)
+        self.deadlines.put_with_last_look(job, now, within)
         self.wake()
         self.ledger.others.begin()
         return track
@@ -276,6 +280,8 @@ class Hub:
         """Resolve everyone who waits for this job."""
         self.deadlines.drop(job)
         self.overdue.discard(job)
+        if (account := self._accounts.get(job._provider.account)) is not None:
+            account.queue.ended(job)
         if job.done:
             return
         job._finish(outcomes.with_ids(job.generation, error) if error is not None else None)

@@ -220,10 +220,11 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     if job.provider_id is None:  # a caller has waited here since before another process sent it
         known = attrs.evolve(job.generation, state=record.state, provider_id=provider_id)
         job._update(attrs.evolve(known, accepted_at=record.by(at, accepted_at)), at, skips=True)
-    job.timeout = max(_AT_LEAST, job.timeout - record.ago(accepted_at))
+    # Its timeout stays what it is: the same job may be left behind, and taken up here, more than once.
+    within = max(_AT_LEAST, job.timeout - record.ago(accepted_at))
     typical = submission.typical if submission is not None else UNTOLD
     # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
     is_ours = submission is not None
     age = record.ago(record.submitted_at or accepted_at) if is_ours else 0.0
-    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age)
+    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age, within=within)
     track.is_of_previous_key = record.account != account.key

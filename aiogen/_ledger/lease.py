@@ -21,6 +21,8 @@ _ADOPTED_AT_ONCE = 8
 """In one turn of the loop, which then takes about two milliseconds."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
+_RETURNS_WITHIN = 4
+"""The number of leases for which deadlines wait for a ledger that does not renew ours."""
 _HEARTBEATS = 3
 """The number of times that the lease is renewed before it would run out."""
 _LONGEST_PAUSE = 1.0
@@ -65,6 +67,8 @@ class Ledger:
         self._failed_at = -math.inf
         """When a ledger that answers nobody last refused to renew the lease: then following goes on, for `intend`
         guards what costs."""
+        self._lost_at = -math.inf
+        """Since when what was ours has been nobody's; until it, or what others left of it, is taken up again."""
         self._keeping: asyncio.Task[None] | None = None
         self._warned: tuple[str, float] = ("", -math.inf)
         """The last warning about a ledger that does not answer, and when."""
@@ -152,6 +156,18 @@ class Ledger:
         known_at = max(self._renewed_at, self._failed_at)
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
+    def is_returning(self, now: float) -> bool:
+        """True if our jobs could not be asked about just now, and soon can be again, by us or by who owns them then.
+
+        The lease has run out, or what was lost with it has not been taken up yet.  For some leases at most: a ledger
+        that stays away puts off nobody's deadline.
+        """
+        lease = self._store.lease
+        if lease is None:
+            return False
+        since = self._lost_at if self._lost_at > -math.inf else self._renewed_at
+        return (self.is_fenced(now) or self._lost_at > -math.inf) and now <= since + _RETURNS_WITHIN * lease
+
     def is_sure(self, now: float) -> bool:
         """True if nobody can have taken over what is ours."""
         lease = self._store.lease
@@ -218,6 +234,7 @@ class Ledger:
         if self._outbox.owes:
             await self._outbox.catch_up_within(pause)
         await self._adopt()
+        self._lost_at = -math.inf
         await self._count_peers()
 
     async def _count_peers(self) -> None:
@@ -266,9 +283,11 @@ class Ledger:
         sent_at = self._clock.now()
         if not await self._store.heartbeat():
             logger.warning(
-                "This process was stopped for so long that other processes now own its jobs; it continues with a "
-                "new lease."
+                "This process was stopped for so long that its lease on the ledger has run out; it continues with a "
+                "new one, and takes up those of its jobs that no other process owns now."
             )
+            if self._lost_at == -math.inf:
+                self._lost_at = self._clock.now()
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()

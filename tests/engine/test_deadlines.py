@@ -81,6 +81,41 @@ def test_a_longer_timeout_moves_the_last_look_too() -> None:
     assert popped(deadlines, 105.0) == [LastLook(job), job]
 
 
+def test_of_one_that_was_left_behind_the_rest_of_its_time_counts() -> None:
+    """Its timeout stays what it is."""
+    deadlines, job = Deadlines(), Waiting(timeout=100.0)
+    deadlines.put_with_last_look(job, 0.0, within=60.0)
+    assert popped(deadlines, 57.9) == []
+    assert popped(deadlines, 58.0) == [LastLook(job)]
+    assert popped(deadlines, 60.0) == [job]
+    assert job.timeout == 100.0
+
+
+def test_a_last_look_that_comes_late_moves_the_deadline() -> None:
+    """So that its answer may come before it; one that comes in time moves nothing."""
+    deadlines, early, late = Deadlines(), Waiting("early"), Waiting("late")
+    for job in (early, late):
+        deadlines.put_with_last_look(job, 0.0)
+    assert popped(deadlines, 98.5) == [LastLook(early), LastLook(late)]
+    deadlines.put_off(early, 98.0)
+    deadlines.put_off(late, 99.5)
+    assert popped(deadlines, 100.0) == [early]
+    assert popped(deadlines, 101.5) == [late]
+
+
+def test_where_nothing_can_be_asked_the_last_look_is_put_off() -> None:
+    """And the deadline with it, whether it has passed by then or not."""
+    deadlines, job = Deadlines(), Waiting()
+    deadlines.put_with_last_look(job, 0.0)
+    for now in (99.0, 100.0):
+        popped(deadlines, now)
+        deadlines.put_off(job, now, 1.0)
+    assert popped(deadlines, 100.9) == []
+    assert popped(deadlines, 101.0) == [LastLook(job)]
+    assert popped(deadlines, 102.9) == []
+    assert popped(deadlines, 103.0) == [job]
+
+
 def test_what_is_over_has_no_deadline_and_no_last_look() -> None:
     """Nor has it to have had one."""
     deadlines, over, other = Deadlines(), Waiting("over"), Waiting("other", timeout=200.0)

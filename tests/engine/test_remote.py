@@ -15,6 +15,7 @@ import pytest
 import aiogen
 from aiogen import Job, State
 from aiogen.sandbox import LUMA_KEY, Sandbox
+from aiogen.stores.memory import MemoryStore
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
@@ -182,6 +183,71 @@ async def test_what_was_processed_here_is_not_queued_again_there(path: Path) -> 
             assert (await seen)[-2:] == [State.PROCESSING, State.COMPLETED]
             assert [record.state for record in await one.records()] == [State.COMPLETED]
         assert len(box.jobs) == 1
+
+
+# --- one that stood still, and nobody took anything over
+
+
+class Silent(MemoryStore):
+    """It says of itself what one in a file would; its heartbeats wait while it stands, and the lease is kept then."""
+
+    stands = False
+
+    @property
+    def lease(self) -> float:
+        return LEASE
+
+    async def heartbeat(self) -> bool:
+        while self.stands:
+            await asyncio.sleep(0.1)
+        return True
+
+
+@pytest.mark.parametrize("loses", [True, False])
+async def test_what_ended_while_its_process_stood_still_is_not_called_late(path: Path, loses: bool) -> None:
+    """Its deadline passed while nothing could be asked: that is no fault of the vendor's, so it is asked once more."""
+    async with Sandbox() as box:
+        store = Frozen(path, lease=LEASE) if loses else Silent()
+        async with session_on(box, store) as session:
+            job = await session.submit("luma/uni-1", "a boat [[processing=10]]", timeout=12.0)
+            await job.accepted()
+            await asyncio.sleep(6.0)
+            store.stands = True
+            await asyncio.sleep(2.5 * LEASE)
+            assert not job.done
+            store.stands = False
+            assert (await asyncio.wait_for(job, 5.0)).state is State.COMPLETED
+            assert [(record.id, record.state) for record in await session.records()] == [(job.id, State.COMPLETED)]
+
+
+async def test_a_ledger_that_stays_away_puts_off_no_deadline_for_ever(path: Path) -> None:
+    """For four leases from the last heartbeat; then whoever waits is told that it may still finish."""
+    loop = asyncio.get_running_loop()
+    async with Sandbox() as box, session_on(box, store := Silent()) as session:
+        job = await session.submit("luma/uni-1", "a boat [[processing=1000]]", timeout=12.0)
+        await job.accepted()
+        await asyncio.sleep(6.0)
+        store.stands, since = True, loop.time()
+        with pytest.raises(aiogen.GenerationTimeout, match="did not finish within 12 s"):
+            await job
+        assert since + 3 * LEASE < loop.time() < since + 4 * LEASE + 4.0
+        store.stands = False
+
+
+async def test_however_often_it_is_lost_a_job_keeps_its_deadline(path: Path) -> None:
+    """Its age counts once."""
+    async with Sandbox() as box:
+        store = Frozen(path, lease=LEASE)
+        async with session_on(box, store) as session:
+            job = await session.submit("luma/uni-1", "a boat [[processing=280]]", timeout=300.0)
+            await job.accepted()
+            for _ in range(3):
+                await asyncio.sleep(60.0)
+                store.stands = True
+                await asyncio.sleep(1.5 * LEASE)
+                store.stands = False
+            assert (await job).state is State.COMPLETED
+            assert job.timeout == 300.0
 
 
 class CutOff(SqliteStore):
