@@ -319,11 +319,18 @@ class Window:
     def turn_at(self, now: float, ahead: int) -> float:
         """When a create may be sent that has `ahead` others before it, as far as the sliding window goes."""
         limit = max(1, int(self._limit))
-        leaving = [at for at, weight in self._recent for _ in range(weight)] + [now + self._period] * self._unanswered
         # Each place in the window is free from some moment on, and again a period after it was taken.
-        place, free_now = ahead % limit, limit - len(leaving)
-        free_at = now if place < free_now else max(now, sorted(leaving)[place - free_now])
+        place, free_now = ahead % limit, limit - self._recent_weight - self._unanswered
+        free_at = now if place < free_now else max(now, self._leaves_at(place - free_now, now))
         return free_at + ahead // limit * self._period
+
+    def _leaves_at(self, behind: int, now: float) -> float:
+        """When the unit leaves the window that has so many of those in it before it; the oldest go first."""
+        for leaves_at, weight in self._recent:
+            if behind < weight:
+                return leaves_at
+            behind -= weight
+        return now + self._period
 
     @property
     def active(self) -> int:

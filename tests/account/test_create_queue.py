@@ -53,8 +53,43 @@ def test_how_many_are_before_one() -> None:
     queue, jobs = queue_of(4, 2, 3, 1)
     assert [queue.ahead_of(jobs[number]) for number in (1, 2, 3, 4)] == [0, 1, 2, 3]
     jobs[2].done = True
-    assert [queue.ahead_of(jobs[number]) for number in (1, 3, 4)] == [0, 1, 2]
+    queue.ended(jobs[2])
+    queue.ended(jobs[2])
+    assert [queue.ahead_of(jobs[number]) for number in (1, 2, 3, 4)] == [0, 0, 1, 2]
+    assert len(queue) == 3
+    queue.ended(FakeJob("on its way"))
     assert queue.ahead_of(FakeJob("on its way")) == 0
+
+
+def test_who_has_ended_unheard_counts_until_its_turn_comes() -> None:
+    """Then it is skipped; and it has no place itself."""
+    queue, jobs = queue_of(1, 2, 3)
+    jobs[1].done = True
+    assert [queue.ahead_of(jobs[number]) for number in (1, 2, 3)] == [0, 1, 2]
+    assert queue.first() == (2, jobs[2])
+    assert [queue.ahead_of(jobs[number]) for number in (2, 3)] == [0, 1]
+
+
+class Counted(FakeJob):
+    """It notes how often it is looked at."""
+
+    looks = 0
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "done":
+            Counted.looks += 1
+        return super().__getattribute__(name)
+
+
+def test_a_place_is_found_without_a_look_at_all_that_wait() -> None:
+    """Two thousand streams ask for two thousand places every five seconds."""
+    queue: CreateQueue[FakeJob] = CreateQueue()
+    jobs = [Counted(f"{number}", priority=(3, 7)[number % 2], scope="xyz"[number % 3]) for number in range(2000)]
+    for number, job in enumerate(jobs, 1):
+        queue.put(number, job)
+    Counted.looks = 0
+    assert len({queue.ahead_of(job) for job in jobs}) == 2000
+    assert Counted.looks <= 2000
 
 
 def waits(*jobs: tuple[int, str]) -> CreateQueue[FakeJob]:
@@ -72,7 +107,7 @@ def sent(queue: CreateQueue[FakeJob], count: int = 1000) -> list[str]:
 def test_the_higher_priority_goes_first() -> None:
     """Whoever waits in person does not wait for the night's batch."""
     queue = waits(*[(3, "night")] * 1000, (7, "ann"))
-    assert queue.ahead_of(next(job for _, _, job in queue._classes[7].heap)) == 0
+    assert queue.ahead_of(next(job for _, _, job in queue._classes[7].entries)) == 0
     assert sent(queue, 2) == ["ann1001", "night1"]
 
 
@@ -132,9 +167,10 @@ def test_how_many_go_before_is_known(seed: int) -> None:
     chance = random.Random(seed)
     queue = waits(*[(chance.choice((3, 5, 7)), chance.choice("xyz")) for _ in range(chance.randint(1, 60))])
     sent(queue, chance.randint(0, 12))
-    jobs = [job for among in queue._classes.values() for _, _, job in among.heap]
+    jobs = [job for among in queue._classes.values() for _, _, job in among.entries]
     for job in jobs[:: chance.randint(3, 9)]:
         job.done = True
+        queue.ended(job)
     foretold = {job.id: queue.ahead_of(job) for job in jobs if not job.done}
     order = list[str]()
     while (entry := queue.first()) is not None:

@@ -143,6 +143,7 @@ def test_those_that_ended_while_they_waited_are_not_waited_for() -> None:
     scene.run(0.0, "a", "b")
     scene.submit("c", "d")
     scene.jobs["c"].done = True
+    scene.account.queue.ended(scene.jobs["c"])
     assert_after(waiting(scene, "d", 0.0), scene, 0.5 * median(scene))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import sys
 from copy import deepcopy
 from heapq import heappop, heappush
@@ -82,6 +83,26 @@ def test_the_turn_of_those_that_wait_is_foretold(used: int) -> None:
         now = max(now, window.create_at(now, 1))
         assert moment == pytest.approx(now)
         accept(window, now)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_turn_is_when_as_many_units_as_go_before_have_left(seed: int) -> None:
+    """Whatever creates weigh, and however many are on their way; those leave a period after now, if not later."""
+    chance = random.Random(seed)
+    limit = chance.randint(1, 20)
+    window, leaving = window_of(limit), list[float]()
+    for at in sorted(chance.uniform(0.0, 70.0) for _ in range(chance.randint(0, 12))):
+        weight = chance.randint(1, 4)
+        window.create_sent(at, weight)
+        window.create_accepted(at, weight)
+        leaving += [at + 60.0] * weight
+    for _ in range(chance.randint(0, 3)):
+        window.create_sent(70.0, 2)
+        leaving += [130.0] * 2
+    for ahead in range(60):
+        place, free = ahead % limit, limit - len(leaving)
+        free_at = 70.0 if place < free else max(70.0, sorted(leaving)[place - free])
+        assert window.turn_at(70.0, ahead) == free_at + ahead // limit * 60.0
 
 
 def test_the_first_that_leaves_makes_room() -> None:
