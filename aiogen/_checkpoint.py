@@ -7,6 +7,7 @@ jobs that are submitted in a row, or all at once, would hold up heartbeats, time
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 _AT_ONCE = 10
@@ -48,3 +49,21 @@ class Checkpoint:
         if self._waiting:
             self._is_counting = True
             self._loop.call_soon(self._turn)
+
+
+class Turn:
+    """How much of the CPU one turn of the loop has had, for work in steps of which some take long, and most do not.
+
+    By the thread's own clock: on a machine that has much else to do, turns would else be short, and many.
+    """
+
+    def __init__(self, seconds: float = 0.001) -> None:
+        """`seconds`: what a turn may take."""
+        self._seconds = seconds
+        self._until = time.thread_time() + seconds
+
+    async def step(self) -> None:
+        """A step was taken: the next one comes in the turn after this one, if this one has lasted for long enough."""
+        if time.thread_time() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.thread_time() + self._seconds

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar
 
+from aiogen._checkpoint import Turn
 from aiogen._clock import TICK, Clock
 from aiogen._ledger.events import LedgerEvents
 from aiogen._ledger.others import Others
@@ -17,8 +18,8 @@ from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
 
-_ADOPTED_AT_ONCE = 8
-"""In one turn of the loop, which then takes about two milliseconds."""
+_FEW = 8
+"""Jobs that are taken up while the ledger is opened: for them it is not worth another turn of the loop."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _RETURNS_WITHIN = 4
@@ -110,7 +111,7 @@ class Ledger:
         follows = self._follows is not Follows.NOTHING
         records = await self._store.adopt(self._accounts(), self._events.adoptable()) if follows else []
         self._is_open = True
-        if len(records) <= _ADOPTED_AT_ONCE:
+        if len(records) <= _FEW:
             for record in records:
                 self._events.adopted(record)
         else:
@@ -142,13 +143,13 @@ class Ledger:
 
     async def _take_up(self, records: Sequence[Record]) -> None:
         await self._events.prepare_for(records)
-        for i, record in enumerate(records, 1):
+        turn = Turn()
+        for record in records:
             if not self.takes_up:
                 return
             self._events.adopted(record)
             self.others.took_up()
-            if i % _ADOPTED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turn.step()
 
     def is_fenced(self, now: float) -> bool:
         """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""

@@ -59,7 +59,7 @@ def preparing(typical: Typical) -> Generator[None, None, None]:
     """Make what a new model needs, in steps, before it is needed."""
     if typical in _priors:
         return
-    yield from families.preparing()
+    yield from families.preparing(typical)
     curve = yield from families.fitted(typical, [0.0] * BINS, [0.0] * BINS)
     if len(_priors) >= _PRIORS_KEPT:
         del _priors[next(iter(_priors))]

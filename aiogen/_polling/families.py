@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import mul
 from typing import TypeVar
 
@@ -125,15 +125,17 @@ def _family_at(i: int) -> _Family:
     return _family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS))
 
 
-def _families() -> list[_Family]:
-    return [_family_at(i) for i in range(_COUNT)]
-
-
-def preparing() -> Generator[None, None, None]:
-    """Make all families, in steps, before they are needed."""
+def preparing(typical: Typical) -> Generator[None, None, None]:
+    """Make all families and their curves, in steps, before they are needed."""
+    _middles(typical.median)
+    yield
     for i in range(_COUNT):
         _family_at(i)
         yield
+        _candidates_of(typical, i)
+        yield
+    _candidates(typical)
+    yield
 
 
 @attrs.frozen(eq=False)
@@ -150,19 +152,34 @@ class _Candidate:
 @lru_cache(maxsize=64)
 def _candidates(typical: Typical) -> tuple[_Candidate, ...]:
     """Every curve at every shift, with its weight before anything was seen."""
+    return tuple(chain.from_iterable(_candidates_of(typical, i) for i in range(_COUNT)))
+
+
+@lru_cache(maxsize=4 * _COUNT)
+def _candidates_of(typical: Typical, i: int) -> tuple[_Candidate, ...]:
+    """Those of the i-th family."""
+    family, found = _family_at(i), []
     typical_sigma = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
-    found = []
-    for family in _families():
-        stride = max(1, round(0.45 * family.width))
-        trusted = typical_sigma[family.sigma] / sum(typical_sigma.values()) if family.sigma is not None else 0.0
-        for shift in range(1, BINS, stride):
-            mu = math.log(FIRST) + shift * STEP
-            near = sum(_normal(mu - math.log(typical.median), unsure) for unsure in _UNSURE) / len(_UNSURE)
-            anywhere = 1.0 / (_ANY[1] - _ANY[0]) if _ANY[0] <= mu <= _ANY[1] else 0.0
-            weight = stride * (_TRUST * trusted * near + (1.0 - _TRUST) * family.free * anywhere)
-            if weight > 1e-9:
-                found.append(_Candidate(math.log(weight), family, shift))
+    stride = max(1, round(0.45 * family.width))
+    trusted = typical_sigma[family.sigma] / sum(typical_sigma.values()) if family.sigma is not None else 0.0
+    middles = _middles(typical.median)
+    for shift in range(1, BINS, stride):
+        near, anywhere = middles[shift]
+        weight = stride * (_TRUST * trusted * near + (1.0 - _TRUST) * family.free * anywhere)
+        if weight > 1e-9:
+            found.append(_Candidate(math.log(weight), family, shift))
     return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _middles(median: float) -> list[tuple[float, float]]:
+    """For each shift, how likely a middle there is if it is near what is typical, and if it may be anywhere."""
+    found = []
+    for shift in range(BINS):
+        mu = math.log(FIRST) + shift * STEP
+        near = sum(_normal(mu - math.log(median), unsure) for unsure in _UNSURE) / len(_UNSURE)
+        found.append((near, 1.0 / (_ANY[1] - _ANY[0]) if _ANY[0] <= mu <= _ANY[1] else 0.0))
+    return found
 
 
 def _normal(distance: float, deviation: float) -> float:

@@ -458,6 +458,7 @@ def _everything_seeded(seed: int, loop: Network) -> Iterator[None]:
 
     patches = [
         patch.object(time, "time", lambda: EPOCH + loop.time()),
+        patch.object(time, "thread_time", loop.time),  # what a turn of the loop may take is the story's, too
         patch("aiogen.stores.sqlite.clock.now", lambda _: EPOCH + loop.time()),  # the ledger's own
         patch.object(aiohttp.connector, "monotonic", loop.time),
         patch.object(aiohappyeyeballs, "start_connection", loop.connect),
