@@ -62,6 +62,9 @@ class Ledger:
         self._opening = asyncio.Lock()
         self._is_open = self._is_ready = False
         self._taking_up: asyncio.Task[None] | None = None
+        """Much that was adopted at once, beside the heartbeats."""
+        self._is_lost = False
+        """The lease was lost, and the next one has not begun."""
         self.takes_up = True
         """False while the session is being closed: what is adopted then is for the next one."""
         self._renewed_at = 0.0
@@ -133,23 +136,44 @@ class Ledger:
         if not self._is_open:
             return
         try:
-            await self._adopt()
+            await self._take_up(await self._adopted())
         except Exception as error:
             self._warn(str(error))
 
-    async def _adopt(self) -> None:
+    async def _adopted(self) -> list[Record]:
         if self.takes_up and self._follows is not Follows.NOTHING:
-            await self._take_up(await self._store.adopt(self._accounts(), self._events.adoptable()))
+            return await self._store.adopt(self._accounts(), self._events.adoptable())
+        return []
+
+    async def _look_for_orphans(self) -> None:
+        """Few are taken up at once; many beside the heartbeats, for that may take longer than the lease."""
+        if self._taking_up is not None and not self._taking_up.done():
+            return
+        records = await self._adopted()
+        if len(records) <= _FEW:
+            await self._take_up(records)
+        else:
+            self._taking_up = asyncio.get_running_loop().create_task(self._take_up_beside(records))
+
+    async def _take_up_beside(self, records: Sequence[Record]) -> None:
+        try:
+            await self._take_up(records)
+        except Exception as error:
+            self._warn(str(error))
 
     async def _take_up(self, records: Sequence[Record]) -> None:
+        """Go on with these; what was adopted under a lease that was lost meanwhile is nobody's, and adopted again."""
         await self._events.prepare_for(records)
         turn = Turn()
         for record in records:
             if not self.takes_up:
                 return
-            self._events.adopted(record)
-            self.others.took_up()
+            if record.owner is None or (record.owner == self._store.worker and not self._is_lost):
+                self._events.adopted(record)
+                self.others.took_up()
             await turn.step()
+        if not self._is_lost:
+            self._lost_at = -math.inf
 
     def is_fenced(self, now: float) -> bool:
         """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""
@@ -195,11 +219,11 @@ class Ledger:
     async def close(self) -> None:
         """Stop renewing, and write what is owed; the store is closed by who opened it."""
         self.takes_up = False
-        if self._taking_up is not None:
-            await asyncio.gather(self._taking_up, return_exceptions=True)
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._taking_up is not None:
+            await asyncio.gather(self._taking_up, return_exceptions=True)
         await self._progress.close()
         await self._outbox.close()
 
@@ -214,7 +238,7 @@ class Ledger:
                     looked_at = self._clock.now()
                     await self._maintain(lease, pause)
                 elif heard and self.others.hand_over:
-                    await self._adopt()
+                    await self._look_for_orphans()
                 await self.others.look(heard)  # last: what cannot be read must not put off the heartbeat
             except Exception as error:
                 if not self._store.can_be_cut_off:
@@ -234,8 +258,7 @@ class Ledger:
             await self._heartbeat()
         if self._outbox.owes:
             await self._outbox.catch_up_within(pause)
-        await self._adopt()
-        self._lost_at = -math.inf
+        await self._look_for_orphans()
         await self._count_peers()
 
     async def _count_peers(self) -> None:
@@ -289,10 +312,12 @@ class Ledger:
             )
             if self._lost_at == -math.inf:
                 self._lost_at = self._clock.now()
+            self._is_lost = True
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._begin()
+            self._is_lost = False
         was_fenced, self._renewed_at = self.is_fenced(self._clock.now()), sent_at
         if was_fenced:
             self._events.renewed()

@@ -257,6 +257,7 @@ class DurationModel:
             curve = yield from families.fitted(self.typical, ends, exposure, median)
         curves: dict[str, tuple[SurvivalCurve | None, float]] = {"curves": (curve, 0.0)}
         if count > 3.5:  # of whole ends, and no rounding decides
+            yield
             spread, narrowing = fits.spread_of(seen), count**-0.2
             wide, narrow = max(0.02, 0.9 * spread * narrowing), max(0.05, 0.3 * spread * narrowing)
             curves["wide"] = fits.smoothed(seen, wide), wide

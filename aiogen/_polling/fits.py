@@ -80,7 +80,8 @@ def smoothed(seen: SurvivalCurve, bandwidth: float) -> SurvivalCurve:
     for i in range(BINS):
         mass = seen[i] - seen[i + 1]
         if mass > 1e-5:
-            masses[i : i + 2 * reach + 1] = [m + mass * k for m, k in zip(masses[i:], kernel, strict=False)]
+            near = slice(i, i + 2 * reach + 1)
+            masses[near] = [m + mass * k for m, k in zip(masses[near], kernel, strict=True)]
     masses[reach] += sum(masses[:reach])
     curve = [1.0]
     for mass in masses[reach : reach + BINS]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import attrs
 import pytest
 from ledger.events import Noted
 
@@ -16,7 +18,7 @@ from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
 from aiogen.sandbox import LUMA_KEY, Sandbox
-from aiogen.stores.base import Record, TakenOver
+from aiogen.stores.base import Follows, Record, TakenOver
 from aiogen.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.looptime(noop_cycles=4)
@@ -301,6 +303,105 @@ async def test_what_it_owes_is_written_before_it_begins_again() -> None:
         assert written == [1]
     finally:
         store.is_kept = True
+        await ledger.close()
+
+
+class Slow(Noted):
+    """It takes its time before it takes up what is adopted."""
+
+    seconds = 0.0
+
+    async def prepare_for(self, records: Sequence[Record]) -> None:
+        await super().prepare_for(records)
+        if len(records) > 8:
+            await asyncio.sleep(self.seconds)
+
+
+class Beating(Shared):
+    """It notes its heartbeats, and loses its lease when it is told to."""
+
+    loses = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beats: list[float] = []
+        self.lives = 0
+
+    @property
+    def worker(self) -> str:
+        return f"life {self.lives}"
+
+    async def open(self, follows: Follows = Follows.ALL) -> None:
+        await super().open(follows)
+        self.lives += 1
+
+    async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
+        return [attrs.evolve(each, owner=self.worker) for each in await super().adopt(accounts, only)]
+
+    async def heartbeat(self) -> bool:
+        self.beats.append(asyncio.get_running_loop().time())
+        kept, self.loses = not self.loses, False
+        if not kept:
+            for each in list(self._records):
+                self._change(each, owner=None)
+        return kept
+
+
+async def test_taking_up_puts_off_no_heartbeat() -> None:
+    """Longer than the lease it would lose it, and with it what was taken up; again and again."""
+    store, events = Beating(), Slow()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    try:
+        events.seconds = 40.0
+        ids = [f"job {i}" for i in range(20)]
+        await left_behind(store, *ids)
+        began_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(50.0)
+        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
+        assert (events.adopted_ids, events.said) == (ids, [])
+    finally:
+        await ledger.close()
+
+
+async def test_what_is_lost_while_it_is_taken_up_is_adopted_again() -> None:
+    """Each job is taken up once, under the lease that lasts."""
+    store, events = Beating(), Slow()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    try:
+        events.seconds = 12.0
+        ids = [f"job {i}" for i in range(20)]
+        await left_behind(store, *ids)
+        await asyncio.sleep(2.0)
+        store.loses = True
+        await asyncio.sleep(40.0)
+        assert events.expected == ids * 2
+        assert events.adopted_ids == ids
+        assert (events.said, store.lives) == (["lost"], 2)
+    finally:
+        await ledger.close()
+
+
+async def test_what_was_lost_is_returning_until_it_is_taken_up() -> None:
+    """Deadlines wait for that, but not for ever."""
+    store, events, loop = Beating(), Slow(), asyncio.get_running_loop()
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    try:
+        events.seconds = 12.0
+        await left_behind(store, *(f"job {i}" for i in range(20)))
+        await asyncio.sleep(20.0)
+        assert not ledger.is_returning(loop.time())
+        store.loses = True
+        while not events.said:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(8.0)
+        assert ledger.is_returning(loop.time())
+        assert not ledger.is_returning(loop.time() + 4 * 15.0)
+        await asyncio.sleep(8.0)
+        assert not ledger.is_returning(loop.time())
+    finally:
         await ledger.close()
 
 
