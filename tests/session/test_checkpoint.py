@@ -13,7 +13,7 @@ from serving import luma
 
 import aiogen
 from aiogen import Generation, Job
-from aiogen._checkpoint import Checkpoint
+from aiogen._checkpoint import Checkpoint, Turn
 from aiogen._engine.coordinator import Coordinator
 from aiogen.stores.memory import MemoryStore
 
@@ -153,3 +153,27 @@ async def test_first_come_first_served() -> None:
         each.cancel()
     await asyncio.gather(*steps, return_exceptions=True)
     assert passed == [i for i in range(300) if i < 100 or i % 2]
+
+
+@pytest.mark.parametrize(("cost", "turns"), [(0.0, 0), (0.0003, 5), (0.001, 20), (0.005, 20)])
+async def test_steps_share_a_turn_until_it_has_had_its_part_of_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, cost: float, turns: int
+) -> None:
+    """Each that takes long has one of its own; others come together."""
+    used = 0.0
+    monkeypatch.setattr("aiogen._checkpoint.time.thread_time", lambda: used)
+    seen, loop = 0, asyncio.get_running_loop()
+
+    def other() -> None:
+        nonlocal seen, handle
+        seen += 1
+        handle = loop.call_soon(other)
+
+    turn, handle = Turn(), loop.call_soon(other)
+    try:
+        for _ in range(20):
+            used += cost
+            await turn.step()
+        assert seen == turns
+    finally:
+        handle.cancel()
