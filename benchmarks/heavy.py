@@ -145,7 +145,7 @@ async def streaming(place: Place) -> None:
     async with serving(place, place.luma(many=True)) as (app, port):
         session = app.state.aiogen
         jobs = await asyncio.gather(*(session.submit("luma/uni-1", f"{i}") for i in range(2_000)))
-        await answers(heavy_peers.get, port, f"/generations/{jobs[0].id}", 1)  # what is imported at the first is imported
+        await answers(heavy_peers.get, port, f"/generations/{jobs[0].id}", 1)  # imports what is needed
         await place.turns.begin()
         found = await answers(heavy_peers.follow, port, [job.id for job in jobs])
         await place.end()

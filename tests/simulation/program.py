@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiogen
 from aiogen import Generation, Job
 
+from .lives import EPOCH
 from .network import Process
 from .scenario import JobPlan, ProgramPlan
 
@@ -229,10 +230,16 @@ class Program:
             return 0.0
         return self.world.loop.time() - attempts[-1].begin
 
+    def _left(self, job: Job) -> float:
+        """Seconds to the deadline of one that was accepted before; what is taken up has a minute at least."""
+        accepted_at = job.generation.accepted_at
+        age = self.world.loop.time() + EPOCH - accepted_at.timestamp() if accepted_at is not None else 0.0
+        return max(60.0, job.timeout - age)
+
     async def _witness(self, process: Process, job: Job, since: float, timeout: float | None) -> None:
         now, deadlines = self.world.loop.time, self.world.deadlines
         if timeout is None:
-            timeout = job.timeout if job.provider_id is not None else self.plan.queue_timeout
+            timeout = self._left(job) if job.provider_id is not None else self.plan.queue_timeout
         deadlines[job] = now() + timeout
         known = job.provider_id is not None
         try:
