@@ -317,7 +317,7 @@ class Ledger:
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._begin()
-            self._is_lost = False
+        self._is_lost = False  # also where a try before this one has begun it, and did not hear so
         was_fenced, self._renewed_at = self.is_fenced(self._clock.now()), sent_at
         if was_fenced:
             self._events.renewed()
