@@ -477,7 +477,7 @@ async def test_calls_that_would_ask_about_generations_are_refused(path: Path) ->
                 web.cleanup("leonardo", Where(marked=True)).find(),
             ]
             for call in calls:
-                with pytest.raises(aiogen.InputError, match="This session leaves its jobs to other processes") as refused:
+                with pytest.raises(aiogen.InputError, match="This session leaves its jobs") as refused:
                     await call
                 assert refused.value.connection == "leonardo"
     assert vendor.seen == []
