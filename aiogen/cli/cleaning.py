@@ -13,7 +13,6 @@ import attrs
 from aiogen import Cleaned, Cleanup, Generation, Session, Where
 from aiogen._schema import moment
 from aiogen._wording import count
-from aiogen.cli import streams
 from aiogen.cli.exits import Exit, exit_of, gravest
 from aiogen.cli.finding import whole_only
 from aiogen.cli.generations import table
@@ -91,8 +90,7 @@ def allowed(terminal: Terminal, plan: Plan, max_delete: int) -> bool:
 def confirmed(terminal: Terminal, plan: Plan, connection: str, save_first: str | None) -> bool:
     """Show the first of them, and ask on the terminal whether to delete; False without a terminal."""
     what = _generations(len(plan.left))
-    if not streams.can_ask():
-        terminal.complain(f"To delete {what} at {connection} without a terminal for the question, pass --yes.")
+    if not terminal.can_ask_to(f"delete {what} at {connection}"):
         return False
     if not terminal.as_json:
         table(terminal, plan.left[:_SHOWN], datetime.now(UTC))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiogen import Generation, Session
 from aiogen._checks import check_id, check_number
-from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.exits import Exit, exit_of, gravest
 from aiogen.cli.figures import age, money
@@ -212,13 +211,8 @@ async def check_whole(ids: Sequence[str], known: Ledger | None) -> Exit:
 def confirmed(terminal: Terminal, connection: str, count: int) -> bool:
     """Ask on the terminal whether to delete; False without a terminal."""
     what = f"{count} generations" if count > 1 else "1 generation"
-    if not streams.can_ask():
-        terminal.complain(f"To delete {what} at {connection} without a terminal for the question, pass --yes.")
-        return False
-    if terminal.ask(f"Delete {what} at {connection} permanently, with the images?"):
-        return True
-    terminal.say("Nothing was deleted.")
-    return False
+    where = f"{what} at {connection}"
+    return terminal.confirms(f"delete {where}", f"Delete {where} permanently, with the images?", "Nothing was deleted.")
 
 
 # --- what they share

@@ -1,4 +1,4 @@
-"""A file that tells whoever starts and stops workers that this one works."""
+"""A file by which the program that starts and stops workers sees that this one works."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import attrs
 
 from aiogen import Session
 from aiogen._wording import shorten
-from aiogen.cli import streams
 from aiogen.cli.board import Board
 from aiogen.cli.choosing import Choice
 from aiogen.cli.exits import Exit
@@ -157,13 +156,8 @@ async def reconcile(terminal: Terminal, session: Session, ids: Sequence[str], *,
 def confirmed(terminal: Terminal, count: int) -> bool:
     """Ask on the terminal whether to send again; False without a terminal."""
     what = f"{count} jobs" if count > 1 else "1 job"
-    if not streams.can_ask():
-        terminal.complain(f"To send {what} again without a terminal for the question, pass --yes.")
-        return False
-    if terminal.ask(f"Send {what} again? Whatever arrived the first time is charged as well."):
-        return True
-    terminal.say("Nothing was sent.")
-    return False
+    question = f"Send {what} again? Whatever arrived the first time is charged as well."
+    return terminal.confirms(f"send {what} again", question, "Nothing was sent.")
 
 
 async def decide(
@@ -246,13 +240,8 @@ async def forget_chosen(terminal: Terminal, store: Ledger, choice: Choice, *, ye
 
 def _may_forget(terminal: Terminal, count: int) -> bool:
     """Ask on the terminal whether to forget; False without a terminal."""
-    if not streams.can_ask():
-        terminal.complain(f"To forget {_jobs(count)} without a terminal for the question, pass --yes.")
-        return False
-    if terminal.ask(f"Remove {_jobs(count)} from the ledger, with their prompts, keys and addresses?"):
-        return True
-    terminal.say("Nothing was removed.")
-    return False
+    question = f"Remove {_jobs(count)} from the ledger, with their prompts, keys and addresses?"
+    return terminal.confirms(f"forget {_jobs(count)}", question, "Nothing was removed.")
 
 
 def _jobs(count: int) -> str:

@@ -46,7 +46,7 @@ def words(named: str | None) -> list[str]:
         return []
     try:
         return [OPTION, checked(named).by_hand]
-    except ConfigurationError:  # whoever uses it says so
+    except ConfigurationError:  # opening it says so
         return []
 
 

@@ -51,7 +51,7 @@ async def report(
 
 
 def _folder_of(batch: str) -> str:
-    """Where `aiogen batch` puts the pictures, unless it was told another folder; else this one."""
+    """The folder where `aiogen batch` puts the pictures by default, if there are any; else this one."""
     try:
         return batch if (Path(batch) / RESULTS).is_file() else "."
     except (OSError, ValueError):

@@ -38,7 +38,7 @@ async def _until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, Exi
     task = asyncio.create_task(work(stop))
     is_cut = False
 
-    def told(number: int) -> None:
+    def on_signal(number: int) -> None:
         nonlocal is_cut
         if not stop.is_set():
             stop.set()
@@ -46,7 +46,7 @@ async def _until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, Exi
             is_cut = True
             task.cancel()
 
-    with _on_signals(lambda number: loop.call_soon_threadsafe(told, number)):
+    with _on_signals(lambda number: loop.call_soon_threadsafe(on_signal, number)):
         try:
             return await task
         except asyncio.CancelledError:

@@ -75,6 +75,25 @@ class Terminal:
         print(f"{self.clean(question)} [y/N] ", end="", file=self.err.file, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
+    def confirms(self, what: str, question: str, otherwise: str) -> bool:
+        """Whether the user says yes to a question; else, or without a terminal, a message and False.
+
+        `what`: what would be done, for the message without a terminal; `otherwise`: what to say after a no.
+        """
+        if not self.can_ask_to(what):
+            return False
+        if self.ask(question):
+            return True
+        self.say(otherwise)
+        return False
+
+    def can_ask_to(self, what: str) -> bool:
+        """Whether there is a terminal for a question; if not, says how to do this without one."""
+        if not streams.can_ask():
+            self.complain(f"To {what} without a terminal for the question, pass --yes.")
+            return False
+        return True
+
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line of stdout.
 

@@ -1,4 +1,4 @@
-"""The command worker: sends and follows what other processes have taken in, until it is told to stop."""
+"""The command worker: sends and follows what other processes have submitted, until it is to stop."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Tally:
         return {"waiting": waiting, "running": len(self._running) - waiting, **ended}
 
     def news(self) -> dict[str, int] | None:
-        """The same, if it is not what was told before."""
+        """The same, if it is not what was said before."""
         before, self._said = self._said, self.counts()
         return None if before == self._said else self._said
 

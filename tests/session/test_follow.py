@@ -460,7 +460,7 @@ def test_it_needs_a_ledger_that_others_can_see() -> None:
 
 
 def test_it_keeps_no_budget(tmp_path: Path) -> None:
-    with pytest.raises(aiogen.InputError, match="give the budget to those that follow"):
+    with pytest.raises(aiogen.InputError, match="give the budget to the processes that follow"):
         aiogen.Session([], store=tmp_path / "a.db", follow=False, budget=1.0)
 
 
@@ -477,7 +477,7 @@ async def test_calls_that_would_ask_about_generations_are_refused(path: Path) ->
                 web.cleanup("leonardo", Where(marked=True)).find(),
             ]
             for call in calls:
-                with pytest.raises(aiogen.InputError, match="This session follows nothing") as refused:
+                with pytest.raises(aiogen.InputError, match="This session leaves its jobs") as refused:
                     await call
                 assert refused.value.connection == "leonardo"
     assert vendor.seen == []
@@ -495,7 +495,7 @@ async def test_outputs_are_handed_out_while_their_addresses_live(path: Path) -> 
             old = await web.submit("luma/uni-1", "a boat")
             await old
             reads = vendor.reads
-            with pytest.raises(aiogen.DownloadError, match="This session follows nothing"):
+            with pytest.raises(aiogen.DownloadError, match="This session leaves its jobs to other processes"):
                 await web.urls(old)
             assert vendor.reads == reads
 

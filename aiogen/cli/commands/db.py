@@ -43,7 +43,7 @@ def adopt(*, common: Connected = _NO_STORE) -> Exit:
 def sql(*, schema: Annotated[str, Parameter(help="The namespace for the tables.")] = "public") -> Exit:
     """Print the tables of a ledger in PostgreSQL, for those who migrate with a tool of their own.
 
-    Otherwise whoever opens the ledger first makes them.
+    Otherwise the first process that opens the ledger makes them.
     """
     sys.stdout.write(script(_schema(schema) or ""))
     return Exit.OK
