@@ -131,7 +131,7 @@ async def test_who_leaves_takes_nothing_along() -> None:
         await events_of(http, body["links"]["events"], most=1)
         job = await web.session.job(body["id"])
         assert job is not None
-        await until(lambda: not job._queues or job.done)  # nobody listens any more
+        await until(lambda: not job._listeners or job.done)  # nobody listens any more
         assert not job.done
         done = (await web.get(body["links"]["self"], {"prefer": "wait=60"})).json()
         assert done["state"] == "completed"
