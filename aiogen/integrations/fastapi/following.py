@@ -6,12 +6,10 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import suppress
 from functools import partial
 
 from fastapi.sse import ServerSentEvent
 
-from aiogen.errors import AiogenError
 from aiogen.integrations.fastapi.bodies import GenerationBody, Seen
 from aiogen.integrations.fastapi.news import News
 from aiogen.integrations.fastapi.shutdown import Shutdown
@@ -34,17 +32,25 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
 
 async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> None:
     """Until it is over, so many seconds have passed, or the server is stopped.  Who leaves takes nothing with them."""
-    if seen.job is None or not seconds:
+    job = seen.job
+    if job is None or not seconds or job.done:
         return
-    with suppress(TimeoutError, AiogenError):  # how it ended, its body says
-        async with asyncio.timeout(seconds) as limit:
-            with shutdown.calling(partial(_end, limit)):
-                await seen.job.result()
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
 
+    # Whoever waits goes on in the next turn of the loop; by `job.result()` that takes three.
+    def end(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
 
-def _end(limit: asyncio.Timeout) -> None:
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
+    limit = loop.call_later(seconds, end)
+    job._when_done(end)
+    try:
+        with shutdown.calling(end):
+            await waiter
+    finally:
+        limit.cancel()
+        job._forget(end)
 
 
 async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncGenerator[ServerSentEvent, None]:
