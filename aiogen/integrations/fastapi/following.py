@@ -69,7 +69,7 @@ async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncGenerator[Se
                 has_ended, is_last = news.has_ended, seen.is_over  # it may end while a slow client takes what is told
                 if seen.state is not told or news.is_due:
                     body = seen.body(base)
-                    is_known = body.state is told and body.eta is None
+                    is_known = body.state is told and body.eta is None and news.estimate is None
                     told = body.state
                     news.told(body.eta)
                     yield ServerSentEvent(comment="still there") if is_known else _event(body)

@@ -41,17 +41,18 @@ def is_another(told: Estimate | None, ago: float, now: Estimate | None) -> bool:
 class News:
     """What one stream waits for.  There are thousands, so nothing runs for one but a timer."""
 
-    __slots__ = ("_at", "_is_new", "_job", "_looks", "_loop", "_timer", "_told", "_waiter", "has_ended", "is_due")
+    __slots__ = ("_at", "_is_new", "_job", "_looks", "_loop", "_timer", "_waiter", "estimate", "has_ended", "is_due")
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._loop = asyncio.get_running_loop()
-        self._told: Estimate | None = None
         self._at = 0.0
         self._looks = 0
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_new = False
+        self.estimate: Estimate | None = None
+        """As it was told last."""
         self.has_ended = job.done
         """Nothing more comes."""
         self.is_due = False
@@ -71,7 +72,7 @@ class News:
 
     def told(self, eta: Estimate | None) -> None:
         """This is told now; the next look is some seconds from now."""
-        self._told, self._at = eta, self._loop.time()
+        self.estimate, self._at = eta, self._loop.time()
         self.is_due, self._looks = False, 0
         self._look_again()
 
@@ -92,7 +93,7 @@ class News:
 
     def _look(self) -> None:
         self._looks += 1
-        if self._looks >= SILENT_LOOKS or is_another(self._told, self._loop.time() - self._at, self._job.eta()):
+        if self._looks >= SILENT_LOOKS or is_another(self.estimate, self._loop.time() - self._at, self._job.eta()):
             self.is_due = True
             self._wake()
         else:
