@@ -5,12 +5,16 @@
 Two workers (uvicorn, the router of `aiogen.integrations.fastapi`) on one ledger, of which the first has sent all jobs
 and asks about them; one client for each job, half of them by server-sent events, half by `Prefer: wait`, all at the one
 worker or all at the other.  Once all clients wait, the jobs end evenly over so many seconds.
+
+The time is the wall clock's, in which other programs are.  CPU is what the loop of the worker that follows has used
+from the moment at which it knew until the client's bytes were handed to the socket: other programs are not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import multiprocessing
 import resource
@@ -45,27 +49,55 @@ class Standing:
 
     known: dict[str, float]
     """When it knew of which end."""
+    used: dict[str, float]
+    """Seconds of CPU of its loop from then until its client's answer was written."""
     waiting: int
     """Clients."""
     cpu: float
     """Seconds of a processor that it has used."""
 
 
+@attrs.frozen
+class Told:
+    """How one client has been told of an end."""
+
+    how: str
+    late: float
+    """Seconds after the sender knew."""
+    used: float | None
+    """Seconds of CPU of the sender's loop until its answer was written, if that is who was asked."""
+
+
 def worker(path: Path, vendor: str, pipe: Connection) -> None:
     """One worker; it says its port."""
+    gc.enable()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     luma = aiogen.Luma(api_key=KEY, base_url=vendor, **LIMITS)
     app = FastAPI(lifespan=lifespan([luma], store=path))
     app.include_router(router(scope=None, models=None))
     known: dict[str, float] = {}
+    began: dict[str, float] = {}
+    used: dict[str, float] = {}
     show = Job._show
 
     def noting(job: Job, generation: Generation, *more: Any) -> None:
         if generation.state.is_terminal:
             known.setdefault(job.id, time.monotonic())
+            began.setdefault(job.id, time.thread_time())
         show(job, generation, *more)
 
     Job._show = noting  # type: ignore[method-assign]
+
+    async def written(scope: Any, receive: Any, send: Any) -> None:
+        """The application, with what it writes about a job noted."""
+        job = str(scope.get("path", "")).removeprefix("/generations/").removesuffix("/events")
+
+        async def noted(message: Any) -> None:
+            await send(message)
+            if message.get("body") and job in began:
+                used.setdefault(job, time.thread_time() - began[job])
+
+        await app(scope, receive, noted)
 
     @app.post("/fill/{count}")
     async def fill(count: int, session: SessionDep) -> list[str]:
@@ -79,12 +111,12 @@ def worker(path: Path, vendor: str, pipe: Connection) -> None:
     @app.get("/standing")
     async def standing() -> dict[str, Any]:
         waiting = len(app.state.aiogen_shutdown._calls)
-        return {"known": known, "waiting": waiting, "cpu": time.process_time()}
+        return {"known": known, "used": used, "waiting": waiting, "cpu": time.process_time()}
 
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         pipe.send(listening.getsockname()[1])
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listening])
+        uvicorn.Server(uvicorn.Config(written, log_level="warning", access_log=False)).run([listening])
 
 
 async def by_events(http: aiohttp.ClientSession, job: str) -> float:
@@ -108,8 +140,8 @@ async def by_waiting(http: aiohttp.ClientSession, job: str) -> float:
             return at
 
 
-async def watch(sender: int, asked: int, jobs: int, end: Callable[[], None]) -> tuple[list[tuple[str, float]], float]:
-    """How each client is told, and how many seconds after the sender knew; and the cores that the asked worker takes.
+async def watch(sender: int, asked: int, jobs: int, end: Callable[[], None]) -> tuple[list[Told], float]:
+    """How each client is told; and the cores that the asked worker takes.
 
     `end` has the jobs end.
     """
@@ -131,8 +163,8 @@ async def watch(sender: int, asked: int, jobs: int, end: Callable[[], None]) -> 
         began = time.monotonic()
         at = await asyncio.gather(*tasks)
         cores = ((await state_of(http)).cpu - state.cpu) / (time.monotonic() - began)
-        known = (await state_of(first)).known
-    return [(ways[i % 2].__name__, at[i] - known[job]) for i, job in enumerate(ids)], cores
+        sent = await state_of(first)
+    return [Told(ways[i % 2].__name__, at[i] - sent.known[job], sent.used.get(job)) for i, job in enumerate(ids)], cores
 
 
 def client_of(port: int) -> aiohttp.ClientSession:
@@ -147,6 +179,12 @@ async def state_of(http: aiohttp.ClientSession) -> Standing:
     """How it stands with one worker."""
     async with http.get("/standing") as answer:
         return Standing(**await answer.json())
+
+
+def shares(seconds: list[float]) -> tuple[float, float, float]:
+    """The median, what 99 of 100 do not exceed, and the most, in ms."""
+    all_of_them = sorted(1000.0 * each for each in seconds)
+    return all_of_them[len(all_of_them) // 2], all_of_them[int(0.99 * len(all_of_them))], all_of_them[-1]
 
 
 def measure(name: str, server: Server, given: argparse.Namespace, *, elsewhere: bool) -> None:
@@ -170,9 +208,12 @@ def measure(name: str, server: Server, given: argparse.Namespace, *, elsewhere: 
                 process.terminate()
                 process.join()
     for way in (None, "by_events", "by_waiting"):
-        late = sorted(1000.0 * seconds for how, seconds in found if way in (None, how))
-        p50, p99 = late[len(late) // 2], late[int(0.99 * len(late))]
-        print(f"{name}, {way or 'all'}: {p50:.1f} ms (median), {p99:.1f} ms (p99), {late[-1]:.1f} ms (most)")
+        of_it = [each for each in found if way in (None, each.how)]
+        p50, p99, most = shares([each.late for each in of_it])
+        print(f"{name}, {way or 'all'}: {p50:.1f} ms (median), {p99:.1f} ms (p99), {most:.1f} ms (most)")
+        if used := [each.used for each in of_it if each.used is not None]:
+            p50, p99, most = shares(used)
+            print(f"    of CPU until it is written: {p50:.2f} ms (median), {p99:.2f} ms (p99), {most:.1f} ms (most)")
     print(f"{name}: {cores:.2f} core")
 
 
@@ -181,10 +222,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--follower", action="store_true", help="only at the worker that follows")
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    gc.disable()  # the pauses of what measures are not what is measured
     with Server() as server:
         for name, elsewhere in (("at the worker that follows", False), ("at the other one", True)):
+            if elsewhere and given.follower:
+                continue
             server.reset(Config(durations=("never",)))
             measure(name, server, given, elsewhere=elsewhere)
 

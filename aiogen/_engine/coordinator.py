@@ -216,6 +216,7 @@ class Coordinator:
         log.left(left, kept=hub.ledger.is_shared and not hub.ledger.is_behind)
         try:
             await hub.learned.save(every=1)
+            await hub.proofs.save(every=1)
         finally:
             try:
                 await hub.handlers.close()

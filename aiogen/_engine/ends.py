@@ -66,6 +66,7 @@ async def _settle(
         account.schedule.learn(observation, now)
         hub.wake()
         await hub.learned.save()
+        await hub.proofs.save()
 
 
 def abandon(hub: Hub, account: Account, track: Track[Job], error: AiogenError) -> None:

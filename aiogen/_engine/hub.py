@@ -23,9 +23,10 @@ from aiogen._engine.taken_in import TakenIn
 from aiogen._ledger.handlers import Handlers
 from aiogen._ledger.learned import LearnedModels
 from aiogen._ledger.lease import Ledger
+from aiogen._ledger.proofs import Proofs
 from aiogen._options import Limits
 from aiogen.errors import AiogenError
-from aiogen.exchange import Ticket
+from aiogen.exchange import Submission, Ticket
 from aiogen.models import State, Typical
 from aiogen.providers.base import Provider
 from aiogen.stores.base import Follows, Record, RequestKind, Store, Wish
@@ -99,6 +100,7 @@ class Hub:
         self.unknown_states: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
         self.learned = LearnedModels(store)
+        self.proofs = Proofs(store, clock)
         self._taking_up_learned: asyncio.Task[None] | None = None
         self.handlers = Handlers(store, timeout=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts, self, follows)
@@ -327,7 +329,14 @@ class Hub:
             done.add(model)
             provider = self._provider_of(record)
             if provider is not None:
-                await self.learned.load(provider, submission.model, submission.typical)
+                await self.learn_of(provider, submission)
+
+    async def learn_of(self, provider: Provider, submission: Submission) -> None:
+        """Read, once, what was learned before of the model of a job that is to be sent, or followed."""
+        model, typical = submission.model, submission.typical
+        await self.learned.load(provider, model, typical)
+        if self.is_follower:
+            await self.proofs.load(self.account(provider), self.learned.of(provider, model, typical), model, typical)
 
     def adopted(self, record: Record) -> None:
         """A job that another session left behind is ours now."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiogen._account.create_queue import NORMAL
 from aiogen._answers.states import may_follow
@@ -50,6 +50,15 @@ class Attempts(Protocol):
     def stop(self) -> bool: ...
 
 
+class Listener(Protocol):
+    """What hears of each change of a job's state, and None when there will be no more; a queue is one."""
+
+    def put_nowait(self, event: Event | None, /) -> None: ...
+
+
+L = TypeVar("L", bound=Listener)
+
+
 class Job:
     """One generation that a session follows.  Await it to get the finished `Generation`.
 
@@ -68,10 +77,10 @@ class Job:
         "_error",
         "_forecast",
         "_handle",
+        "_listeners",
         "_not_taken",
         "_outputs",
         "_provider",
-        "_queues",
         "_withdraw",
         "attempt",
         "batch",
@@ -138,7 +147,7 @@ class Job:
         self._handle: Job | None = None
         """The job whose later attempt this is, where somebody holds that one."""
         self._accepted: asyncio.Future[None] | None = None
-        self._queues: list[asyncio.Queue[Event | None]] | None = None
+        self._listeners: list[Listener] | None = None
         self._callbacks: list[Callable[[Job], None]] | None = None
 
     # --- what users read
@@ -291,20 +300,20 @@ class Job:
         yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())
         if self._done.done():
             return
-        with self._listening() as queue:
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        with self._listening(queue):
             while (event := await queue.get()) is not None:
                 yield event
 
     @contextmanager
-    def _listening(self) -> Iterator[asyncio.Queue[Event | None]]:
-        """Inside, each change of state is put there, and None at the end if it has not ended yet."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        queues = self._queues = self._queues or []
-        queues.append(queue)
+    def _listening(self, listener: L) -> Iterator[L]:
+        """Inside, it hears of each change of state, and None when the job is over or no longer followed."""
+        listeners = self._listeners = self._listeners or []
+        listeners.append(listener)
         try:
-            yield queue
+            yield listener
         finally:
-            queues.remove(queue)
+            listeners.remove(listener)
 
     def __repr__(self) -> str:
         known = repr(self.generation).removeprefix("<Generation ").removesuffix(">")
@@ -361,10 +370,11 @@ class Job:
         if generation.provider_id is not None and self._accepted is not None:
             _wake(self._accepted)
             self._accepted = None
-        if generation.state is not previous and self._queues:
+        if generation.state is not previous and self._listeners:
             eta = None if generation.state.is_terminal else self.eta()
-            for queue in self._queues:
-                queue.put_nowait(Event(self.id, generation.state, previous, at, eta))
+            event = Event(self.id, generation.state, previous, at, eta)
+            for listener in self._listeners:
+                listener.put_nowait(event)
 
     def _finish(self, error: AiogenError | None) -> None:
         """Resolve every waiter, once."""
@@ -378,8 +388,8 @@ class Job:
         self._done.set_result(None)
         if self._accepted is not None:
             _wake(self._accepted)
-        for queue in self._queues or ():
-            queue.put_nowait(None)
+        for listener in self._listeners or ():
+            listener.put_nowait(None)
         callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
             callback(self)

@@ -59,7 +59,7 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
             raise error.add_context(provider=job.provider, connection=job.connection) from None
     await hub.ledger.ready()
     if submission is not None:
-        await hub.learned.load(provider, submission.model, submission.typical)
+        await hub.learn_of(provider, submission)
     record = Record(
         id=job.id,
         connection=job.connection,

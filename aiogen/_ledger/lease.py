@@ -114,10 +114,7 @@ class Ledger:
         follows = self._follows is not Follows.NOTHING
         records = await self._store.adopt(self._accounts(), self._events.adoptable()) if follows else []
         self._is_open = True
-        if len(records) <= _FEW:
-            for record in records:
-                self._events.adopted(record)
-        else:
+        if records:
             self._taking_up = asyncio.get_running_loop().create_task(self._take_up(records))
         if self._store.lease is not None:
             self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))

@@ -40,6 +40,10 @@ class Announcements(Generic[K]):
     def __init__(self) -> None:
         self._shares = [_Share() for _ in range(_MOST_UNTRUE + 1)]
         self._open: dict[K, tuple[float, int]] = {}  # found by questions sent then, and a hint may come yet
+        self.hits = 0
+        """Ends that were seen here, and that hints have announced."""
+        self.unwritten = 0
+        """Ends that were seen here since they were last counted as written."""
         self.falls = 0
         """The number of times that prices have fallen noticeably: what was planned at them comes too late."""
 
@@ -85,7 +89,22 @@ class Announcements(Generic[K]):
             del self._open[key]
             self._note(untrue, False)
 
+    def to_json(self) -> list[str]:
+        """The ends that count, for the next program: 1 for one that was announced, by how many hints came too early."""
+        return ["".join(map(str, map(int, share.ends))) for share in self._shares]
+
+    def restore(self, data: object) -> None:
+        """Begin with the ends of the program before, if none were seen here; what cannot be read is nothing."""
+        if self.unwritten or not isinstance(data, list) or len(data) != len(self._shares):
+            return
+        for share, ends in zip(self._shares, data, strict=True):
+            if isinstance(ends, str) and set(ends) <= {"0", "1"}:
+                for end in ends[-_MOST:]:
+                    share.note(end == "1")
+
     def _note(self, untrue: int, announced: bool) -> None:
+        self.unwritten += 1
+        self.hits += announced
         if untrue <= _MOST_UNTRUE and self._shares[untrue].note(announced):
             self.falls += 1
 
@@ -94,21 +113,21 @@ class _Share:
     """Of some ends, and what that makes of a price."""
 
     def __init__(self) -> None:
-        self._ends: deque[bool] = deque(maxlen=_MOST)
+        self.ends: deque[bool] = deque(maxlen=_MOST)
         self._unannounced = 0  # in a row
         self._highest = 1.0  # since it has fallen
         self.price_factor = 1.0
 
     def note(self, announced: bool) -> bool:
         """One more; True if the price has fallen noticeably."""
-        self._ends.append(announced)
+        self.ends.append(announced)
         self._unannounced = 0 if announced else self._unannounced + 1
         if self._unannounced >= _DOUBTS:
-            while len(self._ends) > _FEW:
-                self._ends.popleft()
+            while len(self.ends) > _FEW:
+                self.ends.popleft()
         # Of hints that begin to come the last few know first.
-        few = list(self._ends)[-_FEW:]
-        share = max(lower_bound(sum(few), len(few)), lower_bound(sum(self._ends), len(self._ends)))
+        few = list(self.ends)[-_FEW:]
+        share = max(lower_bound(sum(few), len(few)), lower_bound(sum(self.ends), len(self.ends)))
         self.price_factor = 1.0 / (1.0 - share)
         has_fallen = _FALL * self.price_factor < self._highest
         self._highest = self.price_factor if has_fallen else max(self._highest, self.price_factor)

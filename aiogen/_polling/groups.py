@@ -144,8 +144,12 @@ class Groups(Generic[K]):
         if group is None:
             group = self._groups[(id(durations), learns)] = Group(durations, learns)
             # A vendor may announce the ends of pictures, and not those of films.
-            _, group.announcements = self._announcements.setdefault(id(phases), (phases, group.announcements))
+            group.announcements = self.announcements(phases)
         return group
+
+    def announcements(self, phases: PhaseModel) -> Announcements[K]:
+        """What is known of the ends of one model that the vendor announces; made at the first."""
+        return self._announcements.setdefault(id(phases), (phases, Announcements()))[1]
 
     # --- whose question is next
 

@@ -19,6 +19,7 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from aiogen._polling.announcements import Announcements
 from aiogen._polling.backpressure import Backpressure
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.groups import Group, Groups
@@ -146,6 +147,10 @@ class Schedule(Generic[K]):
             question.ended_about(question.told_at)
         else:
             announcements.found(key, question.untrue, sent_at, question.told_at)
+
+    def announcements(self, phases: PhaseModel) -> Announcements[K]:
+        """What is known of the ends of one model that the vendor announces."""
+        return self._groups.announcements(phases)
 
     def announced_late(self, key: K, now: float) -> None:
         """The vendor announces the end of one that is not followed, perhaps not any more."""

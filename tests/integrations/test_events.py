@@ -13,9 +13,13 @@ import pytest
 import uvicorn
 from integrations.web import MODEL, Web, serving, until
 
+from aiogen import Job
 from aiogen.integrations.fastapi import Shutdown
 from aiogen.integrations.fastapi.bodies import Seen
 from aiogen.integrations.fastapi.following import events, preferred_wait
+from aiogen.integrations.fastapi.news import LOOK_EVERY, SILENT_LOOKS, is_another
+from aiogen.integrations.fastapi.streams import EventStream
+from aiogen.models import Eta
 from aiogen.sandbox import Fate, Rule, Script
 
 
@@ -124,6 +128,98 @@ async def test_an_end_is_told_to_a_slow_client_too() -> None:
         assert told[-1] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("told", "ago", "now", "is_told"),
+    [
+        (Eta(30, 20, 60), 5.0, Eta(25, 15, 55), False),
+        (Eta(30, 20, 60), 5.0, Eta(25.9, 15, 58), False),
+        (Eta(30, 20, 60), 5.0, Eta(28, 15, 55), True),
+        (Eta(30, 20, 60), 5.0, Eta(22, 15, 55), True),
+        (Eta(30, 20, 60), 5.0, Eta(25, 17, 55), True),
+        (Eta(30, 20, 60), 5.0, Eta(25, 15, 63), True),
+        (Eta(300, 200, 600), 5.0, Eta(320, 210, 610), False),
+        (Eta(30, 2, 60), 5.0, Eta(25, 0, 55), False),
+        (Eta(30, 2, 60), 40.0, Eta(0, 0, 20), False),
+        (Eta(30, 2, 60), 40.0, Eta(10, 2, 20), True),
+        (None, 5.0, Eta(30, 20, 60), True),
+        (Eta(30, 20, 60), 5.0, None, True),
+        (None, 5.0, None, False),
+    ],
+)
+def test_an_estimate_is_told_if_counting_down_shows_another(
+    told: Eta | None, ago: float, now: Eta | None, is_told: bool
+) -> None:
+    """Off by more than a second, and by more than a tenth of what is left; what is past is nought."""
+    assert is_another(told, ago, now) is is_told
+
+
+async def test_an_estimate_is_told_when_it_is_another() -> None:
+    """While it counts down, as seldom as proxies allow; when it jumps, at the next look; without one, a comment."""
+    async with serving(slow(500)) as web:
+        body = (await web.post()).json()
+        job = await web.session.job(body["id"])
+        record = await web.session.store.get(body["id"])
+        assert job is not None
+        assert record is not None
+        await until(lambda: job.state == "processing")
+        loop = asyncio.get_running_loop()
+        end: float | None = loop.time() + 1000.0
+
+        def forecast(_: Job) -> Eta | None:
+            left = end - loop.time() if end is not None else None
+            return Eta(left, left - 100.0, left + 1000.0) if left is not None else None
+
+        job._forecast = forecast
+        telling = events(Seen(record, job), "/generations", Shutdown())
+        await anext(telling)
+        at = loop.time()
+        for _ in range(3):
+            assert (await anext(telling)).id == "processing"
+            assert 0.8 * LOOK_EVERY * SILENT_LOOKS <= loop.time() - at <= 1.2 * LOOK_EVERY * SILENT_LOOKS
+            at = loop.time()
+        end += 500.0
+        assert (await anext(telling)).id == "processing"
+        assert loop.time() - at <= 1.2 * LOOK_EVERY
+        end = None
+        assert (await anext(telling)).raw_data
+        silence = await anext(telling)
+        assert silence.comment
+        assert silence.id is silence.raw_data is None
+        await telling.aclose()
+        assert not job._listeners
+
+
+@pytest.mark.parametrize("how", ["disconnected", "broken pipe"])
+async def test_a_stream_ends_when_nobody_reads_it(how: str) -> None:
+    """Servers say it by a message, or by an error at the next event."""
+    async with serving(slow(500)) as web:
+        body = (await web.post()).json()
+        job = await web.session.job(body["id"])
+        record = await web.session.store.get(body["id"])
+        assert job is not None
+        assert record is not None
+        has_left = asyncio.Event()
+        sent: list[bytes] = []
+
+        async def receive() -> dict[str, str]:
+            await has_left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+            if how == "broken pipe" and len(sent) == 3:
+                raise BrokenPipeError
+
+        stream = EventStream(events(Seen(record, job), "/generations", Shutdown()))
+        serving_it = asyncio.create_task(stream({"type": "http"}, receive, send))
+        await until(lambda: len(sent) >= 2)
+        if how == "disconnected":
+            has_left.set()
+        await serving_it
+        assert not job._listeners
+        assert not job.done
+
+
 async def test_who_leaves_takes_nothing_along() -> None:
     """A client goes in the middle of it; the job goes on, and nothing is left behind."""
     async with serving(slow(30)) as web, over_http(web) as http:
@@ -131,7 +227,7 @@ async def test_who_leaves_takes_nothing_along() -> None:
         await events_of(http, body["links"]["events"], most=1)
         job = await web.session.job(body["id"])
         assert job is not None
-        await until(lambda: not job._queues or job.done)  # nobody listens any more
+        await until(lambda: not job._listeners or job.done)  # nobody listens any more
         assert not job.done
         done = (await web.get(body["links"]["self"], {"prefer": "wait=60"})).json()
         assert done["state"] == "completed"

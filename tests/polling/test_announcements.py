@@ -128,3 +128,30 @@ def test_the_bound_is_below_the_share(hits: int, of: int) -> None:
 def test_it_is_never_out_of_its_bounds(ends: str) -> None:
     assert 1.0 <= factor(ends) <= MOST + 1e-9
     assert factor(ends + "-" * 20) == 1.0
+
+
+def test_the_next_program_begins_where_the_one_before_has_ended() -> None:
+    for ends in ("", "+" * 5, "+" * 60, "-" * 30 + "+" * 10, "+" * 40 + "-" * 20, "+++-+"):
+        known, fresh = after(ends), after("")
+        known.announced(2)
+        fresh.restore(known.to_json())
+        assert fresh.price_factor(0) == factor(ends)
+        assert fresh.price_factor(2) == pytest.approx(2.0)
+        assert (fresh.unwritten, fresh.hits, fresh.falls) == (0, 0, 0)
+        fresh.found(1, 0, 0.0, -FAR)
+        fresh.decide(1.0)
+        assert fresh.unwritten == 1
+
+
+def test_what_was_seen_here_counts_more_than_what_was_written() -> None:
+    known = after("-")
+    known.restore(after("+" * 20).to_json())
+    assert known.price_factor(0) == 1.0
+    assert (known.unwritten, known.hits) == (1, 0)
+
+
+@pytest.mark.parametrize("data", [None, {}, "1111", ["1"], ["11"] * 5, [1, 2, 3, 4], ["2", "x", None, [1]]])
+def test_what_cannot_be_read_is_nothing(data: object) -> None:
+    fresh = after("")
+    fresh.restore(data)
+    assert [fresh.price_factor(n) for n in range(4)] == [1.0] * 4

@@ -13,6 +13,7 @@ import pytest
 from session.test_webhooks import MODEL, SECRET, Stage, stage
 
 import aiogen
+from aiogen.webhooks import Webhooks
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
 
@@ -165,6 +166,19 @@ async def test_the_proof_reaches_the_worker_that_follows_the_job(tmp_path: Path)
                 lags.append(asyncio.get_running_loop().time() - on.box.jobs[-1].ends_at)
             assert on.webhooks.counts("leonardo")["followed"] > 3
             assert max(lags) < 0.3
+
+
+async def test_a_program_that_is_started_again_begins_with_what_was_proved(tmp_path: Path) -> None:
+    """At most 1.3 requests for a job from its first one on."""
+    async with quick(path=tmp_path / "aiogen.db") as on:
+        await jobs(on, [""] * 50)
+        await on.session.close()
+        provider = on.session.connections["leonardo"]
+        async with aiogen.Session([provider], store=tmp_path / "aiogen.db") as again:
+            on.session, on.webhooks = again, Webhooks(again, {"leonardo": SECRET})
+            run = await jobs(on, [""] * 50)
+    assert run.reads <= 1.3
+    assert max(run.lags) < 0.3
 
 
 async def test_without_a_secret_the_floor_is_kept() -> None:

@@ -47,10 +47,13 @@ def wanted(number: int, i: int) -> str:
 
 
 async def polls_without_web() -> float:
-    """For each of the same pictures, if a program asks for them."""
+    """For each of the same pictures, if a program asks for them.
+
+    All of them: one that takes long is asked about twice once the short ones have been learned.
+    """
 
     async def client(session: aiogen.Session, number: int) -> None:
-        for i in range(FIRST[2]):
+        for i in range(EACH):
             with suppress(aiogen.GenerationFailed):
                 await session.generate("luma/uni-1", wanted(number, i))
 

@@ -64,7 +64,7 @@ class Times(BaseModel):
 
 
 class EtaBody(BaseModel):
-    """How long it may still take, in seconds from this answer."""
+    """How long it may still take, in seconds from this answer: who follows it by events counts down meanwhile."""
 
     seconds: float = Field(description="Half of such jobs have ended by then")
     low: float = Field(description="One in ten has ended by then")

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 
 from fastapi.sse import ServerSentEvent
 
-from aiogen.errors import AiogenError
-from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.bodies import GenerationBody, Seen
+from aiogen.integrations.fastapi.news import News
 from aiogen.integrations.fastapi.shutdown import Shutdown
 
 LONGEST_WAIT = 60.0
 """Seconds for which an answer is put off; proxies give up on longer ones."""
-ETA_EVERY = 5.0
-"""Seconds between two events of a job of which nothing else is new: its estimate is."""
 RECONNECT = 3000
 """Milliseconds after which a browser asks again."""
 _WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?', re.IGNORECASE)
@@ -35,47 +32,55 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
 
 async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> None:
     """Until it is over, so many seconds have passed, or the server is stopped.  Who leaves takes nothing with them."""
-    if seen.job is None or not seconds:
+    job = seen.job
+    if job is None or not seconds or job.done:
         return
-    with suppress(TimeoutError, AiogenError):  # how it ended, its body says
-        async with asyncio.timeout(seconds) as limit:
-            with shutdown.calling(partial(_end, limit)):
-                await seen.job.result()
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    # Whoever waits goes on in the next turn of the loop; by `job.result()` that takes three.
+    def end(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    limit = loop.call_later(seconds, end)
+    job._when_done(end)
+    try:
+        with shutdown.calling(end):
+            await waiter
+    finally:
+        limit.cancel()
+        job._forget(end)
 
 
-def _end(limit: asyncio.Timeout) -> None:
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
-
-
-async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncIterator[ServerSentEvent]:
-    """The state at once, then each change, and the estimate every few seconds; ends with the job, or with the server.
+async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncGenerator[ServerSentEvent, None]:
+    """The state at once, then each change and what is new of the estimate; ends with the job, or with the server.
 
     The id of an event is the state that it tells of.
     """
     job = seen.job
     if job is None:
-        yield _event(seen, base)
+        yield _event(seen.body(base))
     else:
         # Not by `job.events()`: to look at the estimate now and then, that would take a task for each client.
-        with job._listening() as changes, shutdown.calling(partial(changes.put_nowait, None)):
-            told, has_ended = None, job.done
+        with job._listening(News(job)) as news, news.looking(), shutdown.calling(partial(news.put_nowait, None)):
+            told = None
             while True:
-                now = (seen.state, job.eta())
-                is_last = seen.is_over  # by what is told now: it may end while a slow client takes that
-                if now != told:
-                    told = now
-                    yield _event(seen, base)
+                has_ended, is_last = news.has_ended, seen.is_over  # it may end while a slow client takes what is told
+                if seen.state is not told or news.is_due:
+                    body = seen.body(base)
+                    is_known = body.state is told and body.eta is None and news.estimate is None
+                    told = body.state
+                    news.told(body.eta)
+                    yield ServerSentEvent(comment="still there") if is_known else _event(body)
                 if is_last:
                     return
                 if has_ended:
                     break
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(ETA_EVERY * random.uniform(0.8, 1.2)):  # not all at the same moment
-                        has_ended = await changes.get() is None
+                await news.wait()
     # Not all browsers come back at the same moment.
     yield ServerSentEvent(retry=random.randint(RECONNECT // 3, RECONNECT))
 
 
-def _event(seen: Seen, base: str) -> ServerSentEvent:
-    return ServerSentEvent(data=seen.body(base), id=seen.state, retry=RECONNECT)
+def _event(body: GenerationBody) -> ServerSentEvent:
+    return ServerSentEvent(raw_data=body.model_dump_json(), id=body.state, retry=RECONNECT)

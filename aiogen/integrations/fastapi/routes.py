@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import StringConstraints
 
 from aiogen._checks import check_number
@@ -36,6 +35,7 @@ from aiogen.integrations.fastapi.problems import (
 from aiogen.integrations.fastapi.references import with_uploads
 from aiogen.integrations.fastapi.sessions import SessionDep, in_thread
 from aiogen.integrations.fastapi.shutdown import ShutdownDep
+from aiogen.integrations.fastapi.streams import EVENT, EventStream
 from aiogen.integrations.fastapi.uploading import add_uploads, on_disk
 from aiogen.integrations.uploads import Uploads, uploads_of
 from aiogen.models import Cancellation, Cost, State
@@ -289,26 +289,25 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         _tell(response, seen, body, waited, prefers=waited is not None)
         return body
 
-    async def followed(
-        job_id: str,
-        session: SessionDep,
-        scope: Annotated[str, Depends(whose)],
-        last_event_id: Annotated[str | None, Header()] = None,
-    ) -> Seen:
-        """Found before the answer begins, so that what is wrong has its status."""
-        seen = await find(session, scope, job_id)
-        if seen.is_over and last_event_id == seen.state:
-            raise Answered(Response(status_code=204))  # which ends a browser's asking again
-        return seen
-
+    # As FastAPI describes what yields them; see `EventStream` for why this does not.
     @made.get(
         "/generations/{job_id}/events",
-        response_class=EventSourceResponse,
-        responses={204: {"description": "It is over, and the client knows (`Last-Event-ID`)"}},
+        response_class=Response,
+        responses={
+            200: {"content": {EventStream.media_type: {"itemSchema": EVENT}}},
+            204: {"description": "It is over, and the client knows (`Last-Event-ID`)"},
+        },
     )
     async def follow_generation(
-        request: Request, shutdown: ShutdownDep, seen: Annotated[Seen, Depends(followed)]
-    ) -> AsyncIterator[ServerSentEvent]:
+        job_id: str,
+        request: Request,
+        session: SessionDep,
+        shutdown: ShutdownDep,
+        scope: Annotated[str, Depends(whose)],
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> Response:
         """Server-sent events: the data of each is the generation as it stands, at first at once."""
-        async for event in following.events(seen, base_of(request, 2), shutdown):
-            yield event
+        seen = await find(session, scope, job_id)
+        if seen.is_over and last_event_id == seen.state:
+            return Response(status_code=204)  # which ends a browser's asking again
+        return EventStream(following.events(seen, base_of(request, 2), shutdown))

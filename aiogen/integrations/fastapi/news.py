@@ -1,0 +1,105 @@
+"""News of a job for one who follows it: its state changes, its estimate is another, or nothing was said for long."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from aiogen._engine.job import Job
+from aiogen.models import Event
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the estimate of a job of which nothing else is new."""
+SILENT_LOOKS = 3
+"""After so many of them there is something to tell, in any case: proxies close what is silent for long."""
+_SECONDS, _SHARE = 1.0, 0.1
+"""An estimate is another if it is off by so many seconds, and by this share of what is left."""
+
+
+class Estimate(Protocol):
+    """Seconds from the moment at which it was made."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def is_another(told: Estimate | None, ago: float, now: Estimate | None) -> bool:
+    """Whether one who was told so long ago, and has counted down since, would show something else than is so."""
+    if told is None or now is None:
+        return told is not now
+    pairs = ((told.seconds, now.seconds), (told.low, now.low), (told.high, now.high))
+    return any(abs(max(0.0, before - ago) - left) > max(_SECONDS, _SHARE * left) for before, left in pairs)
+
+
+class News:
+    """What one stream waits for.  There are thousands, so nothing runs for one but a timer."""
+
+    __slots__ = ("_at", "_is_new", "_job", "_looks", "_loop", "_timer", "_waiter", "estimate", "has_ended", "is_due")
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._loop = asyncio.get_running_loop()
+        self._at = 0.0
+        self._looks = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_new = False
+        self.estimate: Estimate | None = None
+        """As it was told last."""
+        self.has_ended = job.done
+        """Nothing more comes."""
+        self.is_due = False
+        """It is to be told how the job stands, though its state is as before."""
+
+    def put_nowait(self, event: Event | None) -> None:
+        """The state is another; None: nothing more comes."""
+        self.has_ended = self.has_ended or event is None
+        self._wake()
+
+    async def wait(self) -> None:
+        """Until there is something to tell, or nothing more comes; at once if that was since it returned last."""
+        if not self._is_new:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        self._is_new = False
+
+    def told(self, eta: Estimate | None) -> None:
+        """This is told now; the next look is some seconds from now."""
+        self.estimate, self._at = eta, self._loop.time()
+        self.is_due, self._looks = False, 0
+        self._look_again()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Inside, the estimate is looked at now and then."""
+        try:
+            yield
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _look_again(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        # Those that were opened together are not all looked at together.
+        self._timer = self._loop.call_later(LOOK_EVERY * random.uniform(0.8, 1.2), self._look)
+
+    def _look(self) -> None:
+        self._looks += 1
+        if self._looks >= SILENT_LOOKS or is_another(self.estimate, self._loop.time() - self._at, self._job.eta()):
+            self.is_due = True
+            self._wake()
+        else:
+            self._look_again()
+
+    def _wake(self) -> None:
+        self._is_new = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
