@@ -13,6 +13,7 @@ from aiogen._ledger.events import LedgerEvents
 from aiogen._ledger.others import Others
 from aiogen._ledger.outbox import WRITE_TIMEOUT, Outbox, Write
 from aiogen._ledger.progress import Progress
+from aiogen._polling.breaks import MANY
 from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
@@ -138,10 +139,11 @@ class Ledger:
 
     async def _take_up(self, records: Sequence[Record]) -> None:
         await self._events.prepare_for(records)
+        are_many = len(records) >= MANY
         for i, record in enumerate(records, 1):
             if not self.takes_up:
                 return
-            self._events.adopted(record)
+            self._events.adopted(record, i / len(records) if are_many else None)
             self.others.took_up()
             if i % _ADOPTED_AT_ONCE == 0:
                 await asyncio.sleep(0)
