@@ -288,7 +288,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             clock,
             self._limits,
             accounts=self._accounts,
-            take_up=lambda record: registry.take_up(record),
+            take_up=lambda record, part: registry.take_up(record, part),
             provider_of=lambda record: registry.provider_of(record),
             follows=self._follows,
             budget=self._budget,

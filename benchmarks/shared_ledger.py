@@ -3,7 +3,8 @@
     python -m benchmarks.shared_ledger [--quick]
 
 In a server that the tests' own code starts, on this machine's disk and with the server's own settings for durability;
-two stores, as two machines have them.  Its figures are in docs/deployment.md.
+two stores, as two machines have them.  Its figures are in docs/deployment.md, and how soon an end is known elsewhere in
+docs/postgres.md.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from benchmarks.store import _ended, _record
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 _AT_ONCE = 50
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+_APART = 0.15
+"""Seconds between two things that are written: what comes sooner after another is read together with more of it."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _NOBODY = "http://127.0.0.1:9"
 
@@ -67,6 +70,7 @@ async def _measured(server: Any, jobs: int, lives: int, idle: float) -> dict[str
     table = await raw.fetchval("SELECT pg_total_relation_size($1::text::regclass)", f"{schema}.aiogen_job")
     metrics["bytes a waiting job"] = table / jobs
     metrics |= await _lives(server, raw, stores, lives)
+    metrics |= await _known(stores, lives // 5)
     rows = f"SELECT avg(pg_column_size(j.*)) FROM \"{schema}\".aiogen_job j WHERE state = 'completed'"
     metrics["bytes a finished row"] = float(await raw.fetchval(rows))
     for store in stores:
@@ -100,6 +104,33 @@ async def _lives(server: Any, raw: Any, stores: list[PostgresStore], count: int)
         "commits a life": counts["commits"] / count,
         "log bytes a life": (await _log(raw) - log) / count,
         "server ms a life": 1e3 * (_busy(server) - busy) / count,
+    }
+
+
+async def _known(stores: list[PostgresStore], count: int) -> dict[str, float]:
+    """From when one says that a job is over until the other knows, which watches it; one job after the other."""
+    one, other = stores
+    took = []
+    for number in range(count):
+        job_id = f"job-known-{number}"
+        await one.add(attrs.evolve(_record(number, "known", State.QUEUED), id=job_id))
+        await asyncio.sleep(_APART)
+        await other.wait_for_news(0.0)
+        await other.news([job_id])
+        await asyncio.sleep(_APART)
+        began = time.perf_counter()
+        settling = asyncio.create_task(one.settle([attrs.evolve(_ended(number), id=job_id)]))
+        while True:
+            await other.wait_for_news(15.0)
+            found = (await other.news([job_id])).get(job_id)
+            if found is not None and found.state.is_terminal:
+                break
+        took.append(time.perf_counter() - began)
+        await settling
+    took.sort()
+    return {
+        "known elsewhere, median ms": 1e3 * took[len(took) // 2],
+        "known elsewhere, p99 ms": 1e3 * took[min(len(took) - 1, int(0.99 * len(took)))],
     }
 
 

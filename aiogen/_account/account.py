@@ -224,6 +224,7 @@ class AccountState(Generic[J]):
         is_ours: bool,
         age: float = 0.0,
         is_counted: bool = False,
+        part: float | None = None,
     ) -> Track[J]:
         """Begin, or go on, to ask about a generation, for one more job.
 
@@ -237,6 +238,7 @@ class AccountState(Generic[J]):
             is_ours: created by this session, or one before it.
             age: seconds since it was accepted, if it is ours and nobody has asked about it since.
             is_counted: its create was accepted just now, so that the window counts its weight already.
+            part: where it stands, 0 to 1, among many that are taken up together: they are not asked about all at once.
         """
         track = self.tracks.get(ticket.provider_id)
         if track is None:
@@ -244,7 +246,7 @@ class AccountState(Generic[J]):
                 self.window.follow(weight)
             track = Track(provider, ticket, State.QUEUED, now - age, weight, is_ours, [job])
             self.tracks[track.key] = track
-            self._schedule(track, phases, now)
+            self._schedule(track, phases, now, part)
             is_proved = self.early_proved.take(track.key, now)
             if self.early.take(track.key, now) or is_proved:
                 self.schedule.hint(track.key, now, proved=is_proved)
@@ -271,7 +273,7 @@ class AccountState(Generic[J]):
             (self.early_proved if proved else self.early).put(provider_id, now)
         return False
 
-    def _schedule(self, track: Track[J], phases: PhaseModel, now: float) -> None:
+    def _schedule(self, track: Track[J], phases: PhaseModel, now: float, part: float | None) -> None:
         key, provider = track.key, track.provider
         runs = True
         if track.is_ours:
@@ -291,7 +293,9 @@ class AccountState(Generic[J]):
             held=not runs,
             share=1.0 / max(1, company),
         )
-        if not track.is_ours:
+        if part is not None:
+            self.schedule.in_turn(key, now, part)
+        elif not track.is_ours:
             self.schedule.ask_now(key, now)  # nobody knows how far it is
 
     def slow_down(self, track: Track[J]) -> None:

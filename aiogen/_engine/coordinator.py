@@ -29,6 +29,8 @@ from aiogen.models import State
 
 logger = logging.getLogger("aiogen")
 
+_STOOD_STILL = 1.0
+"""Seconds by which a timer rings late after which this process has stood still, and not only been busy."""
 _ENDED_AT_ONCE = 40
 """Jobs whose waiters learn in one turn of the loop that the session is left."""
 
@@ -43,6 +45,10 @@ class Coordinator:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
         """When that is; infinite without one."""
+        self._rests_since: float | None = None
+        """Since when nothing may be sent."""
+        self._looked_at = math.inf
+        """When it was looked last what may be started."""
         self._woken: asyncio.Handle | None = None
         self._creates: set[asyncio.Task[None]] = set()
         self._polls: set[asyncio.Task[None]] = set()
@@ -60,10 +66,26 @@ class Coordinator:
             return
         hub, now = self.hub, self.hub.clock.now()
         when = expire(hub, now)
-        if not hub.ledger.is_fenced(now):  # else the lease's renewal looks again
+        if hub.ledger.is_fenced(now):  # the lease's renewal looks again
+            self._rests_since = self._rests_since or self._stood_still(now) or now
+        else:
+            self._has_rested(self._rests_since or self._stood_still(now), now)
             for account in hub.accounts():
                 when = min(when, self._dispatch(account, now))
+        self._looked_at = now
         self._set_timer(when, now)
+
+    def _stood_still(self, now: float) -> float | None:
+        """Since when this process stood still, if it did: its timer rings late by more than it can be busy."""
+        since = max(self._rings_at, self._looked_at)
+        return since if now > since + _STOOD_STILL else None
+
+    def _has_rested(self, since: float | None, now: float) -> None:
+        """Something may be sent; if `since`, nothing could be since then."""
+        self._rests_since = None
+        if since is not None:
+            for account in self.hub.accounts():
+                account.schedule.rested(since, now)
 
     def _set_timer(self, when: float, now: float) -> None:
         if self._timer is not None:

@@ -239,17 +239,20 @@ async def _confirm(
 ) -> bool:
     """Note what the vendor answered at `at` of the steady clock: the id, and perhaps a price.
 
-    False if another process owns the job by now.
+    False if another process owns the job by now.  What the ledger says of that later is heeded then.
     """
-    is_ours = True
+    is_ours, has_gone_on = True, False
 
     async def confirm() -> None:
         nonlocal is_ours
         ago = hub.clock.now() - at  # the ledger may have been behind for a while
         quoted = {} if snapshot.cost is None else {"cost": snapshot.cost}
         is_ours = await hub.store.confirm(job.id, snapshot.provider_id, state, ago, reference, **quoted) is not False
+        if has_gone_on and not is_ours:
+            hub.not_ours(job, snapshot.provider_id)
 
     await hub.ledger.note(confirm, job.id)
+    has_gone_on = True
     return is_ours
 
 

@@ -53,7 +53,7 @@ class Hub:
         limits: Limits,
         *,
         accounts: Callable[[], Collection[str]],
-        take_up: Callable[[Record], None],
+        take_up: Callable[[Record, float | None], None],
         provider_of: Callable[[Record], Provider | None],
         follows: Follows,
         budget: Budget | None = None,
@@ -238,20 +238,32 @@ class Hub:
         age: float = 0.0,
         is_counted: bool = False,
         within: float | None = None,
+        part: float | None = None,
     ) -> Track[Job]:
         """Begin, or go on, to ask about a generation, see `AccountState.follow`.
 
-        `within`: seconds to the job's deadline; by default its timeout runs from now.
+        `within`: seconds to the job's deadline; by default its timeout runs from now.  `part`: see there.
         """
         now, provider = self.clock.now(), job._provider
         phases = self.learned.of(provider, ticket.model, typical)
         track = account.follow(
-            now, job, ticket, provider, phases, weight=weight, is_ours=is_ours, age=age, is_counted=is_counted
-        )
+            now, job, ticket, provider, phases,
+            weight=weight, is_ours=is_ours, age=age, is_counted=is_counted, part=part,
+        )  # fmt: skip
         self.deadlines.put_with_last_look(job, now, within)
         self.wake()
         self.ledger.others.begin()
         return track
+
+    def not_ours(self, job: Job, provider_id: str) -> None:
+        """What is followed here is another process's, or nobody's: that was not known when following it began."""
+        track = self.tracked(job._provider, provider_id)
+        if track is None or job not in track.jobs:
+            return
+        self.account(job._provider).leave(track, self.clock.now())
+        self.remote.lose(track.jobs)
+        self.ledger.others.attend()
+        self.wake()
 
     def begun(self, track: Track[Job]) -> None:
         """The vendor has begun to process it."""
@@ -338,9 +350,9 @@ class Hub:
         if self.is_follower:
             await self.proofs.load(self.account(provider), self.learned.of(provider, model, typical), model, typical)
 
-    def adopted(self, record: Record) -> None:
-        """A job that another session left behind is ours now."""
-        self._take_up(record)
+    def adopted(self, record: Record, part: float | None = None) -> None:
+        """A job that another session left behind is ours now; `part`: see `AccountState.follow`."""
+        self._take_up(record, part)
 
     def adoptable(self) -> Collection[str] | None:
         """The ids of the only jobs that may be adopted; None for all."""

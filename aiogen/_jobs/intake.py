@@ -166,8 +166,11 @@ def _follow_attached(hub: Hub, account: Account, job: Job, ticket: Ticket) -> No
     hub.follow(account, job, ticket, UNTOLD, weight=1, is_ours=False)
 
 
-def take_up(hub: Hub, job: Job, record: Record) -> None:
-    """Go on with a job that a session before this one, or another process, has left behind."""
+def take_up(hub: Hub, job: Job, record: Record, part: float | None = None) -> None:
+    """Go on with a job that a session before this one, or another process, has left behind.
+
+    `part`: where it stands among many, see `AccountState.follow`.
+    """
     if not hub.is_follower:
         hub.taken_in.take_in(job)  # the user has decided about it, and somebody else carries it out
         return
@@ -184,7 +187,7 @@ def take_up(hub: Hub, job: Job, record: Record) -> None:
             return
         hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
     elif record.provider_id is not None:
-        _follow_left_behind(hub, job, record, record.provider_id)
+        _follow_left_behind(hub, job, record, record.provider_id, part)
     elif job.submission is not None and job.submission.body:
         hub.enqueue(job)  # after a pause we have what the ledger may not have kept
     else:
@@ -210,7 +213,7 @@ async def _find_out(hub: Hub, job: Job, record: Record, submission: Submission) 
     hub.end(job, outcomes.left_behind(job.generation, job.submission, record.submitted_at or record.created_at))
 
 
-def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) -> None:
+def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str, part: float | None) -> None:
     account, submission, at = hub.account(job._provider), record.submission, hub.clock.datetime()
     weight = submission.weight if submission is not None else 1
     ticket = Ticket(provider_id=provider_id, reference=record.reference)
@@ -223,8 +226,9 @@ def _follow_left_behind(hub: Hub, job: Job, record: Record, provider_id: str) ->
     # Its timeout stays what it is: the same job may be left behind, and taken up here, more than once.
     within = max(_AT_LEAST, job.timeout - record.ago(accepted_at))
     typical = submission.typical if submission is not None else UNTOLD
-    # Of what was attached nobody knows how long it runs; one that the user recognised runs since it was sent.
+    # Of what was attached nobody knows how long it runs, but for at least so long; one that the user recognised runs
+    # since it was sent.
+    age = record.ago(record.submitted_at or accepted_at)
     is_ours = submission is not None
-    age = record.ago(record.submitted_at or accepted_at) if is_ours else 0.0
-    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age, within=within)
+    track = hub.follow(account, job, ticket, typical, weight=weight, is_ours=is_ours, age=age, within=within, part=part)
     track.is_of_previous_key = record.account != account.key

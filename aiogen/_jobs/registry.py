@@ -110,16 +110,19 @@ class Registry:
         self._jobs[job.id] = job
         return job
 
-    def take_up(self, record: Record) -> None:
-        """Go on with a job that was left behind, by a session before this one or by another process that died."""
-        job = self.go_on(record)
+    def take_up(self, record: Record, part: float | None = None) -> None:
+        """Go on with a job that was left behind, by a session before this one or by another process that died.
+
+        `part`: where it stands among many, see `AccountState.follow`.
+        """
+        job = self.go_on(record, part)
         if job is None:
             return
         self._taken_up[job.id] = job
         while len(self._taken_up) > _TAKEN_UP and next(iter(self._taken_up.values())).done:
             del self._taken_up[next(iter(self._taken_up))]
 
-    def go_on(self, record: Record) -> Job | None:
+    def go_on(self, record: Record, part: float | None = None) -> Job | None:
         """Send or follow a job that is ours now; None without a key for it."""
         job = self._jobs.get(record.id)
         if job is None or job.done:
@@ -127,7 +130,7 @@ class Registry:
             if job is None:
                 return None
             self.keep(job)
-        take_up(self._hub, job, record)
+        take_up(self._hub, job, record, part)
         return job
 
     def taken_up(self) -> list[Job]:

@@ -15,8 +15,11 @@ class LedgerEvents(Protocol):
         """These will be adopted next: what takes long of that, and can be done before, is done here.  May wait."""
         ...
 
-    def adopted(self, record: Record) -> None:
-        """This job is ours from now on: go on with it.  Also called while the ledger is opened."""
+    def adopted(self, record: Record, part: float | None = None) -> None:
+        """This job is ours from now on: go on with it.  Also called while the ledger is opened.
+
+        `part`: where it stands, 0 to 1, among many that are taken up together; None if they are few.
+        """
         ...
 
     def adoptable(self) -> Collection[str] | None:

@@ -14,6 +14,7 @@ from aiogen._ledger.events import LedgerEvents
 from aiogen._ledger.others import Others
 from aiogen._ledger.outbox import WRITE_TIMEOUT, Outbox, Write
 from aiogen._ledger.progress import Progress
+from aiogen._polling.breaks import MANY
 from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 
 logger = logging.getLogger("aiogen")
@@ -161,12 +162,12 @@ class Ledger:
     async def _take_up(self, records: Sequence[Record]) -> None:
         """Go on with these; what was adopted under a lease that was lost meanwhile is nobody's, and adopted again."""
         await self._events.prepare_for(records)
-        turn = Turn()
-        for record in records:
+        turn, are_many = Turn(), len(records) >= MANY
+        for i, record in enumerate(records, 1):
             if not self.takes_up:
                 return
             if record.owner is None or (record.owner == self._store.worker and not self._is_lost):
-                self._events.adopted(record)
+                self._events.adopted(record, i / len(records) if are_many else None)
                 self.others.took_up()
             await turn.step()
         if not self._is_lost:

@@ -9,8 +9,8 @@ again when it comes, and the job is asked about only if that is still now.  Only
 than planned are all jobs of their model planned again at once.
 
 What is kept for each job is in `question`, and for the jobs of one model together in `groups`; what an end teaches is
-in `observation`, what happens where the budget allows fewer questions in `backpressure`, and where hints come instead
-of them in `announcements`.
+in `observation`, what happens where the budget allows fewer questions in `backpressure`, where none could be asked for
+a while in `breaks`, and where hints come instead of them in `announcements`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Generic, TypeVar
 
 from aiogen._polling.announcements import Announcements
 from aiogen._polling.backpressure import Backpressure
+from aiogen._polling.breaks import MANY, Break
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.groups import Group, Groups
 from aiogen._polling.observation import Observation, middle
@@ -51,6 +52,8 @@ class Schedule(Generic[K]):
         self._groups: Groups[K] = Groups()
         self._urgent: TimerQueue[K] = TimerQueue()
         """Of those that are to be asked about whatever is planned."""
+        self._break: Break | None = None
+        """The last one."""
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -220,6 +223,10 @@ class Schedule(Generic[K]):
                     continue
                 question.group.timers.drop(key)
                 question.ready_at = ready_at
+            if self._break is not None and self._break.has_kept(question.ready_at):
+                question.due, question.version = self._break.moment(question.ready_at, self._pace(question)), FIXED
+                self._put(key, question, self._break.until)
+                continue
             question.group.probed_to = max(question.group.probed_to, now - question.started_at)
             if question.group.is_known:
                 pace = question.pace(self._price(question))
@@ -295,6 +302,22 @@ class Schedule(Generic[K]):
             return
         question.group.timers.drop(key)
         self._urgent.put(key, soon)
+
+    def in_turn(self, key: K, now: float, part: float) -> None:
+        """One of many that are taken up together, and nobody knows when they were asked about last.
+
+        If it is due, it is asked about after this part, 0 to 1, of the time from one question about it to the next.
+        """
+        question = self._questions.get(key)
+        if question is not None and not question.held and question.due <= now:
+            question.due, question.version = now, FIXED
+            question.due += part * self._pace(question)
+            self._put(key, question, now)
+
+    def rested(self, since: float, until: float) -> None:
+        """Nothing could be asked between these moments: what fell due meanwhile does not come all at once."""
+        if len(self._questions) >= MANY:
+            self._break = Break(since, until)
 
     # --- what came of it
 
@@ -514,6 +537,10 @@ class Schedule(Generic[K]):
         share = 1.0 - (1.0 - question.share) / question.group.announcements.price_factor(question.untrue)
         price = question.price * share
         return max(min(price, _LEAST_PRICE), price * self._price_factor(question.group, question.untrue))
+
+    def _pace(self, question: Question[K]) -> float:
+        """Seconds from its next question to the one after."""
+        return min(question.pace(self._price(question)), question.ceiling)
 
     def _price_factor(self, group: Group[K], untrue: int) -> float:
         """How much dearer a question is now than it is worth.

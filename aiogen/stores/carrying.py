@@ -35,11 +35,15 @@ TABLES = (
         moments=frozenset({"created_at", "submitted_at", "accepted_at", "finished_at", "expires_at"}),
         json=frozenset({"request", "result", "metadata", "reference"}),
     ),
-    Table("delivery", ("job", "handler", "attempts", "next_at", "done_at"), moments=frozenset({"next_at", "done_at"})),
+    Table(
+        "delivery",
+        ("job", "handler", "attempts", "next_at", "done_at", "pause"),
+        moments=frozenset({"next_at", "done_at"}),
+    ),
     Table("wish", ("job", "cancel", "wake", "answer"), flags=frozenset({"cancel", "wake"}), json=frozenset({"answer"})),
     Table(
         "budget",
-        ("account", "lane", "spent_until", "held_until", "held_by"),
+        ("account", "lane", "spent_until", "held_until", "held_by", "held_for"),
         moments=frozenset({"spent_until", "held_until"}),
     ),
     Table("learned", ("name", "value", "updated_at", "version"), frozenset({"updated_at"}), json=frozenset({"value"})),

@@ -101,9 +101,15 @@ class Turns:
         self._held_back: dict[tuple[str, bool], float] = {}
         """Since when, by account, and by `is_above`."""
         self._idle: dict[tuple[str, bool], _Idle] = {}
+        self._latest = 0.0
+        """The moment of the last create that asked."""
 
     def counted_after(self, asking: Asking, *, is_above: bool) -> float:
         """Only what others have added after this moment is a claim: 0.0, unless they left a place unused before."""
+        if asking.at < self._latest:  # the clock was set back: what is remembered would hold for as long as that
+            self._held_back.clear()
+            self._idle.clear()
+        self._latest = asking.at
         key = asking.accounts[0], is_above
         idle = self._idle.get(key)
         if idle is None:

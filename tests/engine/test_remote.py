@@ -315,6 +315,34 @@ async def test_what_came_of_a_create_is_not_lost_though_the_ledger_hears_of_it_l
         assert len(box.jobs) == 1
 
 
+class Overtaken(SqliteStore):
+    """Others end its lease while it writes down what came of a create, which takes seconds."""
+
+    async def confirm(self, *args: Any, **more: Any) -> bool:
+        await asyncio.sleep(2.0)
+        await self._write(lambda c: c.execute("DELETE FROM aiogen_worker WHERE id = ?", (self.worker,)))
+        return await super().confirm(*args, **more)
+
+
+async def test_what_turns_out_late_to_be_anothers_is_not_followed_here(path: Path) -> None:
+    """Nobody waits for the ledger for longer than a moment; but what it says then counts."""
+    async with (
+        Sandbox() as box,
+        session_on(box, Overtaken(path, lease=60.0)) as one,
+        session_on(box, SqliteStore(path, lease=60.0)) as other,
+    ):
+        job = await one.submit("luma/uni-1", "a boat [[processing=15]]")
+        ended = asyncio.create_task(events(job))
+        await job.accepted()
+        await asyncio.sleep(4.0)  # and one's next heartbeat is in 14 s
+        account = one.connections["luma"]
+        assert one._open().hub.account(account).tracks == {}
+        assert len(other._open().hub.account(account).tracks) == 1
+        assert (await asyncio.wait_for(job, 200.0)).state is State.COMPLETED
+        assert State.UNKNOWN not in await ended
+        assert len(box.jobs) == 1
+
+
 async def test_a_watcher_that_takes_it_over_goes_on_with_the_same_handle(path: Path) -> None:
     """The one that followed it has left: whoever waits here notices nothing."""
     async with Sandbox() as box, session_on(box, path) as other:

@@ -29,7 +29,7 @@ class Noted:
     async def prepare_for(self, records: Sequence[Record]) -> None:
         self.expected += [record.id for record in records]
 
-    def adopted(self, record: Record) -> None:
+    def adopted(self, record: Record, part: float | None = None) -> None:
         self.adopted_ids.append(record.id)
 
     def adoptable(self) -> Collection[str] | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -17,11 +19,13 @@ from postgres.server import Server
 from processes.running import Worker, running
 from processes.vendor import Vendor
 
-pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False), pytest.mark.no_cover]
+pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False), pytest.mark.no_cover, pytest.mark.timeout(200)]
 
 LEASE = 3.0
 LIMITS = {"max_active": 10_000, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
 JOBS, SUBMITTED = 150, 60
+HANGS = 180.0
+"""Seconds after which a test has failed; it takes a tenth of that on a machine that does nothing else."""
 
 
 class Ledger:
@@ -55,14 +59,22 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def begin(stack: AsyncExitStack, vendor: Vendor, ledger: Ledger, urls: dict[str, str]) -> list[Worker]:
+async def begin(
+    stack: AsyncExitStack,
+    vendor: Vendor,
+    ledger: Ledger,
+    urls: dict[str, str],
+    *,
+    logs: list[Path] | None = None,
+    poll_cost: float = 0.02,
+) -> list[Worker]:
     """Processes that share jobs which run already, and are sending new ones."""
-    options: dict[str, Any] = {"lease": LEASE, "provider": LIMITS, "session": {"poll_cost": 0.02}}
+    options: dict[str, Any] = {"lease": LEASE, "provider": LIMITS, "session": {"poll_cost": poll_cost}}
     workers = [
         await stack.enter_async_context(
-            running(name, vendor, url, store={"schema": ledger.schema, "timeout": 2.0}, **options)
+            running(name, vendor, url, store={"schema": ledger.schema, "timeout": 2.0}, log=log, **options)
         )
-        for name, url in urls.items()
+        for (name, url), log in zip(urls.items(), logs or [None] * len(urls), strict=True)
     ]
     there = vendor.make(JOBS)
     for i, worker in enumerate(workers):
@@ -92,7 +104,7 @@ async def has_ended_well(vendor: Vendor, ledger: Ledger, unknown: int) -> None:
 async def test_the_jobs_of_one_that_is_killed_are_taken_over(server: Server) -> None:
     """By both others, within the lease, a heartbeat and a second."""
     ledger = Ledger(server.url, "killed")
-    async with asyncio.timeout(60.0), Vendor.open() as vendor, AsyncExitStack() as stack:
+    async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
         one, *others = await begin(stack, vendor, ledger, dict.fromkeys(("one", "two", "three"), server.url))
         for worker in others:
             await worker.hears("submitted")
@@ -105,9 +117,9 @@ async def test_the_jobs_of_one_that_is_killed_are_taken_over(server: Server) -> 
             return not await ledger.owned(one) and sum([await ledger.owned(each) for each in others]) >= JOBS
 
         await until(is_taken_over)
-        # The promise is lease + heartbeat + 1 s; the rest is for a machine that does something else as well.
-        assert time.monotonic() - killed_at < LEASE + LEASE / 3 + 1.0 + 3.0
-        await has_ended_well(vendor, ledger, unknown=16)
+        # The promise is lease + heartbeat + 1 s, which `five_thousand` measures; here it is that it does not take long.
+        assert time.monotonic() - killed_at < 4.0 * (LEASE + LEASE / 3 + 1.0)
+        await has_ended_well(vendor, ledger, unknown=SUBMITTED // 3)
         handed_over = {("one", "two"), ("one", "three")}
         assert {tuple(turns) for turns in vendor.askers().values()} <= handed_over | {("one",), ("two",), ("three",)}
         assert not [each.name for each in others if each.heard("lost")]
@@ -116,7 +128,7 @@ async def test_the_jobs_of_one_that_is_killed_are_taken_over(server: Server) -> 
 async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Server) -> None:
     """Others own its jobs by then; it still reaches the vendor.  When it is back, it goes on with what it gets."""
     ledger = Ledger(server.url, "cut")
-    async with asyncio.timeout(60.0), Vendor.open() as vendor, Proxy.open(server.port) as proxy:
+    async with asyncio.timeout(HANGS), Vendor.open() as vendor, Proxy.open(server.port) as proxy:
         async with AsyncExitStack() as stack:
             cut = server.url.replace(f":{server.port}/", f":{proxy.port}/")
             one, other = await begin(stack, vendor, ledger, {"one": cut, "other": server.url})
@@ -140,21 +152,73 @@ async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Serv
             assert {tuple(turns) for turns in vendor.askers().values()} <= {("one",), ("other",), ("one", "other")}
 
 
-async def test_a_server_that_crashes_and_comes_back_has_lost_nothing() -> None:
-    """All pause, and go on: it was away for longer than the lease."""
+async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothers(server: Server) -> None:
+    """No question and no create before it knows; then it goes on with what it gets."""
+    ledger = Ledger(server.url, "stopped")
+    async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
+        one, other = await begin(stack, vendor, ledger, dict.fromkeys(("one", "other"), server.url))
+        for worker in (one, other):
+            await worker.hears("submitted")
+        await until(lambda: _true(len(vendor.prompts) > SUBMITTED // 2))
+        one.stop()
+        stopped_at = time.monotonic()
+
+        async def is_taken_over() -> bool:
+            return not await ledger.owned(one) and await ledger.owned(other) >= JOBS
+
+        await until(is_taken_over)
+        await until(lambda: _true(time.monotonic() > stopped_at + 2.0 * LEASE))
+        woken_at = time.monotonic()
+        one.go_on()
+        (anew,) = await one.hears("registered anew")
+        assert [visit for visit in vendor.of("one", since=woken_at) if visit.at < anew["at"]] == []
+        assert not other.heard("lost")
+        await has_ended_well(vendor, ledger, unknown=16)
+        handed_over = ("one", "other"), ("one", "other", "one")  # the second: an answer that came home late
+        turns = Counter(tuple(each) for each in vendor.askers().values())
+        assert set(turns) <= {("one",), ("other",), *handed_over}
+        assert turns[handed_over[1]] <= 16
+
+
+def busiest(moments: list[float]) -> int:
+    """The most of them within one second."""
+    return max((bisect_left(moments, at + 1.0) - i for i, at in enumerate(moments)), default=0)
+
+
+async def test_a_server_that_crashes_and_comes_back_has_lost_nothing(tmp_path: Path) -> None:
+    """All pause, and go on: it was away for longer than the lease.  What was not asked meanwhile does not come at once,
+    they share the jobs again, and their logs say it in a few lines."""
+    logs = [tmp_path / "one", tmp_path / "two"]
     with Server.made(fsync="on", synchronous_commit="on", full_page_writes="on") as server:
         ledger = Ledger(server.url, "crash")
-        async with asyncio.timeout(60.0), Vendor.open() as vendor, AsyncExitStack() as stack:
-            workers = await begin(stack, vendor, ledger, dict.fromkeys(("one", "two"), server.url))
+        async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
+            urls = dict.fromkeys(("one", "two"), server.url)
+            workers = await begin(stack, vendor, ledger, urls, logs=logs, poll_cost=1.0)
             await until(lambda: _true(len(vendor.prompts) > 5))
             await asyncio.to_thread(server.stop, signal.SIGQUIT)
             stopped_at = time.monotonic()
             await asyncio.sleep(LEASE + 1.0)
             assert [visit for visit in vendor.visits if visit.at > stopped_at + LEASE] == []
             await asyncio.to_thread(server.start)
+            back_at = time.monotonic()
+
+            async def is_shared_out() -> bool:
+                shares = [await ledger.owned(worker) for worker in workers]
+                return sum(shares) >= JOBS and min(shares) >= JOBS // 4
+
+            await until(is_shared_out)
             for worker in workers:
                 await worker.hears("submitted")
+
+            def asked() -> list[float]:
+                return [visit.at for visit in vendor.visits if not visit.is_create and visit.at > back_at]
+
+            await until(lambda: _true(len(asked()) >= JOBS // 5))
+            assert busiest(asked()) < 0.6 * (JOBS + SUBMITTED)
             await has_ended_well(vendor, ledger, unknown=32)
+    lines = [line for log in logs for line in log.read_text().splitlines()]
+    assert not [line for line in lines if line.startswith("Traceback")]
+    assert len(lines) < 40, lines
 
 
 async def _true(is_so: bool) -> bool:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +95,11 @@ async def running(
     session: dict[str, Any] | None = None,
     slow_intent: float = 0.0,
     slow_return: float = 0.0,
+    log: Path | None = None,
 ) -> AsyncIterator[Worker]:
     """A process that has opened its session on the ledger; it leaves it at the end, unless it was killed.
 
-    `path`: of a file, or the url of a database.
+    `path`: of a file, or the url of a database; `log`: where its log is kept, else it is this process's.
     """
     config = {
         "url": f"{vendor.url}/{name}/v1",
@@ -110,15 +111,17 @@ async def running(
         "slow_intent": slow_intent,
         "slow_return": slow_return,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(_WORKER),
-        json.dumps(config),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-        env=os.environ | {"PYTHONPATH": str(Path(aiogen.__file__).parent.parent)},
-    )
+    with ExitStack() as stack:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(_WORKER),
+            json.dumps(config),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if log is None else stack.enter_context(log.open("ab")),
+            limit=1 << 24,
+            env=os.environ | {"PYTHONPATH": str(Path(aiogen.__file__).parent.parent)},
+        )
     worker = Worker(name, process)
     listening = asyncio.create_task(worker.listen())
     try:

@@ -20,10 +20,14 @@ LIMITS = {"max_active": 2 * KEYS, "creates_per_minute": 1_000_000, "requests_per
 PROMPTS = [f"boat {i:04}" for i in range(KEYS)]
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "aiogen.db"
+
+
 @pytest.mark.timeout(120)
-async def test_two_processes_that_get_the_same_keys_pay_once(tmp_path: Path) -> None:
+async def test_two_processes_that_get_the_same_keys_pay_once(path: Path) -> None:
     """At the same moment; one is killed half way, and a third gets all of them once more afterwards."""
-    path = tmp_path / "aiogen.db"
     async with asyncio.timeout(110.0), Vendor.open(2.0) as vendor, AsyncExitStack() as stack:
         begun = (running(name, vendor, path, provider=LIMITS, session={"poll_cost": 1.0}) for name in ("one", "other"))
         one, other = await asyncio.gather(*map(stack.enter_async_context, begun))
@@ -33,10 +37,14 @@ async def test_two_processes_that_get_the_same_keys_pay_once(tmp_path: Path) -> 
             await each.hears("submitted")
         for each, i in ((one, GROUP), (other, 0)):
             await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
-        for i in range(2 * GROUP, KEYS, GROUP):
+        for i in range(2 * GROUP, KEYS - GROUP, GROUP):
             for each in (one, other) if i % (2 * GROUP) else (other, one):
                 await each.tell("submit", prompts=PROMPTS[i : i + GROUP], wait=True, keyed=True)
         await until(lambda: len(vendor.prompts) >= KEYS // 2)
+        count = len(one.heard("submitted"))
+        await one.tell("submit", prompts=PROMPTS[-GROUP:], wait=True, keyed=True)
+        await one.hears("submitted", count + 1)
+        await other.tell("submit", prompts=PROMPTS[-GROUP:], wait=True, keyed=True)
         assert owners(path, one)[True] > 0  # asked before the kill: the other one takes them over at once
         await one.kill()
         ended = await other.hears("ended", KEYS)

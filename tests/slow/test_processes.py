@@ -35,8 +35,8 @@ def path(tmp_path: Path) -> Path:
 
 async def test_two_processes_that_await_one_job_get_one_result(path: Path) -> None:
     """Only the one that submitted it asks the vendor."""
-    # Two processes begin and end; on a machine at a load of ten times its processors that took most of this.
-    async with asyncio.timeout(50.0), Vendor.open(1.0) as vendor:
+    # Two processes begin and end; on a machine at a load of ten times its processors that took half a minute.
+    async with asyncio.timeout(100.0), Vendor.open(1.0) as vendor:
         async with running("one", vendor, path) as one, running("other", vendor, path) as other:
             await one.tell("submit", prompts=["a boat"])
             (submitted,) = await one.hears("submitted")
@@ -57,7 +57,7 @@ async def test_one_that_stood_still_touches_nothing_that_is_anothers(path: Path)
     """No question, no create and no handler before it knows; and still each of its waiters gets the result."""
     options = {"lease": LEASE, "provider": {"max_active": 4}, "session": {"poll_cost": 0.01}}
     prompts = [f"boat {i}" for i in range(8)]
-    async with asyncio.timeout(50.0), Vendor.open(1.2) as vendor:
+    async with asyncio.timeout(100.0), Vendor.open(1.2) as vendor:
         # It takes its time to begin anew, so that what it does too early is seen.
         async with running("one", vendor, path, slow_return=0.7, **options) as one:
             await one.tell("handle", name="gallery")
@@ -94,7 +94,7 @@ async def test_one_that_stood_still_touches_nothing_that_is_anothers(path: Path)
 async def test_what_it_was_about_to_do_when_it_was_stopped_is_not_done(path: Path) -> None:
     """One job was about to be sent, another had nearly waited for too long: the other process sends both."""
     prompts = ["boat 0", "boat 1"]
-    async with asyncio.timeout(50.0), Vendor.open(3.0) as vendor:
+    async with asyncio.timeout(100.0), Vendor.open(3.0) as vendor:
         options = {"lease": LEASE, "provider": {"max_active": 1}, "session": {"queue_timeout": 1.0}}
         async with running("one", vendor, path, slow_intent=1.0, slow_return=0.3, **options) as one:
             await one.tell("submit", prompts=prompts, wait=True)
@@ -182,7 +182,7 @@ async def test_the_jobs_of_one_that_is_killed_are_taken_over(path: Path) -> None
 async def test_survivors_share_the_jobs_of_the_dead_whatever_the_lease(path: Path) -> None:
     """That its process is gone is seen on its own machine, long before its lease is over; nobody takes all of them."""
     limits = {"max_active": 10_000, "creates_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
-    async with asyncio.timeout(50.0), Vendor.open() as vendor, AsyncExitStack() as stack:
+    async with asyncio.timeout(100.0), Vendor.open() as vendor, AsyncExitStack() as stack:
         begun = (
             running(name, vendor, path, lease=600.0, provider=limits, session={"poll_cost": 1.0})
             for name in ("one", "two", "three")

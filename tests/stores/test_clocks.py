@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from aiogen import Generation, State
-from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind
+from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind, Store
 from aiogen.stores.sqlite import SqliteStore
 
 pytestmark = pytest.mark.looptime(False)
@@ -45,11 +45,31 @@ def record(job_id: str, wrong: float = 0.0) -> Record:
     )  # fmt: skip
 
 
+class Ledger:
+    """A file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> Store:
+        return SqliteStore(self.path, lease=LEASE)
+
+    async def lease_ends(self) -> list[float]:
+        """By the clock of this machine."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return [until for (until,) in connection.execute("SELECT lease_until FROM aiogen_worker")]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "aiogen.db")
+
+
 @asynccontextmanager
-async def two(path: Path, wrong: float) -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
+async def two(ledger: Ledger, wrong: float) -> AsyncIterator[tuple[Store, Store]]:
     """The second is opened by a wrong clock."""
     async with asyncio.timeout(SLACK):
-        one, other = (SqliteStore(path, lease=LEASE) for _ in range(2))
+        one, other = (ledger.make() for _ in range(2))
         await one.open()
         with wrong_clock(wrong):
             await other.open()
@@ -61,9 +81,9 @@ async def two(path: Path, wrong: float) -> AsyncIterator[tuple[SqliteStore, Sqli
 
 
 @wrong_by
-async def test_they_have_the_same_window(tmp_path: Path, wrong: float) -> None:
+async def test_they_have_the_same_window(ledger: Ledger, wrong: float) -> None:
     """What one created leaves the minute of the other after a minute."""
-    async with two(tmp_path / "aiogen.db", wrong) as (one, other):
+    async with two(ledger, wrong) as (one, other):
         with wrong_clock(wrong):
             await other.add(record("theirs", wrong))
             await other.intend("theirs")
@@ -76,24 +96,22 @@ async def test_they_have_the_same_window(tmp_path: Path, wrong: float) -> None:
 
 
 @wrong_by
-async def test_they_have_the_same_leases(tmp_path: Path, wrong: float) -> None:
+async def test_they_have_the_same_leases(ledger: Ledger, wrong: float) -> None:
     """No lease ends early or late because somebody renewed it by another clock."""
-    path = tmp_path / "aiogen.db"
-    async with two(path, wrong) as (one, other):
+    async with two(ledger, wrong) as (one, other):
         with wrong_clock(wrong):
             assert await other.heartbeat()
         assert await one.heartbeat()
-        with closing(sqlite3.connect(path)) as connection:
-            now = time.time()
-            ends = [until - now for (until,) in connection.execute("SELECT lease_until FROM aiogen_worker")]
+        now = time.time()
+        ends = [until - now for until in await ledger.lease_ends()]
         assert len(ends) == 2
         assert all(LEASE - SLACK < seconds <= LEASE + 0.01 for seconds in ends), ends
 
 
 @wrong_by
-async def test_they_read_the_same_ages(tmp_path: Path, wrong: float) -> None:
+async def test_they_read_the_same_ages(ledger: Ledger, wrong: float) -> None:
     """From which each of them has the same deadline; and an end is due for a handler at once."""
-    async with two(tmp_path / "aiogen.db", wrong) as (one, other):
+    async with two(ledger, wrong) as (one, other):
         with wrong_clock(wrong):
             await other.add(record("a", wrong))
             await other.intend("a")
@@ -117,7 +135,7 @@ async def test_jobs_of_one_millisecond_keep_their_order(tmp_path: Path, monkeypa
     """SQLite tells no finer time apart."""
     now = round(time.time(), 3)
     monkeypatch.setattr("aiogen.stores.sqlite.clock.now", lambda _: now)
-    async with two(tmp_path / "aiogen.db", 0.0) as (one, _):
+    async with two(Ledger(tmp_path / "aiogen.db"), 0.0) as (one, _):
         names = [f"{i * 7 % 20}" for i in range(20)]
         for name in names:
             await one.add(record(name))

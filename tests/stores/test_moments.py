@@ -11,7 +11,7 @@ import pytest
 from stores.still_clock import Clock
 
 from aiogen import Generation, State
-from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind
+from aiogen.stores.base import Headroom, Record, RecordQuery, RequestKind, Store
 from aiogen.stores.charges import Charge
 from aiogen.stores.sqlite import SqliteStore
 from aiogen.testing.stores.samples import record
@@ -27,24 +27,34 @@ wrong_by = pytest.mark.parametrize(
 class Ledger:
     """A file, a clock, and one process after the other."""
 
+    portions = "aiogen.stores.sqlite.moments._ROWS"
+
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path, self.clock = path, clock
 
+    def make(self) -> Store:
+        return SqliteStore(self.path, lease=LEASE, keep_finished=KEEP)
+
+    async def kill(self, store: Store) -> None:
+        assert isinstance(store, SqliteStore)
+        writer, store._writer = store._writer, None
+        assert writer is not None
+        await writer.close()
+
+    async def purge(self, store: Store) -> None:
+        """Remove what is old."""
+        await store.heartbeat()
+
     @asynccontextmanager
-    async def opened(self, *, is_killed: bool = False) -> AsyncIterator[SqliteStore]:
-        store = SqliteStore(self.path, lease=LEASE, keep_finished=KEEP)
+    async def opened(self, *, is_killed: bool = False) -> AsyncIterator[Store]:
+        store = self.make()
         await store.open()
         try:
             yield store
         finally:
-            if is_killed:
-                writer, store._writer = store._writer, None
-                assert writer is not None
-                await writer.close()
-            else:
-                await store.close()
+            await (self.kill(store) if is_killed else store.close())
 
-    async def earlier(self, wrong: float, does: Callable[[SqliteStore], Awaitable[object]]) -> None:
+    async def earlier(self, wrong: float, does: Callable[[Store], Awaitable[object]]) -> None:
         """What a process did while the clock was wrong by so much; then it was killed, and the clock put right."""
         self.clock.now += wrong
         async with self.opened(is_killed=True) as store:
@@ -83,7 +93,7 @@ async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wr
     """From when somebody looks again, at most."""
     await ledger.earlier(wrong, lambda store: store.hold("a", kind, 20.0))
 
-    async def wait(store: SqliteStore) -> float:
+    async def wait(store: Store) -> float:
         if kind is RequestKind.REQUESTS:
             return await store.acquire("a", 1, 10.0)
         return await store.intend("job", Headroom())
@@ -100,7 +110,7 @@ async def test_a_hold_lasts_as_long_as_was_said(ledger: Ledger, clock: Clock, wr
 async def test_requests_that_were_taken_ahead(ledger: Ledger, clock: Clock, wrong: float) -> None:
     """They cost one batch, not an hour."""
 
-    async def takes(store: SqliteStore) -> None:
+    async def takes(store: Store) -> None:
         for _ in range(2):
             await store.acquire("a", 5, 10.0)
 
@@ -113,7 +123,7 @@ async def test_requests_that_were_taken_ahead(ledger: Ledger, clock: Clock, wron
 async def test_creates_leave_the_window_after_a_minute(ledger: Ledger, clock: Clock, wrong: float) -> None:
     """What seems to have been sent in the future was sent just now."""
 
-    async def sends(store: SqliteStore) -> None:
+    async def sends(store: Store) -> None:
         for job_id in "abc":
             await store.add(ledger.record(job_id))
             await store.intend(job_id)
@@ -133,7 +143,7 @@ async def test_creates_leave_the_window_after_a_minute(ledger: Ledger, clock: Cl
 async def test_a_lost_create_holds_its_place_until_its_deadline(ledger: Ledger, clock: Clock, wrong: float) -> None:
     """Counted from now at the latest; and one that runs, as long as the vendor keeps one."""
 
-    async def sends(store: SqliteStore) -> None:
+    async def sends(store: Store) -> None:
         for job_id in ("lost", "runs"):
             await store.add(ledger.record(job_id, timeout=600.0))
             await store.intend(job_id)
@@ -157,7 +167,7 @@ async def test_an_end_is_told_when_it_was_meant_to_be(
 ) -> None:
     """At once; or after the pause of a handler that failed."""
 
-    async def ends(store: SqliteStore) -> None:
+    async def ends(store: Store) -> None:
         await store.add(ledger.record("a", handlers=("gallery",)))
         await store.settle([ledger.ended("a")])
         if again is not None:
@@ -174,7 +184,7 @@ async def test_an_end_is_told_when_it_was_meant_to_be(
 async def test_what_is_over_is_kept_as_long_as_was_meant(ledger: Ledger, clock: Clock, wrong: float) -> None:
     """All of it, also if there is much."""
 
-    async def ends(store: SqliteStore) -> None:
+    async def ends(store: Store) -> None:
         for i in range(3):
             await store.add(ledger.record(f"{i}"))
             await store.settle([ledger.ended(f"{i}")])
@@ -185,7 +195,7 @@ async def test_what_is_over_is_kept_as_long_as_was_meant(ledger: Ledger, clock: 
         assert await store.heartbeat()
         assert len(await store.find(RecordQuery())) == 3
         clock.now += KEEP
-        await store.heartbeat()
+        await ledger.purge(store)
         assert await store.find(RecordQuery()) == []
 
 
@@ -207,9 +217,9 @@ async def test_a_clock_that_is_put_right_while_it_is_used(ledger: Ledger, clock:
 
 async def test_many_ends_from_the_future(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than are looked at at once."""
-    monkeypatch.setattr("aiogen.stores.sqlite.moments._ROWS", 2)
+    monkeypatch.setattr(ledger.portions, 2)
 
-    async def ends(store: SqliteStore) -> None:
+    async def ends(store: Store) -> None:
         for i in range(7):
             await store.add(ledger.record(f"{i}"))
             await store.settle([ledger.ended(f"{i}")])
@@ -237,3 +247,42 @@ async def test_what_was_spent_was_spent_by_now(ledger: Ledger, clock: Clock, wro
         assert (str(spent), spent.count) == ("0.08 dollars", 2)
         clock.now += 3700.0
         assert (await store.costs(RecordQuery(sent_within=3600.0))).count == 0
+
+
+@pytest.mark.parametrize("kind", RequestKind)
+async def test_until_a_clock_is_seen_to_be_set_back_nobody_waits_for_it(
+    ledger: Ledger, clock: Clock, kind: RequestKind
+) -> None:
+    """A hold is no longer than was said, and a minute no longer than that, before the next heartbeat as well."""
+    clock.now += HOUR
+    async with ledger.opened() as other, ledger.opened() as store:
+        await other.hold("a", kind, 20.0)
+        await other.add(ledger.record("theirs"))
+        assert await other.intend("theirs") == 0.0
+        await store.add(ledger.record("ours"))
+        clock.now -= HOUR
+        if kind is RequestKind.REQUESTS:
+            assert await store.acquire("a", 1, 10.0) <= 20.001
+        assert 0.0 < await store.intend("ours", Headroom(creates=0)) <= 60.001
+        await other.hold("a", kind, 30.0)  # what is said now counts, though an earlier one seems to end later
+        assert await store.heartbeat()
+        clock.now += 25.0
+        if kind is RequestKind.CREATES:
+            assert await store.intend("ours") == pytest.approx(5.0)
+        else:
+            assert await store.acquire("a", 1, 10.0) == pytest.approx(5.0, abs=0.2)
+
+
+async def test_whoever_was_let_go_first_is_not_waited_for_until_a_clock_is_where_it_was(
+    ledger: Ledger, clock: Clock
+) -> None:
+    """A place that is kept free for others is taken after seconds, also by a clock that was set back meanwhile."""
+    clock.now += HOUR
+    async with ledger.opened() as other, ledger.opened() as store:
+        await other.add(ledger.record("urgent", priority=9))
+        await store.add(ledger.record("ours"))
+        assert await store.intend("ours", Headroom(active=0)) > 0.0
+        clock.now -= HOUR
+        assert await store.intend("ours", Headroom(active=0)) > 0.0
+        clock.now += 3.5
+        assert await store.intend("ours", Headroom(active=0)) == 0.0

@@ -134,6 +134,8 @@ def test_a_number_out_of_its_range_is_refused(options: dict[str, Any]) -> None:
         (asyncpg.InvalidCatalogNameError("no"), "Create the database first", False),
         (asyncpg.InsufficientPrivilegeError("no"), "aiogen db sql", False),
         (asyncpg.UndefinedTableError("no"), "not all there", False),
+        (asyncpg.InvalidSQLStatementNameError("no"), r"\?statement_cache_size=0", False),
+        (asyncpg.DuplicatePreparedStatementError("no"), r"\?statement_cache_size=0", False),
         (asyncpg.DiskFullError("no"), "disk is full", False),
         (asyncpg.ReadOnlySQLTransactionError("no"), "primary", False),
         (asyncpg.ForeignKeyViolationError("no"), "longer than its lease", True),

@@ -126,3 +126,16 @@ def test_all_of_theirs_count_again_once_they_have_sent_one_of_those(is_above: bo
         assert turns.counted_after(asking(15.0, other), is_above=is_above) == 8.0, other
     assert turns.counted_after(asking(15.0, theirs(14.0, priority)), is_above=is_above) == 0.0
     assert turns.counted_after(asking(15.0), is_above=is_above) == 0.0, "for good"
+
+
+def test_what_is_remembered_does_not_hold_until_a_clock_that_was_set_back_is_where_it_was() -> None:
+    """Neither that a place is kept free since a moment to come, nor that what others add from now on is no claim."""
+    turns, claim = Turns(), Claim(1, 1000.0)
+    for at in (1000.0, 1004.0):
+        assert turns.counted_after(asking(at), is_above=True) == 0.0
+        assert turns.gives_way(asking(at), claim, is_above=True) is (at == 1000.0)
+    assert turns.counted_after(asking(1005.0), is_above=True) == 1000.0
+    assert turns.counted_after(asking(10.0), is_above=True) == 0.0
+    assert turns.gives_way(asking(10.0), claim, is_above=True)
+    assert turns.counted_after(asking(14.0), is_above=True) == 0.0
+    assert not turns.gives_way(asking(14.0), claim, is_above=True)

@@ -15,6 +15,8 @@ from aiogen.stores.postgres.database import Tx
 
 _AT_LEAST = 200
 """Orphans that one look adopts, at most."""
+_FEW = 20
+"""The same while others are expected that have lost their leases together with this one."""
 _WHERE = "finished_at IS NULL AND owner IS NULL AND account = ANY($1::text[]) AND state = ANY($2::text[])"
 _STATES = [str(state) for state in ADOPTED]
 
@@ -30,10 +32,14 @@ async def adopt(
     me: str,
     accounts: Collection[str],
     only: Collection[str] | None,
+    expected: int,
     unreadable: Callable[[rows.Unreadable], None],
 ) -> list[Record]:
-    """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's."""
-    limit = None if only is not None else await _portion(tx, me, accounts)
+    """They are this worker's now, the oldest first; what was being submitted is unknown, and nobody's.
+
+    `expected`: so many share them, at least.
+    """
+    limit = None if only is not None else await _portion(tx, me, accounts, expected)
     found = await tx.rows(
         f"SELECT {reading.COLUMNS} , aiogen_now() FROM aiogen_job WHERE {_WHERE} "
         "AND ($3::text[] IS NULL OR id = ANY($3::text[])) ORDER BY created_at LIMIT $4 FOR UPDATE SKIP LOCKED",
@@ -63,7 +69,7 @@ async def adopt(
     return sorted(ours + unknown, key=lambda record: record.created_at)
 
 
-async def _portion(tx: Tx, me: str, accounts: Collection[str]) -> int:
+async def _portion(tx: Tx, me: str, accounts: Collection[str], expected: int) -> int:
     """So many that all living workers have about the same then; some in any case, for others may not want them."""
     row = await tx.row(
         f"SELECT (SELECT count(*) FROM aiogen_job WHERE {_WHERE}), "
@@ -75,5 +81,7 @@ async def _portion(tx: Tx, me: str, accounts: Collection[str]) -> int:
     )
     assert row is not None
     orphans, living, owned, mine = row
-    fair = math.ceil((owned + orphans) / max(1, living)) - mine
+    fair = math.ceil((owned + orphans) / max(1, living, expected)) - mine
+    if living < expected:  # they come back in a moment, as this one did
+        return max(int(fair), _FEW)
     return int(max(fair, _AT_LEAST, orphans // 4))

@@ -41,6 +41,8 @@ class Tx:
         """Jobs that others may watch and that are not as they were."""
         self.is_news: bool = False
         """There is something for others to look at."""
+        self.is_in_doubt: bool = False
+        """Its commit was sent, and nothing was heard of it."""
 
     async def rows(self, statement: str, *values: object) -> list[Row]:
         """All rows that it gives."""
@@ -122,8 +124,12 @@ class Database:
                     f"SET LOCAL lock_timeout = {1000.0 * lock_timeout:.0f}",
                     timeout=self._timeout,
                 )
-                yield Tx(raw, self.schema, self._timeout)
-                if await raw.execute("COMMIT", timeout=self._timeout) != "COMMIT":
+                tx = Tx(raw, self.schema, self._timeout)
+                yield tx
+                tx.is_in_doubt = True
+                said = await raw.execute("COMMIT", timeout=self._timeout)
+                tx.is_in_doubt = False
+                if said != "COMMIT":
                     raise StoreError("The server has rolled a transaction back.", retryable=True)
             except BaseException as error:
                 if isinstance(error, TimeoutError):

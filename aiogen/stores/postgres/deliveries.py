@@ -48,7 +48,7 @@ async def claim(
 async def ack(tx: Tx, job_id: str, handler: str, again: float | None) -> None:
     """It was brought; or, if `again`, it is due once more after this number of seconds."""
     await tx.rows(
-        "UPDATE aiogen_delivery SET next_at = aiogen_now() + $3::float8, "
+        "UPDATE aiogen_delivery SET next_at = aiogen_now() + $3::float8, pause = $3::float8, "
         "done_at = CASE WHEN $3::float8 IS NULL THEN aiogen_now() END, owner = NULL "
         "WHERE job = $1 AND handler = $2 AND done_at IS NULL RETURNING 1",
         job_id,

@@ -19,6 +19,8 @@ _AWAY = (
 )
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Two transactions were in each other's way, and this one was undone: done again it succeeds."""
+_POOLED = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+"""Statements that were prepared in a session which is somebody else's by now."""
 _RIGHTS = (asyncpg.InsufficientPrivilegeError,)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
 _WRONG = (asyncpg.exceptions.ClientConfigurationError,)
@@ -80,6 +82,8 @@ def _what_helps(error: BaseException, verb: str) -> str:
             "Grant this user the right to read and write the tables, and to create them, unless they are created with "
             "the output of: aiogen db sql"
         )
+    if isinstance(error, _POOLED):
+        return "A pooler before the server shares its sessions: put ?statement_cache_size=0 behind the url."
     if isinstance(error, _MISSING):
         return "Its tables are not all there, or were not made by aiogen."
     if isinstance(error, asyncpg.DiskFullError):

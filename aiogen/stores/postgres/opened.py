@@ -12,7 +12,7 @@ import attrs
 from aiogen._options import ServerOptions
 from aiogen.errors import ConfigurationError
 from aiogen.stores.peers import Worker
-from aiogen.stores.postgres import database, jobs, notices, upgrade, workers
+from aiogen.stores.postgres import database, jobs, moments, notices, upgrade, workers
 from aiogen.stores.postgres.address import Address
 from aiogen.stores.postgres.database import Database, Raw, Tx
 from aiogen.stores.postgres.listening import Listener
@@ -65,6 +65,39 @@ class Opened:
     """No worker was entered, and nothing is written."""
     purging: asyncio.Task[None] | None = None
     reaping: asyncio.Task[None] | None = None
+    is_ahead: bool = True
+    """Moments in the ledger may lie further ahead than they can have meant, as the server's clock was set back."""
+    _clock: moments.ServerClock = attrs.field(factory=moments.ServerClock)
+    _company: int = 1
+    """Workers that follow, this one included, as of its last renewal."""
+    _alone_at: float = 0.0
+    """From when on others that lost their leases together with this worker would have come back."""
+
+    def heard(self, renewal: workers.Renewal, asked_at: float, heard_at: float) -> None:
+        """This came of a heartbeat; the two moments are on the loop's clock."""
+        self.is_ahead |= self._clock.was_set_back(renewal.now, asked_at, heard_at)
+        if renewal.is_ours:
+            self._company = renewal.company
+
+    def comes_back(self, now: float, lease: float) -> None:
+        """This worker has lost its lease of so many seconds, as all do together when the server is away for longer."""
+        self._alone_at = now + lease / 3.0 + 1.0
+
+    def expected(self, now: float) -> int:
+        """How many share what nobody owns, at least."""
+        return self._company if now < self._alone_at else 1
+
+    async def put_right(self, *, surely: bool = False) -> None:
+        """Put right what a clock wrote before it was set back, if it was; `surely`: look whether it was."""
+        self.is_ahead |= surely
+        if not self.is_ahead:
+            return
+        try:
+            await moments.correct(self.database)
+        except Exception as error:  # it is tried again with the next heartbeat
+            logger.debug("Moments of the ledger could not be put right: %r", error)
+        else:
+            self.is_ahead = False
 
     async def reap(self, lease: float) -> None:
         """End the leases of the dead; what they had may be thousands of jobs, so most of that goes on beside.
@@ -72,13 +105,21 @@ class Opened:
         `lease`: seconds, of which a tenth is waited here.
         """
         if self.reaping is None or self.reaping.done():
-            self.reaping = asyncio.get_running_loop().create_task(_reap(self.database))
+            self.reaping = asyncio.get_running_loop().create_task(self._reap())
         await self.reaped(lease)
 
     async def reaped(self, lease: float) -> None:
         """Wait for the leases of the dead that are being ended, if there are any, for a tenth of `lease` seconds."""
         if self.reaping is not None:
             await asyncio.wait([self.reaping], timeout=lease * _REAPED_WITHIN)
+
+    async def _reap(self) -> None:
+        await self.put_right()
+        try:
+            async with self.database.transaction(lock_timeout=_WAITS_FOR) as tx:
+                await workers.reap(tx)
+        except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
+            logger.debug("The leases of the dead could not be ended: %r", error)
 
     async def stop(self) -> None:
         """End what goes on beside."""
@@ -213,11 +254,3 @@ async def _purge(writer: Writer) -> None:
                 pass
         except Exception as error:
             logger.debug("Old jobs could not be removed from the ledger: %r", error)
-
-
-async def _reap(here: Database) -> None:
-    try:
-        async with here.transaction(lock_timeout=_WAITS_FOR) as tx:
-            await workers.reap(tx)
-    except Exception as error:  # our lease is renewed all the same, and it is tried again with the next
-        logger.debug("The leases of the dead could not be ended: %r", error)

@@ -51,7 +51,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         CREATE TABLE aiogen_delivery(
           job text COLLATE "C" NOT NULL REFERENCES aiogen_job(id) ON DELETE CASCADE, handler text NOT NULL,
           attempts integer NOT NULL DEFAULT 0, next_at float8, done_at float8,
-          owner text REFERENCES aiogen_worker(id) ON DELETE SET NULL, PRIMARY KEY(job, handler)
+          owner text REFERENCES aiogen_worker(id) ON DELETE SET NULL, pause float8, PRIMARY KEY(job, handler)
         )
         """,
         "CREATE INDEX aiogen_delivery_due ON aiogen_delivery(next_at) WHERE next_at IS NOT NULL",
@@ -62,7 +62,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """
         CREATE TABLE aiogen_budget(
           account text NOT NULL, lane text NOT NULL, spent_until float8 NOT NULL DEFAULT 0,
-          held_until float8 NOT NULL DEFAULT 0, held_by text, PRIMARY KEY(account, lane)
+          held_until float8 NOT NULL DEFAULT 0, held_by text, held_for float8, PRIMARY KEY(account, lane)
         )
         """,
         """

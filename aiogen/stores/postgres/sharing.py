@@ -18,8 +18,12 @@ from aiogen.stores.charges import Charge
 from aiogen.stores.peers import Worker
 from aiogen.stores.postgres import spending
 from aiogen.stores.postgres.database import Tx
+from aiogen.stores.postgres.moments import LONGEST_HOLD
 from aiogen.stores.postgres.precedence import Precedence
 from aiogen.stores.turns import LONGEST_CREATE, LONGEST_RUN, LOOK_AGAIN, wait_for_window
+
+_HELD = f"least({{1}}held_until, {{0}} + coalesce({{1}}held_for, {LONGEST_HOLD!r}::float8))"
+"""Until when, as of the first; a clock that was set back since, and is not put right yet, makes it no longer."""
 
 
 async def intend(
@@ -92,7 +96,8 @@ async def _others(tx: Tx, me: str, accounts: Sequence[str], priority: int, headr
         "WITH t AS MATERIALIZED (SELECT aiogen_now() AS now) "
         "SELECT t.now, EXISTS (SELECT 1 FROM aiogen_job WHERE account = ANY($2::text[]) AND state = 'pending' "
         "AND (priority < $4 OR priority > $4) AND owner != $1), "
-        "(SELECT max(held_until) FROM aiogen_budget WHERE account = ANY($2::text[]) AND held_by != $1), "
+        f"(SELECT max({_HELD.format('t.now', 'b.')}) FROM aiogen_budget b "
+        "WHERE b.account = ANY($2::text[]) AND b.held_by != $1), "
         "(SELECT coalesce(sum(weight), 0) FROM aiogen_job WHERE account = ANY($2::text[]) AND finished_at IS NULL "
         "AND state IN ('submitting', 'queued', 'processing', 'unknown') AND owner IS DISTINCT FROM $1 "
         # Our own unknown ones have no owner, and hold their places in our own window.
@@ -130,13 +135,13 @@ async def _lately(tx: Tx, me: str, accounts: Sequence[str], period: float, now: 
         since - LONGEST_CREATE,
         since,
     )
-    return [(row[0], row[1]) for row in found]
+    return [(min(row[0], now), row[1]) for row in found]
 
 
 async def acquire(tx: Tx, me: str, account: str, count: int, per_second: float) -> float:
     """Take `count` requests out of the allowance; seconds until they are all earned.  One batch may be saved up."""
-    held = "(CASE WHEN b.held_by = $2 THEN 0.0::float8 ELSE b.held_until END)"
     batch, now = "$4::float8", "(SELECT now FROM t)"
+    held = f"(CASE WHEN b.held_by = $2 THEN 0.0::float8 ELSE {_HELD.format(now, 'b.')} END)"
     row = await tx.row(
         "WITH t AS MATERIALIZED (SELECT aiogen_now() AS now, (SELECT count(*) FROM aiogen_worker) AS workers), "
         "taken AS (INSERT INTO aiogen_budget AS b (account, lane, spent_until) SELECT $1, $3, t.now FROM t "
@@ -156,9 +161,10 @@ async def acquire(tx: Tx, me: str, account: str, count: int, per_second: float) 
 async def hold(tx: Tx, me: str, account: str, kind: RequestKind, seconds: float) -> None:
     """Nobody sends such requests for this number of seconds; the hold that ends last counts."""
     await tx.rows(
-        "INSERT INTO aiogen_budget AS b (account, lane, held_until, held_by) VALUES ($1, $2, aiogen_now() + $3, $4) "
-        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_by = excluded.held_by "
-        "WHERE excluded.held_until > b.held_until RETURNING 1",
+        "INSERT INTO aiogen_budget AS b (account, lane, held_until, held_by, held_for) "
+        "VALUES ($1, $2, aiogen_now() + $3, $4, $3) "
+        "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_by = excluded.held_by, "
+        f"held_for = excluded.held_for WHERE excluded.held_until > {_HELD.format('aiogen_now()', 'b.')} RETURNING 1",
         account,
         str(kind),
         seconds,

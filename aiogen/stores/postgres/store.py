@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -48,6 +49,7 @@ from aiogen.stores.postgres import (
 )
 from aiogen.stores.postgres.address import Address, schema_name
 from aiogen.stores.postgres.database import Tx
+from aiogen.stores.postgres.doubts import Doubts, undo
 from aiogen.stores.postgres.failures import is_of_a_value, store_error
 from aiogen.stores.postgres.opened import Opened, Place, open_ledger, open_to_read
 from aiogen.stores.postgres.precedence import Precedence
@@ -125,6 +127,7 @@ class PostgresStore:
         self._parts: Opened | None = None
         self._worker = Worker()
         self._precedence = Precedence()
+        self._doubts = Doubts()
         self._name = secrets.token_hex(6)
         """Who this is in notices."""
         self._unreadable = reading.Unread(self._place)
@@ -172,6 +175,7 @@ class PostgresStore:
             self._parts = await self._said(open_ledger(self._where, self._options, self._worker, self._name), "opened")
         elif self._parts.only_reads:
             raise StoreError(f"The ledger {self._place} is open to be read only: close it first.")
+        await self._parts.put_right(surely=True)
         name = workers.new_name()
         try:
             await self._run(lambda tx: workers.begin(tx, name, self._options.lease, follows), "written")
@@ -179,6 +183,8 @@ class PostgresStore:
             if is_first:
                 await self.close()
             raise
+        if self._worker.name and not is_first:
+            self._parts.comes_back(asyncio.get_running_loop().time(), self._options.lease)
         self._worker.begin(name, follows)
 
     async def open_to_read(self) -> bool:
@@ -199,22 +205,29 @@ class PostgresStore:
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
-        parts = self._open_parts()
-        is_ours, are_dead = await self._run(
-            lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written"
-        )
-        await (parts.reap if are_dead else parts.reaped)(self._options.lease)
-        return is_ours
+        parts, loop = self._open_parts(), asyncio.get_running_loop()
+        if self._doubts:
+            with suppress(StoreError):
+                await self._undo_doubtful()
+        asked_at = loop.time()
+        found = await self._run(lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written")
+        parts.heard(found, asked_at, loop.time())
+        await (parts.reap if found.are_dead or parts.is_ahead else parts.reaped)(self._options.lease)
+        return found.is_ours
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
         if self._worker.follows is Follows.NOTHING:
             return []
+        if self._doubts:  # first: what is taken up from here on is not in doubt
+            await self._undo_doubtful()
         # Looking is cheap, and a write is not: most looks find nothing.
         if not await self._run(lambda tx: adopting.are_there(tx, accounts), "read"):
             return []
-        return await self._write(
-            lambda tx: adopting.adopt(tx, self._worker.name, accounts, only, self._unreadable.skip)
+        expected = self._open_parts().expected(asyncio.get_running_loop().time())
+        return await self._write_or_doubt(
+            lambda tx: adopting.adopt(tx, self._worker.name, accounts, only, expected, self._unreadable.skip),
+            lambda records: self._doubtful().owned.update(record.id for record in records),
         )
 
     async def close(self) -> None:
@@ -233,7 +246,10 @@ class PostgresStore:
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         new = jobs.New.of(record, whole=self._options.keep_requests)
-        standing = await self._write(lambda tx: jobs.add(tx, self._worker, new, at_most))
+        standing = await self._write_or_doubt(
+            lambda tx: jobs.add(tx, self._worker, new, at_most),
+            lambda added: self._doubtful().added.update([record.id] if added is True else []),
+        )
         if standing is False:
             raise StoreError(
                 f"This process could not reach the ledger {self._place} for longer than its lease, and gets a new one "
@@ -291,7 +307,10 @@ class PostgresStore:
 
     async def reopen(self, job_id: str, provider_id: str | None = None) -> Record | None:
         """See `Store.reopen`."""
-        return await self._write(lambda tx: jobs.reopen(tx, self._worker, job_id, provider_id))
+        return await self._write_or_doubt(
+            lambda tx: jobs.reopen(tx, self._worker, job_id, provider_id),
+            lambda record: self._doubtful().owned.update([] if record is None else [job_id]),
+        )
 
     async def settle(self, ended: Sequence[Generation]) -> None:
         """See `Store.settle`."""
@@ -421,13 +440,19 @@ class PostgresStore:
         # Looking is cheap, and a write is not: most looks find nothing.
         if not await self._run(deliveries.are_due, "read"):
             return []
-        return await self._write(
-            lambda tx: deliveries.claim(tx, self._worker.name, handlers, limit, self._unreadable.skip_end)
+        return await self._write_or_doubt(
+            lambda tx: deliveries.claim(tx, self._worker.name, handlers, limit, self._unreadable.skip_end),
+            lambda due: self._doubtful().claimed.update((end.id or "", handler) for handler, end, _ in due),
         )
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """See `Store.ack`."""
-        await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
+        """See `Store.ack`.  What cannot be written is written later, as long as this store is open."""
+        try:
+            await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
+        except StoreError as error:
+            if error.retryable:  # else nobody would be told until this process ends, for it has the claim
+                self._doubtful().acks.append((job_id, handler, again))
+            raise
 
     async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
         """See `Store.forget`."""
@@ -472,6 +497,37 @@ class PostgresStore:
     async def _write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """One transaction, behind what was asked for before."""
         return await self._said(self._open_parts().writer.do(work), "written")
+
+    async def _write_or_doubt(self, work: Callable[[Tx], Awaitable[T]], doubt: Callable[[T], None]) -> T:
+        """The same, where somebody acts on what comes of it; `doubt` is told that if it may stand and nobody heard."""
+        done = list[tuple[Tx, T]]()
+
+        async def noted(tx: Tx) -> T:
+            result = await work(tx)
+            done[:] = [(tx, result)]
+            return result
+
+        try:
+            return await self._write(noted)
+        except StoreError:
+            if done and done[0][0].is_in_doubt:
+                doubt(done[0][1])
+            raise
+
+    def _doubtful(self) -> Doubts:
+        """Of this life."""
+        if self._doubts.owner != self._worker.name:
+            before, self._doubts = self._doubts, Doubts(self._worker.name)
+            self._doubts.merge(before)
+        return self._doubts
+
+    async def _undo_doubtful(self) -> None:
+        doubts, self._doubts = self._doubtful(), Doubts(self._worker.name)
+        try:
+            await self._write(lambda tx: undo(tx, doubts))
+        except BaseException:
+            self._doubtful().merge(doubts)
+            raise
 
     async def _write_alone(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """One statement, which waits for no other of ours."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 
+import attrs
+
 from aiogen.stores.peers import Follows, Peers
 from aiogen.stores.postgres.database import Tx
 
@@ -25,17 +27,33 @@ async def begin(tx: Tx, name: str, lease: float, follows: Follows = Follows.ALL)
     )
 
 
-async def renew(tx: Tx, name: str, lease: float) -> tuple[bool, bool]:
-    """Renew this lease: False if it had run out.  And whether any has, this one included."""
+@attrs.frozen
+class Renewal:
+    """What came of a heartbeat."""
+
+    is_ours: bool
+    """The lease was renewed; else it had run out."""
+    are_dead: bool
+    """A lease has run out, this one or another."""
+    now: float
+    """The server's time: seconds since the epoch."""
+    company: int
+    """Workers that follow."""
+
+
+async def renew(tx: Tx, name: str, lease: float) -> Renewal:
+    """Renew this lease, for `lease` seconds from now."""
     row = await tx.row(
         "WITH ours AS (UPDATE aiogen_worker SET lease_until = aiogen_now() + $2 "
         "WHERE id = $1 AND lease_until > aiogen_now() RETURNING 1) "
         "SELECT EXISTS (SELECT 1 FROM ours), "
-        "EXISTS (SELECT 1 FROM aiogen_worker WHERE lease_until < aiogen_now())",
+        "EXISTS (SELECT 1 FROM aiogen_worker WHERE lease_until < aiogen_now()), aiogen_now(), "
+        "(SELECT count(*) FROM aiogen_worker WHERE follows != 'nothing')",
         name,
         lease,
     )
-    return (bool(row[0]), bool(row[1])) if row is not None else (False, False)
+    assert row is not None
+    return Renewal(is_ours=row[0], are_dead=row[1], now=row[2], company=row[3])
 
 
 async def reap(tx: Tx) -> None:

@@ -12,14 +12,14 @@ from aiogen.stores.sqlite import spending
 
 _LONGEST_LEASE = 3600.0
 """Seconds; of workers of a version that did not keep how long theirs is."""
-_LONGEST_HOLD = 7 * 86_400.0
+LONGEST_HOLD = 7 * 86_400.0
 """Seconds; of holds of a version that did not keep how long they are.  A longer wait is taken for a mistake."""
 _ROWS = 500
 
 
 def correct(c: sqlite3.Connection, now: float) -> None:
     """Nothing in the ledger lies further ahead than it can have meant."""
-    values = {"now": now, "lease": _LONGEST_LEASE, "hold": _LONGEST_HOLD}
+    values = {"now": now, "lease": _LONGEST_LEASE, "hold": LONGEST_HOLD}
     c.execute(
         "UPDATE aiogen_worker SET lease_until = :now + coalesce(lease, :lease) "
         "WHERE lease_until > :now + coalesce(lease, :lease)",

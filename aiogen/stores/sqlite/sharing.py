@@ -13,8 +13,12 @@ from collections.abc import Sequence
 import attrs
 
 from aiogen.stores.base import Headroom, Peers, RequestKind
+from aiogen.stores.sqlite.moments import LONGEST_HOLD
 from aiogen.stores.sqlite.precedence import Precedence
 from aiogen.stores.turns import LONGEST_CREATE, LONGEST_RUN, LOOK_AGAIN, wait_for_window
+
+_HELD = f"min(held_until, ? + coalesce(held_for, {LONGEST_HOLD}))"
+"""Until when, as of now; a clock that was set back since, and is not put right yet, makes it no longer."""
 
 
 def peers(c: sqlite3.Connection, me: str, now: float) -> Peers:
@@ -82,7 +86,7 @@ def _others(c: sqlite3.Connection, me: str, accounts: Sequence[str], headroom: H
     """What others have under any of the names of an account."""
     marks = ", ".join("?" for _ in accounts)
     held = c.execute(
-        f"SELECT max(held_until) FROM aiogen_budget WHERE account IN ({marks}) AND held_by != ?", (*accounts, me)
+        f"SELECT max({_HELD}) FROM aiogen_budget WHERE account IN ({marks}) AND held_by != ?", (now, *accounts, me)
     ).fetchone()[0]
     lately = _lately(c, me, accounts, headroom.period, now)
     running = c.execute(
@@ -111,20 +115,21 @@ def _lately(
     since = now - period
     marks = ", ".join("?" for _ in accounts)
     return c.execute(
-        # An answer that came later than one can was stamped by a clock that had been set meanwhile.
-        "SELECT min(coalesce(accepted_at, submitted_at), submitted_at + ?) AS at, weight FROM aiogen_job "
+        # An answer that came later than one can was stamped by a clock that had been set meanwhile; so was all that
+        # seems to come later than now.
+        "SELECT min(coalesce(accepted_at, submitted_at), submitted_at + ?, ?) AS at, weight FROM aiogen_job "
         f"WHERE account IN ({marks}) AND submitter IS NOT ? AND submitted_at > ? "
         "AND coalesce(accepted_at, submitted_at) > ? ORDER BY at",
-        (LONGEST_CREATE, *accounts, me, since - LONGEST_CREATE, since),
+        (LONGEST_CREATE, now, *accounts, me, since - LONGEST_CREATE, since),
     ).fetchall()
 
 
 def acquire(c: sqlite3.Connection, me: str, account: str, count: int, per_second: float, now: float) -> float:
     """Take `count` requests out of the allowance; seconds until they are all earned.  One batch may be saved up."""
     found = c.execute(
-        "SELECT spent_until, CASE WHEN held_by = ? THEN 0.0 ELSE held_until END FROM aiogen_budget "
+        f"SELECT spent_until, CASE WHEN held_by = ? THEN 0.0 ELSE {_HELD} END FROM aiogen_budget "
         "WHERE account = ? AND lane = ?",
-        (me, account, str(RequestKind.REQUESTS)),
+        (me, now, account, str(RequestKind.REQUESTS)),
     ).fetchone()
     spent_until, held_until = found or (0.0, 0.0)
     batch = count / per_second
@@ -145,6 +150,6 @@ def hold(c: sqlite3.Connection, me: str, account: str, kind: RequestKind, second
     c.execute(
         "INSERT INTO aiogen_budget (account, lane, held_until, held_for, held_by) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (account, lane) DO UPDATE SET held_until = excluded.held_until, held_for = excluded.held_for, "
-        "held_by = excluded.held_by WHERE excluded.held_until > held_until",
-        (account, str(kind), now + seconds, seconds, me),
+        f"held_by = excluded.held_by WHERE excluded.held_until > {_HELD}",
+        (account, str(kind), now + seconds, seconds, me, now),
     )
