@@ -1,8 +1,8 @@
-"""What was written in a transaction of which it is not known whether it stands: the answer to its commit was lost.
+"""What was written in a transaction whose commit was never answered, so that nobody knows whether it stands.
 
-Whoever asked for it was told that it failed, and acts so.  If it stands all the same, a job would be this process's
-that nobody follows, for as long as the process lives; or one would be sent later that was said not to have been taken
-in.  So that is undone, as soon as the ledger answers again.  What was not written after all is not there to be undone.
+The caller got an error, and acts on that.  If the commit stands all the same, this process would own a job that nobody
+follows, for as long as it lives; or a job would be sent later whose submission has failed.  So it is undone as soon as
+the ledger answers again.  Where the commit does not stand there is nothing to undo.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ class Doubts:
 
     owner: str = ""
     added: set[str] = attrs.field(factory=set)
-    """Jobs that were said not to have been taken in."""
+    """Jobs whose submission has failed for its caller."""
     owned: set[str] = attrs.field(factory=set)
-    """Jobs that were taken up, and are not followed."""
+    """Jobs that are this worker's if the commit stands, and are not followed."""
     claimed: set[tuple[str, str]] = attrs.field(factory=set)
-    """Ends that no handler is told."""
+    """Ends, with their handlers, that are claimed if the commit stands, and are given to no handler."""
     acks: list[tuple[str, str, float | None]] = attrs.field(factory=list)
-    """What was not written, or perhaps: an end was told to a handler, or is due for it again."""
+    """Calls of `ack` that failed, or perhaps did: a job, a handler, and after how many seconds it is due again."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.owned or self.claimed or self.acks)
 
     def merge(self, other: Doubts) -> None:
-        """Those as well, if they are of the same life: what an earlier one had is nobody's."""
+        """Add these, if they are of the same life of the worker: what an earlier one owned is nobody's."""
         self.acks += other.acks
         if other.owner == self.owner:
             self.added |= other.added
@@ -40,9 +40,9 @@ class Doubts:
 
 
 async def undo(tx: Tx, doubts: Doubts) -> None:
-    """Of what is in doubt nothing stands any more.
+    """Undo what is in doubt.
 
-    A job under a key is given to whoever follows, for others may wait for it, and asking again means the same one.
+    A job under a key stays, without an owner, for others may wait for it, and asking again means the same job.
     """
     gone = await tx.rows(
         "DELETE FROM aiogen_job WHERE id = ANY($1::text[]) AND key IS NULL AND state = 'pending' "

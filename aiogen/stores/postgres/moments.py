@@ -1,9 +1,9 @@
 """Moments in the ledger that mean something though the server's clock was wrong when they were written.
 
 It is set back when a standby takes over whose clock is behind.  A lease, a hold, a pause: each is kept with its length,
-and cannot end later than so long from now.  What has happened cannot have happened later than now.  Looked for when a
-ledger is opened, and put right by whoever sees with a heartbeat that the clock was set back; done twice it changes
-nothing.
+and cannot end later than that length from now.  What has happened cannot have happened later than now.  Moments are
+corrected when a ledger is opened, and by each process that sees with a heartbeat that the clock was set back; done
+twice it changes nothing.
 """
 
 from __future__ import annotations

@@ -450,7 +450,7 @@ class PostgresStore:
         try:
             await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
         except StoreError as error:
-            if error.retryable:  # else nobody would be told until this process ends, for it has the claim
+            if error.retryable:  # else no handler would be called until this process ends, for it has the claim
                 self._doubtful().acks.append((job_id, handler, again))
             raise
 
@@ -499,7 +499,7 @@ class PostgresStore:
         return await self._said(self._open_parts().writer.do(work), "written")
 
     async def _write_or_doubt(self, work: Callable[[Tx], Awaitable[T]], doubt: Callable[[T], None]) -> T:
-        """The same, where somebody acts on what comes of it; `doubt` is told that if it may stand and nobody heard."""
+        """The same, where the caller acts on the result; `doubt` gets it if it may stand despite the error."""
         done = list[tuple[Tx, T]]()
 
         async def noted(tx: Tx) -> T:
@@ -515,7 +515,7 @@ class PostgresStore:
             raise
 
     def _doubtful(self) -> Doubts:
-        """Of this life."""
+        """What is in doubt in the present life of this worker."""
         if self._doubts.owner != self._worker.name:
             before, self._doubts = self._doubts, Doubts(self._worker.name)
             self._doubts.merge(before)
