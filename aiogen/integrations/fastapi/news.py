@@ -23,11 +23,19 @@ class Estimate(Protocol):
     """Seconds from the moment at which it was made."""
 
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """Half of such jobs have ended by then."""
+        ...
+
     @property
-    def low(self) -> float: ...
+    def low(self) -> float:
+        """One in ten has."""
+        ...
+
     @property
-    def high(self) -> float: ...
+    def high(self) -> float:
+        """Nine in ten have."""
+        ...
 
 
 def is_another(told: Estimate | None, ago: float, now: Estimate | None) -> bool:
