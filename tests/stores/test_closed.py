@@ -247,7 +247,8 @@ def test_what_is_carried() -> None:
     assert row["request"].startswith("damaged: ")
     assert row["result"] == '{"é":1}'
     assert carried(wish, ("a", 1, 0, None), 90.0) == ("a", True, False, None)
-    assert carried(budget, ("a", "requests", 0.0, 5.0, None), 90.0) == ("a", "requests", 0.0, 95.0, None)
+    held = ("a", "requests", 0.0, 5.0, None, 2.5)
+    assert carried(budget, held, 90.0) == ("a", "requests", 0.0, 95.0, None, 2.5)
 
 
 @pytest.mark.parametrize(
