@@ -11,8 +11,9 @@ from typing import Any
 
 PACKAGE_PERCENT = 95.0
 PURE = (
-    "_wording.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py", "catalogue.py", "costs.py",
-    "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "providers/", "_answers/", "_account/",
+    "_wording.py", "_schema.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py",
+    "catalogue.py", "costs.py", "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "_hooks/",
+    "providers/", "_answers/", "_account/",
 )  # fmt: skip
 """The rooms that are pure, as in tests/test_rooms.py."""
 ELSEWHERE = ("stores/postgres/", "stores/moving.py")
