@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ import pytest
 from pytest_asyncio import is_async_test
 from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left, watching_calls
 
+import aiogen
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
 
@@ -105,6 +107,12 @@ class Measuring:
         sys.settrace(self._trace)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Each worker imports all the tests."""
+        self.pause()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         """Up to the test, and after it."""
         self.pause()
@@ -135,8 +143,12 @@ class Measuring:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Where pytest-cov measures, it does so as `Measuring` says."""
+    """Where pytest-cov measures, it does so as `Measuring` says, and once what runs when a module is imported."""
     if session.config.pluginmanager.hasplugin("_cov"):
+        if not hasattr(session.config, "workerinput"):
+            for module in pkgutil.walk_packages(aiogen.__path__, "aiogen."):
+                if not module.name.endswith("__main__"):  # which would run
+                    import_module(module.name)
         session.config.pluginmanager.register(Measuring())
 
 
