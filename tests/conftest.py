@@ -7,6 +7,7 @@ Every test is watched (watchdogs.py): aiogen may not block a loop, and nothing m
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pkgutil
 import signal
@@ -107,8 +108,12 @@ class Measuring:
         sys.settrace(self._trace)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection(self) -> Generator[None, object, object]:
-        """Each worker imports all the tests."""
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
+        """What runs when a module is imported is measured in one process; each worker imports all the tests."""
+        if not hasattr(session.config, "workerinput"):
+            for module in pkgutil.walk_packages(aiogen.__path__, "aiogen."):
+                if not module.name.endswith("__main__"):  # which would run
+                    import_module(module.name)
         self.pause()
         return (yield)
 
@@ -143,13 +148,15 @@ class Measuring:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Where pytest-cov measures, it does so as `Measuring` says, and once what runs when a module is imported."""
+    """Where pytest-cov measures, it does so as `Measuring` says."""
     if session.config.pluginmanager.hasplugin("_cov"):
-        if not hasattr(session.config, "workerinput"):
-            for module in pkgutil.walk_packages(aiogen.__path__, "aiogen."):
-                if not module.name.endswith("__main__"):  # which would run
-                    import_module(module.name)
         session.config.pluginmanager.register(Measuring())
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects stay until the end: nobody has to look through them for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
