@@ -90,6 +90,7 @@ async def creates_within(
             return vendor.creates, refused, await one.spent()
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("virtual_files")
 async def test_two_processes_keep_to_one_budget(tmp_path: Path) -> None:
     """250 creates in all, not one more and not one less; each of the others is told so."""
@@ -113,6 +114,7 @@ class AskingFirst(SqliteStore):
         return await super().intend(job_id, headroom)
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("virtual_files")
 async def test_asking_first_is_not_enough(tmp_path: Path) -> None:
     """That the two do exceed it together where the sum is not in the intent's transaction: the test above can fail."""
