@@ -44,7 +44,7 @@ NOT_MEASURED = tuple(
         "cli/test_interrupt", "cli/test_report", "cli/test_batch", "cli/test_app", "cli/test_generations",
         "cli/test_streams", "integrations/test_strangers", "test_examples", "test_openai_front", "test_studio",
         "transfer/test_hostile_wire", "transfer/test_download", "transfer/test_storages",
-        "contract/test_contract", "simulation/test_simulation", "simulation/test_found",
+        "contract/test_contract", "simulation/test_found",
     )
 )  # fmt: skip
 """The whole stack again and again: what these run is measured elsewhere, at a fraction of the time.
