@@ -25,35 +25,34 @@ QUICK := $(addprefix tests/, polling limits content safety answers providers led
 	engine/test_remote.py engine/test_streaks.py \
 	cli/test_arguments.py cli/test_board.py cli/test_exits.py cli/test_figures.py cli/test_following.py \
 	cli/test_options.py cli/test_tables.py cli/test_terminal.py)
-# Several processes on one file, thousands of jobs, the simulation's seeds, and the machine that plays with the store.
-SLOW := $(addprefix tests/, slow simulation stores/test_machine.py stores/test_battery.py)
-# A test that needs more than Python and this machine gets a target of its own together with the first such test, as
-# `web` for a browser and `postgres` for a database server.  It gets a marker, too, which `test` leaves out as it does
-# `official`, and .ci/run calls it; all that .ci/run calls takes less than fifteen minutes together.
+# Each of these folders has a target of its own, and a marker, all by the same name: what needs more than Python and
+# this machine, as `web` a browser and `postgres` a database server, or minutes of processes, as `slow`.  `test` leaves
+# them out; .ci/run calls each, and all that it calls takes less than fifteen minutes together.
+APART := slow official postgres web comfy
 
 # Compiled code is kept: else each worker, and each program that a test starts, compiles everything again.
-quick slow test: export PYTHONDONTWRITEBYTECODE =
+quick slow test official postgres web comfy: export PYTHONDONTWRITEBYTECODE =
 
 quick: $(VENV)/.test  ## set up, then run what needs no process and no real time: about a minute on two processors
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(QUICK)
 
-slow: $(VENV)/.test  ## set up, then run what takes minutes: processes, the simulation, the store under random orders
-	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SLOW)
+slow: $(VENV)/.test  ## set up, then run what takes minutes: several processes on one ledger, thousands of jobs
+	$(BIN)/python -m pytest -q -m slow -n auto --dist worksteal tests/slow
 
 # What is marked `no_cover` runs beside the rest and is not measured (tests/conftest.py).
-test: $(VENV)/.test  ## set up, then run every test but the official clients', the browser's, the database's and the real ComfyUI's, quick and slow ones alike, with coverage
-	$(BIN)/python -m pytest -q -m "not official and not comfy and not web and not postgres" -n auto --dist worksteal --cov --cov-report=
+test: $(VENV)/.test  ## set up, then run every test but those of slow, official, postgres, web and comfy, with coverage
+	$(BIN)/python -m pytest -q $(addprefix --ignore=tests/, $(APART)) -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 
 postgres: $(VENV)/.postgres  ## the ledger in PostgreSQL, in a server that the tests start and end
-	$(BIN)/python -m pytest -q -m postgres -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -m postgres -n 2 --dist loadfile tests/postgres
 
 official: $(VENV)/.official  ## the vendors' own clients judge the sandbox, and OpenAI's asks the front of the examples
-	$(BIN)/python -m pytest -q -m official
+	$(BIN)/python -m pytest -q -m official tests/official
 
 comfy: $(VENV)/.test  ## a real ComfyUI, running at COMFYUI_BASE_URL, beside the sandbox's imitation of it
 	$(BIN)/python -c 'import os, sys; sys.exit(None if os.environ.get("COMFYUI_BASE_URL") else "COMFYUI_BASE_URL is not set: the address of a running ComfyUI, such as http://127.0.0.1:8188")'
-	$(BIN)/python -m pytest -q -m comfy
+	$(BIN)/python -m pytest -q -m comfy tests/comfy
 
 web: $(VENV)/.web  ## the studio in Debian's Chromium
 	$(BIN)/python -c 'import shutil, sys; sys.exit(None if shutil.which("chromium") else "There is no chromium here: apt-get install chromium")'

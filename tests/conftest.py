@@ -7,17 +7,22 @@ Every test is watched (watchdogs.py): aiogen may not block a loop, and nothing m
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import pkgutil
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import pytest
 from pytest_asyncio import is_async_test
 from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left, watching_calls
 
+import aiogen
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
 
 
@@ -30,22 +35,51 @@ def pytest_xdist_auto_num_workers() -> int:
 NOT_MEASURED = tuple(
     f"tests/{name}.py"
     for name in (
-        "session/test_binding",
-        "session/test_fairness", "session/test_keys", "session/test_records",
-        "session/test_hostile", "session/test_checkpoint", "ledger/test_learning", "ledger/test_clocks",
-        "engine/test_budget", "engine/test_log", "batches/test_recipes", "batches/test_cleanup",
-        "cli/test_interrupt", "cli/test_report", "cli/test_batch", "test_examples", "test_openai_front",
-        "transfer/test_hostile_wire", "contract/test_contract",
+        "session/test_binding", "session/test_faults", "session/test_first_call", "session/test_parameters",
+        "session/test_fairness", "session/test_keys", "session/test_records", "session/test_webhook_price",
+        "session/test_hostile", "session/test_checkpoint",
+        "ledger/test_learning", "ledger/test_clocks", "ledger/test_sharing", "ledger/test_handlers",
+        "engine/test_budget", "engine/test_log", "engine/test_remote", "engine/test_streaks", "jobs/test_intake",
+        "batches/test_recipes", "batches/test_cleanup",
+        "cli/test_interrupt", "cli/test_report", "cli/test_batch", "cli/test_app", "cli/test_generations",
+        "cli/test_streams", "integrations/test_strangers", "test_examples", "test_openai_front", "test_studio",
+        "transfer/test_hostile_wire", "transfer/test_download", "transfer/test_storages",
+        "contract/test_contract", "simulation/test_found",
     )
 )  # fmt: skip
-"""The whole stack again and again: what these run is measured elsewhere, at a fraction of the time."""
+"""The whole stack again and again: what these run is measured elsewhere, at a fraction of the time.
+
+Where the coverage falls for one of these, a test of its room is missing that says what the module does.
+"""
+
+
+FOLDERS = {"tests/slow/": "slow", "tests/web/": "web"}
+"""What each folder is marked with: everything in it has a target of its own (Makefile)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the files of `NOT_MEASURED`."""
+    """Mark the files of `NOT_MEASURED`, and what is in `FOLDERS`."""
     for item in items:
         if item.nodeid.startswith(NOT_MEASURED):
             item.add_marker("no_cover")
+        for folder, marker in FOLDERS.items():
+            if item.nodeid.startswith(folder):
+                item.add_marker(marker)
+
+
+def pytest_configure() -> None:
+    """looptime looks through all that pytest-asyncio has for each fixture of each test; once for each is enough."""
+    with suppress(ImportError, AttributeError):
+        plugin = import_module("looptime._internal.plugin")
+        look, seen = plugin._should_patch, dict[tuple[str, str], bool]()
+
+        def remembered(fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
+            key = (fixture.func.__module__, fixture.argname)
+            if key not in seen:
+                seen[key] = look(fixture, request)
+            return seen[key]
+
+        plugin._should_patch = remembered
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
@@ -57,21 +91,79 @@ def pytest_timeout_set_timer(settings: Any) -> Generator[None, object, object]:
     return is_set
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """What is marked `no_cover` is not measured in a worker of xdist either, which takes two to five times as long.
+class Measuring:
+    """Only what a test calls is measured: what pytest and the fixtures do around it takes twice as long when it is.
 
-    There pytest-cov begins twice, and pausing the second measurement lets the first one, which nobody reads, go on.
-    What is switched off here pytest-cov switches on again after the test.
+    A vendor that a fixture runs in a thread is not measured either.
     """
-    if (
-        hasattr(item.config, "workerinput")
-        and item.get_closest_marker("no_cover")
-        and item.config.pluginmanager.hasplugin("_cov")
-    ):
+
+    def __init__(self) -> None:
+        self._trace: Any = None
+        self._trace_threads: Any = None
+        """What measures, while it does not."""
+
+    def pause(self) -> None:
+        """From here on nothing is measured in this thread, and in those that begin."""
+        self._trace = sys.gettrace() or self._trace
+        self._trace_threads = threading.gettrace() or self._trace_threads
         sys.settrace(None)
         threading.settrace(None)  # type: ignore[arg-type]  # allowed since 3.10
-    return (yield)
+
+    def resume(self) -> None:
+        """As it was before."""
+        threading.settrace(self._trace_threads)
+        sys.settrace(self._trace)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
+        """What runs when a module is imported is measured in one process; each worker imports all the tests."""
+        if not hasattr(session.config, "workerinput"):
+            for module in pkgutil.walk_packages(aiogen.__path__, "aiogen."):
+                if not module.name.endswith("__main__"):  # which would run
+                    import_module(module.name)
+        self.pause()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Up to the test, and after it."""
+        self.pause()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What is marked `no_cover` is not measured in a worker of xdist either.
+
+        There pytest-cov begins twice, and pausing the second measurement lets the first one, which nobody reads, go on.
+        What is switched off here pytest-cov switches on again after the test.
+        """
+        if item.get_closest_marker("no_cover"):
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]  # allowed since 3.10
+            return (yield)
+        self.resume()
+        try:
+            return (yield)
+        finally:
+            self.pause()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """What pytest-cov has switched on again."""
+        self.pause()
+        return (yield)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where pytest-cov measures, it does so as `Measuring` says."""
+    if session.config.pluginmanager.hasplugin("_cov"):
+        session.config.pluginmanager.register(Measuring())
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects stay until the end: nobody has to look through them for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import sys
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from aiogen._hooks.verifying import (
     StandardWebhooks,
     Unsigned,
     Verified,
+    any_of,
     ed25519,
     lowered,
 )
@@ -237,6 +239,48 @@ def test_without_the_package_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
     with pytest.raises(ConfigurationError, match="pass a check of your own"):
         StandardWebhooks.from_secret(PUBLIC)
+
+
+def test_with_the_package_its_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the package's own form: a key is made of bytes, and raises where a signature does not fit."""
+
+    class Key:
+        def __init__(self, key: bytes) -> None:
+            self._key = key
+
+        @classmethod
+        def from_public_bytes(cls, key: bytes) -> Key:
+            return cls(key)
+
+        def verify(self, signature: bytes, signed: bytes) -> None:
+            known(self._key, signature, signed)
+
+    module = ModuleType("ed25519")
+    module.Ed25519PublicKey = Key  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", module)
+    signed = {**SIGNED, "webhook-signature": V1A}
+    verification = StandardWebhooks.from_secret(PUBLIC)
+    assert verification.verify(BODY, signed, SENT_AT) == Verified(event_id=ID)
+    assert verification.verify(BODY + b" ", signed, SENT_AT) is Refused.FORGED
+
+
+# --- several at once, and headers
+
+
+def test_one_of_several_is_enough_and_one_alone_is_itself() -> None:
+    """A second one is there while a secret is being replaced by another."""
+    old, new = Bearer("old"), Bearer("new")
+    assert any_of([old]) is old
+    both = any_of(iter([old, new]))
+    for secret in ("old", "new"):
+        assert both.verify(b"", {"authorization": f"Bearer {secret}"}, 0.0) == Verified()
+    assert both.verify(b"", {"authorization": "Bearer other"}, 0.0) is Refused.FORGED
+    assert any_of([]).verify(b"", {"authorization": "Bearer old"}, 0.0) is Refused.MISSING
+
+
+def test_headers_are_read_by_lower_case_names_and_only_text() -> None:
+    given: Any = {"Authorization": "Bearer a", "authorization": "b", b"X": "c", "Y": b"d", "Z": "e"}
+    assert lowered(given) == {"authorization": "Bearer a, b", "z": "e"}
 
 
 # --- whatever a stranger sends

@@ -56,7 +56,7 @@ def floor_of(room: str) -> int:
 
 
 def modules(tree: Tree) -> list[str]:
-    return [name for name in tree.modules if name == SANDBOX or name.startswith(f"{SANDBOX}.")]
+    return [name for name in tree.paths if name == SANDBOX or name.startswith(f"{SANDBOX}.")]
 
 
 # --- the rules; each yields what breaks it

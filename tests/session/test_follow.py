@@ -332,6 +332,7 @@ async def test_what_was_refused_is_not_tried_again(path: Path) -> None:
 # --- who follows
 
 
+@pytest.mark.no_cover
 async def test_another_takes_over_from_one_that_stands_still(path: Path) -> None:
     """What waits is sent and what runs is followed by the next, once; here nothing is to be done."""
     async with stage(path, seconds=20.0) as on:

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the browser."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.web)
-
-
 @pytest.fixture(scope="session")
 def studio() -> Iterator[Studio]:
     """Thirty times as fast as the vendors."""
