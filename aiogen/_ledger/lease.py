@@ -20,7 +20,7 @@ from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 logger = logging.getLogger("aiogen")
 
 _FEW = 8
-"""Jobs that are taken up while the ledger is opened: for them it is not worth another turn of the loop."""
+"""Jobs that are taken up between two heartbeats; more of them beside the heartbeats."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _RETURNS_WITHIN = 4
