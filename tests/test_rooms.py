@@ -232,7 +232,8 @@ def test_a_planted_fault_is_seen(rule: object, module: str, line: str) -> None:
 
 def test_what_is_pure_has_to_be_covered_whole() -> None:
     """`make test` asks for it; a room that is forgotten there would lose its tests unseen."""
-    assert [name.removesuffix(".py").removesuffix("/") for name in COVERED_WHOLE] == list(PURE)
+    rooms = [name for name in COVERED_WHOLE if not name.startswith("stores/")]  # of that room it is some modules
+    assert [name.removesuffix(".py").removesuffix("/") for name in rooms] == list(PURE)
 
 
 @pytest.mark.parametrize("name", sorted(THE_PACKAGE.paths))
