@@ -177,11 +177,18 @@ class Scene:
         ticket = Ticket(provider_id=to or name)
         return self.account.follow(now, job, ticket, self.provider, self.phases, weight=1, is_ours=False)
 
-    def resume(self, name: str, now: float, *, age: float) -> Track[FakeJob]:
-        """A session before this one had it created and left it; it was accepted `age` seconds ago."""
+    def resume(
+        self, name: str, now: float, *, age: float, is_ours: bool = True, part: float | None = None
+    ) -> Track[FakeJob]:
+        """A session before this one had it created, or followed it, and left it; it was accepted `age` seconds ago.
+
+        `part`: where it stands among many such.
+        """
         job = self.jobs[name] = FakeJob(name, self.submission())
         ticket = Ticket(provider_id=name)
-        return self.account.follow(now, job, ticket, self.provider, self.phases, weight=1, is_ours=True, age=age)
+        return self.account.follow(
+            now, job, ticket, self.provider, self.phases, weight=1, is_ours=is_ours, age=age, part=part
+        )
 
     # --- what becomes of creates
 

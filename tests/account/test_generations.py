@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import lru_cache
+from itertools import pairwise
 
 import pytest
 from account.scenes import Scene, leonardo, luma
@@ -33,6 +34,24 @@ def known() -> PhaseModel:
 
 
 # --- beginning
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_many_that_were_left_behind_are_not_asked_about_at_once(is_ours: bool) -> None:
+    """A single one is; of many each has its part of the time from one question to the next."""
+    scene = Scene(luma(), phases=known())
+    scene.resume("alone", 100.0, age=40.0, is_ours=is_ours)
+    assert scene.at(100.0) == ["ask alone"]
+    scene = Scene(luma(), phases=known())
+    for i in range(1, 5):
+        scene.resume(f"{i}", 100.0, age=40.0, is_ours=is_ours, part=i / 4)
+    assert scene.at(100.0) == []
+    moments = []
+    for i in range(1, 5):
+        moments.append(scene.moment)
+        assert scene.at(scene.moment) == [f"ask {i}"]
+    steps = [later - earlier for earlier, later in pairwise([100.0, *moments])]
+    assert steps == pytest.approx([steps[0]] * 4)
 
 
 def test_ours_is_asked_about_as_its_model_plans() -> None:
