@@ -1,4 +1,4 @@
-"""For a while nothing may be sent, as the ledger cannot be reached: what fell due meanwhile does not come all at once."""
+"""For a while nothing may be sent, as the ledger is away: what fell due meanwhile does not come all at once."""
 
 from __future__ import annotations
 

@@ -139,6 +139,21 @@ async def test_a_generation_is_attached_once(url: str, name: str) -> None:
         assert found.count(None) == 1
 
 
+async def test_those_that_lost_their_leases_together_share_as_before(url: str, name: str) -> None:
+    """The first that is back leaves the others theirs, for a while; as when the server was away."""
+    async with opened(url, 2, schema=name, lease=600.0) as (first, other):
+        await asyncio.gather(*(first.add(now(f"{i}")) for i in range(100)))
+        assert all([await store.heartbeat() for store in (first, other)])
+        await asked(url, f"DELETE FROM {name}.aiogen_worker")
+        for store in (first, other):
+            assert not await store.heartbeat()
+            await store.open()
+            assert len(await store.adopt(["a"])) == 50
+        await other.close()
+        first._parts._alone_at = 0.0  # type: ignore[union-attr] # for long enough
+        assert len(await first.adopt(["a"])) == 50
+
+
 async def test_orphans_are_shared_out(url: str, name: str) -> None:
     """Each goes to one of those that look at the same time."""
     async with opened(url, 4, schema=name) as (first, *others):
