@@ -36,6 +36,9 @@ async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
     key = track.key
     sent_at = hub.clock.now()
+    if hub.ledger.is_fenced(sent_at):  # this process stood still since it was decided: others may own the job by now
+        account.schedule.put_back(key, sent_at)
+        return
     track.note_asked(sent_at)
     try:
         question = about_it(track.provider.get(track.ticket), key)

@@ -14,6 +14,7 @@ from serving import serving
 
 import aiogen
 from aiogen._engine.coordinator import Coordinator
+from aiogen._engine.poll import ask
 from aiogen.sandbox import LUMA_KEY
 from aiogen.stores.sqlite import SqliteStore
 
@@ -92,6 +93,30 @@ async def test_the_second_of_return_is_like_any_other(
             await asyncio.sleep(30.0)
             assert vendor.within(back - 0.1, 30.0) > JOBS // 2
             assert vendor.busiest(back - 0.1, back + 30.0) <= 1.25 * usual + 1
+
+
+async def test_what_was_decided_before_a_process_stood_still_is_not_asked_when_it_wakes(tmp_path: Path) -> None:
+    """Its lease may be over by then."""
+    loop, vendor, store = asyncio.get_running_loop(), Runs(), CutOff(tmp_path / "aiogen.db", lease=LEASE)
+    async with serving(vendor) as url:
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=url, **LIMITS)
+        async with asyncio.timeout(3600.0), aiogen.Session([provider], store=store) as session:
+            await (await session.submit("luma/uni-1", "a boat", timeout=3000.0)).accepted()
+            hub = session._open().hub
+            account = hub.account(provider)
+            (track,) = account.tracks.values()
+            await ask(hub, account, track)
+            count = len(vendor.asked)
+            assert count > 0
+            store.is_cut = True
+            while not hub.ledger.is_fenced(loop.time()):
+                await asyncio.sleep(0.1)
+            count = len(vendor.asked)
+            await ask(hub, account, track)
+            assert len(vendor.asked) == count
+            store.is_cut = False
+            await asyncio.sleep(60.0)
+            assert len(vendor.asked) > count
 
 
 def _later(coordinator: Coordinator, tick: Any, at: float) -> None:
