@@ -18,12 +18,16 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+import hypothesis
 import pytest
 from pytest_asyncio import is_async_test
 from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_left, watching_calls
 
 import aiogen
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is late with any of its examples
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,9 +13,11 @@ PACKAGE_PERCENT = 95.0
 PURE = (
     "_wording.py", "_schema.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py",
     "catalogue.py", "costs.py", "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "_hooks/",
-    "providers/", "_answers/", "_account/", "stores/turns.py", "stores/peers.py", "stores/unread.py",
+    "providers/", "_answers/", "_account/",
 )  # fmt: skip
-"""The rooms that are pure, as in tests/test_rooms.py, and what the stores share of rules."""
+"""The rooms that are pure, as in tests/test_rooms.py."""
+RULES = ("stores/turns.py", "stores/peers.py", "stores/unread.py")
+"""What the stores share of rules, as pure as those."""
 ELSEWHERE = ("stores/postgres/", "stores/moving.py")
 """What other tests run than those of `make test`: `make postgres`, where there is a server."""
 
@@ -34,7 +36,7 @@ def main() -> int:
     short = [
         f"{name} is pure and has to be covered whole, lines and branches"
         for name, file in report["files"].items()
-        if name.removeprefix("aiogen/").startswith(PURE) and file["summary"]["percent_covered"] < 100.0
+        if name.removeprefix("aiogen/").startswith(PURE + RULES) and file["summary"]["percent_covered"] < 100.0
     ]
     total = _percent({n: f for n, f in report["files"].items() if not n.removeprefix("aiogen/").startswith(ELSEWHERE)})
     if total < PACKAGE_PERCENT:

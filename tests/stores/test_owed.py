@@ -148,8 +148,11 @@ class Late(SqliteStore):
 
     waits = False
 
-    async def intend(self, job_id: str, *more: Any) -> Any:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.stands, self.goes = asyncio.Event(), asyncio.Event()
+
+    async def intend(self, job_id: str, *more: Any) -> Any:
         if self.waits:
             self.stands.set()
             await self.goes.wait()
@@ -162,7 +165,6 @@ async def test_one_that_was_taken_over_at_the_last_moment_ends_as_it_does_there(
     late.waits = True
     async with serving(studio) as url, session_on(url, late) as one:
         job = await one.submit("luma/uni-1", "a boat")
-        await asyncio.sleep(0.01)
         await late.stands.wait()
         ledger = one._parts.hub.ledger  # type: ignore[union-attr]
         ledger._keeping.cancel()  # type: ignore[union-attr]
