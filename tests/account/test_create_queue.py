@@ -177,3 +177,10 @@ def test_how_many_go_before_is_known(seed: int) -> None:
         order.append(entry[1].id)
         queue.pop()
     assert foretold == {name: place for place, name in enumerate(order)}
+
+
+def test_what_waits_already_keeps_its_place() -> None:
+    queue, jobs = queue_of(1, 2)
+    queue.put(3, jobs[1])
+    assert len(queue) == 2
+    assert queue.pop() == (1, jobs[1])

@@ -11,6 +11,7 @@ import pytest
 from aiogen._polling import timers as _timers
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
+from aiogen._polling.groups import Groups
 from aiogen._polling.phases import Ages, PhaseModel
 from aiogen._polling.plan import Plan
 from aiogen._polling.schedule import Schedule
@@ -716,3 +717,8 @@ def test_an_event_costs_the_same_among_many_jobs() -> None:
     few, many = touches_of(20), touches_of(2_000)
     assert few > 1_000
     assert many < 1.3 * few
+
+
+def test_at_first_there_is_no_group() -> None:
+    groups: Groups[str] = Groups()
+    assert (len(groups), list(groups)) == (0, [])
