@@ -164,8 +164,8 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         self._follows = _follows(self._store, follow=follow, take_up=take_up)
         if self._budget is not None and not follow:
             raise InputError(
-                "A session with follow=False sends nothing, so it cannot keep a budget: give the budget to the "
-                "processes that follow its jobs, such as aiogen worker --budget."
+                "A session that follows nothing (follow=False) sends nothing, so it cannot keep a budget: give the "
+                "budget to the processes that follow its jobs, such as aiogen worker --budget."
             )
         self._lifetime = Lifetime(self._store)
 
