@@ -61,9 +61,9 @@ class News:
         self._is_new = False
         self.estimate: Estimate | None = None
         """As it was told last."""
-        self.has_ended = job.done
+        self.has_ended: bool = job.done
         """Nothing more comes."""
-        self.is_due = False
+        self.is_due: bool = False
         """It is to be told how the job stands, though its state is as before."""
 
     def put_nowait(self, event: Event | None) -> None:
