@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -153,7 +152,7 @@ async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Serv
 
 
 async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothers(server: Server) -> None:
-    """No question and no create before it knows; then it goes on with what it gets."""
+    """Before it knows it sends nothing but what was on its way; then it goes on with what it gets."""
     ledger = Ledger(server.url, "stopped")
     async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
         one, other = await begin(stack, vendor, ledger, dict.fromkeys(("one", "other"), server.url))
@@ -171,50 +170,41 @@ async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothe
         woken_at = time.monotonic()
         one.go_on()
         (anew,) = await one.hears("registered anew")
-        assert [visit for visit in vendor.of("one", since=woken_at) if visit.at < anew["at"]] == []
+        on_its_way = [visit.id for visit in vendor.of("one", since=woken_at) if visit.at < anew["at"]]
+        assert len(on_its_way) == len(set(on_its_way)) <= (JOBS + SUBMITTED) // 8, "it went on as if nothing were"
         await has_ended_well(vendor, ledger, unknown=16)
         if other.heard("lost"):  # a busy machine held it up for a lease, too: then jobs go to and fro
             return
         handed_over = ("one", "other"), ("one", "other", "one")  # the second: an answer that came home late
-        turns = Counter(tuple(each) for each in vendor.askers().values())
+        turns = Counter(tuple(each) for name, each in vendor.askers().items() if name not in on_its_way)
         assert set(turns) <= {("one",), ("other",), *handed_over}
         assert turns[handed_over[1]] <= SUBMITTED
 
 
-def busiest(moments: list[float]) -> int:
-    """The most of them within one second."""
-    return max((bisect_left(moments, at + 1.0) - i for i, at in enumerate(moments)), default=0)
-
-
 async def test_a_server_that_crashes_and_comes_back_has_lost_nothing(tmp_path: Path) -> None:
-    """All pause, and go on: it was away for longer than the lease.  What was not asked meanwhile does not come at once,
-    and their logs say it in a few lines."""
+    """All pause, and go on: it was away for longer than the lease.  Their logs say it in a few lines.
+
+    How much is asked in the second of return is for tests/engine/test_breaks.py, and measured by five_thousand.py.
+    """
     logs = [tmp_path / "one", tmp_path / "two"]
     with Server.made(fsync="on", synchronous_commit="on", full_page_writes="on") as server:
         ledger = Ledger(server.url, "crash")
         async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
             urls = dict.fromkeys(("one", "two"), server.url)
             workers = await begin(stack, vendor, ledger, urls, logs=logs, poll_cost=1.0)
+            for worker in workers:  # what is refused while it is away ends their programs
+                await worker.hears("submitted")
             await until(lambda: _true(len(vendor.prompts) > 5))
             await asyncio.to_thread(server.stop, signal.SIGQUIT)
             stopped_at = time.monotonic()
             await asyncio.sleep(LEASE + 1.0)
             assert [visit for visit in vendor.visits if visit.at > stopped_at + LEASE] == []
             await asyncio.to_thread(server.start)
-            back_at = time.monotonic()
 
             async def are_followed() -> bool:
                 return sum([await ledger.owned(worker) for worker in workers]) >= JOBS
 
             await until(are_followed)
-            for worker in workers:
-                await worker.hears("submitted")
-
-            def asked() -> list[float]:
-                return [visit.at for visit in vendor.visits if not visit.is_create and visit.at > back_at]
-
-            await until(lambda: _true(len(asked()) >= JOBS // 5))
-            assert busiest(asked()) < 0.6 * (JOBS + SUBMITTED)
             await has_ended_well(vendor, ledger, unknown=32)
     lines = [line for log in logs for line in log.read_text().splitlines()]
     assert not [line for line in lines if line.startswith("Traceback")]
