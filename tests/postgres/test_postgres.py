@@ -515,3 +515,22 @@ async def test_a_connection_that_says_nothing_any_more_is_given_up(
                 while not one._parts.listener.is_live:  # type: ignore[union-attr]
                     await asyncio.sleep(0.05)
             assert (await one.news(["job"]))["job"].state is State.COMPLETED  # type: ignore[union-attr]
+
+
+async def test_who_stands_still_before_a_statement_has_its_values_holds_nobody_up(url: str, name: str) -> None:
+    """The server takes such a connection for a busy one, and has no limit for it."""
+    async with opened(url, 2, schema=name, lease=1.0) as (one, other):
+        await one.add(now("a"))
+        held = await asyncpg.connect(url)
+        try:
+            await held.execute(f'BEGIN; SELECT * FROM "{name}".aiogen_job FOR UPDATE')
+            await held.prepare(f'SELECT count(*) FROM "{name}".aiogen_job')
+            adopted: list[Record] = []
+            async with asyncio.timeout(20.0):
+                while not adopted:
+                    await asyncio.sleep(0.3)
+                    await other.heartbeat()
+                    adopted = await other.adopt(["a"])
+            assert [each.id for each in adopted] == ["a"]
+        finally:
+            held.terminate()

@@ -95,7 +95,7 @@ class Database:
         self._pool = pool
         self.schema: str = schema
         self._timeout = timeout
-        self._idle = idle
+        self.idle: float = idle
         self._is_ours = is_ours
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class Database:
             try:
                 await raw.execute(
                     "BEGIN ISOLATION LEVEL READ COMMITTED; "
-                    f"SET LOCAL idle_in_transaction_session_timeout = {1000.0 * self._idle:.0f}; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = {1000.0 * self.idle:.0f}; "
                     f"SET LOCAL lock_timeout = {1000.0 * lock_timeout:.0f}",
                     timeout=self._timeout,
                 )

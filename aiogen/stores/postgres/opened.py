@@ -116,6 +116,10 @@ class Opened:
     async def _reap(self) -> None:
         await self.put_right()
         try:
+            await self.database.run(lambda tx: workers.let_go(tx, self.database.idle))
+        except Exception as error:  # perhaps that is not allowed here
+            logger.debug("What the dead have locked could not be freed: %r", error)
+        try:
             async with self.database.transaction(lock_timeout=_WAITS_FOR) as tx:
                 await workers.reap(tx)
         except Exception as error:  # our lease is renewed all the same, and it is tried again with the next

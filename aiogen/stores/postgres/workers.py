@@ -56,6 +56,24 @@ async def renew(tx: Tx, name: str, lease: float) -> Renewal:
     return Renewal(is_ours=row[0], are_dead=row[1], now=row[2], company=row[3])
 
 
+async def let_go(tx: Tx, idle: float) -> None:
+    """End connections that have locked something of the ledger, and from which nothing was heard for `idle` seconds.
+
+    The server itself ends those that it knows to be idle (`Database.transaction`).  The driver has each statement
+    parsed before it sends its values: a process that stands still, or is cut off, in between counts as active, and no
+    limit of the server's is for that.  A connection of another role is not seen, nor is one that copies.
+    """
+    await tx.rows(
+        "SELECT pg_terminate_backend(a.pid, 500) FROM pg_stat_activity a "
+        "WHERE a.datname = current_database() AND a.usename = current_user AND a.pid != pg_backend_pid() "
+        "AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.query NOT ILIKE 'copy%' "
+        "AND a.state_change < clock_timestamp() - make_interval(secs => $1) AND EXISTS (SELECT 1 FROM pg_locks l "
+        "WHERE l.pid = a.pid AND l.granted AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND l.relation IN "
+        "('aiogen_worker'::regclass, 'aiogen_job'::regclass, 'aiogen_lock'::regclass))",
+        idle,
+    )
+
+
 async def reap(tx: Tx) -> None:
     """End those whose lease has run out: what was theirs is for others to take up.  What another one ends, is left."""
     await tx.rows(
