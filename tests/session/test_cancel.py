@@ -467,7 +467,7 @@ async def test_entering_is_cancelled_at_any_step(folder: Path, caplog: pytest.Lo
                 assert made + 1 - lost <= len(vendor.made) <= made + 1
                 if not entering.cancelled():
                     break
-    assert told_of_jobs(caplog) == {"unknown"}
+    assert told_of_jobs(caplog) <= {"unknown", "left"}
 
 
 async def leave_behind(vendor: Vendor, path: Path) -> None:
