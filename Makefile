@@ -29,7 +29,6 @@ QUICK := $(addprefix tests/, polling limits content safety answers providers led
 # this machine, as `web` a browser and `postgres` a database server, or minutes of processes, as `slow`.  `test` leaves
 # them out; .ci/run calls each, and all that it calls takes less than fifteen minutes together.
 APART := slow official postgres web comfy
-ALSO_SLOW := tests/simulation tests/stores/test_machine.py
 
 # Compiled code is kept: else each worker, and each program that a test starts, compiles everything again.
 quick slow test official postgres web comfy: export PYTHONDONTWRITEBYTECODE =
@@ -37,12 +36,12 @@ quick slow test official postgres web comfy: export PYTHONDONTWRITEBYTECODE =
 quick: $(VENV)/.test  ## set up, then run what needs no process and no real time: about a minute on two processors
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(QUICK)
 
-slow: $(VENV)/.test  ## set up, then run what takes minutes: several processes on one ledger, thousands of jobs, the simulation
-	$(BIN)/python -m pytest -q -m slow -n auto --dist worksteal tests/slow $(wildcard $(ALSO_SLOW))
+slow: $(VENV)/.test  ## set up, then run what takes minutes: several processes on one ledger, thousands of jobs
+	$(BIN)/python -m pytest -q -m slow -n auto --dist worksteal tests/slow
 
 # What is marked `no_cover` runs beside the rest and is not measured (tests/conftest.py).
 test: $(VENV)/.test  ## set up, then run every test but those of slow, official, postgres, web and comfy, with coverage
-	$(BIN)/python -m pytest -q $(addprefix --ignore=tests/, $(APART)) $(addprefix --ignore=, $(ALSO_SLOW)) -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -q $(addprefix --ignore=tests/, $(APART)) -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gate.py
 
 postgres: $(VENV)/.postgres  ## the ledger in PostgreSQL, in a server that the tests start and end

@@ -48,7 +48,7 @@ NOT_MEASURED = tuple(
         "cli/test_interrupt", "cli/test_report", "cli/test_batch", "cli/test_app", "cli/test_generations",
         "cli/test_streams", "integrations/test_strangers", "test_examples", "test_openai_front", "test_studio",
         "transfer/test_hostile_wire", "transfer/test_download", "transfer/test_storages",
-        "contract/test_contract", "stores/test_battery", "simulation/test_found",
+        "contract/test_contract", "simulation/test_found",
     )
 )  # fmt: skip
 """The whole stack again and again: what these run is measured elsewhere, at a fraction of the time.
@@ -57,22 +57,17 @@ Where the coverage falls for one of these, a test of its room is missing that sa
 """
 
 
-APART = {
-    "tests/slow/": "slow",
-    "tests/simulation/": "slow",
-    "tests/stores/test_machine.py": "slow",
-    "tests/web/": "web",
-}
-"""What each folder or file is marked with: everything in it is for a target of its own (Makefile)."""
+FOLDERS = {"tests/slow/": "slow", "tests/web/": "web"}
+"""What each folder is marked with: everything in it has a target of its own (Makefile)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the files of `NOT_MEASURED`, and what is in `APART`."""
+    """Mark the files of `NOT_MEASURED`, and what is in `FOLDERS`."""
     for item in items:
         if item.nodeid.startswith(NOT_MEASURED):
             item.add_marker("no_cover")
-        for where, marker in APART.items():
-            if item.nodeid.startswith(where):
+        for folder, marker in FOLDERS.items():
+            if item.nodeid.startswith(folder):
                 item.add_marker(marker)
 
 
