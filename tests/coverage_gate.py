@@ -11,7 +11,7 @@ from typing import Any
 
 PACKAGE_PERCENT = 95.0
 PURE = (
-    "_wording.py", "_schema.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py",
+    "_codes.py", "_wording.py", "_schema.py", "models.py", "errors.py", "exchange.py", "_checks.py", "references.py",
     "catalogue.py", "costs.py", "_content/", "_safety/", "_options.py", "_polling/", "_limits/", "_hooks/",
     "providers/", "_answers/", "_account/",
 )  # fmt: skip

@@ -23,6 +23,7 @@ PAGES = [
     "__init__.py",
     "session.py",
     "models.py",
+    "_codes.py",
     "errors.py",
     "exchange.py",
     *(f"providers/{path.name}" for path in sorted((PACKAGE / "providers").glob("*.py"))),

@@ -24,7 +24,7 @@ PACKAGE = Path(aiogen.__file__).parent
 IMPURE = {"asyncio", "aiohttp", "threading", "time", "random", "sqlite3"}
 
 FLOORS = (
-    ("_wording", "_content", "_schema"),
+    ("_codes", "_wording", "_content", "_schema"),
     ("models",),
     ("errors",),
     ("exchange", "_checks", "references", "catalogue", "costs"),
@@ -50,7 +50,7 @@ FLOORS = (
 """From the bottom up: a room imports those on floors below its own, and nothing beside it."""
 
 PURE = (
-    "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue", "costs",
+    "_codes", "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue", "costs",
     "_content", "_safety", "_options", "_polling", "_limits", "_hooks", "providers", "_answers", "_account",
 )  # fmt: skip
 """Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
