@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
@@ -12,29 +11,13 @@ import attrs
 from aiogen._polling.announcements import Announcements
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.phases import PhaseModel
+from aiogen._polling.probes import FIRST_JOBS, HUNDREDS, MANY, WAIT, Probes
 from aiogen._polling.timers import TimerQueue
 
 K = TypeVar("K", bound=Hashable)
 
-MANY = 10
-"""With this number of jobs of a model that is not known some are asked about early, for the others to learn from."""
-_HUNDREDS = 100
-"""From this number on they are looked at also later, whenever a while goes by without any question."""
 KNOWN = 6
 """A model is known when this number of its jobs have ended."""
-_PROBES = 2
-"""Of a model that is not known this number of jobs are asked about at once: the others learn from the answers."""
-_FIRST_PROBE = 0.5
-"""The age of the first early look."""
-_PROBE_STEP = 3.5
-"""From one early look to the next: this factor times the root of price and age (Keller's rule for a hazard that falls
-with the age), for one job."""
-_PROBE_POWER = 0.6
-"""And for n jobs it is divided by n to this power: between the root, for durations that are all alike, and none."""
-_BURST = 0.4
-"""With the first ends this factor times the root of n are looked at without a pause: are they the first, or many?"""
-_PROBE_WAIT = 1.0
-"""But the others wait no longer than this for it (seconds)."""
 _EARLIER = 0.05
 """If questions come earlier than before by this part of the age, all jobs are worth planning again."""
 _PREVIEW = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
@@ -54,16 +37,8 @@ class Group(Generic[K]):
     """The number of questions under way."""
     size: int = 0
     """The number of its jobs."""
-    cold: deque[K] = attrs.field(factory=deque)
-    """Of a model that is not known: the jobs that may be asked about early, one after the other."""
-    probing: K | None = None
-    """The one whose next question is an early look."""
-    probed_to: float = 0.0
-    """The highest age of an early look, or of any other question."""
-    burst: int = 0
-    """The number of early looks that still follow at once, for an end was seen."""
-    probes: int = _PROBES
-    """The number of its jobs that may still be marked as probes."""
+    probes: Probes[K] = attrs.field(factory=Probes)
+    """The early looks at them, while the model is not known."""
     version: int = 0
     """Of the duration model when the preview was made."""
     price: float = 0.15
@@ -78,16 +53,13 @@ class Group(Generic[K]):
     """The next age after each of some ages, to see later whether the plan has changed; empty before the first plan."""
 
     def next_probe(self) -> float:
-        """The age of the next early look: the more jobs learn from it, the closer they follow each other."""
-        if self.burst:
-            return self.probed_to
-        step = _PROBE_STEP * math.sqrt(self.price * self.probed_to) / math.pow(max(1, self.many), _PROBE_POWER)
-        return max(_FIRST_PROBE, self.probed_to + step)
+        """The age of the next early look."""
+        return self.probes.next_age(self.price, self.many)
 
     def has_ended(self) -> None:
         """One of its jobs: what has become of the others?"""
-        if not self.is_known and not self.burst and self.many >= MANY:
-            self.burst = round(_BURST * math.sqrt(self.many))
+        if not self.is_known:
+            self.probes.has_ended(self.many)
 
     @property
     def is_cheaper(self) -> bool:
@@ -97,12 +69,12 @@ class Group(Generic[K]):
     @property
     def wants_probes(self) -> bool:
         """True if early looks are worth what they cost."""
-        return self.many >= (_HUNDREDS if self.is_known else MANY)
+        return self.many >= (HUNDREDS if self.is_known else MANY)
 
     @property
     def many(self) -> int:
         """The number of jobs that learn from an early look."""
-        return min(self.size, len(self.cold) + (self.probing is not None))
+        return min(self.size, self.probes.count)
 
     @property
     def is_known(self) -> bool:
@@ -112,9 +84,9 @@ class Group(Generic[K]):
     def wake_at(self) -> float | None:
         """When to look for its next question, or None if there is none."""
         when = self.timers.wake_at()
-        if when is None or self.asking < max(_PROBES, self.size // 25) or not self.learns or self.is_known:
+        if when is None or self.asking < max(FIRST_JOBS, self.size // 25) or not self.learns or self.is_known:
             return when
-        return when + _PROBE_WAIT
+        return when + WAIT
 
     def renew_preview(self, price: float) -> bool:
         """Make the preview again; True if questions come noticeably earlier than by the one before."""

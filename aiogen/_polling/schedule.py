@@ -8,9 +8,10 @@ A moment is planned with the duration model as it is then.  If the model has cha
 again when it comes, and the job is asked about only if that is still now.  Only when generations turn out to be quicker
 than planned are all jobs of their model planned again at once.
 
-What is kept for each job is in `question`, and for the jobs of one model together in `groups`; what an end teaches is
-in `observation`, what happens where the budget allows fewer questions in `backpressure`, where none could be asked for
-a while in `breaks`, and where hints come instead of them in `announcements`.
+What is kept for each job is in `question`, and for the jobs of one model together in `groups`; early questions about a
+model that nobody knows are in `probes`, what an end teaches is in `observation`, what happens where the budget allows
+fewer questions in `backpressure`, where none could be asked for a while in `breaks`, and where hints come instead of
+them in `announcements`.
 """
 
 from __future__ import annotations
@@ -97,42 +98,36 @@ class Schedule(Generic[K]):
             group, phases, started_at, started_at, started_at, started_at, floor, ceiling, price, held, share
         )
         question.sees()
-        if learns and not held and not group.durations.seen and group.probes:
-            group.probes -= 1
-            question.probe = True
+        if learns and not held and not group.durations.seen:
+            question.probe = group.probes.mark()
         group.size += 1
         group.price = price * share
         self._plan(key, question, now)
         if learns and not held and not group.is_known:
-            group.cold.append(key)
+            group.probes.add(key)
             self._probe(group, now)
 
     def _probe(self, group: Group[K], now: float) -> None:
         """Have one more job of a model that is not known be asked about early."""
-        if group.probing is not None or not group.wants_probes:
+        if group.probes.key is not None or not group.wants_probes:
             return
-        for _ in range(min(5, len(group.cold))):
-            key = group.cold.popleft()
+        for key in group.probes.candidates():
             question = self._questions.get(key)
             if question is None or question.group is not group or question.held:
                 continue
-            if question.asking or key in self._urgent or question.probe:
-                group.cold.append(key)
-                continue
-            due = max(question.started_at + group.next_probe(), now, question.asked_at + question.floor)
-            due = max(due, question.not_before)
-            if due < question.due:
-                question.due, question.version = due, FIXED
-                group.probing, group.probed_to = key, due - question.started_at
-                group.burst = max(0, group.burst - 1)
-                self._put(key, question, now)
-                return
-            group.cold.append(key)  # it is asked about before that
+            if not (question.asking or key in self._urgent or question.probe):
+                earliest = max(now, question.asked_at + question.floor, question.not_before)
+                due = max(question.started_at + group.next_probe(), earliest)
+                if due < question.due:
+                    question.due, question.version = due, FIXED
+                    group.probes.choose(key, due - question.started_at)
+                    self._put(key, question, now)
+                    return
+            group.probes.add(key)  # it is asked about before that
 
     def _probed(self, key: K, group: Group[K], now: float) -> None:
-        if group.probing == key:
-            group.probing = None
-            group.cold.append(key)
+        if group.probes.drop(key):
+            group.probes.add(key)
         self._probe(group, now)
 
     def found_over(self, key: K, sent_at: float) -> None:
@@ -171,8 +166,7 @@ class Schedule(Generic[K]):
         question.group.timers.drop(key)
         question.done()
         question.group.size -= 1
-        if question.group.probing == key:
-            question.group.probing = None
+        question.group.probes.drop(key)
         return question.observation()
 
     def slow_down(self, key: K, floor: float) -> None:
@@ -227,12 +221,12 @@ class Schedule(Generic[K]):
                 question.due, question.version = self._break.moment(question.ready_at, self._pace(question)), FIXED
                 self._put(key, question, self._break.until)
                 continue
-            question.group.probed_to = max(question.group.probed_to, now - question.started_at)
+            question.group.probes.reached(now - question.started_at)
             if question.group.is_known:
                 pace = question.pace(self._price(question))
                 self.backpressure.asked(now, ready_at=question.ready_at, pace=pace)
             question.ask()
-            if key == question.group.probing and question.group.burst:  # the next does not wait for its answer
+            if question.group.probes.followed_at_once(key):
                 self._probed(key, question.group, now)
             return key
         return None

@@ -130,7 +130,7 @@ def test_with_the_first_end_some_are_looked_at_without_a_pause(count: int, numbe
     schedule = schedule_of(phases, count + 1)
     looks(schedule, 2.0)
     group = schedule._groups.of(phases, phases.queued, learns=True)
-    at = max(group.probed_to, 2.0)
+    at = max(group.probes.age, 2.0)
     observation = schedule.drop(5)
     assert observation is not None
     schedule.learn(observation, at)
@@ -171,12 +171,12 @@ def test_jobs_that_come_later_are_looked_at_where_nobody_was() -> None:
     schedule = schedule_of(phases, 50)
     looks(schedule, 3.0)
     group = schedule._groups.of(phases, phases.queued, learns=True)
-    probed_to = group.probed_to
+    probed_to = group.probes.age
     assert 2.5 < probed_to <= 3.3
     track(schedule, phases, range(100, 150), 3.0)
     found = looks(schedule, 3.0 + 2.5)
     assert not [key for now, key in found if key >= 100]
-    assert group.probed_to > probed_to
+    assert group.probes.age > probed_to
 
 
 @pytest.mark.parametrize("event", ["dropped", "asked about by somebody", "held", "turned"])
@@ -186,7 +186,7 @@ def test_early_looks_go_on_whatever_becomes_of_one(event: str) -> None:
     schedule = schedule_of(phases, 20)
     looks(schedule, 0.7)
     group = schedule._groups.of(phases, phases.queued, learns=True)
-    key = group.probing
+    key = group.probes.key
     assert key is not None
     match event:
         case "dropped":
