@@ -34,6 +34,20 @@ _ROWS_AT_ONCE = 200
 """Generations of a page that are passed on together; no vendor's page has as many."""
 
 
+def _moved_too_much(provider: Provider, moved: Moved) -> ProtocolError:
+    return ProtocolError(
+        f"What generations {provider.name} has cannot be determined from its list: {moved}. Read it again when fewer "
+        "generations are created and deleted there.",
+        provider=provider.facts.name,
+        connection=provider.name,
+    )
+
+
+def _log_unread_rows(provider: Provider, problem: ProtocolError) -> None:
+    text = "Rows of the list of %s cannot be read and are left out; the first is at %s."
+    logger.warning(text, provider.name, problem.path)
+
+
 class Calls:
     """The single calls of one session."""
 
@@ -111,20 +125,10 @@ class Calls:
                 try:
                     found = [page.rows[i] for i in pager.read(page.names)]
                 except Moved as moved:
-                    raise ProtocolError(
-                        f"What generations {provider.name} has cannot be determined from its list: {moved}. Read "
-                        "it again when fewer generations are created and deleted there.",
-                        provider=provider.facts.name,
-                        connection=provider.name,
-                    ) from None
+                    raise _moved_too_much(provider, moved) from None
                 if page.problem is not None and not said:
                     said = True
-                    path = page.problem.path
-                    logger.warning(
-                        "Rows of the list of %s cannot be read and are left out; the first is at %s.",
-                        provider.name,
-                        path,
-                    )
+                    _log_unread_rows(provider, page.problem)
                 try:
                     for i in range(0, len(found), _ROWS_AT_ONCE):
                         if some := tuple(row for row in found[i : i + _ROWS_AT_ONCE] if row is not None):

@@ -60,11 +60,26 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
     await hub.ledger.ready()
     if submission is not None:
         await hub.learn_of(provider, submission)
-    record = Record(
+    record = _record_of(hub, job, name, charge)
+    with hub.taken_in.coming(job):
+        standing = await _added(hub, job, record, at_most)
+        if standing is not None:
+            return standing
+        if hub.closed:
+            job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
+        else:
+            hub.enqueue(job)
+    return None
+
+
+def _record_of(hub: Hub, job: Job, name: Name, charge: Charge) -> Record:
+    """What the ledger keeps of a job that has just come in."""
+    submission = job.submission
+    return Record(
         id=job.id,
         connection=job.connection,
         provider=job.provider,
-        account=provider.account,
+        account=job._provider.account,
         state=State.PENDING,
         submission=submission,
         weight=submission.weight if submission is not None else 1,
@@ -83,15 +98,6 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         handlers=hub.handlers.names,
         created_at=hub.clock.datetime(),
     )
-    with hub.taken_in.coming(job):
-        standing = await _added(hub, job, record, at_most)
-        if standing is not None:
-            return standing
-        if hub.closed:
-            job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
-        else:
-            hub.enqueue(job)
-    return None
 
 
 async def _added(hub: Hub, job: Job, record: Record, at_most: AtMost | None) -> Record | None:

@@ -159,21 +159,6 @@ def _described(
     """
     submission = record.submission
     sent_at = matching.sent_at(record)
-    if candidates:
-        advice = "If it is one of these, session.adopt(job_id, provider_id) follows it."
-    elif whole is False:
-        advice = (
-            "None of these matches, but it may be further down in the list: search again with a larger look_through."
-        )
-    elif whole and is_early:
-        minutes = matching.AFTER.total_seconds() / 60.0
-        advice = (
-            f"None of these matches yet. It may appear until {minutes:.0f} min after it was sent: search again then."
-        )
-    elif whole:
-        advice = "None of them matches, so it was probably not accepted; session.resend(job_id) sends it again."
-    else:
-        advice = "Check at the provider; then call session.adopt(job_id, provider_id) or session.resend(job_id)."
     return UnknownJob(
         job_id=record.id,
         connection=record.connection,
@@ -188,5 +173,18 @@ def _described(
             f"Its create request was sent at {sent_at.isoformat(timespec='seconds')} and never answered: it may "
             f"be running and charged. {looked}"
         ),
-        advice=advice,
+        advice="If it is one of these, session.adopt(job_id, provider_id) follows it."
+        if candidates
+        else _advice_without_candidates(whole, is_early),
     )
+
+
+def _advice_without_candidates(whole: bool | None, is_early: bool) -> str:
+    if whole is None:
+        return "Check at the provider; then call session.adopt(job_id, provider_id) or session.resend(job_id)."
+    if not whole:
+        return "None of these matches, but it may be further down in the list: search again with a larger look_through."
+    if is_early:
+        minutes = matching.AFTER.total_seconds() / 60.0
+        return f"None of these matches yet. It may appear until {minutes:.0f} min after it was sent: search again then."
+    return "None of them matches, so it was probably not accepted; session.resend(job_id) sends it again."

@@ -71,16 +71,20 @@ async def jobs(
         terminal.listing(rows, short="job")
     if last is None and not terminal.as_json:
         terminal.say(f"There is no such job in {place(store)}.")
-    if store.unreadable:
-        count = len(store.unreadable)
-        which, are = ("1 job", "is") if count == 1 else (f"{count} jobs", "are")
-        terminal.complain(f"{which} in {place(store)} cannot be read, and {are} not shown.")
+    _say_unreadable(terminal, store)
     if unknown:
         terminal.say(possibly_charged(unknown, terminal.command("reconcile")))
     if has_more and last is not None:
         size = () if limit == DEFAULT_LIMIT else ("--limit", str(limit))
         terminal.say(f"More: {terminal.command('jobs', *choice.words(), *size, '--after', last.cursor)}")
     return Exit.OK
+
+
+def _say_unreadable(terminal: Terminal, store: Ledger) -> None:
+    if store.unreadable:
+        count = len(store.unreadable)
+        which, are = ("1 job", "is") if count == 1 else (f"{count} jobs", "are")
+        terminal.complain(f"{which} in {place(store)} cannot be read, and {are} not shown.")
 
 
 async def resume(terminal: Terminal, session: Session, store: Ledger, ids: Sequence[str], *, out: Place | None) -> Exit:

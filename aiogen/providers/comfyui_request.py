@@ -160,13 +160,7 @@ class ComfyImage:
         given: dict[str, Any] = {}
         files: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            places = slots.get(name)
-            if places is None:
-                if "." not in name:
-                    words, meant = no_slot(name, slots)
-                    raise UnknownParameter(words, parameter=name, proposal=meant)
-                places = (name,)
-            for place in places:
+            for place in _places_of(name, slots):
                 check_place(place, nodes, name)
                 given[place] = _said(value, place, files)
         return Filled(
@@ -194,6 +188,16 @@ def with_values(nodes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str
         node, _, name = place.rpartition(".")
         changed[node] = {**changed[node], "inputs": {**changed[node]["inputs"], name: value}}
     return changed
+
+
+def _places_of(name: str, slots: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Where the value of this name goes: to the places of its slot, or to the one place that it names."""
+    if name in slots:
+        return slots[name]
+    if "." in name:
+        return (name,)
+    words, meant = no_slot(name, slots)
+    raise UnknownParameter(words, parameter=name, proposal=meant)
 
 
 def _said(value: Any, place: str, files: dict[str, dict[str, Any]]) -> Any:

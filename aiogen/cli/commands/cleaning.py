@@ -71,18 +71,7 @@ def cleanup(
     stop_at_first_failure
         End with the first that cannot be deleted.
     """
-    if not any((failed, older_than, prompt_contains, marked, not_in_ledger)):
-        raise InputError(
-            "Say which generations: --failed, --older-than 30d, --prompt-contains TEXT, --marked or --not-in-ledger. "
-            "All that you say have to hold."
-        )
-    where = Where(
-        failed=failed,
-        older_than=parse_age(older_than) if older_than is not None else None,
-        prompt_contains=prompt_contains,
-        marked=marked,
-        not_in_ledger=not_in_ledger,
-    )
+    where = _where(failed, older_than, prompt_contains, marked, not_in_ledger)
     for name, value in (("--limit", limit), ("--max-delete", max_delete)):
         if value is not None:
             check_number(value, name, 1, 1_000_000)
@@ -115,6 +104,23 @@ def cleanup(
             save_first=save_first,
             pace=pace,
         )
+    )
+
+
+def _where(
+    failed: bool, older_than: str | None, prompt_contains: str | None, marked: bool, not_in_ledger: bool
+) -> Where:
+    if not any((failed, older_than, prompt_contains, marked, not_in_ledger)):
+        raise InputError(
+            "Say which generations: --failed, --older-than 30d, --prompt-contains TEXT, --marked or --not-in-ledger. "
+            "All that you say have to hold."
+        )
+    return Where(
+        failed=failed,
+        older_than=parse_age(older_than) if older_than is not None else None,
+        prompt_contains=prompt_contains,
+        marked=marked,
+        not_in_ledger=not_in_ledger,
     )
 
 
