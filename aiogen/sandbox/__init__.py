@@ -5,7 +5,7 @@
 
 A `Script`, or the prompt itself, decides what happens to which job: see `aiogen.sandbox.script`. Whatever the vendors
 do not document is marked so in the source. Beside the names below, each vendor has its settings here, and a key that
-its API takes if it wants one.
+its API accepts, if it needs one.
 """
 
 from typing import TYPE_CHECKING

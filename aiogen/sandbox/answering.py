@@ -105,7 +105,7 @@ def retry_after(context: RequestContext, fault: Fault) -> dict[str, str]:
 
 
 async def pour(context: RequestContext, megabytes: float) -> web.StreamResponse:
-    """A very large body. Stops when the client disconnects or the sandbox stops."""
+    """A very large body. It stops when the client disconnects or the sandbox stops."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(context.request)
     await response.write(b'{"detail": "')

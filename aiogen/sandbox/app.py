@@ -24,8 +24,8 @@ IMITATIONS: dict[str, AnyImitation] = {name: import_module(f"{__package__}.vendo
 class Sandbox(Server, ByName):
     """All imitated vendors on this machine.
 
-    Each has a keyword of its name for its settings, which can be read under the same name, and its URL with `_url`
-    behind it; `api_url(name)` is the same URL.
+    The settings of each are passed by a keyword of its name, and can be read under the same name; with `_url` behind
+    it, that is its URL, as `api_url(name)` returns it.
 
     All times are those of the running loop. `speed` shortens jobs, the lifetimes of URLs and the time after which slots
     are freed in any case; the windows of the rate limits have their own `window_seconds`, and latencies are never
@@ -68,7 +68,7 @@ class Sandbox(Server, ByName):
 
 
 def _complete(given: Any) -> dict[str, Any]:
-    """The settings of every vendor, the usual ones where none are given. Raises TypeError."""
+    """The settings of every vendor, the defaults where none are given. Raises TypeError."""
     for name, settings in given.items():
         if name not in IMITATIONS:
             raise TypeError(f"Sandbox() has no keyword {name!r}; the vendors are {', '.join(NAMES)}")

@@ -4,8 +4,8 @@ GET  /                       what this is, and the environment by which clients 
 GET  /sandbox/jobs           all jobs, in order of acceptance
 GET  /sandbox/requests       the last 1000 requests; ?limit=N for another number
 POST /sandbox/script         replaces the script (JSON, see aiogen.sandbox.script); ?extend=1 adds to it instead
-POST /sandbox/restart/NAME   the server of the vendor of this name starts again, if that can be seen outside
-POST /sandbox/reset          forgets jobs, files, requests, limits in use and what the script has counted
+POST /sandbox/restart/NAME   restarts the server of the vendor of this name, if clients can tell
+POST /sandbox/reset          forgets jobs, files, requests, limits in use and the counts of the script
 """
 
 from __future__ import annotations

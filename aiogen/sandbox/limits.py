@@ -35,7 +35,7 @@ class SlidingWindow:
         self._used += weight
 
     def retry_after(self, now: float) -> int:
-        """Whole seconds, at least 1, until the oldest request leaves the window; that frees only its units."""
+        """Whole seconds, at least 1, until the oldest request leaves the window; only its units are freed then."""
         if self.used(now) == 0:
             return 1
         return max(1, math.ceil(self._taken[0][0] + self.seconds - now))

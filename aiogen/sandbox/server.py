@@ -24,7 +24,7 @@ LARGEST_BODY = 100 * 1024 * 1024
 
 
 class Server:
-    """Serves the given vendors, whichever they are."""
+    """Serves the given vendors."""
 
     def __init__(
         self,
@@ -125,14 +125,14 @@ class Server:
         await self.stop()
 
     async def start(self) -> None:
-        """Listens from now on, with nothing remembered. Does nothing if it listens already. Raises OSError."""
+        """Starts to listen, with nothing remembered. Does nothing if it listens already. Raises OSError."""
         if self._runner is not None:
             return
         application = web.Application(client_max_size=LARGEST_BODY)
         for owner, route in routes([*self._vendors.values()]):
             application.router.add_route(route.method, route.path, self._receiver(owner, route))
         application.add_routes(control_routes(self))
-        # handler_cancellation: a client that disconnects ends what hangs or pours for it. Handlers have their effect
+        # handler_cancellation: a client that disconnects ends what hangs or streams for it. Handlers have their effect
         # in one go, with no await within, so this leaves nothing half done.
         # shutdown_timeout: stop() asks the handlers to end, so there is nothing to wait for.
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -164,7 +164,7 @@ class Server:
                 await self._webhooks.close()
 
     def reset(self) -> None:
-        """Forgets jobs, files, requests, limits in use, and what the script has counted."""
+        """Forgets jobs, files, requests, limits in use, and the counts of the script."""
         clock, worker, closing = self._parts
         assert self._webhooks is not None
         self._webhooks.forget()
@@ -182,10 +182,10 @@ class Server:
         )
 
     def restart(self, vendor: str) -> None:
-        """Stops the vendor's own server and starts it again, at once: what it keeps only in memory is lost.
+        """Restarts the vendor's server at once: what it keeps only in memory is lost.
 
         Raises:
-            ValueError: nobody outside could tell that this vendor's servers start again.
+            ValueError: this vendor's API shows nothing of a restart.
         """
         if (restart := self._vendors[vendor].restart) is None:
             raise ValueError(f"{vendor} cannot be restarted")

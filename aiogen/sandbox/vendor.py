@@ -91,7 +91,7 @@ class Vendor(Generic[A]):
     api: Callable[[Services], A]
     """Makes the API, with nothing remembered."""
     restart: Callable[[A], None] | None = None
-    """What happens when the vendor's own server stops and starts again; None: nobody outside could tell."""
+    """What a restart of the vendor's server does; None: clients could not tell."""
 
 
 AnyVendor = Vendor[Any]
@@ -105,7 +105,7 @@ class Imitation(Generic[S]):
     name: str
     """That of the folder."""
     settings: type[S]
-    """`Sandbox` takes one of these under the vendor's name; without arguments it has the usual values."""
+    """`Sandbox` takes one of these under the vendor's name; without arguments it has the defaults."""
     vendor: Callable[[S], AnyVendor]
     """The vendor with these settings."""
     exports: Mapping[str, object]

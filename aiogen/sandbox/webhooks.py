@@ -1,4 +1,4 @@
-"""Calls that vendors make: each is sent once, at its time, and whatever comes of it changes nothing here."""
+"""Calls that vendors make: each is sent once, at its time, and its answer changes nothing here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SentWebhook:
     provider: str
     job_id: str
     forged: bool
-    """Somebody else's, who does not know the secret."""
+    """Sent by a stranger, who does not know the secret."""
     status: int | None = None
     """None: no answer (yet)."""
 
@@ -58,10 +58,10 @@ class WebhookSender:
             async with self._client.post(url, data=json.dumps(body()).encode(), headers=headers) as answer:
                 what.status = answer.status
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            pass  # nobody is there; the vendor's own repetitions are not documented
+            pass  # no server answers; the vendor's own repetitions are not documented
 
     def forget(self) -> None:
-        """What has not been sent is not sent any more, and what was is not remembered."""
+        """Drops the calls that are still to be sent, and forgets those that were."""
         for task in self._tasks:
             task.cancel()
         self.sent = []

@@ -30,7 +30,7 @@ in it; that has precedence over the script, and is not painted:
     download=FAULTS       for the first downloads of each output
     url-lifetime=S        of the outputs, in the vendor's time
     webhook=WORDS         the vendor's call, where it makes one: never, twice, late@S (of the vendor's time), or forged
-                          (one of somebody else's as well, before it)
+                          (a call by a stranger as well, before it)
     latency=S             before each answer about this job, not shortened
 
 Pure. Counting and chance are left to `aiogen.sandbox.script.director`.

@@ -12,7 +12,7 @@ from .faults import Fault, Faults, read_fault, read_faults
 
 @attrs.frozen(kw_only=True)
 class Fate:
-    """What happens to one job. Whatever is not given happens as usual.
+    """What happens to one job. What is not given happens as usual.
 
     Seconds are the vendor's, and are shortened by the sandbox's `speed`, except for `latency`.
     """
@@ -47,7 +47,7 @@ class Fate:
     """For successive downloads of each output."""
     url_lifetime: float | None = attrs.field(default=None, validator=validators.lifetime)
     webhook: tuple[str, ...] = attrs.field(default=(), converter=validators.as_tuple, validator=validators.webhook)
-    """How the vendor's call comes, where it makes one: `never`, `twice`, `late@S`; with `forged` one of somebody else's
+    """How the vendor's call comes, where it makes one: `never`, `twice`, `late@S`; with `forged` a call by a stranger
     comes before it, as soon as the job is accepted."""
     latency: float | None = attrs.field(default=None, validator=validators.seconds)
     """Before each answer about this job, downloads included."""

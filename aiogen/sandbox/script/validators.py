@@ -24,7 +24,7 @@ PROVIDERS = (*NAMES, "storage")
 
 
 class ScriptError(ValueError):
-    """A script contains something that the sandbox does not understand; the message says where."""
+    """A script contains something that the sandbox does not know; the message says where."""
 
 
 def is_a(expected: str, test: Callable[[Any], bool]) -> Validator:

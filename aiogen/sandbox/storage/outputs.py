@@ -36,7 +36,7 @@ class File:
 
 
 class DownloadErrors(Protocol):
-    """How whoever serves the file words what goes wrong."""
+    """How the server of the file words its errors."""
 
     def refuse(self, status: int, headers: Mapping[str, str]) -> web.Response: ...
 

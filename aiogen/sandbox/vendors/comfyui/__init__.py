@@ -2,8 +2,8 @@
 
 A script knows a graph by the file of its checkpoint, and by the words that its sampler follows; a graph without a model
 has "" for the one, and the first `filename_prefix` for the other. Both may have directives. As `failure_code` there are
-`out_of_memory` and `execution_interrupted` (somebody else has stopped it); any other word is the exception's type.
-`Sandbox.restart("comfyui")` loses queue and history, as when the server is started again.
+`out_of_memory` and `execution_interrupted` (another client has stopped it); any other word is the exception's type.
+`Sandbox.restart("comfyui")` loses queue and history, as a restart of the server does.
 
 Not imitated: the WebSocket, masks, previews and single channels of pictures, custom nodes, dates in names of files. An
 interrupted prompt ends at once, while the server first finishes the node that runs.

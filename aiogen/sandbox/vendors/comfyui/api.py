@@ -41,7 +41,7 @@ class ComfyUI:
         self._number = 0
 
     def restart(self) -> None:
-        """The server stops and starts again: queue and history are lost, files are not."""
+        """The server is restarted: queue and history are lost, files are not."""
         self.queue.restart(self.clock.now())
         self._number = 0
 
@@ -61,7 +61,7 @@ class ComfyUI:
         return no_route(context.request.method)
 
     def refusal(self, context: RequestContext) -> web.Response | None:
-        """Of a page of somebody else's that a browser shows: no other client sends Origin."""
+        """From a page of another site in a browser: no other client sends Origin."""
         origin = context.request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc.lower() != context.request.headers.get("Host", "").lower():
             return empty(403)
@@ -108,7 +108,7 @@ class ComfyUI:
         return response
 
     def _take_number(self, sent: dict[str, Any]) -> float:
-        """Of the place in the line; refused prompts take one as well. Raises Crash."""
+        """The number of the place in the queue; refused prompts take one as well. Raises Crash."""
         if "number" in sent:
             try:
                 return float(sent["number"])
@@ -216,7 +216,7 @@ class ComfyUI:
         return await answer(context, faults[0] if faults else None, carry_out, self._error_format)
 
     async def interrupt(self, context: RequestContext) -> web.StreamResponse:
-        """The prompt of this id if it runs; without an id whichever runs."""
+        """The prompt of this id if it runs; without an id, the one that runs."""
         body = await context.body()
         job_id = body.get("prompt_id") if isinstance(body, dict) else None
         running = self.queue.running(context.now)

@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 
 class Crash(Exception):
-    """A 500: the server stumbles over what it was sent."""
+    """A 500: the server fails on what it was sent."""
 
 
 class _Stumble(Exception):
@@ -184,7 +184,7 @@ class _Check:
         return self._seen[node_id][0]
 
     def _cycle(self, node_id: str) -> bool:
-        """The older server runs out of stack, and has nothing to say about it."""
+        """The older server runs out of stack, and reports nothing."""
         nodes = self._path[self._path.index(node_id) :]
         shown = " -> ".join(f"{one} ({self._graph[one]['class_type']})" for one in (*nodes, node_id))
         for one in nodes if self._is_new else []:

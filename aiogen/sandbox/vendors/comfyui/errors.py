@@ -21,7 +21,7 @@ def reply(value: object, status: int = 200) -> web.Response:
 
 
 def empty(status: int = 200) -> web.Response:
-    """Neither a body nor a kind of it."""
+    """Without a body and without a Content-Type."""
     return web.Response(status=status)
 
 

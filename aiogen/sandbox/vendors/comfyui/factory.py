@@ -1,4 +1,4 @@
-"""From an accepted graph to its entry in the line: what it draws, how long it takes, and how it ends."""
+"""From an accepted graph to its entry in the queue: what it draws, how long it takes, and how it ends."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class EntryFactory:
             format="png",
             seed=asked.seed,
             created_at=now,
-            started_at=math.inf,  # the line says when
+            started_at=math.inf,  # set by the queue
             ends_at=math.inf,
         )
         return Entry(
@@ -80,7 +80,7 @@ class EntryFactory:
         )
 
     def _end(self, graph: Graph, nodes: list[str], fate: Fate) -> tuple[Fate, str | None]:
-        """The fate with what a node would stumble over, and the node at which it fails."""
+        """The fate, with the error that a node of the graph would cause, and the node at which it fails."""
         for node_id in nodes:
             kind, values = graph[node_id]["class_type"], graph[node_id]["inputs"]
             if kind == "LoadImage" and not self._is_picture(str(values["image"])):

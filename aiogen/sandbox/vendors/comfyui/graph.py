@@ -34,7 +34,7 @@ class Request:
     """What a graph asks for, as scripts and painters need it."""
 
     prompt: str
-    """The words that the sampler follows; without a sampler the first prefix of a file name."""
+    """The prompt that the sampler follows; without a sampler, the first prefix of a file name."""
     model: str
     """The file of the checkpoint, or ""."""
     seed: int
@@ -46,7 +46,7 @@ def source(value: object) -> str | None:
 
 
 def inputs(graph: Graph, node_id: str) -> Mapping[str, Any]:
-    """Of those that the class has; others are ignored."""
+    """Only those that the class has; others are ignored."""
     node = graph[node_id]
     return {name: node["inputs"][name] for name in NODES[node["class_type"]].inputs if name in node["inputs"]}
 
@@ -99,7 +99,7 @@ def _first(of: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Any:
 
 
 def _words(graph: Graph, value: object) -> str | None:
-    """The first words on the way up from here."""
+    """The first text on the way up from here."""
     for node_id in _upwards(graph, source(value)):
         for name in WORD_INPUTS:
             if isinstance(words := inputs(graph, node_id).get(name), str):
@@ -132,7 +132,7 @@ def drawing(graph: Graph, node_id: str) -> Drawing:
 
 
 def broken(graph: Graph, nodes: Sequence[str]) -> str | None:
-    """The first node that has a plain value where a link belongs; it stumbles over that when it runs."""
+    """The first node that has a plain value where a link belongs; it fails on that when it runs."""
     for node_id in nodes:
         wanted = NODES[graph[node_id]["class_type"]].inputs
         if any(source(value) is None and not wanted[name].is_value for name, value in inputs(graph, node_id).items()):

@@ -62,7 +62,7 @@ class NodeClass:
     """Whether it is an output: a graph needs one."""
 
     def info(self, name: str, choices: Choices) -> dict[str, Any]:
-        """As /object_info tells it."""
+        """As /object_info describes it."""
         parts: dict[str, dict[str, Any]] = {"required": {}}
         for key, one in self.inputs.items():
             parts.setdefault("optional" if one.optional else "required", {})[key] = one.config(choices)

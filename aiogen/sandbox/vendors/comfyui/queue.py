@@ -1,6 +1,6 @@
-"""The one worker, those that wait for it, and what is remembered of those that it has ended. Pure.
+"""The one worker, the prompts that wait for it, and what is remembered of those that have ended. Pure.
 
-When each prompt starts and ends is known as soon as it is in the line, so nothing needs a timer. What changes the line
+When each prompt starts and ends is known as soon as it is queued, so nothing needs a timer. Whatever changes the queue
 plans the rest of it again.
 """
 
@@ -16,17 +16,17 @@ from ...jobs import SandboxJob
 from .graph import Graph
 
 INTERRUPTED = "execution_interrupted"
-"""As a failure code: somebody has stopped the prompt while it ran."""
+"""As a failure code: a client has stopped the prompt while it ran."""
 REMOVED = "removed"
 """As a failure code, for the sandbox's own list of jobs: taken out of the queue, or lost by a restart."""
 
 CACHED_SECONDS = 0.0005
-"""That a prompt takes of which every node has run before (recorded: less than a millisecond)."""
+"""Seconds for a prompt of which every node has run before (recorded: less than a millisecond)."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class Entry:
-    """One prompt in the line or in the history."""
+    """One prompt in the queue or in the history."""
 
     number: float
     """The smaller, the earlier."""
@@ -43,7 +43,7 @@ class Entry:
     seconds: float
     """Of the loop, that it runs unless all of it is remembered."""
     arrival: int = 0
-    """Counted by the line."""
+    """Counted by the queue."""
     failing_node: str | None = None
     """At which it ends, if it fails."""
     cached: list[str] = attrs.field(factory=list)
@@ -64,14 +64,14 @@ class Entry:
 
 
 class Queue:
-    """The line of one worker.
+    """The queue of one worker.
 
     `save` makes the files of an ended entry; `memory` says which of its nodes the next ones need not run again.
     """
 
     def __init__(self, save: Callable[[Entry], None], *, memory: str, max_history: int) -> None:
         self.history: dict[str, Entry] = {}
-        """By id, in the order of their ends; a second one of the same id takes the first one's place."""
+        """By id, in the order of their ends; a second one of the same id replaces the first."""
         self._save = save
         self._memory = memory
         self._max_history = max_history
@@ -81,7 +81,7 @@ class Queue:
         self._ran: dict[str, list[dict[str, str]]] = {}
         """Signatures of nodes that need not run again, to what they have saved."""
         self._planned: set[str] = set()
-        """The same signatures once everything in the line will have run."""
+        """The same signatures once everything in the queue will have run."""
 
     # --- what can be read ---
 
@@ -101,7 +101,7 @@ class Queue:
         return [entry for *_, entry in heap]
 
     def find(self, job_id: str, now: float) -> Entry | None:
-        """In the history, else in the line."""
+        """In the history, else in the queue."""
         self.settle(now)
         return self.history.get(job_id) or next((one for one in self._line if one.job.id == job_id), None)
 
@@ -118,7 +118,7 @@ class Queue:
         self._plan(now, only_last=place == len(self._line) - 1)
 
     def remove(self, job_id: str, now: float) -> bool:
-        """Takes one that waits out of the line."""
+        """Removes one that waits."""
         for entry in self.pending(now):
             if entry.job.id == job_id:
                 self._line.remove(entry)
@@ -128,7 +128,7 @@ class Queue:
         return False
 
     def clear(self, now: float) -> None:
-        """Takes all that wait out of the line."""
+        """Removes all that wait."""
         for entry in self.pending(now):
             self._line.remove(entry)
             _end(entry, REMOVED, now)
@@ -148,7 +148,7 @@ class Queue:
         return True
 
     def restart(self, now: float) -> None:
-        """Forgets everything; the worker is free."""
+        """Forgets everything, and frees the worker."""
         self.settle(now)
         for entry in self._line:
             _end(entry, REMOVED, now)

@@ -14,7 +14,7 @@ from .settings import LeonardoSettings
 DEFAULT_MODEL = "b24e16ff-06e3-43eb-8d33-4416c2d75876"
 
 WORDS = {"queued": "PENDING", "processing": "PENDING", "completed": "COMPLETE", "failed": "FAILED"}
-"""The API has one word for waiting and running."""
+"""The API has one word for queued and running."""
 
 
 def stamp(when: datetime) -> str:
@@ -112,7 +112,7 @@ def _image(job: SandboxJob, index: int, url: Callable[[int, str], str]) -> dict[
 
 
 def _moderation(job: SandboxJob, view: View) -> list[str]:
-    """The only known hint at the reason of a failure; it is not documented."""
+    """The only known sign of why a job failed; it is not documented."""
     if view.state not in ("completed", "failed"):
         return []
     if job.fate.moderation:

@@ -65,7 +65,7 @@ class JobFactory:
 
 
 def _format(model: str, body: dict[str, Any], kind: str) -> Literal["png", "jpeg", "mp4"]:
-    """How the results of sounds and solids look is not known; here they are pictures."""
+    """What results of audio and 3D models look like is not known; here they are pictures."""
     if kind == "video":
         return "mp4"
     cut_out = model == "remove-bg" and body["parameters"].get("format", "png") == "png"

@@ -1,7 +1,7 @@
 """The models of API v2, and what each of them takes, as published in October 2026. Pure.
 
-Of image models the table has everything that is checked here; of films, sounds and solids nobody knows the whole
-schema, so any parameter is taken that a guide has for a model of that kind.
+Of image models the table has everything that is checked here; the full schemas of
+video, audio and 3D models are not known, so any parameter is accepted that a guide has for a model of that kind.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ video 1 ? ? : motion_2.0 motion_2.0-fast veo-3.1-generate-001 veo-3.1-fast-gener
 audio 4 ? ? : music-v1 sound-effects-v2 dialogue-v3 seed-audio-1.0
 3d 1 ? ? : rodin-v2
 """
-"""Kind, most outputs, what it takes of seed, negative prompt and styles (`s`, `n`, `t`), its guidances with how many of
-each, and the slugs. `?`: not known."""
+"""Kind, most outputs, whether it takes seed, negative prompt and styles (`s`, `n`, `t`), its guidances with the most
+of each, and the slugs. `?`: not known."""
 
 _IMAGE = "prompt quantity width height prompt_enhance quality mode contrast elements"
 _BY_KIND = {
@@ -65,7 +65,7 @@ IDS = {
     "lightning-xl": "b24e16ff-06e3-43eb-8d33-4416c2d75876",
     "kino-xl": "aa77f04e-3eec-4034-9c07-d0f619684628",
 }
-"""The UUIDs that are known; by these readings and the catalogue name a model, and v1 creates with them."""
+"""The UUIDs that are known: what reads and the catalogue call a model, and what creates of v1 take."""
 
 _NAMES = {"flux-schnell": "FLUX Schnell", "flux-dev": "FLUX Dev", "gemini-image-2": "Nano Banana Pro"}
 _OLDER = {

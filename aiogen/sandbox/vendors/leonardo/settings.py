@@ -49,7 +49,7 @@ class LeonardoSettings:
     list_max: int = attrs.field(default=50, validator=ge(1))
     """A larger `limit` is capped (reported by two clients; not documented)."""
     list_lag: float = attrs.field(default=0.0, validator=ge(0))
-    """Seconds by which the list is out of date. Not shortened by `speed`."""
+    """Seconds by which the list lags behind. Not shortened by `speed`."""
     status_lag: float = attrs.field(default=0.0, validator=ge(0))
     """Seconds after a create during which reading the job gives null. Not shortened by `speed`."""
     error_shape: Literal["array200", "errors200", "array", "errors", "object"] = attrs.field(

@@ -1,6 +1,6 @@
 """The calls that Leonardo makes at the end of a generation.
 
-As documented: no signature, no id, and the key with its secret inside. Whether it tells of failures, too, is not
+As documented: no signature, no id, and the key with its secret inside. Whether it reports failures, too, is not
 documented; here it does, under the same name.
 """
 
