@@ -1,4 +1,4 @@
-"""What every provider and every store has to pass, as tests that pytest collects.  Comes with the extra `testing`.
+"""What every provider and every store has to pass, as tests that pytest collects.  Needs the extra `testing`.
 
     class TestMyProvider(aiogen.testing.ProviderBattery):
         provider = MyProvider(api_key="mine-0123456789")

@@ -1,1 +1,1 @@
-"""What every provider has to pass: it is asked, and answered, in every way that a vendor or the network may."""
+"""What every provider has to pass: every operation, with every answer that a vendor or the network may give."""

@@ -1,4 +1,4 @@
-"""Checks of how answers are read that are not as the vendor means them."""
+"""Checks of how unusual answers are read: refusals, garbage, unknown words and missing values."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _STATUSES: dict[int, tuple[type[APIError], ...]] = {
 }
 _PAGES = (400, 401, 402, 403, 404, 405, 408, 413, 421, 429, 500, 502, 503, 504, 520, 529)
 _MATTERS = (401, 402, 403, 404, 500, 502, 503, 504, 520, 529)
-"""Statuses that mean something else if the vendor itself sends them: for the account, or for a create."""
+"""Statuses that would say something of the account, or of a create, if the vendor itself had sent them."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ID = "X-Request-Id"
 
 
 class AnsweringChecks(ProviderStage):
-    """Garbage, refusals, new words and gaps."""
+    """Refusals, garbage, unknown words and missing values."""
 
     # --- refusals
 
     @pytest.mark.parametrize("status", _STATUSES)
     def test_a_refusal_of_the_vendors_is_known_by_its_status(self, status: int) -> None:
-        """With the vendor's words, its request id, and how long it asks to wait."""
+        """A refusal becomes an error with the vendor's words, its request id, and how long it asks to wait."""
         headers = {"x-request-id": "battery-request", "retry-after": "7"}
         response = attrs.evolve(self.refused, status=status, headers=headers, request_id="battery-request")
         for name in ("create", "running"):
@@ -56,27 +56,28 @@ class AnsweringChecks(ProviderStage):
             error = self.instead(call, len(call.answers) - 1, response).error
             assert isinstance(error, _STATUSES[status]), f"HTTP {status} to {name!r} is {error!r}"
             assert error.status == status
-            assert error.from_api, "the vendor's own refusal is taken for somebody else's"
-            assert error.request_id == "battery-request", "the request id is lost"
-            assert error.retry_after == 7.0, "Retry-After is lost"
+            assert error.from_api, "the vendor's own refusal is taken for one by a proxy"
+            assert error.request_id == "battery-request", "the error has no request id"
+            assert error.retry_after == 7.0, "the error has no retry_after, and the answer a Retry-After"
             assert error.provider == type(self.provider).facts.name
-            assert error.action is not None, "what helps is not said"
+            assert error.action is not None, "the error has no action: it does not say what helps"
             words = [text for _, text in texts(self.refused) if " " in text]
-            assert not words or any(text in error.message for text in words), f"the vendor's words are lost: {error}"
+            is_quoted = not words or any(text in error.message for text in words)
+            assert is_quoted, f"the error does not have the vendor's words: {error}"
 
     @pytest.mark.parametrize("status", _PAGES)
     def test_a_page_in_between_blames_nobody(self, status: int) -> None:
-        """What a proxy answers says nothing about the key, the balance, or what became of a create."""
+        """A page by a proxy says nothing about the key, the balance, or what became of a create."""
         response = answer(PAGE, status=status, headers={_ID: "battery-request"})
         for call, i in self._places():
             outcome = self.instead(call, i, response)
             if status in (403, 404) and call.name in ("account", "deleted", "cancelled"):
-                continue  # it may say so: at the vendor's own address nobody else answers
+                continue  # it may say so: at the vendor's own address no proxy answers
             error = outcome.error
             assert isinstance(error, APIError), f"HTTP {status} with a page is {outcome} to {call.name!r}"
             assert error.status == status
             is_theirs = status in _MATTERS and error.from_api
-            assert not is_theirs, f"HTTP {status} with a page is taken for the vendor's: it is not from the API"
+            assert not is_theirs, f"HTTP {status} with a page of HTML is taken for an answer of the API"
             assert not isinstance(error, AuthenticationError | InsufficientFunds)
             assert error.request_id == "battery-request"
             if call.name == "create" and _is_sent(outcome) and status in (408, *range(500, 600)):
@@ -84,7 +85,7 @@ class AnsweringChecks(ProviderStage):
 
     @pytest.mark.parametrize("status", _REDIRECTS)
     def test_a_redirect_is_not_followed(self, status: int) -> None:
-        """For it would take the key along."""
+        """A redirect is never followed: the key would be sent along."""
         response = answer(b"", status=status, headers={"Location": f"https://{ELSEWHERE}/"})
         for call, i in self._places():
             outcome = self.instead(call, i, response)
@@ -95,7 +96,7 @@ class AnsweringChecks(ProviderStage):
 
     @pytest.mark.parametrize("kind", GARBAGE)
     def test_garbage_is_no_answer(self, kind: str) -> None:
-        """No generation ends by it, and of a create with such an answer nobody knows what became."""
+        """Garbage ends no generation, and the fate of a create that is answered with it is unknown."""
         for call, i in self._places():
             response = attrs.evolve(call.answers[i], body=GARBAGE[kind])
             outcome = self.instead(call, i, response)
@@ -109,7 +110,7 @@ class AnsweringChecks(ProviderStage):
                 assert outcome.error is not None, f"{what} is taken for an answer to {call.name!r}: {outcome.result!r}"
 
     def test_half_an_answer_is_none(self) -> None:
-        """Truncated, in another encoding, twice: it is read rightly or not at all."""
+        """Truncated, in another encoding, twice: an answer is read correctly or not at all."""
         for call, i in self._places():
             for words, response in spoilt(call.answers[i]):
                 outcome = self._tried(call, i, response, words)
@@ -117,13 +118,13 @@ class AnsweringChecks(ProviderStage):
                     assert outcome.result.state in RUNNING, f"{words} ends a generation: {outcome.result!r}"
 
     def test_values_of_other_kinds_break_nothing(self) -> None:
-        """Each value of each answer is taken away, and replaced by others: no crash, and nothing made up."""
+        """Each value of each answer is removed, and replaced by others: nothing crashes, and nothing is made up."""
         for call, i in self._places():
             for words, _, response in strange(call.answers[i]):
                 self._tried(call, i, response, words)
 
     def test_a_create_that_names_its_job_is_taken(self) -> None:
-        """Whatever else is wrong with the answer: that job runs, and is paid for."""
+        """An answer that names the job's id is accepted, whatever else is wrong: that job runs, and is paid for."""
         call = self.call("create")
         last = len(call.answers) - 1
         name = self.ticket().provider_id
@@ -131,10 +132,11 @@ class AnsweringChecks(ProviderStage):
             if not has(call.answers[last], where, name):
                 outcome = self._tried(call, last, response, words)
                 taken = outcome.result.snapshot.provider_id if isinstance(outcome.result, Accepted) else None
-                assert taken == name, f"{words}, the create's answer is lost: {outcome.error or outcome.result}"
+                found = outcome.error or outcome.result
+                assert taken == name, f"{words}, the create's answer is not read as accepted: {found}"
 
     def test_an_id_that_cannot_be_asked_about_is_none(self) -> None:
-        """A create that is answered with one is unknown; letters in upper case are kept."""
+        """A create that is answered with an unusable id is unknown; upper and lower case are kept."""
         call = self.call("create")
         last, name = len(call.answers) - 1, self.ticket().provider_id
         places = [where for where, text in texts(call.answers[last]) if text == name]
@@ -150,7 +152,7 @@ class AnsweringChecks(ProviderStage):
                 assert taken == "AbC-1", f"the id 'AbC-1' is read as {taken!r}"
 
     def test_an_unknown_state_counts_as_running(self) -> None:
-        """A word that is new ends nothing, and is passed on."""
+        """An unknown state word ends nothing, and is passed on."""
         call, name, seen = self.call("running"), self.ticket().provider_id, False
         for i, response in enumerate(call.answers):
             for where in [where for where, text in texts(response) if text != name]:
@@ -161,12 +163,12 @@ class AnsweringChecks(ProviderStage):
                     assert outcome.result.state in RUNNING, f"{_NEW_WORD} at {shown(where)} ends a generation"
                     seen = seen or outcome.result.unknown_state == _NEW_WORD
         assert seen or not self.has_state_words, (
-            "no word in the answers of running= becomes Snapshot.unknown_state; if none says what state a generation "
+            "none of the words in running= becomes Snapshot.unknown_state; if no word says what state a generation "
             "is in, set has_state_words = False"
         )
 
     def test_an_address_in_an_answer_never_gets_the_key(self) -> None:
-        """A request with the key goes below the base url, whatever addresses the answers name."""
+        """Requests with the key go below the base url only, whatever addresses the answers name."""
         for call, i in self._places():
             for words, response in addressed(call.answers[i]):
                 outcome = self._tried(call, i, response, words)
@@ -177,11 +179,11 @@ class AnsweringChecks(ProviderStage):
     # --- inside
 
     def _poll(self, ticket: Ticket) -> Call:
-        """A poll of one that runs, with another ticket."""
+        """A poll of a running generation, with another ticket."""
         return attrs.evolve(self.call("running"), make=lambda provider: provider.get(ticket))
 
     def _places(self) -> list[tuple[Call, int]]:
-        """Every call with each of its answers."""
+        """Every call with the position of each of its answers."""
         return [(call, i) for call in self.calls() for i in range(len(call.answers))]
 
     def _tried(self, call: Call, i: int, response: Response, words: str) -> Outcome:
@@ -189,19 +191,19 @@ class AnsweringChecks(ProviderStage):
             outcome = self.changed(call, i, response)
             is_read = outcome.error is None or isinstance(outcome.error, APIError | ProtocolError)
             # A poll whose ticket is not valid any more is refused before it is sent.
-            assert is_read, f"it raises {outcome.error!r}: what a vendor answers is an APIError or a ProtocolError"
+            assert is_read, f"it raises {outcome.error!r}: an answer leads to an APIError or a ProtocolError"
         except AssertionError as error:
             raise AssertionError(f"answer {i + 1} of {call.name!r}, {words}: {error}") from error
         return outcome
 
     def _is_unknown(self, outcome: Outcome, what: str) -> None:
-        """Nobody knows whether it was carried out, unless the create chose its id itself."""
+        """It is unknown whether the create was carried out, unless it chose its id itself."""
         if isinstance(outcome.result, Accepted) and self.provider_id is not None:
             return
         assert outcome.error is not None, f"{what} is read as accepted: {outcome.result!r}"
         verdict = judge_create(outcome.error, type(self.provider).facts.resend_statuses)
         assert verdict is Verdict.UNKNOWN, (
-            f"a create that is answered with {what} may run and cost money, but {outcome.error!r} says it does not"
+            f"a create that is answered with {what} may run and cost money, but {outcome.error!r} says that it does not"
         )
 
 

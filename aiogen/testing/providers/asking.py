@@ -1,4 +1,4 @@
-"""Checks of what a provider asks, and of what the answers come to if they are as the vendor means them."""
+"""Checks of what a provider requests, and of how it reads answers in the vendor's own form."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ _NO_IDS = ("", "  ", ".", "..", "../files", "a/b", "a\\b", "a\nb", "a\0b", "x" *
 
 
 class AskingChecks(ProviderStage):
-    """Requests, and results as they are meant."""
+    """Requests, and the results of usual answers."""
 
     def test_a_create_is_one_request(self) -> None:
-        """With the verb "create" once, so that no other is ever taken for free to repeat."""
+        """A create sends the verb "create" once and last, and no other call sends it: all others may be repeated."""
         outcome = self.as_meant(self.call("create"))
         assert [request.verb for request in outcome.requests].count("create") == 1
-        assert outcome.requests[-1].verb == "create", "what else a create needs comes before it"
+        assert outcome.requests[-1].verb == "create", "the create itself has to be the last request"
         for call in self.calls():
             if call.name != "create":
                 verbs = [request.verb for request in self.as_meant(call).requests]
                 assert "create" not in verbs, f"{call.name!r} sends a create"
 
     def test_a_create_is_accepted(self) -> None:
-        """Under an id that can be asked about; a failure is only known by reading it."""
+        """An accepted create names an id that can be asked about; whether the job fails only a poll says."""
         accepted = self.as_meant(self.call("create")).result
         assert isinstance(accepted, Accepted)
         assert accepted.snapshot.state is not State.FAILED
 
     def test_one_that_runs_is_running(self) -> None:
-        """Queued, or processing, and about the generation that was asked about."""
+        """It is queued or processing, and the snapshot is of the generation that was asked about."""
         snapshot = self._read("running")
         assert snapshot.state in RUNNING
         assert snapshot.unknown_state is None
 
     def test_one_that_is_done_has_its_outputs(self) -> None:
-        """Completed, with at least one output that can be fetched, and nothing to complain of."""
+        """It is completed, with at least one output that can be fetched, and without warnings."""
         snapshot = self._read("completed")
         assert snapshot.state is State.COMPLETED
         assert snapshot.outputs
         assert not snapshot.missing_outputs
         for output in snapshot.outputs:
             assert output.data or output.url.startswith(("https://", "http://")), f"{output.url!r} cannot be fetched"
-        assert snapshot.raw, "raw has to have what the vendor sent"
+        assert snapshot.raw, "Snapshot.raw has to be what the vendor sent"
 
     def test_one_that_has_failed_says_why(self) -> None:
-        """In our words and, where it has any, in the vendor's."""
+        """A failure has a code of ours and, where the vendor gives any, the vendor's words."""
         snapshot = self._read("failed")
         assert snapshot.state is State.FAILED
         assert snapshot.failure is not None
@@ -74,20 +74,20 @@ class AskingChecks(ProviderStage):
         return snapshot
 
     def test_its_other_calls_answer(self) -> None:
-        """Each with its own kind of result."""
+        """Each call that the provider offers returns its own kind of result."""
         kinds = {"listed": Page, "deleted": Deleted, "cancelled": Cancelled, "account": AccountInfo}
         for call in self.calls():
             if call.name in kinds:
                 result = self.as_meant(call).result
                 assert isinstance(result, kinds[call.name])
                 if isinstance(result, Page):
-                    assert result.rows, "listed= has no rows in it"
+                    assert result.rows, "the answers of listed= have no rows"
                     assert result.problem is None, str(result.problem)
                 if isinstance(result, AccountInfo):
                     assert (result.provider, result.connection) == (type(self.provider).facts.name, self.provider.name)
 
     def test_every_request_has_the_connections_headers(self) -> None:
-        """Those of `extra_headers`, too; but what goes to another address has neither them nor the key."""
+        """`extra_headers` are sent with every request to the vendor, and to no other address; nor is the key."""
         hidden = "battery-header-0123456789"
         provider = attrs.evolve(self.provider, extra_headers={"X-Battery": hidden})
         for call in self.calls():
@@ -99,14 +99,14 @@ class AskingChecks(ProviderStage):
                 assert hidden not in repr(request)
 
     def test_an_address_may_be_another(self) -> None:
-        """Behind a proxy every request goes below the address that was given."""
+        """With `base_url` set, every request goes below that address."""
         provider = attrs.evolve(self.provider, base_url="http://127.0.0.1:8000/proxy")
         for call in self.calls():
             if (request := next(call.make(provider), None)) is not None:
                 assert request.url.startswith("http://127.0.0.1:8000/proxy/"), f"{call.name!r} goes to {request.url}"
 
     def test_it_asks_nobody_itself(self) -> None:
-        """A provider opens no file and no connection, and waits for nothing: that would hold up every other job."""
+        """A provider opens no file and no connection, and never blocks: that would hold up every other job."""
         heard: list[str] = []
         for _ in range(2):  # what is imported late is imported by the first
             heard.clear()
@@ -119,20 +119,20 @@ class AskingChecks(ProviderStage):
                         with listening() as found:
                             self.changed(call, i, response)
                         heard += found
-        assert not heard, f"it does by itself: {', '.join(dict.fromkeys(heard))}"
+        assert not heard, f"it does by itself what only the transport may do: {', '.join(dict.fromkeys(heard))}"
 
     def test_equal_answers_have_equal_results(self) -> None:
-        """A provider has no clock, no chance and no memory."""
+        """A provider uses no clock and no random numbers, and remembers nothing."""
         for call in self.calls():
             first, second = self.as_meant(call), self.as_meant(call)
-            assert first.requests == second.requests, f"{call.name!r} asks differently the second time"
+            assert first.requests == second.requests, f"{call.name!r} makes another request the second time"
             assert first.result == second.result, f"{call.name!r} reads the same answers differently the second time"
 
     # --- ids
 
     @pytest.mark.parametrize("provider_id", _ODD_IDS)
     def test_an_id_stays_one_segment(self, provider_id: str) -> None:
-        """Whatever is in it, no id leads to another address, and its letters are kept."""
+        """Whatever characters are in it, no id leads to another address; upper and lower case are kept."""
         for name, usual, odd in zip(*self._urls("1"), self._urls(provider_id)[1], strict=True):
             assert odd is not None, f"{name!r} does not ask about {provider_id!r}"
             assert usual is not None
@@ -142,11 +142,11 @@ class AskingChecks(ProviderStage):
             assert parse_qs(a.query).keys() == parse_qs(b.query).keys(), f"{name!r} with {provider_id!r} asks for {odd}"
             assert not b.fragment, f"{name!r} with {provider_id!r} asks for {odd}"
             if provider_id.isascii() and provider_id[0].isupper():
-                assert provider_id in odd or a.path == b.path, "the id's letters are not kept"
+                assert provider_id in odd or a.path == b.path, "the id is not sent as it is"
 
     @pytest.mark.parametrize("provider_id", _NO_IDS)
     def test_what_is_no_id_is_not_asked_about(self, provider_id: str) -> None:
-        """It is refused, and nothing is sent."""
+        """An id that cannot be part of a url is refused, and nothing is sent."""
         for name, url in zip(*self._urls(provider_id), strict=True):
             assert url is None, (
                 f"{name!r} asks for {url!r} with the id {provider_id!r}: aiogen.providers.checks.check_id refuses it"

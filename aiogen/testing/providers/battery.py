@@ -18,7 +18,7 @@ class ProviderBattery(StatingChecks, AskingChecks, AnsweringChecks, SecretsCheck
             running = answer({"id": "p1", "state": "running"})
             completed = answer({"id": "p1", "state": "done", "url": "https://files.example.com/p1.png"})
             failed = answer({"id": "p1", "state": "failed", "error": "out of memory"})
-            refused = answer({"error": "it is so"}, status=400)
+            refused = answer({"error": "not accepted"}, status=400)
 
     pytest collects the tests by the name of the subclass.  `answer` makes an answer; where an exchange sends several
     requests, give a tuple of answers in their order.  What the provider can do beside creating and reading has answers

@@ -1,4 +1,4 @@
-"""Answers that no vendor means: pages of something in between, half of a document, values of the wrong kind.  Pure."""
+"""Answers that no API intends: pages of a proxy, half of a document, values of the wrong type.  Pure."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _LONG = 10**400
 _STRANGE: tuple[Any, ...] = (
     None, [], {}, "", " ", 0, -1, 1e308, _LONG, True, "a\0b", "\ud800", [None], [[]], {"a": None}, ["x"],
 )  # fmt: skip
-"""What may stand where something else belongs."""
+"""Values of other types, for the place of any value."""
 
 _ADDRESSES = ("https://elsewhere.example/x", "//elsewhere.example/x", "@elsewhere.example/x", "/../../x", "/x?y#z")
 
 _MOST = 150
-"""Places of one answer that are tried, from the outermost on."""
+"""The most places of one answer that are tried, from the outermost on."""
 
 Where = tuple[str | int, ...]
 
 
 def spoilt(response: Response) -> Iterator[tuple[str, Response]]:
-    """The answer itself, in ways that are no longer, or not quite, what the vendor sends."""
+    """The answer, damaged or encoded in another way."""
     body = response.body
     text = body.decode("utf-8", "replace")
     bodies = {
@@ -64,7 +64,7 @@ def spoilt(response: Response) -> Iterator[tuple[str, Response]]:
 
 
 def strange(response: Response) -> Iterator[tuple[str, Where, Response]]:
-    """The answer with one of its values taken away, or replaced by another kind of value: one after the other."""
+    """The answer with one of its values removed, or replaced by one of another type: one after the other."""
     document = _document(response)
     for where in _places(document):
         if where:
@@ -74,7 +74,7 @@ def strange(response: Response) -> Iterator[tuple[str, Where, Response]]:
 
 
 def addressed(response: Response) -> Iterator[tuple[str, Response]]:
-    """The answer with one of its addresses replaced by one that leads elsewhere."""
+    """The answer with one of its addresses replaced by one at another host."""
     document = _document(response)
     for where, text in texts(response):
         if text.startswith(("http://", "https://", "/")):
@@ -83,19 +83,19 @@ def addressed(response: Response) -> Iterator[tuple[str, Response]]:
 
 
 def texts(response: Response) -> list[tuple[Where, str]]:
-    """Every text in the answer, and where it stands."""
+    """Every text in the answer, with its place."""
     document = _document(response)
     found = ((where, _at(document, where)) for where in _places(document))
     return [(where, value) for where, value in found if isinstance(value, str)]
 
 
 def replaced(response: Response, where: Where, value: Any) -> Response:
-    """The answer with another value there."""
+    """The answer with another value in this place."""
     return _said(response, _with(_document(response), where, value))
 
 
 def has(response: Response, where: Where, text: str) -> bool:
-    """Whether this very text stands there, or is in what stands there."""
+    """Whether the value in this place is this text, or contains it."""
     return any(found == text for place, found in texts(response) if place[: len(where)] == where)
 
 
@@ -105,7 +105,7 @@ def shown(where: Where) -> str:
 
 
 def _document(response: Response) -> Any:
-    """None for what is no JSON, in which there is nothing to replace."""
+    """The parsed body; None if it is no JSON: there is nothing to replace."""
     try:
         return json.loads(response.body)
     except ValueError:
@@ -113,7 +113,7 @@ def _document(response: Response) -> Any:
 
 
 def _places(document: Any) -> list[Where]:
-    """Every place in it, the outermost first; of a list the first two."""
+    """Every place in a document, the outermost first; of a list the first two."""
     if document is None:
         return []
     found: list[Where] = [()]

@@ -1,4 +1,4 @@
-"""What holds for every request, every result and every error of a provider, whatever it was answered.  Pure."""
+"""What holds for every request, every result and every error of a provider, whatever the answers are.  Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ RUNNING = (State.QUEUED, State.PROCESSING)
 
 
 def check_request(request: Request, provider: Provider) -> None:
-    """It can be sent as it is, and no secret is where it would be seen."""
+    """A request can be sent as it is, and shows no secret."""
     assert isinstance(request, Request), f"the exchange yielded {request!r}, and no Request"
-    assert request.verb in VERBS, f"the verb {request.verb!r} is none of {', '.join(VERBS)}"
-    assert request.method in _METHODS, f"{request.method!r} is no method"
+    assert request.verb in VERBS, f"the verb {request.verb!r} is not one of {', '.join(VERBS)}"
+    assert request.method in _METHODS, f"{request.method!r} is not an HTTP method"
     _check_address(request, provider)
     for name, value in request.headers.items():
         assert _HEADER_NAME.fullmatch(name), f"no header can be called {name!r}"
@@ -52,9 +52,9 @@ def _check_address(request: Request, provider: Provider) -> None:
     url, base = request.url, urlsplit(provider.base_url)
     assert isinstance(url, str), f"the url {url!r} is no text"
     parts = urlsplit(url)
-    assert parts.scheme in ("http", "https"), f"the url {url!r} cannot be asked"
-    assert parts.hostname, f"the url {url!r} cannot be asked"
-    assert not any(c.isspace() or not c.isprintable() for c in url), f"the url {url!r} has a blank in it"
+    assert parts.scheme in ("http", "https"), f"the url {url!r} cannot be requested"
+    assert parts.hostname, f"the url {url!r} cannot be requested"
+    assert not any(c.isspace() or not c.isprintable() for c in url), f"the url {url!r} contains white space"
     assert not parts.fragment, f"the url {url!r} has a fragment, which is never sent"
     if not any(secret.stands_in(value) for secret in provider.secrets for value in request.headers.values()):
         return
@@ -66,14 +66,15 @@ def _check_address(request: Request, provider: Provider) -> None:
 
 
 def _check_body(request: Request) -> str:
-    """The body as text in which the key would be seen."""
+    """The body as text, to search it for the key."""
     body = request.body
     if isinstance(body, Raw):
         _check_base64(body.base64)
         return ""
     if isinstance(body, Multipart):
         for part in body.parts:
-            assert (part.text is None) != (part.base64 is None), f"the part {part.name!r} is either text or a file"
+            is_one = (part.text is None) != (part.base64 is None)
+            assert is_one, f"the part {part.name!r} has to be either text or a file"
             if part.base64 is not None:
                 _check_base64(part.base64)
         return json.dumps([part.text for part in body.parts])
@@ -91,13 +92,13 @@ def _check_base64(text: str) -> None:
 
 
 def check_creates(requests: Sequence[Request]) -> None:
-    """A create is paid for: one exchange sends at most one, and nothing makes it send another."""
+    """A create is paid for: whatever the answers are, one exchange sends at most one."""
     creates = [request for request in requests if request.verb == "create"]
     assert len(creates) <= 1, "a second create is sent in one exchange: it may be a second bill"
 
 
 def check_result(result: Any) -> None:
-    """What it promises by its type."""
+    """A result is what its type says."""
     if isinstance(result, Accepted):
         check_snapshot(result.snapshot)
         _check_id(result.snapshot.provider_id)
@@ -105,7 +106,7 @@ def check_result(result: Any) -> None:
     elif isinstance(result, Snapshot):
         check_snapshot(result)
     elif isinstance(result, Page):
-        assert len(result.rows) == len(result.names), "the page has not one name for each row"
+        assert len(result.rows) == len(result.names), "Page.names has to have one name for each row"
         for row in result.snapshots:
             check_snapshot(row)
     else:
@@ -123,7 +124,7 @@ def _check_id(provider_id: str) -> None:
 
 
 def check_snapshot(snapshot: Snapshot) -> None:
-    """One reading agrees with itself."""
+    """A snapshot does not contradict itself."""
     assert isinstance(snapshot, Snapshot), f"{snapshot!r} is no Snapshot"
     assert isinstance(snapshot.provider_id, str), f"the id {snapshot.provider_id!r} is no text"
     assert snapshot.provider_id.strip(), "the id is blank"
@@ -137,7 +138,7 @@ def check_snapshot(snapshot: Snapshot) -> None:
     if snapshot.unknown_state is not None:
         assert snapshot.state in RUNNING, "an unknown state counts as running"
     if snapshot.state is State.COMPLETED and not snapshot.outputs:
-        assert snapshot.missing_outputs, "completed without outputs, and missing_outputs does not say so"
+        assert snapshot.missing_outputs, "completed without outputs, but missing_outputs is not set"
     for output in snapshot.outputs:
         assert isinstance(output.kind, str), f"the kind of an output is {output.kind!r}"
         assert isinstance(output.url, str), f"the url of an output is {output.url!r}"

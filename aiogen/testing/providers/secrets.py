@@ -19,17 +19,17 @@ _SHORTEST = 12
 
 
 class SecretsChecks(ProviderStage):
-    """The key, in everything that a provider gives away."""
+    """The key appears in nothing that a provider shows."""
 
     def test_the_connection_shows_no_key(self) -> None:
-        """Neither itself, nor its account, nor what it says in a create."""
+        """Not in `repr` of the connection, its account, or the submissions that it makes."""
         key = self._key()
         submission = self.provider.encode(self.request)
         shown_of = [repr(self.provider), self.provider.account, repr(submission), json.dumps(submission.body)]
         assert not [text for text in shown_of if key.text in text]
 
     def test_a_key_that_is_quoted_is_not_shown(self) -> None:
-        """Wherever an answer quotes it: not in an error, a result, or what an error reporter prints."""
+        """An answer that quotes the key passes it on to no error, no result, and no report of local variables."""
         key = self._key()
         for call in self.calls():
             for i, response in enumerate(call.answers):
@@ -51,12 +51,13 @@ class SecretsChecks(ProviderStage):
 
     def _shows_nothing(self, key: Secret, outcome: Outcome, what: str) -> None:
         for where, text in _everything(outcome):
-            assert key.text not in text, f"the key is shown by {where} ({what})"
+            assert key.text not in text, f"the key appears in {where} ({what})"
 
     def _key(self) -> Secret:
         facts = type(self.provider).facts
         if not self.provider.secrets:
-            assert facts.key_variable is None, f"give {type(self).__name__} a provider with a key that is no public one"
+            own = "a provider with a key that is not the public one"
+            assert facts.key_variable is None, f"give {type(self).__name__} {own}"
             pytest.skip("it takes no key")
         key = self.provider.secrets[0]
         assert len(key.text) >= _SHORTEST, f"a key of less than {_SHORTEST} characters could be found by chance"
@@ -64,7 +65,7 @@ class SecretsChecks(ProviderStage):
 
 
 def _everything(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    """What is shown of an outcome somewhere: by `repr`, as JSON, by an error reporter."""
+    """What is shown of an outcome: by `repr`, as JSON, by an error reporter."""
     for request in outcome.requests:
         yield "a request", repr(request)
     if outcome.error is None:

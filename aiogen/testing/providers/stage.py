@@ -1,4 +1,4 @@
-"""What the author of a provider gives the battery, and how its checks ask and answer."""
+"""What the author of a provider gives the battery, and how its checks carry out calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answers = Response | Sequence[Response]
 
 ELSEWHERE = "elsewhere.example"
 _MOST_REQUESTS = 20
-"""In one exchange; one that sends more asks for ever."""
+"""The most requests of one exchange; one that sends more never ends."""
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ class Outcome:
 
 @attrs.frozen
 class Call:
-    """One operation of the provider, with answers to it as the vendor means them."""
+    """One operation of the provider, with the vendor's usual answers."""
 
     name: str
     make: Callable[[Provider], Exchange[Any]] = attrs.field(repr=False)
@@ -48,17 +48,17 @@ class ProviderStage:
     provider: ClassVar[Provider]
     """A connection, with a key of twelve characters or more where it takes one."""
     request: ClassVar[TypedRequest]
-    """What is asked of it, as complete as you like: all that `encode` makes of it is compared."""
+    """A request, as complete as you like: everything that `encode` makes of it is compared."""
     accepted: ClassVar[Answers]
-    """The answer to a create that is taken."""
+    """The answer to a create that is accepted."""
     running: ClassVar[Answers]
-    """The answers to a poll of a generation that waits or runs; about the one that `accepted` names."""
+    """The answers to a poll of a generation that is queued or running: the one that `accepted` names."""
     completed: ClassVar[Answers]
-    """The answers to a poll of one that has ended well, with its outputs."""
+    """The answers to a poll of one that is completed, with its outputs."""
     failed: ClassVar[Answers]
     """The answers to a poll of one that has failed."""
     refused: ClassVar[Response]
-    """A refusal in the vendor's own shape that only its status gives a meaning, such as `{"error": "it is so"}`."""
+    """A refusal in the vendor's own shape, with a meaning by its status only, such as `{"error": "not accepted"}`."""
     listed: ClassVar[Answers | None] = None
     """The answers to `list`, if the provider can."""
     deleted: ClassVar[Answers | None] = None
@@ -80,15 +80,15 @@ class ProviderStage:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         raise AttributeError(f"{type(self).__name__} has no {name}: the battery needs it; see ProviderBattery.{name}.")
 
-    # --- what is asked
+    # --- calls
 
     def encoded(self) -> Submission:
-        """What the create says, under the id that the answers have."""
+        """The submission of `request`, under the id that the answers name."""
         submission = self.provider.encode(self.request)
         return submission if self.provider_id is None else attrs.evolve(submission, provider_id=self.provider_id)
 
     def ticket(self) -> Ticket:
-        """As it is after a create and a restart: what is in it has been JSON."""
+        """The ticket after a create and a restart: what is in it was written as JSON and read again."""
         submission = self.encoded()
         accepted = self.converse(self.provider.create(submission), answers_of(self.accepted)).result
         assert isinstance(accepted, Accepted), f"the create's exchange returned {accepted!r}, and no Accepted"
@@ -105,7 +105,7 @@ class ProviderStage:
         return next(call for call in self.calls() if call.name == name)
 
     def calls(self) -> Iterator[Call]:
-        """Everything that the provider can be asked, with prepared answers."""
+        """Every operation that the provider offers, with prepared answers."""
         submission, ticket = self.encoded(), self.ticket()
         able = self.provider.capabilities
         yield Call("create", lambda p: p.create(submission), answers_of(self.accepted))
@@ -120,10 +120,11 @@ class ProviderStage:
         for name, can, make in more:
             if can:
                 prepared = getattr(self, name)
-                assert prepared is not None, f"{type(self).__name__} has no {name}: the provider can, so give answers."
+                battery = type(self).__name__
+                assert prepared is not None, f"{battery} has no {name}: the provider offers it, so give answers."
                 yield Call(name, make, answers_of(prepared))
 
-    # --- how
+    # --- carrying them out
 
     def converse(
         self,
@@ -133,9 +134,9 @@ class ProviderStage:
         *,
         provider: Provider | None = None,
     ) -> Outcome:
-        """Answer every request, as the transport would; after `answers` with `then`, however often it is asked.
+        """Answer every request, as the transport would; after `answers` always with `then`.
 
-        Each request, and the result, is looked at on the way.
+        Each request and the result are checked on the way.
         """
         provider = provider or self.provider
         assert hasattr(exchange, "send"), f"{exchange!r} is no exchange: write it as a generator, with a yield in it"
@@ -147,7 +148,7 @@ class ProviderStage:
                 requests.append(request)
                 promises.check_request(request, provider)
                 promises.check_creates(requests)
-                assert len(requests) <= _MOST_REQUESTS, f"it asks again and again: {request}"
+                assert len(requests) <= _MOST_REQUESTS, f"it never stops sending requests: {request}"
                 response = waiting.pop(0) if waiting else then
                 assert response is not None, f"no answer is prepared for request {len(requests)}, {request}"
                 for secret in provider.secrets:
@@ -155,7 +156,7 @@ class ProviderStage:
                 request = exchange.send(response)
         except StopIteration as end:
             promises.check_result(end.value)
-            assert not (waiting and then is None), f"{len(waiting)} prepared answers were not asked for"
+            assert not (waiting and then is None), f"{len(waiting)} prepared answers were not used"
             return Outcome(requests, result=end.value)
         except AiogenError as error:
             return Outcome(requests, error=error)
@@ -170,19 +171,19 @@ class ProviderStage:
             exchange.close()
 
     def as_meant(self, call: Call) -> Outcome:
-        """What comes of the prepared answers."""
+        """The outcome with the prepared answers."""
         outcome = self.converse(call.make(self.provider), call.answers)
         if outcome.error is not None:
             raise AssertionError(f"the answers of {call.name!r} end in an error: {outcome.error}") from outcome.error
         return outcome
 
     def instead(self, call: Call, i: int, response: Response, provider: Provider | None = None) -> Outcome:
-        """What comes of it if answer number `i`, and each one after it, is this one."""
+        """The outcome if answer number `i`, and each one after it, is this one."""
         provider = provider or self.provider
         return self.converse(call.make(provider), call.answers[:i], response, provider=provider)
 
     def changed(self, call: Call, i: int, response: Response) -> Outcome:
-        """What comes of it if answer number `i` alone is this one; more are answered with the last one."""
+        """The outcome if answer number `i` alone is this one; further requests are answered with the last one."""
         answers = [*call.answers[:i], response, *call.answers[i + 1 :]]
         return self.converse(call.make(self.provider), answers, answers[-1])
 

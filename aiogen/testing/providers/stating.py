@@ -1,4 +1,4 @@
-"""Checks of what a provider states: its facts, what it can do, its key, and what its creates say."""
+"""Checks of what a provider states: its facts, its capabilities, its key, and the content of its creates."""
 
 from __future__ import annotations
 
@@ -25,35 +25,36 @@ _NO_JSON: tuple[Any, ...] = (object(), float("nan"), float("inf"), {1, 2}, {"a":
 
 
 class StatingChecks(ProviderStage):
-    """What is known before anything is sent."""
+    """Facts, capabilities, keys and submissions: all that is known before anything is sent."""
 
     def test_the_facts_are_sound(self) -> None:
-        """Names that nobody else has, an address that can be used, and limits that fit each other."""
+        """The facts are complete and consistent: an address that can be used, and limits that fit each other."""
         provider, facts = self.provider, type(self.provider).facts
         assert isinstance(facts, Facts)
         usual = attrs.evolve(provider, base_url=facts.url, name="")
-        assert usual.base_url == facts.url, "facts.url has a slash too many, or a path that the provider takes away"
+        assert usual.base_url == facts.url, "facts.url ends with a slash, or with a path that the provider removes"
         assert usual.name == facts.name
         assert usual.is_at_home
         assert urlsplit(facts.url).scheme == "https" or not _leaves_this_machine(provider), "a key needs https"
-        assert isinstance(self.request, facts.request_type), "facts.request_type is another class"
+        assert isinstance(self.request, facts.request_type), "request= is not of the class facts.request_type"
         assert facts.poll_floor <= facts.poll_ceiling
-        assert facts.creates_per_minute <= facts.requests_per_minute, "each create is a request, too"
+        assert facts.creates_per_minute <= facts.requests_per_minute, "each create is one of the requests per minute"
         assert facts.max_reference_bytes > 0
-        assert all(500 <= status < 600 for status in facts.resend_statuses), "resend_statuses are of the kind 5xx"
+        assert all(500 <= status < 600 for status in facts.resend_statuses), "resend_statuses are not all of 500 to 599"
         if facts.key_variable is None:
-            assert facts.public_key is None, "a public key, and no variable for one's own"
+            assert facts.public_key is None, "facts have a public key, but no key_variable for one's own"
 
     def test_its_names_are_its_own(self) -> None:
-        """No other provider's name, and no other vendor's key."""
+        """It has no other provider's name, and reads no other vendor's key."""
         cls = type(self.provider)
         others = [other for other in BUILT_IN if not issubclass(cls, other)]
-        assert cls.facts.name not in [other.facts.name for other in others], "it is called as one of aiogen's own"
+        names = [other.facts.name for other in others]
+        assert cls.facts.name not in names, "it has the name of one of aiogen's own providers"
         keys = [other.facts.key_variable for other in others if other.facts.key_variable is not None]
-        assert cls.facts.key_variable not in keys, "it would read the key of another vendor"
+        assert cls.facts.key_variable not in keys, "its key_variable is that of another vendor"
 
     def test_it_can_do_what_it_writes(self) -> None:
-        """A call that is not offered says so when it is called; one that is, asks."""
+        """A call that is not offered raises Unsupported when it is called; one that is offered sends a request."""
         provider, able, ticket = self.provider, self.provider.capabilities, self.ticket()
         calls: dict[str, Callable[[], Exchange[Any]]] = {
             "list": lambda: provider.list(None, 0, 10),
@@ -70,11 +71,11 @@ class StatingChecks(ProviderStage):
             try:
                 next(call(), None)
             except Unsupported:
-                raise AssertionError(f"it writes {name!r}, so it says that it can; leave out what it cannot") from None
-        assert able.list or not able.list_page, "list_page, and no list"
+                raise AssertionError(f"it defines {name!r}, so it says that it can; leave out what it cannot") from None
+        assert able.list or not able.list_page, "Capabilities.list_page is set, but not list"
 
     def test_it_keeps_what_it_was_given(self) -> None:
-        """A connection never changes, and has the name, the limits and the durations that it is given."""
+        """A connection is immutable, and has the name, the limits and the durations that it is given."""
         given: dict[str, Any] = {"name": "another", "max_active": 7, "creates_per_minute": 8, "requests_per_minute": 9}
         provider = attrs.evolve(self.provider, **given, typical_seconds={self.request.model: 123.0})
         assert {name: getattr(provider, name) for name in given} == given
@@ -83,7 +84,7 @@ class StatingChecks(ProviderStage):
             provider.name = "third"  # type: ignore[misc]
 
     def test_the_key_alone_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With its variable in the environment it is found; without, it says which variable is missing."""
+        """It is found by its variable in the environment; without it, the error names the variable."""
         cls = type(self.provider)
         variable = cls.facts.key_variable
         monkeypatch.delenv(cls.facts.url_variable, raising=False)
@@ -101,10 +102,10 @@ class StatingChecks(ProviderStage):
                 cls()
             assert variable in "".join([str(caught.value), *caught.value.__notes__])
 
-    # --- what a create says
+    # --- the content of creates
 
     def test_keywords_become_its_own_request(self) -> None:
-        """Model and prompt are in it; what JSON cannot represent is refused before anything is sent."""
+        """Model and prompt are in the submission; what JSON cannot represent is refused before anything is sent."""
         provider, model = self.provider, self.request.model
         made: Any = provider.prepare(model, "a paper boat", {})
         is_own = isinstance(made, type(provider).facts.request_type)
@@ -125,7 +126,7 @@ class StatingChecks(ProviderStage):
                 raise AssertionError(f"{given} is not refused (aiogen.providers.checks.check_json): {error}") from error
 
     def test_a_parameter_that_there_is_not_is_refused(self) -> None:
-        """Before anything is sent: a misspelt word would be paid for in silence."""
+        """An unknown parameter is refused: a misspelt one would be ignored, and the picture paid for."""
         provider, error = self.provider, None
         try:
             provider.encode(provider.prepare(self.request.model, "a paper boat", {_NEW: 1}))
@@ -137,7 +138,7 @@ class StatingChecks(ProviderStage):
         assert _NEW in str(error), "the message does not name the parameter"
 
     def test_extra_passes_on_what_is_not_known(self) -> None:
-        """As it is: a vendor has new words before a provider knows them."""
+        """`extra` is sent as it is: a vendor has new parameters before a provider knows them."""
         provider, model = self.provider, self.request.model
         if not hasattr(provider.prepare(model, "a paper boat", {}), "extra"):
             return
@@ -145,7 +146,7 @@ class StatingChecks(ProviderStage):
         assert _has(body, _NEW, [1, None]), f"extra={{{_NEW!r}: …}} is not in what is sent: {body}"
 
     def test_a_submission_says_what_was_asked(self) -> None:
-        """With the model, a deadline and a duration of its kind."""
+        """A submission has the model, a deadline and a typical duration."""
         submission = self.encoded()
         assert isinstance(submission, Submission)
         assert submission.model == self.request.model
@@ -156,12 +157,12 @@ class StatingChecks(ProviderStage):
         assert submission.weight >= 1
         assert submission.outputs is None or submission.outputs >= 1
         assert all(isinstance(words, str) for words in submission.warnings), "a warning is no text"
-        assert submission.estimate is None or submission.estimate.is_estimate, "an estimate does not say that it is one"
+        assert submission.estimate is None or submission.estimate.is_estimate, "an estimate is not marked is_estimate"
         prompt = getattr(self.request, "prompt", None)
         assert submission.prompt == prompt, "Submission.prompt is not the request's"
 
     def test_a_submission_survives_a_restart(self) -> None:
-        """It is kept in the ledger as JSON, and what is sent afterwards is the same."""
+        """A submission is kept in the ledger as JSON, and what is sent afterwards is the same."""
         submission = self.encoded()
         body = json.loads(json.dumps(submission.body, allow_nan=False))
         assert body == submission.body, "the body is not plain JSON: no tuples, and keys that are text"
@@ -171,11 +172,11 @@ class StatingChecks(ProviderStage):
         assert first == second
 
     def test_equal_requests_are_recognised(self) -> None:
-        """By the fingerprint of what is sent: equal for equal requests, another for another prompt or model."""
+        """Fingerprints are equal for equal requests, and differ for another prompt or model."""
         provider, model = self.provider, self.request.model
         one, same = provider.encode(self.request), provider.encode(self.request)
-        if one.provider_id is not None:  # then that tells, and what is sent may have been drawn by lot
-            assert one.provider_id != same.provider_id, "two creates choose one id"
+        if one.provider_id is not None:  # then the id identifies it, and what is sent may be random
+            assert one.provider_id != same.provider_id, "two creates choose the same id"
         else:
             assert one.fingerprint() == same.fingerprint(), "equal requests have different fingerprints"
         boat, cat = (provider.encode(provider.prepare(model, prompt, {})) for prompt in ("a boat", "a cat"))
@@ -203,7 +204,7 @@ class StatingChecks(ProviderStage):
 
 
 def _has(value: Any, name: str, wanted: Any) -> bool:
-    """Whether that name has that value anywhere in it."""
+    """Whether that name has that value anywhere in the document."""
     if isinstance(value, dict):
         return (name in value and value[name] == wanted) or any(_has(each, name, wanted) for each in value.values())
     return isinstance(value, list) and any(_has(each, name, wanted) for each in value)

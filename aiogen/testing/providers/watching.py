@@ -1,4 +1,4 @@
-"""Hears by the interpreter's audit events what a provider does beside answering: files, sockets, processes, waiting."""
+"""Notices by audit events of the interpreter what a provider should not do: files, sockets, processes, waiting."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _EVENTS = (
 _FAMILIES = ("socket.", "subprocess.", "os.", "http.client.", "ftplib.", "smtplib.", "_thread.")
 
 _heard: dict[int, list[str]] = {}
-"""By thread, while somebody listens."""
+"""By thread, while a check watches it."""
 
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
-    """What this thread does meanwhile that a provider must not do."""
+    """The list of what this thread does meanwhile that a provider must not do."""
     _listen_for_good()
     me, sleep = threading.get_ident(), time.sleep
 
@@ -46,12 +46,12 @@ def listening() -> Iterator[list[str]]:
 
 @cache
 def _listen_for_good() -> None:
-    sys.addaudithook(_hear)  # there is no way to take one back
+    sys.addaudithook(_hear)  # an audit hook cannot be removed
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     if not _heard:
-        return  # in every process that has once listened, this runs for each file that is opened
+        return  # once added, the hook runs for each file that the process opens
     found = _heard.get(threading.get_ident())
     if found is not None and (event in _EVENTS or event.startswith(_FAMILIES)):
         found.append(f"{event} {arguments[:1]}")

@@ -1,1 +1,1 @@
-"""What every store has to pass: checks of each promise of `Store`, and any order of everything that can happen."""
+"""What every store has to pass: a check of each promise of `Store`, and random sequences of events."""

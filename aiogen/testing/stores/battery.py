@@ -49,14 +49,14 @@ class StoreBattery(
     """
 
     machine: ClassVar[type[StoreMachine]] = StoreMachine
-    """What plays with the store; a subclass with more rules, for a store that can do more."""
+    """The rules of the state machine; for a store with more features, a subclass with more rules."""
     max_examples: ClassVar[int] = 40
-    """Orders of events that are tried."""
+    """Sequences of events that are tried."""
     steps: ClassVar[int] = 30
-    """Events in each, at most."""
+    """The most events in each."""
 
     def hypothesis_settings(self) -> hypothesis.settings:
-        """How long hypothesis looks; what is not set here is as the profile in force has it."""
+        """Settings of hypothesis: how long it searches; what is not set here comes from the active profile."""
         return hypothesis.settings(
             deadline=None,
             max_examples=self.max_examples,
@@ -66,13 +66,13 @@ class StoreBattery(
         )
 
     def test_whatever_happens_no_job_is_lost_or_ends_twice(self) -> None:
-        """In any order of everything that can happen; and each end is brought to each handler that waits for it."""
+        """In any sequence of events; and each end is delivered to each handler that waits for it."""
         __tracebackhide__ = True
         factory = cast("type[StoreMachine]", lambda: self.machine(self))  # a function does as well as a class
         run_state_machine_as_test(factory, settings=self.hypothesis_settings())
 
     def test_an_answer_may_come_late(self) -> None:
-        """Whatever it says, and whatever has become of its job since then."""
+        """Whatever the answer of a create says, and whatever has become of its job meanwhile."""
         with self._story() as story:
             story.begin(())
             for meanwhile, wakes, answer in itertools.product(MEANWHILE, (False, True), ANSWERS):
@@ -83,7 +83,7 @@ class StoreBattery(
                 story.compare()
 
     def test_what_is_left_behind_is_taken_up_once(self) -> None:
-        """By the next that comes, of the accounts that it has keys for, and only what it asks for."""
+        """By the next process: jobs of the accounts that it has keys for, and only those that it asks for."""
         with self._story() as story:
             story.begin(())
             story.intend(story.process(0), story.job(0))
@@ -91,7 +91,7 @@ class StoreBattery(
                 story.goes_for_good()
             story.opens()
             ids = {story.job(2).id}
-            for leases in (0.0, 240.0):  # only then is it known that nobody comes back
+            for leases in (0.0, 240.0):  # only after the leases is it known that no process comes back
                 story.passes(leases)
                 story.everybody_is_well()
                 for accounts, only in ((("c",), None), (("a", "b"), ids), (("a",), None), (("a", "b"), None)):
@@ -101,7 +101,7 @@ class StoreBattery(
             assert states == [State.UNKNOWN, State.PENDING, State.PENDING]
 
     def test_an_end_may_be_brought_late(self) -> None:
-        """By one whose claim has ended, after another has brought it, or has failed to."""
+        """By a process whose claim has ended, after another has delivered it, or failed to."""
         with self._story() as story:
             story.begin(HANDLERS)
             for again, late in itertools.product((None, 50.0), repeat=2):
@@ -113,11 +113,11 @@ class StoreBattery(
 
     @contextmanager
     def _story(self) -> Iterator[StoreMachine]:
-        """A machine that is told what to do, and is compared with the model once more in the end."""
+        """A machine that carries out fixed steps, and is compared with the model once more in the end."""
         story = self.machine(self)
         try:
             yield story
         except BaseException:
-            story.stage.close()  # what it says now is only of interest where the story itself went well
+            story.stage.close()  # what closing reports is of interest only if the steps went well
             raise
         story.finish()

@@ -1,4 +1,4 @@
-"""Checks of how jobs are chosen by what the user called them: page by page, counted, and forgotten."""
+"""Checks of queries by the user's own names: pages, counts, and `forget`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAST = THEN - timedelta(days=1)
 
 
 class ChoosingChecks(StoreSetup):
-    """What a person's jobs are, and that nothing is left of them."""
+    """Which jobs a query selects, and that `forget` leaves nothing of them."""
 
     @check
     async def test_records_are_found_by_what_the_user_called_them(self, stage: Stage) -> None:
@@ -41,22 +41,22 @@ class ChoosingChecks(StoreSetup):
         assert await ids(scope="", key="k1") == ""
         assert await ids(prompt="boat") == "10"
         assert await ids(prompt="BoAt ON") == "1"
-        assert await ids(prompt="MÜGGEL") == "1", "all alphabets have upper and lower case"
-        assert await ids(prompt="%") == await ids(prompt="a_F") == "3", "every character stands for itself"
+        assert await ids(prompt="MÜGGEL") == "1", "case is ignored in all alphabets"
+        assert await ids(prompt="%") == await ids(prompt="a_F") == "3", "no character is a wildcard"
         assert await ids(prompt="a_b") == ""
         assert await ids(prompt="boat", scope="ann") == "1"
-        assert await ids(metadata={"row": 1}) == "0", "the text is another value, and so is true"
+        assert await ids(metadata={"row": 1}) == "0", "a text and true are other values"
         assert await ids(metadata={"row": "1"}) == "1"
         assert await ids(metadata={"row": True, "é": 0}) == "3"
         assert await ids(metadata={"row": 1, "other": 1}) == ""
         assert await ids(metadata={"tags": ["x", {"y": None}]}) == "0"
-        assert await ids(metadata={"other": None}) == "", "what is not there is not null"
+        assert await ids(metadata={"other": None}) == "", "a missing key is not null"
         assert await ids(metadata={}) == "310"
         assert await ids(ids=["job0", "job1"], prompt="paper", metadata={"row": 1}) == "0"
 
     @check
     async def test_pages_stay_as_they_are_while_jobs_come_in(self, stage: Stage) -> None:
-        """The newest first; each job stands on one page, also of many that came in one moment."""
+        """The newest first; each job is on one page, also of many that were added at one moment."""
         store = await stage.joins()
         whole = [record(f"{i:02}", created_at=PAST + timedelta(microseconds=i // 4)) for i in range(23)]
         for each in whole:
@@ -69,9 +69,9 @@ class ChoosingChecks(StoreSetup):
             after = page[-1].cursor
             await store.add(record(f"new{number}", created_at=PAST + timedelta(hours=1 + number)))
             await store.settle([ended(page[0].id)])
-            assert await store.forget([page[-1].id, page[0].id]), "a cursor is good without its job"
+            assert await store.forget([page[-1].id, page[0].id]), "a cursor is valid without its job"
             number += 1
-            assert number <= 8, "the pages come to no end"
+            assert number <= 8, "the pages never end"
         assert seen == expected
         newest = await store.find(RecordQuery(limit=1))
         assert newest[0].id == f"new{number - 1}"
@@ -88,7 +88,7 @@ class ChoosingChecks(StoreSetup):
 
     @check
     async def test_what_was_sent_is_read_only_when_asked(self, stage: Stage) -> None:
-        """It may be megabytes."""
+        """The submission may be megabytes."""
         store = await stage.joins()
         await store.add(record("a", model="uni-1", prompt="a boat"))
         for query in ({}, {"ids": ["a"]}):
@@ -102,7 +102,7 @@ class ChoosingChecks(StoreSetup):
 
     @check
     async def test_jobs_are_counted_by_state(self, stage: Stage) -> None:
-        """Those that a query asks for."""
+        """Only jobs that the query selects."""
         store = await stage.joins()
         await _filled(store)
         assert dict(await store.count(RecordQuery())) == {
@@ -116,7 +116,7 @@ class ChoosingChecks(StoreSetup):
 
     @check
     async def test_everything_of_a_person_is_forgotten_but_what_runs(self, stage: Stage) -> None:
-        """And nothing of anybody else; what runs is money, and is said."""
+        """Nothing of anybody else; what still runs, and costs money, is kept and counted in the result."""
         store = await stage.joins()
         await _filled(store)
         others = await store.find(RecordQuery(scope="bob"))
@@ -134,20 +134,20 @@ class ChoosingChecks(StoreSetup):
 
     @check
     async def test_jobs_are_forgotten_by_batch_state_and_age(self, stage: Stage) -> None:
-        """All that a query asks for, however many: its limit is there only if it is named."""
+        """All that the query selects, however many: a limit counts only if one is given."""
         store = await stage.joins()
         await _filled(store)
         assert await store.forget(RecordQuery(states=[State.FAILED], batch="ann's")) == 1
         assert await store.forget(RecordQuery(created_before=PAST)) == 0
         assert await store.forget(RecordQuery(states=[State.UNKNOWN], limit=1)) == 1
         (left,) = await store.find(RecordQuery(states=[State.UNKNOWN]))
-        assert left.scope == "ann", "the newest went"
+        assert left.scope == "ann", "the newest was removed"
         gone = await store.forget(RecordQuery())
         assert (gone, gone.running) == (4, 4)
 
     @check
     async def test_a_named_batch_stays_until_it_is_forgotten(self, stage: Stage) -> None:
-        """However long the others are kept."""
+        """Whatever is configured for other jobs."""
         store = await stage.joins()
         for job_id, batch in (("a", "night"), ("b", None), ("c", "night")):
             await store.add(record(job_id, batch=batch))

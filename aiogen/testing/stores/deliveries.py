@@ -1,4 +1,4 @@
-"""Checks of the ends that handlers wait for: each is given out, to one at a time, until it was heard of."""
+"""Checks of the delivery of ends to handlers: each is claimed by one process at a time, until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeliveryChecks(StoreSetup):
 
     @check
     async def test_an_end_is_due_for_each_handler_that_waits(self, stage: Stage) -> None:
-        """Not before the end, and not for others."""
+        """Not before the end, and not for other handlers."""
         store = await stage.joins()
         for job_id, handlers in (("a", BOTH), ("b", GALLERY), ("c", ())):
             await store.add(record(job_id, handlers=handlers))
@@ -49,7 +49,7 @@ class DeliveryChecks(StoreSetup):
 
     @check
     async def test_what_was_heard_of_does_not_come_again(self, stage: Stage) -> None:
-        """Also not for the next process, nor by a second end."""
+        """Also not for the next process, nor because of a second end."""
         store = await stage.joins()
         await store.add(record("a", handlers=BOTH))
         await store.settle([ended("a")])
@@ -57,11 +57,11 @@ class DeliveryChecks(StoreSetup):
         await store.ack("a", "gallery", None)
         await store.settle([ended("a")])
         store = await stage.comes_back(store)
-        assert await claimed(store) == [("mail", "a", 2)], "what was claimed, and not told, is due again"
+        assert await claimed(store) == [("mail", "a", 2)], "what was claimed, and not acknowledged, is due again"
 
     @check
     async def test_what_failed_is_due_again_later(self, stage: Stage) -> None:
-        """After the seconds that were said, with the number of the attempt."""
+        """After the seconds that `ack` was given, with the number of the attempt."""
         store = await stage.joins()
         await store.add(record("a", handlers=GALLERY))
         await store.settle([ended("a")])
@@ -74,20 +74,20 @@ class DeliveryChecks(StoreSetup):
 
     @check
     async def test_a_claim_hides_an_end_from_others(self, stage: Stage) -> None:
-        """Until the lease of who claimed it is over; a word of theirs after that does no harm."""
+        """Until the lease of the process that claimed it has ended; its `ack` after that does no harm."""
         one, other = await stage.two()
         for job_id in "ab":
             await one.add(record(job_id, handlers=GALLERY))
         await other.settle([ended(job_id) for job_id in "ab"])
         assert len(await claimed(one)) == 2
         await stage.passes(3.0 * stage.context.lease)
-        assert await claimed(other) == [], "another process brings it just now"
+        assert await claimed(other) == [], "another process is delivering it"
         await stage.stands_still(one)
         assert await claimed(other) == [("gallery", job_id, 2) for job_id in "ab"]
-        assert await claimed(one) == [], "who lost the lease is given nothing"
+        assert await claimed(one) == [], "a process without a lease claims nothing"
         await one.ack("a", "gallery", None)
         await other.ack("a", "gallery", None)
         await other.ack("b", "gallery", None)
         await one.ack("b", "gallery", 1.0)
         await stage.passes(2.0, without=one)
-        assert await claimed(other) == [], "it was brought"
+        assert await claimed(other) == [], "it was delivered"

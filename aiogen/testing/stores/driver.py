@@ -1,4 +1,4 @@
-"""What processes do on one ledger, step by step; what each step does is compared with the model."""
+"""Steps of processes on one ledger; the effect of each step is compared with the model."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ ANSWERS = ("queued", "processing", "put back", "lost", "refused")
 
 @attrs.define(eq=False)
 class Create:
-    """One that is on its way."""
+    """A create whose answer is still to come."""
 
     process: Process
     job: Job
     provider_id: str
     answer: str = ""
-    """What came of it, if that was written already, perhaps; it is written once more then."""
+    """Its outcome, if that was written already and may be written once more; else empty."""
 
 
 class Driver(Processes):
-    """Up to three processes on one ledger, each of which may stand still, leave, or die at any moment."""
+    """Up to three processes on one ledger, each of which may be suspended, leave, or die at any moment."""
 
     def __init__(self, setup: StoreSetup) -> None:
         super().__init__(setup)
@@ -64,7 +64,7 @@ class Driver(Processes):
         is_ours: bool,
         name: tuple[str, str] | None = None,
     ) -> None:
-        """`name`: scope and key.  While the last attempt under it is not over there is no other."""
+        """`name`: scope and key.  While the last attempt under it has not ended, no other is added."""
         latest = self.model.latest(*name) if name is not None else None
         if latest is not None and not latest.is_over:
             self.add_again(process, latest)
@@ -97,7 +97,7 @@ class Driver(Processes):
         self.model.jobs[job.id] = job
 
     def take_in(self, account: str, handlers: tuple[str, ...], *, is_ours: bool) -> None:
-        """By one that follows nothing, and comes and goes for that: it is nobody's from the beginning."""
+        """A process that follows nothing opens the ledger, adds a job and leaves: the job never had an owner."""
         store = self.run(self.stage.joins(Follows.NOTHING))
         process = Process(store, self.begun(store), self.number())
         self.add(process, account, handlers, is_ours=is_ours)
@@ -108,7 +108,7 @@ class Driver(Processes):
         self.model.end(process.worker)
 
     def add_again(self, process: Process, job: Job, *, by_generation: bool = False) -> None:
-        """Somebody adds it once more, by its id or as one generation: what stands is told, and stays as it is."""
+        """It is added once more, by its id or as one generation: the present job is returned unchanged."""
         by_generation = by_generation and job.provider_id is not None
         record = Record(
             id=f"again-{self.number()}" if by_generation else job.id, connection="luma", provider="luma",
@@ -125,7 +125,7 @@ class Driver(Processes):
         assert agrees(standing, job)
 
     def withdraw(self, process: Process, job: Job) -> None:
-        """By whoever it may be: as long as it was not sent."""
+        """Any process may withdraw it as long as it was not sent."""
         at = self.stage.moment
         withdrawn = self.run(process.store.withdraw(self.end_of(job.id, State.CANCELLED, at, ran=False)))
         assert withdrawn is self.model.withdraw(job, at)
@@ -140,7 +140,7 @@ class Driver(Processes):
         self.creates.append(Create(process, job, job.sent_as))
 
     def answer(self, create: Create, what: str, *, again: bool) -> None:
-        """What came of a create, however late: its job may have been taken over, sent again, or forgotten meanwhile."""
+        """The outcome of a create, however late: its job may be taken over, sent again, or forgotten by then."""
         process, job, what = create.process, create.job, create.answer or what
         if what in ("queued", "processing"):
             state = State(what)
@@ -159,12 +159,12 @@ class Driver(Processes):
             self.creates.remove(create)
 
     def progressed(self, process: Process, job: Job) -> None:
-        """It has begun, somebody says, who may not follow it any more."""
+        """A process reports that it has begun, perhaps one that does not follow it any more."""
         self.run(process.store.progressed([job.id, "unheard of"]))
         self.model.progressed(job, process.worker)
 
     def answer_late(self, job: Job, meanwhile: str, *, wakes: bool, answer: str, again: bool) -> None:
-        """Others have gone on without it by the time when the answer of its create comes."""
+        """The answer of its create comes after other processes have gone on with the job."""
         process = self.owner(job)
         if process is None or job.state is not State.PENDING:
             return
@@ -218,7 +218,7 @@ class Driver(Processes):
         assert len(found) == min(limit, len(claimable))
         for handler, generation, attempt in found:
             job_id = generation.id or ""
-            assert (handler, job_id) in claimable, "an end was given out that is not due, or to be told by another"
+            assert (handler, job_id) in claimable, "an end was claimed that is not due, or by two processes"
             delivery = claimable.pop((handler, job_id))
             delivery.attempts += 1
             assert attempt == delivery.attempts
@@ -228,7 +228,7 @@ class Driver(Processes):
         return len(found)
 
     def ack(self, which: int, again: float | None, *, keeps: bool) -> None:
-        """It was brought, or is due once more; perhaps by one whose claim ended meanwhile."""
+        """It was delivered, or is due again; perhaps reported by a process whose claim has ended."""
         claim = process, handler, job_id, delivery = self.claimed[which]
         self.run(process.store.ack(job_id, handler, again))
         if job_id in self.model.jobs:
@@ -237,12 +237,12 @@ class Driver(Processes):
             self.claimed.remove(claim)
 
     def bring_late(self, which: int, again: float | None, late: float | None) -> None:
-        """Another brings an end meanwhile, as the claim of a slow one has ended with its lease."""
+        """Another process delivers an end, as the claim of a slow process has ended with its lease."""
         process = self.process(which)
         if not self.claim(process, HANDLERS, 1):
             return
         place = len(self.claimed) - 1
-        self.claim(self.process(which + 1), HANDLERS, 20)  # what it claimed is hidden from everybody
+        self.claim(self.process(which + 1), HANDLERS, 20)  # what is claimed is due for no other process
         if len(self.processes) == 1:
             self.ack(place, again, keeps=False)
             self.closes(0)
@@ -257,7 +257,7 @@ class Driver(Processes):
     # --- in the end
 
     def finish(self) -> None:
-        """Everybody has died, and one comes who goes on with all that they left; then everything is closed."""
+        """All processes die, and a new one goes on with everything they left; then everything is closed."""
         try:
             self.drain()
         finally:
@@ -285,4 +285,4 @@ class Driver(Processes):
         self.compare()
 
     def before_it_drains(self) -> None:
-        """What only some stores need, so that one process may go on with everything."""
+        """A hook for stores that need a step of their own before one process can go on with everything."""

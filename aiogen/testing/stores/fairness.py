@@ -1,4 +1,4 @@
-"""Checks of who comes before whom, and of how many there may be: bounds on unfinished jobs, and priorities."""
+"""Checks of limits on unfinished jobs, and of priorities between processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiogen.testing.stores.sharing import sent
 from aiogen.testing.stores.stage import Stage, check
 
 LAST_PLACE = Headroom(active=0)
-"""Once ours is sent nobody else has a place."""
+"""Once ours is sent, no other has a place."""
 
 
 class FairnessChecks(StoreSetup):
@@ -21,7 +21,7 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_a_bound_counts_what_is_unfinished(self, stage: Stage) -> None:
-        """In every state but the ends, an unknown one as well; and by scope or in all."""
+        """In every state that is not terminal, unknown included; by scope or in all."""
         store = await stage.joins()
         for job_id in ("waits", "runs", "lost", "over"):
             await store.add(record(job_id, scope="ann", weight=3))
@@ -50,20 +50,20 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_what_stands_already_is_no_more(self, stage: Stage) -> None:
-        """Whoever repeats a request adds nothing, however many there are."""
+        """A repeated request adds nothing, so no limit refuses it."""
         store = await stage.joins()
         await store.add(record("a"))
         await store.add(record("b", state=State.QUEUED, provider_id="v", submission=None))
         at_most = AtMost(scope=1, total=1)
         for again in (record("a"), record("c", state=State.QUEUED, provider_id="v", submission=None)):
             try:
-                assert await store.add(again, at_most) is not None, "what is there was added once more"
+                assert await store.add(again, at_most) is not None, "a job was added twice"
             except TooManyJobs as error:
-                raise AssertionError("the bound is not for what is there") from error
+                raise AssertionError("the limit is not for jobs that are there already") from error
 
     @check
     async def test_a_bound_is_over_all_processes(self, stage: Stage) -> None:
-        """Also of those that have left: what they had waiting is unfinished."""
+        """Also over those that have left: what they had waiting is unfinished."""
         one, other = await stage.two()
         await one.add(record("a"), AtMost(total=2))
         await other.add(record("b"), AtMost(total=2))
@@ -77,7 +77,7 @@ class FairnessChecks(StoreSetup):
         one, other = await stage.two()
         await one.add(record("button", priority=7))
         wait = await sent(other, stage, "row", LAST_PLACE, priority=3)
-        assert 0.0 < wait <= 5.0, "somebody waits in person for the one place that is left"
+        assert 0.0 < wait <= 5.0, "the one place that is left is for the more urgent job"
         assert await state_of(other, "row") is State.PENDING
         assert await one.intend("button", LAST_PLACE) == 0.0
         await one.confirm("button", "v", State.QUEUED)
@@ -86,7 +86,7 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_where_there_is_room_for_both_nobody_waits(self, stage: Stage) -> None:
-        """By weight; and who is as urgent, of another account, or one's own, holds nobody back."""
+        """By weight; a job that is as urgent, of another account, or of the same process, holds none back."""
         one, other = await stage.two()
         await one.add(record("button", priority=7, weight=3))
         assert await sent(other, stage, "fits", Headroom(active=3, creates=3), priority=3) == 0.0
@@ -98,7 +98,7 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_the_dead_are_not_gone_before(self, stage: Stage) -> None:
-        """What they had waiting is sent by whoever takes it up."""
+        """What they had waiting is sent by the process that adopts it."""
         one, other = await stage.two()
         await stage.joins()
         await one.add(record("button", priority=7))
@@ -108,7 +108,7 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_no_batch_starves(self, stage: Stage) -> None:
-        """After seven that went before it, it goes; and the next one is held back again."""
+        """After seven that went before it, a job goes; and the next one is held back again."""
         one, other = await stage.two()
         await other.add(record("row", priority=3))
         await other.add(record("next", priority=3))
@@ -120,7 +120,7 @@ class FairnessChecks(StoreSetup):
             while await other.intend(row, LAST_PLACE) > 0.0:
                 await sends(one, stage, f"{sum(before) + count}")
                 count += 1
-                assert count < 9, "a create was held back for ever"
+                assert count < 9, "a create was held back forever"
                 await stage.passes(1.0)
             before.append(count)
         assert before == [7, 7]
@@ -148,7 +148,7 @@ class FairnessChecks(StoreSetup):
 
     @check
     async def test_a_place_that_nobody_takes_is_not_kept(self, stage: Stage) -> None:
-        """A process may be held up by something else: the account must not stand idle for it."""
+        """A process may be held up by something else: the account must not be idle because of it."""
         one, other = await stage.two()
         await one.add(record("button", priority=7, created_at=stage.moment))
         await other.add(record("row", priority=3))
@@ -157,15 +157,15 @@ class FairnessChecks(StoreSetup):
                 break
             await stage.passes(0.5)
         else:
-            raise AssertionError("a place was kept for ten seconds for somebody who does not take it")
+            raise AssertionError("a place was kept for ten seconds for a job that does not take it")
         assert await sent(other, stage, "more", LAST_PLACE, priority=3) == 0.0, "nor for the next"
         await stage.passes(1.0)
         await one.add(record("again", priority=7, created_at=stage.moment))
-        assert await sent(other, stage, "last", LAST_PLACE, priority=3) > 0.0, "but for one that comes later it is"
+        assert await sent(other, stage, "last", LAST_PLACE, priority=3) > 0.0, "but it is for one that is added later"
 
 
 async def is_refused_again(store: Store, scope: str) -> None:
-    """There are four now, of a bound of four."""
+    """There are four now, of a limit of four."""
     with pytest.raises(TooManyJobs):
         await store.add(record("one too many", scope=scope), AtMost(scope=4))
 

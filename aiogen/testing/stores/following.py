@@ -1,4 +1,4 @@
-"""Checks of workers that take jobs in and follow none: what they add is for those who follow."""
+"""Checks of workers that add jobs and follow none: what they add is for those that follow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aiogen.testing.stores.stage import Stage, check
 
 
 class FollowingChecks(StoreSetup):
-    """`open(Follows…)`, and what comes of it in `add`, `adopt`, `reopen`, `withdraw`, `peers` and `wait_for_news`."""
+    """`open(Follows…)`, and its effect on `add`, `adopt`, `reopen`, `withdraw`, `peers` and `wait_for_news`."""
 
     @check
     async def test_what_is_taken_in_by_who_follows_nothing_is_nobody_s(self, stage: Stage) -> None:
-        """Whoever follows adopts it at once, and the one that took it in never does."""
+        """A worker that follows adopts it at once, and the one that added it never does."""
         front = await stage.joins(Follows.NOTHING)
         await front.add(record("waits"))
         await front.add(record("runs", state=State.QUEUED, provider_id="v"))
@@ -30,7 +30,7 @@ class FollowingChecks(StoreSetup):
 
     @check
     async def test_it_is_known_who_follows(self, stage: Stage) -> None:
-        """How many adopt what nobody owns, and how many give them something to adopt."""
+        """How many adopt jobs without an owner, and how many add such jobs."""
         back, own = await stage.two()
         await stage.leaves(own)
         own = await stage.joins(Follows.OWN)
@@ -42,11 +42,11 @@ class FollowingChecks(StoreSetup):
             (2, 1, 0),
         ]
         await stage.stands_still(back)
-        assert Peers.of(await front.peers()).follow_all == 0, "whose lease is over follows nothing any more"
+        assert Peers.of(await front.peers()).follow_all == 0, "a worker without a lease follows nothing"
 
     @check
     async def test_who_follows_hears_of_what_is_taken_in(self, stage: Stage) -> None:
-        """As of any other change, and once."""
+        """As of any other change: once."""
         back, _ = await stage.two()
         front = await stage.joins(Follows.NOTHING)
         while await back.wait_for_news(0.0):
@@ -57,7 +57,7 @@ class FollowingChecks(StoreSetup):
 
     @check
     async def test_who_follows_nothing_takes_back_what_was_not_sent(self, stage: Stage) -> None:
-        """Adopted or not; of this and an intent one is first."""
+        """Adopted or not; of a withdrawal and an intent one comes first."""
         back, _ = await stage.two()
         front = await stage.joins(Follows.NOTHING)
         await front.add(record("early"))
@@ -90,7 +90,7 @@ class FollowingChecks(StoreSetup):
 
     @check
     async def test_it_follows_nothing_in_its_next_life_either(self, stage: Stage) -> None:
-        """A lease that was lost is begun again by the same word."""
+        """A lost lease is begun again with the same argument."""
         back, _ = await stage.two()
         front = await stage.joins(Follows.NOTHING)
         await stage.stands_still(front)

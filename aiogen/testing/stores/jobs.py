@@ -1,4 +1,4 @@
-"""Checks of the life of a job: what is kept, who may send it, and what a word that comes late may change."""
+"""Checks of the life of a job: what is kept, who may send it, and what a late report may change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_READ_BACK: dict[str, Any] = {"owner": None, "handlers": (), "fingerprint": N
 
 
 class JobChecks(StoreSetup):
-    """The life of a job, as one process sees it, and the next one that comes."""
+    """The life of a job, as one process and the next one see it."""
 
     @check
     async def test_a_job_is_kept_as_it_was_added(self, stage: Stage) -> None:
@@ -39,7 +39,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_each_step_moves_a_job_by_one_state(self, stage: Stage) -> None:
-        """And writes down when."""
+        """Each step records its time."""
         store = await stage.joins()
         await store.add(record("a"))
         assert await store.intend("a") == 0.0
@@ -58,7 +58,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_records_come_back_with_ages(self, stage: Stage) -> None:
-        """By the store's clock, whatever that of the caller says: here it is 90 s ahead, and a year behind."""
+        """By the store's clock, whatever the caller's clock shows: here it is 90 s ahead, and a year behind."""
         store = await stage.joins()
         for job_id, wrong in (("a", timedelta(seconds=90)), ("b", timedelta(days=-365))):
             now = stage.moment + wrong
@@ -70,7 +70,7 @@ class JobChecks(StoreSetup):
             assert [kept.ago(kept.created_at), kept.ago(kept.accepted_at or THEN)] == pytest.approx([30.0, 20.0])
         await store.add(record("c", created_at=stage.moment + timedelta(days=1)))
         kept = await found(store, "c")
-        assert kept.ago(kept.created_at) <= 0.01, "nothing was added later than now"
+        assert kept.ago(kept.created_at) <= 0.01, "created_at is at most the time of adding"
         assert kept.created_at <= stage.moment + timedelta(seconds=0.01)
         await store.intend("c")
         await stage.passes(10.0)
@@ -86,7 +86,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_what_the_create_answered_beside_the_id_stays(self, stage: Stage) -> None:
-        """Some vendors cannot be asked without it: it is kept while the job runs, and when it is over."""
+        """Some vendors cannot be asked without the reference: it is kept while the job runs, and after its end."""
         reference = {"status": "/queue/v", "é": [1, None]}
         store = await stage.joins()
         await store.add(record("a"))
@@ -112,7 +112,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_a_create_is_granted_once(self, stage: Stage) -> None:
-        """Whoever asks again must not send: that would be paid for twice."""
+        """A second `intend` is refused: sending again would be paid for twice."""
         store = await stage.joins()
         await store.add(record("a"))
         assert await store.intend("a") == 0.0
@@ -142,7 +142,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_a_lost_create_waits_for_its_user(self, stage: Stage) -> None:
-        """It is unknown and nobody's; the user finds it at the vendor, or has it sent again."""
+        """It is unknown and has no owner; the user finds it at the vendor, or has it sent again."""
         store = await stage.joins()
         for job_id in "abc":
             await store.add(record(job_id))
@@ -151,7 +151,7 @@ class JobChecks(StoreSetup):
             now = await found(store, job_id)
             assert (now.state, now.owner) == (State.UNKNOWN, None)
         store = await stage.comes_back(store)
-        assert await store.adopt(["a"]) == [], "what is unknown is for its user to decide"
+        assert await store.adopt(["a"]) == [], "what is unknown only its user decides"
         running = await store.reopen("a", "v-found")
         assert running is not None
         assert (running.state, running.provider_id, running.owner) == (State.QUEUED, "v-found", store.worker)
@@ -160,13 +160,13 @@ class JobChecks(StoreSetup):
         assert waiting is not None
         assert (waiting.state, waiting.provider_id, waiting.owner) == (State.PENDING, None, store.worker)
         assert await store.intend("b") == 0.0
-        assert await store.reopen("a") is None, "it was decided"
+        assert await store.reopen("a") is None, "the user has decided already"
         assert await store.reopen("unheard of") is None
         assert await state_of(store, "c") is State.UNKNOWN
 
     @check
     async def test_the_first_end_counts(self, stage: Stage) -> None:
-        """What is over stays as it is, whatever comes later."""
+        """What has ended does not change, whatever is reported later."""
         store = await stage.joins()
         await store.add(record("a"))
         await store.intend("a")
@@ -204,7 +204,7 @@ class JobChecks(StoreSetup):
 
     @check
     async def test_only_what_is_over_or_unknown_is_forgotten(self, stage: Stage) -> None:
-        """A generation that runs is money."""
+        """A generation that runs is paid for."""
         store = await stage.joins()
         for job_id in "abcde":
             await store.add(record(job_id))
@@ -227,13 +227,13 @@ class JobChecks(StoreSetup):
         await store.mark_unknown("a")
         await store.ack("a", "gallery", None)
         await store.settle([])
-        assert await store.confirm("a", "v", State.QUEUED, AGO), "nobody else follows what nobody else knows"
+        assert await store.confirm("a", "v", State.QUEUED, AGO), "no other process follows an unknown job"
         assert await store.get("a") is None
         assert await store.by_provider_id("a", ["v"]) == []
 
     @check
     async def test_what_is_added_twice_is_added_once(self, stage: Stage) -> None:
-        """By our id, or as one generation of an account: who comes second is told what stands."""
+        """By our id, or as one generation of an account: the second `add` returns the job that is there."""
         store = await stage.joins()
         assert await store.add(record("a", key="night", prompt="a boat")) is None
         attached = {"provider_id": "v", "state": State.PROCESSING, "submission": None}
@@ -245,16 +245,16 @@ class JobChecks(StoreSetup):
             (record("a", **attached), "a"),
             (record("d", **attached), "b"),
         ):
-            told = await store.add(again)
-            assert told is not None, "one job was added twice"
-            assert told.id == standing
-            assert told == await found(store, standing)
+            present = await store.add(again)
+            assert present is not None, "one job was added twice"
+            assert present.id == standing
+            assert present == await found(store, standing)
         assert (await found(store, "a")).prompt == "a boat"
         assert {each.id for each in await store.find(RecordQuery())} == {"a", "b", "c"}
 
     @check
     async def test_a_key_is_of_its_last_attempt(self, stage: Stage) -> None:
-        """Within its scope; what is forgotten counts no more."""
+        """Within its scope; what is forgotten no longer counts."""
         store = await stage.joins()
         assert await store.latest("", "night") is None
         await store.add(record("a", key="night"))

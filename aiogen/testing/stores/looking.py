@@ -17,7 +17,7 @@ class LookingChecks(StoreSetup):
 
     @check
     async def test_records_are_found_by_each_part_of_a_query(self, stage: Stage) -> None:
-        """The newest first; all parts have to hold."""
+        """The newest first; all conditions have to hold."""
         store = await stage.joins()
         first = THEN - timedelta(hours=4)
         for i in range(4):
@@ -46,7 +46,7 @@ class LookingChecks(StoreSetup):
 
     @check
     async def test_the_beginning_of_an_id_is_enough(self, stage: Stage) -> None:
-        """Of ours or the vendor's; every character stands for itself."""
+        """Of our id or the vendor's; no character is a wildcard."""
         store = await stage.joins()
         for job_id, provider_id in (("ab1", None), ("ab2", "xy_1"), ("cd3", "abz")):
             state = State.PENDING if provider_id is None else State.QUEUED
@@ -63,7 +63,7 @@ class LookingChecks(StoreSetup):
 
     @check
     async def test_records_are_found_by_the_id_of_the_vendor(self, stage: Stage) -> None:
-        """Of one account: another may have been given the same id."""
+        """Within one account: another may have the same id."""
         store = await stage.joins()
         for job_id, account in (("a", "a"), ("b", "a"), ("c", "b")):
             await store.add(record(job_id, account=account))
@@ -99,7 +99,7 @@ class LookingChecks(StoreSetup):
 
     @check
     async def test_nothing_is_learned_over_what_nobody_has_read(self, stage: Stage) -> None:
-        """Of two that have read the same one is kept, and the other is told so."""
+        """Of two writers that have read the same value, one succeeds, and the other gets 0."""
         one = await stage.joins()
         other = one if one.lease is None else await stage.joins()
         assert await other.put_learned("durations", {"seen": 1}, 7) == 0

@@ -1,4 +1,4 @@
-"""Everything that can happen to a ledger and its processes, as rules for hypothesis, checked against one model."""
+"""Everything that can happen to a ledger and its processes, as rules for hypothesis, compared with the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ ENDS: tuple[State, ...] = (State.COMPLETED, State.FAILED, State.CANCELLED)
 NAMES: tuple[tuple[str, str], ...] = (("", "x"), ("", "y"), ("ann", "x"))
 """Scopes and keys."""
 SHORT, LONG = 5.05, 50.05
-"""Seconds of a handler's pauses.  No sum of the times that pass: that one is due just then nobody has to agree on."""
+"""Seconds until a handler is called again.  No sum of the times that pass: stores need not agree on what is due in that
+very moment."""
 
 any_process: Strategy[int] = st.integers(0, 2)
 any_job: Strategy[int] = st.integers(0, 20)
@@ -31,7 +32,7 @@ some_time: Strategy[float] = st.sampled_from([0.02, 0.27, 0.6, 1.07, 8.0])
 
 
 class StoreMachine(Driver, RuleBasedStateMachine):
-    """What a `StoreBattery` plays with; a store with rules of its own adds them in a subclass."""
+    """The state machine of a `StoreBattery`; a store with rules of its own adds them in a subclass."""
 
     @initialize(handlers=some_handlers)
     def begins(self, handlers: tuple[str, ...]) -> None:
@@ -54,7 +55,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
 
     @rule(leases=some_time, who=st.sets(any_process), begins_again=mostly)
     def time_passes(self, leases: float, who: set[int], begins_again: bool) -> None:
-        """Some renew their leases then, others stand still."""
+        """Some processes renew their leases then, others are suspended."""
         self.passes(leases)
         for process in list(dict.fromkeys(self.process(which) for which in sorted(who))):
             self.heartbeat(process, begins_again=begins_again)
@@ -72,7 +73,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @precondition(lambda self: self.most > 1 and len(self.model.jobs) < 8)
     @rule(account=accounts, handlers=some_handlers, is_ours=mostly)
     def somebody_takes_in(self, account: str, handlers: tuple[str, ...], is_ours: bool) -> None:
-        """And follows nothing."""
+        """A process that follows nothing."""
         self.take_in(account, handlers, is_ours=is_ours)
 
     @precondition(lambda self: len(self.model.jobs) < 8)
@@ -80,7 +81,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     def adds_under_a_key(
         self, which: int, name: tuple[str, str], account: str, handlers: tuple[str, ...], failed: bool
     ) -> None:
-        """Once, whoever repeats it; or another attempt, if the last one is over."""
+        """Added once, by whichever process it is repeated; or another attempt, if the last one has ended."""
         process, latest = self.process(which), self.model.latest(*name)
         if failed and latest is not None:
             self.settle(process, [latest.id], State.FAILED)
@@ -95,7 +96,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(which=any_process, what=any_job, is_pending=mostly)
     def withdraws(self, which: int, what: int, is_pending: bool) -> None:
-        """Whose job it may be: what was sent goes on."""
+        """Whoever owns the job; what was sent goes on."""
         self.withdraw(self.process(which), self.job(what, State.PENDING if is_pending else None))
 
     @precondition(lambda self: self.model.jobs)
@@ -134,14 +135,14 @@ class StoreMachine(Driver, RuleBasedStateMachine):
 
     @rule(which=any_process, what=st.lists(any_job, max_size=2), state=st.sampled_from(ENDS), ran=mostly)
     def ends(self, which: int, what: list[int], state: State, ran: bool) -> None:
-        """A question's answer, a hint from outside, a duplicate, one that was taken over; or it was withdrawn."""
+        """The end comes from a poll, a hint, a duplicate or a job that was taken over; or it was withdrawn."""
         ids = [self.job(each).id for each in what if self.model.jobs]
         self.settle(self.process(which), [*ids, "unheard of"], state, ran=ran)
 
     @precondition(lambda self: self.model.jobs)
     @rule(which=any_process, what=any_job, is_unknown=mostly, is_found=st.booleans())
     def user_decides(self, which: int, what: int, is_unknown: bool, is_found: bool) -> None:
-        """About one of which nobody knows whether it runs; there is nothing to decide about others."""
+        """About an unknown job; about others there is nothing to decide."""
         provider_id = f"found-{self.number()}" if is_found else None
         self.decide(self.process(which), self.job(what, State.UNKNOWN if is_unknown else None), provider_id)
 
@@ -166,7 +167,7 @@ class StoreMachine(Driver, RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(which=any_process, what=any_job, again=any_pause, leases=some_time)
     def a_handler_fails(self, which: int, what: int, again: float | None, leases: float) -> None:
-        """Or does not; some time later everybody asks what is due."""
+        """Or succeeds; some time later another process claims what is due."""
         process = self.process(which)
         self.settle(process, [self.job(what, State.PROCESSING).id], State.COMPLETED)
         for _ in range(self.claim(process, HANDLERS, 20)):

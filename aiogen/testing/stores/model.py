@@ -1,4 +1,4 @@
-"""What a ledger is, in a few lines without a file: every store has to agree with it, whatever happens and when."""
+"""The model of a ledger, in a few lines without a file: every store has to agree with it after each step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aiogen.testing.stores.setup import START
 FIRST = datetime.fromtimestamp(START - 86_400.0, UTC)
 """When the first job is made; the others a second apart."""
 KEYS_FOR = 366 * 86_400.0
-"""Seconds after the end in which it is known what a key stands for, if something was paid for."""
+"""Seconds after the end for which the meaning of a key is kept, if something was paid for."""
 
 
 @attrs.define(eq=False)
 class Worker:
-    """One life: from one `open` to the end of its lease.  Nobody, once that is over."""
+    """One worker: from one `open` to the end of its lease; after that it owns nothing."""
 
     name: str
     lease_until: float
@@ -35,7 +35,7 @@ class Delivery:
     next_at: float | None = None
     """None before the end."""
     pause: float = 0.0
-    """Seconds from when that was said."""
+    """Seconds between the last `ack` and the next attempt."""
     attempts: int = 0
     claimed_by: Worker | None = None
     done: bool = False
@@ -54,9 +54,9 @@ class Job:
     """Submitted here, not attached."""
     creates: int = 0
     sender: int | None = None
-    """Who sent the last create, and may say what became of it."""
+    """The process that sent the last create, and may report its outcome."""
     sent_in: Worker | None = None
-    """In which life that was."""
+    """The worker that it was then."""
     provider_id: str | None = None
     submitted_at: float | None = None
     ended_as: State | None = None
@@ -67,11 +67,11 @@ class Job:
     scope: str = ""
     attempt: int = 1
     is_bare: bool = False
-    """Only what its key stands for is left of it."""
+    """It is reduced to what its key means."""
 
     @property
     def sent_as(self) -> str:
-        """What the vendor calls what came of the last create."""
+        """The vendor's id of the last create."""
         return f"v-{self.number}-{self.creates}"
 
     @property
@@ -81,11 +81,6 @@ class Job:
     @property
     def is_over(self) -> bool:
         return self.ended_as is not None
-
-    @property
-    def told(self) -> State | None:
-        """The state of the end that is kept."""
-        return None if self.is_bare else self.ended_as
 
     @property
     def is_delivered(self) -> bool:
@@ -100,7 +95,7 @@ class Ledger:
     keep_finished: float
     """Seconds."""
     is_alone: bool = False
-    """There is one worker: whatever comes, comes from the owner."""
+    """There is only one worker: every report comes from the owner."""
     jobs: dict[str, Job] = attrs.field(factory=dict)
     workers: list[Worker] = attrs.field(factory=list)
 
@@ -112,7 +107,7 @@ class Ledger:
         return worker
 
     def end(self, worker: Worker) -> None:
-        """What was its is nobody's."""
+        """What it owned has no owner."""
         worker.lives = False
         self.workers.remove(worker)
         for job in self.jobs.values():
@@ -132,7 +127,7 @@ class Ledger:
         return kept
 
     def purge(self) -> None:
-        """What is over for long enough goes, but not before every handler has heard of it."""
+        """What ended long enough ago is removed, but not before every handler has acknowledged it."""
         for job in [each for each in self.jobs.values() if each.is_over and each.is_delivered]:
             if job.expires_at >= self.now():
                 continue
@@ -166,7 +161,7 @@ class Ledger:
         job.owner = job.sent_in = worker
 
     def confirm(self, job: Job, worker: Worker, sender: int, provider_id: str, state: State) -> bool:
-        """True if it is this worker's to follow; nobody else knows of one that was forgotten."""
+        """True if this worker follows it; one that was forgotten is followed by no other."""
         if not job.is_over and job.sender in (None, sender) and job.provider_id in (None, provider_id):
             job.state = job.state if job.state is State.PROCESSING else state
             job.provider_id = provider_id
@@ -174,11 +169,11 @@ class Ledger:
         return worker.lives and (job.owner is worker or job.id not in self.jobs)
 
     def _since(self, job: Job, worker: Worker) -> Worker | None:
-        """This worker, if its life has lasted since the create; else the job is nobody's."""
+        """This worker, if it has kept its lease since the create; else None."""
         return worker if worker.lives and (self.is_alone or job.sent_in in (None, worker)) else None
 
     def progressed(self, job: Job, worker: Worker) -> None:
-        """It has begun, as its owner says."""
+        """Its owner reports that it has begun."""
         if job.state is State.QUEUED and job.owner is worker:
             job.state = State.PROCESSING
 
@@ -198,7 +193,7 @@ class Ledger:
             job.submitted_at = None
 
     def settle(self, job: Job, state: State, at: datetime, worker: Worker, sender: int, *, ran: bool) -> None:
-        """That it was not sent, or was refused, is for its owner to say, or who sent it; what ran, for everybody."""
+        """That it was not sent, or was refused, only its owner or its sender may report; that it ran, every process."""
         is_free = job.owner is None and job.state is State.PENDING
         may = ran or is_free or self.is_alone or job.owner is worker or job.sender == sender
         if job.is_over or not may:
@@ -211,7 +206,7 @@ class Ledger:
             delivery.next_at = self.now()
 
     def withdraw(self, job: Job, at: datetime) -> bool:
-        """True if it was not sent: then whoever says so ends it."""
+        """True if it was not sent: then any process may end it."""
         if job.state is not State.PENDING:
             return False
         job.state = job.ended_as = State.CANCELLED

@@ -1,4 +1,4 @@
-"""Processes that come to one ledger, use it and go; what they see and take up is compared with the model."""
+"""Processes that open one ledger, use it and leave; what they read and adopt is compared with the model."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ BACKWARDS: Mapping[State, tuple[State, ...]] = {
     State.QUEUED: BEFORE_IT_RAN,
     State.PROCESSING: (*BEFORE_IT_RAN, State.QUEUED),
 }
-"""What never follows: what was accepted runs until it is over."""
+"""States that never follow a state: what was accepted runs until it ends."""
 
 
 @attrs.define(eq=False)
 class Process:
-    """A store that is open, and who it is in the ledger."""
+    """A store that is open, and its worker in the ledger."""
 
     store: Store
     worker: Worker
     number: int
-    """By which the model knows who sent a create: it stays the same, life after life."""
+    """By which the model knows who sent a create: it stays the same when the lease is begun again."""
 
 
 class Processes:
-    """Up to three processes on one ledger, each of which may stand still, leave, or die at any moment."""
+    """Up to three processes on one ledger, each of which may be suspended, leave, or die at any moment."""
 
     ledger: ClassVar[type[Ledger]] = Ledger
     """The model."""
@@ -47,14 +47,14 @@ class Processes:
         self.stage: Stage = Stage(setup)
         self.model: Ledger = self.ledger(now=self.context.time, keep_finished=setup.keep_finished)
         self.most: int = 3
-        """Processes at once; one if nobody else can see the ledger."""
+        """The most processes at once; one if no other process can see the ledger."""
         self.processes: list[Process] = []
         self.seen: dict[str, Record] = {}
         self.count: int = 0
 
     @property
     def context(self) -> StoreContext:
-        """Where the stores are, and what the time is."""
+        """The ledger's folder and clock."""
         return self.stage.context
 
     def run(self, work: Awaitable[T]) -> T:
@@ -65,11 +65,11 @@ class Processes:
         return self.count
 
     def process(self, which: int) -> Process:
-        """One that is there: the one that was asked for, or another."""
+        """An open process: the one with this number, or another."""
         return self.processes[which % len(self.processes)]
 
     def job(self, which: int, state: State | None = None) -> Job:
-        """One in this state, if there is any; else another."""
+        """A job in this state, if there is any; else another."""
         jobs = list(self.model.jobs.values())
         jobs = [job for job in jobs if job.state is state] or jobs
         return jobs[which % len(jobs)]
@@ -95,9 +95,9 @@ class Processes:
             self.model.end(process.worker)
 
     def dies(self, which: int, *, is_known: bool) -> None:
-        """Nothing is given back; that it is gone may be known on its own machine (`is_known`), if a store looks."""
+        """Its lease is not given back; `is_known`: its machine shows that it is gone, if the store looks."""
         if self.most == 1:
-            self.closes(which)  # nobody else could tell the difference
+            self.closes(which)  # no other process could tell the difference
             return
         self.run(self.stage.dies(self.leaves(which).store))
 
@@ -110,11 +110,11 @@ class Processes:
         return process
 
     def passes(self, leases: float) -> None:
-        """This many times the lease."""
+        """The time moves on by this number of leases."""
         self.context.now += leases * self.context.lease
 
     def stands_still(self, stands: Process) -> None:
-        """For longer than its lease; another takes over, and it wakes up without knowing."""
+        """It is suspended for longer than its lease; another takes over, and it goes on without knowing."""
         others = [process for process in self.processes if process is not stands]
         for _ in range(2):
             self.passes(0.6)
@@ -147,7 +147,7 @@ class Processes:
     # --- what has to be true after each step
 
     def compare(self) -> None:
-        """The store says the same as the model, of each job."""
+        """The store agrees with the model about each job."""
         records = self.run(self.process(0).store.find(RecordQuery(with_request=True)))
         jobs = sorted(self.model.jobs.values(), key=lambda job: -job.number)
         assert [record.id for record in records] == [job.id for job in jobs]
@@ -157,11 +157,11 @@ class Processes:
         self.seen = {record.id: record for record in records}
 
     def leads_forward(self, record: Record) -> None:
-        """What is over stays as it is, and nothing runs backwards; a living owner is the only one."""
+        """What has ended does not change, no state goes backwards, and every owner has a lease."""
         before = self.seen.get(record.id)
         if before is not None and before.state.is_terminal:
             assert record.state is before.state
-            # Of what a key stands for less is kept by and by.
+            # After a while only the meaning of its key is kept.
             is_bare = record.key is not None and record.generation is None
             assert record.generation == before.generation or is_bare
         elif before is not None:
@@ -169,7 +169,7 @@ class Processes:
         assert record.owner is None or record.owner in [worker.name for worker in self.model.workers]
 
     def look(self, process: Process, job: Job | None) -> None:
-        """The other ways to look: by state, by our id, by the vendor's."""
+        """The other ways to read: by state, by our id, by the vendor's."""
         unfinished = [state for state in State if not state.is_terminal]
         records = self.run(process.store.find(RecordQuery(states=unfinished, limit=2)))
         jobs = sorted((job for job in self.model.jobs.values() if not job.is_over), key=lambda job: -job.number)

@@ -35,7 +35,7 @@ def record(job_id: str, **more: Any) -> Record:
 
 
 def ended(job_id: str, state: State = State.COMPLETED, **more: Any) -> Generation:
-    """Its end, as the vendor told it."""
+    """Its end, as the vendor reported it."""
     fields: dict[str, Any] = {"provider": "luma", "connection": "luma", "model": "uni-1", "finished_at": THEN}
     fields |= {"provider_id": f"v-{job_id}"}
     return Generation(id=job_id, state=state, **{**fields, **more})

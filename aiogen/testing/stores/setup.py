@@ -1,4 +1,4 @@
-"""What a writer of a store says about it: how one is made, and where and when."""
+"""What the author of a store provides: how one is made, where, and with which clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StoreContext:
     folder: Path
     """Empty when the first store is made, and removed after the test."""
     name: str
-    """Of letters and digits, another one for each ledger: for a schema, a database or the beginning of a key."""
+    """Letters and digits, different for each ledger: for a schema, a database or the beginning of a key."""
     lease: float
     """Seconds that a worker's lease has to last, unless `Store.lease` is None."""
     keep_finished: float
@@ -32,7 +32,7 @@ class StoreContext:
     now: float = START
     """The time, in seconds since the epoch.  It moves only when a test says so, and does not go back."""
     kept: dict[str, Any] = attrs.field(factory=dict)
-    """Yours: what the stores of one ledger share in this process."""
+    """For your own use: what the stores of one ledger share in this process."""
     _entered: ExitStack = attrs.field(factory=ExitStack, init=False)
 
     def time(self) -> float:
@@ -49,14 +49,14 @@ class StoreContext:
 
 
 class StoreSetup:
-    """What the battery has to know about a store.  `make_store` has to be written; the rest may stay as it is."""
+    """What the battery has to know about a store.  Only `make_store` has to be written."""
 
     lease: ClassVar[float] = 15.0
     """Seconds of `StoreContext.lease`; for a store whose lease cannot be chosen, the one that it has."""
     keep_finished: ClassVar[float] = math.inf
     """Seconds after the end of a job, and after every handler has heard of it, when the next heartbeat removes it.
 
-    Leave it for a store that removes nothing by itself, or at other moments; that one has to keep everything here.
+    Infinite, the default, is for a store that removes nothing by itself, or at other times; it has to keep everything.
     """
 
     def make_store(self, context: StoreContext) -> Store:
@@ -71,7 +71,7 @@ class StoreSetup:
     async def kill(self, store: Store) -> None:
         """Stop a store as if its process had been killed: nothing is given back, and its lease runs on.
 
-        By default it is just not used any more, and closed after the test.  Called for stores with a lease only.
+        By default it is not used any more, and closed after the test.  Called only for stores with a lease.
         """
 
 

@@ -1,4 +1,4 @@
-"""Checks of what several processes have together: the window of an account, its budget of requests, and refusals."""
+"""Checks of what several processes share: the window of an account, its budget of requests, and refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_PLACE = Headroom(active=0)
 
 
 async def sent(store: Store, stage: Stage, job_id: str, headroom: Headroom = UNLIMITED, **more: Any) -> float:
-    """A job is added and about to be sent; how long it has to wait."""
+    """Add a job and `intend` it; the seconds that it has to wait."""
     await store.add(record(job_id, created_at=stage.moment, read_at=stage.moment, **more))
     return await store.intend(job_id, headroom)
 
@@ -38,7 +38,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_one_s_own_are_not_counted(self, stage: Stage) -> None:
-        """Whoever asks has counted them already."""
+        """The process that asks has counted them already."""
         one, _ = await stage.two()
         for i in range(3):
             assert await sent(one, stage, f"{i}", FULL) == 0.0
@@ -54,7 +54,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_an_account_may_have_several_names(self, stage: Stage) -> None:
-        """Its key was changed: what stands under any of them counts, and what is sent is of the first from then on."""
+        """Its key was changed: jobs under each name count, and what is sent belongs to the first name from then on."""
         one, other = await stage.two()
         await sent(one, stage, "old", account="old")
         await one.hold("older", RequestKind.CREATES, 20.0)
@@ -71,7 +71,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_places_are_given_back(self, stage: Stage) -> None:
-        """By what is over, and by what was not carried out; not by what may still run."""
+        """By jobs that have ended or were not carried out; not by those that may still run."""
         one, other = await stage.two()
         for job_id in ("runs", "refused", "lost"):
             await sent(one, stage, job_id)
@@ -85,7 +85,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_the_dead_keep_their_places(self, stage: Stage) -> None:
-        """What they had sent runs at the vendor all the same."""
+        """What they have sent runs at the vendor all the same."""
         one, other = await stage.two()
         await sent(one, stage, "theirs")
         await one.confirm("theirs", "v", State.PROCESSING)
@@ -94,7 +94,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_what_others_created_fills_the_minute(self, stage: Stage) -> None:
-        """Until enough of it is older than that; what was not carried out never counted."""
+        """Until enough of it is older; what was not carried out does not count."""
         one, other = await stage.two()
         for i in range(3):
             await sent(one, stage, f"{i}")
@@ -135,7 +135,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_requests_come_out_of_one_budget(self, stage: Stage) -> None:
-        """Sixty at ten a second take six seconds, whoever sends them; a batch of each process may have been saved up.
+        """Sixty at ten a second take six seconds, whichever process sends them; each may have saved up one batch.
 
         A process asks for its next batch when it may send the one before.
         """
@@ -148,11 +148,11 @@ class SharingChecks(StoreSetup):
         assert 4.9 <= max(free) - start <= 6.5, "twelve batches of half a second each"
         assert await stores[0].acquire("b", 5, 10.0) <= 0.5, "another account has a budget of its own"
         await stage.passes(60.0)
-        assert await stores[1].acquire("a", 5, 10.0) <= 0.5, "what was taken a minute ago is earned"
+        assert await stores[1].acquire("a", 5, 10.0) <= 0.5, "what was taken a minute ago is restored"
 
     @check
     async def test_a_refusal_holds_the_others(self, stage: Stage) -> None:
-        """Creates and questions alike; a shorter pause does not undercut a longer one."""
+        """Creates and polls alike; a shorter pause does not end a longer one."""
         one, other = await stage.two()
         await one.hold("a", RequestKind.REQUESTS, 20.0)
         await one.hold("a", RequestKind.REQUESTS, 5.0)
@@ -165,7 +165,7 @@ class SharingChecks(StoreSetup):
 
     @check
     async def test_a_refusal_of_creates_holds_creates(self, stage: Stage) -> None:
-        """Questions go on."""
+        """Polls go on."""
         one, other = await stage.two()
         await one.hold("a", RequestKind.CREATES, 20.0)
         assert await other.acquire("a", 1, 10.0) <= 0.1

@@ -23,13 +23,13 @@ A_DAY = timedelta(days=1).total_seconds()
 
 
 def dollars(amount: str, *, count: int, estimated: int = 0, unknown: int = 0, **others: Decimal) -> Costs:
-    """These, and perhaps others by unit."""
+    """These amounts, and perhaps others, by unit."""
     known = {"DOLLARS": Decimal(amount)} if Decimal(amount) else {}
     return Costs(amounts={**known, **others}, count=count, estimated=estimated, unknown=unknown)
 
 
 async def sent(store: Store, stage: Stage, job_id: str, budget: Budget | None = None, **more: Any) -> None:
-    """A job is added, and its create about to be sent."""
+    """Add a job, and `intend` it."""
     more = {"charge": FOUR_CENTS, "created_at": stage.moment, "read_at": stage.moment, **more}
     await store.add(record(job_id, **more))
     assert await store.intend(job_id, UNLIMITED, budget) == 0.0
@@ -40,7 +40,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_what_a_job_costs_is_known_better_and_better(self, stage: Stage) -> None:
-        """By the published price, then as the vendor quotes it, then as it ended; what nobody says stays."""
+        """By the published price, then as the vendor quotes it, then as it ended; None changes nothing."""
         store = await stage.joins()
         for job_id, charge in (("a", FOUR_CENTS), ("b", Charge())):
             await sent(store, stage, job_id, charge=charge)
@@ -53,7 +53,7 @@ class SpendingChecks(StoreSetup):
         await store.settle([ended("a"), ended("b", cost=Cost(Decimal("0.0000001"), "CREDITS"))])
         store = await stage.comes_back(store)
         assert (await found(store, "a")).charge == quoted
-        assert (await found(store, "b")).charge == Charge(1, "CREDITS"), "what is less is rounded up"
+        assert (await found(store, "b")).charge == Charge(1, "CREDITS"), "smaller amounts are rounded up"
 
     @check
     async def test_what_surely_was_not_charged_costs_nothing(self, stage: Stage) -> None:
@@ -81,7 +81,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_costs_are_added_up_by_unit(self, stage: Stage) -> None:
-        """Of those that a query asks for; what nobody knows is counted apart."""
+        """Of the jobs that a query selects; those of unknown cost are counted apart."""
         store = await stage.joins()
         assert await store.costs(RecordQuery()) == Costs()
         nine_credits = Charge(9_000_000, "CREDITS")
@@ -100,7 +100,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_costs_count_from_when_the_create_was_sent(self, stage: Stage) -> None:
-        """Not from when the job was taken in."""
+        """Not from when the job was added."""
         store = await stage.joins()
         await store.add(record("late", charge=FOUR_CENTS))
         await sent(store, stage, "early")
@@ -118,7 +118,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_what_was_removed_was_spent_all_the_same(self, stage: Stage) -> None:
-        """Of it a minute and a connection are kept, and so it is found by nothing else."""
+        """Of a forgotten job only minute and connection are kept: no other condition finds its cost."""
         store = await stage.joins()
         await sent(store, stage, "a", scope="ann")
         await sent(store, stage, "b", scope="ann")
@@ -139,7 +139,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_a_create_that_is_sent_again_may_be_charged_twice(self, stage: Stage) -> None:
-        """The user said so of one of which nobody knows whether it arrived; one that is found is charged once."""
+        """A job that the user has sent again may be charged twice; one that was found is charged once."""
         store = await stage.joins()
         for job_id in "ab":
             await sent(store, stage, job_id)
@@ -154,7 +154,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_a_budget_is_not_exceeded(self, stage: Stage) -> None:
-        """What waits stays pending; what is free again may be spent, and what leaves the period."""
+        """What waits stays pending, until enough is released or has left the period."""
         store = await stage.joins()
         budget = Budget.of("0.10", "day", None)
         await sent(store, stage, "a", budget)
@@ -176,7 +176,7 @@ class SpendingChecks(StoreSetup):
         assert await store.intend("d", UNLIMITED, Budget.of("0.14", None, None)) == 0.0
         with pytest.raises(BudgetReached) as refused:
             await sent(store, stage, "e", Budget.of("0.14", None, None))
-        assert refused.value.retry_after is None, "nothing ever leaves what has no period"
+        assert refused.value.retry_after is None, "without a period nothing is ever released by time"
         assert not refused.value.retryable
 
     @check
@@ -196,7 +196,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_what_nobody_knows_the_cost_of_does_not_fit(self, stage: Stage) -> None:
-        """Unless it is said what to count for it; then that counts until the vendor quotes."""
+        """Unless an assumed cost is given, which counts until the vendor quotes."""
         store = await stage.joins()
         budget = Budget.of(1, None, None)
         for i, charge in enumerate((Charge(), Charge(1_000_000, "CREDITS"), Charge(1_000_001, "DOLLARS"))):
@@ -216,7 +216,7 @@ class SpendingChecks(StoreSetup):
 
     @check
     async def test_several_processes_keep_to_one_budget(self, stage: Stage) -> None:
-        """Whoever sends, and in whatever scope: what others have sent counts before it is confirmed."""
+        """Over all processes and scopes: what others have sent counts before it is confirmed."""
         one, other = await stage.two()
         budget = Budget.of("0.20", "day", None)
         count = 0

@@ -1,4 +1,4 @@
-"""Where a test of a store plays: an event loop, a ledger, a clock, and the stores that are open on it."""
+"""The environment of one test of a store: an event loop, a ledger, a clock, and the stores that are open on it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ S = TypeVar("S", bound=StoreSetup)
 
 
 class Stage:
-    """One ledger for the time of one test; every store that was opened on it is closed in the end."""
+    """One ledger for one test; every store that was opened on it is closed in the end."""
 
     def __init__(self, setup: StoreSetup) -> None:
         self._setup = setup
         self._folder = tempfile.TemporaryDirectory(prefix="aiogen")
-        # A loop without surprises: whatever policy the program under test has set is not what is tested.
+        # The standard loop: an event loop policy that the program has set is not tested here.
         self._runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
         self.context: StoreContext = new_context(setup, self._folder)
         self.present: list[Store] = []
-        """Those that are open, and renew their leases."""
+        """The stores that are open, and renew their leases."""
         self._killed: list[Store] = []
 
     def __enter__(self) -> Stage:
@@ -77,16 +77,16 @@ class Stage:
         """Two processes open the ledger; skips the test if no other process can see it."""
         one = await self.joins()
         if one.lease is None:
-            pytest.skip("a store without a lease has one process, and no others to get on with")
+            pytest.skip("a store without a lease has only one process")
         return one, await self.joins()
 
     async def leaves(self, store: Store) -> None:
-        """It gives up its lease."""
+        """A process closes the ledger and gives up its lease."""
         self.present.remove(store)
         await store.close()
 
     async def dies(self, store: Store) -> None:
-        """It gives nothing back."""
+        """A process is killed: it gives nothing back."""
         self.present.remove(store)
         self._killed.append(store)
         await self._setup.kill(store)
@@ -97,7 +97,7 @@ class Stage:
         return await self.joins()
 
     async def passes(self, seconds: float, without: Store | None = None) -> None:
-        """Time goes by while everybody renews the lease, but for one who stands still."""
+        """Time passes while every store renews its lease, but for `without`."""
         while seconds > 0.0:
             step = min(seconds, 0.6 * self.context.lease)
             self.context.now += step
@@ -107,7 +107,7 @@ class Stage:
                     assert await store.heartbeat(), "a lease was lost although it was renewed in time"
 
     async def stands_still(self, store: Store) -> None:
-        """For longer than its lease, which is ended by the others meanwhile."""
+        """It is suspended for longer than its lease, which the others end meanwhile."""
         await self.passes(1.2 * self.context.lease, without=store)
 
 

@@ -1,4 +1,4 @@
-"""Checks of what others see of a job, and of requests to the worker that follows it."""
+"""Checks of what other processes see of a job, and of their requests to the worker that follows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER: dict[str, Any] = {"cancellation": "stopped", "é": [1, None]}
 
 
 async def runs(store: Store, *job_ids: str, account: str = "a") -> None:
-    """They are followed by this store; the vendor calls them `v-…`."""
+    """Jobs that this store follows; the vendor's ids are `v-…`."""
     for job_id in job_ids:
         await store.add(record(job_id, account=account))
         await store.intend(job_id)
@@ -31,7 +31,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_what_has_begun_is_processing(self, stage: Stage) -> None:
-        """If it was queued; nothing else is changed by that."""
+        """If it was queued; nothing else changes."""
         store = await stage.joins()
         await store.add(record("waits"))
         await runs(store, "runs", "other", "over")
@@ -40,11 +40,11 @@ class WishChecks(StoreSetup):
         states = [await state_of(store, job_id) for job_id in ("waits", "runs", "other", "over")]
         assert states == [State.PENDING, State.PROCESSING, State.QUEUED, State.COMPLETED]
         assert await store.confirm("runs", "v-runs", State.QUEUED)
-        assert await state_of(store, "runs") is State.PROCESSING, "said for the second time it leads backwards"
+        assert await state_of(store, "runs") is State.PROCESSING, "a late answer must not lead backwards"
 
     @check
     async def test_who_lost_a_job_does_not_say_that_it_has_begun(self, stage: Stage) -> None:
-        """That is for its owner to say."""
+        """Only its owner may report that."""
         one, other = await stage.two()
         await runs(one, "a", "b")
         await other.progressed(["a"])
@@ -56,7 +56,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_news_are_waited_for(self, stage: Stage) -> None:
-        """Whoever waits hears that others have written, once; what was written before counts, too."""
+        """A process that waits is woken once by what others write; what was written before counts, too."""
         one, other = await stage.two()
         while await other.wait_for_news(0.0):
             pass
@@ -67,7 +67,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_a_cancel_is_wished_of_the_owner(self, stage: Stage) -> None:
-        """Until it says what came of it; one who does not follow the job is not asked."""
+        """The owner sees the wish until it grants it; a process that does not follow the job does not see it."""
         one, other = await stage.two()
         await runs(one, "a", "b")
         assert await other.wish("a")
@@ -80,13 +80,13 @@ class WishChecks(StoreSetup):
         assert await one.wishes() == []
         assert await other.granted("a") == ANSWER
         await one.grant("a", {"cancellation": "ended"})
-        assert await other.granted("a") == ANSWER, "nobody wished it any more"
+        assert await other.granted("a") == ANSWER, "no wish was open"
         assert await other.wish("a")
         assert await other.granted("a") is None, "the last wish is open"
 
     @check
     async def test_only_what_is_on_its_way_or_runs_may_be_wished_to_stop(self, stage: Stage) -> None:
-        """What waits is withdrawn without a wish; what is over or unknown cannot be stopped."""
+        """What waits is withdrawn without a wish; what has ended or is unknown cannot be stopped."""
         store = await stage.joins()
         for job_id in ("waits", "on its way", "unknown"):
             await store.add(record(job_id))
@@ -103,7 +103,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_a_wish_is_for_the_next_owner_too(self, stage: Stage) -> None:
-        """The first has died, and nobody has heard of it."""
+        """The first owner has died before it saw the wish."""
         one, other = await stage.two()
         await runs(one, "a", "b")
         await other.wish("a")
@@ -115,7 +115,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_whoever_follows_a_job_is_woken(self, stage: Stage) -> None:
-        """Once for each time that it has heard of it; by the vendor's id, of one account."""
+        """Once for each `wake` since it last looked; by the vendor's id, within one account."""
         store = await stage.joins()
         await runs(store, "a", "over")
         await runs(store, "b", account="b")
@@ -132,7 +132,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_what_the_vendor_has_proved_is_said_to_be_proved(self, stage: Stage) -> None:
-        """If one of those who have heard of it knows so, whoever was first; and once, as the news itself."""
+        """If one of several hints is proved, in whatever order they came; and once, like the hint itself."""
         one, other = await stage.two()
         await runs(one, "a", "b", "c")
         await other.wake("a", ["v-a"], proved=True)
@@ -149,7 +149,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_an_unheard_of_id_writes_nothing(self, stage: Stage) -> None:
-        """Whoever calls from outside may name what it likes, as often as it likes."""
+        """Calls from outside may name any id, any number of times."""
         one, other = await stage.two()
         await runs(one, "a", "over")
         await one.settle([ended("over")])
@@ -162,7 +162,7 @@ class WishChecks(StoreSetup):
 
     @check
     async def test_what_is_forgotten_has_no_wishes(self, stage: Stage) -> None:
-        """They go with the job."""
+        """They are removed with the job."""
         store = await stage.joins()
         await runs(store, "a")
         await store.wish("a")

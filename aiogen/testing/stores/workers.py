@@ -1,4 +1,4 @@
-"""Checks of who owns a job: leases, what the dead leave behind, and words from those who lost it."""
+"""Checks of who owns a job: leases, what killed processes leave behind, and late reports of former owners."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aiogen.testing.stores.stage import Stage, check
 
 
 class WorkerChecks(StoreSetup):
-    """Several processes on one ledger; a store without a lease is asked only about the next one."""
+    """Several processes on one ledger; a store without a lease is only checked for the next process."""
 
     @check
     async def test_the_next_process_goes_on(self, stage: Stage) -> None:
-        """It owns what is unfinished, the oldest first; what was being sent is unknown, and nobody's."""
+        """It owns what is unfinished, the oldest first; what was being sent is unknown, and has no owner."""
         store = await stage.joins()
         for i, job_id in enumerate("abcde"):
             await store.add(record(job_id, created_at=THEN - timedelta(seconds=i)))
@@ -39,7 +39,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_only_what_is_asked_for_is_adopted(self, stage: Stage) -> None:
-        """Of accounts whose key is there, and of these ids if some are named."""
+        """Jobs of these accounts, and of these ids if some are given."""
         store = await stage.joins()
         for job_id, account in (("a", "a"), ("b", "a"), ("c", "b"), ("d", "c")):
             await store.add(record(job_id, account=account))
@@ -51,7 +51,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_the_jobs_of_the_living_are_theirs(self, stage: Stage) -> None:
-        """Two processes share a ledger, and no job."""
+        """Two processes share a ledger, but no job."""
         one, other = await stage.two()
         assert one.worker != other.worker
         await one.add(record("a"))
@@ -63,7 +63,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_who_stands_still_loses_the_jobs(self, stage: Stage) -> None:
-        """Another takes them over; whoever wakes up learns it before anything is sent, and may begin again."""
+        """Another takes them over; the suspended one learns it before anything is sent, and may open again."""
         one, other = await stage.two()
         await one.add(record("a"))
         await stage.stands_still(one)
@@ -83,14 +83,14 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_who_dies_is_missed_when_the_lease_is_over(self, stage: Stage) -> None:
-        """Not before, and nothing is lost."""
+        """Not before; nothing is lost."""
         one, other = await stage.two()
         await one.add(record("a"))
         await one.add(record("b"))
         await one.intend("b")
         await stage.dies(one)
         await stage.passes(0.5 * stage.context.lease)
-        assert await other.adopt(["a"]) == [], "its lease lasts"
+        assert await other.adopt(["a"]) == [], "its lease has not ended"
         await stage.passes(stage.context.lease)
         assert {each.id: each.state for each in await other.adopt(["a"])} == {"a": State.PENDING, "b": State.UNKNOWN}
 
@@ -122,9 +122,9 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_an_answer_that_comes_late_finds_its_job(self, stage: Stage) -> None:
-        """It became unknown meanwhile, and nobody has decided: the answer says what became of it.
+        """It became unknown meanwhile, and its user has not decided yet: the answer settles it.
 
-        Whoever waited for it there may have given it up since: it is taken up by the next to look.
+        The process that made it unknown no longer follows it: the next `adopt` takes it up.
         """
         one, other = await stage.two()
         for job_id in "abc":
@@ -145,20 +145,20 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_an_end_counts_whoever_saw_it(self, stage: Stage) -> None:
-        """A fact of the vendor's is a fact, also from one who never had the job; that it was not sent, is not."""
+        """A result of the vendor counts, whichever process reports it; that a job was not sent only its owner knows."""
         one, other = await stage.two()
         await one.add(record("a"))
         await one.add(record("b"))
         await other.settle([ended("a"), ended("b", State.CANCELLED, provider_id=None)])
         await one.settle([ended("a", State.FAILED)])
         assert await state_of(one, "a") is State.COMPLETED
-        assert await state_of(one, "b") is State.PENDING, "it is for its owner to withdraw"
+        assert await state_of(one, "b") is State.PENDING, "only its owner may report that it was not sent"
         await one.settle([ended("b", State.CANCELLED, provider_id=None)])
         assert await state_of(other, "b") is State.CANCELLED
 
     @check
     async def test_whoever_withdraws_what_waits_wins_against_its_owner_or_loses(self, stage: Stage) -> None:
-        """Of a withdrawal and an intent one is first: it is not sent, or not withdrawn, and never both."""
+        """Of a withdrawal and an intent one comes first: a job is either withdrawn or sent, never both."""
         one, other = await stage.two()
         for job_id in ("a", "b"):
             await one.add(record(job_id))
@@ -173,7 +173,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_news_are_what_others_have_changed(self, stage: Stage) -> None:
-        """Of the jobs that are asked about, each once, without what was sent; and what is no longer there."""
+        """Of the jobs that are named, each change once, without the submission; None for what was removed."""
         one, other = await stage.two()
         for job_id in ("a", "b", "c"):
             await one.add(record(job_id))
@@ -193,7 +193,7 @@ class WorkerChecks(StoreSetup):
 
     @check
     async def test_peers_are_the_living_others(self, stage: Stage) -> None:
-        """One that left, or lost the lease, does not count."""
+        """A worker that has left, or lost its lease, does not count."""
         one, other = await stage.two()
         assert [await one.peers(), await other.peers()] == [1, 1]
         third = await stage.joins()
