@@ -15,46 +15,6 @@ Section = Callable[[list[Row], dict[str, Any]], str]
 
 
 def _efficiency(rows: list[Row], series: dict[str, Any]) -> str:
-    asked = [int(name.partition("@")[2]) for name in of(rows, "known durations")[0].metrics if name.startswith("E@")]
-    known = [
-        [r.subject, *(f"{_2(r.metrics[f'E@{n}'])} ({_2(r.metrics[f'optimum E@{n}'])})" for n in asked)]
-        for r in of(rows, "known durations")
-    ]
-    best = {r.subject: r for r in of(rows, "best peer")}
-    batches = {r.subject: r for r in rows if r.bench.startswith("learned in batches")}
-    learned = [
-        [
-            r.subject,
-            *(percent(r.metrics[f"over@{n}"]) for n in (5, 20, 50, 200)),
-            *(percent(batches[r.subject].metrics[f"over@{n}"]) for n in (20, 50)),
-            f"{percent(best[r.subject].metrics['over'])} ({best[r.subject].note})",
-        ]
-        for r in of(rows, "learned one by one")
-    ]
-    halved = [
-        [r.subject, *(percent(r.metrics[f"over@{n}"]) for n in (0, 10, 20, 50))] for r in of(rows, "durations halve")
-    ]
-    first = [
-        [r.subject, f"{r.metrics['cost']:.2f} s", f"{r.metrics['usual advice']:.2f} s", _2(r.metrics["ratio"])]
-        for r in of(rows, "the first job")
-    ]
-    beside = [
-        [
-            r.subject,
-            r.note,
-            f"{r.metrics['requests']:.1f}",
-            f"{r.metrics['lag']:.2f} s",
-            f"{r.metrics['cost']:.2f} s",
-            percent(r.metrics["over"]),
-            percent(r.metrics["over, mean"]),
-            percent(r.metrics["over, worst"]),
-        ]
-        for r in of(rows, "beside others")
-    ]
-    prices = [
-        [f"{price:g}", f"{asked:.1f}", f"{lag:.2f} s", f"{least:.1f}", f"{least_lag:.2f} s"]
-        for price, asked, lag, least, least_lag in series["prices"]
-    ]
     return f"""## When to ask
 
 Computed, not run: what a schedule costs follows exactly from the distribution of durations, so no noise is in it.
@@ -69,13 +29,13 @@ For {series["distribution"]}.
 The line in the picture is Keller's bound; it is a limit for many requests, and for a few the true optimum lies within
 some per cent of it.
 
-{table(["", "", "requests", "lag", "cost", "above the optimum", "mean", "worst"], beside)}
+{_beside_others(rows)}
 ### What `poll_cost` buys
 
 Requests and lag for {series["distribution"]}, after 50 generations, the mean of {series["seeds"]} simulated
 runs of other jobs than above; beside them the exact optimum at that price.
 
-{table(["poll_cost", "requests", "lag", "optimum: requests", "lag"], prices)}
+{_prices(series)}
 ### What is learned
 
 Generations one after another, polled by aiogen from a cold start that takes the provider's word for 30 s.
@@ -87,24 +47,88 @@ For an exponential, where the past tells nothing, a fixed interval of the right 
 
 ![](learning)
 
-{table(["", "after 5", "20", "50", "200", "batches: 20", "50", "best peer"], learned)}
+{_learned(rows)}
 ### A model becomes twice as fast
 
 After 100 generations the durations halve; cost above the new optimum, after so many more.
 
-{table(["", "at once", "after 10", "20", "50"], halved)}
+{_halved(rows)}
 ### The very first job
 
 Nothing is known but the provider's typical 30 s.
 The usual advice is to wait so long, then to ask every 2 s.
 
-{table(["", "aiogen's cost", "the usual advice", "ratio"], first)}
+{_first_job(rows)}
 ### If the durations were known
 
 The plan alone, at prices at which the exact optimum asks so often per job: requests × lag over Keller's bound
 ½(∫√(f·S))², and in brackets the same of the exact optimum.
 
-{table(["", *(f"{n} requests" for n in asked)], known)}"""
+{_known(rows)}"""
+
+
+def _beside_others(rows: list[Row]) -> str:
+    lines = [
+        [
+            r.subject,
+            r.note,
+            f"{r.metrics['requests']:.1f}",
+            f"{r.metrics['lag']:.2f} s",
+            f"{r.metrics['cost']:.2f} s",
+            percent(r.metrics["over"]),
+            percent(r.metrics["over, mean"]),
+            percent(r.metrics["over, worst"]),
+        ]
+        for r in of(rows, "beside others")
+    ]
+    return table(["", "", "requests", "lag", "cost", "above the optimum", "mean", "worst"], lines)
+
+
+def _prices(series: dict[str, Any]) -> str:
+    lines = [
+        [f"{price:g}", f"{asked:.1f}", f"{lag:.2f} s", f"{least:.1f}", f"{least_lag:.2f} s"]
+        for price, asked, lag, least, least_lag in series["prices"]
+    ]
+    return table(["poll_cost", "requests", "lag", "optimum: requests", "lag"], lines)
+
+
+def _learned(rows: list[Row]) -> str:
+    best = {r.subject: r for r in of(rows, "best peer")}
+    batches = {r.subject: r for r in rows if r.bench.startswith("learned in batches")}
+    lines = [
+        [
+            r.subject,
+            *(percent(r.metrics[f"over@{n}"]) for n in (5, 20, 50, 200)),
+            *(percent(batches[r.subject].metrics[f"over@{n}"]) for n in (20, 50)),
+            f"{percent(best[r.subject].metrics['over'])} ({best[r.subject].note})",
+        ]
+        for r in of(rows, "learned one by one")
+    ]
+    return table(["", "after 5", "20", "50", "200", "batches: 20", "50", "best peer"], lines)
+
+
+def _halved(rows: list[Row]) -> str:
+    lines = [
+        [r.subject, *(percent(r.metrics[f"over@{n}"]) for n in (0, 10, 20, 50))] for r in of(rows, "durations halve")
+    ]
+    return table(["", "at once", "after 10", "20", "50"], lines)
+
+
+def _first_job(rows: list[Row]) -> str:
+    lines = [
+        [r.subject, f"{r.metrics['cost']:.2f} s", f"{r.metrics['usual advice']:.2f} s", _2(r.metrics["ratio"])]
+        for r in of(rows, "the first job")
+    ]
+    return table(["", "aiogen's cost", "the usual advice", "ratio"], lines)
+
+
+def _known(rows: list[Row]) -> str:
+    asked = [int(name.partition("@")[2]) for name in of(rows, "known durations")[0].metrics if name.startswith("E@")]
+    lines = [
+        [r.subject, *(f"{_2(r.metrics[f'E@{n}'])} ({_2(r.metrics[f'optimum E@{n}'])})" for n in asked)]
+        for r in of(rows, "known durations")
+    ]
+    return table(["", *(f"{n} requests" for n in asked)], lines)
 
 
 def _throughput(rows: list[Row], series: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from aiogen._account.actions import SendCreate
+from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._answers.creating import Progress, followed
 from aiogen._engine import log
@@ -207,17 +208,9 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
     )
     state = State.QUEUED if snapshot.state.is_terminal else snapshot.state
     is_ours = await _confirm(hub, job, snapshot, state, now, accepted.reference)
-    ticket = Ticket(
-        provider_id=snapshot.provider_id,
-        model=submission.model,
-        kind=submission.kind,
-        outputs=submission.outputs,
-        reference=accepted.reference,
-    )
     track = None
     if is_ours:
-        track = hub.follow(account, job, ticket, submission.typical, weight=weight, is_ours=True, is_counted=True)
-        track.state = state
+        track = _follow(attempt, accepted, state)
     else:
         # It stood still before the answer came: the process that takes the job up asks about it.
         account.window.ended(weight)
@@ -232,6 +225,28 @@ async def _accept(attempt: _Attempt, accepted: Accepted, *, alone: bool) -> None
         else:
             # Done at once, and how is not said.  The next reading says so.
             account.schedule.ask_now(snapshot.provider_id, now)
+
+
+def _follow(attempt: _Attempt, accepted: Accepted, state: State) -> Track[Job]:
+    submission = attempt.submission
+    ticket = Ticket(
+        provider_id=accepted.snapshot.provider_id,
+        model=submission.model,
+        kind=submission.kind,
+        outputs=submission.outputs,
+        reference=accepted.reference,
+    )
+    track = attempt.hub.follow(
+        attempt.account,
+        attempt.job,
+        ticket,
+        submission.typical,
+        weight=attempt.create.weight,
+        is_ours=True,
+        is_counted=True,
+    )
+    track.state = state
+    return track
 
 
 async def _confirm(
