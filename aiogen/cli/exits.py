@@ -42,7 +42,7 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.OK: "all completed",
     Exit.FAILED: "a generation failed, or was refused for its input or for lack of funds",
-    Exit.USAGE: "the command is not valid as it was written; nothing was sent",
+    Exit.USAGE: "the command is not valid; nothing was sent",
     Exit.CONFIGURATION: "a key, an address or the store is missing or wrong",
     Exit.DEADLINE: "the deadline passed; the generation may still finish",
     Exit.PROVIDER: "the provider or the network failed, or does not know the id",

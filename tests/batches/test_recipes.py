@@ -48,9 +48,9 @@ def is_old(n: int) -> bool:
 
 CASES: dict[str, Callable[[int], bool]] = {
     "Test generations": is_test,
-    "Failed ones, with an audit file": lambda n: failed(n) and is_old(n),
+    "Failed generations, with an audit file": lambda n: failed(n) and is_old(n),
     "Older than a month, once they are on the disk": lambda n: is_old(n) and n % 20 == 0,
-    "What other programs left": lambda n: is_old(n) and n % 100 != 0,
+    "What other programs have left": lambda n: is_old(n) and n % 100 != 0,
 }
 
 
