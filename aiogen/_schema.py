@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -42,6 +43,18 @@ def as_json(value: Any) -> Any:
 def fields_as_json(value: Any, *without: str) -> dict[str, Any]:
     """The fields of an attrs object in their own order."""
     return {f.name: as_json(getattr(value, f.name)) for f in attrs.fields(type(value)) if f.name not in without}
+
+
+def json_or_text(text: str) -> Any:
+    """A value that somebody typed: JSON if it can be read as such, else the text itself; NaN and Infinity are text."""
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except ValueError:
+        return text
+
+
+def _refused(word: str) -> Any:
+    raise ValueError(word)
 
 
 @attrs.frozen

@@ -37,6 +37,20 @@ def luma(url: str, **options: Any) -> aiogen.Luma:
     return aiogen.Luma(api_key=KEY, base_url=f"{url}/v1", **options)
 
 
+def completed_at(*urls: str, kind: str = "image", **more: Any) -> aiogen.Generation:
+    """A completed generation with an output at each of these addresses."""
+    return aiogen.Generation(
+        id=None,
+        provider_id=ID,
+        provider="luma",
+        connection="luma",
+        model=None,
+        state=aiogen.State.COMPLETED,
+        outputs=tuple(aiogen.Output(kind=kind, url=url) for url in urls),
+        **more,
+    )
+
+
 def body(state: str = "queued", **more: Any) -> dict[str, Any]:
     """A generation as Luma writes it."""
     return {"id": ID, "type": "image", "state": state, "model": "uni-1", "output": [], **more}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiogen._schema import Reading
+from aiogen._schema import Reading, json_or_text
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -61,3 +61,23 @@ def test_what_is_missing_is_none_and_what_is_needed_is_named() -> None:
         read.needed("x")
     with pytest.raises(ValueError, match=r"^\$\.jobs\[1\] has to be an object, not int\.$"):
         Reading({"jobs": [{}, 1]}).each("jobs")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1024", 1024),
+        ("true", True),
+        ('["a", 1.5]', ["a", 1.5]),
+        ('"1024"', "1024"),
+        ("16:9", "16:9"),
+        ("", ""),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+        ("[NaN]", "[NaN]"),
+        ("{", "{"),
+    ],
+)
+def test_what_somebody_types_is_json_where_it_can_be(text: str, value: object) -> None:
+    """Numbers that JSON does not have are words."""
+    assert json_or_text(text) == value

@@ -18,6 +18,7 @@ from typing import IO, Any, Literal
 
 import attrs
 
+from aiogen._schema import json_or_text
 from aiogen._wording import count, plain
 from aiogen.errors import InputError, RowProblem, RowsError
 
@@ -348,10 +349,7 @@ def _value(name: str, cell: str) -> Any:
     text = cell.strip()
     if name in ("prompt", "model", "connection", "negative_prompt", *_ID) or name.startswith("_"):
         return text
-    try:
-        return json.loads(text, parse_constant=_no_number)
-    except ValueError:
-        return text
+    return json_or_text(text)
 
 
 def _no_number(word: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from platformdirs import user_data_path
 
 from aiogen import Session
 from aiogen._checks import check_number
+from aiogen._schema import json_or_text
 from aiogen.cli import ledgers
 from aiogen.cli.program import command
 from aiogen.cli.terminal import Terminal
@@ -208,16 +208,5 @@ def _parsed(option: str, pairs: Sequence[str], example: str) -> dict[str, Any]:
             raise InputError(f"{option} {pair!r} cannot be read; write name=value, such as {option} {example}.")
         if name in found:
             raise InputError(f"{option} {name}=… is given twice.")
-        found[name] = _value(text)
+        found[name] = json_or_text(text)
     return found
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_number)
-    except ValueError:
-        return text
-
-
-def _no_number(word: str) -> Any:
-    raise ValueError(word)  # NaN and Infinity are words, not JSON

@@ -25,6 +25,15 @@ def has(metadata: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
     )
 
 
+def has_in(metadata: str | bytes | None, wanted: Mapping[str, Any]) -> bool:
+    """The same of metadata as a row has it; what is damaged has nothing, and its row is found by everything else."""
+    try:
+        known = json.loads(metadata) if metadata is not None else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(known, dict) and has(known, wanted)
+
+
 def canonical(value: Any) -> str:
     """JSON in one spelling, so that equal values are equal texts; True is not 1."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)

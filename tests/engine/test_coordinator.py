@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from serving import ID, Vendor, body, done, luma, serving
+from serving import ID, Vendor, body, completed_at, done, luma, serving
 
 import aiogen
-from aiogen import Generation, Output, State
+from aiogen import State
 from aiogen.stores.memory import MemoryStore
 
 
@@ -157,18 +157,6 @@ async def test_as_completed_may_be_left() -> None:
         assert (await jobs[0]).state is State.COMPLETED
 
 
-def finished(*urls: str) -> Generation:
-    return Generation(
-        id=None,
-        provider_id=ID,
-        provider="luma",
-        connection="luma",
-        model=None,
-        state=State.COMPLETED,
-        outputs=tuple(Output(kind="image", url=url) for url in urls),
-    )
-
-
 @pytest.mark.parametrize(
     ("reading", "what"),
     [
@@ -180,7 +168,7 @@ async def test_an_expired_url_without_a_fresh_one(tmp_path: Path, reading: Any, 
     """The download says why there is no picture."""
     async with serving(Vendor(reads=[(403, ""), reading])) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match=what):
-            await session.download(finished(f"{url}/a.png"), tmp_path)
+            await session.download(completed_at(f"{url}/a.png"), tmp_path)
 
 
 async def test_urls_that_are_none(tmp_path: Path) -> None:
@@ -188,10 +176,10 @@ async def test_urls_that_are_none(tmp_path: Path) -> None:
     async with aiogen.Session([luma("http://127.0.0.1:9", allow_insecure=True)]) as session:
         for url in ("https://", "https://[half", "https://a b/c"):
             with pytest.raises(aiogen.DownloadError):
-                await session.download(finished(url), tmp_path)
+                await session.download(completed_at(url), tmp_path)
         # With allow_insecure plain http is tried, and here finds nobody.
         with pytest.raises(aiogen.DownloadError, match="attempts"):
-            await session.download(finished("http://192.0.2.1.invalid/a.png"), tmp_path)
+            await session.download(completed_at("http://192.0.2.1.invalid/a.png"), tmp_path)
 
 
 async def test_a_ledger_in_memory_by_name() -> None:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
 from pictures import png
-from serving import ID, KEY, Vendor, body, done, luma, serving
+from serving import ID, KEY, Vendor, body, completed_at, done, luma, serving
 
 import aiogen
 from aiogen import Action, FailureCode, State
@@ -594,18 +594,9 @@ async def test_leaving_ends_single_calls_and_downloads(tmp_path: Path) -> None:
         return response
 
     async with serving(silent) as url, aiogen.Session([luma(url)]) as session:
-        finished = aiogen.Generation(
-            id=None,
-            provider_id=ID,
-            provider="luma",
-            connection="luma",
-            model=None,
-            state=State.COMPLETED,
-            outputs=(aiogen.Output(kind="image", url=f"{url}/a.png"),),
-        )
         calls = [
             asyncio.create_task(session.get("luma", ID)),
-            asyncio.create_task(session.download(finished, tmp_path)),
+            asyncio.create_task(session.download(completed_at(f"{url}/a.png"), tmp_path)),
         ]
         await asyncio.sleep(5.0)
         await session.close()

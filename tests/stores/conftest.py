@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from stores.still_clock import Clock
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of a ledger that is not there yet."""
+    return tmp_path / "aiogen.db"
 
 
 @pytest.fixture

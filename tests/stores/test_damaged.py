@@ -9,13 +9,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stores.opening import opened
 
 import aiogen
 from aiogen import ConfigurationError, Generation, State, StoreError
@@ -30,21 +31,6 @@ WISH = Submission(
     model="uni-1", kind="image", prompt="a boat", endpoint="generations", body={"prompt": "a boat"}, timeout=90.0,
     typical=Typical(median=30.0),
 )  # fmt: skip
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def record(job_id: str, **more: Any) -> Record:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
 import pytest
+from stores.opening import opened
 
 from aiogen import Generation, State, StoreError
 from aiogen.stores import Record, RecordQuery, SqliteStore
@@ -21,16 +20,6 @@ pytestmark = pytest.mark.looptime(False)
 SECRET = "Ann-Example-of-Elm-Street"
 BODY = {"prompt": SECRET, "image": f"{SECRET} " * 4000}
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def written(path: Path) -> int:

@@ -27,11 +27,6 @@ from aiogen.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.looptime(False)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
 @asynccontextmanager
 async def session_on(vendor: Vendor, store: Any, **limits: Any) -> AsyncIterator[aiogen.Session]:
     """A session whose vendor is in the same loop."""

@@ -20,11 +20,6 @@ from aiogen.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.looptime(False)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
 @asynccontextmanager
 async def session_on(url: str, store: SqliteStore) -> AsyncIterator[aiogen.Session]:
     async with asyncio.timeout(30.0), aiogen.Session([luma(url, creates_per_minute=6000)], store=store) as session:

@@ -9,8 +9,6 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import attrs
 import pytest
+from stores.opening import opened
 
 from aiogen import Cost, Generation, Output, State, StoreError
 from aiogen.exchange import Submission
@@ -39,21 +38,6 @@ WISH = Submission(
     timeout=120.0,
     typical=Typical(median=30.0, spread=0.4),
 )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
-@asynccontextmanager
-async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, **options)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def record(job_id: str, **more: Any) -> Record:

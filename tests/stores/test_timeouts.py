@@ -26,11 +26,6 @@ FOR_EVER = 600.0
 """Seconds; no test is as patient."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
 @asynccontextmanager
 async def opened(path: Path, **options: Any) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(path, **options)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from stores.opening import opened
 
 from aiogen import Generation, State
 from aiogen.stores.base import Record
@@ -19,16 +19,6 @@ pytestmark = pytest.mark.looptime(False)
 
 MANY = 300
 _LONG = "x" * 10_000
-
-
-@asynccontextmanager
-async def opened(path: Path, keep_finished: float = 3600.0) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, keep_finished=keep_finished)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def filled(store: SqliteStore) -> list[str]:

@@ -24,11 +24,6 @@ from aiogen.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.looptime(False)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aiogen.db"
-
-
 @asynccontextmanager
 async def session_on(vendor: Vendor, store: Any, **limits: Any) -> AsyncIterator[aiogen.Session]:
     async with asyncio.timeout(30.0), serving(vendor) as url:

@@ -12,27 +12,13 @@ import attrs
 import pytest
 from aiohttp import web
 from pictures import png
-from serving import ID, KEY, body, luma, serving
+from serving import ID, KEY, body, completed_at, luma, serving
 
 import aiogen
-from aiogen import Action, Generation, Output, State
+from aiogen import Action, Generation, State
 from aiogen.sandbox import LUMA_KEY, LumaSettings, Sandbox
 
 PNG = png(10_000)
-
-
-def generation(url: str, kind: str = "image", **more: Any) -> Generation:
-    """A finished generation with one output."""
-    return Generation(
-        id=None,
-        provider_id=ID,
-        provider="luma",
-        connection="luma",
-        model="uni-1",
-        state=State.COMPLETED,
-        outputs=(Output(kind=kind, url=url),),
-        **more,
-    )
 
 
 class Storage:
@@ -95,7 +81,7 @@ def redirect(to: str) -> Callable[[web.Request], web.Response]:
 async def save(storage: Storage, folder: Path, **options: Any) -> list[Path]:
     """Download one picture from that storage."""
     async with serving(storage) as url, aiogen.Session([luma(url)], **options) as session:
-        return await session.download(generation(f"{url}/picture.png"), folder)
+        return await session.download(completed_at(f"{url}/picture.png"), folder)
 
 
 async def test_names_and_bytes(tmp_path: Path) -> None:
@@ -123,9 +109,9 @@ async def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     mine = tmp_path / f"luma-{ID}-0.jpg"
     mine.write_bytes(b"mine")
     async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
-        assert await session.download(generation(f"{url}/a.png"), tmp_path) == [mine]
+        assert await session.download(completed_at(f"{url}/a.png"), tmp_path) == [mine]
         assert not storage.seen
-        (new,) = await session.download(generation(f"{url}/a.png"), tmp_path, overwrite=True)
+        (new,) = await session.download(completed_at(f"{url}/a.png"), tmp_path, overwrite=True)
     assert mine.read_bytes() == b"mine"
     assert new.read_bytes() == PNG
 
@@ -239,33 +225,21 @@ async def test_unknown_kinds_are_taken_as_they_come(tmp_path: Path) -> None:
     """What this version does not know is saved by what it is called, or as .bin; a web page is not."""
     for called, ending in (("model/gltf-binary", ".glb"), ("model/x-y", ".bin")):
         async with serving(Storage(said(called, b"abcd"))) as url, aiogen.Session([luma(url)]) as session:
-            (path,) = await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / ending)
+            (path,) = await session.download(completed_at(f"{url}/a", kind="mesh"), tmp_path / ending)
         assert path.suffix == ending
     async with serving(Storage(said("text/html", b"<html>"))) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match="web page"):
-            await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / "page")
+            await session.download(completed_at(f"{url}/a", kind="mesh"), tmp_path / "page")
     async with serving(Storage(said("model/gltf-binary", b""))) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match="empty file"):
-            await session.download(generation(f"{url}/a", kind="mesh"), tmp_path / "other")
+            await session.download(completed_at(f"{url}/a", kind="mesh"), tmp_path / "other")
 
 
 async def test_downloads_are_bounded(tmp_path: Path) -> None:
     """Many at once take turns."""
     storage = Storage()
     async with serving(storage) as url, aiogen.Session([luma(url)], max_downloads=3) as session:
-        outputs = tuple(Output(kind="image", url=f"{url}/{i}.png") for i in range(20))
-        paths = await session.download(
-            Generation(
-                id=None,
-                provider_id=ID,
-                provider="luma",
-                connection="luma",
-                model=None,
-                state=State.COMPLETED,
-                outputs=outputs,
-            ),
-            tmp_path,
-        )
+        paths = await session.download(completed_at(*(f"{url}/{i}.png" for i in range(20))), tmp_path)
     assert len(set(paths)) == 20
     assert storage.most == 3
 
@@ -283,7 +257,7 @@ async def test_strange_urls_are_not_fetched(tmp_path: Path, url: str) -> None:
     """Only https, or plain http on this machine."""
     async with aiogen.Session([luma("http://127.0.0.1:9")]) as session:
         with pytest.raises(aiogen.DownloadError, match="not https"):
-            await session.download(generation(url), tmp_path)
+            await session.download(completed_at(url), tmp_path)
 
 
 async def test_what_is_not_finished_cannot_be_saved(tmp_path: Path) -> None:
@@ -296,11 +270,11 @@ async def test_what_is_not_finished_cannot_be_saved(tmp_path: Path) -> None:
             await session.download(unfinished, tmp_path)
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(aiogen.InputError, match="is a file, or is inside one"):
-            await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file")
+            await session.download(completed_at("http://127.0.0.1:9/a.png"), tmp_path / "file")
         with pytest.raises(aiogen.InputError, match="needs a folder"):
-            await session.download(generation("http://127.0.0.1:9/a.png"), tmp_path / "file" / "below")
+            await session.download(completed_at("http://127.0.0.1:9/a.png"), tmp_path / "file" / "below")
         with pytest.raises(aiogen.DownloadError, match="cannot be made"):
-            await session.download(generation("http://127.0.0.1:9/a.png"), "/proc/no/such")
+            await session.download(completed_at("http://127.0.0.1:9/a.png"), "/proc/no/such")
 
 
 async def test_a_disk_that_does_not_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +317,7 @@ async def test_it_ends_in_time(tmp_path: Path) -> None:
     async with serving(silent) as url:
         async with aiogen.Session([luma(url)], download_timeout=100.0) as session:
             with pytest.raises(aiogen.DownloadError, match="within 100 s"):
-                await session.download(generation(f"{url}/a.png"), tmp_path)
+                await session.download(completed_at(f"{url}/a.png"), tmp_path)
             assert asyncio.get_running_loop().time() == pytest.approx(100.0, abs=0.1)
     assert list(tmp_path.iterdir()) == []
 
@@ -368,7 +342,7 @@ async def test_two_ids_never_share_a_file(tmp_path: Path) -> None:
     async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
         paths = []
         for provider_id in ("a:b", "a_b", "a?b"):
-            one = attrs.evolve(generation(f"{url}/{len(paths)}.png"), provider_id=provider_id)
+            one = attrs.evolve(completed_at(f"{url}/{len(paths)}.png"), provider_id=provider_id)
             paths += await session.download(one, tmp_path)
     assert len(set(paths)) == len(storage.seen) == 3
 
@@ -378,7 +352,7 @@ async def test_cancelled_downloads_leave_nothing(tmp_path: Path) -> None:
     storage = Storage()
     async with serving(storage) as url, aiogen.Session([luma(url)], max_downloads=50) as session:
         for i in range(60):
-            one = attrs.evolve(generation(f"{url}/{i}.png"), provider_id=f"id-{i}")
+            one = attrs.evolve(completed_at(f"{url}/{i}.png"), provider_id=f"id-{i}")
             task = asyncio.create_task(session.download(one, tmp_path))
             for _ in range(i):
                 await asyncio.sleep(0)

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from pictures import png
-from serving import ID, luma, serving
+from serving import completed_at, luma, serving
 from yarl import URL
 
 import aiogen
-from aiogen import Action, Generation, Output, State
+from aiogen import Action
 from aiogen._safety.address import FilePolicy, Refused
 from aiogen._transfer.guard import GuardedRequest, GuardedResolver, holding_to
 from aiogen._transfer.threads import Threads
@@ -162,18 +162,6 @@ async def test_over_a_socket_of_the_file_system(tmp_path: Path) -> None:
         await runner.cleanup()
 
 
-def at(url: str) -> Generation:
-    return Generation(
-        id=None,
-        provider_id=ID,
-        provider="luma",
-        connection="luma",
-        model=None,
-        state=State.COMPLETED,
-        outputs=(Output(kind="image", url=url),),
-    )
-
-
 class Service:
     """Something on this machine that is nobody's business."""
 
@@ -191,7 +179,7 @@ async def test_a_provider_elsewhere_does_not_make_us_ask_this_machine(tmp_path: 
     service = Service()
     async with serving(service) as here, aiogen.Session([aiogen.Luma(api_key="luma-api-x")]) as session:
         with pytest.raises(aiogen.DownloadError, match="was not fetched") as caught:
-            await session.download(at(url.format(URL(here).port)), tmp_path)
+            await session.download(completed_at(url.format(URL(here).port)), tmp_path)
         assert session._parts is not None
         assert session._parts.transport.clients._storage is None
     assert caught.value.action is Action.GIVE_UP
@@ -211,7 +199,7 @@ async def test_a_name_that_leads_here(tmp_path: Path, monkeypatch: pytest.Monkey
     port = server.sockets[0].getsockname()[1]
     async with server, aiogen.Session([aiogen.Luma(api_key="luma-api-x")]) as session:
         with pytest.raises(aiogen.DownloadError, match=r"private network.*at 127\.0\.0\.1"):
-            await session.download(at(f"https://files.example:{port}/a"), tmp_path)
+            await session.download(completed_at(f"https://files.example:{port}/a"), tmp_path)
     assert connected == []
 
 
@@ -233,7 +221,7 @@ async def test_a_redirect_is_judged_like_an_address(tmp_path: Path, location: st
 
     async with serving(storage) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match="was not fetched") as caught:
-            await session.download(at(f"{url}/a.png"), tmp_path)
+            await session.download(completed_at(f"{url}/a.png"), tmp_path)
     assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -244,7 +232,7 @@ async def test_one_sessions_connections_do_not_serve_anothers_policy(tmp_path: P
     async with serving(service) as url:
         providers = [luma(url), aiogen.Luma(api_key="luma-api-x", name="far", allow_insecure=True)]
         async with aiogen.Session(providers) as session:
-            near = at(f"{url}/a.png")
+            near = completed_at(f"{url}/a.png")
             assert await session.download(near, tmp_path)
             far = attrs.evolve(near, connection="far")
             with pytest.raises(aiogen.DownloadError, match="private network"):
@@ -260,8 +248,8 @@ async def test_an_open_connection_is_judged_as_well(tmp_path: Path, monkeypatch:
         providers = [luma(url, allow_insecure=True), aiogen.Luma(api_key="luma-api-x", name="far", allow_insecure=True)]
         files = f"http://files.example:{URL(url).port}"
         async with aiogen.Session(providers) as session:
-            assert await session.download(at(f"{files}/a.png"), tmp_path)
+            assert await session.download(completed_at(f"{files}/a.png"), tmp_path)
             with pytest.raises(aiogen.DownloadError, match=r"private network.*at 127\.0\.0\.1"):
-                await session.download(attrs.evolve(at(f"{files}/b.png"), connection="far"), tmp_path)
+                await session.download(attrs.evolve(completed_at(f"{files}/b.png"), connection="far"), tmp_path)
     assert service.asked == ["/a.png"]
     assert asked == ["files.example"]

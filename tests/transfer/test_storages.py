@@ -16,10 +16,10 @@ import attrs
 import pytest
 from aiohttp import web
 from pictures import drawn, png
-from serving import ID, Vendor, done, luma, serving
+from serving import ID, Vendor, completed_at, done, luma, serving
 
 import aiogen
-from aiogen import Action, Generation, Output, State
+from aiogen import Action
 
 PICTURE = png(3000)
 OTHER = PICTURE.replace(b"Comment\0", b"Comment\1")  # a picture of the same length
@@ -88,18 +88,6 @@ async def storage(*answers: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
-
-
-def at(*urls: str, kind: str = "image") -> Generation:
-    return Generation(
-        id=None,
-        provider_id=ID,
-        provider="luma",
-        connection="luma",
-        model=None,
-        state=State.COMPLETED,
-        outputs=tuple(Output(kind=kind, url=url) for url in urls),
-    )
 
 
 UNASKED = http(HALF, f"Content-Range: bytes 0-{len(HALF) - 1}/{len(PICTURE)}", status="206 Partial Content")
@@ -174,7 +162,7 @@ REFUSED: dict[str, tuple[Answer, ...]] = {
 async def test_what_is_the_picture_is_saved(tmp_path: Path, name: str) -> None:
     """However it came."""
     async with storage(*SAVED[name]) as (url, heads), aiogen.Session([luma(url)]) as session:
-        (path,) = await session.download(at(f"{url}/a"), tmp_path)
+        (path,) = await session.download(completed_at(f"{url}/a"), tmp_path)
     expected = {"JPEG": JPEG, "WebP": WEBP, "GIF": GIF}.get(name, PICTURE)
     assert path.read_bytes() in (expected, expected + b"trailing")
     assert list(tmp_path.iterdir()) == [path]
@@ -186,7 +174,7 @@ async def test_what_is_not_the_picture_is_not(tmp_path: Path, name: str) -> None
     """It ends in a `DownloadError` that says what came, after a few attempts, and leaves nothing behind."""
     async with storage(*REFUSED[name]) as (url, heads), aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError) as caught:
-            await session.download(at(f"{url}/a"), tmp_path)
+            await session.download(completed_at(f"{url}/a"), tmp_path)
     assert caught.value.provider_id == ID
     assert list(tmp_path.iterdir()) == []
     assert len(heads) <= (10 if name == "silence" else 5)  # aiohttp asks twice where nothing came
@@ -207,7 +195,7 @@ async def test_a_connection_that_breaks_in_an_odd_way(
 
     monkeypatch.setattr(aiohttp.StreamReader, "read", odd)
     async with storage(http(PICTURE)) as (url, heads), aiogen.Session([luma(url)]) as session:
-        (path,) = await session.download(at(f"{url}/a"), tmp_path)
+        (path,) = await session.download(completed_at(f"{url}/a"), tmp_path)
     assert path.read_bytes() == PICTURE
     assert len(heads) == 2
 
@@ -218,7 +206,7 @@ async def test_what_is_compressed_otherwise(tmp_path: Path) -> None:
         async with aiogen.Session([luma(url)]) as session:
             for kind in ("image", "mesh"):
                 with pytest.raises(aiogen.DownloadError, match=r"compressed \(br\)"):
-                    await session.download(at(f"{url}/a", kind=kind), tmp_path)
+                    await session.download(completed_at(f"{url}/a", kind=kind), tmp_path)
 
 
 async def test_a_storage_in_trouble_is_no_reason_for_a_fresh_address(tmp_path: Path) -> None:
@@ -227,7 +215,7 @@ async def test_a_storage_in_trouble_is_no_reason_for_a_fresh_address(tmp_path: P
     async with storage(*answers, http(PICTURE)) as (url, heads):
         vendor = Vendor(reads=[(200, done(f"{url}/fresh"))])
         async with serving(vendor) as api, aiogen.Session([luma(api)]) as session:
-            assert await session.download(at(f"{url}/a"), tmp_path)
+            assert await session.download(completed_at(f"{url}/a"), tmp_path)
     assert vendor.reads == 1
     assert len(heads) == 5
 
@@ -238,7 +226,7 @@ async def test_a_file_that_unpacks_to_too_much(tmp_path: Path) -> None:
     async with storage(http(bomb, "Content-Encoding: gzip")) as (url, heads):
         async with aiogen.Session([luma(url)], max_download_bytes=100_000) as session:
             with pytest.raises(aiogen.DownloadError, match="max_download_bytes") as caught:
-                await session.download(at(f"{url}/a"), tmp_path)
+                await session.download(completed_at(f"{url}/a"), tmp_path)
     assert caught.value.action is Action.GIVE_UP
     assert len(heads) == 1
     assert list(tmp_path.iterdir()) == []
@@ -267,7 +255,7 @@ async def test_signed_addresses_arrive_as_they_were_signed(tmp_path: Path, path:
 
     async with serving(files) as url, aiogen.Session([luma(url)]) as session:
         for i, first in enumerate((path, "/relative", "/absolute")):
-            await session.download(at(f"{url}{first}"), tmp_path / str(i))
+            await session.download(completed_at(f"{url}{first}"), tmp_path / str(i))
     assert asked == [path, "/relative", path, "/absolute", path]
 
 
@@ -294,7 +282,7 @@ async def test_an_expired_address_is_told_in_many_ways(tmp_path: Path, status: i
     """A fresh one is asked for, once for all outputs."""
     changing = Changing({"/a": [status]})
     async with serving(changing) as url, aiogen.Session([luma(url)]) as session:
-        (path,) = await session.download(at(f"{url}/a"), tmp_path)
+        (path,) = await session.download(completed_at(f"{url}/a"), tmp_path)
     assert path.read_bytes() == PICTURE
     assert changing.asked == ["/a", "/fresh-1"]
     assert changing.read == 1
@@ -306,7 +294,7 @@ async def test_a_fresh_address_that_is_refused_is_the_end(tmp_path: Path, status
     changing = Changing({"/a": [status], "/fresh-1": [status]})
     async with serving(changing) as url, aiogen.Session([luma(url)]) as session:
         with pytest.raises(aiogen.DownloadError, match=f"HTTP {status}.*fresh url as well") as caught:
-            await session.download(at(f"{url}/a"), tmp_path)
+            await session.download(completed_at(f"{url}/a"), tmp_path)
     assert caught.value.status == status
     assert changing.asked == ["/a", "/fresh-1"]
 
@@ -317,7 +305,7 @@ async def test_a_file_that_is_not_there_yet(tmp_path: Path, status: int) -> None
     fresh = [status, status, status, 200]
     changing = Changing({"/a": list(fresh), "/fresh-1": list(fresh)})
     async with serving(changing) as url, aiogen.Session([luma(url)]) as session:
-        (path,) = await session.download(at(f"{url}/a"), tmp_path)
+        (path,) = await session.download(completed_at(f"{url}/a"), tmp_path)
     assert path.read_bytes() == PICTURE
     assert changing.read == (0 if status == 409 else 1)
     assert len(changing.asked) == (4 if status == 409 else 5)
@@ -333,7 +321,7 @@ async def test_a_file_that_never_comes(tmp_path: Path, status: int) -> None:
             ended = datetime.now(UTC) - timedelta(seconds=age)
             began = loop.time()
             with pytest.raises(aiogen.DownloadError, match=f"HTTP {status}") as caught:
-                await session.download(attrs.evolve(at(f"{url}/a"), finished_at=ended), tmp_path)
+                await session.download(attrs.evolve(completed_at(f"{url}/a"), finished_at=ended), tmp_path)
             assert least <= loop.time() - began <= most
         assert caught.value.status == status
         assert len(changing.asked) < 12
@@ -347,7 +335,7 @@ async def test_an_address_may_expire_again_and_again(tmp_path: Path) -> None:
     async with storage(*answers) as (url, heads):
         vendor = Vendor(reads=[(200, done(f"{url}/fresh-{i}")) for i in range(9)])
         async with serving(vendor) as api, aiogen.Session([luma(api)]) as session:
-            (path,) = await session.download(at(f"{url}/a"), tmp_path)
+            (path,) = await session.download(completed_at(f"{url}/a"), tmp_path)
     assert path.read_bytes() == PICTURE
     assert vendor.reads == 2
     asked = [head.partition(b" HTTP")[0].decode() for head in heads]
@@ -377,8 +365,8 @@ async def test_what_is_worth_keeping_is_kept(
 
     with caplog.at_level(logging.WARNING, "aiogen"):
         async with serving(files) as url, aiogen.Session([luma(url)]) as session:
-            paths = await session.download(at(f"{url}/a", f"{url}/b"), tmp_path)
-            assert await session.download(at(f"{url}/a", f"{url}/b"), tmp_path) == paths
+            paths = await session.download(completed_at(f"{url}/a", f"{url}/b"), tmp_path)
+            assert await session.download(completed_at(f"{url}/a", f"{url}/b"), tmp_path) == paths
     assert [(path.suffix, path.read_bytes()) for path in paths] == [(ending, body)] * 2
     words = [record for record in caplog.records if "rare kind" in record.getMessage()]
     assert len(words) == (1 if ending in (".svg", ".tif", ".new") else 0)
@@ -394,10 +382,10 @@ async def test_nothing_untyped_comes_out(tmp_path: Path, monkeypatch: pytest.Mon
     async with storage(http(PICTURE)) as (url, _), aiogen.Session([luma(url)]) as session:
         for folder, why in odd:
             with pytest.raises((aiogen.DownloadError, aiogen.InputError), match=why):
-                await session.download(at(f"{url}/a"), folder)
+                await session.download(completed_at(f"{url}/a"), folder)
         (tmp_path / f"luma-{ID}-0.png").mkdir()
         with pytest.raises(aiogen.DownloadError, match="there is a folder named"):
-            await session.download(at(f"{url}/a"), tmp_path)
+            await session.download(completed_at(f"{url}/a"), tmp_path)
         for what, error in (
             ("_transfer.download.ending_for", KeyError("x")),
             ("_transfer.download.PartFile", MemoryError()),
@@ -409,5 +397,5 @@ async def test_nothing_untyped_comes_out(tmp_path: Path, monkeypatch: pytest.Mon
             with monkeypatch.context() as patch:
                 patch.setattr(f"aiogen.{what}", fail)
                 with pytest.raises(aiogen.DownloadError, match=type(error).__name__):
-                    await session.download(at(f"{url}/a"), tmp_path)
+                    await session.download(completed_at(f"{url}/a"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"luma-{ID}-0.png"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
 import attrs
 
@@ -115,23 +113,15 @@ async def narrowed(database: Database, query: RecordQuery) -> RecordQuery:
         some = await database.rows(statement, *values.all)
         for i, (job_id, created_at, text, known) in enumerate(some, 1):
             after = (created_at, job_id)
-            if (query.prompt is None or selecting.says(text, query.prompt)) and (wanted is None or _has(known, wanted)):
+            if (query.prompt is None or selecting.says(text, query.prompt)) and (
+                wanted is None or selecting.has_in(known, wanted)
+            ):
                 ids.append(job_id)
             if i % _BREATH == 0:
                 await asyncio.sleep(0)
         if len(some) < _SLICE:
             break
     return attrs.evolve(query, prompt=None, metadata=None, ids=ids if left is None else ids[:left])
-
-
-def _has(metadata: str | None, wanted: Mapping[str, Any]) -> bool:
-    if metadata is None:
-        return False
-    try:
-        known = json.loads(metadata)
-    except (ValueError, RecursionError):  # it is damaged, and is found by everything else
-        return False
-    return isinstance(known, dict) and selecting.has(known, wanted)
 
 
 async def counted(tx: Tx, query: RecordQuery) -> dict[State, int]:

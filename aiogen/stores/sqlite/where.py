@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -81,10 +80,4 @@ def _says(prompt: bytes | None, words: str) -> bool:
 
 
 def _has(metadata: bytes | None, wanted: str) -> bool:
-    if metadata is None:
-        return False
-    try:
-        known = json.loads(metadata)
-    except (ValueError, RecursionError):  # it is damaged, and is found by everything else
-        return False
-    return isinstance(known, dict) and selecting.has(known, selecting.wanted_in(wanted))
+    return selecting.has_in(metadata, selecting.wanted_in(wanted))
