@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import web
-from serving import serving
+from serving import Handler, serving
 
 import aiogen
 from aiogen import FailureCode, Job, State
@@ -424,17 +424,21 @@ async def test_a_list_with_old_states_is_found_out() -> None:
 # --- a session's corners
 
 
-async def test_a_session_that_is_left_while_a_page_is_read() -> None:
-    """Nobody waits for the page, and every job says how to go on."""
+def without_lists(gallery: Gallery) -> Handler:
+    """Its pages never come."""
 
-    async def hangs(request: web.BaseRequest) -> web.Response:
+    async def answer(request: web.BaseRequest) -> web.Response:
         if "/user/" in request.path:
             await asyncio.sleep(1e6)
         return await gallery(request)
 
-    gallery = Gallery()
-    loop = asyncio.get_running_loop()
-    async with serving(hangs) as url:
+    return answer
+
+
+async def test_a_session_that_is_left_while_a_page_is_read() -> None:
+    """Nobody waits for the page, and every job says how to go on."""
+    gallery, loop = Gallery(), asyncio.get_running_loop()
+    async with serving(without_lists(gallery)) as url:
         async with aiogen.Session([aiogen.Leonardo(api_key=KEY, base_url=url, **WIDE)]) as session:
             jobs = [await session.submit("leonardo/gemini-image-2", "cat") for _ in range(30)]
             await asyncio.sleep(10.0)
@@ -446,15 +450,8 @@ async def test_a_session_that_is_left_while_a_page_is_read() -> None:
 @pytest.mark.no_cover
 async def test_a_page_that_never_comes_holds_nobody_up() -> None:
     """It ends by the timeout of a read; then the jobs on it are asked about singly."""
-
-    async def hangs(request: web.BaseRequest) -> web.Response:
-        if "/user/" in request.path:
-            await asyncio.sleep(1e6)
-        return await gallery(request)
-
-    gallery = Gallery()
-    loop = asyncio.get_running_loop()
-    async with serving(hangs) as url:
+    gallery, loop = Gallery(), asyncio.get_running_loop()
+    async with serving(without_lists(gallery)) as url:
         leonardo = aiogen.Leonardo(api_key=KEY, base_url=url, **WIDE)
         async with aiogen.Session([leonardo], read_timeout=5.0) as session:
             jobs = [await session.submit("leonardo/gemini-image-2", "cat") for _ in range(30)]

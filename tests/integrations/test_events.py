@@ -21,6 +21,7 @@ from aiogen.integrations.fastapi.news import LOOK_EVERY, SILENT_LOOKS, is_anothe
 from aiogen.integrations.fastapi.streams import EventStream
 from aiogen.models import Eta
 from aiogen.sandbox import Fate, Rule, Script
+from aiogen.stores.base import Record
 
 
 class Server(uvicorn.Server):
@@ -102,6 +103,15 @@ async def test_a_job_is_followed_to_its_end() -> None:
         assert {each["links"]["events"] for _, each in found} == {body["links"]["events"]}
 
 
+async def submitted(web: Web) -> tuple[Record, Job]:
+    """One job, as the ledger and as the session has it."""
+    job_id = (await web.post()).json()["id"]
+    record, job = await web.session.store.get(job_id), await web.session.job(job_id)
+    assert record is not None
+    assert job is not None
+    return record, job
+
+
 async def test_what_is_over_and_told_is_not_told_again() -> None:
     """204, so that the browser asks no more; who does not know it is told once."""
     async with serving() as web, over_http(web) as http:
@@ -115,11 +125,7 @@ async def test_what_is_over_and_told_is_not_told_again() -> None:
 async def test_an_end_is_told_to_a_slow_client_too() -> None:
     """The job ends while the client still takes what was told before."""
     async with serving(slow(5)) as web:
-        body = (await web.post()).json()
-        job = await web.session.job(body["id"])
-        record = await web.session.store.get(body["id"])
-        assert job is not None
-        assert record is not None
+        record, job = await submitted(web)
         telling = events(Seen(record, job), "/generations", Shutdown())
         told = [(await anext(telling)).id]
         await until(lambda: job.done)
@@ -156,11 +162,7 @@ def test_an_estimate_is_told_if_counting_down_shows_another(
 async def test_an_estimate_is_told_when_it_is_another() -> None:
     """While it counts down, as seldom as proxies allow; when it jumps, at the next look; without one, a comment."""
     async with serving(slow(500)) as web:
-        body = (await web.post()).json()
-        job = await web.session.job(body["id"])
-        record = await web.session.store.get(body["id"])
-        assert job is not None
-        assert record is not None
+        record, job = await submitted(web)
         await until(lambda: job.state == "processing")
         loop = asyncio.get_running_loop()
         end: float | None = loop.time() + 1000.0
@@ -193,11 +195,7 @@ async def test_an_estimate_is_told_when_it_is_another() -> None:
 async def test_a_stream_ends_when_nobody_reads_it(how: str) -> None:
     """Servers say it by a message, or by an error at the next event."""
     async with serving(slow(500)) as web:
-        body = (await web.post()).json()
-        job = await web.session.job(body["id"])
-        record = await web.session.store.get(body["id"])
-        assert job is not None
-        assert record is not None
+        record, job = await submitted(web)
         has_left = asyncio.Event()
         sent: list[bytes] = []
 

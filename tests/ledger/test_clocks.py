@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from wrong_clocks import wrong_clock
 
 import aiogen
 from aiogen import Job
-from aiogen._clock import Clock
 from aiogen.sandbox import LUMA_KEY, Sandbox
 
 pytestmark = [pytest.mark.looptime(noop_cycles=4), pytest.mark.usefixtures("virtual_files")]
@@ -22,15 +22,8 @@ wrong_by = pytest.mark.parametrize("wrong", [-90.0, 0.0, 90.0], ids=["behind", "
 @asynccontextmanager
 async def session_on(box: Sandbox, path: Path, wrong: float = 0.0) -> AsyncIterator[aiogen.Session]:
     """Its clock is wrong by so many seconds."""
-
-    class WrongClock(Clock):
-        def __init__(self) -> None:
-            super().__init__()
-            self._wall_offset += wrong
-
     provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aiogen.session.Clock", WrongClock)
+    with wrong_clock(wrong):
         async with asyncio.timeout(3600.0), aiogen.Session([provider], store=path) as session:
             yield session
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -347,50 +348,44 @@ class Beating(Shared):
         return kept
 
 
-async def test_taking_up_puts_off_no_heartbeat() -> None:
-    """Longer than the lease it would lose it, and with it what was taken up; again and again."""
-    store, events = Beating(), Slow()
+@asynccontextmanager
+async def taking_up(seconds: float) -> AsyncIterator[tuple[Beating, Slow, Ledger, list[str]]]:
+    """Twenty jobs are left behind, and to take them up takes so long."""
+    store, events, ids = Beating(), Slow(), [f"job {i}" for i in range(20)]
     ledger = Ledger(store, Clock(), lambda: ["a"], events)
     await ledger.ready()
     try:
-        events.seconds = 40.0
-        ids = [f"job {i}" for i in range(20)]
+        events.seconds = seconds
         await left_behind(store, *ids)
-        began_at = asyncio.get_running_loop().time()
-        await asyncio.sleep(50.0)
-        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
-        assert (events.adopted_ids, events.said) == (ids, [])
+        yield store, events, ledger, ids
     finally:
         await ledger.close()
 
 
+async def test_taking_up_puts_off_no_heartbeat() -> None:
+    """Longer than the lease it would lose it, and with it what was taken up; again and again."""
+    async with taking_up(40.0) as (store, events, _, ids):
+        began_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(50.0)
+        assert max(later - before for before, later in pairwise([began_at, *store.beats])) < 7.0
+        assert (events.adopted_ids, events.said) == (ids, [])
+
+
 async def test_what_is_lost_while_it_is_taken_up_is_adopted_again() -> None:
     """Each job is taken up once, under the lease that lasts."""
-    store, events = Beating(), Slow()
-    ledger = Ledger(store, Clock(), lambda: ["a"], events)
-    await ledger.ready()
-    try:
-        events.seconds = 12.0
-        ids = [f"job {i}" for i in range(20)]
-        await left_behind(store, *ids)
+    async with taking_up(12.0) as (store, events, _, ids):
         await asyncio.sleep(2.0)
         store.loses = True
         await asyncio.sleep(40.0)
         assert events.expected == ids * 2
         assert events.adopted_ids == ids
         assert (events.said, store.lives) == (["lost"], 2)
-    finally:
-        await ledger.close()
 
 
 async def test_what_was_lost_is_returning_until_it_is_taken_up() -> None:
     """Deadlines wait for that, but not for ever."""
-    store, events, loop = Beating(), Slow(), asyncio.get_running_loop()
-    ledger = Ledger(store, Clock(), lambda: ["a"], events)
-    await ledger.ready()
-    try:
-        events.seconds = 12.0
-        await left_behind(store, *(f"job {i}" for i in range(20)))
+    loop = asyncio.get_running_loop()
+    async with taking_up(12.0) as (store, events, ledger, _):
         await asyncio.sleep(20.0)
         assert not ledger.is_returning(loop.time())
         store.loses = True
@@ -401,8 +396,6 @@ async def test_what_was_lost_is_returning_until_it_is_taken_up() -> None:
         assert not ledger.is_returning(loop.time() + 4 * 15.0)
         await asyncio.sleep(8.0)
         assert not ledger.is_returning(loop.time())
-    finally:
-        await ledger.close()
 
 
 # --- what is adopted, and what is watched

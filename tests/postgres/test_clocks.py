@@ -20,9 +20,9 @@ from stores.test_clocks import (
     test_they_have_the_same_window,  # noqa: F401
     test_they_read_the_same_ages,  # noqa: F401
 )
+from wrong_clocks import wrong_clock
 
 import aiogen
-from aiogen._clock import Clock
 from aiogen.sandbox import LUMA_KEY, Sandbox
 from aiogen.stores.base import Store
 from aiogen.stores.postgres.store import PostgresStore
@@ -59,15 +59,8 @@ def ledger(server: Server) -> Ledger:
 @asynccontextmanager
 async def session_on(box: Sandbox, ledger: Ledger, wrong: float = 0.0) -> AsyncIterator[aiogen.Session]:
     """Its clock is wrong by so many seconds."""
-
-    class WrongClock(Clock):
-        def __init__(self) -> None:
-            super().__init__()
-            self._wall_offset += wrong
-
     provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aiogen.session.Clock", WrongClock)
+    with wrong_clock(wrong):
         session = aiogen.Session([provider], store=ledger.make())
         await session.__aenter__()
     try:
