@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable
-from copy import deepcopy
-from functools import cache
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -15,81 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from polling.models_of import (
+    LAWS,
+    TYPICAL,
+    check,
+    drawn,
+    lognormal,
+    looks,
+    median_of,
+    quick,
+    remembered,
+    stored,
+    taught,
+)
 from polling.teaching import counted, one_job, teach, up_to_date
 
 from aiogen._polling import durations as _durations
 from aiogen._polling.durations import DurationModel
 from aiogen._polling.evidence import Sight
 from aiogen._polling.plan import Plan
-from aiogen._polling.survival import ANYTHING, BINS, EDGES, bin_of
+from aiogen._polling.survival import EDGES
 from aiogen.models import Typical
-
-quick = settings(deadline=None, derandomize=True, max_examples=6)
-
-TYPICAL = Typical(median=30.0, spread=0.45)
-SHARES = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05)
-
-Draw = Callable[[Random], float]
-
-
-def taught(ends: Iterable[float], every: float | None = None) -> DurationModel:
-    return deepcopy(_taught(tuple(ends), every))
-
-
-@cache
-def _taught(ends: tuple[float, ...], every: float | None) -> DurationModel:
-    return teach(DurationModel(TYPICAL), ends, every)
-
-
-def drawn(draw: Draw, count: int, seed: int = 1) -> list[float]:
-    chance = Random(seed)
-    return [draw(chance) for _ in range(count)]
-
-
-def lognormal(median: float, sigma: float) -> Draw:
-    return lambda chance: chance.lognormvariate(math.log(median), sigma)
-
-
-def outlasting(median: float, sigma: float) -> Callable[[float], float]:
-    return lambda age: 0.5 * math.erfc(math.log(max(age, 1e-9) / median) / (sigma * math.sqrt(2.0)))
-
-
-def quantiles(durations: DurationModel) -> list[float]:
-    return [durations.quantile(share) for share in SHARES]
-
-
-def median_of(durations: DurationModel) -> float:
-    return durations.quantile(0.5)
-
-
-def looks(durations: DurationModel, price: float, until: float) -> list[float]:
-    """The ages at which a job is asked about that lasts for so long."""
-    plan = durations.plan(price)
-    ages = [plan.next_age(0.0)]
-    while ages[-1] < until:
-        ages.append(plan.next_age(ages[-1]))
-    return ages
-
-
-def stored(durations: DurationModel) -> Any:
-    """As it comes back from the store: strict JSON."""
-    return json.loads(json.dumps(durations.to_json(), allow_nan=False))
-
-
-def remembered(durations: DurationModel) -> tuple[list[float], list[float], float]:
-    """Ends and exposure per bin, and how many ends are remembered."""
-    counts = durations._evidence.together()
-    return *counts.spread(durations.curve), counts.ends
-
-
-def check(durations: DurationModel) -> None:
-    """It is a distribution: what ends within each bin, and what outlasts the grid, is never negative and sums to 1."""
-    masses = [a - b for a, b in pairwise(durations.curve)] + [durations.curve[-1]]
-    assert len(masses) == BINS + 1
-    assert all(math.isfinite(mass) and mass >= -1e-12 for mass in masses)
-    assert sum(masses) == pytest.approx(1.0, abs=1e-3)
-    assert durations.left(EDGES[-1]) > 1e-5
-
 
 # --- before anything was seen
 
@@ -134,16 +76,6 @@ def test_one_model_teaches_nothing_about_another() -> None:
 
 
 # --- learning
-
-LAWS: dict[str, tuple[Draw, Callable[[float], float]]] = {
-    "lognormal": (lognormal(12.0, 0.3), outlasting(12.0, 0.3)),
-    "uniform": (lambda chance: chance.uniform(40.0, 80.0), lambda age: min(1.0, max(0.0, (80.0 - age) / 40.0))),
-    "two humps": (
-        lambda chance: lognormal(8.0 if chance.random() < 0.6 else 40.0, 0.12)(chance),
-        lambda age: 0.6 * outlasting(8.0, 0.12)(age) + 0.4 * outlasting(40.0, 0.12)(age),
-    ),
-    "always alike": (lambda chance: chance.gauss(100.0, 3.0), outlasting(100.0, 0.03)),
-}
 
 
 @pytest.mark.parametrize(("name", "every"), [*((name, 2.0) for name in LAWS), ("lognormal", None)], ids=str)
@@ -309,139 +241,6 @@ def test_a_wrong_table_is_outweighed(median: float, spread: float) -> None:
     assert durations.quantile(0.05) < 45.0
 
 
-# --- what is remembered
-
-
-def test_an_end_at_an_edge_is_before_it() -> None:
-    """Who was over at the very edge between two bins ended in the first of them."""
-    durations = DurationModel(TYPICAL)
-    one_job(durations, [EDGES[120]], EDGES[122])
-    ends = remembered(durations)[0]
-    assert sum(ends[120:122]) == pytest.approx(1.0)
-    assert ends[122] == 0.0
-
-
-def test_an_end_is_where_it_is_likely() -> None:
-    """Of an end between nothing and an hour the estimate says where; what it calls hardly possible gets nothing."""
-    durations = taught([20.0] * 30)
-    before, ran = remembered(durations)[:2]
-    durations.ended(durations.begin(), 3_600.0)
-    fading = math.exp(-0.01)
-    new, time = (
-        [b - fading * a for a, b in zip(*tables, strict=True)]
-        for tables in zip((before, ran), remembered(durations)[:2], strict=True)
-    )
-    near = sum(new[bin_of(17.0) : bin_of(23.0) + 1])
-    assert sum(new) == pytest.approx(1.0)
-    assert near > 0.9
-    assert new[bin_of(1_000.0)] == pytest.approx(0.0, abs=1e-3)
-    assert time[: bin_of(10.0)] == pytest.approx([1.0] * bin_of(10.0), abs=0.01)
-    assert time[bin_of(1_000.0)] == pytest.approx(0.0, abs=0.02)
-
-
-def test_old_ends_are_spread_again() -> None:
-    """Ends of which little was known at first are placed where later, exact ones were."""
-    durations = DurationModel(TYPICAL)
-    for _ in range(5):
-        one_job(durations, [], 200.0)
-    before = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
-    teach(durations, [20.0] * 20)
-    after = sum(remembered(durations)[0][bin_of(18.5) : bin_of(21.5) + 1])
-    assert before < 2.5
-    assert after > 0.9 * remembered(durations)[2]
-
-
-def test_the_newest_end_counts_one() -> None:
-    """Each end counts a hundredth less with every one that comes after it; so a hundred are remembered."""
-    durations = taught([10.0, 50.0, 10.0])
-    ends, exposure, weight = remembered(durations)
-    fading = math.exp(-0.01)
-    assert weight == pytest.approx(1.0 + fading + fading**2)
-    assert sum(ends[bin_of(50.0) : bin_of(50.0) + 2]) == pytest.approx(fading)
-    assert sum(ends) == pytest.approx(weight)
-    # Its time counts as much as its end.
-    assert exposure[bin_of(30.0)] == pytest.approx(fading)
-
-
-def test_after_thousands_of_ends_it_goes_on_learning() -> None:
-    """However long a program runs, the estimate is that of the last hundred ends."""
-    durations = taught([20.0] * 5)
-    for _ in range(2_200):
-        sight = durations.begin()
-        durations.runs(sight, 30.0)
-        durations.ended(sight, 30.5)
-    teach(durations, drawn(lognormal(30.0, 0.05), 30))
-    ends, _, weight = remembered(durations)
-    assert sum(ends) == pytest.approx(weight) == pytest.approx(100.0, rel=0.02)
-    assert median_of(durations) == pytest.approx(30.0, rel=0.05)
-    check(durations)
-
-
-# --- a model changes
-
-
-@pytest.mark.parametrize(("before", "after"), [(40.0, 20.0), (20.0, 5.0)], ids=str)
-def test_a_shift_by_half_is_noticed(before: float, after: float) -> None:
-    """A model that takes half as long all at once, or less, is expected to after a dozen ends."""
-    durations = taught(drawn(lognormal(before, 0.25), 70), 1.0)
-    assert median_of(durations) == pytest.approx(before, rel=0.12)
-    assert durations.alarms == 0
-    teach(durations, drawn(lognormal(after, 0.25), 12, seed=2), 1.0)
-    check(durations)
-    assert median_of(durations) == pytest.approx(after, rel=0.2)
-    ends, _, weight = remembered(durations)
-    assert durations.alarms == 1
-    assert weight < 20.0, "what came before counts no more"
-    assert sum(ends) == pytest.approx(weight)
-    assert durations.seen == 82
-
-
-def test_a_model_that_takes_twice_as_long_is_followed() -> None:
-    """Looking too early is soon seen to be in vain; the estimate follows at the latest when old ends are forgotten."""
-    durations = taught(drawn(lognormal(20.0, 0.25), 70), 1.0)
-    teach(durations, drawn(lognormal(40.0, 0.25), 12, seed=2), 1.0)
-    assert durations.left(35.0) > 0.08
-    teach(durations, drawn(lognormal(40.0, 0.25), 88, seed=3), 1.0)
-    check(durations)
-    assert median_of(durations) > 30.0
-    assert durations.left(55.0) < 0.2
-
-
-@pytest.mark.no_cover
-def test_a_model_that_does_not_change_alarms_hardly_ever() -> None:
-    """Hundreds of ends that are as they always were: once in some thousand it looks otherwise, by chance."""
-    alarms = [taught(drawn(lognormal(20.0, 0.4), 120, seed)).alarms for seed in range(8)]
-    assert sum(alarms) <= 1
-
-
-def test_a_slow_change_is_followed() -> None:
-    """A model that takes a quarter more is expected to after as many ends as are remembered, alarm or not."""
-    durations = taught(drawn(lognormal(20.0, 0.25), 60))
-    teach(durations, drawn(lognormal(25.0, 0.25), 80, seed=2))
-    assert median_of(durations) == pytest.approx(25.0, rel=0.1)
-
-
-def test_one_that_hung_changes_nothing() -> None:
-    """A single job of an hour among eighty neither alarms nor moves the middle."""
-    durations = taught(drawn(lognormal(12.0, 0.3), 80, seed=2))
-    before = quantiles(durations)
-    teach(durations, [3_600.0, *drawn(lognormal(12.0, 0.3), 20, seed=3)], 1.0)
-    assert durations.alarms == 0
-    assert quantiles(durations)[:5] == pytest.approx(before[:5], rel=0.2)
-
-
-@pytest.mark.parametrize("age", [0.3, 10.0, 1_000.0])
-def test_no_job_is_ever_forgotten(age: float) -> None:
-    """However alike all ends were, some are expected to last for ever longer, and are asked about again and again."""
-    durations = taught([age] * 60)
-    assert median_of(durations) == pytest.approx(age, rel=0.1, abs=0.1)
-    for later in (2.0 * age, 100.0, 3_600.0, 7_000.0):
-        if later > age:
-            assert durations.left(later) >= 0.0149 * ANYTHING[bin_of(later) + 1]
-    gaps = [b / a for a, b in pairwise(looks(durations, 0.15, 40_000.0)) if a > max(60.0, 2.0 * age)]
-    assert max(gaps) < 1.8
-
-
 # --- what is asked of it
 
 
@@ -522,177 +321,6 @@ def test_a_belief_that_is_sure_changes_rarely() -> None:
     assert versions[:2] == [1, 2]
     assert 10 <= versions[-1] <= 40
     assert versions[-1] - versions[79] <= 4
-
-
-# --- kept in the store
-
-HISTORIES = {
-    "nothing but one": [20.0],
-    "alike": drawn(lognormal(20.0, 0.2), 25),
-    "uniform": drawn(LAWS["uniform"][0], 40),
-    "two humps": drawn(LAWS["two humps"][0], 25),
-}
-
-
-@pytest.mark.parametrize("name", HISTORIES)
-def test_what_was_learned_survives_the_store(name: str) -> None:
-    """Written as JSON and read again, the estimate is the same, and worth as much."""
-    durations = taught(HISTORIES[name], 1.0)
-    again = DurationModel.from_json(TYPICAL, stored(durations))
-    check(again)
-    assert (again.seen, again.typical) == (len(HISTORIES[name]), TYPICAL)
-    assert max(abs(a - b) for a, b in zip(again.curve, durations.curve, strict=True)) < 0.12
-    assert again._evidence.together().ended == pytest.approx(durations._evidence.together().ended, abs=1e-6)
-    assert DurationModel.from_json(TYPICAL, stored(again)).curve == pytest.approx(again.curve, abs=1e-6)
-
-
-def test_what_was_read_is_fitted_rarely() -> None:
-    """An estimate from forty ends is no beginner's: the next ten do not change it one by one."""
-    again = DurationModel.from_json(TYPICAL, stored(taught(HISTORIES["uniform"])))
-    version = again.version
-    teach(again, drawn(LAWS["uniform"][0], 10, seed=3))
-    assert again.version - version <= 2
-
-
-def test_writing_changes_nothing() -> None:
-    """A model that was saved goes on as if it had not been."""
-    saved, other = taught([20.0] * 12), taught([20.0] * 12)
-    assert stored(saved) == stored(saved)
-    for _ in range(5):
-        stored(saved)
-        teach(saved, [30.0], 2.0)
-        teach(other, [30.0], 2.0)
-    assert saved.curve == other.curve
-
-
-@pytest.mark.parametrize("change", [0.5, 3.0])
-def test_what_was_read_is_learned_on(change: float) -> None:
-    """What came from the store is worth as much as before: one end does not overturn it, some more at other ages do.
-
-    If generations become slower, the old ones count as long as they are remembered.
-    """
-    durations = taught(drawn(lognormal(20.0, 0.2), 40))
-    again = DurationModel.from_json(TYPICAL, stored(durations))
-    teach(again, [20.0 * change])
-    assert median_of(again) == pytest.approx(20.0, rel=0.1)
-    teach(again, drawn(lognormal(20.0 * change, 0.2), 14, seed=2))
-    if change < 1.0:
-        assert median_of(again) == pytest.approx(20.0 * change, rel=0.2)
-    else:
-        assert again.left(35.0) == pytest.approx(15.0 / (15.0 + 40.0 * 0.85), abs=0.1)
-
-
-def test_the_best_shape_is_found_again() -> None:
-    """Scores follow from what is known, so they are not stored: after reading, a uniform still has sharp ends."""
-    again = DurationModel.from_json(TYPICAL, stored(taught(drawn(LAWS["uniform"][0], 120, seed=2))))
-    assert again.left(37.5) > 0.97
-    assert again.left(83.0) < 0.03
-
-
-OLD = {
-    "table": {"ends": [1.0] * BINS, "exposure": [2.0] * BINS, "weight": float(BINS)},
-    "scores": {"curves": -3.0, "flat": 0.5},
-    "seen": 40,
-}
-"""As it was stored until version 0.11."""
-
-
-def test_what_an_older_version_stored_is_started_anew() -> None:
-    """Ends and exposure without their intervals cannot be read any more; it is learned again, and stored as of now."""
-    durations = DurationModel.from_json(TYPICAL, OLD)
-    assert (durations.seen, durations.version, durations.curve) == (0, 0, DurationModel(TYPICAL).curve)
-    teach(durations, [12.0] * 6)
-    again = DurationModel.from_json(TYPICAL, stored(durations))
-    assert (again.seen, median_of(again)) == (6, pytest.approx(12.0, rel=0.15))
-
-
-def damaged(**changes: Any) -> Any:
-    """What a dozen ends would have stored, with something wrong in it."""
-    data = stored(taught(drawn(lognormal(10.0, 0.2), 12)))
-    for name, value in changes.items():
-        (data["evidence"] if name == "ended" else data)[name] = value
-    return data
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        None,
-        [],
-        "durations",
-        7,
-        math.nan,
-        {},
-        {"seen": 3},
-        {"seen": 3, "evidence": [1.0, 2.0]},
-        {"seen": 3, "evidence": {}},
-        {"version": 1, "mu": 3.4, "sigma": 0.4},
-        OLD,
-        damaged(seen=None),
-        damaged(seen="many"),
-        damaged(seen=[3]),
-        damaged(seen=math.nan),
-        damaged(evidence=None),
-        damaged(ended=None),
-        damaged(ended=[[1, 2]]),
-        damaged(ended=[[1, BINS + 1, 1.0]]),
-        damaged(ended={"0": 1.0}),
-        damaged(ended=[[3, 4, -1.0]]),
-        damaged(ended=[[3, 4, math.nan]]),
-        damaged(ended=[[3, 4, math.inf]]),
-        damaged(ended=[[3, 4, "1"]]),
-        damaged(ended=[[3, 4, 10**400]]),
-    ],
-    ids=lambda data: repr(data)[:24],
-)
-def test_what_cannot_be_read_counts_for_nothing(data: Any) -> None:
-    """Of another version, of another grid, or damaged: one begins again, and learns."""
-    durations = DurationModel.from_json(TYPICAL, data)
-    assert (durations.seen, durations.curve) == (0, DurationModel(TYPICAL).curve)
-    assert remembered(durations)[2] == 0.0
-    teach(durations, [5.0] * 3)
-    assert median_of(durations) < 12.0
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param({**damaged(), "more": "of a later version"}, id="something unknown"),
-        pytest.param(damaged(evidence={**damaged()["evidence"], "more": [1]}), id="something unknown inside"),
-        pytest.param({**damaged(), "scores": None}, id="scores of an older version"),
-        pytest.param(
-            damaged(ended=[[i, j, round(w)] for i, j, w in damaged()["evidence"]["ended"]]), id="whole numbers"
-        ),
-    ],
-)
-def test_what_can_be_read_counts(data: Any) -> None:
-    """What is unknown beside the evidence is no reason to throw it away."""
-    durations = DurationModel.from_json(TYPICAL, data)
-    check(durations)
-    assert durations.seen == 12
-    assert median_of(durations) == pytest.approx(10.0, rel=0.15)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(damaged(seen=-5), id="seen negative"),
-        pytest.param(damaged(seen=10**400), id="seen beyond all floats"),
-        pytest.param(damaged(ended=[]), id="no ends"),
-        pytest.param(damaged(ended=[[0, BINS, 1e-12]]), id="next to none"),
-        pytest.param(damaged(ended=[[0, BINS, 5.0]]), id="of which nothing is known"),
-        pytest.param(damaged(ended=[[i, i + 1, 1e200] for i in range(BINS)]), id="enormous numbers"),
-        pytest.param(damaged(ended=[[3, 4, 1e299], [4, 5, 1e299]]), id="the most enormous numbers"),
-    ],
-)
-def test_damage_is_no_crash(data: Any) -> None:
-    """Whatever the store brings, there is an estimate, and it can be learned on."""
-    durations = DurationModel.from_json(TYPICAL, data)
-    check(durations)
-    assert durations.seen >= 0
-    teach(durations, [5.0] * 3)
-    check(durations)
-    stored(durations)
 
 
 # --- all together
