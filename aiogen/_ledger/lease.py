@@ -324,7 +324,7 @@ class Ledger:
             if self._lost_at == -math.inf:
                 self._lost_at = self._clock.now()
             self._is_lost = True
-            self._events.lost()
+            await self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._begin()
