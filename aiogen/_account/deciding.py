@@ -39,9 +39,10 @@ def decide(account: AccountState[J], now: float, *, creates: bool, shares: bool)
     if shares:
         actions += _holds_to_announce(account, now)
     actions += [Fit(durations) for durations in account.schedule.outdated()]
+    made = account.schedule.plans_made
     refresh_at = now if account.schedule.refresh(now) else account.schedule.decides_at()
     create_at = _take_creates(account, now, actions) if creates else math.inf
-    read_at = _take_reads(account, now, actions)
+    read_at = _take_reads(account, now, actions, made)
     return actions, min(refresh_at, create_at, read_at)
 
 
@@ -94,8 +95,11 @@ def _take_creates(account: AccountState[J], now: float, actions: list[Action[J]]
 # --- questions and single calls
 
 
-def _take_reads(account: AccountState[J], now: float, actions: list[Action[J]]) -> float:
-    """Questions and single calls share what creates leave of the budget: first come, first served."""
+def _take_reads(account: AccountState[J], now: float, actions: list[Action[J]], made: int) -> float:
+    """Questions and single calls share what creates leave of the budget: first come, first served.
+
+    `made`: the plans that had been made when this turn of the loop began; there is one more in it at most.
+    """
     account.set_lag_weight()
     asks = False
     for _ in range(_AT_ONCE):
@@ -103,10 +107,13 @@ def _take_reads(account: AccountState[J], now: float, actions: list[Action[J]]) 
         call = account.calls.wake_at()
         due = min(math.inf if question is None else question, math.inf if call is None else call)
         when = max(due, account.window.request_at(now))
+        has_planned = account.schedule.plans_made > made
         if when > now:
-            if asks and question is not None and _joins(account, now, actions):
+            if asks and not has_planned and question is not None and _joins(account, now, actions):
                 continue
             return when  # without a place for questions, the next answer looks again
+        if has_planned:
+            return now
         if (when := account.shared_budget.at(now)) > now:
             per_second = account.window.requests_per_second
             if count := account.shared_budget.take(per_second):

@@ -66,7 +66,7 @@ class Coordinator:
             return
         hub, now = self.hub, self.hub.clock.now()
         when = expire(hub, now)
-        if hub.ledger.is_fenced(now):  # the lease's renewal looks again
+        if hub.is_losing or hub.ledger.is_fenced(now):  # the end of that, or the lease's renewal, looks again
             self._rests_since = self._rests_since or self._stood_still(now) or now
         else:
             self._has_rested(self._rests_since or self._stood_still(now), now)

@@ -16,6 +16,7 @@ from aiogen._account.actions import SendCreate
 from aiogen._account.track import Track
 from aiogen._answers import outcomes, snapshots
 from aiogen._answers.creating import Progress, followed
+from aiogen._checkpoint import Turn
 from aiogen._engine import log
 from aiogen._engine.expiry import requeue
 from aiogen._engine.hub import Account, Hub
@@ -357,8 +358,10 @@ async def _refuse(hub: Hub, job: Job, error: AiogenError) -> None:
 
 async def _refuse_all(hub: Hub, account: Account, error: AiogenError) -> None:
     """The account itself is refused: those that wait would only be refused one by one."""
+    turn = Turn()  # with a ledger in memory nothing of this waits
     for job in account.queue.drain():
         await _refuse(hub, job, _same(error))
+        await turn.step()
 
 
 def _same(error: AiogenError) -> AiogenError:

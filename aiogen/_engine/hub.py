@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiogen._account.account import AccountState
 from aiogen._account.track import Track
 from aiogen._answers import outcomes
+from aiogen._checkpoint import Turn
 from aiogen._clock import Clock
 from aiogen._engine import log
 from aiogen._engine.deadlines import Deadlines, Place
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 Account = AccountState[Job]
 """What a session keeps for one account."""
-
-_LOOKED_AT_AT_ONCE = 500
-"""Records of which the model is looked at in one turn of the loop."""
 
 
 class Hub:
@@ -95,6 +93,8 @@ class Hub:
         """Who asks what became of creates that others have left behind."""
         self.leaving = asyncio.Event()
         """Nothing is taken in, and nothing created, any more."""
+        self.is_losing = False
+        """The lease was lost, and not all that was ours has been let go of yet: nothing is sent for it."""
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
         self.unknown_states: set[tuple[str, str]] = set()
@@ -328,10 +328,9 @@ class Hub:
 
     async def prepare_for(self, records: Sequence[Record]) -> None:
         """Load the duration models that jobs left behind need, which takes long for the first job of each."""
-        done = set[object]()
-        for i, record in enumerate(records, 1):
-            if i % _LOOKED_AT_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        done, turn = set[object](), Turn()
+        for record in records:
+            await turn.step()
             submission = record.submission
             if submission is None:
                 continue
@@ -358,14 +357,22 @@ class Hub:
         """The ids of the only jobs that may be adopted; None for all."""
         return None if self._follows is Follows.ALL else self.watched()
 
-    def lost(self) -> None:
+    async def lost(self) -> None:
         """Nothing is ours any more: the process that owns the jobs now goes on with them, and we read how."""
-        for account in self.accounts():
-            for job in account.queue.drain():
-                self.remote.hand_over(job)
-            for track in list(account.tracks.values()):
-                account.leave(track, self.clock.now())
-                self.remote.lose(track.jobs)
+        turn, self.is_losing = Turn(), True
+        try:
+            for account in self.accounts():
+                for job in account.queue.drain():
+                    if not job.done:  # it may have ended in a turn between these
+                        self.remote.hand_over(job)
+                    await turn.step()
+                for track in list(account.tracks.values()):
+                    account.leave(track, self.clock.now())
+                    self.remote.lose(track.jobs)
+                    await turn.step()
+        finally:
+            self.is_losing = False
+            self.wake()
         self.ledger.others.attend()
 
     def renewed(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from aiogen._account.track import Track
+from aiogen._checkpoint import Turn
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.poll import observe
@@ -71,9 +72,12 @@ async def _read(hub: Hub, account: Account, page: Page, offset: int, keys: list[
     running = [(track, snapshot) for track, snapshot in readings if not snapshot.state.is_terminal]
     hazards = {track.key: schedule.hazard(track.key, now) for track, _ in running}
     total = sum(hazards.values())
+    turn = Turn()
     for track, snapshot in running:
         share = hazards[track.key] / total if total > 0.0 else 1.0
-        await observe(hub, account, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
+        if account.tracks.get(track.key) is track:  # else it was over, or lost, in a turn between these
+            await observe(hub, account, track, snapshot, sent_at=sent_at, share=max(share, 1.0 / len(running)))
+        await turn.step()
     taken = set(keys)
     for track, snapshot in readings:
         if snapshot.state.is_terminal:

@@ -50,6 +50,14 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
         TooManyJobs: there are as many unfinished ones as are allowed.
         StoreError: the ledger did not take it, so it will not be sent.
     """
+    standing = await add(hub, job, name, at_most)
+    if standing is None:
+        begin(hub, job)
+    return standing
+
+
+async def add(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | None = None) -> Record | None:
+    """The same, but here it is not sent before `begin` is called, once."""
     provider, submission = job._provider, job.submission
     charge = Charge.of(submission.estimate if submission is not None else None)
     if hub.budget is not None:
@@ -63,13 +71,25 @@ async def submit(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | No
     record = _record_of(hub, job, name, charge)
     with hub.taken_in.coming(job):
         standing = await _added(hub, job, record, at_most)
-        if standing is not None:
-            return standing
-        if hub.closed:
-            job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
-        else:
-            hub.enqueue(job)
-    return None
+        if standing is None and not hub.is_follower:
+            _enqueue(hub, job)
+    return standing
+
+
+def begin(hub: Hub, job: Job) -> None:
+    """Have a job sent that was added, when its turn comes.
+
+    Between this and the caller nothing may be awaited: whoever leaves at once leaves before anything was sent for it.
+    """
+    if hub.is_follower:
+        _enqueue(hub, job)
+
+
+def _enqueue(hub: Hub, job: Job) -> None:
+    if hub.closed:
+        job._finish(outcomes.closed(job.generation, kept=hub.ledger.is_shared))
+    else:
+        hub.enqueue(job)
 
 
 def _record_of(hub: Hub, job: Job, name: Name, charge: Charge) -> Record:

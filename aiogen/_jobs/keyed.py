@@ -16,7 +16,7 @@ from aiogen._answers.asked import job_id, may_retry
 from aiogen._engine.ends import take_back
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
-from aiogen._jobs.intake import Name, submit
+from aiogen._jobs.intake import Name, add, begin, submit
 from aiogen._jobs.registry import Registry
 from aiogen.errors import InputError, KeyReused
 from aiogen.models import State
@@ -55,6 +55,8 @@ class KeyedJobs:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._held: WeakSet[Job] = WeakSet()
         """Jobs that somebody was given."""
+        self._added: set[Job] = set()
+        """Jobs that are in the ledger, and not to be sent before somebody was given them."""
         self._has_warned = False
 
     async def submit(
@@ -87,7 +89,13 @@ class KeyedJobs:
             hub.spawn(self._abandon(key, work))
             raise
         self._held.add(job)
+        self._begin(job)
         return job
+
+    def _begin(self, job: Job) -> None:
+        if job in self._added:
+            self._added.discard(job)
+            begin(self._hub, job)
 
     async def _submit(
         self,
@@ -114,8 +122,9 @@ class KeyedJobs:
             job = make(job_id(hub.store.namespace, key.scope, key.key, attempt))
             job.attempt = attempt
             name = Name(key=key.key, scope=key.scope, attempt=attempt, asked=key.asked, metadata=metadata)
-            standing = await submit(hub, job, name, at_most)
+            standing = await add(hub, job, name, at_most)
             if standing is None:
+                self._added.add(job)
                 return self._registry.keep(job), True
             self._check(key, standing)  # another process was faster
             return await self._standing(standing), False
@@ -133,8 +142,12 @@ class KeyedJobs:
         except Exception:
             return
         async with self._lock(key):
-            if is_new and job not in self._held and await take_back(self._hub, job):
-                await self._hub.store.forget([job.id])
+            if is_new and job not in self._held:
+                self._added.discard(job)
+                if await take_back(self._hub, job):
+                    await self._hub.store.forget([job.id])
+            else:
+                self._begin(job)
 
     def _lock(self, key: Key) -> asyncio.Lock:
         return self._locks.setdefault((key.scope, key.key), asyncio.Lock())

@@ -29,8 +29,11 @@ class LedgerEvents(Protocol):
         """
         ...
 
-    def lost(self) -> None:
-        """The lease ran out before it was renewed: no job is ours any more, and others may own them already."""
+    async def lost(self) -> None:
+        """The lease ran out before it was renewed: no job is ours any more, and others may own them already.
+
+        Nothing is adopted before this returns; it gives way to the loop where there is much to let go of.
+        """
         ...
 
     def renewed(self) -> None:

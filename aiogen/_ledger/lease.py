@@ -20,7 +20,7 @@ from aiogen.stores.base import Follows, Peers, Record, RequestKind, Store
 logger = logging.getLogger("aiogen")
 
 _FEW = 8
-"""Jobs that are taken up between two heartbeats; more of them beside the heartbeats."""
+"""Jobs that are taken up in one turn of the loop, and between two heartbeats; more of them beside the heartbeats."""
 _FENCE = 0.8
 """The part of the lease after which nothing is sent unless it was renewed: others may own our jobs soon."""
 _RETURNS_WITHIN = 4
@@ -115,10 +115,20 @@ class Ledger:
         follows = self._follows is not Follows.NOTHING
         records = await self._store.adopt(self._accounts(), self._events.adoptable()) if follows else []
         self._is_open = True
-        if records:
-            self._taking_up = asyncio.get_running_loop().create_task(self._take_up(records))
+        loop = asyncio.get_running_loop()
         if self._store.lease is not None:
-            self._keeping = asyncio.get_running_loop().create_task(self._keep(self._store.lease))
+            self._keeping = loop.create_task(self._keep(self._store.lease))
+        if len(records) > _FEW:
+            self._taking_up = loop.create_task(self._take_up(records))
+            return
+        try:
+            await self._events.prepare_for(records)
+        except BaseException:  # what was adopted is ours, also if whoever has opened the ledger is gone
+            self._taking_up = loop.create_task(self._take_up(records))
+            raise
+        # In the turn in which the opening ends: whoever leaves at once leaves before anything was sent for these.
+        for record in records:
+            self._go_on_with(record)
 
     async def _begin(self) -> None:
         """As a new worker.  A store that was written before workers could follow less is asked for nothing new."""
@@ -166,12 +176,15 @@ class Ledger:
         for i, record in enumerate(records, 1):
             if not self.takes_up:
                 return
-            if record.owner is None or (record.owner == self._store.worker and not self._is_lost):
-                self._events.adopted(record, i / len(records) if are_many else None)
-                self.others.took_up()
+            self._go_on_with(record, i / len(records) if are_many else None)
             await turn.step()
         if not self._is_lost:
             self._lost_at = -math.inf
+
+    def _go_on_with(self, record: Record, part: float | None = None) -> None:
+        if record.owner is None or (record.owner == self._store.worker and not self._is_lost):
+            self._events.adopted(record, part)
+            self.others.took_up()
 
     def is_fenced(self, now: float) -> bool:
         """True if the lease may run out at any moment, so that nothing may be sent for its jobs."""
@@ -311,7 +324,7 @@ class Ledger:
             if self._lost_at == -math.inf:
                 self._lost_at = self._clock.now()
             self._is_lost = True
-            self._events.lost()
+            await self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._begin()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from aiogen._checkpoint import Turn
 from aiogen._clock import Clock
 from aiogen._ledger.asks import Asks
 from aiogen._ledger.events import LedgerEvents
@@ -104,7 +105,7 @@ class Others:
             now = self._clock.now()
             if heard or now >= self._asked_at + _ASKED_EVERY:
                 self._asked_at = now
-                self._report(await self._store.news(self._events.watched()))
+                await self._report(await self._store.news(self._events.watched()))
         await self.asks.look()
         self._unheard |= heard
         if self._unheard and self._events.follows():
@@ -114,13 +115,15 @@ class Others:
             except BaseException:
                 self._unheard = True
                 raise
+            turn = Turn()
             for wish in wishes:
                 self._events.wished(wish)
+                await turn.step()
 
     async def look_at(self, job_id: str) -> None:
         """How one job of another process stands, for which somebody begins to wait."""
         self.listen()
-        self._report({job_id: await self._store.get(job_id)})
+        await self._report({job_id: await self._store.get(job_id)})
 
     async def _look_at_all(self) -> None:
         self._unlooked, self._forced_at = False, self._clock.now()
@@ -128,14 +131,14 @@ class Others:
         for i in range(0, len(wanted), _READ_AT_ONCE):
             some = wanted[i : i + _READ_AT_ONCE]
             records = await self._store.find(RecordQuery(ids=some, limit=_READ_AT_ONCE))
-            for record in records:
-                self._events.seen(record)
-            for job_id in set(some).difference(record.id for record in records):
-                self._events.gone(job_id)
+            await self._report(dict.fromkeys(some) | {record.id: record for record in records})
 
-    def _report(self, found: Mapping[str, Record | None]) -> None:
+    async def _report(self, found: Mapping[str, Record | None]) -> None:
+        """Of each, as much as fits into a turn of the loop: all that this process waits for may have ended at once."""
+        turn = Turn()
         for job_id, record in found.items():
             if record is None:
                 self._events.gone(job_id)
             else:
                 self._events.seen(record)
+            await turn.step()

@@ -92,6 +92,8 @@ class DurationModel:
         self._flat: tuple[float, float] | None = None
         """The uniform of the last fit."""
         self._plans: dict[int, Plan] = {}
+        self.plans_made = 0
+        """The number of plans that were made when somebody needed them; those of a fit are steps of it."""
         self.seen = 0
         """The number of ends that have been seen in all."""
         self.curve: SurvivalCurve = self._prior
@@ -288,7 +290,11 @@ class DurationModel:
         Made when it is first asked for, and kept as long as the estimate stays the same.
         """
         step = round(math.log(price / _PRICE) / _PRICE_STEP)
-        return self._plans.get(step) or self._plan(step)
+        plan = self._plans.get(step)
+        if plan is None:
+            plan = self._plan(step)
+            self.plans_made += 1
+        return plan
 
     def _plan(self, step: int) -> Plan:
         if len(self._plans) >= _PLANS_AT_MOST:

@@ -123,6 +123,11 @@ class Groups(Generic[K]):
         """What is known of the ends of one model that the vendor announces; made at the first."""
         return self._announcements.setdefault(id(phases), (phases, Announcements()))[1]
 
+    @property
+    def plans_made(self) -> int:
+        """Grows with each plan that one of them needed, and that had to be made."""
+        return sum(group.durations.plans_made for group in self)
+
     # --- whose question is next
 
     def wake_at(self) -> float | None:

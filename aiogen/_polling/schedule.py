@@ -191,13 +191,24 @@ class Schedule(Generic[K]):
         urgent, planned = self._urgent.wake_at(), self._groups.wake_at()
         return planned if urgent is None else urgent if planned is None else min(urgent, planned)
 
+    @property
+    def plans_made(self) -> int:
+        """Grows with each plan that had to be made, for a price that was new, or a model that has changed.
+
+        That takes as long as dozens of questions: whoever has had one made does the rest in the next turn of the loop.
+        """
+        return self._groups.plans_made
+
     def take(self, now: float) -> K | None:
         """Take out the job to ask about now; None if none is due.
 
         It is due again only after `answered`, `failed` or `put_back`.  Also None if the first few that were due turn
-        out not to be: then `wake_at` is not later than `now`.
+        out not to be, or one for which a plan had to be made: then `wake_at` may be not later than `now`.
         """
+        made = self.plans_made
         for _ in range(_PLANNED_AT_ONCE):
+            if self.plans_made > made:
+                return None
             key = self._urgent.pop(now)
             if key is not None:
                 question = self._questions[key]
@@ -415,8 +426,9 @@ class Schedule(Generic[K]):
     def refresh(self, now: float) -> bool:
         """Has a model turned out to be quicker than planned, or have hints stopped?  Then its jobs are due earlier.
 
-        Some are planned again with each call; True if others are left.
+        Some are planned again with each call, or one plan is made; True if others are left.
         """
+        made = self.plans_made
         for group in self._groups:
             group.announcements.decide(now)
             if group.is_cheaper:
@@ -426,9 +438,9 @@ class Schedule(Generic[K]):
                 if group.preview and group.renew_preview(self._price_factor(group, 0) * group.price):
                     group.to_replan = group.timers.all()
                 group.version = group.durations.version
-            if group.to_replan:
+            if self.plans_made == made:
                 self._replan_some(group, now)
-            if group.to_replan:
+            if group.to_replan or self.plans_made > made:
                 return True
         return False
 
@@ -437,7 +449,10 @@ class Schedule(Generic[K]):
         return self._groups.decides_at()
 
     def _replan_some(self, group: Group[K], now: float) -> None:
+        made = self.plans_made
         for _ in range(min(_REPLANNED_AT_ONCE, len(group.to_replan))):
+            if self.plans_made > made:
+                return
             key = group.to_replan.pop()
             waiting = self._questions.get(key)
             if waiting is None or waiting.group is not group or waiting.asking or waiting.due <= now:

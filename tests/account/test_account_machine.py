@@ -121,10 +121,18 @@ class AccountMachine(RuleBasedStateMachine):
     # --- what the account decides
 
     def look(self, *, creates: bool = True, shares: bool = False) -> float:
-        """Carry out what it decides at this moment, and look whether that is all."""
-        actions, moment = decide(self.account, self.now, creates=creates, shares=shares)
-        for action in actions:
-            self.carry_out(action)
+        """Carry out what it decides at this moment, and look whether that is all.
+
+        Only where a plan of questions had to be made, which takes long, the rest comes in another turn of the loop.
+        """
+        has_planned, moment = True, -math.inf
+        while has_planned and moment <= self.now:
+            made = self.account.schedule.plans_made
+            actions, moment = decide(self.account, self.now, creates=creates, shares=shares)
+            has_planned = self.account.schedule.plans_made > made
+            assert self.account.schedule.plans_made <= made + 1
+            for action in actions:
+                self.carry_out(action)
         assert moment > self.now
         again, same = decide(self.account, self.now, creates=creates, shares=shares)
         assert again == [], "nothing has changed since"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from account.scenes import FakeJob, Scene, leonardo, luma, too_many
@@ -332,3 +333,26 @@ def test_who_is_nearly_due_is_asked_about_in_company(left: int, asked: list[str]
     for _ in range(BURST - left):
         scene.account.window.request_sent(now - 0.01)
     assert scene.at(now) == asked
+
+
+def test_one_plan_is_made_in_one_turn_of_the_loop() -> None:
+    """It takes as long as dozens of questions: what else is due comes in the next turn, in its order."""
+    phases = PhaseModel(Typical(median=30.0, spread=0.45))
+    teach(phases.queued, [30.0] * 12)
+    scene = Scene(luma(), phases=phases)
+    names = [f"g{i}" for i in range(4)]
+    for i, name in enumerate(names):
+        scene.attach(name, 0.0, poll_cost=0.05 * 3.0**i)
+    assert scene.at(0.0) == [f"ask {name}" for name in names]
+    for name in names:
+        scene.runs(name, 1.0)
+    teach(phases.queued, [300.0] * 60)
+    scene.call(200.0, "c")
+    lines, made = list[str](), [scene.account.schedule.plans_made]
+    scene.moment = 200.0
+    while scene.moment <= 200.0:
+        lines += scene.at(200.0)
+        made.append(scene.account.schedule.plans_made)
+    assert max(after - before for before, after in pairwise(made)) == 1
+    assert made[-1] - made[0] == 3  # two of these are worth about the same
+    assert lines == [*(f"ask {name}" for name in names), "turn c"]

@@ -35,7 +35,7 @@ class Noted:
     def adoptable(self) -> Collection[str] | None:
         return self.only
 
-    def lost(self) -> None:
+    async def lost(self) -> None:
         self.said.append("lost")
 
     def renewed(self) -> None:

@@ -418,6 +418,47 @@ async def test_what_nobody_owns_is_adopted_when_it_is_opened(count: int) -> None
     await ledger.close()
 
 
+class Preparing(Noted):
+    """It takes ten seconds to prepare for the first, and notes when the loop has run after what was adopted."""
+
+    has_run = False
+    seconds = 10.0
+
+    async def prepare_for(self, records: Sequence[Record]) -> None:
+        seconds, self.seconds = self.seconds, 0.0
+        await asyncio.sleep(seconds)
+        await super().prepare_for(records)
+
+    def adopted(self, record: Record, part: float | None = None) -> None:
+        super().adopted(record, part)
+        asyncio.get_running_loop().call_soon(setattr, self, "has_run", True)
+
+
+async def test_few_are_taken_up_in_the_turn_in_which_the_opening_ends() -> None:
+    """Whoever leaves at once does so before anything that was woken for them has had its turn."""
+    store, events = Shared(), Preparing()
+    ids = [f"job {i}" for i in range(8)]
+    await left_behind(store, *ids)
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    assert (events.adopted_ids, events.has_run) == (ids, False)
+    await ledger.close()
+
+
+async def test_what_was_adopted_is_taken_up_though_who_opened_the_ledger_is_gone() -> None:
+    """It is ours, so nobody else would go on with it."""
+    store, events = Shared(), Preparing()
+    await left_behind(store, "one", "two")
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ledger.ready(), 5.0)
+    await asyncio.sleep(0.1)
+    assert events.adopted_ids == ["one", "two"]
+    await ledger.ready()
+    assert events.adopted_ids == ["one", "two"]
+    await ledger.close()
+
+
 async def test_what_others_leave_is_adopted_within_two_seconds_if_it_may_be() -> None:
     """Of this session's accounts, and of those jobs alone that it may adopt."""
     store, events = Shared(), Noted(only=["one"])

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 from ledger.events import Noted
+from turns import IN_A_TURN, steps_that_cost
 
 from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
+from aiogen._ledger.others import Others
 from aiogen._ledger.progress import Progress
 from aiogen.stores.base import Follows, Peers, Record, Wish
 from aiogen.stores.memory import MemoryStore
@@ -219,3 +221,39 @@ async def test_who_follows_nothing_adopts_nothing_and_looks_for_those_who_do() -
         assert ledger.is_followed
     finally:
         await ledger.close()
+
+
+async def test_what_has_become_of_many_is_told_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a process waits for may have ended at once, and each may cost a message to a client."""
+    store, events = Listening(), Noted(waiting=[f"job {i}" for i in range(50)])
+    for name in events.waiting[:40]:
+        await running(store, name)
+    others = Others(store, Clock(), events)
+    steps = steps_that_cost(monkeypatch)
+    monkeypatch.setattr(Noted, "seen", steps.noting(Noted.seen))
+    monkeypatch.setattr(Noted, "gone", steps.noting(Noted.gone))
+    others.attend()
+    await others.look(heard=False)
+    await asyncio.sleep(0)
+    await others.look(heard=True)
+    assert [record.id for record in events.seen_records] == events.waiting[:40] * 2
+    assert events.said == [f"gone {name}" for name in events.waiting[40:]] * 2
+    assert (max(steps.of_turns), sum(steps.of_turns)) == (IN_A_TURN, 100)
+
+
+async def test_what_many_want_is_heard_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hints come by the thousand."""
+
+    class Wished(Listening):
+        async def wishes(self) -> list[Wish]:
+            return [
+                Wish(job_id=f"job {i}", account="a", provider_id=f"v-{i}", wake=True, cancel=False) for i in range(50)
+            ]
+
+    events = Noted(has_jobs=True)
+    others = Others(Wished(), Clock(), events)
+    steps = steps_that_cost(monkeypatch)
+    monkeypatch.setattr(Noted, "wished", steps.noting(Noted.wished))
+    await others.look(heard=False)
+    assert len(events.wishes) == 50
+    assert max(steps.of_turns) == IN_A_TURN

@@ -408,11 +408,65 @@ def test_a_plan_whose_moment_comes_is_made_again_where_the_model_has_changed() -
     due = wake(schedule)
     model.queued.become(300.0)
     assert schedule.wake_at() == due
+    assert schedule.take(due) is None  # the plan is made for the first of them
+    assert schedule.wake_at() == due
     assert schedule.take(due) is None
     later = 100.0 + model.queued.plan(PRICE).next_age(0.0)
     assert later > due
     assert schedule.wake_at() == pytest.approx(later)
     assert [schedule.take(later) for _ in range(3)] == ["a", "b", None]
+
+
+PRICES = (0.8, 1.2, 2.0, 4.0)
+"""Each of them has plans of its own."""
+
+
+def jobs_of_many_prices(model: PhaseModel) -> Schedule[str]:
+    """Two of each price."""
+    schedule: Schedule[str] = Schedule()
+    for i in range(2):
+        for price in PRICES:
+            track(schedule, f"{price} {i}", model, ceiling=6000.0, price=price)
+    return schedule
+
+
+def planned(schedule: Schedule[str], step: Callable[[], bool]) -> list[int]:
+    """How many plans each step makes, until one says that it was the last."""
+    made, going_on = [schedule.plans_made], True
+    while going_on:
+        going_on = step()
+        made.append(schedule.plans_made)
+    return [after - before for before, after in pairwise(made)]
+
+
+def test_looking_for_a_question_makes_one_plan_at_a_time() -> None:
+    """It takes as long as dozens of questions; whoever looks does the rest in the next turn of the loop."""
+    model = Model()
+    schedule = jobs_of_many_prices(model)
+    model.queued.become(300.0)
+    late = 100.0 + next_age(0.0, max(PRICES))
+
+    def take() -> bool:
+        assert schedule.take(late) is None  # all of them are due by the plans of before, and none by the new ones
+        return wake(schedule) <= late
+
+    made = planned(schedule, take)
+    assert (max(made), sum(made)) == (1, len(PRICES))
+    dues = [schedule._questions[f"{price} 1"].due for price in PRICES]
+    assert dues == [pytest.approx(100.0 + model.queued.plan(price).next_age(0.0)) for price in PRICES]
+
+
+def test_planning_again_makes_one_plan_at_a_time() -> None:
+    """Where a model has turned out to be quicker, all its jobs come forward; those of one price after the others."""
+    model = Model()
+    schedule = jobs_of_many_prices(model)
+    model.queued.become(3.0)
+    made = planned(schedule, lambda: schedule.refresh(100.0))
+    assert (max(made), sum(made)) == (1, len(PRICES))
+    dues = {key: schedule._questions[key].due for key in schedule._questions}
+    expected = {price: 100.0 + model.queued.plan(price).next_age(0.0) for price in PRICES}
+    assert dues == {f"{price} {i}": pytest.approx(max(expected[price], 100.5)) for price in PRICES for i in range(2)}
+    assert len(set(dues.values())) == len(PRICES)
 
 
 def test_a_plan_that_is_still_now_is_kept() -> None:
