@@ -66,6 +66,7 @@ class Ledger:
         """Much that was adopted at once, beside the heartbeats."""
         self._is_lost = False
         """The lease was lost, and the next one has not begun."""
+        self._times_lost = 0
         self.takes_up = True
         """False while the session is being closed: what is adopted then is for the next one."""
         self._renewed_at = 0.0
@@ -178,6 +179,14 @@ class Ledger:
         lease = self._store.lease
         known_at = max(self._renewed_at, self._failed_at)
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
+
+    def permit(self) -> Callable[[], bool]:
+        """For a request that is decided now: whether it may still be sent, to be asked right before it is.
+
+        Not while the lease may run out, nor after it was lost: what was ours then may be another's.
+        """
+        times_lost = self._times_lost
+        return lambda: times_lost == self._times_lost and not self.is_fenced(self._clock.now())
 
     def is_returning(self, now: float) -> bool:
         """True if our jobs could not be asked about just now, and soon can be again, by us or by who owns them then.
@@ -311,6 +320,7 @@ class Ledger:
             if self._lost_at == -math.inf:
                 self._lost_at = self._clock.now()
             self._is_lost = True
+            self._times_lost += 1
             self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()

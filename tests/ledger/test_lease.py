@@ -249,6 +249,28 @@ class Stopped(Shared):
         return self.is_kept
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_permit_holds_as_long_as_the_lease_under_which_it_was_given(is_kept: bool) -> None:
+    """Where the lease was only late, what was decided is sent; where it was lost, only what is decided after that."""
+    store = Stopped()
+    ledger = Ledger(store, Clock(), set, Noted())
+    assert ledger.permit()()  # nothing is anybody's yet
+    await ledger.ready()
+    try:
+        permit = ledger.permit()
+        store.is_stopped, store.is_kept = True, is_kept
+        await asyncio.sleep(11.9)
+        assert permit()
+        await asyncio.sleep(0.2)
+        assert (permit(), ledger.permit()()) == (False, False)
+        store.is_stopped = False
+        await asyncio.sleep(3.0)
+        assert (permit(), ledger.permit()()) == (is_kept, True)
+    finally:
+        store.is_kept = True
+        await ledger.close()
+
+
 def record(job_id: str, state: State = State.PENDING) -> Record:
     at = datetime.now(UTC)
     return Record(id=job_id, connection="luma", provider="luma", account="a", state=state, created_at=at)

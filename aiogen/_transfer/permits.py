@@ -1,0 +1,64 @@
+"""Requests that were decided, and waited: right before their bytes are written it is asked whether they still may go.
+
+A process may be stopped while a request waits for its turn, for a name or for a connection.  When it goes on, others
+may own what the request is about by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from aiogen.errors import NetworkError
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+Permit = Callable[[], bool]
+"""Whether a request that was decided when this was made may still be sent, now."""
+
+
+class Withheld(NetworkError):
+    """It was not sent, for it may not be any more: an error like any other for whom nothing but that matters."""
+
+    sent: bool = False
+
+
+_permit: ContextVar[Permit | None] = ContextVar("aiogen_permit", default=None)
+
+
+@contextmanager
+def under(permit: Permit) -> Iterator[None]:
+    """The requests that are sent in here, by a session with `PermittedRequest`, are sent as long as this says so."""
+    token = _permit.set(permit)
+    try:
+        yield
+    finally:
+        _permit.reset(token)
+
+
+def withheld() -> Withheld:
+    """The error that stands for the answer."""
+    return Withheld(
+        "The request was not sent: before its turn to be sent came this process stood still, or was cut off from the "
+        "ledger, for most of its lease."
+    )
+
+
+class PermittedRequest(aiohttp.ClientRequest):
+    """Is sent only while its permit holds."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Write the request, over a connection that is there.
+
+        Raises:
+            Withheld: it may not be sent any more; nothing was written.
+        """
+        permit = _permit.get()
+        if permit is not None and not permit():
+            raise withheld()
+        return await super().send(conn)
