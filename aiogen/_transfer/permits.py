@@ -16,6 +16,7 @@ import aiohttp
 from aiogen.errors import NetworkError
 
 if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
 
 Permit = Callable[[], bool]
@@ -26,6 +27,18 @@ class Withheld(NetworkError):
     """It was not sent, for it may not be any more: an error like any other for whom nothing but that matters."""
 
     sent: bool = False
+
+
+def withheld() -> Withheld:
+    """The error that stands for the answer."""
+    return Withheld(
+        "The request was not sent: before its turn to be sent came this process stood still, or was cut off from the "
+        "ledger, for most of its lease."
+    )
+
+
+class NotPermitted(Exception):
+    """The same to aiohttp, which makes errors of its own of those of the network."""
 
 
 _permit: ContextVar[Permit | None] = ContextVar("aiogen_permit", default=None)
@@ -41,14 +54,6 @@ def under(permit: Permit) -> Iterator[None]:
         _permit.reset(token)
 
 
-def withheld() -> Withheld:
-    """The error that stands for the answer."""
-    return Withheld(
-        "The request was not sent: before its turn to be sent came this process stood still, or was cut off from the "
-        "ledger, for most of its lease."
-    )
-
-
 class PermittedRequest(aiohttp.ClientRequest):
     """Is sent only while its permit holds."""
 
@@ -56,9 +61,20 @@ class PermittedRequest(aiohttp.ClientRequest):
         """Write the request, over a connection that is there.
 
         Raises:
-            Withheld: it may not be sent any more; nothing was written.
+            NotPermitted: it may not be sent any more; nothing was written.
         """
-        permit = _permit.get()
-        if permit is not None and not permit():
-            raise withheld()
+        if not _is_permitted():
+            raise NotPermitted
         return await super().send(conn)
+
+    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *length: int | None) -> None:
+        """Write the headers and the body, in a task of its own, before which others may have had their turn."""
+        if _is_permitted():
+            await super().write_bytes(writer, conn, *length)
+        elif conn.protocol is not None:
+            conn.protocol.set_exception(NotPermitted())  # for whoever waits for the answer, and closes it
+
+
+def _is_permitted() -> bool:
+    permit = _permit.get()
+    return permit is None or permit()

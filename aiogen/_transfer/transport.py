@@ -25,7 +25,7 @@ from aiogen._safety.secret import Secret
 from aiogen._transfer.bodies import encoded
 from aiogen._transfer.clients import Clients
 from aiogen._transfer.failures import SendWatch, failure, watching_send
-from aiogen._transfer.permits import Permit, Withheld, under, withheld
+from aiogen._transfer.permits import NotPermitted, Permit, under, withheld
 from aiogen._transfer.threads import Threads
 from aiogen._wording import duration
 from aiogen.errors import AiogenError, NetworkError, ProtocolError
@@ -263,8 +263,10 @@ class Transport:
                     content = await self._read(answer, request, context)
                     status, got = answer.status, answer.headers
         except AiogenError as error:
-            self.sent -= isinstance(error, Withheld)
             return error.with_traceback(None)
+        except NotPermitted:
+            self.sent -= 1
+            return withheld()
         except Exception as error:
             broken = failure(
                 error, request, provider.secrets, watch=watch, seconds=timeout.total or 0.0, context=context
