@@ -152,7 +152,10 @@ async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Serv
 
 
 async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothers(server: Server) -> None:
-    """Before it knows it sends nothing but what was on its way; then it goes on with what it gets."""
+    """Before it knows it sends nothing; then it goes on with what it gets.
+
+    One request may have been between the look at its lease and its bytes, in the very step in which it was stopped.
+    """
     ledger = Ledger(server.url, "stopped")
     async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
         one, other = await begin(stack, vendor, ledger, dict.fromkeys(("one", "other"), server.url))
@@ -171,7 +174,7 @@ async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothe
         one.go_on()
         (anew,) = await one.hears("registered anew")
         on_its_way = [visit.id for visit in vendor.of("one", since=woken_at) if visit.at < anew["at"]]
-        assert len(on_its_way) == len(set(on_its_way)) <= (JOBS + SUBMITTED) // 8, "it went on as if nothing were"
+        assert len(on_its_way) <= 1, "it went on as if nothing were"
         await has_ended_well(vendor, ledger, unknown=16)
         if other.heard("lost"):  # a busy machine held it up for a lease, too: then jobs go to and fro
             return
