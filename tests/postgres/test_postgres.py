@@ -366,15 +366,13 @@ async def test_while_the_server_only_reads_jobs_wait_and_do_not_fail(url: str, n
                 with suppress(StoreError):
                     await store.add(now(f"job {refused}"))
                 await asyncio.sleep(0.1)
-            with pytest.raises(StoreError, match="read-only.*use the address of the primary") as caught:
+            with pytest.raises(StoreError, match=r"read-only.*use the address of the primary") as caught:
                 await session.submit("luma/uni-1", "a ship")
             assert caught.value.retryable
             assert not job.done
             await asked(url, f"ALTER ROLE {user} RESET default_transaction_read_only")
             assert (await job).state is State.COMPLETED
-            other = await session.submit("luma/uni-1", "another [[processing=1]]")
-            assert (await other).state is State.COMPLETED
-    assert sorted(job.prompt for job in box.jobs) == ["a boat", "another"]
+    assert [job.prompt for job in box.jobs] == ["a boat"]
 
 
 async def test_a_connection_that_hears_nothing_any_more_is_made_again(
