@@ -108,6 +108,11 @@ def _what_helps(error: BaseException, verb: str) -> str:
             "again at each try; if it stays so, use the address of the primary, or name all servers and put "
             "?target_session_attrs=read-write behind the url."
         )
+    if isinstance(error, TimeoutError) and verb == "opened":
+        return (
+            "Check the host and the port, and that the server runs: what listens there does not answer as PostgreSQL "
+            "does, or a firewall lets nothing through."
+        )
     if is_away(error):
         again = "" if verb == "opened" else "; aiogen tries again"
         return f"Check that the server runs and can be reached from here{again}."
