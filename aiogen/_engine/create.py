@@ -25,6 +25,7 @@ from aiogen._engine.one_id import may_share, named_before
 from aiogen._engine.own_id import Fate, look_up
 from aiogen._engine.poll import observe
 from aiogen._limits.retry import TAKES, Verdict, judge_create
+from aiogen._transfer.permits import Permit, Withheld
 from aiogen.errors import (
     AiogenError,
     AuthenticationError,
@@ -69,6 +70,8 @@ class _Attempt:
     sent_at: float
     """On the session's steady clock, before the intent was noted."""
     submitted_at: datetime
+    permit: Permit
+    """Of the moment at which its turn had come."""
 
     @property
     def job(self) -> Job:
@@ -78,7 +81,7 @@ class _Attempt:
 
 async def send(hub: Hub, account: Account, create: SendCreate[Job]) -> None:
     """Send the create of a job whose turn has come; its place in the window is already taken."""
-    job, sent_at = create.job, hub.clock.now()
+    job, sent_at, permit = create.job, hub.clock.now(), hub.ledger.permit()
     submission = job.submission
     assert submission is not None
     withheld = await _reserve(hub, account, create)
@@ -94,6 +97,7 @@ async def send(hub: Hub, account: Account, create: SendCreate[Job]) -> None:
             submission=submission,
             sent_at=sent_at,
             submitted_at=hub.clock.datetime(),
+            permit=permit,
         )
     )
 
@@ -162,7 +166,13 @@ async def _post(attempt: _Attempt) -> None:
     provider, progress = job._provider, Progress()
     try:
         exchange = followed(provider.create(attempt.submission), progress)
-        accepted = await hub.transport.perform(provider, exchange)
+        # What is asked once it was accepted is about a paid generation, and goes on.
+        permit = attempt.permit
+        accepted = await hub.transport.perform(provider, exchange, permit=lambda: progress.went_on or permit())
+    except Withheld:
+        # This process stood still since its turn had come, so others may have written the job off as unknown: it is
+        # not, and whoever owns it now sends it.
+        await _requeue(attempt)
     except AiogenError as error:
         verdict = judge_create(
             error,
@@ -322,7 +332,7 @@ async def _put_back(attempt: _Attempt, error: AiogenError, verdict: Verdict) -> 
 
 
 async def _requeue(attempt: _Attempt) -> None:
-    """It was not carried out, for the vendor does not know its id."""
+    """It was not carried out: it was not sent, or the vendor does not know its id."""
     attempt.account.window.create_refused(attempt.hub.clock.now(), attempt.create.weight, counted=False)
     await _again(attempt)
 

@@ -104,6 +104,7 @@ class Hub:
         self._taking_up_learned: asyncio.Task[None] | None = None
         self.handlers = Handlers(store, timeout=limits.handler_timeout)
         self.ledger = Ledger(store, clock, accounts, self, follows)
+        transport.permits = self.ledger.permit
         self.remote = RemoteJobs(
             clock,
             expect=self.expect,

@@ -13,6 +13,7 @@ from aiogen._engine import ends
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._limits.retry import delay, is_missing, missing_pause
+from aiogen._transfer.permits import Withheld
 from aiogen.errors import (
     AiogenError,
     AuthenticationError,
@@ -35,16 +36,16 @@ _MISSING_OUTPUTS_PAUSE = 2.0
 async def ask(hub: Hub, account: Account, track: Track[Job]) -> None:
     """Ask the vendor once; the schedule has already taken the question out."""
     key = track.key
-    sent_at = hub.clock.now()
-    if hub.ledger.is_fenced(sent_at):  # this process stood still since it was decided: others may own the job by now
-        account.schedule.put_back(key, sent_at)
-        return
+    sent_at, permit = hub.clock.now(), hub.ledger.permit()
     track.note_asked(sent_at)
     try:
         question = about_it(track.provider.get(track.ticket), key)
         snapshot, number = await hub.transport.poll(
-            track.provider, question, track.last_answer, before_more=partial(hub.turn, account)
+            track.provider, question, track.last_answer, before_more=partial(hub.turn, account), permit=permit
         )
+    except Withheld:  # this process stood still since it was decided: others may own the job by now
+        if account.tracks.get(key) is track:
+            account.schedule.put_back(key, hub.clock.now())
     except AiogenError as error:
         # What is refused concerns the account, also if this generation has ended meanwhile by another reading.
         error.add_context(provider_id=key)

@@ -12,6 +12,7 @@ from aiogen._checkpoint import Turn
 from aiogen._engine.hub import Account, Hub
 from aiogen._engine.job import Job
 from aiogen._engine.poll import observe
+from aiogen._transfer.permits import Withheld
 from aiogen.errors import AiogenError
 from aiogen.exchange import Page, Snapshot
 from aiogen.models import State
@@ -26,7 +27,7 @@ async def sweep(hub: Hub, account: Account, provider: Provider, offset: int, key
 
     `keys` are these, and grows by those that are on it all the same.
     """
-    sent_at = hub.clock.now()
+    sent_at, permit = hub.clock.now(), hub.ledger.permit()
     try:
         if account.user_id is None:
             looking_up = hub.looking_up(account)
@@ -35,11 +36,14 @@ async def sweep(hub: Hub, account: Account, provider: Provider, offset: int, key
                 if account.user_id is None:
                     if has_waited:  # the one before found nothing, and by now the account may have to wait
                         await hub.turn(account)
-                    account.identified(await hub.transport.perform(provider, provider.read_account()), hub.clock.now())
+                    info = await hub.transport.perform(provider, provider.read_account(), permit=permit)
+                    account.identified(info, hub.clock.now())
             await hub.turn(account)  # by now the account may have to wait
             sent_at = hub.clock.now()
         limit = provider.capabilities.list_page
-        page = await hub.transport.perform(provider, provider.list(account.user_id, offset, limit))
+        page = await hub.transport.perform(provider, provider.list(account.user_id, offset, limit), permit=permit)
+    except Withheld:  # this process stood still since it was decided: others may own these jobs by now
+        put_back(hub, account, keys)
     except AiogenError as error:
         now = hub.clock.now()
         logger.debug("the list of %s: %s", provider.name, error)

@@ -11,6 +11,7 @@ from typing import ClassVar
 from aiogen._checkpoint import Turn
 from aiogen._clock import TICK, Clock
 from aiogen._ledger.events import LedgerEvents
+from aiogen._ledger.losing import why_lost
 from aiogen._ledger.others import Others
 from aiogen._ledger.outbox import WRITE_TIMEOUT, Outbox, Write
 from aiogen._ledger.progress import Progress
@@ -66,6 +67,9 @@ class Ledger:
         """Much that was adopted at once, beside the heartbeats."""
         self._is_lost = False
         """The lease was lost, and the next one has not begun."""
+        self._times_lost = 0
+        self._refused_at: list[float] = []
+        """When the first attempts to renew the lease have failed, since it was last renewed."""
         self.takes_up = True
         """False while the session is being closed: what is adopted then is for the next one."""
         self._renewed_at = 0.0
@@ -192,6 +196,14 @@ class Ledger:
         known_at = max(self._renewed_at, self._failed_at)
         return self._is_open and lease is not None and now > known_at + _FENCE * lease
 
+    def permit(self) -> Callable[[], bool]:
+        """For a request that is decided now: whether it may still be sent, to be asked right before it is.
+
+        Not while the lease may run out, nor after it was lost: what was ours then may be another's.
+        """
+        times_lost = self._times_lost
+        return lambda: times_lost == self._times_lost and not self.is_fenced(self._clock.now())
+
     def is_returning(self, now: float) -> bool:
         """True if our jobs could not be asked about just now, and soon can be again, by us or by who owns them then.
 
@@ -316,19 +328,38 @@ class Ledger:
 
     async def _heartbeat(self) -> None:
         sent_at = self._clock.now()
-        if not await self._store.heartbeat():
-            logger.warning(
-                "This process was stopped for so long that its lease on the ledger has run out; it continues with a "
-                "new one, and takes up those of its jobs that no other process owns now."
-            )
+        try:
+            is_kept = await self._store.heartbeat()
+        except Exception:
+            self._refused_at = [*self._refused_at, self._clock.now()][:2]
+            raise
+        if not is_kept:
+            if not self._is_lost:
+                self._say_that_it_is_lost(sent_at)
             if self._lost_at == -math.inf:
                 self._lost_at = self._clock.now()
             self._is_lost = True
+            self._times_lost += 1
             await self._events.lost()
             await self._outbox.catch_up()  # while nothing is ours: what comes of it is taken up like all the rest
             sent_at = self._clock.now()
             await self._begin()
+        self._refused_at = []
         self._is_lost = False  # also where a try before this one has begun it, and did not hear so
         was_fenced, self._renewed_at = self.is_fenced(self._clock.now()), sent_at
         if was_fenced:
             self._events.renewed()
+
+    def _say_that_it_is_lost(self, asked_at: float) -> None:
+        lease = self._store.lease
+        assert lease is not None
+        logger.warning(
+            "%s",
+            why_lost(
+                renewed_at=self._renewed_at,
+                asked_at=asked_at,
+                now=self._clock.now(),
+                lease=lease,
+                refused_at=self._refused_at,
+            ),
+        )

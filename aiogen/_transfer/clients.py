@@ -9,6 +9,7 @@ import aiohttp
 from aiogen._transfer import sessions
 from aiogen._transfer.failures import send_trace
 from aiogen._transfer.guard import GuardedRequest, GuardedResolver
+from aiogen._transfer.permits import PermittedRequest
 from aiogen._transfer.threads import Threads
 
 
@@ -43,9 +44,11 @@ class Clients:
         given = self._usable(self._given, "client_session")
         if self._reads is None:
             if given is None:
-                self._reads = sessions.own(self._connector(), sessions.way_of_environment())
+                way = sessions.way_of_environment()
+                self._reads = sessions.own(self._connector(), way, request_class=PermittedRequest)
             else:
-                self._reads = sessions.over(given, sessions.way_of(given, "client_session"))
+                way = sessions.way_of(given, "client_session")
+                self._reads = sessions.over(given, way, request_class=PermittedRequest)
         return self._reads
 
     @property
@@ -57,10 +60,14 @@ class Clients:
                 way = sessions.way_of_environment()
                 # A connector that closes by force would ask a proxy to close, too, in the very CONNECT.
                 connector = self._connector(force_close=way is None)
-                self._creates = sessions.own(connector, way, traces=[send_trace()], alone=way is not None)
+                self._creates = sessions.own(
+                    connector, way, traces=[send_trace()], request_class=PermittedRequest, alone=way is not None
+                )
             else:
                 way = sessions.way_of(given, "client_session")
-                self._creates = sessions.over(given, way, traces=[send_trace()], alone=True)
+                self._creates = sessions.over(
+                    given, way, traces=[send_trace()], request_class=PermittedRequest, alone=True
+                )
         return self._creates
 
     @property

@@ -25,6 +25,7 @@ from aiogen._safety.secret import Secret
 from aiogen._transfer.bodies import encoded
 from aiogen._transfer.clients import Clients
 from aiogen._transfer.failures import SendWatch, failure, watching_send
+from aiogen._transfer.permits import NotPermitted, Permit, under, withheld
 from aiogen._transfer.threads import Threads
 from aiogen._wording import duration
 from aiogen.errors import AiogenError, NetworkError, ProtocolError
@@ -66,15 +67,24 @@ class Transport:
         """The connections."""
         self.sent = 0
         """Requests sent so far."""
+        self.permits: Callable[[], Permit] = lambda: _always
+        """Makes the permit of a request that is decided now, and is given none."""
 
     async def perform(
-        self, provider: Provider, exchange: Exchange[T], *, before_each: Callable[[], Awaitable[None]] | None = None
+        self,
+        provider: Provider,
+        exchange: Exchange[T],
+        *,
+        before_each: Callable[[], Awaitable[None]] | None = None,
+        permit: Permit | None = None,
     ) -> T:
         """Drive the exchange to its result; `before_each` is awaited before each request.
 
+        `permit`: of the decision to perform it; by default each request is decided when its turn has come.
+
         Raises:
             APIError, ProtocolError: from the exchange.
-            NetworkError: no answer came.
+            NetworkError: no answer came; `Withheld` if its permit does not hold any more, and a request was not sent.
         """
         with self._reading(provider, exchange):
             try:
@@ -82,7 +92,7 @@ class Transport:
             except StopIteration as stop:
                 known: T = stop.value
                 return known
-            return await self._rest(provider, exchange, request, before_each or _at_once)
+            return await self._rest(provider, exchange, request, before_each or _at_once, permit)
 
     async def poll(
         self,
@@ -91,20 +101,21 @@ class Transport:
         previous: int | None,
         *,
         before_more: Callable[[], Awaitable[None]],
+        permit: Permit | None = None,
     ) -> tuple[T | None, int | None]:
         """Perform an exchange of reads, and read its first answer only if that is not the same as the previous one.
 
         `previous` is the number that came with that one.  Most answers say "not yet" in the same bytes, so they need
         not be read again: the result is then None.  Only an answer that was enough by itself has a number: one after
         which more was asked says nothing about what that would say now.
-        `before_more` is awaited before each request but the first.
+        `before_more` is awaited before each request but the first.  `permit`: see `perform`.
 
         Raises: the same as `perform`.
         """
         number: int | None = None
         with self._reading(provider, exchange):
             try:
-                response, number = await self._answered(next(exchange), provider, previous)
+                response, number = await self._answered(next(exchange), provider, previous, permit)
                 if response is None:
                     return None, number
             except StopIteration as stop:
@@ -112,16 +123,21 @@ class Transport:
             step = await self._told(exchange, response)
             if isinstance(step, _Result):
                 return step.value, number
-            return await self._rest(provider, exchange, step, before_more), None
+            return await self._rest(provider, exchange, step, before_more, permit), None
 
     async def _rest(
-        self, provider: Provider, exchange: Exchange[T], request: Request, before_each: Callable[[], Awaitable[None]]
+        self,
+        provider: Provider,
+        exchange: Exchange[T],
+        request: Request,
+        before_each: Callable[[], Awaitable[None]],
+        permit: Permit | None,
     ) -> T:
         """The result of an exchange that goes on with this request."""
         step: Request | _Result[T] = request
         while not isinstance(step, _Result):
             await before_each()
-            step = await self._told(exchange, await self._send(step, provider))
+            step = await self._told(exchange, await self._send(step, provider, permit))
         return step.value
 
     async def _told(self, exchange: Exchange[T], response: Response) -> Request | _Result[T]:
@@ -200,24 +216,26 @@ class Transport:
             connection=provider.name,
         )
 
-    async def _send(self, request: Request, provider: Provider) -> Response:
-        response, _ = await self._answered(request, provider, None)
+    async def _send(self, request: Request, provider: Provider, permit: Permit | None) -> Response:
+        response, _ = await self._answered(request, provider, None, permit)
         assert response is not None
         return response
 
     async def _answered(
-        self, request: Request, provider: Provider, previous: int | None
+        self, request: Request, provider: Provider, previous: int | None, permit: Permit | None
     ) -> tuple[Response | None, int]:
         """The answer and its number; None instead of an answer whose number is the previous one."""
-        outcome = await self._outcome(request, provider)
+        outcome = await self._outcome(request, provider, permit or self.permits())
         if isinstance(outcome, AiogenError):
             raise outcome  # from here, where no local is of the request's inside
         if len(outcome.body) > LARGE:
             return await self.threads.run(_looked_at, outcome, provider.secrets, previous)
         return _looked_at(outcome, provider.secrets, previous)
 
-    async def _outcome(self, request: Request, provider: Provider) -> Response | AiogenError:
+    async def _outcome(self, request: Request, provider: Provider, permit: Permit) -> Response | AiogenError:
         """The answer as it came, or the error to raise."""
+        if not permit():
+            return withheld()
         is_create = request.verb == "create"
         timeout = self._submit_timeout if is_create else self._read_timeout
         request_id = str(uuid4()) if provider.facts.sends_request_id else None
@@ -231,7 +249,7 @@ class Transport:
             body = None if request.body is None else await encoded(request.body, self.threads)
             if body is not None and body.content_type is not None:
                 headers["Content-Type"] = body.content_type
-            with watching_send() if is_create else _UNWATCHED as watch:
+            with watching_send() if is_create else _UNWATCHED as watch, under(permit):
                 session = self.clients.creates if is_create else self.clients.reads
                 async with session.request(
                     request.method,
@@ -246,6 +264,9 @@ class Transport:
                     status, got = answer.status, answer.headers
         except AiogenError as error:
             return error.with_traceback(None)
+        except NotPermitted:
+            self.sent -= 1
+            return withheld()
         except Exception as error:
             broken = failure(
                 error, request, provider.secrets, watch=watch, seconds=timeout.total or 0.0, context=context
@@ -319,3 +340,8 @@ def _looked_at(answer: Response, secrets: Iterable[Secret], previous: int | None
 
 async def _at_once() -> None:
     """Nothing to wait for."""
+
+
+def _always() -> bool:
+    """Nothing can have happened to what it is about."""
+    return True

@@ -177,8 +177,9 @@ async def mark(
 
     Raises:
         InputError: an id is only the beginning of one, or unknown.
+        StoreError: the ledger cannot be read or written.
     """
-    await whole_only(known, ids, "mark")
+    await whole_only(known, ids, "mark", is_needed=True)
     async with session:
         changed = await session.mark(*ids, connection=connection, marked=marked)
     if terminal.as_json:

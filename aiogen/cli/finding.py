@@ -53,13 +53,17 @@ async def provider_ids(
     return list(dict.fromkeys(ids))
 
 
-async def whole_only(store: Ledger | None, words: Sequence[str], verb: str) -> None:
+async def whole_only(store: Ledger | None, words: Sequence[str], verb: str, *, is_needed: bool = False) -> None:
     """The beginning of an id is not enough for what cannot be undone.
+
+    `is_needed`: what follows is done in the ledger, so that what is wrong with it is said now, and is not waited for
+    once more.
 
     Raises:
         InputError: a word is only the beginning of an id.
+        StoreError: the ledger is needed, and cannot be read.
     """
-    found = await _beginning(store, words)
+    found = await _beginning(store, words, is_needed=is_needed)
     for word in words:
         records = found.get(word, [])
         wholes = {i for record in records for i in (record.id, record.provider_id) if i is not None}
@@ -98,7 +102,7 @@ def _silent(text: str) -> None:
 
 
 async def _beginning(
-    store: Ledger | None, words: Sequence[str], echo: Callable[[str], None] = _silent
+    store: Ledger | None, words: Sequence[str], echo: Callable[[str], None] = _silent, *, is_needed: bool = False
 ) -> dict[str, list[Record]]:
     """The jobs whose id, ours or the vendor's, begins with each word; empty where there is no ledger to read.
 
@@ -119,6 +123,8 @@ async def _beginning(
                 if HANDLE <= len(word) < _WHOLE:
                     found[word] = await store.find(RecordQuery(prefix=word, limit=_MOST))
     except AiogenError as error:  # a lookup works without a ledger: the vendor knows its ids
+        if is_needed:
+            raise
         if not isinstance(store, SqliteStore):
             echo(f"{error} Ids are taken for the provider's.")
     return found

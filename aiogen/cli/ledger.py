@@ -190,8 +190,9 @@ async def check_whole(store: Ledger, ids: Sequence[str], verb: str = "reconcile"
 
     Raises:
         InputError: an id is only the beginning of one.
+        StoreError: the ledger cannot be read.
     """
-    await whole_only(store, ids, verb)
+    await whole_only(store, ids, verb, is_needed=True)
     return Exit.OK
 
 
@@ -200,8 +201,9 @@ async def forget(terminal: Terminal, store: Ledger, ids: Sequence[str], older: t
 
     Raises:
         InputError: an id is only the beginning of one.
+        StoreError: the ledger cannot be read.
     """
-    await whole_only(store, ids, "forget")
+    await whole_only(store, ids, "forget", is_needed=True)
     async with writing(store):
         count = int(await store.forget(ids))
         if older is not None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _NONE = ":memory:"
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for a ledger that others write to, where what it says is only helpful."""
+_WAITED_FOR = 10.0
+"""Seconds that a command waits for a server that it needs.  No command begins to wait twice for one that says nothing:
+the first step that needs it ends with what is wrong."""
 _ANSWERS_WITHIN = 3.0
 """The same for a server, which may be far away."""
 _SHARED = Group("Options of every command", sort_key=9)
@@ -81,8 +84,8 @@ class Connected(Common):
         """
         return Session(store=self.ledger() if kept and self.store != _NONE else None, take_up=take_up, **more)
 
-    def ledger(self, timeout: float = 10.0) -> Ledger:
-        """The ledger of jobs; `timeout`: seconds that one statement of a database may take.
+    def ledger(self, timeout: float | None = None) -> Ledger:
+        """The ledger of jobs; `timeout`: seconds that connecting to a database, or one statement, may take.
 
         Raises:
             InputError: none was asked for.
@@ -93,7 +96,7 @@ class Connected(Common):
             raise InputError("With :memory: there is no ledger to read; name a file with --store, or a database.")
         if self.store and is_url(self.store):
             ledgers.checked(self.store)  # whose message names the option
-            return postgres_store()(self.store, timeout=timeout)
+            return postgres_store()(self.store, timeout=_WAITED_FOR if timeout is None else timeout)
         if self.store:
             return SqliteStore(self.store)
         path = _own_place()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 import aiogen as package
 from aiogen import ConfigurationError, InputError
-from aiogen.cli import ledgers
+from aiogen.cli import ledgers, options
 from aiogen.cli.app import app
 from aiogen.cli.options import Connected
 from aiogen.stores import MemoryStore, PostgresStore, SqliteStore
@@ -83,6 +85,48 @@ def test_a_server_that_is_not_there(
     assert last.startswith(f"aiogen: {SAID}")
     assert last.endswith(HELPS)
     assert any(line.startswith("Traceback") for line in trace)
+    assert "geheim" not in said.out + said.err
+    assert vendors.jobs == []
+
+
+class Silent:
+    """Something that takes every connection and says nothing."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.url = f"postgresql://ann:geheim@127.0.0.1:{self._socket.getsockname()[1]}/jobs"
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self._socket, *self._connections):
+            each.close()
+
+    def taken(self) -> int:
+        """How many connections there were so far: they wait in the kernel."""
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self._connections.append(self._socket.accept()[0])
+        return len(self._connections)
+
+
+@pytest.mark.parametrize("words", NEED_IT, ids=" ".join)
+def test_a_server_that_says_nothing_is_waited_for_once(
+    aiogen: Any, vendors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """By each command, however many of its steps need the ledger; and it is said what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_text("a boat\n")
+    for seconds in ("_WAITED_FOR", "_ANSWERS_WITHIN"):
+        monkeypatch.setattr(options, seconds, 0.2)
+    with Silent() as server:
+        monkeypatch.setenv("AIOGEN_STORE", server.url)
+        said = aiogen(*words)
+        assert (said.code, server.taken()) == (3, 1)
+    assert "what listens there does not answer as PostgreSQL does" in said.err
     assert "geheim" not in said.out + said.err
     assert vendors.jobs == []
 

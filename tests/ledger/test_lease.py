@@ -18,6 +18,7 @@ import aiogen
 from aiogen import State
 from aiogen._clock import Clock
 from aiogen._ledger.lease import Ledger
+from aiogen._ledger.losing import why_lost
 from aiogen.sandbox import LUMA_KEY, Sandbox
 from aiogen.stores.base import Follows, Record, TakenOver
 from aiogen.stores.memory import MemoryStore
@@ -248,6 +249,84 @@ class Stopped(Shared):
         while self.is_stopped:
             await asyncio.sleep(0.1)
         return self.is_kept
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_permit_holds_as_long_as_the_lease_under_which_it_was_given(is_kept: bool) -> None:
+    """Where the lease was only late, what was decided is sent; where it was lost, only what is decided after that."""
+    store = Stopped()
+    ledger = Ledger(store, Clock(), set, Noted())
+    assert ledger.permit()()  # nothing is anybody's yet
+    await ledger.ready()
+    try:
+        permit = ledger.permit()
+        store.is_stopped, store.is_kept = True, is_kept
+        await asyncio.sleep(11.9)
+        assert permit()
+        await asyncio.sleep(0.2)
+        assert (permit(), ledger.permit()()) == (False, False)
+        store.is_stopped = False
+        await asyncio.sleep(3.0)
+        assert (permit(), ledger.permit()()) == (is_kept, True)
+    finally:
+        store.is_kept = True
+        await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "now", "refused_at", "said"),
+    [
+        (31.0, 31.1, (25.0,), "The ledger could not be reached for so long that"),
+        (12.0, 12.1, (11.0,), "The ledger could not be reached for so long that"),
+        (55.0, 55.1, (25.1, 36.0), "The ledger could not be reached for so long that"),
+        (31.0, 31.1, (25.1,), "This process was stopped, or the ledger did not answer, for so long that"),
+        (25.0, 25.1, (), "This process was stopped, or the ledger did not answer, for so long that"),
+        (25.1, 25.2, (), "This process was stopped for so long that"),
+        (24.9, 25.0, (), "although it was renewed in time, as when the clock of the ledger is set forward"),
+    ],
+)
+def test_why_a_lease_was_lost_is_said_as_far_as_it_is_known(
+    asked_at: float, now: float, refused_at: tuple[float, ...], said: str
+) -> None:
+    why = why_lost(renewed_at=10.0, asked_at=asked_at, now=now, lease=15.0, refused_at=refused_at)
+    assert said in why
+    assert why.endswith("; it continues with a new one, and takes up those of its jobs that no other process owns now.")
+
+
+class AwayUntilItIsOver(Shared):
+    """Nobody reaches it for some tries, and the lease is over then."""
+
+    tries = 0
+    opened = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+        if self.opened == 2:
+            raise aiogen.StoreError("The server cannot be reached.", retryable=True)
+
+    @property
+    def can_be_cut_off(self) -> bool:
+        return True
+
+    async def heartbeat(self) -> bool:
+        self.tries += 1
+        if self.tries <= 20:
+            raise aiogen.StoreError("The server cannot be reached.", retryable=True)
+        return self.opened > 2
+
+
+async def test_who_was_cut_off_does_not_say_that_it_was_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    """And says it once, also where it cannot begin again at once."""
+    store = AwayUntilItIsOver()
+    ledger = Ledger(store, Clock(), set, Noted())
+    await ledger.ready()
+    try:
+        while store.opened < 3:
+            await asyncio.sleep(1.0)
+        lost = [each.getMessage() for each in caplog.records if "has run out" in each.getMessage()]
+        assert [text.partition(" for so long")[0] for text in lost] == ["The ledger could not be reached"]
+    finally:
+        await ledger.close()
 
 
 def record(job_id: str, state: State = State.PENDING) -> Record:

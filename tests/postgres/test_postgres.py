@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +18,10 @@ from postgres.server import Server
 
 import aiogen
 from aiogen import ConfigurationError, State, StoreError
+from aiogen.sandbox import LUMA_KEY, Sandbox
 from aiogen.stores import AtMost, Headroom, PostgresStore, Record, RecordQuery
 from aiogen.stores.postgres import jobs, listening, schema
+from aiogen.stores.postgres.database import Tx
 from aiogen.testing.stores.samples import ended, record
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -315,6 +317,91 @@ async def test_lost_connections_are_made_again(url: str, name: str) -> None:
                 await store.settle([ended("job")])
         assert (await store.get("job")).state is State.COMPLETED  # type: ignore[union-attr]
         assert await store.heartbeat()
+
+
+async def only_reads(store: PostgresStore) -> None:
+    """The server that its connections lead to has been replaced by another one, to which new ones lead."""
+    pool = store._parts.database._pool  # type: ignore[union-attr]
+    async with pool.acquire() as one, pool.acquire() as other:
+        for raw in (one, other):
+            await raw.execute("SET default_transaction_read_only = on")
+
+
+async def test_connections_to_a_server_that_was_replaced_are_not_used_again(url: str, name: str) -> None:
+    """What is asked meets one after the other, succeeds over a new one, and nobody hears of it."""
+    calls: list[Callable[[PostgresStore], Awaitable[object]]] = [
+        lambda store: store.add(now("another")),
+        lambda store: store.intend("job", Headroom()),
+        lambda store: store.heartbeat(),
+        lambda store: store.acquire("account", 1, 1.0),
+        lambda store: store.peers(),
+        lambda store: store.wish("job"),
+        lambda store: store.put_learned("model", {}, 0),
+        lambda store: store.settle([ended("job")]),
+    ]
+    async with opened(url, 1, schema=name) as (store,):
+        await store.add(now("job"))
+        for call in calls:
+            await only_reads(store)
+            await call(store)
+        assert (await store.get("job")).state is State.COMPLETED  # type: ignore[union-attr]
+        assert await store.get("another") is not None
+
+
+async def test_while_the_server_only_reads_jobs_wait_and_do_not_fail(url: str, name: str) -> None:
+    """It says what helps if it stays so; when the primary is there, everything goes on by itself."""
+    user = f"only_{name}"
+    of_user = url.replace("postgres:geheim-7", user)
+    await asked(url, f"CREATE ROLE {user} SUPERUSER LOGIN")
+    ends = f"SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = '{user}'"
+    async with asyncio.timeout(120.0), Sandbox() as box:
+        store = PostgresStore(of_user, schema=name, lease=2.0)
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        async with aiogen.Session([provider], store=store) as session:
+            job = await session.submit("luma/uni-1", "a boat [[processing=2]]")
+            await asked(url, f"ALTER ROLE {user} SET default_transaction_read_only = on")
+            await asked(url, ends)
+            refused = 0
+            while not session._open().hub.ledger.is_fenced(asyncio.get_running_loop().time()):
+                with suppress(StoreError):
+                    await store.add(now(f"job {refused}"))
+                await asyncio.sleep(0.1)
+            with pytest.raises(StoreError, match=r"read-only.*use the address of the primary") as caught:
+                await session.submit("luma/uni-1", "a ship")
+            assert caught.value.retryable
+            assert not job.done
+            await asked(url, f"ALTER ROLE {user} RESET default_transaction_read_only")
+            assert (await job).state is State.COMPLETED
+    assert [job.prompt for job in box.jobs] == ["a boat"]
+
+
+async def test_a_connection_that_hears_nothing_any_more_is_made_again(
+    url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers, as the server does that was replaced; and no pooler is blamed."""
+    monkeypatch.setattr(listening, "_CHECKED_EVERY", 0.3)
+    monkeypatch.setattr(listening, "_ANSWERS_WITHIN", 0.5)
+    async with asyncio.timeout(60.0), opened(url, 1, schema=name) as (store,):
+        listener = store._parts.listener  # type: ignore[union-attr]
+        before = listener._raw
+        await before.execute("UNLISTEN *")  # type: ignore[union-attr]
+        while listener._raw is before or not listener.is_live:
+            await asyncio.sleep(0.05)
+        assert not listener._was_told
+
+
+@pytest.mark.parametrize("ends", ["it was ended", "it took too long"])
+async def test_a_transaction_that_is_lost_says_why(url: str, name: str, ends: str) -> None:
+    """And not what the driver says of a connection that has gone back to its pool."""
+    async with opened(url, 1, schema=name, timeout=1.0) as (store,):
+
+        async def work(tx: Tx) -> None:
+            of = "pg_terminate_backend(pg_backend_pid())" if ends == "it was ended" else "pg_sleep(60)"
+            await tx.value(f"SELECT {of}::text")
+
+        with pytest.raises(Exception, match=r"terminating connection|^$|closed in the middle") as caught:
+            await store._parts.writer.do(work)  # type: ignore[union-attr]
+        assert not isinstance(caught.value, asyncpg.InterfaceError)
 
 
 async def test_what_has_been_kept_for_long_enough_is_removed(url: str, name: str) -> None:

@@ -124,13 +124,14 @@ async def test_the_jobs_of_one_that_is_killed_are_taken_over(server: Server) -> 
         assert not [each.name for each in others if each.heard("lost")]
 
 
-async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Server) -> None:
+async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Server, tmp_path: Path) -> None:
     """Others own its jobs by then; it still reaches the vendor.  When it is back, it goes on with what it gets."""
     ledger = Ledger(server.url, "cut")
     async with asyncio.timeout(HANGS), Vendor.open() as vendor, Proxy.open(server.port) as proxy:
         async with AsyncExitStack() as stack:
             cut = server.url.replace(f":{server.port}/", f":{proxy.port}/")
-            one, other = await begin(stack, vendor, ledger, {"one": cut, "other": server.url})
+            logs = [tmp_path / "one", tmp_path / "other"]
+            one, other = await begin(stack, vendor, ledger, {"one": cut, "other": server.url}, logs=logs)
             for worker in (one, other):
                 await worker.hears("submitted")
             await until(lambda: _true(len(vendor.prompts) == SUBMITTED))
@@ -149,10 +150,14 @@ async def test_one_that_is_cut_off_asks_nothing_and_creates_nothing(server: Serv
             assert not other.heard("lost")
             await has_ended_well(vendor, ledger, unknown=16)
             assert {tuple(turns) for turns in vendor.askers().values()} <= {("one",), ("other",), ("one", "other")}
+            assert " has run out; " in logs[0].read_text()  # and why: tests/ledger/test_lease.py
 
 
 async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothers(server: Server) -> None:
-    """Before it knows it sends nothing but what was on its way; then it goes on with what it gets."""
+    """Before it knows it sends nothing; then it goes on with what it gets.
+
+    One request may have been between the look at its lease and its bytes, in the very step in which it was stopped.
+    """
     ledger = Ledger(server.url, "stopped")
     async with asyncio.timeout(HANGS), Vendor.open() as vendor, AsyncExitStack() as stack:
         one, other = await begin(stack, vendor, ledger, dict.fromkeys(("one", "other"), server.url))
@@ -171,7 +176,7 @@ async def test_one_that_is_stopped_for_two_leases_touches_nothing_that_is_anothe
         one.go_on()
         (anew,) = await one.hears("registered anew")
         on_its_way = [visit.id for visit in vendor.of("one", since=woken_at) if visit.at < anew["at"]]
-        assert len(on_its_way) == len(set(on_its_way)) <= (JOBS + SUBMITTED) // 8, "it went on as if nothing were"
+        assert len(on_its_way) <= 1, "it went on as if nothing were"
         await has_ended_well(vendor, ledger, unknown=16)
         if other.heard("lost"):  # a busy machine held it up for a lease, too: then jobs go to and fro
             return

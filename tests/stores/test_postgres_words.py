@@ -137,7 +137,12 @@ def test_a_number_out_of_its_range_is_refused(options: dict[str, Any]) -> None:
         (asyncpg.InvalidSQLStatementNameError("no"), r"\?statement_cache_size=0", False),
         (asyncpg.DuplicatePreparedStatementError("no"), r"\?statement_cache_size=0", False),
         (asyncpg.DiskFullError("no"), "disk is full", False),
-        (asyncpg.ReadOnlySQLTransactionError("no"), "primary", False),
+        (asyncpg.ReadOnlySQLTransactionError("no"), "address of the primary.*target_session_attrs", True),
+        (asyncpg.AdminShutdownError("no"), "Check that the server runs", True),
+        (asyncpg.CrashShutdownError("no"), "Check that the server runs", True),
+        (asyncpg.IdleSessionTimeoutError("no"), "Check that the server runs", True),
+        (asyncpg.IdleInTransactionSessionTimeoutError("no"), "Check that the server runs", True),
+        (asyncpg.TransactionTimeoutError("no"), "Check that the server runs", True),
         (asyncpg.ForeignKeyViolationError("no"), "longer than its lease", True),
         (asyncpg.ClientConfigurationError("`sslmode` parameter must be one of"), "sslmode.*behind the [?]", False),
         (UnicodeEncodeError("utf-8", "geheim \ud800", 7, 8, "surrogates"), "characters that the database", False),
@@ -158,6 +163,10 @@ def test_what_goes_wrong_is_said_with_what_helps(error: Exception, helps: str, r
 def test_what_cannot_be_opened_is_not_tried_again() -> None:
     assert str(store_error(OSError("no"), "postgresql://host/jobs", "opened")).endswith("can be reached from here.")
     assert str(store_error(OSError("no"), "postgresql://host/jobs", "read")).endswith("; aiogen tries again.")
+
+
+def test_what_says_nothing_when_it_is_opened_is_no_server_or_not_reached() -> None:
+    assert re.search("does not answer as PostgreSQL does", str(store_error(TimeoutError(), "at x", "opened")))
 
 
 # --- statements

@@ -11,7 +11,7 @@ import asyncpg
 
 from aiogen.errors import StoreError
 from aiogen.stores.postgres import sql
-from aiogen.stores.postgres.failures import is_away
+from aiogen.stores.postgres.failures import is_away, is_read_only
 
 T = TypeVar("T")
 Raw = Any
@@ -104,8 +104,8 @@ class Database:
         async with self._pool.acquire(timeout=self._timeout) as raw:
             try:
                 yield Tx(raw, self.schema, self._timeout)
-            except TimeoutError:
-                raw.terminate()  # the driver would wait for as long as it takes to call the statement off
+            except Exception as error:
+                self._give_up(raw, error)
                 raise
 
     @asynccontextmanager
@@ -132,10 +132,15 @@ class Database:
                 if said != "COMMIT":
                     raise StoreError("The server has rolled a transaction back.", retryable=True)
             except BaseException as error:
-                if isinstance(error, TimeoutError):
-                    raw.terminate()
+                self._give_up(raw, error)
                 await self._undo(raw)
                 raise
+
+    def _give_up(self, raw: Raw, error: BaseException) -> None:
+        """A connection that is of no use after this error is not used again."""
+        # After a time-out the driver would wait for as long as it takes to call the statement off.
+        if isinstance(error, TimeoutError) or is_read_only(error):
+            _terminate(raw)
 
     async def _undo(self, raw: Raw) -> None:
         """Nothing of it stays; a connection of which that is not certain is not used again."""
@@ -143,9 +148,9 @@ class Database:
             if not raw.is_closed() and raw.is_in_transaction():
                 await raw.execute("ROLLBACK", timeout=min(_UNDONE_WITHIN, self._timeout))
         except Exception:
-            raw.terminate()
+            _terminate(raw)
         except BaseException:
-            raw.terminate()
+            _terminate(raw)
             raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -165,6 +170,20 @@ class Database:
         async with self.reading() as tx:
             return await work(tx)
 
+    async def wherever_it_writes(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it; again over another connection where one leads to a server that only reads, as all may do at once.
+
+        That is so after another server has taken over.  Nothing was written there, so this does for what must not be
+        done twice.
+        """
+        for _ in range(_AT_MOST):
+            try:
+                return await work()
+            except Exception as error:
+                if not is_read_only(error):
+                    raise
+        return await work()
+
     async def rows(self, statement: str, *values: object) -> list[Row]:
         """The rows of one statement, in a transaction of its own."""
         return await self.run(lambda tx: tx.rows(statement, *values))
@@ -177,6 +196,12 @@ class Database:
             await asyncio.wait_for(self._pool.close(), _CLOSES_WITHIN)
         except Exception:  # the server is not there any more to say goodbye
             self._pool.terminate()
+
+
+def _terminate(raw: Raw) -> None:
+    """Close it without a word; one that was lost has gone back to the pool by itself, and cannot be called any more."""
+    with suppress(asyncpg.InterfaceError):
+        raw.terminate()
 
 
 async def _as_it_is(raw: Raw) -> None:

@@ -7,7 +7,10 @@ import asyncpg
 from aiogen.errors import StoreError
 from aiogen.models import Action
 
+_READ_ONLY = (asyncpg.ReadOnlySQLTransactionError,)
+"""Also what a standby says of everything that cannot be done during recovery."""
 _AWAY = (
+    *_READ_ONLY,
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -15,6 +18,9 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
     asyncpg.TooManyConnectionsError,
 )
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -30,6 +36,14 @@ _LOGIN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswor
 def is_away(error: BaseException) -> bool:
     """The server cannot be reached, or cannot serve now: worth trying again, whatever was asked."""
     return isinstance(error, _AWAY) and not isinstance(error, ValueError)  # which is a value that cannot be sent
+
+
+def is_read_only(error: BaseException) -> bool:
+    """The server that this connection leads to only reads, as a former primary does: nothing was written there.
+
+    Another connection may lead to the one that has taken over.
+    """
+    return isinstance(error, _READ_ONLY)
 
 
 def is_of_a_value(error: BaseException) -> bool:
@@ -88,8 +102,17 @@ def _what_helps(error: BaseException, verb: str) -> str:
         return "Its tables are not all there, or were not made by aiogen."
     if isinstance(error, asyncpg.DiskFullError):
         return "The server's disk is full; free some space."
-    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-        return "The server is read-only: it may be a standby; use the address of the primary."
+    if is_read_only(error):
+        return (
+            "The server is read-only: it may be a standby, or a primary that another one has replaced. aiogen connects "
+            "again at each try; if it stays so, use the address of the primary, or name all servers and put "
+            "?target_session_attrs=read-write behind the url."
+        )
+    if isinstance(error, TimeoutError) and verb == "opened":
+        return (
+            "Check the host and the port, and that the server runs: what listens there does not answer as PostgreSQL "
+            "does, or a firewall lets nothing through."
+        )
     if is_away(error):
         again = "" if verb == "opened" else "; aiogen tries again"
         return f"Check that the server runs and can be reached from here{again}."

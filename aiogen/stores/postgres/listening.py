@@ -171,7 +171,9 @@ class Listener:
                 await self._heard_itself.wait()
         except TimeoutError:
             await self._raw.execute("SELECT 1", timeout=_ANSWERS_WITHIN)
-            if self.is_live or not self._was_told:
+            if self.is_live:  # it has heard before: perhaps it leads to a server that another one has replaced
+                raise ConnectionError("nothing is heard any more") from None
+            if not self._was_told:
                 logger.warning(
                     "No notifications of what other processes write arrive (LISTEN), as behind a pooler that shares "
                     "sessions; the ledger is read twice a second instead. A direct connection (listen_dsn) is faster."

@@ -532,11 +532,13 @@ class PostgresStore:
     async def _write_alone(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """One statement, which waits for no other of ours."""
 
+        database = self._open_parts().database
+
         async def write() -> T:
-            async with self._open_parts().database.reading() as tx:
+            async with database.reading() as tx:
                 return await work(tx)
 
-        return await self._said(write(), "written")
+        return await self._said(database.wherever_it_writes(write), "written")
 
     async def _run(self, work: Callable[[Tx], Awaitable[T]], verb: str) -> T:
         """A statement that may be done twice."""

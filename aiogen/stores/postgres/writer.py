@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -90,7 +91,7 @@ class Writer:
     async def _carry_out(self, orders: list[Order]) -> None:
         while orders:
             try:
-                results = await self._together(orders)
+                results = await self._database.wherever_it_writes(partial(self._together, orders))
             except Exception as error:
                 await self._one_by_one(orders, error)
                 return
@@ -128,7 +129,8 @@ class Writer:
         for order in orders:
             for again in reversed(range(_TRIES)):
                 try:
-                    ((value, refusal),) = await self._together([order])
+                    alone = partial(self._together, [order])
+                    ((value, refusal),) = await self._database.wherever_it_writes(alone)
                 except CONFLICTS as conflict:
                     if not again:
                         order.fails(conflict)
