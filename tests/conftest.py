@@ -126,7 +126,20 @@ class Measuring:
                 if not module.name.endswith("__main__"):  # which would run
                     import_module(module.name)
         self.pause()
+        self._keep_the_lock_unwatched()
         return (yield)
+
+    @staticmethod
+    def _keep_the_lock_unwatched() -> None:
+        """coverage takes a lock for each line that runs; where each `threading.Lock` is watched, that costs a third.
+
+        What begins again after a test that is not measured would take the watched one (`watchdogs.watching_calls`).
+        """
+        collector = getattr(sys.modules.get("coverage.collector"), "Collector", None)
+        for each in getattr(collector, "_collectors", ()):
+            each.data_lock = lock = threading.RLock()  # its type is another, which nobody watches
+            for tracer in each.tracers:
+                tracer.lock_data, tracer.unlock_data = lock.acquire, lock.release
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:

@@ -49,8 +49,7 @@ class FollowingChecks(StoreSetup):
         """As of any other change: once."""
         back, _ = await stage.two()
         front = await stage.joins(Follows.NOTHING)
-        while await back.wait_for_news(0.0):
-            pass
+        await stage.hears_all(back)
         await front.add(record("a"))
         assert await back.wait_for_news(60.0), "it was written before this was asked"
         assert [each.id for each in await back.adopt(["a"])] == ["a"]

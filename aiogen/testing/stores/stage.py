@@ -16,6 +16,8 @@ from aiogen.testing.stores.setup import StoreContext, StoreSetup, new_context
 
 T = TypeVar("T")
 S = TypeVar("S", bound=StoreSetup)
+NEWS_AT_MOST = 100
+"""That often a store may tell of what was written before; more than that never ends."""
 
 
 class Stage:
@@ -105,6 +107,13 @@ class Stage:
             for store in self.present:
                 if store is not without:
                     assert await store.heartbeat(), "a lease was lost although it was renewed in time"
+
+    async def hears_all(self, store: Store) -> None:
+        """A process hears of what the others have written so far, which has an end."""
+        for _ in range(NEWS_AT_MOST):
+            if not await store.wait_for_news(0.0):
+                return
+        raise AssertionError("wait_for_news tells of something new again and again, while nobody writes")
 
     async def stands_still(self, store: Store) -> None:
         """It is suspended for longer than its lease, which the others end meanwhile."""

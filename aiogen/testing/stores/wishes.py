@@ -58,8 +58,7 @@ class WishChecks(StoreSetup):
     async def test_news_are_waited_for(self, stage: Stage) -> None:
         """A process that waits is woken once by what others write; what was written before counts, too."""
         one, other = await stage.two()
-        while await other.wait_for_news(0.0):
-            pass
+        await stage.hears_all(other)
         assert not await other.wait_for_news(0.0)
         await one.add(record("a"))
         assert await other.wait_for_news(60.0), "it was written before this was asked"
@@ -154,8 +153,7 @@ class WishChecks(StoreSetup):
         await runs(one, "a", "over")
         await one.settle([ended("over")])
         await one.wake("a", ["v-a"], proved=True)
-        while await other.wait_for_news(0.0):
-            pass
+        await stage.hears_all(other)
         await one.wake("a", ["unheard of", "v-over", "v-a"])
         await one.wake("a", ["unheard of", "v-over", "v-a"], proved=True)
         assert not await other.wait_for_news(0.0)
