@@ -69,7 +69,8 @@ _BOUNDS = """### What bounds the goals that were missed
 _TAIL = """## More
 
 Several processes on one ledger,
-[a file and PostgreSQL side by side](measurements.md#a-file-and-postgresql-side-by-side), [web backends](measurements.md#web-backends) and long lists are measured by programs that are run one by one:
+[a file and PostgreSQL side by side](measurements.md#a-file-and-postgresql-side-by-side),
+[web backends](measurements.md#web-backends) and long lists are measured by programs that are run one by one:
 [all their figures](measurements.md).
 """
 
