@@ -205,14 +205,14 @@ class Generation:
         return (self.outputs[0].url or None) if self.outputs else None
 
     def to_dict(self, *, raw: bool = False, data: bool = True) -> dict[str, Any]:
-        """What is known, as JSON has it: in the keys that the command line writes, too (docs/cli.md).
+        """Everything that is known, as a JSON object with the keys of the command line's `--json` (docs/cli.md).
 
-        Times are ISO 8601 in UTC; the amount of a cost is text; what is not known is None.  Addresses are whole, so
-        anybody who reads them can fetch the files.
+        Times are ISO 8601 in UTC; the amount of a cost is text; what is not known is None.  Urls are complete, with
+        their signatures, so anybody who reads them can fetch the files.
 
         Args:
-            raw: with the vendor's own JSON, of the generation and of each output, under `raw`.
-            data: with the bytes of outputs that came as bytes, in base64 under `data`.
+            raw: include the vendor's own JSON, of the generation and of each output, under `raw`.
+            data: include the bytes of outputs that came as bytes, in base64 under `data`.
         """
         found = fields_as_json(self, "outputs", "warnings", "raw")
         found["outputs"] = [output._to_dict(raw=raw, data=data) for output in self.outputs]
@@ -221,10 +221,13 @@ class Generation:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
-        """What `to_dict` made, or a line of the command line's JSON, from this version or another.
+        """The generation that `to_dict`, or a line of the command line's JSON, describes; of this version or another.
 
-        Keys that are missing count as not known, but for `provider`, `connection` and `state`; keys of other versions
-        are ignored.  A failure code that this version does not know is `unknown`.
+        Missing keys count as not known, except `provider`, `connection` and `state`; unknown keys are ignored.  A
+        failure code that this version does not know becomes `unknown`.
+
+        Args:
+            found: the parsed JSON object.
 
         Raises:
             ValueError: it is not such an object; the message names the key.

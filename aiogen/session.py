@@ -84,23 +84,23 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         Args:
             providers: the connections; by default each provider whose key is in the environment, and those that need no
                 key once they are named.
-            client_session: yours, whose connector, proxy, `trust_env` and trace configs are used for everything, and
-                which is not closed; its headers, auth, cookies, base_url and timeouts are not.  By default the session
-                opens its own, and goes through HTTP_PROXY and HTTPS_PROXY, but for NO_PROXY and this machine.  A create
-                asks your connector for a connection of its own, beyond its `limit_per_host`; if the connector gives it
-                a used one all the same, and that one is lost, whether the job runs is unknown.
-            download_session: yours, for the files alone, used alike; by default `client_session`.
+            client_session: one of your own, whose connector, proxy, `trust_env` and trace configs are used for
+                everything, and which is not closed; its headers, auth, cookies, base_url and timeouts are not used.  By
+                default the session opens its own, and uses HTTP_PROXY, HTTPS_PROXY and NO_PROXY, but never a proxy for
+                this machine.  A create asks your connector for a connection of its own, beyond its `limit_per_host`; if
+                the connector gives it a used one all the same, and that one is lost, the job is unknown.
+            download_session: the same for the files alone; by default `client_session`.
             store: the ledger of jobs: a path for a file that survives crashes, `postgresql://…` for a database that
                 several machines share, or a store; by default in memory.
-            take_up: go on with unfinished jobs that the ledger holds and nobody owns; see `resume`.
-            follow: False for a session that takes jobs in and waits for them, while others on its ledger send and
-                follow them (`aiogen worker`, or a session that follows): it sends no create, asks no provider about a
-                generation, and refuses the calls that would.  It needs the same connections with the same keys, for by
-                these the ledger knows accounts.
+            take_up: continue unfinished jobs in the ledger that have no owner; see `resume`.
+            follow: False for a session that submits jobs and waits for them, while others on its ledger send and
+                follow them (`aiogen worker`, or a session that follows): it sends no create, polls no generation, and
+                refuses the calls that would.  It needs the same connections with the same keys, because the ledger
+                recognises accounts by these.
             allow_insecure: allow plain http to other machines, for providers taken from the environment.
             poll_cost: seconds of waiting that one request is worth, 0.001 to 60; by default the provider's, 0.15 for
                 most.  Lower asks more often; `submit`, `generate`, `attach` and `wait_many` take one of their own.
-            max_in_flight: requests under way at once per account, 1 to 1000.
+            max_in_flight: the most concurrent requests per account, 1 to 1000.
             read_attempts: how often a read is tried in all, 1 to 20.  Creates are never repeated unless they surely
                 were not carried out.
             handler_timeout: seconds that a handler of `on_completion` may take; then it counts as failed.
@@ -111,17 +111,17 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             submit_timeout: seconds for one create.
             max_answer_bytes: an API answer larger than this is not read; 1,024 bytes to 1 TiB.
             max_download_bytes: an output larger than this is not downloaded; 1 byte to 1 PiB.
-            max_downloads: downloads under way at once, 1 to 100.
+            max_downloads: the most concurrent downloads, 1 to 100.
             download_timeout: seconds for one output, all attempts together.
             call_timeout: seconds for `get`, a page of `list`, `delete` or `account`, all attempts together.
             budget: what may be spent: a number of dollars, a `Cost`, or amounts by unit (`{"CREDITS": 500}`), 0 to
                 10,000,000.  Beyond it no create is sent, and the job ends in `BudgetReached`.  It counts what all
                 sessions on the same ledger have sent, with a budget or without, in all scopes; several processes with
                 the same budget keep to one.
-            per: the period in which that counts: the last hour, day (24 hours) or month (30 days), by the ledger's
-                clock; None for all that the ledger has ever sent.
-            assume_cost: what a job counts whose cost nobody knows beforehand, or knows in no unit of the budget, until
-                the vendor quotes it: a number or a `Cost`.  Without it such a job is refused under a budget.
+            per: the period of the budget: the last hour, day (24 hours) or month (30 days), by the ledger's clock; None
+                for everything that was ever sent on the ledger.
+            assume_cost: what a job counts whose cost is not known beforehand, or not in a unit of the budget, until the
+                vendor quotes it: a number or a `Cost`.  Without it such a job is refused under a budget.
 
         Every timeout is from 0.001 seconds to 30 days.
 
@@ -129,7 +129,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
             ConfigurationError: two connections have one name, a provider cannot be configured, or what was passed as a
                 `ClientSession` is not one.
             InputError: a number is out of its range, `per` and `assume_cost` do not fit the budget, or `follow=False`
-                with a ledger that nobody else can see, or with a budget, which is kept by who sends.
+                with a ledger that no other process can see, or with a budget, which only sessions that send can keep.
         """
         self._budget = Budget.of(budget, per, assume_cost)
         self._limits = Limits(
@@ -199,9 +199,9 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
     async def close(self) -> None:
         """Wait for handlers and for creates in flight, then stop following; `async with` does it by itself.
 
-        Handlers of `on_completion` are called for what has ended by now; until they are done nothing new is created,
-        and calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, which says how to
-        take it up again.
+        Handlers of `on_completion` are called for jobs that have ended by now; until they are done nothing new is
+        created, and calls such as `download` work.  Every job that is still awaited ends in `SessionClosed`, whose
+        message says how to continue it.
 
         A handler may call it, too: it then returns when all the rest is done, and the handler's own end is the last
         that the session waits for.
@@ -216,7 +216,7 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         return f"<Session [{', '.join(self.connections)}] {'; '.join(standing)}>"
 
     def describe(self) -> str:
-        """Its connections, how many jobs are in which state, what each account allows now, for people."""
+        """Its connections, the number of jobs by state, and what each account allows now, for people."""
         rows = [("jobs", self._lifetime.standing()), ("store", repr(self._store)), *self._lifetime.windows()]
         return f"{lines('Session:', rows)}\n{self.connections.describe()}"
 
@@ -227,23 +227,26 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
 
     @property
     def is_ready(self) -> bool:
-        """True while it may send: it is open, its ledger has all that it is owed, and nobody can have taken its jobs.
+        """True while it may send: it is open, everything it knows is in the ledger, and its lease is valid.
 
-        False where the ledger cannot be written, or its lease in it is not renewed in time; and before the first call,
-        for what only looks at a session opens nothing.  For health checks.
+        False if the ledger cannot be written or the lease was not renewed in time; and before the first call, because
+        reading this opens nothing.  For health checks.
         """
         parts = self._lifetime.parts
         return parts is not None and not parts.hub.ledger.is_behind and parts.hub.ledger.is_sure(parts.clock.now())
 
     @property
     def is_followed(self) -> bool | None:
-        """With `follow=False`: whether somebody on the ledger sends and follows what is taken in here; else None."""
+        """With `follow=False`: whether a process on the ledger sends and follows what is submitted here; else None."""
         return self._lifetime.is_followed()
 
     # --- connections
 
     def add_connection(self, provider: Provider) -> None:
-        """One more connection, from now on; jobs of its account that nobody follows are taken up like all others.
+        """Add a connection; jobs of its account that no process follows are taken up like all others.
+
+        Args:
+            provider: the connection, with a name that is not in use.
 
         Raises:
             ConfigurationError: there is one of that name, or it is no provider.
@@ -252,7 +255,10 @@ class Session(SubmittingCalls, BatchCalls, FollowingCalls, LedgerCalls, Provider
         self.connections.add(provider)
 
     def remove_connection(self, name: str) -> None:
-        """One connection less: nothing more can be submitted to it, or asked through it.
+        """Remove a connection: nothing more can be submitted to it, or requested through it.
+
+        Args:
+            name: the name of the connection.
 
         Raises:
             ConfigurationError: there is no connection of that name.

@@ -194,8 +194,8 @@ class Job:
         Raises:
             GenerationFailed: it failed at the provider, or was refused (`GenerationRefused`).
             GenerationTimeout: its deadline passed; it may still finish.
-            SubmissionUnknown: whether it runs cannot be known.
-            SessionClosed: the session was left first.
+            SubmissionUnknown: it is not known whether it runs.
+            SessionClosed: the session was closed first.
             AuthenticationError, InsufficientFunds: the account cannot create or read.
             NotFound: the provider does not know it (any more).
             InputError: it still runs, in another event loop or process than this one.
@@ -207,17 +207,23 @@ class Job:
         return self.generation
 
     def eta(self) -> Eta | None:
-        """How long it may still take, learned from the generations before; None when it is over or nobody can say.
+        """How long it may still take, in seconds from now, learned from earlier generations of its model.
 
-        While it waits for its turn here or behind others at the vendor, that is counted in.
+        The time that it waits here, or behind others at the vendor, is included.  None if it has ended, or if that
+        cannot be estimated, as for a job whose create was never answered.
         """
         return None if self._done.done() else self._forecast(self._latest)
 
     async def withdraw(self) -> bool:
         """Take it back if it was not sent yet: nothing is charged, and callers that await it get `GenerationFailed`.
 
-        False if it is too late: it is on its way, runs, or is over.  `cancel` also stops what runs, where the provider
-        can.
+        Returns:
+            False if it is too late: its create is in flight, it runs, or it has ended.  `cancel` also stops a running
+            job, where the provider can.
+
+        Raises:
+            InputError: the session belongs to another event loop or process than this one.
+            StoreError: the ledger cannot be written.
         """
         if self._done.done():
             return False
@@ -230,17 +236,17 @@ class Job:
         """Stop it: withdrawn if it was not sent yet, else cancelled at the provider; says which of these it was.
 
         Callers that await it get `GenerationFailed`; `generation.state` is `cancelled`.  If another process follows it,
-        that one is asked by the ledger, and says what came of it.
+        that one is asked by way of the ledger, and reports the result there.
 
         Args:
             timeout: seconds to wait for another process, 0.001 to 30 days.
 
         Raises:
-            CancelTimeout: another process follows it, and did not say in time whether it could cancel it; the
+            CancelTimeout: another process follows it, and did not report in time whether it could cancel it; the
                 request stays in the ledger.
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo): it goes on, may be
                 charged, and is still followed.
-            SubmissionUnknown: whether it runs cannot be known.
+            SubmissionUnknown: it is not known whether it runs.
             APIError, NetworkError: the cancel could not be delivered; the job goes on.
         """
         if self._done.done():
@@ -257,9 +263,19 @@ class Job:
     async def save(
         self, path: str | os.PathLike[str], *, index: int | None = None, overwrite: bool = False
     ) -> list[Path]:
-        """Wait for the end, then save what came of it; see `Session.save`.
+        """Wait for the end, then save its outputs; see `Session.save`.
 
         `generation` then has the media type and the size of what was saved.
+
+        Args:
+            path: of the file, or of a folder.
+            index: only this output, from 0.
+            overwrite: replace files that are there.
+
+        Raises:
+            InputError: it has no such output, or something is there already.
+            DownloadError: the bytes could not be fetched, or are not what they should be.
+            AiogenError: what awaiting it raises; see `result`.
         """
         self._binding.check()
         paths, _ = await self._outputs.save(self, path, index=index, overwrite=overwrite)
@@ -269,19 +285,38 @@ class Job:
         """Wait for the end, then fetch the bytes of one output; see `Session.read`.
 
         `generation` then has its media type and its size.
+
+        Args:
+            index: of the output, from 0.
+
+        Raises:
+            InputError: it has no such output.
+            DownloadError: the bytes could not be fetched, or are not what they should be.
+            AiogenError: what awaiting it raises; see `result`.
         """
         self._binding.check()
         return await self._outputs.read(self, index)
 
     async def image(self, index: int = 0) -> Image.Image:
-        """Wait for the end, then fetch one output and decode it with Pillow; see `Session.image`."""
+        """Wait for the end, then fetch one output and decode it with Pillow; see `Session.image`.
+
+        Args:
+            index: of the output, from 0.
+
+        Raises:
+            ImportError: Pillow is not installed; nothing was fetched.
+            InputError: it has no such output.
+            DownloadError: the bytes could not be fetched, or are not a picture that Pillow reads.
+            AiogenError: what awaiting it raises; see `result`.
+        """
         self._binding.check()
         return await self._outputs.image(self, index)
 
     async def accepted(self) -> str:
-        """Wait until the provider has accepted the job, and return the provider's id of it.
+        """Wait until the provider has accepted the job; returns the provider's id.
 
-        Raises: the same as awaiting the job, if it ends before it is accepted.
+        Raises:
+            AiogenError: what awaiting it raises, if it ends before it is accepted; see `result`.
         """
         while self.provider_id is None:
             if self._done.done():
@@ -294,7 +329,13 @@ class Job:
         return self.provider_id or ""
 
     async def events(self) -> AsyncIterator[Event]:
-        """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed."""
+        """Each change of state, beginning with the present one; ends with the job, or when it is no longer followed.
+
+        Nothing is raised for a job that fails: its last event says so, and awaiting the job raises.
+
+        Raises:
+            InputError: the session belongs to another event loop or process than this one.
+        """
         if not self._done.done():
             self._binding.check()
         yield Event(self.id, self.state, None, datetime.now().astimezone(), self.eta())

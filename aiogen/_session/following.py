@@ -24,15 +24,21 @@ class FollowingCalls(SessionBase):
     async def attach(
         self, connection: str, provider_id: str | UUID, *, timeout: float | None = None, poll_cost: float | None = None
     ) -> Job:
-        """Follow a generation that another program, or an earlier run, has created; `timeout` counts from now, 600 s by
-        default.
+        """Follow a generation that another program, or an earlier run, has created.
 
-        Attaching twice to a running generation gives the same job, and one stream of questions; the latest `timeout`
-        and the lowest `poll_cost` count.  One that the ledger knows keeps its id; if another process follows it, its
-        end is read in the ledger.
+        Attaching twice to a running generation returns the same job, which is polled once for both; the latest
+        `timeout` and the lowest `poll_cost` count.  One that the ledger knows keeps its id; if another process follows
+        it, its end is read in the ledger.
+
+        Args:
+            connection: the connection that it was made over.
+            provider_id: the vendor's id.
+            timeout: seconds from now to its deadline, 0.001 to 30 days; 600 by default.
+            poll_cost: seconds of waiting that one request about it is worth, 0.001 to 60; by default the session's, or
+                the provider's.
 
         Raises:
-            InputError: the id is empty or cannot be an id.
+            InputError: the id is empty or cannot be an id, or a number is out of its range.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be read or written; `get` needs none.
         """
@@ -44,17 +50,17 @@ class FollowingCalls(SessionBase):
         return await parts.registry.attached(provider, provider_id, timeout, poll_cost)
 
     async def wake(self, connection: str, provider_id: str | UUID) -> bool:
-        """Somebody has heard that there is news of a generation (a webhook, a user): have it asked about soon.
+        """There may be news of a generation, by a webhook or a user: have it polled soon.
 
-        By this session, or by the process that follows it.  It only brings the next question forward, to one
-        `poll_floor` after the one before, and what the account allows is kept; nothing else is believed.
+        By this session, or by the process that follows it.  This only brings the next poll forward, to one `poll_floor`
+        after the last one, within the account's limits; nothing else of the hint is trusted.
 
         Args:
-            connection: whose id it is.
-            provider_id: the vendor's.
+            connection: the connection that it was made over.
+            provider_id: the vendor's id.
 
         Returns:
-            False if nobody on this ledger follows it; then nothing was written.
+            False if no process on this ledger follows it; then nothing was written.
 
         Raises:
             InputError: the id is empty or cannot be an id.
@@ -71,8 +77,8 @@ class FollowingCalls(SessionBase):
     async def resume(self) -> builtins.list[Job]:
         """The jobs that this session has taken up from its store, each once; await them like any others.
 
-        They were left behind by a session before this one, or by another process that died.  What was waiting is
-        sent, what runs is followed; a job whose create was on its way ends in `SubmissionUnknown`.
+        They were left behind by an earlier session, or by another process that died.  What was waiting is sent, what
+        runs is followed; a job whose create was in flight ends in `SubmissionUnknown`.
 
         Raises:
             StoreError: the ledger cannot be opened.
@@ -86,15 +92,15 @@ class FollowingCalls(SessionBase):
 
         It is called at least once per job, with the `Generation`, completed, failed or cancelled; `generation.id` is
         the same each time, so that a handler can see that it has done this already.  One that raises is called again,
-        up to 12 times with growing pauses.  With a file as store this outlives the program: ends that came while nobody
-        was there go to the next session that registers a handler under the same name.
+        up to 12 times with growing pauses.  With a file or database as store this outlives the program: ends that came
+        while no program ran go to the next session that registers a handler under the same name.
 
         It is called in the order in which the ends were written, for up to 20 of them at the same time, so that one
         call which hangs holds up no other; each within `handler_timeout`.  It may close the session.
 
         Args:
-            name: of the handler, the same in each program.
-            handler: an async function; or a plain one, while which nothing else is done in this loop.
+            name: the name of the handler, the same in each program.
+            handler: an async function; or a plain one, which blocks the event loop while it runs.
 
         Raises:
             InputError: the name is empty.
@@ -109,9 +115,15 @@ class FollowingCalls(SessionBase):
     async def job(self, job_id: str | UUID | None = None, *, key: str | None = None, scope: str = "") -> Job | None:
         """The job with our id, or the last attempt under a key; None if the ledger does not know it.
 
-        It may be over, and it may be another process's: then its end is read in the ledger.
+        It may have ended already, and another process may follow it: then its end is read in the ledger.
+
+        Args:
+            job_id: our id, in full.
+            key: its key, instead of an id.
+            scope: the scope of the key.
 
         Raises:
+            InputError: neither an id nor a key is given, or both.
             StoreError: the ledger cannot be read.
             ConfigurationError: it belongs to an account that this session has no key for.
         """
@@ -124,7 +136,7 @@ class FollowingCalls(SessionBase):
         return await parts.registry.find(own_id(job_id))
 
     def jobs(self) -> builtins.list[Job]:
-        """Every job that has not ended yet."""
+        """Every job of this session that has not ended yet; `records` also has those of other processes."""
         return self._lifetime.jobs()
 
     @overload
@@ -159,12 +171,18 @@ class FollowingCalls(SessionBase):
         """Attach generations by the vendor's ids and wait for them; the results are in the order of the ids.
 
         Args:
-            connection: whose ids they are.
+            connection: the connection that they were made over.
             ids: the vendor's ids; every one is checked before the first request.
-            timeout: seconds from now for each, 600 by default.
-            poll_cost: seconds of waiting that one request about one of them is worth; by default the session's, or the
-                provider's.
+            timeout: seconds from now to the deadline of each, 0.001 to 30 days; 600 by default.
+            poll_cost: seconds of waiting that one request about one of them is worth, 0.001 to 60; by default the
+                session's, or the provider's.
             return_exceptions: put errors among the results instead of raising the first.
+
+        Raises:
+            InputError: an id is empty or cannot be an id, or a number is out of its range.
+            ConfigurationError: there is no such connection.
+            StoreError: the ledger could not be read or written.
+            AiogenError: the first error of one of them, as awaiting the job raises it; the others are still followed.
         """
         checked = [check_given_id(i) for i in ([ids] if isinstance(ids, str | UUID) else ids)]
         await self._find(connection)
@@ -175,7 +193,16 @@ class FollowingCalls(SessionBase):
         return [job.error or job.generation for job in jobs]
 
     async def as_completed(self, jobs: Iterable[Job]) -> AsyncIterator[Job]:
-        """The jobs in the order in which they end, each ready to be awaited at once."""
+        """The jobs in the order in which they end, each ready to be awaited at once.
+
+        None raises here: awaiting a failed one does.
+
+        Args:
+            jobs: jobs of this session; one that is given twice comes once.
+
+        Raises:
+            InputError: the session belongs to another event loop or process than this one.
+        """
         self._lifetime.binding.check()
         ended: asyncio.Queue[Job] = asyncio.Queue()
         put = ended.put_nowait

@@ -27,18 +27,18 @@ class LedgerCalls(SessionBase):
     async def records(
         self, *, limit: int = 1000, after: str | None = None, with_request: bool = False, **which: Unpack[Which]
     ) -> builtins.list[Record]:
-        """What the ledger says of jobs, the newest first: also of those that are over, and of other processes.
+        """What the ledger knows of jobs, the newest first: also of those that have ended, and of other processes.
 
         Args:
             limit: at most this number, 1 to 1,000,000.
-            after: only those behind this one, the `cursor` of a record.
+            after: only those after this one, the `cursor` of a record.
             with_request: read what was sent, too, which may be megabytes for each; see `Record.submission`.
             which: all of these have to hold: `states` (one of these), `batch`, `connection`, `scope`, `key`, `prompt`
                 (as it was sent; it contains this, in upper or lower case), `metadata` (it has each of these names, with
-                this value), `created_after` and `created_before` (when it was taken in; with a time zone).
+                this value), `created_after` and `created_before` (when it was submitted; with a time zone).
 
         Raises:
-            InputError: a moment has no time zone, the limit is out of its range, or another value is not valid.
+            InputError: a time has no time zone, the limit is out of its range, or another value is not valid.
             StoreError: the ledger cannot be read.
         """
         query = attrs.evolve(records.query_of(which), limit=limit, after=after, with_request=with_request)
@@ -46,9 +46,9 @@ class LedgerCalls(SessionBase):
         return await self._store.find(query)
 
     async def page(self, *, limit: int = 50, after: str | None = None, **which: Unpack[Which]) -> Page:
-        """The same, one page at a time: its `records`, and `next`, which gives the next page as `after`.
+        """The same, one page at a time: its `records`, and `next`, which as `after` returns the next page.
 
-        Pages stay as they are while jobs come in: what is new stands before the first.
+        Pages do not change while jobs are added: new ones are before the first page.
 
         Args:
             limit: records on a page, at most, 1 to 10,000.
@@ -85,14 +85,14 @@ class LedgerCalls(SessionBase):
         batch: str | None = None,
         connection: str | None = None,
     ) -> Costs:
-        """What was spent, by what the ledger knows: of all processes, whether the jobs are over or not.
+        """What was spent, as far as the ledger knows: by all processes, whether the jobs have ended or not.
 
-        A job counts from when its create is sent: with its estimate, and then with what the vendor quotes.  What surely
-        was not charged counts nothing: what was refused, and failures of which the vendor documents that they are
-        refunded (`Generation.refunded`).  Of what is unknown nobody knows whether it was charged, so it counts.
+        A job counts from when its create is sent: with its estimate, and then with what the vendor quotes.  Jobs that
+        surely were not charged count nothing: those that were refused, and failures that the vendor documents as
+        refunded (`Generation.refunded`).  An unknown job may have been charged, so it counts.
 
-        Jobs that are not in the ledger any more (`keep_finished`, `forget`) count where neither a scope nor a batch is
-        asked for: what they have cost is kept, by minute and connection, and nothing else of them.
+        Jobs that were removed from the ledger (`keep_finished`, `forget`) count if neither a scope nor a batch is
+        given: only their cost is kept, by minute and connection.
 
         Args:
             since: only what was sent after this moment (with a time zone), or within this time up to now, by the
@@ -116,7 +116,7 @@ class LedgerCalls(SessionBase):
         connection: str | None = None,
         look_through: int = 1000,
     ) -> builtins.list[UnknownJob]:
-        """The jobs whose create was never answered, each with what it could be at the provider, and what helps.
+        """The jobs whose create was never answered, each with what it may have become at the provider, and what helps.
 
         Nothing is changed.  Where the provider can list (Leonardo), it names generations that are not in the
         ledger and whose prompt, parameters and time fit.
@@ -128,6 +128,7 @@ class LedgerCalls(SessionBase):
             look_through: at most this number of generations of a list is read, 1 to 100,000.
 
         Raises:
+            InputError: an id cannot be an id, or the number is out of its range.
             StoreError: the ledger cannot be read.
         """
         check_number(look_through, "look_through", 1, 100_000)
@@ -144,11 +145,11 @@ class LedgerCalls(SessionBase):
         return await parts.reconciler.look(await self._store.find(query), look_through)
 
     async def adopt(self, job_id: str | UUID, provider_id: str | UUID) -> Job:
-        """You say that an unknown job is this generation at the provider: from now on it is followed as that.
+        """Your decision that an unknown job is this generation at the provider: from now on it is followed as that.
 
         Args:
-            job_id: ours.
-            provider_id: the vendor's; read once before anything is changed.
+            job_id: our id, in full.
+            provider_id: the vendor's id; it is read once before anything is changed.
 
         Raises:
             InputError: the job is not unknown, or the ledger has that generation already.
@@ -162,7 +163,10 @@ class LedgerCalls(SessionBase):
         return await parts.reconciler.adopt(own_id(job_id), provider_id)
 
     async def resend(self, job_id: str | UUID) -> Job:
-        """You say that an unknown job is to be sent again.  If the first did arrive, both are charged.
+        """Your decision that an unknown job is sent again.  If the first create did arrive, both are charged.
+
+        Args:
+            job_id: our id, in full.
 
         Raises:
             InputError: the job is not unknown, or its request was not kept.
@@ -174,16 +178,19 @@ class LedgerCalls(SessionBase):
         return await parts.reconciler.resend(own_id(job_id))
 
     async def forget(self, *job_ids: str | UUID, **which: Unpack[Which]) -> Forgotten:
-        """Remove jobs that are over, or unknown, from the ledger; how many were.  At the provider nothing changes.
+        """Remove jobs that have ended, or are unknown, from the ledger.  At the provider nothing changes.
 
-        Nothing of them stays but what they have cost in sum (see `spent`), so a key that is forgotten stands for a new
-        job the next time, which is paid for.  The number's `running` says how many stayed because they are not over:
-        cancel them, or wait, and call it again.
+        Only their cost is kept, added up (see `spent`), so a request with a forgotten key is a new job, which is paid
+        for.
+
+        Returns:
+            The number of jobs that were removed; its `running` is the number of those that stayed because they have not
+            ended: cancel them, or wait, and call it again.
 
         Args:
-            job_ids: ours.
-            which: instead of ids, as `records` takes it: `scope="ann"` is everything of ann's.  With nothing at all,
-                nothing is removed.
+            job_ids: our ids, in full.
+            which: instead of ids, as `records` takes it: `scope="ann"` is everything of ann's.  Without any, nothing is
+                removed.
 
         Raises:
             InputError: both ids and something else are given, or as for `records`.

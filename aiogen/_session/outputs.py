@@ -36,10 +36,9 @@ class OutputCalls(SessionBase):
     ) -> builtins.list[Path]:
         """Save every output of a generation as a file; returns the paths, in the order of the outputs.
 
-        Names are `<connection>-<provider id>-<index>.<extension>`; very long ids are shortened.  `template` gives
-        others: `"{connection}/{model}-{id}-{n}.{ext}"`, see `run`; `{key}` is the vendor's id here, too.  A file that
-        is already there is kept, and nothing is fetched for it, unless `overwrite`; an empty one, or a link, is
-        replaced.  New files have the permissions that the process's umask leaves.
+        Names are `<connection>-<provider id>-<index>.<extension>`; very long ids are shortened.  A file that is already
+        there is kept, and nothing is fetched for it, unless `overwrite`; an empty one, or a link, is replaced.  New
+        files have the permissions that the process's umask leaves.
 
         A file gets its name only when it is whole: all bytes that were announced, of one and the same file, and for
         PNG, JPEG, WebP and GIF up to the end of the picture.  An expired url is asked for again at the provider, and a
@@ -50,8 +49,16 @@ class OutputCalls(SessionBase):
 
         With `then_delete` the generation is deleted at the provider once every output that the provider has, also what
         the connection drops, is in a file with the bytes that the storage sends now, and synced to the disk.  A file
-        with other bytes that is there is kept, and the output gets another name.  What cannot be saved, such as
-        upscales of it, keeps it from being deleted.
+        with other bytes that is there is kept, and the output gets another name.  If something cannot be saved, such as
+        upscales, it is not deleted.
+
+        Args:
+            generation: or a job, which is awaited first.
+            directory: the folder, which is made if it is missing; by default the current one.
+            overwrite: replace files that are there.
+            then_delete: delete the generation at the provider once everything is saved.
+            template: other names, such as `"{connection}/{model}-{id}-{n}.{ext}"`; see `run`.  `{key}` is the vendor's
+                id here, too.
 
         Raises:
             InputError: the generation is not completed, or a file is where the folder should be; `overwrite` and

@@ -25,11 +25,21 @@ class ProviderCalls(SessionBase):
     """Single calls: one reading, one list, one delete, the account, its models and prices."""
 
     async def get(self, connection: str, provider_id: str | UUID) -> Generation:
-        """Read a generation once, as it stands now; a failed one is returned, not raised.
+        """Read a generation once, as it is now; a failed one is returned, not raised.
+
+        What is likely to pass (429, 5xx, no answer) is tried again: `read_attempts` in all, within `call_timeout`.
+
+        Args:
+            connection: the connection that it was made over.
+            provider_id: the vendor's id.
 
         Raises:
             NotFound: the provider does not know it.
             InputError: the id is empty or cannot be an id.
+            ConfigurationError: there is no such connection.
+            AuthenticationError: the key does not work.
+            RateLimited, ProviderError, NetworkError, ProtocolError: there is no usable answer after the last attempt.
+            SessionClosed: the session was closed meanwhile.
         """
         provider = await self._find(connection)
         return await self._open().calls.get(provider, check_given_id(provider_id))
@@ -39,18 +49,19 @@ class ProviderCalls(SessionBase):
     ) -> AsyncIterator[Generation]:
         """The user's generations, page by page, in the provider's order (Leonardo: newest first, undocumented).
 
-        Each one that was there at the start comes once, also while they are being deleted, here or by other programs,
-        and new ones made.  A row that cannot be read is left out with a warning in the log.
+        Each one that was there at the start comes once, also if generations are deleted or made meanwhile, here or by
+        other programs.  A row that cannot be read is left out with a warning in the log.
 
         Args:
             connection: one whose provider can list (Leonardo; Luma has no such call).
             user_id: whose; by default the owner of the key, who is looked up once.
-            limit: stop after this number; by default after the last.
+            limit: stop after this number, 1 to 1,000,000; by default after the last.
 
         Raises:
             Unsupported: the provider has no such call.
-            ProtocolError: no row of the first page can be read, or the list moves so fast that what it holds cannot be
-                known.
+            InputError: the user's id cannot be an id, or the limit is out of its range.
+            ConfigurationError: there is no such connection.
+            ProtocolError: no row of the first page can be read, or the list changes faster than it can be read.
         """
         provider = await self._find(connection)
         if user_id is not None:
@@ -72,9 +83,16 @@ class ProviderCalls(SessionBase):
     async def delete(self, connection: str, provider_id: str | UUID, *, missing_ok: bool = False) -> bool:
         """Delete a generation at the provider, with its images; True if it was there.
 
-        This is no cancel: whether it stops a running generation is not documented.
+        This is not a cancel: no vendor documents whether it stops a running generation.
+
+        Args:
+            connection: the connection that it was made over.
+            provider_id: the vendor's id.
+            missing_ok: return False for a generation that is not there, instead of raising `NotFound`.
 
         Raises:
+            InputError: the id is empty or cannot be an id.
+            ConfigurationError: there is no such connection.
             NotFound: it is not there (any more), unless `missing_ok`.
             Unsupported: the provider has no such call (Luma).
         """
@@ -84,7 +102,12 @@ class ProviderCalls(SessionBase):
     async def account(self, connection: str) -> AccountInfo:
         """Who the key belongs to, and what the session allows itself; the cheapest proof that a key works.
 
+        Args:
+            connection: the connection whose key is meant.
+
         Raises:
+            ConfigurationError: there is no such connection.
+            NetworkError, ProviderError: there is no answer after the last attempt.
             AuthenticationError: the key does not work.
         """
         provider = await self._find(connection)
@@ -93,10 +116,14 @@ class ProviderCalls(SessionBase):
     async def models(self, connection: str) -> builtins.list[ModelInfo]:
         """The models of a connection, and what is known of each: its parameters, its price, how long it takes.
 
-        How long it takes is what was learned here, if this session or one before it on the same ledger has used the
-        model.  Slugs come and go: what is not listed may work all the same.
+        The duration is what was learned here, if this session or an earlier one on the same ledger has used the model.
+        Models come and go: one that is not listed may work all the same.
+
+        Args:
+            connection: the connection whose models are meant.
 
         Raises:
+            ConfigurationError: there is no such connection.
             Unsupported: the provider file has no list of models.
             AuthenticationError: the key does not work, where the vendor has to be asked.
         """
@@ -108,7 +135,7 @@ class ProviderCalls(SessionBase):
         return [await parts.hub.learned.described(provider, info) for info in found]
 
     async def estimate(self, requests: AnyRequest | Iterable[AnyRequest]) -> Costs:
-        """What requests would cost together, as far as anybody knows; nothing is made, and nothing charged.
+        """What requests would cost together, as far as that is known; nothing is made, and nothing charged.
 
         By the vendor's published prices (Luma), or by its own calculator (Leonardo's older models).  Requests whose
         price is not known before they are accepted (most models of Leonardo) are counted apart.

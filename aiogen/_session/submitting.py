@@ -82,7 +82,7 @@ class SubmittingCalls(SessionBase):
         at_most: AtMost | None = None,
         **options: Any,
     ) -> Job:
-        """Take one job in and return at once; it is sent when the account's window gives it a turn.
+        """Submit one job and return as soon as the ledger has it; it is sent when the account's limits allow.
 
         If the caller is cancelled before it returns, the job is withdrawn and nothing is sent.
 
@@ -90,13 +90,14 @@ class SubmittingCalls(SessionBase):
             model: "connection/model", such as "luma/uni-1"; or a typed request, such as `LumaImage(prompt=…)`.
             prompt: what the image should show.
             connection: the connection for a typed request; by default the one with the provider's own name.
-            timeout: the job's deadline, seconds after the provider accepted it; by default by provider and kind.
+            timeout: the job's deadline in seconds after the provider accepted it, 0.001 to 30 days; by default the
+                provider's for this kind of output.
             poll_cost: seconds of waiting that one request about this job is worth, 0.001 to 60; lower asks more
                 often.  By default the session's, or the provider's.
-            batch: your word for jobs that belong together; the ledger can be searched for it.
+            batch: your name for jobs that belong together; the ledger can be searched for it.
             key: your name for this job, 1 to 256 characters.  The same key of the same scope in the same ledger is the
-                same job, in whatever process and after whatever crash: nothing is sent for it again, and its end is
-                there at once if it has ended.  A key lives for a year after the end of its job, in memory as long as
+                same job, in any process and after any crash: nothing is sent for it again, and its end is there at
+                once if it has ended.  A key lives for a year after the end of its job, in memory as long as
                 the store.
             scope: in which the key counts, such as the user or the tenant it belongs to.  Where jobs wait for their
                 turn here, scopes take turns.
@@ -107,19 +108,19 @@ class SubmittingCalls(SessionBase):
                 (1 to 2 s, then up to 60 s).  Each is a job of its own in the ledger, and charged for by itself; the
                 returned job shows the latest, ends as the last one does, and has all in `attempts`.  Never after a
                 create that was refused, or whose answer did not come.  Under a key the attempts of all calls count.
-            priority: which of the jobs that wait here is sent first: "interactive" (7) for somebody who waits in
-                person, "batch" (3), or 0 to 9; 5 by default.  Every eighth create is one of the lowest priority that
-                waits.  Over all processes on one ledger.
-            at_most: bounds on the unfinished jobs of this scope, and of the whole ledger, over all processes.  They
-                count when the job is taken in; the job that a key stands for already is returned all the same.
-            options: the provider's own parameters; those that aiogen does not know are passed on.
+            priority: which of the waiting jobs is sent first: "interactive" (7) for a user who waits, "batch" (3), or 0
+                to 9; 5 by default.  Every eighth create is one of the lowest priority that waits.  It counts across all
+                processes on one ledger.
+            at_most: limits of the unfinished jobs of this scope, and of the whole ledger, across all processes.  They
+                are checked when the job is submitted; a job that the key belongs to already is returned all the same.
+            options: the provider's own parameters; an unknown one is refused, unless it is inside `extra={…}`.
 
         Raises:
-            InputError: the input is not valid, or a local file cannot be read; nothing was sent.  `KeyReused`: the
-                key stands for another request.
+            InputError: the input is not valid, or a local file cannot be read; nothing was sent.  `UnknownParameter`:
+                the provider or the model has no such parameter.  `KeyReused`: the key belongs to another request.
             TooManyJobs: as many jobs are unfinished as `at_most` allows; nothing was sent.
-            BudgetReached: the job costs more than the session's whole budget, or nobody knows its cost.  One that only
-                does not fit now ends in it when its turn has come.
+            BudgetReached: the job costs more than the session's whole budget, or its cost is not known.  A job that
+                only does not fit now ends in this error when its turn comes.
             ConfigurationError: there is no such connection.
             StoreError: the ledger could not be written; nothing was sent.
         """
@@ -201,10 +202,13 @@ class SubmittingCalls(SessionBase):
         at_most: AtMost | None = None,
         **options: Any,
     ) -> Generation:
-        """Submit one job and wait for its end: takes what `submit` takes, raises what awaiting the job raises.
+        """Submit one job and wait for its end.
 
-        If the caller is cancelled meanwhile, the job goes on and is followed until the session is left; `retries` are
-        not made for this caller any more.
+        The arguments are those of `submit`.  If the caller is cancelled meanwhile, the job goes on and is followed
+        until the session is left; further `retries` are not made then.
+
+        Raises:
+            AiogenError: what `submit` raises, or awaiting the job; see `Job.result`.
         """
         submit = cast(Callable[..., Awaitable[Job]], self.submit)  # which refuses what does not fit together
         job = await submit(
@@ -233,6 +237,9 @@ class SubmittingCalls(SessionBase):
     async def retry(self, job_id: str | UUID) -> Job:
         """Another attempt of a job that has failed, or was withdrawn or cancelled: the same request, and a new charge.
 
+        Args:
+            job_id: our id, in full.
+
         Raises:
             InputError: the ledger does not know it, it has not failed, trying again would not help, or its request was
                 not kept (`keep_requests=False`, or a completed one).
@@ -254,14 +261,16 @@ class SubmittingCalls(SessionBase):
         What waits is withdrawn, and is not taken up for that.
 
         Args:
-            job_id: our id of it.
+            job_id: our id, in full.
             timeout: seconds to wait for another process that follows it, 0.001 to 30 days.
 
         Raises:
             InputError: the ledger does not know it.
-            CancelTimeout: another process follows it, and did not say in time whether it could cancel it.
+            CancelTimeout: another process follows it, and did not report in time whether it could cancel it.
             Unsupported: it was sent, and the provider has no call that cancels (Luma, Leonardo).
-            SubmissionUnknown: whether it runs cannot be known.
+            SubmissionUnknown: it is not known whether it runs.
+            APIError, NetworkError: the cancel could not be delivered; the job goes on.
+            StoreError: the ledger cannot be read or written.
         """
         parts = self._open()
         await self._step(parts)
