@@ -41,8 +41,13 @@ _ME = "memory"
 
 @bound
 class MemoryStore:
-    """Keeps every unfinished job, each one whose end a handler still waits for, all with a key or of a named batch
-    until they are forgotten, and the last `keep_finished` others.
+    """The ledger in memory: for one process, and gone with it.
+
+    It keeps every unfinished job, each one whose end a handler still waits for, and those with a key or of a named
+    batch until they are forgotten.
+
+    Args:
+        keep_finished: how many other jobs that have ended are kept, the latest, 0 or more.
     """
 
     def __init__(self, keep_finished: int = 1_000) -> None:

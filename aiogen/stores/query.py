@@ -49,32 +49,40 @@ def _is_cursor(_: object, attribute: attrs.Attribute[Any], value: object) -> Non
 
 @attrs.frozen(kw_only=True)
 class RecordQuery:
-    """Which records; what is None does not matter, and all the rest has to hold.
+    """Which records: all conditions have to hold; one that is None is no condition.
 
     Raises:
-        InputError: a moment has no time zone, the limit is out of its range, a state or the cursor is not valid, or
-            the metadata is not JSON.
+        InputError: a time has no time zone, the limit is out of its range, a state or the cursor is not valid, or the
+            metadata is not JSON.
     """
 
     states: Collection[State] | None = attrs.field(default=None, validator=_are_states)
+    """Only those in one of these states."""
     connection: str | None = None
+    """Only those of the connection of this name."""
     batch: str | None = None
+    """Only those that were submitted under this name."""
     scope: str | None = None
+    """Only those of this scope; "" is the scope of jobs without one."""
     key: str | None = None
+    """Only those under this key, of any scope unless `scope` is given."""
     created_after: datetime | None = attrs.field(default=None, validator=_has_time_zone)
+    """Only those that were added after this time."""
     created_before: datetime | None = attrs.field(default=None, validator=_has_time_zone)
+    """Only those that were added before this time."""
     ids: Collection[str] | None = None
+    """Only those with one of these ids of ours."""
     prefix: str | None = None
-    """Only those whose id, ours or the vendor's, begins so."""
+    """Only those whose id, ours or the vendor's, begins with this."""
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1, 1_000_000)))
-    """At most this number, the newest first; by default `MOST_FOUND` where records are given back, and all where they
-    are counted or forgotten."""
+    """At most this number, the newest first, 1 to 1,000,000; by default `MOST_FOUND` where records are returned, and
+    all where they are counted or forgotten."""
     prompt: str | None = attrs.field(default=None, validator=_is_text)
     """Only those whose prompt, as it was sent, contains this; upper and lower case are the same."""
     metadata: Mapping[str, Any] | None = attrs.field(default=None, validator=_is_object)
     """Only those whose metadata has each of these names, with this value: equal as JSON."""
     after: str | None = attrs.field(default=None, validator=_is_cursor)
-    """Only those behind this one: `Record.cursor` of the last of a page.  Jobs that come in meanwhile are before it."""
+    """Only those after this one: `Record.cursor` of the last of a page.  Jobs that are added meanwhile are before it."""
     younger: float | None = None
     """Added fewer seconds ago, by the store's clock."""
     older: float | None = None
@@ -88,14 +96,14 @@ class RecordQuery:
 
 
 MOST_FOUND = 1000
-"""Records that are given back where no limit is named."""
+"""The most records that are returned if no limit is given."""
 
 
 class Forgotten(int):
     """How many jobs were removed."""
 
     running: int
-    """How many stayed, because they are not over."""
+    """How many stayed, because they have not ended."""
 
     def __new__(cls, removed: int, running: int = 0) -> Self:
         """Both numbers."""

@@ -26,14 +26,19 @@ class Record:
     """One job in the ledger.  It never holds a key: `account` is a keyed hash."""
 
     id: str
+    """Our id of the job, a UUID."""
     connection: str
+    """The name of the connection."""
     provider: str
+    """The provider's own name, such as "luma"."""
     account: str
+    """The keyed hash of the account (`Provider.account`)."""
     state: State
     submission: Submission | None = None
     """What was or will be sent; None for an attached job, once it has completed, and where it was not asked
     for (`RecordQuery.with_request`)."""
     provider_id: str | None = None
+    """The vendor's id; None until the vendor has accepted the job."""
     reference: Mapping[str, Any] | None = None
     """What else the provider needs to ask about it, see `exchange.Accepted.reference`."""
     timeout: float | None = None
@@ -43,9 +48,9 @@ class Record:
     key: str | None = None
     """The user's name for the job: in one scope of one ledger it stands for one request."""
     scope: str = ""
-    """Where the key counts: one of the program's users, or a tenant."""
+    """The scope of the key: one of the program's users, or a tenant."""
     attempt: int = 1
-    """Which try of what the key stands for it is, from 1."""
+    """The number of the attempt under its key, from 1."""
     asked: str | None = None
     """SHA-256 of what the caller asked for under the key, in hexadecimal."""
     priority: int = 5
@@ -57,7 +62,7 @@ class Record:
     handlers: tuple[str, ...] = ()
     """The handlers that wait for its end; not read back."""
     fingerprint: str | None = None
-    """Of what was or will be sent."""
+    """SHA-256 of what was or will be sent, in hexadecimal; equal for equal submissions."""
     weight: int = 1
     """Units of the account's window that it takes."""
     owner: str | None = None
@@ -67,15 +72,18 @@ class Record:
     submitted_at: datetime | None = None
     """When the create was about to be sent, last."""
     accepted_at: datetime | None = None
+    """When the vendor accepted it; None before."""
     finished_at: datetime | None = None
+    """When its end was written; None before."""
     generation: Generation | None = None
-    """The result, once settled.  Its moments are by the clock of who saw the end."""
+    """The result, once settled.  Its times are by the clock of the process that saw the end."""
     read_at: datetime | None = attrs.field(default=None, eq=False)
     """The time by the store's clock when it was read.  Of a record to be added: by the clock of its own moments."""
 
     model: str | None = None
     """The provider's model; None for an attached job."""
     kind: str = "image"
+    """"image", "video", or the vendor's word for something else."""
     charge: Charge = UNKNOWN
     """What it costs: by published prices when it is added, then as the vendor quotes it; 0 once it surely was not
     charged."""
@@ -85,12 +93,12 @@ class Record:
         return 0.0 if self.read_at is None else max(0.0, (self.read_at - moment).total_seconds())
 
     def by(self, now: datetime, moment: datetime) -> datetime:
-        """A moment of this record by another clock, which says `now` while it is read."""
+        """A time of this record by another clock, which shows `now` when it is read."""
         return now - timedelta(seconds=self.ago(moment))
 
     @property
     def cursor(self) -> str:
-        """Where it stands, the newest first: `RecordQuery(after=record.cursor)` finds those behind it."""
+        """Its position, the newest first: `RecordQuery(after=record.cursor)` finds those after it."""
         return cursor_of(self.created_at, self.id)
 
 
@@ -100,18 +108,19 @@ def _bound() -> Any:
 
 @attrs.frozen(kw_only=True)
 class AtMost:
-    """How many jobs of a ledger may be unfinished at once, over all processes; None is no bound.
+    """How many jobs of a ledger may be unfinished at once, over all processes; None is no limit.
 
-    What waits, is being submitted or runs is unfinished, and what is unknown: it may run, until the user has decided.
+    Jobs that wait, are being submitted or run are unfinished, and so are unknown ones: they may run, until the user has
+    decided.
 
     Raises:
-        InputError: a bound is not a whole number from 1 to 1,000,000.
+        InputError: a limit is not a whole number from 1 to 1,000,000.
     """
 
     scope: int | None = _bound()
-    """Of the scope of the job that is taken in."""
+    """In the scope of the job that is submitted; 1 to 1,000,000."""
     total: int | None = _bound()
-    """Of all scopes and connections together."""
+    """In all scopes and connections together; 1 to 1,000,000."""
 
     def check(self, scope: str, of_scope: int, in_all: int) -> None:
         """Whether there is room for one more.
@@ -126,7 +135,7 @@ class AtMost:
 
 @attrs.frozen(kw_only=True)
 class Headroom:
-    """What an account has left for its other users, should one of ours be sent now."""
+    """What an account's limits leave to other workers, if one create of ours is sent now."""
 
     creates: float = math.inf
     """Units that they may have created within the last `period`."""
@@ -135,8 +144,8 @@ class Headroom:
     period: float = 60.0
     """Seconds."""
     accounts: tuple[str, ...] = ()
-    """The names of the account in the ledger, if it has several, for its key has changed: what stands under any of
-    them counts, and what is sent is of the first from then on."""
+    """The names of the account in the ledger, if it has several because its key was changed: jobs under each of them
+    count, and what is sent belongs to the first from then on."""
 
 
 UNLIMITED = Headroom()
@@ -146,32 +155,37 @@ class RequestKind(StrEnum):
     """What a refusal holds back."""
 
     CREATES = "creates"
+    """Creates alone."""
     REQUESTS = "requests"
+    """Requests of any kind, creates included."""
 
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """Records, the newest first, and how to go on."""
+    """Records, the newest first, and where the next page begins."""
 
     records: tuple[Record, ...]
     next: str | None
-    """What gives the next page as `after`; None at the end."""
+    """Passed as `after`, it returns the next page; None on the last page."""
 
 
 @attrs.frozen(kw_only=True)
 class Wish:
-    """What somebody else wants of the worker that follows a job."""
+    """What another process wants of the worker that follows a job."""
 
     job_id: str
+    """Our id of the job."""
     account: str
+    """The keyed hash of its account."""
     provider_id: str | None
+    """The vendor's id; None until the vendor has accepted the job."""
     cancel: bool
-    """Stop it, and say what came of that: see `Store.grant`."""
+    """Cancel it, and report the result: see `Store.grant`."""
     wake: bool
-    """Ask about it soon: there is news of it, by a webhook or a user."""
+    """Poll it soon: there is news of it, by a webhook or a user."""
     proved: bool = False
     """The news is the vendor's own: its call was verified."""
 
 
 class TakenOver(StoreError):
-    """Another process owns the job by now, or it is over: it is not ours to send."""
+    """Another process owns the job by now, or it has ended: we must not send it."""

@@ -88,19 +88,19 @@ class SqliteStore:
     """The ledger in an SQLite file.
 
     Args:
-        path: the file; made, readable by nobody else, if it is not there.  Its folder must be there.
+        path: the file, on a local disk; made, readable by its owner alone, if it is not there.  Its folder must exist.
         keep_finished: seconds that a job stays in the ledger after its end, 0 to 100 years; a week by default.  One
-            whose end a handler has not heard of yet stays up to 30 days more; one of a named batch, until `forget`.
-        keep_requests: keep what is sent until the job is over.  Without it the file holds no prompt, and jobs that
+            whose end is not delivered to a handler yet stays up to 30 days more; one of a named batch, until `forget`.
+        keep_requests: keep what is sent until the job has ended.  Without it the file holds no prompt, and jobs that
             were not sent yet when the program died cannot be sent by the next.
         lease: seconds after which the jobs of a process that died, or was stopped, are taken over by others, 0.5 to
             3600.
         busy_timeout: seconds to wait for other processes that write, 0 to 600.
-        adopt: if the file is a copy of another ledger, or was put back from a backup, send what waits in it all the
-            same: you say that nobody else does.  See `held_copy`.
+        adopt: if the file is a copy of another ledger, or was restored from a backup, send what waits in it all the
+            same: your assurance that no other ledger sends it.  See `held_copy`.
 
     Raises:
-        ConfigurationError: the path names no file.
+        ConfigurationError: the path is not that of a file.
         InputError: a number is out of its range.
     """
 
