@@ -66,7 +66,7 @@ AnySecret = OneSecret | Sequence[OneSecret] | None
 
 @attrs.frozen
 class Answer:
-    """What to answer a call with.  There are two, and neither says what became of it."""
+    """The answer to a call.  There are two, and neither shows what the call meant."""
 
     status: int
     """200, or 401."""
@@ -85,11 +85,11 @@ class Webhooks:
         """Nothing is opened and nothing is sent.
 
         Args:
-            session: which follows the jobs, or shares its ledger with those that do.
+            session: one that follows the jobs, or shares its ledger with those that do.
             secrets: by connection, what proves that a call is the vendor's: the secret as the vendor shows it; several
-                while one is being replaced; a `Verification`; or None, and then everybody who finds the address is
-                believed, and may have as many questions asked as hints are allowed.
-            max_body_bytes: a larger call is not read, 1,024 bytes to 16 MiB.  Have your framework refuse those, too.
+                while one is being replaced; a `Verification`; or None: then everybody who finds the address can send
+                hints, and cause polls up to the limit of hints.
+            max_body_bytes: a larger call is not read; 1,024 bytes to 16 MiB.  Let your framework refuse these, too.
 
         Raises:
             ConfigurationError: there is no such connection, its vendor makes no calls, or a secret is not valid.
@@ -119,14 +119,14 @@ class Webhooks:
         return f"<Webhooks [{', '.join(self._judges)}]>"
 
     def handle(self, connection: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Take one call, and say at once what to answer.
+        """Take one call, and return the answer at once.
 
-        Whatever a stranger sends, this does not raise.  What it means for a job is found out later, in the background.
+        Whatever a stranger sends, this does not raise.  What the call means for a job is looked up in the background.
 
         Args:
-            connection: whose call it is, as the address says; a name that `secrets` does not have is answered 401.
-            body: its bytes as they came, never written again from parsed JSON: the signature is over the bytes.
-            headers: of the call, by their names in any case.
+            connection: the connection that the address of the call names; one that is not in `secrets` is answered 401.
+            body: the bytes as they came, never JSON that was parsed and written again: the signature is over the bytes.
+            headers: the headers of the call, by their names in upper or lower case.
 
         Raises:
             InputError: this is not the session's process and loop, or `body` is not bytes.
@@ -136,9 +136,12 @@ class Webhooks:
         return _answer(self._take(connection, bytes(body), headers))
 
     async def read(self, chunks: AsyncIterable[bytes]) -> bytes:
-        """A call's body from a framework's stream, up to one byte more than is allowed; the rest is left where it is.
+        """A call's body from a framework's stream, up to one byte more than `max_body_bytes`; the rest is not read.
 
-        For `handle`, which then ignores it.  What the stream raises is raised.
+        Pass it to `handle`, which ignores a body that is too large.  Errors of the stream are raised.
+
+        Args:
+            chunks: the body in pieces.
         """
         body = bytearray()
         async for chunk in chunks:
@@ -148,9 +151,12 @@ class Webhooks:
         return bytes(body[: self.max_body_bytes + 1])
 
     def counts(self, connection: str) -> dict[str, int]:
-        """How many calls came for a connection, by what was made of them: "hint", or an `Ignored` or a `Refused`.
+        """How many calls came for a connection, by the verdict: "hint", or a value of `Ignored` or `Refused`.
 
-        Beside them "followed" and "unknown": hints of generations that somebody on this ledger follows, and others.
+        Beside them "followed" and "unknown": hints of generations that a process on this ledger follows, and others.
+
+        Args:
+            connection: its name; a name that is not in `secrets` has no counts.
         """
         return dict(self._counts.get(connection, {}))
 

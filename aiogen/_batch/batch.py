@@ -69,7 +69,7 @@ class Workshop:
 
 
 class Batch:
-    """Go through it with `async for`: what came of each row, as the rows end."""
+    """The rows of a list under one name, see `Session.batch`; `async for` yields the result of each row, as it ends."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Batch:
     ) -> None:
         """Nothing is read or sent yet."""
         self.name: str = check_batch_name(name)
-        """Under which the ledger has its jobs."""
+        """The name of its jobs in the ledger."""
         self._requests = requests
         self._given = given
         self._spending = spending
@@ -99,7 +99,7 @@ class Batch:
         return f"<Batch {self.name!r}>"
 
     def __len__(self) -> int:
-        """How many rows there are; known once it was checked.
+        """The number of rows; known once it was checked.
 
         Raises:
             TypeError: it was not checked yet.
@@ -131,14 +131,15 @@ class Batch:
         return checked
 
     async def results(self) -> AsyncIterator[Result[Any]]:
-        """What came of each row, as they end: those that were over before come first.
+        """The result of each row, as they end: those that had ended before come first.
 
-        Rows that can be gone through again (a list, the rows of a file) are all checked before the first is sent; what
-        comes from a generator is checked row by row.
+        Rows that can be read again (a list, the rows of a file) are all checked before the first is sent; rows of a
+        generator are checked one by one.
 
         Raises:
             RowsError: rows are not valid, or have changed since their job was made; nothing was sent.
             InputError: the folder cannot be written, or is too full.
+            StoreError: the ledger cannot be read.
         """
         if self._checked is None and not isinstance(self._requests, Iterator):
             await self.check()
@@ -169,7 +170,7 @@ class Batch:
                 yield result
 
     def progress(self) -> Progress:
-        """How far it is, as of now: by connection and state, with rate and ETA."""
+        """How far it is now: by connection and state, with rate, ETA and cost; it asks neither ledger nor provider."""
         running: dict[str, Counter[State]] = {}
         for job, each in self._running.items():
             running.setdefault(each.connection, Counter())[job.state] += 1
@@ -177,10 +178,14 @@ class Batch:
         return self._tally.progress(running, Costs.of(job.generation.cost for job in sent))
 
     async def cancel(self) -> Mapping[Cancellation | None, int]:
-        """Stop all of its jobs that are not over, whichever process has them: what came of how many.
+        """Cancel all of its jobs that have not ended, whichever process follows them.
 
-        None counts those that go on: their provider cannot cancel, or did not.  They may be charged, and are still
-        followed.
+        Returns:
+            The number of jobs by result.  None counts those that go on: their provider cannot cancel, or did not.  They
+            may be charged, and are still followed.
+
+        Raises:
+            StoreError: the ledger cannot be read or written.
         """
         parts = self._parts
         await parts.hub.ledger.ready()

@@ -47,20 +47,21 @@ class BatchCalls(SessionBase):
         poll_cost: float | None = None,
         priority: Literal["interactive", "batch"] | int | None = None,
     ) -> AsyncIterator[Result[Any]]:
-        """What came of each request, as the jobs end: `async for result in session.run(requests)`.
+        """The result of each request, as the jobs end: `async for result in session.run(requests)`.
 
-        It never raises for one of them: `result.ok` says whether there is a picture, `result.error` why not.  Requests
+        A failed request raises nothing: `result.ok` says whether there is a picture, `result.error` why not.  Requests
         are read as there is room for them, so there may be any number.  Leaving the loop stops nothing that was sent.
 
         Args:
-            requests: typed requests, `("luma/uni-1", "a boat")`, perhaps with a mapping of parameters as third, or
+            requests: typed requests, `("luma/uni-1", "a boat")`, optionally with a mapping of parameters as third, or
                 `{"model": "luma/uni-1", "prompt": "a boat", …}`; one with an `id` has that as key (see `submit`).
-            out: a folder, in which every output is saved before its result comes: `result.files`.
-            template: of the files' names: `{index}` (from 1), `{key}`, `{id}` (the vendor's), `{n}` (of the output,
+            out: a folder, in which every output is saved before its result is yielded: `result.files`.
+            template: the names of the files: `{index}` (from 1), `{key}`, `{id}` (the vendor's), `{n}` (of the output,
                 from 0), `{model}`, `{connection}`, ending with `.{ext}`; a slash makes folders.
-            ahead: how many may be on their way at once, 1 to 100,000; one account sends as its limits allow.
-            stop_at_first_failure: then nothing more is sent, and what waits is withdrawn; what runs still comes.
-            retries: as `submit` takes it, of each.
+            ahead: the most unfinished requests at once, 1 to 100,000; each account sends as its limits allow.
+            stop_at_first_failure: after a failure send nothing more, and withdraw what waits; what runs is still
+                yielded.
+            retries: as `submit` takes it, for each.
             batch: as `submit` takes it; see also `batch`, which can be run again.
             scope: as `submit` takes it.
             timeout: as `submit` takes it.
@@ -113,33 +114,33 @@ class BatchCalls(SessionBase):
         """Requests that belong together under one name: `async for result in session.batch("night1", rows)`.
 
         Run it again, longer, in another order or after a crash, and it pays only for what is new: each row has a key,
-        its own `id`, else its content and how often that came before.  Rows that have completed or run stay; failed
-        ones stay unless `retry_failed`; unknown ones are never repeated.  Results come as from `run`, and with `out`
-        a line for each row in `results.jsonl` beside the pictures.
+        its own `id`, else its content and the number of equal rows before it.  Rows that have completed or run stay;
+        failed ones stay unless `retry_failed`; unknown ones are never repeated.  Results are those of `run`, and with
+        `out` there is a line for each row in `results.jsonl` beside the pictures.
 
         Args:
-            name: in the ledger, 1 to 55 characters.
-            requests: as `run` takes them, or the rows of a file (`aiogen.batch.Rows`).  What can be gone through again
-                is checked as a whole before anything is sent.
+            name: the name in the ledger, 1 to 55 characters.
+            requests: as `run` takes them, or the rows of a file (`aiogen.batch.Rows`).  Rows that can be read again are
+                all checked before anything is sent.
             out: as `run` takes it.
             template: as `run` takes it; it may also name the columns of the rows that begin with `_`.
             retry_failed: how often a row that has failed is tried again, 0 to 5; each time is charged for by itself.
             redo_changed: make another job for a row whose content has changed under its `id`; else that is an error.
-            max_cost: dollars, or a `Cost`: nothing more is made when what was quoted, what is expected of what is on
-                its way, and jobs of which nobody knows whether they run, would pass it.  What is on its way goes on,
-                and may pass it.
-            assume_cost: what to count for a job whose price nobody knows beforehand (most models of Leonardo).
-            pace: new jobs in a minute, 0.01 to 100,000, where that is to be less than the limits allow.
+            max_cost: dollars, or a `Cost`: nothing more is sent once the sum would pass it: quoted prices, estimates of
+                jobs that run, and unknown jobs.  Jobs that run then go on, and may pass it.
+            assume_cost: dollars, or a `Cost`, to count for a job whose price is not known beforehand (most models of
+                Leonardo).
+            pace: the most new jobs a minute, 0.01 to 100,000; by default as the limits allow.
             ahead: as `run` takes it.
             stop_at_first_failure: as `run` takes it.
             scope: as `submit` takes it.
             timeout: as `submit` takes it.
             poll_cost: as `submit` takes it.
-            priority: as `submit` takes it; a batch gives way to what people wait for.
+            priority: as `submit` takes it; by default "batch", which gives way to interactive jobs.
 
         Raises:
-            InputError: an option is not valid, or the ledger is in memory, where a batch could not be run again;
-                `Session(store=":memory:")` says that this is meant.
+            InputError: an option is not valid, or the ledger is in memory by default, where a batch could not be run
+                again; with `Session(store=":memory:")` it is allowed.
         """
         if self._is_memory_by_default:
             raise InputError(
@@ -178,25 +179,25 @@ class BatchCalls(SessionBase):
     ) -> Cleanup:
         """Delete the generations at a provider that match, one after the other, the oldest first.
 
-        Nothing is asked before the returned object is used: `async for` gives a `Cleaned` for each generation as it is
-        dealt with, `await` deals with all of them, and `find` says which they would be.  The list is read to its end
-        before anything is deleted.  What runs is never deleted.  One that is gone already is a success, so a clean-up
-        that was interrupted is simply made once more.
+        No request is sent before the returned object is used: `async for` yields a `Cleaned` for each generation,
+        `await` deletes all of them, and `find` returns those that match.  The list is read to its end before anything
+        is deleted.  Running generations are never deleted.  One that is gone already is a success, so a clean-up that
+        was interrupted is simply run again.
 
         Args:
-            connection: one whose provider can list and delete (Leonardo; Luma can do neither).
-            where: which; all that it says has to hold.
-            dry_run: only say what matches; to delete, pass False.
-            limit: at most this number is dealt with, 1 to 1,000,000; the others stay.
-            max_delete: if more than this number would be deleted, none is, 1 to 1,000,000: a filter that means more
-                than was thought costs nothing.
-            stop_at_first_failure: by default one that cannot be deleted keeps none of the others, except where the key
-                does not work.
+            connection: one whose provider can list and delete (Leonardo and ComfyUI; Luma can do neither).
+            where: the filters; all of them have to hold.
+            dry_run: only report what matches; to delete, pass False.
+            limit: delete at most this number, 1 to 1,000,000; the others stay.
+            max_delete: if more than this number would be deleted, none is; 1 to 1,000,000.  It protects against a
+                filter that matches more than expected.
+            stop_at_first_failure: end with the first that cannot be deleted; by default the others are deleted all the
+                same, unless the key does not work.
             audit: a file that gets a line of JSON before and after each deletion; the one before is on the disk before
                 anything is sent.
             save_first: a folder; each is deleted only once everything that the provider has of it is on the disk there,
                 as with `download(…, then_delete=True)`.
-            pace: deletions a minute, at most, 0.01 to 100,000; by default as the account's limits allow.
+            pace: the most deletions a minute, 0.01 to 100,000; by default as the account's limits allow.
 
         Raises:
             InputError: a number is out of its range.  When it is used: more than `max_delete` match, the ledger does
@@ -217,15 +218,15 @@ class BatchCalls(SessionBase):
         return Cleanup(where, bounds, partial(self._place, connection, lists=True))
 
     async def mark(self, *ids: str | UUID, connection: str | None = None, marked: bool = True) -> int:
-        """Mark generations for deletion, which `cleanup` with `Where(marked=True)` then deletes; how many were not yet.
+        """Mark generations for deletion by `cleanup` with `Where(marked=True)`; returns how many marks have changed.
 
         The ledger keeps the marks by the provider's ids until the generations are deleted, also of those that it does
         not know, and of jobs that it has forgotten.
 
         Args:
-            ids: ours or the provider's, whole; all are checked before the first is marked.
-            connection: whose ids those are that the ledger does not know.
-            marked: False takes the marks away.
+            ids: ours or the provider's, in full; all are checked before the first is marked.
+            connection: the connection of ids that the ledger does not know.
+            marked: False removes the marks.
 
         Raises:
             InputError: the ledger does not know an id and no connection is named, the job has no id at the provider

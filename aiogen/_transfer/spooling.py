@@ -58,7 +58,15 @@ class OutputFile:
         read: Callable[[], Awaitable[bytes]],
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        """`read` gives the next bytes, none at the end; the session makes these."""
+        """Made by `Session.open_output`.
+
+        Args:
+            size: bytes.
+            head: the first of them.
+            measured: what the bytes show of their type and size.
+            read: returns the next bytes, none at the end.
+            close: releases the bytes.
+        """
         self.size: int = size
         """Bytes."""
         self.head: bytes = head

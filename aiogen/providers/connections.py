@@ -35,7 +35,10 @@ class Connections(Mapping[str, Provider]):
             self.add(provider)
 
     def add(self, provider: Provider) -> None:
-        """One more connection.
+        """Add a connection; see also `Session.add_connection`.
+
+        Args:
+            provider: the connection.
 
         Raises:
             ConfigurationError: it is no provider, or there is one of that name.
@@ -76,8 +79,11 @@ class Connections(Mapping[str, Provider]):
     def find(self, name: object) -> Provider:
         """The connection of that name.
 
+        Args:
+            name: of the connection; by default a connection has the provider's own name.
+
         Raises:
-            ConfigurationError: there is no such connection; the message says which there are, and what is missing.
+            ConfigurationError: there is no such connection; the message lists the others, and what is missing.
         """
         found = self._by_name.get(name) if isinstance(name, str) else None
         if found is not None:
@@ -107,7 +113,13 @@ class Connections(Mapping[str, Provider]):
     def request(
         self, model: object, prompt: object, connection: str | None, options: Mapping[str, Any]
     ) -> tuple[Provider, TypedRequest]:
-        """Which provider makes what.
+        """The provider for a request, and the request as an object of the provider's class, checked.
+
+        Args:
+            model: "connection/model", a connection's name, or a typed request.
+            prompt: the prompt, or a typed request.
+            connection: the connection for a typed request; by default the one with the provider's own name.
+            options: the provider's own parameters.
 
         Raises:
             InputError: the model string has not the form "connection/model", or the rest is not valid.

@@ -82,7 +82,7 @@ class RecordQuery:
     metadata: Mapping[str, Any] | None = attrs.field(default=None, validator=_is_object)
     """Only those whose metadata has each of these names, with this value: equal as JSON."""
     after: str | None = attrs.field(default=None, validator=_is_cursor)
-    """Only those after this one: `Record.cursor` of the last of a page.  Jobs that are added meanwhile are before it."""
+    """Only those after this one: `Record.cursor` of the last of a page.  Jobs that are added later are before it."""
     younger: float | None = None
     """Added fewer seconds ago, by the store's clock."""
     older: float | None = None
