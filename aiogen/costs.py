@@ -19,15 +19,19 @@ class Costs:
     amounts: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Unit ("DOLLARS", "CREDITS") to the sum of what is known in it."""
     count: int = 0
-    """How many generations there are."""
+    """The number of generations."""
     estimated: int = 0
-    """Of how many the cost was worked out from published prices; the vendor quoted the others."""
+    """The number of those whose cost follows from published prices; the vendor quoted the others."""
     unknown: int = 0
-    """Of how many nobody knows the cost: they are in no amount, and may cost anything."""
+    """The number of those whose cost is not known: they are in no amount, and may cost anything."""
 
     @classmethod
     def of(cls, costs: Iterable[Cost | None]) -> Self:
-        """The costs of each generation together; None for one whose cost nobody knows."""
+        """The sum of these costs.
+
+        Args:
+            costs: of each generation; None if it is not known.
+        """
         amounts: dict[str, Decimal] = {}
         number = estimated = unknown = 0
         for cost in costs:
@@ -40,11 +44,11 @@ class Costs:
         return cls(amounts=amounts, count=number, estimated=estimated, unknown=unknown)
 
     def plus(self, cost: Cost | None) -> Costs:
-        """With one generation more."""
+        """With one more generation, whose cost may be None."""
         return self.and_(Costs.of([cost]))
 
     def and_(self, other: Costs) -> Costs:
-        """Both together."""
+        """The sum of both."""
         amounts = dict(self.amounts)
         for unit, amount in other.amounts.items():
             amounts[unit] = amounts.get(unit, Decimal(0)) + amount
@@ -67,7 +71,7 @@ class Costs:
         return f"<Costs {self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; amounts are text, because a number would be rounded."""
+        """As a JSON object; amounts are text, because a number would be rounded."""
         amounts = {unit: f"{amount:f}" for unit, amount in sorted(self.amounts.items())}
         return {"amounts": amounts, "count": self.count, "estimated": self.estimated, "unknown": self.unknown}
 

@@ -58,7 +58,7 @@ _OPTIONAL = ("list", "delete", "cancel", "models")
 
 @attrs.frozen(kw_only=True)
 class Capabilities:
-    """What a provider can do beyond creating and reading one generation: what its file writes, it can."""
+    """What a provider can do beyond creating and reading one generation: the methods that its class defines."""
 
     list: bool = False
     """It can list generations."""
@@ -69,13 +69,13 @@ class Capabilities:
     cancel: bool = False
     """It can stop a generation that waits or runs."""
     models: bool = False
-    """It can say which models there are."""
+    """It can list its models."""
     list_page: int = 0
     """Most generations per page of a list; 0 if it cannot list."""
 
 
 class TypedRequest(Protocol):
-    """What is asked of one vendor, as an object of the provider's own class (`Facts.request_type`)."""
+    """A request to one vendor, as an object of the provider's own class (`Facts.request_type`)."""
 
     @property
     def model(self) -> str:
@@ -110,7 +110,7 @@ class Provider:
     """
 
     facts: ClassVar[Facts]
-    """What holds for every connection to this vendor."""
+    """What all connections to this vendor have in common."""
 
     _api_key: Secret = attrs.field(default=Secret(""), alias="api_key", converter=to_secret, repr=False)
     """`api_key=`, by default from the environment variable `facts.key_variable`."""
@@ -189,7 +189,7 @@ class Provider:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do beyond creating and reading: whatever its class writes."""
+        """What it can do beyond creating and reading: the methods that its class defines."""
         cls = type(self)
         can = {name: getattr(cls, name) is not getattr(Provider, name) for name in _OPTIONAL}
         has_account = cls.read_account is not Provider.read_account
@@ -205,7 +205,7 @@ class Provider:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """`account`, and behind it what it was called in the ledger while it had other keys (`previous_keys=`)."""
+        """`account`, followed by its names in the ledger while it had other keys (`previous_keys=`)."""
         before = (account_of(key, self.facts.name) for key in self._previous_keys)
         return tuple(dict.fromkeys((self.account, *before)))
 
@@ -215,7 +215,11 @@ class Provider:
         return self._api_key.text
 
     def is_given(self, limit: str) -> bool:
-        """Whether this limit, such as "max_active", was given by the caller; also if it is equal to the default."""
+        """Whether the caller gave this limit, also if it is equal to the default.
+
+        Args:
+            limit: the name of the field, such as "max_active".
+        """
         return not isinstance(getattr(self, limit), Usual)
 
     @property
@@ -225,7 +229,7 @@ class Provider:
 
     @property
     def webhooks(self) -> WebhookFormat | None:
-        """How the vendor's own calls are checked and read; None if it makes none."""
+        """How the vendor's webhooks are verified and read; None if it has none."""
         return None
 
     @property
@@ -241,8 +245,12 @@ class Provider:
     def request(self, verb: str, method: str, path: str, **more: Any) -> Request:
         """A request to this provider's API.
 
-        `verb`: what it does, for messages: "create" for the one request that makes and charges, else "retrieve",
-        "list", "delete", "cancel" or "upload".
+        Args:
+            verb: what it does, for messages: "create" for the one request that is paid for, else "retrieve", "list",
+                "delete", "cancel" or "upload".
+            method: the HTTP method.
+            path: below `base_url`, beginning with a slash, quoted where needed (`checks.path_of`).
+            more: further fields of `Request`, such as `body` and `query`.
         """
         headers = {name: self._hidden(value) for name, value in self.headers().items()}
         headers |= _texts(self._extra_headers)
@@ -253,11 +261,13 @@ class Provider:
         return Masked(value) if any(secret.stands_in(value) for secret in self.secrets) else value
 
     def path_below(self, url: object) -> str | None:
-        """The path of an address that an answer names, to be asked for below `base_url`; None if it leads to another
-        place.
+        """The path of a url from an answer, for a request below `base_url`; None if the url leads to another place.
 
-        A request takes the key along, so it goes only to the API: to `base_url`, in whose place the answer may name the
-        vendor's own address (`facts.url`).
+        A request contains the key, so it goes only to the API: below `base_url`, or the vendor's own address
+        (`facts.url`), which an answer may name instead.
+
+        Args:
+            url: as the answer has it, of any type.
         """
         if not isinstance(url, str) or not url.isprintable() or any(c in " #\\" for c in url):
             return None
@@ -268,7 +278,11 @@ class Provider:
         return None
 
     def headers_for(self, url: str) -> dict[str, str]:
-        """Headers for fetching a file: `extra_headers` if its address is below `base_url`, else none; never the key."""
+        """Headers for fetching a file: `extra_headers` if its url is below `base_url`, else none; never the key.
+
+        Args:
+            url: of the file.
+        """
         return _texts(self._extra_headers) if is_below(url, self.base_url) else {}
 
     # --- what each provider file writes
@@ -276,9 +290,14 @@ class Provider:
     def prepare(self, model: str, prompt: str | None, options: Mapping[str, Any]) -> Any:
         """The typed request for keywords: checked, not yet encoded.
 
-        A keyword that the vendor surely does not have is refused (`parameters.unknown`), with the one that was probably
-        meant; `extra=` passes anything on.  The words of `parameters.COMMON` mean the same everywhere: they are
-        translated, and what cannot be honoured goes into `Submission.warnings`.
+        A keyword that the vendor surely does not have is refused (`parameters.check_known`), with a proposal; `extra=`
+        passes anything on.  The keywords of `parameters.COMMON` mean the same with every provider: they are translated,
+        and those that cannot be honoured go into `Submission.warnings`.
+
+        Args:
+            model: the vendor's name of the model.
+            prompt: None if the caller gave none.
+            options: the caller's keywords.
 
         Raises:
             InputError: something is not valid.  `UnknownParameter`: there is no such parameter.
@@ -286,9 +305,12 @@ class Provider:
         raise NotImplementedError
 
     def encode(self, request: Any) -> Submission:
-        """What a create will send, for a typed request of `prepare` or of the user.
+        """Everything that a create will send, as plain JSON; of a typed request of `prepare` or of the user.
 
-        Called in a thread where the request has images, for these become base64.
+        It is called in a thread if the request has images, because these become base64.
+
+        Args:
+            request: of the class `facts.request_type`; local files in it have been replaced by their bytes.
 
         Raises:
             InputError: something is not valid.
@@ -298,6 +320,9 @@ class Provider:
     def create(self, submission: Submission) -> Exchange[Accepted]:
         """Submit one job: yields each request and is sent its response; at most one of them creates (`Request.verb`).
 
+        Args:
+            submission: what `encode` returned, now or before a restart.
+
         Raises:
             APIError, ProtocolError: the vendor refused it, or its answer cannot be read.
         """
@@ -306,15 +331,21 @@ class Provider:
     def get(self, ticket: Ticket) -> Exchange[Snapshot]:
         """Read one generation, in as many requests as that takes.
 
+        Args:
+            ticket: the vendor's id, and what else a poll needs.
+
         Raises:
             APIError, ProtocolError: the vendor refused it, or its answer cannot be read.
         """
         raise NotImplementedError
 
     def list(self, user_id: str | None, offset: int, limit: int) -> Exchange[Page]:
-        """One page of the user's generations: at most `limit` of them, without the first `offset`.
+        """One page of a user's generations, in the vendor's order.
 
-        `user_id`: whose; None for the owner of the key.
+        Args:
+            user_id: the vendor's id of the user; None for the owner of the key.
+            offset: how many generations to skip, 0 or more.
+            limit: the most generations on the page, 1 or more.
 
         Raises:
             Unsupported: the vendor has no such call.
@@ -322,12 +353,20 @@ class Provider:
         raise Unsupported(f"{self.facts.vendor} has no API call that lists generations.", provider=self.facts.name)
 
     def resembles(self, submission: Submission, snapshot: Snapshot) -> bool:
-        """False if a listed generation is certainly not what this create asked for; what is unknown matches."""
+        """False if a listed generation is certainly not the result of this create; what is unknown matches.
+
+        Args:
+            submission: what the create sent.
+            snapshot: the generation as the list has it.
+        """
         asked, listed = submission.prompt, snapshot.prompt
         return asked is None or listed is None or asked.split() == listed.split()
 
     def delete(self, provider_id: str) -> Exchange[Deleted]:
         """Delete one generation; one that is not there (any more) is no error.
+
+        Args:
+            provider_id: the vendor's id.
 
         Raises:
             Unsupported: the vendor has no such call.
@@ -335,7 +374,10 @@ class Provider:
         raise Unsupported(f"{self.facts.vendor} has no API call that deletes a generation.", provider=self.facts.name)
 
     def cancel(self, ticket: Ticket) -> Exchange[Cancelled]:
-        """Stop one generation that waits or runs; one that is over is no error.
+        """Stop one generation that waits or runs; one that has ended is no error.
+
+        Args:
+            ticket: the vendor's id, and what else the call needs.
 
         Raises:
             Unsupported: the vendor has no such call.
@@ -343,7 +385,7 @@ class Provider:
         raise Unsupported(f"{self.facts.vendor} has no API call that cancels a generation.", provider=self.facts.name)
 
     def models(self) -> Exchange[tuple[ModelInfo, ...]]:
-        """The models of this connection, and what is known of each; sends no request where a table has it all.
+        """The models of this connection, and what is known of each; without any request if a table has everything.
 
         Raises:
             Unsupported: the provider file has no list of models.
@@ -353,13 +395,16 @@ class Provider:
     def quote(self, submission: Submission) -> Exchange[Cost | None]:
         """What it would cost, without making it; by default `Submission.estimate`, without any request.
 
-        None if nobody knows before it is accepted.
+        None if the price is not known before it is accepted.
+
+        Args:
+            submission: what the create would send.
         """
         yield from ()
         return submission.estimate
 
     def read_account(self) -> Exchange[AccountInfo]:
-        """Whom this key belongs to; also the cheapest way to check that it works.
+        """The owner of the key; also the cheapest way to check that the key works.
 
         Raises:
             Unsupported: the vendor has no such call.
@@ -367,21 +412,31 @@ class Provider:
         raise Unsupported(f"{self.facts.vendor} has no API call that describes the account.", provider=self.facts.name)
 
     def with_every_output(self) -> Self:
-        """The same connection, which gives every output that the vendor has: itself, unless it drops some or fails
-        them, as its user has chosen.  What is to be deleted is read by it."""
+        """The same connection without settings that drop outputs, or call them failed; itself if it has none.
+
+        What is to be deleted is read with it.
+        """
         return self
 
     def kept_beside(self, generation: Generation) -> str | None:
-        """What the vendor keeps with a generation, as `with_every_output` read it, that is none of its outputs.
+        """What the vendor keeps with a generation beside its outputs, in words; None if there is nothing.
 
-        In words; None if there is nothing.  Deleting the generation deletes it as well, and nothing here saves it.
+        Deleting the generation deletes it as well, and aiogen does not save it.
+
+        Args:
+            generation: as `with_every_output` read it.
         """
         return None
 
     # --- what they share
 
     def typical(self, model: str, fallback: Typical) -> Typical:
-        """How long this model usually takes: the user's figure, or the provider file's."""
+        """How long this model usually takes: the user's figure, or the provider file's.
+
+        Args:
+            model: the vendor's name of the model.
+            fallback: the provider file's figure.
+        """
         seconds = self.typical_seconds.get(model)
         return fallback if seconds is None else Typical(median=seconds, spread=0.4)
 
@@ -396,10 +451,17 @@ class Provider:
         from_api: bool = True,
         **context: Any,
     ) -> APIError:
-        """The error for a refusal: by `code` where the vendor's words give one, else by status.
+        """The error for a refusal, with what the answer says of it.
 
-        `from_api`: the answer has the API's own shape.  Any other came from something in between, which knows
-        nothing about the key or the balance.
+        Args:
+            response: the answer.
+            verb: that of the request.
+            details: the vendor's words.
+            status: the status that the vendor means; by default that of the answer.
+            code: the failure code, if the vendor's words give one; by default it follows from the status.
+            from_api: whether the answer has the API's own shape.  Any other came from a proxy, which knows nothing
+                about the key or the balance.
+            context: further attributes of the error, such as `provider_id`.
         """
         status = response.status if status is None else status
         if not from_api and status in (401, 402, 403):
