@@ -37,7 +37,7 @@ class Group(Generic[K]):
     """The number of questions under way."""
     size: int = 0
     """The number of its jobs."""
-    probes: Probes[K] = attrs.field(factory=Probes)
+    probes: Probes[K] = attrs.field(factory=lambda: Probes())
     """The early looks at them, while the model is not known."""
     version: int = 0
     """Of the duration model when the preview was made."""
