@@ -9,7 +9,7 @@ import aiohttp
 from aiogen._transfer import sessions
 from aiogen._transfer.failures import send_trace
 from aiogen._transfer.guard import GuardedRequest, GuardedResolver
-from aiogen._transfer.permits import PermittedRequest
+from aiogen._transfer.permitted import PermittedRequest
 from aiogen._transfer.threads import Threads
 
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-import aiohttp
 
 from aiogen.errors import NetworkError
-
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.connector import Connection
 
 Permit = Callable[[], bool]
 """Whether a request that was decided when this was made may still be sent, now."""
@@ -46,7 +39,7 @@ _permit: ContextVar[Permit | None] = ContextVar("aiogen_permit", default=None)
 
 @contextmanager
 def under(permit: Permit) -> Iterator[None]:
-    """The requests that are sent in here, by a session with `PermittedRequest`, are sent as long as this says so."""
+    """The requests that are sent in here, by a session with `permitted.PermittedRequest`, are sent as long as this says so."""
     token = _permit.set(permit)
     try:
         yield
@@ -54,27 +47,7 @@ def under(permit: Permit) -> Iterator[None]:
         _permit.reset(token)
 
 
-class PermittedRequest(aiohttp.ClientRequest):
-    """Is sent only while its permit holds."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request, over a connection that is there.
-
-        Raises:
-            NotPermitted: it may not be sent any more; nothing was written.
-        """
-        if not _is_permitted():
-            raise NotPermitted
-        return await super().send(conn)
-
-    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *length: int | None) -> None:
-        """Write the headers and the body, in a task of its own, before which others may have had their turn."""
-        if _is_permitted():
-            await super().write_bytes(writer, conn, *length)
-        elif conn.protocol is not None:
-            conn.protocol.set_exception(NotPermitted())  # for whoever waits for the answer, and closes it
-
-
-def _is_permitted() -> bool:
+def is_permitted() -> bool:
+    """Whether what is sent in here may still be sent, now; without a permit it may."""
     permit = _permit.get()
     return permit is None or permit()
