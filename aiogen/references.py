@@ -97,7 +97,7 @@ class Reference:
         """A reference from what users write: an https url, a data: URI, a path, bytes, a mapping, or a reference.
 
         Raises:
-            InputError: it is none of these.
+            InputError: it is something else, or not valid.
         """
         if isinstance(value, cls):
             return value

@@ -1,4 +1,4 @@
-"""So that every example runs as it stands: your keys if there are any, else the sandbox on this machine."""
+"""Lets every example run as it is: with your keys if there are any, else against the sandbox on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiogen.sandbox import Sandbox
 
 @asynccontextmanager
 async def vendor() -> AsyncIterator[None]:
-    """Nothing to do when a key is set; otherwise imitated vendors, ten times faster than the real ones."""
+    """Does nothing when a key is set; otherwise starts imitated vendors, ten times faster than the real ones."""
     if os.environ.get("LUMA_AGENTS_API_KEY") or os.environ.get("LEONARDO_API_KEY"):
         yield
         return

@@ -1,4 +1,4 @@
-"""Many pictures at two providers: each is handled as soon as it is ready, and however one ends, the others continue.
+"""Many pictures at two providers: each is handled as soon as it is ready, and a failure stops none of the others.
 
 With your keys in the environment it buys twenty images at each provider; without any it runs against the sandbox.
 """

@@ -1,4 +1,4 @@
-"""A web backend: one session for the whole application, requests that wait, and requests that come back later.
+"""A web backend: one session for the application, requests that wait for the image, and requests that poll for it.
 
 pip install ".[sandbox,fastapi]"
 python -m uvicorn fastapi_backend:app --app-dir examples
@@ -25,7 +25,7 @@ import aiogen
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The session lives as long as the application: it shares limits and connections among all requests."""
-    # In a file: after a crash or a new version the next start goes on, and knows the old job ids.
+    # In a file: after a crash or a new version the next start continues, and knows the old job ids.
     async with vendor(), aiogen.Session(store="fastapi_backend.db") as session:
         app.state.aiogen = session
         yield
@@ -44,7 +44,7 @@ SessionDep = Annotated[aiogen.Session, Depends(get_session)]
 
 
 class Wanted(BaseModel):
-    """What is to be made."""
+    """A request for an image."""
 
     prompt: str
     model: str = "luma/uni-1"
@@ -77,7 +77,7 @@ STATUSES: tuple[tuple[type[aiogen.AiogenError], int], ...] = (
 
 @app.exception_handler(aiogen.AiogenError)
 async def say_what_went_wrong(request: Request, error: aiogen.AiogenError) -> JSONResponse:
-    """Of any kind: its name, what helps, and the ids by which the job is found again."""
+    """For any error: its name, what helps, and the ids by which the job is found again."""
     code = next(code for kind, code in STATUSES if isinstance(error, kind))
     detail = {
         "error": type(error).__name__,
@@ -93,7 +93,7 @@ async def say_what_went_wrong(request: Request, error: aiogen.AiogenError) -> JS
 
 @app.post("/images")
 async def make_and_wait(wanted: Wanted, session: SessionDep) -> dict[str, Any]:
-    """Answer when the image is there.  If the client goes away, the job goes on and is not lost."""
+    """Answer when the image is ready.  If the client disconnects, the job goes on and is not lost."""
     job = await session.submit(wanted.model, wanted.prompt)
     await job
     return as_json(job)

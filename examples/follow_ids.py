@@ -9,7 +9,7 @@ import aiogen
 
 
 async def main() -> None:
-    """The first session only submits and is left; the second needs nothing but the ids.
+    """The first session only submits, and is closed; the second needs only the ids.
 
     Closing a session while paid jobs run is logged as a warning: here it is on purpose, and the ids are kept.
     """

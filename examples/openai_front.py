@@ -1,4 +1,4 @@
-"""Images for whoever speaks OpenAI's form, from any provider: a request that is repeated finds the job it has paid for.
+"""Images for clients of OpenAI's API, from any provider: a repeated request finds the job that it has paid for.
 
 pip install ".[sandbox,fastapi]" openai
 python -m uvicorn openai_front:app --app-dir examples
@@ -6,8 +6,8 @@ python -m uvicorn openai_front:app --app-dir examples
 python -c 'import openai; print(openai.OpenAI(base_url="http://localhost:8000/v1", api_key="ann").images.generate(
     model="luma/uni-1", prompt="a paper boat").data[0].url)'
 
-With several workers (--workers 2) start `aiogen sandbox` beside it, or set a key: else each has vendors of its own.
-docs/web.md says what the key means, and how to ask for another picture of the same prompt.
+With several workers (--workers 2) start `aiogen sandbox` beside it, or set a key: else each worker has a sandbox of
+its own.  docs/web.md says what the key means, and how to request another picture of the same prompt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import aiogen
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """All workers keep their jobs in one file: each finds what another has begun, and goes on with it."""
+    """All workers keep their jobs in one file: each finds what another has begun, and continues it."""
     async with vendor(), aiogen.Session(store="openai_front.db") as app.state.aiogen:
         yield
 
@@ -38,7 +38,7 @@ app = FastAPI(title="aiogen in OpenAI's form", lifespan=lifespan)
 
 
 class Wanted(BaseModel, extra="forbid"):
-    """The body of a request; what is not in here is refused, not left out in silence."""
+    """The body of a request; other fields are refused, not silently ignored."""
 
     prompt: str
     model: str = "luma/uni-1"
@@ -48,15 +48,15 @@ class Wanted(BaseModel, extra="forbid"):
 
 
 def digest(text: str) -> str:
-    """So that no API key stands in the ledger, and a key of any length fits."""
+    """A hash, so that no API key is in the ledger, and a key of any length fits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @app.post("/v1/images/generations")
 async def generations(wanted: Wanted, request: Request) -> dict[str, Any]:
-    """The same request of the same client is the same job, whichever worker gets it, and whatever became of the last.
+    """The same request of the same client is the same job, whichever worker gets it, and whatever became of it before.
 
-    Only a call that is no repetition of the client's own may pay for another attempt of what has failed.
+    Only a call that is not an automatic repetition of the client's may pay for another attempt of a failed job.
     """
     session: aiogen.Session = request.app.state.aiogen
     headers = request.headers
@@ -73,7 +73,7 @@ async def generations(wanted: Wanted, request: Request) -> dict[str, Any]:
 
 
 async def as_image(session: aiogen.Session, job: aiogen.Job, form: str) -> dict[str, Any]:
-    """The picture of a job; the address of one that ended long ago is asked for again."""
+    """The picture of a job; if it ended long ago, the provider is asked for a fresh url."""
     if form == "b64_json":
         return {"b64_json": base64.b64encode(await job.read()).decode()}
     return {"url": (await session.urls(job))[0]}
@@ -81,7 +81,7 @@ async def as_image(session: aiogen.Session, job: aiogen.Job, form: str) -> dict[
 
 @app.exception_handler(aiogen.AiogenError)
 async def say_what_went_wrong(request: Request, error: aiogen.AiogenError) -> JSONResponse:
-    """In OpenAI's form; the client repeats by itself only what another worker, or this one later, can do better."""
+    """In OpenAI's format; its client repeats automatically only what another worker, or this one later, can do."""
     is_for_later = isinstance(error, aiogen.SessionClosed | aiogen.StoreError)
     is_theirs = isinstance(error, aiogen.InputError | aiogen.GenerationFailed)
     detail = {"message": error.message, "type": type(error).__name__, "code": error.code, "param": None}

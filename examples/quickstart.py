@@ -8,7 +8,7 @@ import aiogen
 
 
 async def main() -> None:
-    """The program of the README, which also says in one line why there is no picture."""
+    """The program of the README; if there is no picture, it prints the reason in one line."""
     async with vendor(), aiogen.Session() as session:
         try:
             generation = await session.generate("luma/uni-1", "a lighthouse at dawn", aspect_ratio="16:9")

@@ -14,7 +14,7 @@ LEDGER = "resume_after_crash.db"
 
 
 async def begin() -> None:
-    """Submit five jobs, and die as no program should: without warning."""
+    """Submit five jobs, and be killed without warning."""
     async with aiogen.Session(store=LEDGER) as session:
         name = next(iter(session.connections))
         model = {"luma": "luma/uni-1", "leonardo": "leonardo/gemini-image-2"}[name]
@@ -25,7 +25,7 @@ async def begin() -> None:
 
 
 async def go_on() -> None:
-    """What waited is sent, what ran is followed, what is unknown is reported; however one ends, the others continue."""
+    """What waited is sent, what ran is followed, what is unknown is reported; a failure stops none of the others."""
     ends: Counter[str] = Counter()
     async with aiogen.Session(store=LEDGER) as session:
         jobs = await session.resume()

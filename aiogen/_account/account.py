@@ -338,7 +338,7 @@ class AccountState(Generic[J]):
             self.schedule.ran_all_along(now)
         if begun:
             # The one before ended between its last two answers.  Where these are so near to each other that the model
-            # tells nothing apart between them, many may have ended meanwhile, one after the other: then the next one
+            # shows no difference between them, many may have ended meanwhile, one after the other: then the next one
             # is taken to have begun at the first of them, for its question shows whether it is over, too.
             since = observation.asked_at if observation is not None else now
             at = since if now - since <= FIRST else max((since + now) / 2.0, now - _UNSEEN)

@@ -36,7 +36,7 @@ def taken_apart(request: object) -> Asked:
     """What is asked for.
 
     Raises:
-        InputError: it is none of the forms of `AnyRequest`.
+        InputError: it has no form of `AnyRequest`.
     """
     if isinstance(request, Mapping):
         options = dict(request)

@@ -1,4 +1,4 @@
-"""Unfinished files of programs that were killed: found, and told apart from those that are still being written.
+"""Unfinished files of programs that were killed: found, and distinguished from those that are still being written.
 
 Who writes one holds a lock on it, which ends with the process, however that ends.  May block; it runs in a session's
 own threads.

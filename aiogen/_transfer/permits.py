@@ -17,7 +17,7 @@ Permit = Callable[[], bool]
 
 
 class Withheld(NetworkError):
-    """It was not sent, for it may not be any more: an error like any other for whom nothing but that matters."""
+    """It was not sent, because it may not be sent any more: to other callers a `NetworkError` like any other."""
 
     sent: bool = False
 
@@ -31,7 +31,7 @@ def withheld() -> Withheld:
 
 
 class NotPermitted(Exception):
-    """The same to aiohttp, which makes errors of its own of those of the network."""
+    """The same inside aiohttp, which wraps errors of the network in errors of its own."""
 
 
 _permit: ContextVar[Permit | None] = ContextVar("aiogen_permit", default=None)
@@ -39,7 +39,7 @@ _permit: ContextVar[Permit | None] = ContextVar("aiogen_permit", default=None)
 
 @contextmanager
 def under(permit: Permit) -> Iterator[None]:
-    """The requests that are sent in here, by a session with `permitted.PermittedRequest`, are sent as long as this says so."""
+    """Requests that are sent in here, by a session with `PermittedRequest`, are sent as long as this says so."""
     token = _permit.set(permit)
     try:
         yield

@@ -2,7 +2,7 @@
 
 A caller's `ClientSession` brings its way to the network: connector (CA, client certificate, resolver, limits), proxy
 and trace configs.  Its headers, auth, cookies, base_url, timeouts and the rest are meant for the caller's own requests:
-in ours they would replace the key, send it elsewhere, or cut a request short.
+in ours they would replace the key, send it to another host, or cut a request short.
 """
 
 from __future__ import annotations

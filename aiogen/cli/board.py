@@ -64,7 +64,7 @@ def stage(job: Job) -> Stage:
 class Board:
     """Shows jobs while they run; use it with `async with`.
 
-    On a terminal the rows and the last events are drawn in place and vanish at the end.  Elsewhere each event is a
+    On a terminal the rows and the last events are drawn in place and vanish at the end.  Without one each event is a
     line, and with `summaries` a line with the counts comes every second.
     """
 

@@ -76,7 +76,7 @@ def show(terminal: Terminal, plan: Plan, connection: str) -> None:
 
 
 def allowed(terminal: Terminal, plan: Plan, max_delete: int) -> bool:
-    """Whether so many may be deleted; if not, says what helps."""
+    """Whether the plan is within the bound; if not, says what helps."""
     many = len(plan.left)
     if many <= max_delete:
         return True

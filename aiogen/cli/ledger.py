@@ -45,7 +45,7 @@ async def jobs(
 ) -> Exit:
     """What the ledger says, one page of it; no request is made."""
     unknown, shown_so_far, rows = 0, 0, list[Row]()
-    # One more than is shown tells whether there is another page.
+    # One more than is shown, to know whether there is another page.
     wanted = attrs.evolve(choice.query(), limit=min(limit + 1, _MOST), after=after)
     last: Record | None = None
     has_more = False

@@ -151,8 +151,7 @@ async def _drain(terminal: Terminal, session: Session, duty: Duty, tally: _Tally
     _say(
         terminal,
         "stopped",
-        f"Stopped. {left['waiting']} that wait and {left['running']} that run are in the ledger, for whoever follows "
-        "next.",
+        f"Stopped. {left['waiting']} that wait and {left['running']} that run are in the ledger, for the next worker.",
         **left,
         unknown=len(unknown),
     )

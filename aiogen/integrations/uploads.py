@@ -129,7 +129,7 @@ def uploads_of(given: Uploads | str | os.PathLike[str] | None) -> Uploads | None
     """What an application says about uploads: a folder, or more than that, or nothing.
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is something else.
     """
     if given is None or isinstance(given, Uploads):
         return given

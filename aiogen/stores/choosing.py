@@ -20,7 +20,7 @@ def chosen(store: object) -> Store:
     """None and ":memory:" mean memory, a url of PostgreSQL a database, and any other text a file.
 
     Raises:
-        ConfigurationError: it is none of these, or what a database needs is not installed.
+        ConfigurationError: it is another value, or the driver of a database is not installed.
     """
     if store is None or store == ":memory:":
         return MemoryStore()

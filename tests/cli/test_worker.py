@@ -67,7 +67,7 @@ def test_what_others_took_in_is_made(aiogen, vendors: Vendors, path: Path) -> No
     began, *_, stopping, stopped = said.err.splitlines()
     assert began.startswith(f"Follows the jobs of {path} at luma, leonardo")
     assert stopping == "Stopping: nothing is on its way."
-    assert stopped == "Stopped. 0 that wait and 0 that run are in the ledger, for whoever follows next."
+    assert stopped == "Stopped. 0 that wait and 0 that run are in the ledger, for the next worker."
     assert said.out == ""
 
 

@@ -30,8 +30,8 @@ def worker(
 ) -> Exit:
     """Send and follow all that waits in the ledger, until SIGTERM or Ctrl-C.
 
-    Then nothing new is sent, submissions on their way are answered, and the rest stays in the ledger for whoever
-    follows next; the code is 0.  Any number of workers may share a ledger.
+    Then nothing new is sent, submissions in flight are answered, and the rest stays in the ledger for the next worker;
+    the code is 0.  Any number of workers may share a ledger.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The imitated vendors: each folder is one, and knows nothing of the others. Pure.
 
-A folder exports an `Imitation` as `IMITATION`. Nothing else names a vendor, so a new one is a new folder; `typed` tells
-type checkers and editors about it.
+A folder exports an `Imitation` as `IMITATION`. Nothing else names a vendor, so a new one is a new folder; `typed`
+describes it to type checkers and editors.
 """
 
 from __future__ import annotations
