@@ -16,6 +16,7 @@ from typing import Any
 from aiogen._account.actions import Action, AnnounceHold, AskOne, AskPage, Fit, GiveTurn, SendCreate, TakeBudget
 from aiogen._account.deciding import decide, rests_until
 from aiogen._answers import outcomes
+from aiogen._checkpoint import Turn
 from aiogen._clock import TICK
 from aiogen._engine import log
 from aiogen._engine.create import send
@@ -31,8 +32,6 @@ logger = logging.getLogger("aiogen")
 
 _STOOD_STILL = 1.0
 """Seconds by which a timer rings late after which this process has stood still, and not only been busy."""
-_ENDED_AT_ONCE = 40
-"""Jobs whose waiters learn in one turn of the loop that the session is left."""
 
 
 class Coordinator:
@@ -210,8 +209,13 @@ class Coordinator:
         hub.ledger.takes_up = False
         for poll in self._polls | hub.lookups:
             poll.cancel()
-        costly = dict.fromkeys(job for job in hub.jobs() if self._may_cost(job))
+        costly = dict[Job, None]()
         try:
+            turn = Turn()
+            for job in hub.jobs():
+                if self._may_cost(job):
+                    costly[job] = None
+                await turn.step()
             await self._send_no_more()
             while running := self._polls | hub.lookups | hub.writings:
                 await asyncio.wait(running)
@@ -253,7 +257,7 @@ class Coordinator:
         await self._close_all(job for account in self.hub.accounts() for job in account.queue.drain())
 
     async def _close_all(self, jobs: Iterable[Job]) -> None:
-        for i, job in enumerate(jobs, 1):
+        turn = Turn()
+        for job in jobs:
             self.hub.end(job, outcomes.closed(job.generation, kept=self.hub.ledger.is_shared))
-            if i % _ENDED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turn.step()

@@ -1,35 +1,27 @@
 """The families of curves that durations may follow, fitted to a life table all at once.  Pure.
 
-On a logarithmic grid of ages a lognormal of one spread is the same curve wherever its median lies, only shifted; so is
-a Weibull of one form, and a uniform of one ratio between its ends.  The hazards are kept once per family, and the
-likelihood of what was seen (ends and exposure per bin) is one product of lists for each shift.  The result is the mean
-of all curves, each weighed by how well it explains what was seen: with little seen it is wide, because many curves
-explain that, and it narrows by itself.
+All curves of a form are one curve, shifted on a logarithmic grid of ages (`forms`).  So the likelihood of what was seen
+(ends and exposure per bin) is one product of lists for each shift.  The result is the mean of all curves, each weighed
+by how well it explains what was seen: with little seen it is wide, because many curves explain that, and it narrows by
+itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import cache, lru_cache
-from itertools import accumulate, chain, pairwise
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, chain
 from operator import mul
 from typing import TypeVar
 
 import attrs
 
 from aiogen._polling.evidence import Counts
+from aiogen._polling.forms import COUNT, LEAST, LOGNORMALS, Family, family_at, making
 from aiogen._polling.survival import BINS, FIRST, STEP, SurvivalCurve
 from aiogen.models import Typical
 
-_LOGNORMALS = (0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.1)
-"""Standard deviations of the logarithm."""
-_WEIBULLS = (0.8, 1.0, 1.3, 1.8, 2.5, 4.0)
-"""Forms; 1 is the exponential."""
-_UNIFORMS = (1.15, 1.25, 1.4, 1.6, 1.9, 2.4, 3.2, 5.0, 12.0)
-"""Longest over shortest duration."""
-_WEIGHTS = (0.6, 0.2, 0.2)
-"""Weights of lognormals, Weibulls and uniforms before anything was seen."""
 _UNSURE = (0.35, 1.0)
 """Standard deviations of the logarithm of the typical duration: how far a provider's table may be off."""
 _TRUST = 0.9
@@ -44,94 +36,17 @@ _SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
 _FILTERED_AT_ONCE, _INTERVALS_AT_ONCE = 800, 4_000
 """The same."""
-_LEAST = 1e-6
-"""No probability counts as less."""
-_STRAY = 0.01
-"""The part of the jobs that follow no curve: one that hung does not outweigh a hundred that did not."""
-
 
 T = TypeVar("T")
 
 
-@attrs.frozen(eq=False)
-class _Family:
-    """All curves of one form, which differ only in where their middle lies."""
-
-    width: float
-    """Of most of a curve, in bins."""
-    free: float
-    """Weight before anything was seen, wherever the middle lies."""
-    sigma: float | None
-    """Of a lognormal, to compare with what the provider file calls typical."""
-    survival: list[float]
-    """By distance from the middle in bins, from -BINS on, as the next two."""
-    hazard: list[float]
-    """Per bin."""
-    log_hazard: list[float]
-    log_survival: list[float]
-    """Also by distance, as the next."""
-    log_over: list[float]
-    """Of the probability to have ended."""
-
-    @property
-    def curves(self) -> tuple[list[float], list[float], list[float]]:
-        """Survival, its logarithm, and that of the probability to have ended."""
-        return self.survival, self.log_survival, self.log_over
-
-
-def _family(law: Callable[[float], float], width: float, free: float, sigma: float | None = None) -> _Family:
-    """`law` is the survival at a distance, in units of the logarithm, from the middle."""
-    stray = [1.0 / (1.0 + math.exp(1.2 * k * STEP)) for k in range(-BINS, BINS + 1)]
-    survival = [(1.0 - _STRAY) * law(k * STEP) + _STRAY * s for k, s in zip(range(-BINS, BINS + 1), stray, strict=True)]
-    hazard = [max(1e-9, math.log(a / b)) for a, b in pairwise(survival)]
-    return _Family(
-        width / STEP,
-        free,
-        sigma,
-        survival,
-        hazard,
-        [math.log(h) for h in hazard],
-        [math.log(max(s, _LEAST)) for s in survival],
-        [math.log(max(1.0 - s, _LEAST)) for s in survival],
-    )
-
-
-def _lognormal(sigma: float) -> Callable[[float], float]:
-    return lambda x: 0.5 * math.erfc(x / (sigma * math.sqrt(2.0)))
-
-
-def _weibull(form: float) -> Callable[[float], float]:
-    return lambda x: math.exp(-math.log(2.0) * math.exp(min(form * x, 6.5)))
-
-
-def _uniform(ratio: float) -> Callable[[float], float]:
-    low = 2.0 / (1.0 + ratio)  # so that the median is 1
-    return lambda x: min(1.0, max(0.0, (ratio * low - math.exp(x)) / (ratio * low - low)))
-
-
-_COUNT = len(_LOGNORMALS) + len(_WEIBULLS) + len(_UNIFORMS)
-
-
-@cache
-def _family_at(i: int) -> _Family:
-    """The i-th of all; made when first needed, which takes half a millisecond."""
-    a, b, c = _WEIGHTS
-    if i < len(_LOGNORMALS):
-        usual = [math.exp(-0.5 * (math.log(sigma / 0.35) / 0.8) ** 2) for sigma in _LOGNORMALS]
-        return _family(_lognormal(_LOGNORMALS[i]), _LOGNORMALS[i], a * usual[i] / sum(usual), sigma=_LOGNORMALS[i])
-    if (i := i - len(_LOGNORMALS)) < len(_WEIBULLS):
-        return _family(_weibull(_WEIBULLS[i]), 1.2 / _WEIBULLS[i], b / len(_WEIBULLS))
-    ratio = _UNIFORMS[i - len(_WEIBULLS)]
-    return _family(_uniform(ratio), 0.3 * math.log(ratio), c / len(_UNIFORMS))
-
-
 def preparing(typical: Typical) -> Generator[None, None, None]:
     """Make all families and their curves, in steps, before they are needed."""
+    yield  # whoever asks for it has done something in this turn already
     _middles(typical.median)
     yield
-    for i in range(_COUNT):
-        _family_at(i)
-        yield
+    for i in range(COUNT):
+        yield from making(i)
         _candidates_of(typical, i)
         yield
     _candidates(typical)
@@ -144,7 +59,7 @@ class _Candidate:
 
     log_prior: float
     """The logarithm of its weight before anything was seen."""
-    family: _Family
+    family: Family
     shift: int
     """Of the middle, in bins from the first edge."""
 
@@ -152,14 +67,14 @@ class _Candidate:
 @lru_cache(maxsize=64)
 def _candidates(typical: Typical) -> tuple[_Candidate, ...]:
     """Every curve at every shift, with its weight before anything was seen."""
-    return tuple(chain.from_iterable(_candidates_of(typical, i) for i in range(_COUNT)))
+    return tuple(chain.from_iterable(_candidates_of(typical, i) for i in range(COUNT)))
 
 
-@lru_cache(maxsize=4 * _COUNT)
+@lru_cache(maxsize=4 * COUNT)
 def _candidates_of(typical: Typical, i: int) -> tuple[_Candidate, ...]:
     """Those of the i-th family."""
-    family, found = _family_at(i), []
-    typical_sigma = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in _LOGNORMALS}
+    family, found = family_at(i), []
+    typical_sigma = {s: math.exp(-0.5 * (math.log(s / typical.spread) / 0.5) ** 2) for s in LOGNORMALS}
     stride = max(1, round(0.45 * family.width))
     trusted = typical_sigma[family.sigma] / sum(typical_sigma.values()) if family.sigma is not None else 0.0
     middles = _middles(typical.median)
@@ -239,7 +154,7 @@ def fitted_to(typical: Typical, counts: Counts) -> Generator[None, None, Surviva
             score = c.log_prior + sum(weight * log_survival[start + i] for i, weight in running)
             score += sum(weight * log_over[start + i] for i, weight in over)
             for i, j, weight in between:
-                score += weight * math.log(max(survival[start + i] - survival[start + j], _LEAST))
+                score += weight * math.log(max(survival[start + i] - survival[start + j], LEAST))
             scored.append((score, c))
         yield
     return (yield from _mean(scored, _MOST_PARTS))

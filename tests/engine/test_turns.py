@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from turns import IN_A_TURN, steps_that_cost
+from engine.test_sweep import KEY, WIDE, Gallery
+from serving import serving
+from turns import IN_A_TURN, Steps, steps_that_cost
 
 import aiogen
 from aiogen import State
-from aiogen._engine import create
+from aiogen._engine import create, sweep
 from aiogen._engine.coordinator import Coordinator
 from aiogen._engine.hub import Hub
 from aiogen.sandbox import LUMA_KEY, Sandbox
@@ -104,3 +106,34 @@ async def test_all_that_wait_are_refused_in_steps(monkeypatch: pytest.MonkeyPatc
         assert {type(end) for end in ends} == {aiogen.AuthenticationError}
         assert {job.state for job in jobs} == {State.FAILED}
         assert max(steps.of_turns) <= IN_A_TURN + 10  # and the creates that were on their way
+
+
+async def test_a_session_with_many_jobs_is_left_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them may go on at the vendor, and who waits for them; those that run and those that wait."""
+    async with a_session() as (session, hub):
+        jobs = [await session.submit("luma/uni-1", f"boat {i} [[processing=3000]]") for i in range(40)]
+        await asyncio.gather(*(job.accepted() for job in jobs[:8]))
+        waiting = [asyncio.ensure_future(job.result()) for job in jobs]
+        steps, looked = steps_that_cost(monkeypatch), Steps()
+        monkeypatch.setattr(hub, "end", steps.noting(hub.end))
+        monkeypatch.setattr(Coordinator, "_may_cost", looked.noting(Coordinator._may_cost))
+        await session.close()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {aiogen.SessionClosed}
+        assert (max(steps.of_turns), sum(steps.of_turns)) == (IN_A_TURN, 40)
+        assert max(looked.of_turns) == IN_A_TURN
+
+
+async def test_a_page_of_the_list_is_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row may need a plan of questions for a price that it alone has."""
+    async with serving(gallery := Gallery()) as url:
+        provider = aiogen.Leonardo(api_key=KEY, base_url=url, **WIDE)
+        async with asyncio.timeout(3600.0), aiogen.Session([provider]) as session:
+            jobs = [await session.submit("leonardo/phoenix-1.0", f"boat {i}", poll_cost=0.1) for i in range(40)]
+            await asyncio.gather(*(job.accepted() for job in jobs))
+            steps = steps_that_cost(monkeypatch)
+            monkeypatch.setattr(sweep, "observe", steps.noting(sweep.observe))
+            await asyncio.gather(*jobs)
+    assert gallery.count("list") > 0
+    assert sum(steps.of_turns) >= 40
+    assert max(steps.of_turns) <= IN_A_TURN

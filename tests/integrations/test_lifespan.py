@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ import pytest
 from fastapi import FastAPI
 from integrations.web import MODEL, serving, whoever
 from ledger.in_loop import files_in_the_loop
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 import aiogen
 from aiogen.integrations.fastapi import SessionDep, health, lifespan, router
@@ -48,6 +51,38 @@ async def test_the_applications_own_lifespan_runs_inside() -> None:
             assert state == {"mine": 1}
         assert not hasattr(app.state, "aiogen")
     assert seen == [{}, {}, {}, {}]
+
+
+class Picky(BaseRoute):
+    """A route of somebody's own, which takes no request but its own."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        self.paths.append(scope["path"])
+        raise KeyError("tenant")
+
+
+async def test_what_the_first_request_needs_is_made_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else everybody waits while what the routes need is made; what a route does not take at that is its own affair."""
+    read: list[object] = []
+    signature = inspect.signature
+    picky = Picky()
+    async with Sandbox() as box:
+        provider = aiogen.Luma(api_key=LUMA_KEY, base_url=box.luma_url)
+        app = FastAPI(lifespan=lifespan([provider], store=":memory:"))
+        app.include_router(router(scope=None, models=None))
+        app.router.routes.insert(0, picky)
+        async with app.router.lifespan_context(app):
+            assert picky.paths == ["/.aiogen"]
+            app.router.routes.remove(picky)
+            monkeypatch.setattr(
+                inspect, "signature", lambda *args, **how: (read.append(args), signature(*args, **how))[1]
+            )
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+                assert (await client.get("/generations")).json()["items"] == []
+    assert read == []
 
 
 async def test_routes_of_ones_own_have_the_session() -> None:

@@ -227,13 +227,3 @@ def test_the_more_intervals_the_smaller_the_steps(number: int) -> None:
     curve, steps = counted(families.fitted_to(HALF_A_MINUTE, found))
     assert 3 <= steps <= 250
     assert curve == by_intervals(found)
-
-
-@pytest.mark.parametrize("i", range(families._COUNT))
-def test_each_family_is_a_survival(i: int) -> None:
-    """Made again, whoever has needed it before: it falls from one to nothing, and its median is the middle."""
-    family = families._family_at.__wrapped__(i)
-    assert all(a >= b for a, b in pairwise(family.survival))
-    assert family.survival[0] > 0.9 > 0.1 > family.survival[-1]
-    assert family.survival[BINS] == pytest.approx(0.5, abs=0.01)
-    assert family.survival == families._family_at(i).survival

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, FastAPI, Request
@@ -58,6 +59,7 @@ def lifespan(
             app.state.aiogen = session
             app.state.aiogen_shutdown = shutdown = Shutdown()
             try:
+                await _warm(app, session._open().hub.transport.threads)
                 with hearing_signals(shutdown.begin) if signals else nullcontext():
                     if inner is None:
                         yield None
@@ -69,6 +71,20 @@ def lifespan(
                 del app.state.aiogen, app.state.aiogen_shutdown
 
     return open_session
+
+
+async def _warm(app: FastAPI, threads: Threads) -> None:
+    """Have FastAPI make now what it makes for the first request, which takes ten milliseconds in one turn of the loop.
+
+    These are what each route needs, made when a router is first asked for a path, and what the search for the source
+    line of an endpoint compiles.
+    """
+    nowhere = {"type": "http", "method": "GET", "path": "/.aiogen", "root_path": "", "headers": [], "query_string": b""}
+    for route in app.routes:
+        with suppress(Exception):  # it may be anybody's, and expect more of a request
+            route.matches({**nowhere, "app": app})
+    with suppress(OSError):  # there may be no source
+        await threads.run(inspect.getsourcelines, _warm)
 
 
 async def session_of(request: Request) -> Session:
