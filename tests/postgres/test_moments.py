@@ -12,6 +12,7 @@ from stores.test_moments import *  # noqa: F403 - all of its tests
 
 from aiogen.stores.base import Store
 from aiogen.stores.postgres import jobs
+from aiogen.stores.postgres.moments import ServerClock, Set
 from aiogen.stores.postgres.store import PostgresStore
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -43,9 +44,40 @@ class Ledger(of_files.Ledger):
 def clock(monkeypatch: pytest.MonkeyPatch) -> of_files.Clock:
     clock = of_files.Clock()
     monkeypatch.setattr("aiogen.stores.postgres.sql.now", lambda: f"{clock.now!r}::float8")
+    monkeypatch.setattr("aiogen.stores.postgres.opened.steady", lambda: clock.steady)
     return clock
 
 
 @pytest.fixture
 def ledger(server: Server, clock: of_files.Clock) -> Ledger:
     return Ledger(server.url, clock)
+
+
+async def test_a_clock_that_is_set_forward_ends_nobodys_lease(ledger: Ledger, clock: of_files.Clock) -> None:
+    """Each sees that it renewed its own in time, and leaves the others a lease to see the same; then the dead go."""
+    async with ledger.opened() as one, ledger.opened() as other, ledger.opened(is_killed=True) as dead:
+        stores = {"one": one, "other": other, "dead": dead}
+        for name, store in stores.items():
+            await store.add(ledger.record(name))
+            assert await store.heartbeat()
+        clock.now += of_files.HOUR
+        assert await one.heartbeat()
+        assert await other.heartbeat()
+        assert [await store.adopt(["a"]) for store in (one, other)] == [[], []]
+        assert await one.peers() == 1
+        for _ in range(3):
+            clock.passes(0.4 * of_files.LEASE)
+            assert all([await store.heartbeat() for store in (one, other)])
+        assert [each.id for each in await one.adopt(["a"])] == ["dead"]
+        assert not await dead.heartbeat()
+
+
+@pytest.mark.parametrize(
+    ("now", "was_set"),
+    [(1010.0, None), (1009.4, None), (1009.2, Set.BACK), (1010.6, None), (1010.8, Set.FORWARD), (4610.0, Set.FORWARD)],
+)
+def test_a_clock_that_was_set_is_told_from_an_answer_that_took_long(now: float, was_set: Set | None) -> None:
+    """It was asked and heard of at 10.0 and 10.2 before, and said 1000.0; now at 20.0 and 20.2."""
+    clock = ServerClock()
+    assert clock.was_set(1000.0, 10.0, 10.2) is None
+    assert clock.was_set(now, 20.0, 20.2) is was_set

@@ -41,6 +41,7 @@ from aiogen.stores.postgres import (
     deliveries,
     jobs,
     learned,
+    opened,
     reading,
     sharing,
     spending,
@@ -205,15 +206,16 @@ class PostgresStore:
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
-        parts, loop = self._open_parts(), asyncio.get_running_loop()
+        parts, lease = self._open_parts(), self._options.lease
         if self._doubts:
             with suppress(StoreError):
                 await self._undo_doubtful()
-        asked_at = loop.time()
-        found = await self._run(lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written")
-        parts.heard(found, asked_at, loop.time())
-        await (parts.reap if found.are_dead or parts.is_ahead else parts.reaped)(self._options.lease)
-        return found.is_ours
+        asked_at = opened.steady()
+        found = await self._run(lambda tx: workers.renew(tx, self._worker.name, lease), "written")
+        parts.heard(found, asked_at, opened.steady(), lease)
+        is_ours = found.is_ours or await self._said(parts.renew_late(self._worker.name, asked_at, lease), "written")
+        await (parts.reap if found.are_dead or parts.is_ahead else parts.reaped)(lease)
+        return is_ours
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
