@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 from postgres.server import Server
 from postgres.server_ledger import kill
@@ -16,7 +18,8 @@ from aiogen.stores.postgres.moments import ServerClock, Set
 from aiogen.stores.postgres.store import PostgresStore
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
-_NUMBERS = itertools.count()
+_NAME = "moments"
+"""Of the namespace of all these tests."""
 
 
 class Ledger(of_files.Ledger):
@@ -25,10 +28,32 @@ class Ledger(of_files.Ledger):
     portions = "aiogen.stores.postgres.moments._ROWS"
 
     def __init__(self, url: str, clock: of_files.Clock) -> None:
-        self.url, self.clock, self.name = url, clock, f"moments_{next(_NUMBERS)}"
+        self.url, self.clock, self._is_empty = url, clock, False
+
+    @asynccontextmanager
+    async def opened(self, *, is_killed: bool = False) -> AsyncIterator[Store]:
+        if not self._is_empty:
+            await self._empty()
+            self._is_empty = True
+        async with super().opened(is_killed=is_killed) as store:
+            yield store
+
+    async def _empty(self) -> None:
+        """Leave nothing of the test before: to make the tables takes longer than most tests."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            tables = await connection.fetch(
+                "SELECT format('DELETE FROM %I.%I', schemaname, tablename) FROM pg_tables "
+                "WHERE schemaname = $1 AND tablename != 'aiogen_meta'",
+                _NAME,
+            )
+            if tables:  # before the first test there are none
+                await connection.execute("; ".join(row[0] for row in tables))
+        finally:
+            await connection.close()
 
     def make(self) -> Store:
-        return PostgresStore(self.url, schema=self.name, lease=of_files.LEASE, keep_finished=of_files.KEEP)
+        return PostgresStore(self.url, schema=_NAME, lease=of_files.LEASE, keep_finished=of_files.KEEP)
 
     async def kill(self, store: Store) -> None:
         await kill(store)
