@@ -264,7 +264,10 @@ class Store(Protocol):
         ...
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
-        """The handler was called; or, if `again`, it is to be called once more after this number of seconds."""
+        """The handler was called; or, if `again`, it is to be called once more after this number of seconds.
+
+        That is nothing to a worker whose claim has ended, while another one has claimed it.
+        """
 
     async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
         """Remove these jobs (our ids, or what a query asks for), if they are over or unknown; how many were.

@@ -450,7 +450,7 @@ class PostgresStore:
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.ack`.  What cannot be written is written later, as long as this store is open."""
         try:
-            await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
+            await self._write(lambda tx: deliveries.ack(tx, self._worker.name, job_id, handler, again))
         except StoreError as error:
             if error.retryable:  # else no handler would be called until this process ends, for it has the claim
                 self._doubtful().acks.append((job_id, handler, again))
