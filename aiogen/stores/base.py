@@ -316,6 +316,8 @@ class Store(Protocol):
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """Note that a handler has been called for the end of a job.
 
+        It changes nothing if this worker's claim has ended and another one has claimed the end.
+
         Args:
             job_id: the job.
             handler: the name of the handler.

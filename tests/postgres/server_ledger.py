@@ -18,6 +18,8 @@ def server_store(context: StoreContext, url: str, **more: object) -> PostgresSto
 
         clock = mock.patch("aiogen.stores.postgres.sql.now", now)
         context.kept["clock"] = context.enter(clock)
+        # Time goes by: nobody sets the clock.
+        context.enter(mock.patch("aiogen.stores.postgres.opened.steady", context.time))
     keep = min(context.keep_finished, 365 * 86_400.0)
     return PostgresStore(url, schema=context.name, lease=context.lease, keep_finished=keep, **more)  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ from postgres.test_postgres import asked, now, opened
 
 from aiogen import State, StoreError
 from aiogen.stores import PostgresStore, RecordQuery
+from aiogen.stores.base import Follows
 from aiogen.testing.stores.samples import ended
 
 pytestmark = [pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -26,8 +27,16 @@ def name() -> str:
 
 
 @contextmanager
-def cut(store: PostgresStore, *, arrives: bool) -> Iterator[None]:
-    """Its connection is lost at the commit, which has arrived or has not."""
+def away(store: PostgresStore) -> Iterator[None]:
+    """Nobody answers what only reads, either."""
+    assert store._parts is not None
+    with mock.patch.object(store._parts.database, "run", side_effect=ConnectionRefusedError("nobody there")):
+        yield
+
+
+@contextmanager
+def lost_commit(store: PostgresStore, *, arrives: bool) -> Iterator[None]:
+    """The connection is lost at the commit, which has arrived or has not."""
     assert store._parts is not None
     here = store._parts.database
     transaction = here.transaction
@@ -44,7 +53,14 @@ def cut(store: PostgresStore, *, arrives: bool) -> Iterator[None]:
             tx.is_in_doubt = True
         raise error
 
-    with mock.patch.object(here, "transaction", lost), pytest.raises(StoreError) as caught:
+    with mock.patch.object(here, "transaction", lost):
+        yield
+
+
+@contextmanager
+def cut(store: PostgresStore, *, arrives: bool) -> Iterator[None]:
+    """The same, and whoever asked gets an error."""
+    with lost_commit(store, arrives=arrives), pytest.raises(StoreError) as caught:
         yield
     assert caught.value.retryable
 
@@ -56,9 +72,9 @@ arrives = pytest.mark.parametrize("arrives", [True, False], ids=["arrives", "doe
 async def test_what_was_said_not_to_be_taken_in_is_not_sent_later(server: Server, name: str, arrives: bool) -> None:
     """Not by the next process either; the same under a key is one job, which somebody follows."""
     async with opened(server.url, 1, schema=name) as (store,):
-        with cut(store, arrives=arrives):
+        with cut(store, arrives=arrives), away(store):
             await store.add(now("plain", handlers=("gallery",)))
-        with cut(store, arrives=arrives):
+        with cut(store, arrives=arrives), away(store):
             await store.add(now("keyed", key="k"))
         assert await asked(server.url, f"SELECT count(*) FROM {name}.aiogen_job") == 2 * arrives
         assert await store.heartbeat()
@@ -125,3 +141,27 @@ async def test_what_another_life_had_in_doubt_is_nobodys(server: Server, name: s
         kept = await store.get("left")
         assert kept is not None
         assert (kept.state, kept.owner) == (State.PENDING, store.worker)
+
+
+@pytest.mark.parametrize("follows", Follows)
+async def test_what_is_there_although_the_commit_was_not_answered_was_taken_in(
+    server: Server, name: str, follows: Follows
+) -> None:
+    """The server says so over another connection: nothing has failed, nothing is undone, and it is sent once."""
+    async with opened(server.url, 1, schema=name) as (other,):
+        store = PostgresStore(server.url, schema=name)
+        await store.open(follows)
+        try:
+            with lost_commit(store, arrives=True):
+                assert await store.add(now("plain")) is None
+            assert await store.heartbeat()
+            found = await store.get("plain")
+            assert found is not None
+            assert found.owner == (None if follows is Follows.NOTHING else store.worker)
+            assert len(await other.adopt(["a"])) == (follows is Follows.NOTHING)
+            with cut(store, arrives=False):
+                await store.add(now("failed"))
+            assert await store.heartbeat()
+            assert await store.get("failed") is None
+        finally:
+            await store.close()

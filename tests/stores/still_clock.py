@@ -11,6 +11,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = time.time()
+        self.steady = 0.0
+        """Seconds that have passed, however `now` was set."""
+
+    def passes(self, seconds: float) -> None:
+        """Time goes by: nobody sets the clock."""
+        self.now += seconds
+        self.steady += seconds
 
     def time(self) -> float:
         return self.now

@@ -210,7 +210,7 @@ async def test_a_clock_that_is_put_right_while_it_is_used(ledger: Ledger, clock:
         assert await store.heartbeat()
         assert await store.acquire("a", 1, 10.0) == pytest.approx(20.0)
         for _ in range(3):
-            clock.now += 0.4 * LEASE
+            clock.passes(0.4 * LEASE)
             assert await store.heartbeat()
         assert [each.id for each in await store.adopt(["a"])] == ["theirs"]
 

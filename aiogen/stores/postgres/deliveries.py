@@ -45,13 +45,18 @@ async def claim(
     return claimed
 
 
-async def ack(tx: Tx, job_id: str, handler: str, again: float | None) -> None:
-    """It was brought; or, if `again`, it is due once more after this number of seconds."""
+async def ack(tx: Tx, owner: str, job_id: str, handler: str, again: float | None) -> None:
+    """It was brought; or, if `again`, it is due once more after this number of seconds.
+
+    That it has to be brought once more nobody says but its owner: another may be bringing it by now.
+    """
     await tx.rows(
         "UPDATE aiogen_delivery SET next_at = aiogen_now() + $3::float8, pause = $3::float8, "
         "done_at = CASE WHEN $3::float8 IS NULL THEN aiogen_now() END, owner = NULL "
-        "WHERE job = $1 AND handler = $2 AND done_at IS NULL RETURNING 1",
+        "WHERE job = $1 AND handler = $2 AND done_at IS NULL "
+        "AND ($3::float8 IS NULL OR owner IS NULL OR owner = $4) RETURNING 1",
         job_id,
         handler,
         again,
+        owner,
     )

@@ -64,6 +64,6 @@ async def undo(tx: Tx, doubts: Doubts) -> None:
         doubts.owner,
     )
     for job_id, handler, again in doubts.acks:
-        await deliveries.ack(tx, job_id, handler, again)
+        await deliveries.ack(tx, doubts.owner, job_id, handler, again)
     if gone or freed:
         tx.tell(*(row[0] for row in (*gone, *freed)))

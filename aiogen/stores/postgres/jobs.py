@@ -103,6 +103,11 @@ async def add(tx: Tx, worker: Worker, new: New, at_most: AtMost | None = None) -
     return True
 
 
+async def is_there(tx: Tx, job_id: str) -> bool:
+    """Whether it was added."""
+    return await tx.value("SELECT 1 FROM aiogen_job WHERE id = $1", job_id) is not None
+
+
 def _bounds(at_most: AtMost, scope: str) -> list[str]:
     """What has to stand still while it is counted; no account is called so.
 

@@ -8,6 +8,8 @@ twice it changes nothing.
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 import attrs
 
 from aiogen.stores.postgres.database import Database, Tx
@@ -45,17 +47,28 @@ _IS_ANYTHING = "SELECT " + " OR ".join(
 )
 
 
+class Set(Enum):
+    """What happened to a clock."""
+
+    BACK = auto()
+    FORWARD = auto()
+
+
 @attrs.define(eq=False)
 class ServerClock:
     """What the server's clock said last, and when that was by a clock that nobody sets."""
 
-    _behind: float | None = None
-    """By how many seconds ours was ahead of it, at least."""
+    _behind: tuple[float, float] | None = None
+    """By how many seconds ours was ahead of it, at least and at most."""
 
-    def was_set_back(self, now: float, asked_at: float, heard_at: float) -> bool:
+    def was_set(self, now: float, asked_at: float, heard_at: float) -> Set | None:
         """It says `now`, having been asked and heard of at these moments of ours."""
-        before, self._behind = self._behind, heard_at - now
-        return before is not None and asked_at - now > before + _SURELY
+        before, self._behind = self._behind, (asked_at - now, heard_at - now)
+        if before is not None and asked_at - now > before[1] + _SURELY:
+            return Set.BACK
+        if before is not None and heard_at - now < before[0] - _SURELY:
+            return Set.FORWARD
+        return None
 
 
 async def correct(here: Database) -> None:

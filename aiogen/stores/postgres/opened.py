@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from functools import partial
 from uuid import UUID
 
@@ -30,6 +31,11 @@ _REAPED_WITHIN = 0.1
 """The part of the lease that a heartbeat waits until what the dead had is nobody's."""
 _WAITS_FOR = 0.5
 """Seconds that ending the dead waits for others that have locked what they left."""
+
+
+def steady() -> float:
+    """Seconds on a clock that nobody sets."""
+    return asyncio.get_running_loop().time()
 
 
 @attrs.frozen
@@ -73,11 +79,30 @@ class Opened:
     _alone_at: float = 0.0
     """From when on others that lost their leases together with this worker would have come back."""
 
-    def heard(self, renewal: workers.Renewal, asked_at: float, heard_at: float) -> None:
-        """This came of a heartbeat; the two moments are on the loop's clock."""
-        self.is_ahead |= self._clock.was_set_back(renewal.now, asked_at, heard_at)
+    _renewed_until: float = -math.inf
+    """When the lease runs out by our clock, which nobody sets."""
+    _spares_until: float = -math.inf
+    """Until then no lease is ended: that they have run out may only seem so, and who lives renews them meanwhile."""
+
+    def heard(self, renewal: workers.Renewal, asked_at: float, heard_at: float, lease: float) -> None:
+        """This came of a heartbeat; the two moments are on a clock that nobody sets."""
+        was_set = self._clock.was_set(renewal.now, asked_at, heard_at)
+        self.is_ahead |= was_set is moments.Set.BACK
+        if was_set is moments.Set.FORWARD:
+            self._spares_until = heard_at + lease
         if renewal.is_ours:
             self._company = renewal.company
+            self._renewed_until = asked_at + lease
+
+    async def renew_late(self, name: str, asked_at: float, lease: float) -> bool:
+        """Renew a lease that has run out by the server's clock, and not by ours; False where it was ended."""
+        if asked_at >= self._renewed_until:
+            return False
+        renewed_at = steady()
+        if not await self.database.run(lambda tx: workers.renew_late(tx, name, lease)):
+            return False
+        self._renewed_until = renewed_at + lease
+        return True
 
     def comes_back(self, now: float, lease: float) -> None:
         """This worker has lost its lease of so many seconds, as all do together when the server is away for longer."""
@@ -119,6 +144,8 @@ class Opened:
             await self.database.run(lambda tx: workers.let_go(tx, self.database.idle))
         except Exception as error:  # perhaps that is not allowed here
             logger.debug("What the dead have locked could not be freed: %r", error)
+        if steady() < self._spares_until:
+            return
         try:
             async with self.database.transaction(lock_timeout=_WAITS_FOR) as tx:
                 await workers.reap(tx)

@@ -41,6 +41,7 @@ from aiogen.stores.postgres import (
     deliveries,
     jobs,
     learned,
+    opened,
     reading,
     sharing,
     spending,
@@ -61,6 +62,8 @@ logger: logging.Logger = logging.getLogger("aiogen")
 _DAY = 86_400.0
 _READ_EVERY = 15.0
 """Seconds after which all that is watched is read, whatever was heard."""
+_KNOWN_WITHIN = 2.0
+"""Seconds in which the server may answer whether a job is there whose commit it did not answer."""
 _IDS_AT_ONCE = 500
 _STATEMENTS = 100
 """Prepared statements of a connection, if nothing is said."""
@@ -205,15 +208,16 @@ class PostgresStore:
 
     async def heartbeat(self) -> bool:
         """See `Store.heartbeat`.  It waits for nobody who writes."""
-        parts, loop = self._open_parts(), asyncio.get_running_loop()
+        parts, lease = self._open_parts(), self._options.lease
         if self._doubts:
             with suppress(StoreError):
                 await self._undo_doubtful()
-        asked_at = loop.time()
-        found = await self._run(lambda tx: workers.renew(tx, self._worker.name, self._options.lease), "written")
-        parts.heard(found, asked_at, loop.time())
-        await (parts.reap if found.are_dead or parts.is_ahead else parts.reaped)(self._options.lease)
-        return found.is_ours
+        asked_at = opened.steady()
+        found = await self._run(lambda tx: workers.renew(tx, self._worker.name, lease), "written")
+        parts.heard(found, asked_at, opened.steady(), lease)
+        is_ours = found.is_ours or await self._said(parts.renew_late(self._worker.name, asked_at, lease), "written")
+        await (parts.reap if found.are_dead or parts.is_ahead else parts.reaped)(lease)
+        return is_ours
 
     async def adopt(self, accounts: Collection[str], only: Collection[str] | None = None) -> list[Record]:
         """See `Store.adopt`."""
@@ -246,10 +250,15 @@ class PostgresStore:
     async def add(self, record: Record, at_most: AtMost | None = None) -> Record | None:
         """See `Store.add`."""
         new = jobs.New.of(record, whole=self._options.keep_requests)
-        standing = await self._write_or_doubt(
-            lambda tx: jobs.add(tx, self._worker, new, at_most),
-            lambda added: self._doubtful().added.update([record.id] if added is True else []),
-        )
+        try:
+            standing = await self._write_or_doubt(
+                lambda tx: jobs.add(tx, self._worker, new, at_most),
+                lambda added: self._doubtful().added.update([record.id] if added is True else []),
+            )
+        except StoreError:
+            if await self._was_added(record.id):
+                return None
+            raise
         if standing is False:
             raise StoreError(
                 f"This process could not reach the ledger {self._place} for longer than its lease, and gets a new one "
@@ -258,6 +267,25 @@ class PostgresStore:
                 retryable=True,
             )
         return standing if isinstance(standing, Record) else None
+
+    async def _was_added(self, job_id: str) -> bool:
+        """Whether a job whose commit was not answered is there all the same: asked at once, over another connection.
+
+        Then nothing has failed.  If it is not there, or nobody answers, it stays in doubt: it may still come.
+        """
+        if job_id not in self._doubtful().added:
+            return False
+        self._doubtful().added.discard(job_id)  # it must not be undone while it is looked for
+        is_there = False
+        try:
+            async with asyncio.timeout(_KNOWN_WITHIN):
+                is_there = await self._run(lambda tx: jobs.is_there(tx, job_id), "read")
+        except (StoreError, TimeoutError):
+            pass
+        finally:
+            if not is_there:
+                self._doubtful().added.add(job_id)
+        return is_there
 
     async def latest(self, scope: str, key: str) -> Record | None:
         """See `Store.latest`."""
@@ -448,7 +476,7 @@ class PostgresStore:
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.ack`.  What cannot be written is written later, as long as this store is open."""
         try:
-            await self._write(lambda tx: deliveries.ack(tx, job_id, handler, again))
+            await self._write(lambda tx: deliveries.ack(tx, self._worker.name, job_id, handler, again))
         except StoreError as error:
             if error.retryable:  # else no handler would be called until this process ends, for it has the claim
                 self._doubtful().acks.append((job_id, handler, again))

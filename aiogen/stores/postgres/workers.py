@@ -56,6 +56,12 @@ async def renew(tx: Tx, name: str, lease: float) -> Renewal:
     return Renewal(is_ours=row[0], are_dead=row[1], now=row[2], company=row[3])
 
 
+async def renew_late(tx: Tx, name: str, lease: float) -> bool:
+    """Renew a lease that has run out, if nobody has ended it: what is this worker's is still nobody else's."""
+    statement = "UPDATE aiogen_worker SET lease_until = aiogen_now() + $2 WHERE id = $1 RETURNING true"
+    return bool(await tx.value(statement, name, lease))
+
+
 async def let_go(tx: Tx, idle: float) -> None:
     """End connections that have locked something of the ledger, and from which nothing was heard for `idle` seconds.
 

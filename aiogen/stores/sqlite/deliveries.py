@@ -51,11 +51,14 @@ def claim(
     return claimed
 
 
-def ack(c: Connection, job_id: str, handler: str, again: float | None, now: float) -> None:
-    """It was brought; or, if `again`, it is due once more after this number of seconds."""
+def ack(c: Connection, owner: str, job_id: str, handler: str, again: float | None, now: float) -> None:
+    """It was brought; or, if `again`, it is due once more after this number of seconds.
+
+    That it has to be brought once more nobody says but its owner: another may be bringing it by now.
+    """
     next_at, done_at = (None, now) if again is None else (now + again, None)
     c.execute(
         "UPDATE aiogen_delivery SET next_at = ?, pause = ?, done_at = ?, owner = NULL "
-        "WHERE job = ? AND handler = ? AND done_at IS NULL",
-        (next_at, again, done_at, job_id, handler),
+        "WHERE job = ? AND handler = ? AND done_at IS NULL AND (? IS NULL OR owner IS NULL OR owner = ?)",
+        (next_at, again, done_at, job_id, handler, again, owner),
     )

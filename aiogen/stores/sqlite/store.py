@@ -484,7 +484,7 @@ class SqliteStore:
 
     async def ack(self, job_id: str, handler: str, again: float | None) -> None:
         """See `Store.ack`."""
-        await self._write(lambda c: deliveries.ack(c, job_id, handler, again, clock.now(c)))
+        await self._write(lambda c: deliveries.ack(c, self._worker.name, job_id, handler, again, clock.now(c)))
 
     async def forget(self, which: RecordQuery | Collection[str]) -> Forgotten:
         """See `Store.forget`.  Also what is held in a copy.

@@ -85,6 +85,8 @@ class DeliveryChecks(StoreSetup):
         await stage.stands_still(one)
         assert await claimed(other) == [("gallery", job_id, 2) for job_id in "ab"]
         assert await claimed(one) == [], "a process without a lease claims nothing"
+        await one.ack("b", "gallery", 0.0)
+        assert await claimed(other) == [], "a process without a lease releases no claim of another process"
         await one.ack("a", "gallery", None)
         await other.ack("a", "gallery", None)
         await other.ack("b", "gallery", None)

@@ -232,7 +232,7 @@ class Driver(Processes):
         claim = process, handler, job_id, delivery = self.claimed[which]
         self.run(process.store.ack(job_id, handler, again))
         if job_id in self.model.jobs:
-            self.model.ack(delivery, again)
+            self.model.ack(delivery, again, process.worker)
         if not keeps:
             self.claimed.remove(claim)
 

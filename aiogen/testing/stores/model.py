@@ -235,8 +235,8 @@ class Ledger:
             if delivery.next_at is not None and delivery.next_at <= self.now()
         }
 
-    def ack(self, delivery: Delivery, again: float | None) -> None:
-        if delivery.done:
+    def ack(self, delivery: Delivery, again: float | None, worker: Worker) -> None:
+        if delivery.done or (again is not None and delivery.claimed_by not in (None, worker)):
             return
         delivery.claimed_by = None
         delivery.done = again is None
