@@ -358,7 +358,11 @@ def test_an_announced_end_teaches_how_long_it_took() -> None:
 
 
 def test_who_is_not_followed_is_no_error() -> None:
+    """Nor does it change when the others are asked about."""
     schedule = asked_once()
-    schedule.found_over("never tracked", 1.0)
-    schedule.announced_late("never tracked", 1.0)
-    schedule.hint("never tracked", 1.0, proved=True)
+    before = wake(schedule)
+    schedule.found_over("never tracked", 111.0)
+    schedule.announced_late("never tracked", 111.0)
+    schedule.hint("never tracked", 111.0, proved=True)
+    assert schedule.take(111.0) is None
+    assert wake(schedule) == before

@@ -70,6 +70,7 @@ async def test_taking_in_many(many: Callable[[aiogen.Session], Awaitable[object]
     async with aiogen.Session([luma("http://127.0.0.1:9")]) as session:
         with others_run():
             await many(session)
+        assert sum((await session.count()).values()) == COUNT
 
 
 @pytest.mark.no_cover
