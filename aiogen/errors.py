@@ -26,6 +26,7 @@
     ├── BudgetReached                        the session's budget does not allow it; nothing was sent
     ├── CancelTimeout (TimeoutError)         another process did not say in time whether it could cancel a job
     ├── DownloadError                        an output's bytes could not be fetched
+    │   └── OutputExpired                    its address has expired, and here there will be no fresh one
     └── StoreError                           the ledger could not be written
 
 Every error carries what is known of `provider`, `connection`, `job_id`, `provider_id`, `request_id`, `code`,
@@ -479,6 +480,16 @@ class DownloadError(AiogenError):
     action: Action | None = Action.WAIT
     status: int | None = None
     """The HTTP status of the storage; None if the failure is not about a status."""
+
+
+class OutputExpired(DownloadError):
+    """The address of an output has expired, and no fresh one can be had by waiting.
+
+    The provider does not know the generation any more; or this session asks none (`follow=False`, a connection that it
+    does not have), and the message says who does.
+    """
+
+    action: Action | None = Action.GIVE_UP
 
 
 class StoreError(AiogenError):

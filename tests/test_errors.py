@@ -25,6 +25,7 @@ from aiogen.errors import (
     InvalidRequest,
     NetworkError,
     NotFound,
+    OutputExpired,
     ProtocolError,
     ProviderError,
     RateLimited,
@@ -122,6 +123,7 @@ CARRIED = [
     (SubmissionUnknown, FailureCode.UNKNOWN, Action.GIVE_UP, False),
     (SessionClosed, None, Action.RETRY, True),
     (DownloadError, None, Action.WAIT, True),
+    (OutputExpired, None, Action.GIVE_UP, False),
     (StoreError, None, Action.GIVE_UP, False),
 ]
 

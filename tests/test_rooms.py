@@ -11,7 +11,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from coverage_gate import PURE as COVERED_WHOLE
@@ -21,7 +21,42 @@ import aiogen
 pytestmark = pytest.mark.no_cover  # the package is read here, and not run
 
 PACKAGE = Path(aiogen.__file__).parent
-IMPURE = {"asyncio", "aiohttp", "threading", "time", "random", "sqlite3"}
+
+HARMLESS = frozenset({
+    "__future__", "base64", "binascii", "bisect", "collections", "dataclasses", "decimal", "difflib", "enum",
+    "functools", "hashlib", "heapq", "hmac", "html", "ipaddress", "itertools", "json", "math", "operator", "re",
+    "string", "types", "typing", "unicodedata", "urllib.parse", "zlib",
+    "datetime.UTC", "datetime.date", "datetime.datetime", "datetime.timedelta", "datetime.timezone",
+    "email.utils.parsedate_to_datetime", "http.HTTPStatus", "os.PathLike", "os.fspath", "pathlib.Path",
+    "pathlib.PurePath", "uuid.NAMESPACE_DNS", "uuid.NAMESPACE_URL", "uuid.UUID", "uuid.uuid5",
+    "attrs", "cattrs", "rich.cells", "rich.text", "yarl",
+})  # fmt: skip
+"""What a pure module may take from elsewhere: whole modules, or of a module these names alone.  The rest is refused, so
+that what nobody has thought of is seen, too."""
+
+REACHING_OUT = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "help", "input", "open", "print"})
+"""Built-in names that need no import to leave the module."""
+
+ASKING = frozenset({"now", "utcnow", "today"})
+"""Methods that look at the clock."""
+
+ON_DISK = frozenset(set(dir(Path)) - set(dir(PurePath)) - {"group", "home", "owner", "replace"})
+"""Methods of a path that look at the disk, without those that other things have as well.  A path as such is a name."""
+
+EXCEPTIONS = {
+    ("aiogen.providers.environment", "os.environ"): "a key is read from the environment when a connection is made",
+    ("aiogen.providers.registry", "importlib.metadata.entry_points"): "providers of other packages, when one is named",
+    ("aiogen.providers.registry", "importlib.metadata.EntryPoint"): "its type",
+    ("aiogen.providers.comfyui", "uuid.uuid4"): "the vendor takes the client's id, which has to be in the request",
+    ("aiogen._hooks.verifying", "importlib.import_module"): "the package `cryptography`, which need not be installed",
+    ("aiogen.stores.unread", "logging"): "what it is for: rows that were left out are named in the log",
+    ("aiogen.sandbox.script.rules", ".read_text"): "Script.load, which is public, and the shell around Script.read",
+    (
+        "aiogen.sandbox.vendors",
+        "pkgutil.iter_modules",
+    ): "a vendor of the sandbox is a folder, and nothing else names it",
+}
+"""What a pure module has beyond that, and why.  One that is not needed any more is refused, too."""
 
 FLOORS = (
     ("_codes", "_wording", "_content", "_schema"),
@@ -53,7 +88,7 @@ PURE = (
     "_codes", "_wording", "_schema", "models", "errors", "exchange", "_checks", "references", "catalogue", "costs",
     "_content", "_safety", "_options", "_polling", "_limits", "_hooks", "providers", "_answers", "_account",
 )  # fmt: skip
-"""Rooms with no clock, no chance, no socket, no thread, no event loop; every module in them."""
+"""Rooms with no clock, no chance, no socket, no disk, no thread, no event loop; every module in them."""
 
 ALONE = ("sandbox",)
 """Rooms that import nothing of ours: an error in reading a vendor's documents must not agree with itself."""
@@ -163,16 +198,46 @@ def _without_own_package(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def impure(tree: Tree) -> Iterator[str]:
-    """What a pure room imports, or asks for the time with, anywhere."""
+    """What a pure module has from elsewhere that is not known to be harmless, anywhere in it."""
     for name, module in tree.modules.items():
-        if not is_pure(name, module):
-            continue
-        for found in sorted(tree.imported(name)):
-            if found.partition(".")[0] in IMPURE:
-                yield f"{name} imports {found}"
-        for node in ast.walk(module):
-            if isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today"):
-                yield f"{name} asks for the time: {ast.unparse(node)}"
+        if is_pure(name, module):
+            known = HARMLESS | {what for exception, what in EXCEPTIONS if exception == name}
+            for found in sorted(reached(module)):
+                imported = found.removeprefix("import ")
+                names_of_it = imported != found and any(each.startswith(f"{imported}.") for each in known)
+                if not (_parts(imported) & known or names_of_it):
+                    yield f"{name} is pure, and has {found}"
+
+
+def reached(module: ast.Module) -> set[str]:
+    """What a module has from outside the package, by full names, and what it does with the clock and the disk."""
+    bound: dict[str, str] = {}
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                package = alias.name.partition(".")[0]
+                bound[alias.asname or package] = alias.name if alias.asname else package
+                found |= {f"import {alias.name}"} if package != "aiogen" else set()
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    inner = {node.value for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name) and node.id in REACHING_OUT:
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and node.attr in ASKING | ON_DISK:
+            found.add(f".{node.attr}")
+        if isinstance(node, ast.Name | ast.Attribute) and node not in inner:  # `a.b.c` as one
+            first, dot, rest = ast.unparse(node).partition(".")
+            if first in bound:
+                found.add(bound[first] + dot + rest)
+    return {each for each in found if each.partition(".")[0] != "aiogen"}
+
+
+def _parts(name: str) -> set[str]:
+    """`a.b.c`, and what it is a part of."""
+    parts = name.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)} - {""}
 
 
 def is_pure(name: str, module: ast.Module) -> bool:
@@ -219,12 +284,57 @@ def test_the_package_keeps_it(rule: object) -> None:
         (impure, "_limits/window.py", "from time import monotonic"),
         (impure, "providers/luma.py", "def late():\n    import aiohttp"),
         (impure, "models.py", "AT = datetime.now()"),
+        (impure, "_limits/rate.py", "import socket"),
+        (impure, "_limits/rate.py", "from uuid import uuid4"),
+        (impure, "_limits/rate.py", "import uuid\nID = uuid.uuid4()"),
+        (impure, "_limits/rate.py", "import uuid as ids\nID = ids.uuid1()"),
+        (impure, "_limits/rate.py", "import secrets"),
+        (impure, "_limits/rate.py", "import concurrent.futures"),
+        (impure, "_limits/rate.py", "from subprocess import run"),
+        (impure, "_limits/rate.py", "import urllib.request"),
+        (impure, "_limits/rate.py", "from urllib import request"),
+        (impure, "_limits/rate.py", "import urllib.parse\nurllib.request.urlopen('http://127.0.0.1')"),
+        (impure, "_limits/rate.py", "import os\nKEY = os.environ['HOME']"),
+        (impure, "_limits/rate.py", "from os import environ"),
+        (impure, "_limits/rate.py", "import os\ngiven = os"),
+        (impure, "references.py", "import os\nNAME = os.getenv('HOME')"),
+        (impure, "providers/registry.py", "import os\nKEY = os.environ"),
+        (impure, "_limits/rate.py", "open('/dev/null')"),
+        (impure, "_limits/rate.py", "read = open"),
+        (impure, "_limits/rate.py", "__import__('asyncio')"),
+        (impure, "_polling/plan.py", "import importlib\nimportlib.import_module('asyncio')"),
+        (impure, "_polling/plan.py", "from importlib import import_module"),
+        (impure, "references.py", "def late(path):\n    return path.read_bytes()"),
+        (impure, "_polling/plan.py", "import an_unknown_package"),
+        (impure, "stores/rows.py", "import logging"),
         (through, "stores/rows.py", "from aiogen.stores.sqlite import file"),
     ],
 )
 def test_a_planted_fault_is_seen(rule: object, module: str, line: str) -> None:
     assert callable(rule)
     assert list(rule(THE_PACKAGE.planted(module, line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import json\njson.dumps(1)",
+        "from uuid import UUID",
+        "import os\nos.fspath('a')",
+        "import urllib.parse\nurllib.parse.quote('a')",
+        "import urllib.parse as words\nwords.quote('a')",
+        "from pathlib import Path\nisinstance(1, Path)",
+        "import re\nre.compile('a')",
+    ],
+)
+def test_what_is_harmless_is_let_through(line: str) -> None:
+    assert not list(impure(THE_PACKAGE.planted("_limits/rate.py", line)))
+
+
+def test_an_exception_is_needed_and_has_a_reason() -> None:
+    for (name, what), reason in EXCEPTIONS.items():
+        assert reason
+        assert any(what in _parts(each) for each in reached(THE_PACKAGE.modules[name])), f"{name} has {what} no more"
 
 
 # --- what is more than direction

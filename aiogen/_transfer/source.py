@@ -11,8 +11,8 @@ import attrs
 from aiogen._answers.outcomes import ids_of
 from aiogen._content.measure import Measured
 from aiogen._safety.address import FilePolicy
-from aiogen.errors import AiogenError, DownloadError
-from aiogen.models import Generation, Output
+from aiogen.errors import AiogenError, DownloadError, InputError, NotFound, OutputExpired
+from aiogen.models import Action, Generation, Output
 
 APPEARS_WITHIN = 30.0
 """Seconds for which a file that the storage does not know is asked for again."""
@@ -93,9 +93,7 @@ class Source:
             try:
                 fresh = await self._refresh(self.generation)
             except AiogenError as error:
-                raise DownloadError(
-                    f"The url of an output has expired, and no fresh one could be fetched: {error}", **self.context()
-                ) from error
+                raise self._without_fresh(error) from error
             if len(fresh.outputs) != len(self.generation.outputs):
                 raise DownloadError(
                     f"The url of an output has expired, and generation {self.generation.provider_id} now has "
@@ -103,6 +101,14 @@ class Source:
                     **self.context(),
                 )
             self.generation = attrs.evolve(self.generation, outputs=fresh.outputs)
+
+    def _without_fresh(self, error: AiogenError) -> DownloadError:
+        """What it means that no fresh urls could be had: waiting helps where it helps with the question."""
+        text = f"The url of an output has expired, and no fresh one could be fetched: {error.message}"
+        if isinstance(error, InputError | NotFound):
+            return OutputExpired(text, **self.context())
+        action = Action.WAIT if error.action in (Action.RETRY, None) else error.action
+        return DownloadError(text, action=action, code=error.code, retry_after=error.retry_after, **self.context())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ STATUSES: tuple[tuple[type[errors.AiogenError], int], ...] = (
     (errors.RateLimited, 503),
     (errors.InvalidRequest, 422),
     (errors.StoreError, 503),
+    (errors.OutputExpired, 410),
     (errors.AiogenError, 502),
 )
 """The first that matches: narrower kinds come before wider ones."""
@@ -27,6 +28,7 @@ def http_status(error: errors.AiogenError) -> int:
 
     - 404: the provider does not know the generation.
     - 409: the provider has no such call, or the job was withdrawn or cancelled.
+    - 410: the address of an output has expired, and there will be no fresh one here.
     - 422: the input was refused here or by the provider, or the generation failed by its input (moderation).
     - 429: the scope's own bound on unfinished jobs; 503: the bound on all jobs.
     - 502: the provider failed, cannot be reached, or refuses the program's key or funds, which are not the client's.

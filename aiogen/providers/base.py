@@ -5,7 +5,6 @@ A provider file says how one vendor is asked and how its answers are read, as ex
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Protocol, Self
@@ -47,6 +46,7 @@ from aiogen.providers.configuration import (
     usual_url,
     with_usual_path,
 )
+from aiogen.providers.environment import said
 from aiogen.providers.facts import Facts
 from aiogen.providers.reading import retry_after
 from aiogen.providers.refusals import error_class
@@ -161,7 +161,7 @@ class Provider:
         key = () if self._api_key.text in ("", facts.public_key) else (self._api_key,)
         check_previous_keys(self._previous_keys, facts)
         fill(self, "secrets", (*key, *self._extra_headers.values(), *self._previous_keys))
-        url = self.base_url or os.environ.get(facts.url_variable, "") or facts.url
+        url = self.base_url or said(facts.url_variable) or facts.url
         if any(secret.stands_in(url) for secret in self.secrets):
             del url
             raise ConfigurationError(f"The base url contains the API key; {usual_url(facts)}.")
@@ -183,7 +183,7 @@ class Provider:
         None if the environment says nothing about it.
         """
         facts = facts_of(cls)
-        if not os.environ.get(facts.key_variable or facts.url_variable, "").strip():
+        if not said(facts.key_variable or facts.url_variable).strip():
             return None
         return cls(allow_insecure=allow_insecure)
 

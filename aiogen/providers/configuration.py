@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from aiogen._checks import can_be_host, is_this_machine
 from aiogen._safety.secret import Secret, to_secret
 from aiogen.errors import ConfigurationError
+from aiogen.providers.environment import said
 from aiogen.providers.facts import Facts
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
@@ -105,7 +105,7 @@ def check_key(key: Secret, facts: Facts, class_name: str) -> Secret:
                 provider=facts.name,
             )
         return key
-    key = key or Secret(os.environ.get(facts.key_variable, "")) or Secret(facts.public_key or "")
+    key = key or Secret(said(facts.key_variable)) or Secret(facts.public_key or "")
     if not key.text.strip():
         error = ConfigurationError(
             f"API Key cannot be empty. Please provide your {facts.vendor} API key in the credentials.",

@@ -158,17 +158,26 @@ async def test_as_completed_may_be_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reading", "what"),
+    ("reading", "what", "kind", "action"),
     [
-        ((404, {"detail": "Generation not found"}), "no fresh one could be fetched"),
-        ((200, body("completed", output=[{"url": "http://127.0.0.1/a"}, {"url": "http://127.0.0.1/b"}])), "2 outputs"),
+        ((404, {"detail": "Generation not found"}), "no fresh one could be fetched", aiogen.OutputExpired, "give_up"),
+        ((401, {"detail": "Invalid API key"}), "no fresh one could be fetched", aiogen.DownloadError, "fix_key"),
+        (
+            (200, body("completed", output=[{"url": "http://127.0.0.1/a"}, {"url": "http://127.0.0.1/b"}])),
+            "2 outputs",
+            aiogen.DownloadError,
+            "wait",
+        ),
     ],
 )
-async def test_an_expired_url_without_a_fresh_one(tmp_path: Path, reading: Any, what: str) -> None:
-    """The download says why there is no picture."""
+async def test_an_expired_url_without_a_fresh_one(
+    tmp_path: Path, reading: Any, what: str, kind: type[aiogen.DownloadError], action: str
+) -> None:
+    """The download says why there is no picture, and whether to wait for it."""
     async with serving(Vendor(reads=[(403, ""), reading])) as url, aiogen.Session([luma(url)]) as session:
-        with pytest.raises(aiogen.DownloadError, match=what):
+        with pytest.raises(aiogen.DownloadError, match=what) as raised:
             await session.download(completed_at(f"{url}/a.png"), tmp_path)
+    assert (type(raised.value), raised.value.action) == (kind, action)
 
 
 async def test_urls_that_are_none(tmp_path: Path) -> None:

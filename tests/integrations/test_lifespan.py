@@ -270,3 +270,8 @@ async def test_workers_that_follow_nothing_leave_it_to_one_that_does(tmp_path: P
                     picture = await web.get(done["outputs"][0]["url"])
                     assert picture.content.startswith(b"\x89PNG")
                     assert len(box.jobs) == 1
+                await asyncio.sleep(3700.0)  # Luma's addresses live for an hour
+                late = await web.get(done["outputs"][0]["url"])
+                problem = late.json()
+                assert (late.status_code, problem["code"], problem["retryable"]) == (410, "output_expired", False)
+                assert "aiogen download" in problem["detail"]

@@ -17,8 +17,8 @@ USUAL = {
     "Unsupported": 409, "AuthenticationError": 502, "InsufficientFunds": 502, "InvalidRequest": 422, "NotFound": 404,
     "RateLimited": 503, "ProviderError": 502, "APIError": 502, "ProtocolError": 502, "NetworkError": 502,
     "GenerationTimeout": 504, "SubmissionUnknown": 502, "SessionClosed": 503, "TooManyJobs": 503, "BudgetReached": 503,
-    "CancelTimeout": 504, "DownloadError": 502, "StoreError": 503, "GenerationError": 502, "AiogenError": 502,
-    "GenerationFailed": 409, "GenerationRefused": 409,
+    "CancelTimeout": 504, "DownloadError": 502, "OutputExpired": 410, "StoreError": 503, "GenerationError": 502,
+    "AiogenError": 502, "GenerationFailed": 409, "GenerationRefused": 409,
 }  # fmt: skip
 """With nothing else said."""
 

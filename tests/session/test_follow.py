@@ -496,7 +496,7 @@ async def test_outputs_are_handed_out_while_their_addresses_live(path: Path) -> 
             old = await web.submit("luma/uni-1", "a boat")
             await old
             reads = vendor.reads
-            with pytest.raises(aiogen.DownloadError, match="This session leaves its jobs to other processes"):
+            with pytest.raises(aiogen.OutputExpired, match="This session leaves its jobs to other processes"):
                 await web.urls(old)
             assert vendor.reads == reads
 

@@ -40,6 +40,7 @@ _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.CancelTimeout, "cancel_timeout"),
     (errors.SessionClosed, "unavailable"),
     (errors.StoreError, "unavailable"),
+    (errors.OutputExpired, "output_expired"),
     (errors.DownloadError, "download_failed"),
 )
 """Where the error's own code says less, or it has none."""
@@ -161,6 +162,11 @@ def _detail(error: errors.AiogenError, status: int) -> str:
     if isinstance(error, errors.UnknownParameter):
         meant = f" Did you mean {error.proposal!r}?" if error.proposal else ""
         return f"The model has no parameter {error.parameter!r}.{meant}"
+    if isinstance(error, errors.OutputExpired):
+        return (
+            "The address of this output has expired, and this server cannot have a fresh one. Fetch outputs soon after "
+            "the job has ended; who runs the server may still get this one: aiogen download."
+        )
     if status < 500:
         return error.message
     return (
