@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -138,6 +139,13 @@ class Seen:
     job: Job | None = None
     learned: Learned | None = None
     """What this worker has seen of outputs."""
+    again: Callable[[], Awaitable[Seen]] | None = attrs.field(default=None, eq=False, repr=False)
+    """Looks at the ledger once more; it may be removed meanwhile."""
+
+    @property
+    def is_followed(self) -> bool:
+        """The handle hears of its end; that of a job whose deadline has passed does not."""
+        return self.job is not None and not self.job.done
 
     @property
     def state(self) -> State:

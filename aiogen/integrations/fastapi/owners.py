@@ -2,6 +2,7 @@
 
 # Annotations are read when a dependency is made, for one names what `owner_of` was given: so they are not put off here.
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -44,8 +45,8 @@ async def find(session: Session, scope: str, job_id: str) -> Seen:
     record = next(iter(await session.store.find(query)), None)
     if record is None or record.scope != scope:
         raise Refused(404, "not_found", "There is no such generation.")
-    learned = learned_by(session)
+    learned, again = learned_by(session), partial(find, session, scope, job_id)
     try:
-        return Seen(record, await session.job(record.id), learned)
+        return Seen(record, await session.job(record.id), learned, again)
     except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
-        return Seen(record, None, learned)
+        return Seen(record, None, learned, again)

@@ -228,7 +228,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         )
         seen = await find(session, scope, job.id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited, shutdown)
+        seen = await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 0))
         _tell(response, seen, body, waited, prefers=waited is not None)
         response.headers["Location"] = body.links.self
@@ -284,7 +284,7 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         """How it stands; with `Prefer: wait=n` when it is over, or after n seconds (at most 60)."""
         seen = await find(session, scope, job_id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited, shutdown)
+        seen = await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 1))
         _tell(response, seen, body, waited, prefers=waited is not None)
         return body
