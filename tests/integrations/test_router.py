@@ -109,6 +109,44 @@ async def test_what_nobody_knows_is_said() -> None:
         assert (await web.delete(body["links"]["self"])).status_code == 409
 
 
+async def test_what_is_not_sent_is_told_at_once() -> None:
+    """The model takes some of it only: the answer to the request says so, and so does everything after it."""
+    async with serving(doing(processing=30)) as web:
+        answer = await web.post(parameters={"n": 4, "negative_prompt": "dogs", "seed": 3})
+        body = answer.json()
+        assert (answer.status_code, body["partial"], len(body["warnings"])) == (202, False, 3)
+        assert "Luma takes no seed" in " ".join(body["warnings"])
+        path = body["links"]["self"]
+        assert (await web.get(path)).json()["warnings"] == body["warnings"]
+        done = (await web.get(path, {"prefer": "wait=60"})).json()
+        assert (done["state"], done["warnings"]) == ("completed", body["warnings"])
+        (listed,) = (await web.get("/generations")).json()["items"]
+        assert listed == done
+        assert (await web.made())["warnings"] == []
+
+
+async def test_what_is_not_charged_costs_nothing() -> None:
+    """Withdrawn before it was sent, and refused; what is charged, or may be, costs what it costs."""
+    async with serving(doing(processing=30)) as web:
+        body = (await web.post()).json()
+        assert body["cost"] == {"amount": "0.0404", "unit": "DOLLARS", "is_estimate": True}
+        body = (await web.delete(body["links"]["self"])).json()
+        free = {"amount": "0", "unit": "DOLLARS", "is_estimate": False}
+        assert (body["state"], body["cost"]) == ("cancelled", free)
+        assert (await web.get("/generations")).json()["items"][0]["cost"] == free
+    async with serving(doing(failure_code="content_moderated")) as web:
+        body = (await web.post({"prefer": "wait=60"})).json()
+        assert (body["state"], body["cost"]) == ("failed", free)
+
+
+async def test_a_providers_addresses_are_cut_out_of_its_words() -> None:
+    """Also where they stand in the reason of a failure."""
+    reason = "Not found: https://cdn.example/a.png?sig=s3cret (see HTTP://status.example/x)"
+    async with serving(doing(failure_code="generation_failed", failure_reason=reason)) as web:
+        body = (await web.post({"prefer": "wait=60"})).json()
+        assert body["failure"]["reason"] == "Not found: (address) (see (address)"
+
+
 # --- whose it is
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import attrs
@@ -13,8 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiogen._content.measure import Measured
 from aiogen._engine.job import Job
 from aiogen.integrations.fastapi.learned import Learned
-from aiogen.models import Action, FailureCode, Output, State
+from aiogen.models import Action, Cost, FailureCode, Output, State
 from aiogen.stores.base import Record
+from aiogen.stores.charges import is_free
+
+_ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
 
 
 class NewGeneration(BaseModel):
@@ -90,7 +95,7 @@ class Failure(BaseModel):
 
 
 class CostBody(BaseModel):
-    """What it costs."""
+    """What it costs; 0 for what surely was not charged: not sent, refused, or refunded as the provider documents it."""
 
     amount: str = Field(description="A decimal number")
     unit: str = Field(description="DOLLARS or CREDITS")
@@ -113,6 +118,8 @@ class GenerationBody(BaseModel):
     times: Times
     eta: EtaBody | None
     outputs: list[OutputBody]
+    partial: bool = Field(description="It has fewer outputs than were asked for")
+    warnings: list[str] = Field(description="What the model does not take and was not sent, and whatever else is odd")
     failure: Failure | None
     cost: CostBody | None
     links: Links
@@ -164,7 +171,7 @@ class Seen:
         path = f"{base}/{record.id}"
         model = record.model or (known.model if known is not None else None)
         eta = job.eta() if job is not None else None
-        cost = (known.cost if known is not None else None) or record.charge.cost
+        cost = _cost(self)
         return GenerationBody(
             id=record.id,
             model=f"{record.connection}/{model}" if model else None,
@@ -177,6 +184,8 @@ class Seen:
             ),
             eta=EtaBody(seconds=eta.seconds, low=eta.low, high=eta.high) if eta is not None else None,
             outputs=_outputs(self, path),
+            partial=known is not None and known.partial,
+            warnings=_warnings(self),
             failure=_failure(self),
             cost=CostBody(amount=f"{cost.amount:f}", unit=cost.unit, is_estimate=cost.is_estimate) if cost else None,
             links=Links(self=path, events=f"{path}/events"),
@@ -205,6 +214,27 @@ def size_of(measured: Measured | Output) -> Size | None:
     return Size(width=width, height=height) if width and height else None
 
 
+def _warnings(seen: Seen) -> list[str]:
+    """From its submission on, for what was not sent costs as much as what was."""
+    known = seen.job.generation if seen.job is not None else seen.record.generation
+    asked = seen.record.submission or (seen.job.submission if seen.job is not None else None)
+    said = (*(asked.warnings if asked is not None else ()), *(known.warnings if known is not None else ()))
+    return [without_addresses(each) for each in dict.fromkeys(said)]
+
+
+def _cost(seen: Seen) -> Cost | None:
+    record = seen.record
+    known = seen.job.generation if seen.job is not None else record.generation
+    cost = (known.cost if known is not None else None) or record.charge.cost
+    has_failed = known is not None and known.state in (State.FAILED, State.CANCELLED)
+    return Cost(Decimal(0), cost.unit) if cost is not None and known and has_failed and is_free(known) else cost
+
+
+def without_addresses(text: str) -> str:
+    """Of a provider's words: its addresses are not the client's affair, and some are as good as a key."""
+    return _ADDRESS.sub("(address)", text)
+
+
 def _failure(seen: Seen) -> Failure | None:
     known = seen.job.generation if seen.job is not None else seen.record.generation
     if seen.state is State.UNKNOWN:
@@ -215,6 +245,6 @@ def _failure(seen: Seen) -> Failure | None:
     code = known.failure_code if known is not None else None
     return Failure(
         code=code or FailureCode.UNKNOWN,
-        reason=known.failure_reason if known is not None else None,
+        reason=without_addresses(known.failure_reason) if known is not None and known.failure_reason else None,
         action=known.action if known is not None else None,
     )
