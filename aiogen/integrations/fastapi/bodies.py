@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import attrs
 from fastapi import Request
@@ -118,6 +119,7 @@ class GenerationBody(BaseModel):
     times: Times
     eta: EtaBody | None
     outputs: list[OutputBody]
+    expired: bool = Field(description="It was over so long ago that only its key and its end are kept, and no outputs")
     partial: bool = Field(description="It has fewer outputs than were asked for")
     warnings: list[str] = Field(description="What the model does not take and was not sent, and whatever else is odd")
     failure: Failure | None
@@ -133,9 +135,21 @@ class PageBody(BaseModel):
 
 
 def base_of(request: Request, behind: int) -> str:
-    """The path of the collection as the client has it, whatever the router is included or mounted under."""
+    """The path of the collection as the client has it, whatever the router is included or mounted under.
+
+    Written as addresses are, for servers give it without its escapes, in which a prefix may have any letters.
+    """
     path: str = request.scope["path"]
+    root: str = request.scope.get("root_path", "").rstrip("/")
+    if path != root and not path.startswith(f"{root}/"):  # the application's own `root_path`, which the proxy takes off
+        path = root + path
+    path = quote(path, safe="/-._~!$&'()*+,;=:@", errors="replace")
     return path.rstrip("/").rsplit("/", behind)[0] if behind else path.rstrip("/")
+
+
+def is_expired(record: Record) -> bool:
+    """Its result was removed from the ledger (`keep_finished`)."""
+    return record.state.is_terminal and record.generation is None
 
 
 @attrs.frozen
@@ -148,6 +162,11 @@ class Seen:
     """What this worker has seen of outputs."""
     again: Callable[[], Awaitable[Seen]] | None = attrs.field(default=None, eq=False, repr=False)
     """Looks at the ledger once more; it may be removed meanwhile."""
+
+    @property
+    def is_expired(self) -> bool:
+        """Of what was over so long ago the ledger has only that, for whoever asks by its key."""
+        return is_expired(self.record)
 
     @property
     def is_followed(self) -> bool:
@@ -184,6 +203,7 @@ class Seen:
             ),
             eta=EtaBody(seconds=eta.seconds, low=eta.low, high=eta.high) if eta is not None else None,
             outputs=_outputs(self, path),
+            expired=self.is_expired,
             partial=known is not None and known.partial,
             warnings=_warnings(self),
             failure=_failure(self),
@@ -242,6 +262,8 @@ def _failure(seen: Seen) -> Failure | None:
         return Failure(code=FailureCode.UNKNOWN, reason=reason, action=Action.GIVE_UP)
     if seen.state is not State.FAILED:
         return None
+    if seen.is_expired:
+        return Failure(code=FailureCode.UNKNOWN, reason="Why it failed is not kept any more.", action=None)
     code = known.failure_code if known is not None else None
     return Failure(
         code=code or FailureCode.UNKNOWN,
