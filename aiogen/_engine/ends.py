@@ -51,7 +51,12 @@ async def _settle(
 ) -> None:
     within = min(hub.ledger.write_timeout, hub.deadlines.earliest(track.jobs) - now)
     write = partial(hub.store.settle, ended)
-    await hub.ledger.note(write, *(job.id for job in track.jobs), within=max(0.0, within))
+    ids = {job.id for job in track.jobs}
+    hub.settling |= ids
+    try:
+        await hub.ledger.note(write, *(job.id for job in track.jobs), within=max(0.0, within))
+    finally:
+        hub.settling -= ids
     hub.handlers.wake()
     at = hub.clock.datetime()
     for job, generation in zip(track.jobs, ended, strict=True):

@@ -97,6 +97,8 @@ class Hub:
         """The lease was lost, and not all that was ours has been let go of yet: nothing is sent for it."""
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
+        self.settling: set[str] = set()
+        """Our ids of those that are over, and are just being written into the ledger."""
         self.unknown_states: set[tuple[str, str]] = set()
         """State words that have been warned about, by provider."""
         self.learned = LearnedModels(store)

@@ -115,7 +115,7 @@ class KeyedJobs:
                 if is_other and key.is_redone:
                     self._check_known(latest)
                 else:
-                    self._check(key, latest)
+                    self.check(key, latest)
                     if not self._is_tried_again(key, latest):
                         return await self._standing(latest), False
                 attempt = latest.attempt + 1
@@ -126,7 +126,7 @@ class KeyedJobs:
             if standing is None:
                 self._added.add(job)
                 return self._registry.keep(job), True
-            self._check(key, standing)  # another process was faster
+            self.check(key, standing)  # another process was faster
             return await self._standing(standing), False
 
     async def _standing(self, record: Record) -> Job:
@@ -200,7 +200,12 @@ class KeyedJobs:
         return None if latest is None else await self._registry.standing(latest)
 
     @staticmethod
-    def _check(key: Key, standing: Record) -> None:
+    def check(key: Key, standing: Record) -> None:
+        """Whether it stands for this request.
+
+        Raises:
+            KeyReused: it does not.
+        """
         if standing.asked is not None and standing.asked != key.asked:
             raise KeyReused(
                 f"The key {key} already stands for another request, job {standing.id} of "

@@ -154,6 +154,8 @@ class Registry:
             return self._jobs.get(job_id)
         if job is not None and record.generation is None and job.state not in _UNSENT:
             is_ours = record.owner is not None and record.owner == hub.store.worker
+            if is_ours and self._was_left(job, record):
+                return self.go_on(attrs.evolve(record, state=job.state))
             if is_ours or record.state is job.state is State.UNKNOWN:
                 return job  # nothing more is known of it
         if job is None and record.provider_id is not None and record.owner == hub.store.worker:
@@ -169,6 +171,19 @@ class Registry:
             self.keep(job)
             await hub.watch(job)
         return job
+
+    def _was_left(self, job: Job, record: Record) -> bool:
+        """Its deadline has passed, nobody waited for it for an hour after its acceptance, and now somebody asks."""
+        key, hub = record.provider_id, self._hub
+        return (
+            hub.is_follower
+            and isinstance(job.error, GenerationTimeout)
+            and not job.state.is_terminal
+            and record.state is not State.UNKNOWN
+            and key is not None
+            and job.id not in hub.settling
+            and hub.tracked(job._provider, key) is None
+        )
 
     async def attached(
         self, provider: Provider, provider_id: str, timeout: float | None, poll_cost: float | None

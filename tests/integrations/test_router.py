@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from integrations.web import MODEL, serving
+from integrations.web import MODEL, Web, serving
 from pictures import png
 
 import aiogen
@@ -21,7 +23,10 @@ from aiogen.integrations.fastapi import router
 from aiogen.integrations.fastapi.files import headers_of, kind_headers
 from aiogen.models import Cost
 from aiogen.sandbox import Fate, Rule, Script
+from aiogen.stores import SqliteStore
 from aiogen.stores.base import AtMost
+
+ANN = {"x-user": "ann"}
 
 
 def doing(**fate: Any) -> Script:
@@ -88,6 +93,41 @@ async def test_a_key_for_other_content_is_refused(other: dict[str, Any]) -> None
         assert web.paid == 1
 
 
+@pytest.mark.looptime(noop_cycles=4)
+@pytest.mark.usefixtures("virtual_files")
+async def test_a_key_outlives_what_came_of_its_job(tmp_path: Path) -> None:
+    """One body for it on every route, in this worker and in the next one; nobody asks the provider for it again."""
+    key, path = {"idempotency-key": "boat-1", "prefer": "wait=60"}, ""
+
+    async def told(web: Web) -> None:
+        asked = len(web.box.requests)
+        body = (await web.get(path, {"prefer": "wait=60"})).json()
+        assert (body["state"], body["expired"], body["outputs"]) == ("completed", True, [])
+        again = await web.post(key)
+        assert (again.status_code, again.json()) == (200, body)
+        assert (await web.get("/generations")).json()["items"] == [body]
+        events = await web.get(f"{path}/events")
+        assert [json.loads(each[6:]) for each in events.text.split("\n") if each.startswith("data: ")] == [body]
+        assert (await web.get(path)).json() == body
+        for answer in (await web.get(f"{path}/outputs/0"), await web.http.head(f"{path}/outputs/0", headers=ANN)):
+            assert answer.status_code == 410
+        assert (await web.get(f"{path}/outputs/0")).json()["code"] == "expired"
+        assert (await web.delete(path)).status_code == 409
+        other = await web.post(key, prompt="a kite")
+        assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+        assert len(web.box.requests) == asked
+
+    async with serving(store=SqliteStore(tmp_path / "aiogen.db", keep_finished=30.0)) as web:
+        first = (await web.post(key)).json()
+        path = first["links"]["self"]
+        assert (first["state"], first["expired"]) == ("completed", False)
+        while (await web.session.store.get(first["id"])).generation is not None:  # type: ignore[union-attr]
+            await asyncio.sleep(1.0)
+        await told(web)
+    async with serving(store=SqliteStore(tmp_path / "aiogen.db", keep_finished=30.0)) as web:
+        await told(web)
+
+
 # --- what a failure is
 
 
@@ -107,6 +147,44 @@ async def test_what_nobody_knows_is_said() -> None:
         body = (await web.post({"prefer": "wait=60"})).json()
         assert (body["state"], body["failure"]["code"], body["failure"]["action"]) == ("unknown", "unknown", "give_up")
         assert (await web.delete(body["links"]["self"])).status_code == 409
+
+
+async def test_what_is_not_sent_is_told_at_once() -> None:
+    """The model takes some of it only: the answer to the request says so, and so does everything after it."""
+    async with serving(doing(processing=30)) as web:
+        answer = await web.post(parameters={"n": 4, "negative_prompt": "dogs", "seed": 3})
+        body = answer.json()
+        assert (answer.status_code, body["partial"], len(body["warnings"])) == (202, False, 3)
+        assert "Luma takes no seed" in " ".join(body["warnings"])
+        path = body["links"]["self"]
+        assert (await web.get(path)).json()["warnings"] == body["warnings"]
+        done = (await web.get(path, {"prefer": "wait=60"})).json()
+        assert (done["state"], done["warnings"]) == ("completed", body["warnings"])
+        (listed,) = (await web.get("/generations")).json()["items"]
+        assert listed == done
+        assert (await web.made())["warnings"] == []
+
+
+async def test_what_is_not_charged_costs_nothing() -> None:
+    """Withdrawn before it was sent, and refused; what is charged, or may be, costs what it costs."""
+    async with serving(doing(processing=30)) as web:
+        body = (await web.post()).json()
+        assert body["cost"] == {"amount": "0.0404", "unit": "DOLLARS", "is_estimate": True}
+        body = (await web.delete(body["links"]["self"])).json()
+        free = {"amount": "0", "unit": "DOLLARS", "is_estimate": False}
+        assert (body["state"], body["cost"]) == ("cancelled", free)
+        assert (await web.get("/generations")).json()["items"][0]["cost"] == free
+    async with serving(doing(failure_code="content_moderated")) as web:
+        body = (await web.post({"prefer": "wait=60"})).json()
+        assert (body["state"], body["cost"]) == ("failed", free)
+
+
+async def test_a_providers_addresses_are_cut_out_of_its_words() -> None:
+    """Also where they stand in the reason of a failure."""
+    reason = "Not found: https://cdn.example/a.png?sig=s3cret (see HTTP://status.example/x)"
+    async with serving(doing(failure_code="generation_failed", failure_reason=reason)) as web:
+        body = (await web.post({"prefer": "wait=60"})).json()
+        assert body["failure"]["reason"] == "Not found: (address) (see (address)"
 
 
 # --- whose it is
@@ -419,6 +497,37 @@ async def test_the_application_keeps_its_own_errors() -> None:
     async with serving() as web:
         answer = await web.get("/nowhere")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+
+
+@pytest.mark.parametrize(
+    "tenant", ["%E6%97%A5%E6%9C%AC", "a%20b", "x%3Fa=1%23", "%0d%0aset-cookie:%20a=b", "%FF", "a@b"]
+)
+async def test_links_hold_whatever_a_prefix_has_in_it(tenant: str) -> None:
+    """A prefix with a parameter: what a client writes there stands in `Location` so that it means the same."""
+    async with serving(prefix="/t/{tenant}") as web:
+        answer = await web.http.post(
+            f"/t/{tenant}/generations", json={"model": MODEL, "prompt": "x"}, headers={**ANN, "prefer": "wait=60"}
+        )
+        assert answer.status_code == 200
+        path = answer.headers["location"]
+        assert path.isascii()
+        assert re.fullmatch(r"/t/[^/?#\s]+/generations/[0-9a-f-]{36}", path)
+        assert (await web.get(path)).json() == answer.json()
+        assert (await web.get(answer.json()["outputs"][0]["url"])).status_code == 200
+        assert (await web.get(answer.json()["links"]["events"])).status_code == 200
+        (listed,) = (await web.get(f"/t/{tenant}/generations")).json()["items"]
+        assert listed["links"] == answer.json()["links"]
+
+
+@pytest.mark.parametrize("is_in_path", [False, True])
+async def test_links_have_the_applications_root(is_in_path: bool) -> None:
+    """A proxy takes `/api` off, and `FastAPI(root_path="/api")` says so; uvicorn's option of that name puts it back."""
+    async with serving() as web:
+        transport = httpx.ASGITransport(web.app, root_path="/api")
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+            way = f"{'/api' if is_in_path else ''}/generations"
+            answer = await http.post(way, json={"model": MODEL, "prompt": "x"}, headers=ANN)
+            assert answer.headers["location"] == f"/api/generations/{answer.json()['id']}"
 
 
 async def test_links_hold_under_any_prefix() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import attrs
 from fastapi import Request
@@ -12,8 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiogen._content.measure import Measured
 from aiogen._engine.job import Job
 from aiogen.integrations.fastapi.learned import Learned
-from aiogen.models import Action, FailureCode, Output, State
+from aiogen.models import Action, Cost, FailureCode, Output, State
 from aiogen.stores.base import Record
+from aiogen.stores.charges import is_free
+
+_ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
 
 
 class NewGeneration(BaseModel):
@@ -89,7 +96,7 @@ class Failure(BaseModel):
 
 
 class CostBody(BaseModel):
-    """What it costs."""
+    """What it costs; 0 for what surely was not charged: not sent, refused, or refunded as the provider documents it."""
 
     amount: str = Field(description="A decimal number")
     unit: str = Field(description="DOLLARS or CREDITS")
@@ -112,6 +119,9 @@ class GenerationBody(BaseModel):
     times: Times
     eta: EtaBody | None
     outputs: list[OutputBody]
+    expired: bool = Field(description="It was over so long ago that only its key and its end are kept, and no outputs")
+    partial: bool = Field(description="It has fewer outputs than were asked for")
+    warnings: list[str] = Field(description="What the model does not take and was not sent, and whatever else is odd")
     failure: Failure | None
     cost: CostBody | None
     links: Links
@@ -125,9 +135,21 @@ class PageBody(BaseModel):
 
 
 def base_of(request: Request, behind: int) -> str:
-    """The path of the collection as the client has it, whatever the router is included or mounted under."""
+    """The path of the collection as the client has it, whatever the router is included or mounted under.
+
+    Written as addresses are, for servers give it without its escapes, in which a prefix may have any letters.
+    """
     path: str = request.scope["path"]
+    root: str = request.scope.get("root_path", "").rstrip("/")
+    if path != root and not path.startswith(f"{root}/"):  # the application's own `root_path`, which the proxy takes off
+        path = root + path
+    path = quote(path, safe="/-._~!$&'()*+,;=:@", errors="replace")
     return path.rstrip("/").rsplit("/", behind)[0] if behind else path.rstrip("/")
+
+
+def is_expired(record: Record) -> bool:
+    """Its result was removed from the ledger (`keep_finished`)."""
+    return record.state.is_terminal and record.generation is None
 
 
 @attrs.frozen
@@ -138,6 +160,18 @@ class Seen:
     job: Job | None = None
     learned: Learned | None = None
     """What this worker has seen of outputs."""
+    again: Callable[[], Awaitable[Seen]] | None = attrs.field(default=None, eq=False, repr=False)
+    """Looks at the ledger once more; it may be removed meanwhile."""
+
+    @property
+    def is_expired(self) -> bool:
+        """Of what was over so long ago the ledger has only that, for whoever asks by its key."""
+        return is_expired(self.record)
+
+    @property
+    def is_followed(self) -> bool:
+        """The handle hears of its end; that of a job whose deadline has passed does not."""
+        return self.job is not None and not self.job.done
 
     @property
     def state(self) -> State:
@@ -156,7 +190,7 @@ class Seen:
         path = f"{base}/{record.id}"
         model = record.model or (known.model if known is not None else None)
         eta = job.eta() if job is not None else None
-        cost = (known.cost if known is not None else None) or record.charge.cost
+        cost = _cost(self)
         return GenerationBody(
             id=record.id,
             model=f"{record.connection}/{model}" if model else None,
@@ -169,6 +203,9 @@ class Seen:
             ),
             eta=EtaBody(seconds=eta.seconds, low=eta.low, high=eta.high) if eta is not None else None,
             outputs=_outputs(self, path),
+            expired=self.is_expired,
+            partial=known is not None and known.partial,
+            warnings=_warnings(self),
             failure=_failure(self),
             cost=CostBody(amount=f"{cost.amount:f}", unit=cost.unit, is_estimate=cost.is_estimate) if cost else None,
             links=Links(self=path, events=f"{path}/events"),
@@ -197,6 +234,27 @@ def size_of(measured: Measured | Output) -> Size | None:
     return Size(width=width, height=height) if width and height else None
 
 
+def _warnings(seen: Seen) -> list[str]:
+    """From its submission on, for what was not sent costs as much as what was."""
+    known = seen.job.generation if seen.job is not None else seen.record.generation
+    asked = seen.record.submission or (seen.job.submission if seen.job is not None else None)
+    said = (*(asked.warnings if asked is not None else ()), *(known.warnings if known is not None else ()))
+    return [without_addresses(each) for each in dict.fromkeys(said)]
+
+
+def _cost(seen: Seen) -> Cost | None:
+    record = seen.record
+    known = seen.job.generation if seen.job is not None else record.generation
+    cost = (known.cost if known is not None else None) or record.charge.cost
+    has_failed = known is not None and known.state in (State.FAILED, State.CANCELLED)
+    return Cost(Decimal(0), cost.unit) if cost is not None and known and has_failed and is_free(known) else cost
+
+
+def without_addresses(text: str) -> str:
+    """Of a provider's words: its addresses are not the client's affair, and some are as good as a key."""
+    return _ADDRESS.sub("(address)", text)
+
+
 def _failure(seen: Seen) -> Failure | None:
     known = seen.job.generation if seen.job is not None else seen.record.generation
     if seen.state is State.UNKNOWN:
@@ -204,9 +262,11 @@ def _failure(seen: Seen) -> Failure | None:
         return Failure(code=FailureCode.UNKNOWN, reason=reason, action=Action.GIVE_UP)
     if seen.state is not State.FAILED:
         return None
+    if seen.is_expired:
+        return Failure(code=FailureCode.UNKNOWN, reason="Why it failed is not kept any more.", action=None)
     code = known.failure_code if known is not None else None
     return Failure(
         code=code or FailureCode.UNKNOWN,
-        reason=known.failure_reason if known is not None else None,
+        reason=without_addresses(known.failure_reason) if known is not None and known.failure_reason else None,
         action=known.action if known is not None else None,
     )

@@ -57,6 +57,10 @@ def add_outputs(made: APIRouter, whose: Callable[..., Any], max_bytes: int) -> N
 async def _completed(session: Session, scope: str, job_id: str, n: int) -> tuple[Seen, Generation]:
     """A job that has such an output, and what it has become."""
     seen = await find(session, scope, job_id)
+    if seen.is_expired and seen.state is State.COMPLETED:
+        raise Refused(
+            410, "expired", "It was over so long ago that its outputs are not kept any more.", job=seen.record.id
+        )
     known = seen.job.generation if seen.job is not None else seen.record.generation
     if known is None or known.state is not State.COMPLETED:
         raise Refused(409, "conflict", f"It has no outputs: it is {seen.state}.", job=seen.record.id)

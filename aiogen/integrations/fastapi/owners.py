@@ -2,15 +2,19 @@
 
 # Annotations are read when a dependency is made, for one names what `owner_of` was given: so they are not put off here.
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends
 
+from aiogen._answers.asked import check_key
 from aiogen._checks import own_id
+from aiogen._jobs.keyed import Key, KeyedJobs
 from aiogen.errors import ConfigurationError
-from aiogen.integrations.fastapi.bodies import Seen
+from aiogen.integrations.fastapi.bodies import Seen, is_expired
 from aiogen.integrations.fastapi.learned import learned_by
 from aiogen.integrations.fastapi.problems import Refused
+from aiogen.providers.base import Provider, TypedRequest
 from aiogen.session import Session
 from aiogen.stores.base import RecordQuery
 
@@ -44,8 +48,30 @@ async def find(session: Session, scope: str, job_id: str) -> Seen:
     record = next(iter(await session.store.find(query)), None)
     if record is None or record.scope != scope:
         raise Refused(404, "not_found", "There is no such generation.")
-    learned = learned_by(session)
+    if is_expired(record):  # whoever asked the provider for it once more would have another job than all the others
+        return Seen(record)
+    learned, again = learned_by(session), partial(find, session, scope, job_id)
     try:
-        return Seen(record, await session.job(record.id), learned)
+        return Seen(record, await session.job(record.id), learned, again)
     except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
-        return Seen(record, None, learned)
+        return Seen(record, None, learned, again)
+
+
+async def expired_job(
+    session: Session, scope: str, key: str | None, provider: Provider, request: TypedRequest
+) -> str | None:
+    """Our id of the job of a key, where only that is kept of it; `session.submit` would ask the provider for it again.
+
+    Raises:
+        KeyReused: it stands for another request.
+        StoreError: the ledger cannot be read.
+    """
+    if key is None:
+        return None
+    check_key(key, "key")
+    record = await session.store.latest(scope, key)
+    if record is None or not is_expired(record):
+        return None
+    prepared = await session._open().submitting.prepare(provider, request, is_keyed=True)
+    KeyedJobs.check(Key(key=key, scope=scope, asked=prepared.asked or ""), record)
+    return record.id

@@ -15,11 +15,11 @@ from aiogen._jobs.naming import check_bound, rank_of
 from aiogen.errors import InputError, SubmissionUnknown, Unsupported
 from aiogen.integrations.fastapi import following
 from aiogen.integrations.fastapi.asking import ALLOWABLE, Terms, body_for, check_cost, request_of
-from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen, base_of
+from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen, base_of, is_expired
 from aiogen.integrations.fastapi.erasing import add_erasing
 from aiogen.integrations.fastapi.learned import learned_by
 from aiogen.integrations.fastapi.outputs import add_outputs
-from aiogen.integrations.fastapi.owners import find, owner_of
+from aiogen.integrations.fastapi.owners import expired_job, find, owner_of
 from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
     USUAL_PAUSE,
@@ -218,17 +218,20 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         else:
             provider, asked = request_of(session, wanted, terms)
         await check_cost(session, provider, asked, terms)
-        job = await session.submit(
-            asked,
-            connection=provider.name,
-            key=idempotency_key,
-            scope=scope,
-            priority=terms.priority,
-            at_most=terms.at_most,
-        )
-        seen = await find(session, scope, job.id)
+        job_id = await expired_job(session, scope, idempotency_key, provider, asked)
+        if job_id is None:
+            job = await session.submit(
+                asked,
+                connection=provider.name,
+                key=idempotency_key,
+                scope=scope,
+                priority=terms.priority,
+                at_most=terms.at_most,
+            )
+            job_id = job.id
+        seen = await find(session, scope, job_id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited, shutdown)
+        seen = await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 0))
         _tell(response, seen, body, waited, prefers=waited is not None)
         response.headers["Location"] = body.links.self
@@ -242,6 +245,8 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
     ) -> GenerationBody:
         """Take it back if it was not sent, else stop it where the provider can; 409 with the reason if neither."""
         seen = await find(session, scope, job_id)
+        if seen.is_expired and seen.state is not State.CANCELLED:
+            raise Refused(409, "conflict", f"It is over: {seen.state}.", job=seen.record.id)
         if seen.state is not State.CANCELLED:
             try:
                 what = await session.cancel(seen.record.id)
@@ -268,7 +273,7 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         page = await session.page(limit=limit, after=cursor, scope=scope, states=state or None)
         running = {job.id: job for job in session.jobs()}
         base, learned = base_of(request, 0), learned_by(session)
-        seen = [Seen(each, running.get(each.id), learned) for each in page.records]
+        seen = [Seen(each) if is_expired(each) else Seen(each, running.get(each.id), learned) for each in page.records]
         return PageBody(items=[each.body(base) for each in seen], next=page.next)
 
     @made.get("/generations/{job_id}")
@@ -284,7 +289,7 @@ def _add_reading(made: APIRouter, whose: Callable[..., Any]) -> None:
         """How it stands; with `Prefer: wait=n` when it is over, or after n seconds (at most 60)."""
         seen = await find(session, scope, job_id)
         waited = following.preferred_wait(request.headers.getlist("prefer"))
-        await following.wait(seen, waited, shutdown)
+        seen = await following.wait(seen, waited, shutdown)
         body = seen.body(base_of(request, 1))
         _tell(response, seen, body, waited, prefers=waited is not None)
         return body

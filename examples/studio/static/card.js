@@ -17,9 +17,10 @@ export class Card {
     this.frame = el("div", { className: "frame" });
     this.words = el("p", { className: "words" });
     this.meta = el("p", { className: "meta" });
+    this.warnings = el("ul", { className: "warnings", hidden: true });
     this.note = el("p", { className: "note", role: "status" });
     this.acts = el("div", { className: "acts" });
-    this.node = el("li", { className: "card", tabIndex: -1 }, this.frame, el("div", { className: "foot" }, this.words, this.meta, this.note, this.acts));
+    this.node = el("li", { className: "card", tabIndex: -1 }, this.frame, el("div", { className: "foot" }, this.words, this.meta, this.warnings, this.note, this.acts));
   }
 
   get title() {
@@ -56,6 +57,7 @@ export class Card {
     this.isStuck = false;
     this.request = request ?? this.request;
     this.#head(job.state);
+    this.#warn();
     if (job.state === "completed") this.#pictures();
     else if (job.state === "failed" || job.state === "unknown") this.#failure();
     else if (job.state === "cancelled") this.#frame("cancelled", () => [el("h3", {}, "Cancelled")]);
@@ -105,6 +107,15 @@ export class Card {
     // Of what has failed only the provider knows whether it is charged; the total has what is documented of that.
     if (this.job?.cost && !["failed", "cancelled"].includes(this.job.state)) parts.push(price(this.job.cost));
     write(this.meta, parts.filter(Boolean).join(" · "));
+  }
+
+  /** What was asked for and is not so: it was paid for all the same. */
+  #warn() {
+    const said = [...(this.job.partial ? ["Fewer pictures came than were asked for."] : []), ...(this.job.warnings ?? [])];
+    if (this.warnings.dataset.said === said.join("\n")) return;
+    this.warnings.dataset.said = said.join("\n");
+    this.warnings.hidden = said.length === 0;
+    this.warnings.replaceChildren(...said.map((each) => el("li", {}, short(each, 240))));
   }
 
   /** Fills the frame where it shows something else. */
