@@ -36,6 +36,7 @@ from aiogen.stores.record import Record as Record
 from aiogen.stores.record import RequestKind as RequestKind
 from aiogen.stores.record import TakenOver as TakenOver
 from aiogen.stores.record import Wish as Wish
+from aiogen.stores.shares import ScopeWait as ScopeWait
 
 
 class Store(Protocol):
@@ -118,6 +119,10 @@ class Store(Protocol):
 
         Where there is not room for all, what other living workers have waiting of a higher priority goes before; after
         seven such creates, one of the lowest that waits.  A place that nobody takes is kept for some seconds only.
+
+        Where another scope has something unfinished at the account, or had within the last minute, a scope that has its
+        equal share of `Headroom.places`, or of `Headroom.limit`, is given none of the last of them, see
+        `stores.shares`.  The number is a `ScopeWait` then: creates of other scopes need not wait for it.
 
         With a budget, what was sent within its period is added up in the same transaction, of all scopes, connections
         and processes, what was forgotten since then included: several processes do not get beyond it together.

@@ -317,7 +317,7 @@ def test_the_headroom_is_what_is_left_beside_this_create_and_those_before_it() -
     scene.at(0.0)
     names = scene.account.names
     asked = [scene.account.headroom(0.0, scene.creates[name]) for name in "bac"]
-    assert asked == [Headroom(creates=20 - n, active=5 - n, accounts=names) for n in (1, 2, 3)]
+    assert asked == [Headroom(creates=20 - n, active=5 - n, places=5, limit=20, accounts=names) for n in (1, 2, 3)]
     scene.accept("a", 1.0)
     scene.end("a", 2.0)
     scene.submit("d", "e")
