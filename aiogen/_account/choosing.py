@@ -17,7 +17,7 @@ class Choice(Generic[J]):
     def __init__(self, account: AccountState[J], now: float) -> None:
         self._account = account
         self._now = now
-        self._held = account.scope_use.held(now)
+        self._held = account.scope_use.held(now, account.undecided)
         """Scopes of which no create may go at this moment."""
         self._running: Counter[str] | None = None
         """Units by scope; None until it matters."""
@@ -39,6 +39,8 @@ class Choice(Generic[J]):
         for units in (self._running, self._created):
             if units is not None:
                 units[job.scope] += self._weight(job)
+        if self._account.scope_use.is_tried(job.scope):
+            self._held.add(job.scope)
         return number, job
 
     def looks_again_at(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Generic
 
 from aiogen._account.actions import SendCreate
@@ -25,6 +25,8 @@ class ScopeUse(Generic[J]):
         """Creates of the last minute: when, of which scope, and units."""
         self._held: dict[str, float] = {}
         """Until when, by scope."""
+        self._tries: set[str] = set()
+        """Scopes of which one create at a time asks the ledger, until one may be sent."""
 
     def running(self, tracks: Iterable[Track[J]]) -> Counter[str]:
         """What each scope has running or being sent."""
@@ -53,11 +55,23 @@ class ScopeUse(Generic[J]):
     def hold(self, scope: str, until: float) -> None:
         """The ledger says that what is left is for others: no create of this scope is sent before that."""
         self._held[scope] = until
+        self._tries.add(scope)
 
-    def held(self, now: float) -> set[str]:
-        """The scopes of which that was said."""
+    def let_go(self, scope: str) -> bool:
+        """The ledger has let a create of this scope go; True if others of it waited for that."""
+        found = scope in self._tries
+        self._tries.discard(scope)
+        return found
+
+    def held(self, now: float, undecided: Container[int]) -> set[str]:
+        """The scopes of which no create may go; `undecided`: the numbers of those which the ledger was not asked of."""
         self._held = {scope: until for scope, until in self._held.items() if until > now}
-        return set(self._held)
+        asks = {c.job.scope for number, c in self.sending.items() if number in undecided} if self._tries else set()
+        return self._held.keys() | (self._tries & asks)
+
+    def is_tried(self, scope: str) -> bool:
+        """True if only one of its creates may ask."""
+        return scope in self._tries
 
     def next_change(self) -> float:
         """When a scope that has to leave places to others may have one without the end of a job."""

@@ -126,6 +126,8 @@ async def _reserve(hub: Hub, account: Account, create: SendCreate[Job]) -> _With
         return _Withheld(error=error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}"))
     if wait > 0.0:
         return _Withheld(requeue_after=wait, is_for_others=isinstance(wait, ScopeWait))
+    if account.scope_use.let_go(job.scope):
+        hub.wake()
     if job.done:
         # Withdrawn, or given up, while the intent was being written: its waiters know that it is not sent.
         return _Withheld()
