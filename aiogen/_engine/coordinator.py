@@ -97,7 +97,8 @@ class Coordinator:
 
     def _dispatch(self, account: Account, now: float) -> float:
         """Start what this account may start now; the moment at which to look again."""
-        actions, when = decide(account, now, creates=not self.hub.closed, shares=self.hub.ledger.is_shared)
+        creates = not (self.hub.closed or self.hub.creates_stopped)
+        actions, when = decide(account, now, creates=creates, shares=self.hub.ledger.is_shared)
         for action in actions:
             self._do(account, action)
         return when

@@ -46,9 +46,10 @@ async def flood(web: Web, statuses: list[int]) -> None:
 
 @pytest.mark.parametrize("scope", [5, 50])
 async def test_who_floods_keeps_nobody_else_waiting(scope: int) -> None:
-    """As before, whether a scope may have fewer jobs than run at once, which is 10, or more.
+    """As before where a scope may have fewer jobs than run at once, which is 10; else most of them.
 
-    They never wait behind what the flood has asked for before them, which would be 150 seconds.
+    Those who come together, so that they need more places than are kept, wait at most until one is free.  They never
+    wait behind what the flood has asked for before them, which would be 150 seconds.
     """
     async with serving(slow(SECONDS), at_most=AtMost(scope=scope, total=1000)) as web:
         before = await latencies(web)
