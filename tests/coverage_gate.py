@@ -16,7 +16,7 @@ PURE = (
     "providers/", "_answers/", "_account/",
 )  # fmt: skip
 """The rooms that are pure, as in tests/test_rooms.py."""
-RULES = ("stores/turns.py", "stores/peers.py", "stores/unread.py")
+RULES = ("stores/turns.py", "stores/shares.py", "stores/peers.py", "stores/unread.py")
 """What the stores share of rules, as pure as those."""
 ELSEWHERE = ("stores/postgres/", "stores/moving.py")
 """What other tests run than those of `make test`: `make postgres`, where there is a server."""

@@ -13,6 +13,7 @@ from typing import Generic
 from aiogen._account.actions import Hold, Refusal, SendCreate, Turn
 from aiogen._account.create_queue import CreateQueue
 from aiogen._account.early import EarlyHints
+from aiogen._account.scope_use import ScopeUse
 from aiogen._account.seen_ids import SeenIds
 from aiogen._account.track import J, Track
 from aiogen._limits.outage import Outage
@@ -75,6 +76,7 @@ class AccountState(Generic[J]):
         self.in_flight = 0
         """Creates and questions; single calls are counted where they are made."""
         self.creates_in_flight = 0
+        self.scope_use: ScopeUse[J] = ScopeUse()
         self.undecided: dict[int, int] = {}
         """The weights of creates whose places are taken, and of which the ledger has not been asked yet; by number."""
         self.key_accepted = False
@@ -107,10 +109,19 @@ class AccountState(Generic[J]):
 
     # --- what became of requests
 
-    def create_finished(self) -> None:
-        """The answer to a create has been dealt with."""
+    def create_begins(self, create: SendCreate[J]) -> None:
+        """A create is on its way: first to the ledger, then to the vendor."""
+        self.in_flight += 1
+        self.creates_in_flight += 1
+        self.undecided[create.number] = create.weight
+        self.scope_use.sending[create.number] = create
+
+    def create_finished(self, create: SendCreate[J]) -> None:
+        """What came of a create has been dealt with."""
         self.in_flight -= 1
         self.creates_in_flight -= 1
+        if self.scope_use.sending.get(create.number) is create:  # put back, it may be sent again already
+            del self.scope_use.sending[create.number]
 
     def read_finished(self) -> None:
         """The answer to a question has been dealt with."""
@@ -207,6 +218,8 @@ class AccountState(Generic[J]):
         return Headroom(
             creates=self.window.creates_left(now, without=later),
             active=self.window.free_places + later,
+            places=self.window.places,
+            limit=self.window.limit,
             accounts=self.names,
         )
 
@@ -241,6 +254,8 @@ class AccountState(Generic[J]):
             part: where it stands, 0 to 1, among many that are taken up together: they are not asked about all at once.
         """
         track = self.tracks.get(ticket.provider_id)
+        if is_counted:
+            self.scope_use.created(job.scope, weight, now)
         if track is None:
             if not is_counted:
                 self.window.follow(weight)
@@ -324,6 +339,7 @@ class AccountState(Generic[J]):
         if self.tracks.get(track.key) is not track:
             return None
         del self.tracks[track.key]
+        self.scope_use.seen.saw([track.jobs[0].scope], now)
         if over and sent_at is not None:
             self.schedule.found_over(track.key, sent_at)
         observation = self.schedule.drop(track.key)

@@ -7,6 +7,8 @@ by looking at all that wait.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Collection
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -51,10 +53,31 @@ class _Class(Generic[J]):
     """Of the job that was taken out last."""
     last: dict[str, int] = attrs.field(factory=dict)
     """The turn of the newest job of each scope that has some waiting."""
+    waiting: Counter[str] = attrs.field(factory=Counter)
+    """How many of each scope wait."""
 
     def place(self, entry: tuple[int, int, J]) -> int:
         """How many of this priority go before it."""
         return bisect_left(self.entries, entry[:2])
+
+    def put(self, entry: tuple[int, int, J]) -> None:
+        """It waits from now on."""
+        insort(self.entries, entry)
+        self.waiting[entry[2].scope] += 1
+
+    def take(self, entry: tuple[int, int, J]) -> None:
+        """It does not wait any more."""
+        del self.entries[self.place(entry)]
+        scope = entry[2].scope
+        self.waiting[scope] -= 1
+        if not self.waiting[scope]:
+            del self.waiting[scope]
+
+    def first(self, held: Collection[str]) -> tuple[int, int, J] | None:
+        """The next one of a scope that is not held."""
+        if all(scope in held for scope in self.waiting):  # thousands of one scope may wait
+            return None
+        return next((entry for entry in self.entries if entry[2].scope not in held and not entry[2].done), None)
 
 
 class CreateQueue(Generic[J]):
@@ -86,7 +109,7 @@ class CreateQueue(Generic[J]):
             self._newest = number
             turn = among.last[job.scope] = max(among.turn, among.last.get(job.scope, 0)) + 1
         entry = self._inside[id(job)] = (turn, number, job)
-        insort(among.entries, entry)
+        among.put(entry)
 
     def ended(self, job: J) -> None:
         """It is not sent any more; one that does not wait here is none.
@@ -95,27 +118,33 @@ class CreateQueue(Generic[J]):
         """
         entry = self._inside.pop(id(job), None)
         if entry is not None:
-            among = self._classes[job.priority]
-            del among.entries[among.place(entry)]
+            self._classes[job.priority].take(entry)
             self._tidy()
 
-    def first(self) -> tuple[int, J] | None:
-        """The next to be sent, skipping those that ended while they waited."""
-        among = self._next()
-        return among.entries[0][1:] if among is not None else None
+    def scopes(self) -> set[str]:
+        """Whose jobs wait."""
+        return {scope for among in self._classes.values() for scope in among.waiting}
 
-    def pop(self) -> tuple[int, J]:
+    def first(self, held: Collection[str] = ()) -> tuple[int, J] | None:
+        """The next to be sent, skipping those that ended while they waited, and all of the scopes that are `held`."""
+        found = self._next(held)
+        return found[1:] if found is not None else None
+
+    def pop(self, held: Collection[str] = ()) -> tuple[int, J]:
         """Take the first out.
 
         Raises:
-            IndexError: nobody waits.
+            IndexError: nobody waits, or only those of `held` scopes.
         """
-        among = self._next()
-        if among is None:
+        found = self._next(held)
+        if found is None:
             raise IndexError("nobody waits")
+        turn, number, job = found
+        among = self._classes[job.priority]
         is_lowest = among is self._classes[min(self._classes)]
-        self._passed_over = 0 if is_lowest else self._passed_over + 1
-        among.turn, number, job = among.entries.pop(0)
+        self._passed_over = 0 if is_lowest else min(self._passed_over + 1, _SHARE - 1)
+        among.turn = max(among.turn, turn)  # one that was held goes before the newer ones, and sets nobody back
+        among.take(found)
         del self._inside[id(job)]
         self._tidy()
         return number, job
@@ -140,16 +169,18 @@ class CreateQueue(Generic[J]):
         before = place + sum(count for priority, count in waiting.items() if priority > job.priority)
         return before + min(waiting[lowest], (before + self._passed_over) // between)
 
-    def _next(self) -> _Class[J] | None:
-        """Whose turn it is; what has ended is left out."""
+    def _next(self, held: Collection[str]) -> tuple[int, int, J] | None:
+        """Whose turn it is; what has ended is left out.  Where all of a priority are held, the next one has it."""
         for among in self._classes.values():
             while among.entries and among.entries[0][2].done:
-                del self._inside[id(among.entries.pop(0)[2])]
+                ended = among.entries[0]
+                among.take(ended)
+                del self._inside[id(ended[2])]
         self._tidy()
-        if not self._classes:
-            return None
-        lowest = len(self._classes) > 1 and self._passed_over >= _SHARE - 1
-        return self._classes[min(self._classes) if lowest else max(self._classes)]
+        order = sorted(self._classes, reverse=True)
+        if len(order) > 1 and self._passed_over >= _SHARE - 1:
+            order.insert(0, order.pop())
+        return next((entry for priority in order if (entry := self._classes[priority].first(held)) is not None), None)
 
     def _tidy(self) -> None:
         for priority in [priority for priority, among in self._classes.items() if not among.entries]:

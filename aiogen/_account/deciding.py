@@ -19,6 +19,7 @@ from aiogen._account.actions import (
     SendCreate,
     TakeBudget,
 )
+from aiogen._account.choosing import Choice
 from aiogen._account.track import J
 from aiogen.stores.base import RequestKind
 
@@ -72,23 +73,23 @@ def _holds_to_announce(account: AccountState[J], now: float) -> list[AnnounceHol
 def _take_creates(account: AccountState[J], now: float, actions: list[Action[J]]) -> float:
     # Most places stay free for questions: a create may take many seconds, and opens a connection of its own.
     places = max(1, account.max_in_flight // 3)
-    while (entry := account.queue.first()) is not None:
+    choice = Choice(account, now)
+    while len(account.queue):
         if account.creates_in_flight >= places or account.in_flight >= account.max_in_flight:
             return math.inf  # the next answer looks again
-        submission = entry[1].submission
-        assert submission is not None
         account.window.advance(now)
-        weight = account.window.weight(submission.weight_class, submission.weight)
+        weight = choice.weight_of_first()
+        if weight is None:
+            return choice.looks_again_at()
         when = account.window.create_at(now, weight)
         if when > now:
             return when
-        number, job = account.queue.pop()
+        number, job = choice.take()
         account.window.create_sent(now, weight)
         account.shared_budget.spend()
-        account.in_flight += 1
-        account.creates_in_flight += 1
-        account.undecided[number] = weight
-        actions.append(SendCreate(number, job, weight, was_alone=account.creates_in_flight == 1))
+        create = SendCreate(number, job, weight, was_alone=account.creates_in_flight == 0)
+        account.create_begins(create)
+        actions.append(create)
     return math.inf
 
 

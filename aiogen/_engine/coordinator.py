@@ -96,7 +96,8 @@ class Coordinator:
 
     def _dispatch(self, account: Account, now: float) -> float:
         """Start what this account may start now; the moment at which to look again."""
-        actions, when = decide(account, now, creates=not self.hub.closed, shares=self.hub.ledger.is_shared)
+        creates = not (self.hub.closed or self.hub.creates_stopped)
+        actions, when = decide(account, now, creates=creates, shares=self.hub.ledger.is_shared)
         for action in actions:
             self._do(account, action)
         return when
@@ -108,7 +109,9 @@ class Coordinator:
         match action:
             case SendCreate():
                 broken = partial(self._create_broke, action.job)
-                self._start(self._creates, send(hub, account, action), partial(self._create_finished, account), broken)
+                self._start(
+                    self._creates, send(hub, account, action), partial(self._create_finished, account, action), broken
+                )
             case AskOne():
                 self._start_read(account, [action.track.key], ask(hub, account, action.track))
             case AskPage():
@@ -128,8 +131,8 @@ class Coordinator:
         finished = partial(self._read_finished, account)
         self._start(self._polls, work, finished, partial(self._read_broke, account, keys))
 
-    def _create_finished(self, account: Account) -> None:
-        account.create_finished()
+    def _create_finished(self, account: Account, create: SendCreate[Job]) -> None:
+        account.create_finished(create)
         self._wake()
 
     def _read_finished(self, account: Account) -> None:

@@ -36,7 +36,7 @@ from aiogen.errors import (
 )
 from aiogen.exchange import Accepted, Snapshot, Submission, Ticket
 from aiogen.models import State
-from aiogen.stores.base import RequestKind, TakenOver
+from aiogen.stores.base import RequestKind, ScopeWait, TakenOver
 
 logger = logging.getLogger("aiogen")
 
@@ -50,6 +50,8 @@ class _Withheld:
 
     requeue_after: float | None = None
     """It waits in the queue again, and the account for this number of seconds."""
+    is_for_others: bool = False
+    """What is left of the account is for other scopes: only its own one waits for so long."""
     is_held: bool = False
     """Another create was refused meanwhile, or the ledger could not be reached, which may have taken the intent all the
     same: it is taken back, and the job waits in the queue again."""
@@ -129,11 +131,13 @@ async def _reserve(hub: Hub, account: Account, create: SendCreate[Job]) -> _With
             return _Withheld(is_held=True, requeue_after=_LOOK_AGAIN)  # nothing is sent until the ledger is back
         return _Withheld(error=error if isinstance(error, StoreError) else StoreError(f"The ledger failed: {error!r}"))
     if wait > 0.0:
-        return _Withheld(requeue_after=wait)
+        return _Withheld(requeue_after=wait, is_for_others=isinstance(wait, ScopeWait))
+    if account.scope_use.let_go(job.scope):
+        hub.wake()
     if job.done:
         # Withdrawn, or given up, while the intent was being written: its waiters know that it is not sent.
         return _Withheld()
-    if account.window.holds_creates(hub.clock.now()):
+    if hub.creates_stopped or account.window.holds_creates(hub.clock.now()):
         # Not before the vendor says so, however long the intent took.
         return _Withheld(is_held=True)
     return None
@@ -154,7 +158,10 @@ async def _withhold(hub: Hub, account: Account, create: SendCreate[Job], why: _W
         await hub.ledger.note(partial(hub.store.release, job.id), job.id)
         requeue(hub, account, create.number, job)
     elif why.requeue_after is not None:
-        account.window.crowded(hub.clock.now(), why.requeue_after)
+        if why.is_for_others:
+            account.scope_use.hold(job.scope, hub.clock.now() + why.requeue_after)
+        else:
+            account.window.crowded(hub.clock.now(), why.requeue_after)
         requeue(hub, account, create.number, job)
 
 

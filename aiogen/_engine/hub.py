@@ -95,6 +95,8 @@ class Hub:
         """Nothing is taken in, and nothing created, any more."""
         self.is_losing = False
         """The lease was lost, and not all that was ours has been let go of yet: nothing is sent for it."""
+        self.creates_stopped = False
+        """What waits stays in the ledger for the next process; all else goes on until the session is left."""
         self.overdue: set[Job] = set()
         """They have waited here for long enough, but their creates are on their way."""
         self.settling: set[str] = set()
@@ -129,6 +131,11 @@ class Hub:
     def closed(self) -> bool:
         """Whether nothing is taken in, and nothing created, any more."""
         return self.leaving.is_set()
+
+    def stop_creates(self) -> None:
+        """Send no create any more, and take up nothing, for this process ends soon; from any thread."""
+        self.creates_stopped = True
+        self.ledger.takes_up = False
 
     # --- accounts
 

@@ -308,6 +308,20 @@ class Window:
         return self._cap - self.active
 
     @property
+    def places(self) -> int:
+        """Units that may run at once, as far as is known."""
+        return self._cap
+
+    @property
+    def limit(self) -> float:
+        """Units that may be created within one period."""
+        return self._limit
+
+    def changes_at(self) -> float:
+        """When the oldest of the creates that are answered leaves the window; `math.inf` if there is none."""
+        return self._recent[0][0] if self._recent else math.inf
+
+    @property
     def creates_per_minute(self) -> float:
         """As it is allowed now."""
         return self._creates.current

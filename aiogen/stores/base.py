@@ -36,6 +36,7 @@ from aiogen.stores.record import Record as Record
 from aiogen.stores.record import RequestKind as RequestKind
 from aiogen.stores.record import TakenOver as TakenOver
 from aiogen.stores.record import Wish as Wish
+from aiogen.stores.shares import ScopeWait as ScopeWait
 
 
 class Store(Protocol):
@@ -131,6 +132,10 @@ class Store(Protocol):
 
         If there is not room for all, jobs of a higher priority that wait at other living workers go first; after seven
         such creates, one of the lowest priority that waits.  A place that no job takes is kept for some seconds only.
+
+        Where another scope has something unfinished at the account, or had within the last minute, a scope that has its
+        equal share of `Headroom.places`, or of `Headroom.limit`, is given none of the last of them, see
+        `stores.shares`.  The number is a `ScopeWait` then: creates of other scopes need not wait for it.
 
         With a budget, what was sent within its period is added up in the same transaction, over all scopes, connections
         and processes, including what was forgotten since then: several processes do not exceed it together.

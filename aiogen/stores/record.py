@@ -141,6 +141,10 @@ class Headroom:
     """Units that they may have created within the last `period`."""
     active: float = math.inf
     """Units that they may have running."""
+    places: float = math.inf
+    """Units that may run at once in all: the last of them may be kept for other scopes, see `Store.intend`."""
+    limit: float = math.inf
+    """Units that may be created within the period in all: the same."""
     period: float = 60.0
     """Seconds."""
     accounts: tuple[str, ...] = ()

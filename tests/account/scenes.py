@@ -216,7 +216,7 @@ class Scene:
         create = self.creates.pop(name)
         weight_class = create.job.submission.weight_class if create.job.submission is not None else ""
         self.account.accepted(now, create.weight, quota=quota, weight_class=weight_class, alone=alone)
-        self.account.create_finished()
+        self.account.create_finished(create)
 
     def run(self, now: float, *names: str, poll_cost: float = 0.15) -> None:
         """Jobs that are submitted, created and accepted at one moment."""
@@ -239,7 +239,7 @@ class Scene:
         self._last = self.creates.pop(name)
         self.account.window.create_refused(now, self._last.weight, counted=False)
         found = then(self.sent_at[name])
-        self.account.create_finished()
+        self.account.create_finished(self._last)
         return found
 
     def requeue(self, name: str) -> None:
@@ -268,7 +268,7 @@ class Scene:
         """A create is not sent after all: its job waits again."""
         self._last = self.creates.pop(name)
         self.account.withheld(self._last)
-        self.account.create_finished()
+        self.account.create_finished(self._last)
         self.requeue(name)
 
     # --- what becomes of questions

@@ -285,7 +285,7 @@ class AccountMachine(RuleBasedStateMachine):
         return self.creates.pop(i % len(self.creates))
 
     def requeue(self, create: Create) -> None:
-        self.account.create_finished()
+        self.account.create_finished(create.action)
         self.waiting[create.action.number] = create.action.job
         self.account.queue.put(create.action.number, create.action.job)
 
@@ -308,7 +308,7 @@ class AccountMachine(RuleBasedStateMachine):
             self.now, job, Ticket(provider_id=key), self.provider, self.phases,
             weight=weight, is_ours=True, is_counted=True,
         )  # fmt: skip
-        self.account.create_finished()
+        self.account.create_finished(create.action)
 
     @precondition(lambda self: self.creates)
     @rule(i=which, throttle=st.sampled_from(list(Throttle)), retry_after=retry_afters)
@@ -328,7 +328,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.account.window.create_refused(self.now, create.action.weight, counted=False)
         if self.account.unreachable(self.now, error, sent_at=create.sent_at, timeout=timeout):
             create.action.job.done = True
-            self.account.create_finished()
+            self.account.create_finished(create.action)
             self.all_are_refused()
         else:
             self.requeue(create)
@@ -360,10 +360,10 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(i=which)
     def lost(self, i: int) -> None:
         """Without an answer: it may run, and holds a place for a while."""
-        weight = self.answered(i).action.weight
-        self.account.window.create_lost(self.now, weight)
-        self.places.append(weight)
-        self.account.create_finished()
+        action = self.answered(i).action
+        self.account.window.create_lost(self.now, action.weight)
+        self.places.append(action.weight)
+        self.account.create_finished(action)
 
     @precondition(lambda self: self.places)
     @rule()
@@ -376,7 +376,7 @@ class AccountMachine(RuleBasedStateMachine):
         create = self.answered(i)
         self.account.window.create_refused(self.now, create.action.weight, counted=True)
         create.action.job.done = True
-        self.account.create_finished()
+        self.account.create_finished(create.action)
 
     # --- what becomes of questions
 

@@ -184,3 +184,41 @@ def test_what_waits_already_keeps_its_place() -> None:
     queue.put(3, jobs[1])
     assert len(queue) == 2
     assert queue.pop() == (1, jobs[1])
+
+
+# --- scopes that are held
+
+
+def test_a_scope_that_is_held_is_passed_over() -> None:
+    """The others go in their order, and it keeps its place."""
+    queue = waits(*[(5, "x")] * 3, (5, "y"), (5, "z"))
+    first = queue.first({"x"})
+    assert first is not None
+    assert first[1].id == "y4"
+    assert queue.pop({"x"})[1].id == "y4"
+    assert queue.scopes() == {"x", "z"}
+    assert queue.first({"x", "z"}) is None
+    with pytest.raises(IndexError):
+        queue.pop({"x", "z"})
+    assert sent(queue) == ["x1", "z5", "x2", "x3"]
+
+
+def test_one_that_has_ended_is_passed_over_where_those_before_it_are_held() -> None:
+    queue = waits((5, "x"), (5, "y"), (5, "y"))
+    next(job for _, _, job in queue._classes[5].entries if job.id == "y2").done = True
+    assert queue.pop({"x"})[1].id == "y3"
+    assert queue.first({"x"}) is None
+
+
+def test_where_the_more_urgent_are_held_the_others_go() -> None:
+    """Also the lowest, before its turn; it is not owed one for that."""
+    queue = waits(*[(7, "x")] * 20, *[(3, "y")] * 3)
+    assert queue.pop({"x"})[1].id == "y21"
+    assert "".join(name[0] for name in sent(queue, 9)) == "xxxxxxxyx"
+
+
+def test_where_the_lowest_is_held_at_its_turn_it_has_it_when_it_is_not() -> None:
+    queue = waits(*[(7, "x")] * 20, *[(3, "y")] * 3)
+    for _ in range(12):
+        assert queue.pop({"y"})[1].scope == "x"
+    assert "".join(name[0] for name in sent(queue, 9)) == "yxxxxxxxy"

@@ -317,13 +317,14 @@ def test_the_headroom_is_what_is_left_beside_this_create_and_those_before_it() -
     scene.at(0.0)
     names = scene.account.names
     asked = [scene.account.headroom(0.0, scene.creates[name]) for name in "bac"]
-    assert asked == [Headroom(creates=20 - n, active=5 - n, accounts=names) for n in (1, 2, 3)]
+    assert asked == [Headroom(creates=20 - n, active=5 - n, places=5, limit=20, accounts=names) for n in (1, 2, 3)]
     scene.accept("a", 1.0)
     scene.end("a", 2.0)
     scene.submit("d", "e")
     scene.at(2.0)
     scene.withhold("e")
-    assert scene.account.headroom(2.0, scene.creates["d"]) == Headroom(creates=16, active=2, accounts=names)
+    left = Headroom(creates=16, active=2, places=5, limit=20, accounts=names)
+    assert scene.account.headroom(2.0, scene.creates["d"]) == left
 
 
 def test_an_account_in_one_line() -> None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from integrations.test_events import over_http, slow
 from integrations.web import MODEL, Web, serving, until
+from ledger.in_loop import files_in_the_loop
 
 from aiogen.integrations.fastapi import ShutdownDep, begin_shutdown, lifespan
 from aiogen.integrations.fastapi.shutdown import SIGNALS, hearing_signals
+from aiogen.models import State
 
 RUNS = ("pending", "submitting", "queued", "processing")
 """What a job is that nobody waited for to its end."""
@@ -105,6 +109,52 @@ async def test_what_comes_while_it_stops() -> None:
         assert (ready.status_code, ready.json()["status"]) == (503, "stopping")
         assert (await web.http.get("/health/live")).status_code == 200
         assert len(web.session.jobs()) == 1
+
+
+@pytest.fixture
+async def virtual_files() -> AsyncIterator[None]:
+    """Ledgers in a file are in the test's own loop, and its virtual time."""
+    with files_in_the_loop(asyncio.get_running_loop()):
+        yield
+
+
+async def test_what_waits_for_its_turn_is_not_sent_any_more(tmp_path: Path, virtual_files: None) -> None:
+    """Also where places become free while the server still waits; the next worker sends it."""
+    store = tmp_path / "jobs.db"
+    async with serving(slow(5), store=store) as web:
+        jobs = [(await web.post()).json()["links"]["self"] for _ in range(14)]
+        await until(lambda: web.paid == 10)
+        begin_shutdown(web.app)
+        await asyncio.sleep(20)
+        assert web.paid == 10
+        states = [(await web.get(path)).json()["state"] for path in jobs]
+        assert sorted(states) == ["completed"] * 10 + ["pending"] * 4
+    async with serving(slow(5), store=store) as web:
+        answers = [await web.get(path, {"prefer": "wait=60"}) for path in jobs]
+        assert {answer.json()["state"] for answer in answers} == {"completed"}
+        assert web.paid == 4
+
+
+async def test_a_create_whose_turn_has_just_come_is_not_sent_either(tmp_path: Path, virtual_files: None) -> None:
+    """The ledger was being asked when the signal came: it is taken back."""
+    async with serving(slow(5), store=tmp_path / "jobs.db") as web:
+        store, began = web.session.store, asyncio.Event()
+        intend = store.intend
+
+        async def stops(*args: Any) -> float:
+            wait = await intend(*args)
+            begin_shutdown(web.app)
+            began.set()
+            return wait
+
+        store.intend = stops  # type: ignore[method-assign]
+        job = (await web.post()).json()
+        await began.wait()
+        await asyncio.sleep(5)
+        assert web.paid == 0
+        record = await store.get(job["id"])
+        assert record is not None
+        assert record.state is State.PENDING
 
 
 async def test_what_the_servers_time_cuts_off_is_no_internal_error() -> None:

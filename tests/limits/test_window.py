@@ -455,3 +455,13 @@ def test_what_is_passed_on_to_others() -> None:
     refuse(window, 0.0, 0.0, Throttle.ACCOUNT, retry_after=20.0)
     assert window.held_until[1] >= 20.0
     assert window_of(requests=600.0).requests_per_second == pytest.approx(9.6)
+
+
+def test_what_there_is_in_all_and_when_the_oldest_create_leaves() -> None:
+    """By the answer's moment, one period after it; nothing that is answered leaves where there is none."""
+    window = window_of(creates=20, active=7)
+    assert (window.limit, window.places) == (20, 7)
+    assert window.changes_at() == math.inf
+    accept(window, 3.0)
+    accept(window, 5.0)
+    assert window.changes_at() == 63.0

@@ -57,7 +57,7 @@ def lifespan(
     async def open_session(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
         async with Session(providers, store=store, **options) as session:
             app.state.aiogen = session
-            app.state.aiogen_shutdown = shutdown = Shutdown()
+            app.state.aiogen_shutdown = shutdown = Shutdown(session._open().hub.stop_creates)
             try:
                 await _warm(app, session._open().hub.transport.threads)
                 with hearing_signals(shutdown.begin) if signals else nullcontext():

@@ -23,7 +23,9 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREA
 class Shutdown:
     """Whether the server is being stopped, for one application; it belongs to the running event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: Callable[[], object] | None = None) -> None:
+        """`at_once` is called in whichever thread it begins, before anything else; it must not raise."""
+        self._at_once = at_once
         self._loop = asyncio.get_running_loop()
         self._has_begun = False
         self._calls: dict[object, Callable[[], object]] = {}
@@ -43,6 +45,8 @@ class Shutdown:
         if self._has_begun:
             return
         self._has_begun = True
+        if self._at_once is not None:
+            self._at_once()
         with suppress(RuntimeError):  # the loop is closed, so nobody waits
             self._loop.call_soon_threadsafe(self._tell)
 
@@ -76,8 +80,9 @@ class Shutdown:
 def begin_shutdown(app: FastAPI) -> None:
     """Have the application answer everybody who waits, as at SIGTERM: for servers that stop by other means.
 
-    Every waiting request is answered with the job as it stands (202 with `Location`, or 200), every stream of events
-    ends, new jobs are refused with 503, and `/health/ready` is 503.  The session stays open until the lifespan ends.
+    No create is sent from then on: what waits for its turn stays in the ledger for the next worker.  Every waiting
+    request is answered with the job as it stands (202 with `Location`, or 200), every stream of events ends, new jobs
+    are refused with 503, and `/health/ready` is 503.  The session stays open until the lifespan ends.
     From any thread, and from a signal's handler; twice is once, and nothing where the application is not open.
     """
     if (found := getattr(app.state, "aiogen_shutdown", None)) is not None:

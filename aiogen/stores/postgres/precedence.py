@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiogen.stores.postgres.database import Tx
+from aiogen.stores.shares import ScopesSeen
 from aiogen.stores.turns import LOOK_AGAIN, SHARE, Asking, Claim, Create, Turns
 
 _IS_OF_OTHERS = "owner IN (SELECT id FROM aiogen_worker WHERE id != $2 AND lease_until > $3)"
@@ -13,6 +14,10 @@ _WAITS = "account = ANY($1::text[]) AND state = 'pending'"
 
 class Precedence(Turns):
     """What one worker remembers of whom it let go first, and what it reads of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scopes = ScopesSeen()
 
     async def wait_for(self, tx: Tx, me: str, accounts: Sequence[str], priority: int, room: float, now: float) -> float:
         """Seconds until a create of this priority may look again; 0.0 if nobody goes before it.

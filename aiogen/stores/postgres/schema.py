@@ -34,7 +34,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         CREATE INDEX aiogen_job_orphan ON aiogen_job(account, created_at) WHERE finished_at IS NULL AND owner IS NULL
         """,
         "CREATE INDEX aiogen_job_active ON aiogen_job(account, state) WHERE finished_at IS NULL",
-        "CREATE INDEX aiogen_job_unfinished ON aiogen_job(scope) WHERE finished_at IS NULL",
+        "CREATE INDEX aiogen_job_unfinished ON aiogen_job(scope, account) WHERE finished_at IS NULL",
         "CREATE INDEX aiogen_job_waiting ON aiogen_job(account, priority, created_at) WHERE state = 'pending'",
         "CREATE INDEX aiogen_job_submitted ON aiogen_job(account, submitted_at) WHERE submitted_at IS NOT NULL",
         "CREATE INDEX aiogen_job_provider_id ON aiogen_job(account, provider_id) WHERE provider_id IS NOT NULL",

@@ -20,7 +20,7 @@ from aiogen.stores.charges import UNKNOWN, Charge
 from aiogen.stores.peers import Worker
 from aiogen.stores.sqlite import reading, spending, workers
 from aiogen.stores.sqlite.reading import COLUMNS
-from aiogen.stores.sqlite.sharing import Neighbours
+from aiogen.stores.sqlite.sharing import Neighbours, Wanted
 
 Connection = sqlite3.Connection
 
@@ -116,20 +116,22 @@ def intend(
         BudgetReached: the budget does not allow it.
     """
     ours = c.execute(
-        "SELECT account, priority, charge, charge_unit FROM aiogen_job WHERE id = ? AND owner = ? AND state = ?",
+        "SELECT account, priority, scope, weight, charge, charge_unit FROM aiogen_job "
+        "WHERE id = ? AND owner = ? AND state = ?",
         (job_id, worker.name, str(State.PENDING)),
     ).fetchone()
     if ours is None:
         return None  # asked first: nobody waits for a place for what another one sends
-    account, priority, charge, unit = ours
+    *facts, charge, unit = ours
+    wanted = Wanted(*facts)
     if budget is not None:  # before the window: what is not sent waits for nobody's place
         spending.check(c, budget, Charge(charge, unit), now)
-    wait = neighbours.wait_for(c, worker.name, account, priority, headroom, now)
+    wait = neighbours.wait_for(c, worker.name, wanted, headroom, now)
     if wait > 0.0:
         return wait
     c.execute(
         "UPDATE aiogen_job SET state = ?, submitted_at = ?, submitter = ?, account = ? WHERE id = ?",
-        (str(State.SUBMITTING), now, worker.name, (*headroom.accounts, account)[0], job_id),
+        (str(State.SUBMITTING), now, worker.name, (*headroom.accounts, wanted.account)[0], job_id),
     )
     return 0.0
 

@@ -58,7 +58,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE aiogen_job ADD COLUMN priority INTEGER NOT NULL DEFAULT 5",
         "ALTER TABLE aiogen_job ADD COLUMN metadata TEXT",
         "ALTER TABLE aiogen_job ADD COLUMN prompt TEXT",
-        "CREATE INDEX aiogen_job_unfinished ON aiogen_job(scope) WHERE finished_at IS NULL",
+        "CREATE INDEX aiogen_job_unfinished ON aiogen_job(scope, account) WHERE finished_at IS NULL",
         "CREATE INDEX aiogen_job_waiting ON aiogen_job(account, priority, created_at) WHERE state = 'pending'",
         "CREATE INDEX aiogen_job_key ON aiogen_job(scope, key, attempt) WHERE key IS NOT NULL",
         # What has changed, and how often something was removed, for those who watch: they pay for what is new alone.

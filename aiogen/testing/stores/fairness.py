@@ -6,7 +6,7 @@ import pytest
 
 from aiogen.errors import TooManyJobs
 from aiogen.models import State
-from aiogen.stores.base import AtMost, Headroom, Store
+from aiogen.stores.base import AtMost, Headroom, RequestKind, ScopeWait, Store
 from aiogen.testing.stores.samples import ended, record, state_of
 from aiogen.testing.stores.setup import StoreSetup
 from aiogen.testing.stores.sharing import sent
@@ -17,7 +17,9 @@ LAST_PLACE = Headroom(active=0)
 
 
 class FairnessChecks(StoreSetup):
-    """`add` with `at_most`; `intend` where others have more urgent jobs waiting, skipped without others."""
+    """`add` with `at_most`; `intend` where others have jobs waiting that are more urgent, or of other scopes, skipped
+    without others.
+    """
 
     @check
     async def test_a_bound_counts_what_is_unfinished(self, stage: Stage) -> None:
@@ -162,6 +164,80 @@ class FairnessChecks(StoreSetup):
         await stage.passes(1.0)
         await one.add(record("again", priority=7, created_at=stage.moment))
         assert await sent(other, stage, "last", LAST_PLACE, priority=3) > 0.0, "but it is for one that is added later"
+
+    @check
+    async def test_the_last_place_is_not_for_a_scope_that_has_its_share(self, stage: Stage) -> None:
+        """Where another scope uses the account, in whatever process; that one has it."""
+        one, other = await stage.two()
+        for i in range(8):
+            assert await sent(one, stage, f"flood {i}", Headroom(active=9, places=10), scope="flood") == 0.0
+        assert await sent(other, stage, "flood 8", Headroom(active=9, places=10), scope="flood") == 0.0
+        last = Headroom(active=8, places=10)
+        assert await sent(other, stage, "alone", last, scope="flood") == 0.0, "it is the only one"
+        await other.settle([ended("alone")])
+        await one.add(record("bob's", scope="bob"))
+        wait = await sent(other, stage, "too much", last, scope="flood")
+        assert 0.0 < wait <= 5.0
+        assert isinstance(wait, ScopeWait), "it holds up no other scope"
+        assert await one.intend("bob's", Headroom(active=1, places=10)) == 0.0
+        await one.confirm("bob's", "v-bob", State.QUEUED)
+        await one.settle([ended("bob's", provider_id="v-bob")])
+        assert await other.intend("too much", last) > 0.0, "it is kept for the next"
+        await one.settle([ended("flood 0")])
+        assert await other.intend("too much", last) == 0.0, "another one is free"
+
+    @check
+    async def test_nor_is_the_last_create_of_its_minute(self, stage: Stage) -> None:
+        """What was created counts, though it is over."""
+        one, other = await stage.two()
+        for i in range(6):
+            await sent(other, stage, f"flood {i}", scope="flood")
+            await other.settle([ended(f"flood {i}")])
+        await one.add(record("bob's", scope="bob"))
+        assert await sent(other, stage, "too much", Headroom(creates=0, limit=10), scope="flood") > 0.0
+        assert await one.intend("bob's", Headroom(creates=6, limit=10)) == 0.0
+        await stage.passes(61.0)
+        assert await other.intend("too much", Headroom(creates=1, limit=10)) == 0.0
+
+    @check
+    async def test_a_scope_counts_for_a_minute_after_its_last_job(self, stage: Stage) -> None:
+        """And not for a job of which nobody knows whether it runs, which may stand there for ever."""
+        one, other = await stage.two()
+        await sent(one, stage, "bob's", scope="bob")
+        for i in range(4):
+            assert await sent(other, stage, f"flood {i}", Headroom(active=9, places=10), scope="flood") == 0.0
+        last = Headroom(active=1, places=4)
+        assert await sent(other, stage, "too much", last, scope="flood") > 0.0
+        await one.mark_unknown("bob's")
+        await stage.passes(30.0)
+        assert await other.intend("too much", last) > 0.0
+        await stage.passes(31.0)
+        assert await other.intend("too much", last) == 0.0
+
+    @check
+    async def test_scopes_of_other_accounts_do_not_matter(self, stage: Stage) -> None:
+        """Those under the account's other names do."""
+        one, other = await stage.two()
+        last = Headroom(active=1, places=4)
+        await one.add(record("elsewhere", scope="bob", account="b"))
+        await one.add(record("the same", scope="flood", account="old"))
+        await sent(one, stage, "runs", scope="flood")
+        assert await sent(other, stage, "ours", last, scope="flood") == 0.0
+        await one.add(record("bob's", scope="bob", account="old"))
+        both = Headroom(active=1, places=4, accounts=("a", "old"))
+        assert await sent(other, stage, "too much", both, scope="flood") > 0.0
+
+    @check
+    async def test_who_may_have_what_is_kept_looks_for_it_soon(self, stage: Stage) -> None:
+        """Not only when others can have no more of the minute; but not before a refusal's time is over."""
+        one, other = await stage.two()
+        for i in range(10):
+            await sent(other, stage, f"flood {i}", scope="flood")
+        full = Headroom(creates=9, limit=10)
+        assert 59.0 <= await sent(one, stage, "flood, too", full, scope="flood") <= 60.0
+        assert 0.0 < await sent(one, stage, "bob's", full, scope="bob") <= 5.0
+        await other.hold("a", RequestKind.CREATES, 20.0)
+        assert 19.0 <= await one.intend("bob's", full) <= 21.0
 
 
 async def is_refused_again(store: Store, scope: str) -> None:
