@@ -20,7 +20,7 @@ studio: $(VENV)/.studio  ## set up, then a page to make pictures on, at http://1
 # The rooms that are pure, and those that are tested on the virtual clock without a process or a picture: no test in
 # these waits in real time for long.
 QUICK := $(addprefix tests/, polling limits content safety answers providers ledger jobs \
-	test_rooms.py test_models.py test_errors.py test_exchange.py test_references.py test_wording.py \
+	test_rooms.py test_models.py test_checks.py test_errors.py test_exchange.py test_references.py test_wording.py \
 	test_exported_names.py test_docs.py test_import.py \
 	engine/test_remote.py engine/test_streaks.py \
 	cli/test_arguments.py cli/test_board.py cli/test_exits.py cli/test_figures.py cli/test_following.py \
