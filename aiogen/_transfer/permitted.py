@@ -29,7 +29,9 @@ class PermittedRequest(aiohttp.ClientRequest):
             raise NotPermitted
         return await super().send(conn)
 
-    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *length: int | None) -> None:
+    async def write_bytes(  # pyright: ignore[reportIncompatibleMethodOverride]  # older aiohttp passes no length
+        self, writer: AbstractStreamWriter, conn: Connection, *length: int | None
+    ) -> None:
         """Write the headers and the body, in a task of its own, before which others may have had their turn."""
         if is_permitted():
             await super().write_bytes(writer, conn, *length)
