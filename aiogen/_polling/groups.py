@@ -126,7 +126,9 @@ class Groups(Generic[K]):
     @property
     def plans_made(self) -> int:
         """Grows with each plan that one of them needed, and that had to be made."""
-        return sum(group.durations.plans_made for group in self)
+        # Jobs whose ends teach and those whose ends do not share the plans of their model.
+        models = {id(group.durations): group.durations for group in self}
+        return sum(durations.plans_made for durations in models.values())
 
     # --- whose question is next
 
