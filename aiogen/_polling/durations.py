@@ -262,9 +262,10 @@ class DurationModel:
             yield
             spread, narrowing = fits.spread_of(seen), count**-0.2
             wide, narrow = max(0.02, 0.9 * spread * narrowing), max(0.05, 0.3 * spread * narrowing)
-            curves["wide"] = fits.smoothed(seen, wide), wide
             yield
-            curves["narrow"] = fits.smoothed(seen, narrow), narrow
+            curves["wide"] = (yield from fits.smoothed(seen, wide)), wide
+            yield
+            curves["narrow"] = (yield from fits.smoothed(seen, narrow)), narrow
             yield
             self._flat = yield from fits.flat(seen, likelihood.with_tail, self._flat)
             curves["flat"] = fits.uniform(*self._flat), 0.0

@@ -34,7 +34,7 @@ _MOST_PARTS = 40
 """Curves in one mean: a few dozen carry all but a trace of the weight."""
 _SCORED_AT_ONCE, _MIXED_AT_ONCE = 25, 10
 """In one step, which takes less than a millisecond."""
-_FILTERED_AT_ONCE, _INTERVALS_AT_ONCE = 800, 4_000
+_FILTERED_AT_ONCE, _INTERVALS_AT_ONCE = 400, 3_000
 """The same."""
 
 T = TypeVar("T")
@@ -147,6 +147,7 @@ def fitted_to(typical: Typical, counts: Counts) -> Generator[None, None, Surviva
     between = [(i - 1, j - 1, weight) for (i, j), weight in counts.ended.items() if i > 0]
     running = [(i - 1, weight) for i, weight in counts.running.items() if i > 0]
     candidates = yield from _likely(_candidates(typical), counts)
+    yield
     scored: list[tuple[float, _Candidate]] = []
     for some in batched(candidates, 1 + _INTERVALS_AT_ONCE // (10 + len(over) + len(between) + len(running))):
         for c in some:
@@ -170,6 +171,7 @@ def _likely(candidates: tuple[_Candidate, ...], counts: Counts) -> Generator[Non
         lasts[i] += weight
     over, left = list(accumulate(ends)), list(accumulate(reversed(lasts)))[::-1]
     age = max(range(1, BINS), key=lambda i: (over[i] + 0.1) * (left[i] + 0.1))
+    yield
     scores: list[float] = []
     for some in batched(candidates, _FILTERED_AT_ONCE):
         for c in some:

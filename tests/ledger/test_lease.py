@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -521,6 +522,32 @@ async def test_few_are_taken_up_in_the_turn_in_which_the_opening_ends() -> None:
     ledger = Ledger(store, Clock(), lambda: ["a"], events)
     await ledger.ready()
     assert (events.adopted_ids, events.has_run) == (ids, False)
+    await ledger.close()
+
+
+class Holding(Noted):
+    """It notes how many of the records that it was given before are still held by anybody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[weakref.ref[Record]] = []
+        self.held: list[int] = []
+
+    def adopted(self, record: Record, part: float | None = None) -> None:
+        self.held.append(sum(each() is not None for each in self.given))
+        self.given.append(weakref.ref(record))
+
+
+async def test_what_was_taken_up_is_let_go_of_one_by_one() -> None:
+    """To free thousands of records at the end takes several milliseconds in one turn of the loop."""
+    store, events = Beating(), Holding()
+    await left_behind(store, *(f"job {i}" for i in range(30)))
+    ledger = Ledger(store, Clock(), lambda: ["a"], events)
+    await ledger.ready()
+    await left_behind(store, *(f"another {i}" for i in range(30)))
+    await asyncio.sleep(2.0)
+    assert len(events.held) == 60
+    assert max(events.held) <= 1
     await ledger.close()
 
 

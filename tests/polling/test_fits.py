@@ -40,7 +40,7 @@ def test_every_fit_is_a_survival_function(sample: list[float], count: float, ban
     """Whatever has been seen, a fit begins at 1, never rises, and never falls below 0."""
     seen = seen_in(sample)
     check(fits.uniform(*at_once(fits.flat(seen, explaining(sample), None))))
-    check(fits.smoothed(seen, bandwidth))
+    check(at_once(fits.smoothed(seen, bandwidth)))
     humps = two_humps(seen, count)
     if humps is not None:
         check(humps)
@@ -114,7 +114,7 @@ def test_the_spread_of_nothing() -> None:
 @pytest.mark.parametrize("bandwidth", [0.1, 0.3])
 def test_a_needle_is_smoothed_to_a_normal_curve(bandwidth: float) -> None:
     """One duration becomes a lognormal round it, as wide as it is asked for."""
-    curve = fits.smoothed(seen_in([30.0]), bandwidth)
+    curve = at_once(fits.smoothed(seen_in([30.0]), bandwidth))
     for deviations, share in ((0.0, 0.5), (1.0, 0.16), (-1.0, 0.84), (2.0, 0.023)):
         age = 30.0 * math.exp(deviations * bandwidth)
         assert survival.at(curve, age) == pytest.approx(share, abs=0.06)
@@ -122,9 +122,9 @@ def test_a_needle_is_smoothed_to_a_normal_curve(bandwidth: float) -> None:
 
 def test_smoothing_keeps_what_falls_off_the_grid() -> None:
     """What would be spread below the first edge stays in the first bin, and what outlasts the grid still does."""
-    low = fits.smoothed(seen_in([0.1, 0.1, 30.0, 30.0]), 0.5)
+    low = at_once(fits.smoothed(seen_in([0.1, 0.1, 30.0, 30.0]), 0.5))
     assert survival.at(low, 5.0) == pytest.approx(0.5, abs=0.02)
-    assert fits.smoothed([1.0] * (BINS + 1), 0.5) == [1.0] * (BINS + 1)
+    assert at_once(fits.smoothed([1.0] * (BINS + 1), 0.5)) == [1.0] * (BINS + 1)
 
 
 def test_two_humps_are_found() -> None:
@@ -158,3 +158,12 @@ def test_a_hump_of_three_is_no_needle() -> None:
 def test_not_two_to_be_seen(seen: SurvivalCurve) -> None:
     """One hump, one stray beside it, or next to nothing: these are not two humps."""
     assert two_humps(seen, 18.0) is None
+
+
+@pytest.mark.parametrize(("bandwidth", "steps"), [(0.02, 1), (0.3, 2), (1.0, 7)])
+def test_the_wider_it_is_spread_the_more_steps_it_takes(bandwidth: float, steps: int) -> None:
+    """None of them takes longer than another."""
+    seen = survival.lognormal(math.log(30.0), 0.5)
+    curve, number = counted(fits.smoothed(seen, bandwidth))
+    check(curve)
+    assert number == steps
