@@ -15,9 +15,9 @@ from aiogen.cli.program import command
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, InputError
-from aiogen.stores.choosing import path_of
 from aiogen.stores.postgres.address import is_url, schema_name
 from aiogen.stores.postgres.schema import script
+from aiogen.stores.sqlite.file import path_in_url
 from aiogen.stores.sqlite.store import SqliteStore
 
 db: App = App(name="db", help="Manage the ledger of jobs itself.", help_format="plaintext")
@@ -64,7 +64,7 @@ def copy(
     End the programs that use the file first.  After an interruption the same command goes on, and nothing is lost or
     sent twice.  The password need not be in the url: PGPASSWORD and ~/.pgpass are read.
     """
-    path = path_of(source)
+    path = path_in_url(source)
     if path is None or not is_url(target):
         no_way_back = "There is no way back from a database into a file. " if is_url(source) else ""
         raise InputError(
