@@ -72,6 +72,23 @@ def test_connecting_takes_as_long_as_the_url_says(said: str, seconds: float | No
     assert Address.of(f"postgresql://h/jobs?connect_timeout={said}").connect_timeout == seconds
 
 
+@pytest.mark.parametrize(("said", "seconds"), [("?connect_timeout=7", 7.0), ("?connect_timeout=0", 21.0), ("", 21.0)])
+async def test_the_driver_is_given_that_time(monkeypatch: pytest.MonkeyPatch, said: str, seconds: float) -> None:
+    """Else what a statement may take."""
+    given: list[float] = []
+
+    async def refuses(*_: Any, timeout: float, **__: Any) -> None:
+        given.append(timeout)
+        raise OSError("nobody is there")
+
+    monkeypatch.setattr(asyncpg, "create_pool", refuses)
+    store = PostgresStore(f"postgresql://h/jobs{said}", timeout=21.0)
+    with pytest.raises(aiogen.StoreError, match="nobody is there"):
+        await store.open()
+    await store.close()
+    assert given == [seconds]
+
+
 @pytest.mark.parametrize(
     "said",
     [
