@@ -153,7 +153,8 @@ class Webhooks:
     def counts(self, connection: str) -> dict[str, int]:
         """How many calls came for a connection, by the verdict: "hint", or a value of `Ignored` or `Refused`.
 
-        Beside them "followed" and "unknown": hints of generations that a process on this ledger follows, and others.
+        Beside them "followed" and "unknown": hints of generations that a process on this ledger follows, and others;
+        an id counts as unknown after it was looked up for 150 seconds.
 
         Args:
             connection: its name; a name that is not in `secrets` has no counts.
@@ -182,6 +183,7 @@ class Webhooks:
         provider = connections.find(connection)
         lane = self._lanes.setdefault(provider.account, Lane(provider.requests_per_minute))
         if not lane.put((connection, hint.provider_id, hint.is_proved)):
+            self._judges[connection].forget(hint.provider_id)
             return Ignored.BUSY
         if (waker := self._wakers.get(provider.account)) is not None:
             waker.set()
@@ -206,20 +208,23 @@ class Webhooks:
         finally:
             self._wakers.pop(provider.account, None)
 
-    async def _give(self, lane: Lane, key: Key, again: bool) -> None:
+    async def _give(self, lane: Lane, key: Key, tries: int) -> None:
         connection, provider_id, is_proved = key
-        loop = asyncio.get_running_loop()
+        loop, failed = asyncio.get_running_loop(), None
         try:
             followed = await self._session._wake(connection, provider_id, proved=is_proved)
         except Exception as error:  # whatever a store may raise: the next question comes without the hint, too
-            followed = False
-            logger.warning("A webhook's hint for %s was lost: %s", connection, error, extra={"connection": connection})
+            followed, failed = False, error
         if followed:
             lane.followed(loop.time())
-        else:
-            lane.unknown(key, loop.time(), again=again)
-        if followed or again:
-            self._counts[connection]["followed" if followed else "unknown"] += 1
+            self._counts[connection]["followed"] += 1
+        elif not lane.unknown(key, loop.time(), tries=tries):
+            self._counts[connection]["unknown"] += 1
+            if failed is not None:
+                self._judges[connection].forget(provider_id)
+                logger.warning(
+                    "A webhook's hint for %s was lost: %s", connection, failed, extra={"connection": connection}
+                )
 
 
 def _connection(session: Session, name: str) -> Provider:

@@ -1,5 +1,8 @@
 """A web backend: one session for the application, requests that wait for the image, and requests that poll for it.
 
+For callers that you trust: everybody may see every job, nothing is limited, and the urls are the provider's own.  For
+users there is the router, which does all of that: `aiogen.integrations.fastapi.router`, docs/web.md.
+
 pip install ".[sandbox,fastapi]"
 python -m uvicorn fastapi_backend:app --app-dir examples
 
@@ -17,7 +20,7 @@ from typing import Annotated, Any
 from _vendor import vendor
 from fastapi import Depends, FastAPI, HTTPException, Request, status
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 import aiogen
 
@@ -44,7 +47,9 @@ SessionDep = Annotated[aiogen.Session, Depends(get_session)]
 
 
 class Wanted(BaseModel):
-    """A request for an image."""
+    """A request for an image.  A field that it does not have is refused: without it another image would be paid for."""
+
+    model_config = ConfigDict(extra="forbid")
 
     prompt: str
     model: str = "luma/uni-1"

@@ -323,6 +323,32 @@ async def test_the_web_backend_says_what_went_wrong(example: ModuleType, kind: t
         assert (detail["error"], detail["message"], detail["provider_id"]) == (kind.__name__, "So it went.", "p1")
 
 
+@at("fastapi_backend")
+@pytest.mark.looptime(False)
+async def test_the_web_backend_refuses_a_field_that_it_does_not_have(example: ModuleType) -> None:
+    """Without it another picture would be made, and paid for."""
+
+    class Untouched:
+        submit = None
+
+    example.app.state.aiogen = Untouched()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(example.app), base_url="http://here") as client:
+        for path in ("/images", "/images/jobs"):
+            answer = await client.post(path, json={"prompt": "a boat", "aspect_ratio": "16:9"})
+            assert answer.status_code == 422
+            assert "aspect_ratio" in answer.text
+
+
+def test_the_containers_are_as_the_documentation_says() -> None:
+    """The password stands in no url, where a / or @ of it would end it; who is alive is not asked for the ledger."""
+    text = (EXAMPLES / "deployment" / "compose.yaml").read_text()
+    code = "\n".join(line.partition("#")[0] for line in text.splitlines())
+    assert "AIOGEN_STORE: postgresql://aiogen@ledger/jobs\n" in code
+    assert "PGPASSWORD: ${POSTGRES_PASSWORD:?}" in code
+    assert "/health/live" in code
+    assert "/health/ready" not in code
+
+
 @pytest.mark.looptime(False)
 async def test_the_web_backend(tmp_path: Path) -> None:
     """One session serves requests that wait, and requests that come back later; asked over real HTTP."""

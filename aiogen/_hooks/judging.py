@@ -9,7 +9,7 @@ import attrs
 
 from aiogen._hooks.reading import MAX_BYTES, read_object
 from aiogen._hooks.verdicts import Hint, Ignored, Refused, Verdict
-from aiogen._hooks.verifying import Verification, lowered
+from aiogen._hooks.verifying import Verification, lowered, without_body
 
 _REMEMBERED = 600.0
 """Seconds for which an event is known again: twice the time for which a signature is good, so no replay is left."""
@@ -36,7 +36,10 @@ class Judge:
         self._form = form
         self._verification = verification
         self._max_bytes = max_bytes
-        self._seen: dict[object, float] = {}
+        self._seen: dict[object, tuple[float, str]] = {}
+        """When each event was seen, and of which generation it told."""
+        self._of: dict[str, set[object]] = {}
+        """The events of each generation."""
 
     def judge(self, body: bytes, headers: Mapping[str, str], now: float) -> Verdict:
         """What this call means; it never raises.
@@ -47,7 +50,7 @@ class Judge:
             now: seconds since the epoch.
         """
         if len(body) > self._max_bytes:
-            return Ignored.TOO_LARGE
+            return without_body(self._verification, lowered(headers), now) or Ignored.TOO_LARGE
         verified = self._verification.verify(body, lowered(headers), now)
         if isinstance(verified, Refused):
             return verified
@@ -58,7 +61,8 @@ class Judge:
         if hint is None or not hint.provider_id.isprintable():  # half a character, say, which no ledger can write
             return Ignored.OTHER
         # What nobody has proved must not take the place of the genuine one that comes after it.
-        if verified.is_proved and self._is_double(verified.event_id or (hint.provider_id, hint.event), now):
+        event = verified.event_id or (hint.provider_id, hint.event)
+        if verified.is_proved and self._is_double(event, hint.provider_id, now):
             return Ignored.DOUBLE
         return attrs.evolve(hint, is_proved=verified.is_proved)
 
@@ -68,12 +72,27 @@ class Judge:
         except Exception:  # a provider file that expects what a stranger has not sent
             return None
 
-    def _is_double(self, event: object, now: float) -> bool:
-        seen_at = self._seen.get(event)
-        if seen_at is not None and now - seen_at <= _REMEMBERED:
+    def forget(self, provider_id: str) -> None:
+        """What was told of a generation was lost here: if the vendor says it again, that is new."""
+        for event in self._of.pop(provider_id, ()):
+            self._seen.pop(event, None)
+
+    def _is_double(self, event: object, provider_id: str, now: float) -> bool:
+        seen = self._seen.get(event)
+        if seen is not None and now - seen[0] <= _REMEMBERED:
             return True
-        self._seen.pop(event, None)  # so that it stands at the end
-        self._seen[event] = now
+        self._drop(event)  # so that it stands at the end
+        self._seen[event] = (now, provider_id)
+        self._of.setdefault(provider_id, set()).add(event)
         if len(self._seen) > _MOST:
-            del self._seen[next(iter(self._seen))]
+            self._drop(next(iter(self._seen)))
         return False
+
+    def _drop(self, event: object) -> None:
+        if event not in self._seen:
+            return
+        _, provider_id = self._seen.pop(event)
+        events = self._of[provider_id]
+        events.discard(event)
+        if not events:
+            del self._of[provider_id]

@@ -14,7 +14,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import attrs
 
@@ -80,6 +80,8 @@ class Unsigned:
 @attrs.frozen
 class Bearer:
     """`Authorization: Bearer <secret>`: there is no signature, so anybody who has seen one call can make others."""
+
+    reads_body: ClassVar[bool] = False
 
     _secret: Secret = attrs.field(converter=to_secret, repr=False)
 
@@ -197,6 +199,24 @@ class AnyOf:
             if isinstance(found, Verified):
                 break
         return found
+
+
+def without_body(verification: Verification, headers: Headers, now: float) -> Refused | None:
+    """Why a call is refused whatever its body is; None if that takes the body.
+
+    A secret in the headers can be looked at; of a signature only that there is none.  A verification of somebody else's
+    says by `reads_body = False` that it looks at the headers alone.
+    """
+    found = verification.verify(b"", headers, now)
+    if found is Refused.MISSING or (isinstance(found, Refused) and not _reads_body(verification)):
+        return found
+    return None
+
+
+def _reads_body(verification: Verification) -> bool:
+    if isinstance(verification, AnyOf):
+        return any(map(_reads_body, verification._verifications))
+    return bool(getattr(verification, "reads_body", True))
 
 
 def ed25519() -> Ed25519Check:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from aiogen.errors import ConfigurationError, InputError
 from aiogen.stores.base import Follows, Store
+from aiogen.stores.choosing import is_memory
 from aiogen.stores.postgres.address import Address, is_url
 from aiogen.stores.sqlite.store import SqliteStore
 
@@ -38,14 +39,12 @@ def words(named: str | None) -> list[str]:
 
     A url has no password in them, and none is needed where the environment names it.
     """
-    if not named or named == ":memory:":
-        return []
-    if not is_url(named):
-        return [OPTION, named]
-    if os.environ.get(VARIABLE) == named:
+    if not named:
         return []
     try:
-        return [OPTION, checked(named).by_hand]
+        if not is_url(named):
+            return [] if is_memory(named) else [OPTION, named]
+        return [] if os.environ.get(VARIABLE) == named else [OPTION, checked(named).by_hand]
     except ConfigurationError:  # opening it says so
         return []
 

@@ -20,14 +20,14 @@ from aiogen.cli.terminal import Terminal
 from aiogen.errors import AiogenError, ConfigurationError, InputError, StoreError
 from aiogen.providers import registry
 from aiogen.providers.base import Provider
-from aiogen.stores.choosing import postgres_store
+from aiogen.stores.choosing import is_memory, postgres_store
 from aiogen.stores.postgres.address import is_url
+from aiogen.stores.sqlite.file import path_of
 from aiogen.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from aiogen.cli.ledgers import Ledger
 
-_NONE = ":memory:"
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for a ledger that others write to, where what it says is only helpful."""
 _WAITED_FOR = 10.0
@@ -82,7 +82,7 @@ class Connected(Common):
         `kept`: its jobs go to the ledger.  `take_up`: it continues what others have left unfinished.  `more`: whatever
         else `Session` takes.
         """
-        return Session(store=self.ledger() if kept and self.store != _NONE else None, take_up=take_up, **more)
+        return Session(store=self.ledger() if kept and not is_memory(self.store) else None, take_up=take_up, **more)
 
     def ledger(self, timeout: float | None = None) -> Ledger:
         """The ledger of jobs; `timeout`: seconds that connecting to a database, or one statement, may take.
@@ -92,7 +92,7 @@ class Connected(Common):
             ConfigurationError: a url is none, or what a database needs is not installed.
             StoreError: the user has no folder to keep it in.
         """
-        if self.store == _NONE:
+        if is_memory(self.store):
             raise InputError("With :memory: there is no ledger to read; name a file with --store, or a database.")
         if self.store and is_url(self.store):
             ledgers.checked(self.store)  # whose message names the option
@@ -112,15 +112,15 @@ class Connected(Common):
 
     def ledger_if_there(self) -> Ledger | None:
         """The same, if the file exists; a command that only reads needs no ledger, and creates none."""
-        if self.store == _NONE:
-            return None
         if is_url(self.store):
             try:
                 return self.ledger(_ANSWERS_WITHIN)
             except AiogenError:
                 return None
-        path = Path(self.store) if self.store else _own_place()
         try:
+            if is_memory(self.store):
+                return None
+            path = path_of(self.store) if self.store else _own_place()
             return SqliteStore(path, busy_timeout=_BUSY_TIMEOUT) if path is not None and path.is_file() else None
         except (OSError, AiogenError):
             return None

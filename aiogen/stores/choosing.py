@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiogen.errors import ConfigurationError
 from aiogen.stores.base import Store
 from aiogen.stores.memory import MemoryStore
 from aiogen.stores.postgres.address import is_url
+from aiogen.stores.sqlite.file import path_in_url
 from aiogen.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 def chosen(store: object) -> Store:
     """None and ":memory:" mean memory, a url of PostgreSQL a database, and any other text a file.
 
+    A file may be named as `sqlite:jobs.db`, or `sqlite:///jobs.db`, and memory as `sqlite:///:memory:`.
+
     Raises:
         ConfigurationError: it is another value, or the driver of a database is not installed.
     """
-    if store is None or store == ":memory:":
+    if store is None or is_memory(store):
         return MemoryStore()
     if isinstance(store, str) and is_url(store):
         return postgres_store()(store)
@@ -44,10 +46,10 @@ def postgres_store() -> type[PostgresStore]:
     return PostgresStore
 
 
-def path_of(name: str) -> Path | None:
-    """The file that `sqlite:jobs.db`, or SQLAlchemy's `sqlite:///jobs.db`, names; None for something else."""
-    scheme, colon, rest = name.strip().partition(":")
-    if not colon or scheme.lower() != "sqlite":
-        return None
-    rest = rest.removeprefix("///")
-    return Path(rest) if rest and not rest.startswith("//") else None
+def is_memory(store: object) -> bool:
+    """Whether a name means a ledger that ends with the process.
+
+    Raises:
+        ConfigurationError: it is a url of SQLite that names no file.
+    """
+    return store == ":memory:" or (isinstance(store, str) and str(path_in_url(store)) == ":memory:")

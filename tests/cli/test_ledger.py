@@ -54,6 +54,17 @@ def test_without_a_ledger(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
     assert "name a file with --store" in said.err
 
 
+def test_a_url_of_sqlite_names_the_file(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
+    """As it does for programs and for `db copy`; `:memory:` in one keeps none, and what names no file is refused."""
+    url = f"sqlite:///{tmp_path}/mine.db"
+    assert aiogen("generate", "luma/uni-1", "a boat", "--no-download", "--store", url).code == 0
+    assert (tmp_path / "mine.db").is_file()
+    assert len(aiogen("jobs", "--store", tmp_path / "mine.db", "--json").records) == 1
+    assert aiogen("jobs", "--store", "sqlite:///:memory:").err == aiogen("jobs", "--store", ":memory:").err
+    said = aiogen("jobs", "--store", "sqlite://geheim@host/mine.db")
+    assert (said.code, "sqlite:jobs.db" in said.err, "geheim" in said.err) == (3, True, False)
+
+
 def test_what_was_interrupted_is_resumed(aiogen: Any, vendors: Any, tmp_path: Path) -> None:
     """Ctrl-C leaves paid jobs running; they are followed to their images, and none is made twice."""
     store = tmp_path / "mine.db"

@@ -51,6 +51,15 @@ def test_a_name_that_is_none(aiogen: Any) -> None:
     assert "--schema takes a name" in said.err
 
 
+@pytest.mark.parametrize("words", [("copy", "sqlite:jobs.db"), ("restored",)])
+def test_two_names_of_a_schema_are_one_too_many(aiogen: Any, words: tuple[str, ...]) -> None:
+    """Which is meant, nobody knows; the one in the url had been left aside without a word."""
+    said = aiogen("db", *words, "postgresql://ann:geheim@127.0.0.1:9/jobs?search_path=a", "--schema", "b")
+    assert said.code == 2
+    assert "another schema (a) than --schema (b)" in said.err
+    assert "geheim" not in said.err
+
+
 def test_a_move_is_given_up(aiogen: Any, tmp_path: Path) -> None:
     """Until then every command about that ledger says what it is, and what to do."""
     path = tmp_path / "jobs.db"

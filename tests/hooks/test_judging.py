@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,7 +19,15 @@ from hypothesis import strategies as st
 from aiogen._hooks.judging import Judge, WebhookFormat
 from aiogen._hooks.reading import MAX_BYTES, MAX_DEPTH, MAX_TOKENS, read_object
 from aiogen._hooks.verdicts import Hint, Ignored, Refused, Verdict
-from aiogen._hooks.verifying import Bearer, StandardWebhooks, Unsigned
+from aiogen._hooks.verifying import (
+    Bearer,
+    Headers,
+    StandardWebhooks,
+    Unsigned,
+    Verification,
+    Verified,
+    any_of,
+)
 from aiogen.providers.leonardo_webhooks import WEBHOOKS
 
 pytestmark = pytest.mark.looptime(False)
@@ -98,7 +107,7 @@ def test_what_is_remembered_is_bounded() -> None:
     judge = leonardo()
     for i in range(10_050):
         judge.judge(json.dumps(_event(f"00000000-0000-4000-8000-{i:012}")).encode(), HEADERS, 0.0)
-    assert len(judge._seen) == 10_000
+    assert len(judge._seen) == len(judge._of) == 10_000
 
 
 def _event(provider_id: object) -> dict[str, Any]:
@@ -186,8 +195,59 @@ def test_depth_that_is_allowed_is_read() -> None:
 
 
 def test_what_is_too_large_is_not_read() -> None:
-    assert leonardo().judge(b" " * (MAX_BYTES + 1), {}, 0.0) is Ignored.TOO_LARGE
+    assert leonardo().judge(b" " * (MAX_BYTES + 1), HEADERS, 0.0) is Ignored.TOO_LARGE
     assert leonardo(max_bytes=1024).judge(COMPLETE, HEADERS, 0.0) is Ignored.TOO_LARGE
+    assert Judge(WEBHOOKS, Unsigned()).judge(b" " * (MAX_BYTES + 1), {}, 0.0) is Ignored.TOO_LARGE
+
+
+@attrs.frozen
+class ByHeader:
+    """A verification of somebody else's."""
+
+    reads_body: bool
+
+    def verify(self, body: bytes, headers: Headers, now: float) -> Verified | Refused:
+        """Whether the header is there, and right."""
+        return Verified() if headers.get("x-secret") == "right" else Refused.FORGED
+
+
+@pytest.mark.parametrize(
+    ("verification", "headers", "verdict"),
+    [
+        (Bearer(SECRET), {}, Refused.MISSING),
+        (Bearer(SECRET), {"authorization": "Bearer no"}, Refused.FORGED),
+        (any_of([Bearer(SECRET), Bearer("the one before")]), {"authorization": "Bearer no"}, Refused.FORGED),
+        (any_of([Bearer(SECRET), Bearer("the one before")]), HEADERS, Ignored.TOO_LARGE),
+        (StandardWebhooks(key=b"k" * 24), {}, Refused.MISSING),
+        (
+            StandardWebhooks(key=b"k" * 24),
+            {"webhook-id": "a", "webhook-timestamp": "0", "webhook-signature": "v1,no"},
+            Ignored.TOO_LARGE,
+        ),
+        (any_of([Bearer(SECRET), ByHeader(reads_body=True)]), {"authorization": "Bearer no"}, Ignored.TOO_LARGE),
+        (ByHeader(reads_body=True), {}, Ignored.TOO_LARGE),
+        (ByHeader(reads_body=False), {}, Refused.FORGED),
+        (ByHeader(reads_body=False), {"x-secret": "right"}, Ignored.TOO_LARGE),
+    ],
+)
+def test_of_a_large_one_the_secret_is_looked_at_where_the_headers_hold_it(
+    verification: Verification, headers: dict[str, str], verdict: Verdict
+) -> None:
+    """Its body was not read, so a signature cannot be checked; that there is none can be seen."""
+    assert Judge(WEBHOOKS, verification).judge(b" " * (MAX_BYTES + 1), headers, 0.0) is verdict
+
+
+def test_what_was_lost_here_is_new_when_it_is_said_again() -> None:
+    """Every event of that generation, and of no other."""
+    judge = leonardo()
+    others = json.dumps(_event(ID.replace("1", "2"))).encode()
+    for body in (COMPLETE, changed(status="FAILED"), others):
+        assert isinstance(judge.judge(body, HEADERS, 0.0), Hint)
+    judge.forget(ID)
+    judge.forget("unheard of")
+    assert isinstance(judge.judge(COMPLETE, HEADERS, 1.0), Hint)
+    assert isinstance(judge.judge(changed(status="FAILED"), HEADERS, 1.0), Hint)
+    assert judge.judge(others, HEADERS, 1.0) is Ignored.DOUBLE
 
 
 def test_the_key_and_the_secret_are_dropped_before_it_is_read() -> None:

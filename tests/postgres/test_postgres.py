@@ -64,6 +64,18 @@ def now(job_id: str, **more: Any) -> Record:
     return record(job_id, created_at=datetime.now(UTC), read_at=None, **more)
 
 
+# --- what a url says
+
+
+async def test_a_url_of_libpq_opens_it(url: str, name: str) -> None:
+    """What psycopg and SQLAlchemy take: the server hears nothing of what it has no parameter for."""
+    said = "connect_timeout=30&gssencmode=prefer&channel_binding=prefer&client_encoding=utf8&ssl=prefer"
+    more = f"fallback_application_name=x&sslsni=1&search_path={name}"
+    async with opened(f"{url}?{said}&{more}".replace("postgresql:", "postgresql+psycopg:"), 1) as [store]:
+        await store.add(now("a"))
+        assert [each.id for each in await store.find(RecordQuery())] == ["a"]
+
+
 # --- several at once
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from stores.sample_ledger import NAMES, taken_in
 
-from aiogen import State, StoreError
-from aiogen.stores import RecordQuery, SqliteStore
+import aiogen
+from aiogen import ConfigurationError, State, StoreError
+from aiogen.stores import MemoryStore, RecordQuery, SqliteStore
 from aiogen.stores.base import TakenOver
 from aiogen.stores.carrying import TABLES, carried
-from aiogen.stores.choosing import path_of
+from aiogen.stores.choosing import chosen
 from aiogen.stores.sqlite import closed, workers
 from aiogen.stores.sqlite.closed import Stage
+from aiogen.stores.sqlite.file import path_in_url
 from aiogen.stores.sqlite.leaving import Source, reopen
 from aiogen.stores.sqlite.schema import VERSION
 
@@ -258,14 +260,34 @@ def test_what_is_carried() -> None:
         ("sqlite:/var/jobs.db", "/var/jobs.db"),
         ("sqlite:///jobs.db", "jobs.db"),
         ("SQLite:////var/jobs.db", "/var/jobs.db"),
-        ("sqlite://host/jobs.db", None),
-        ("sqlite:", None),
+        ("sqlite+aiosqlite:///jobs.db", "jobs.db"),
+        (" sqlite:jobs.db ", "jobs.db"),
+        ("./sqlite:jobs.db", None),
         ("jobs.db", None),
         ("postgresql://host/jobs", None),
     ],
 )
 def test_a_file_by_its_url(name: str, path: str | None) -> None:
-    assert path_of(name) == (None if path is None else Path(path))
+    assert path_in_url(name) == (None if path is None else Path(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["sqlite:", "sqlite://", "sqlite://ann:geheim@host/jobs.db", "sqlite:jobs.db?geheim=1", "sqlite:a\0"]
+)
+def test_a_url_that_names_no_file_is_refused_and_not_shown(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"sqlite:jobs\.db") as caught:
+        path_in_url(name)
+    assert "geheim" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=r"sqlite:jobs\.db"):
+        aiogen.Session([], store=name)
+
+
+def test_a_url_names_a_file_wherever_a_store_is_named(tmp_path: Path) -> None:
+    """So that a program moves from a file to a database and back by changing a url."""
+    for store in (chosen(f"sqlite:///{tmp_path}/a.db"), SqliteStore(f"sqlite:{tmp_path}/a.db")):
+        assert isinstance(store, SqliteStore)
+        assert store.path == tmp_path / "a.db"
+    assert isinstance(chosen("sqlite:///:memory:"), MemoryStore)
 
 
 def test_a_closed_file_that_does_not_say_why(tmp_path: Path) -> None:

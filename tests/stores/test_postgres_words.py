@@ -47,6 +47,65 @@ def test_a_url_is_typed_without_its_password(url: str, by_hand: str | None, sche
     assert "pw" not in address.shown + address.by_hand
 
 
+@pytest.mark.parametrize(
+    ("said", "passed_on"),
+    [
+        ("connect_timeout=5&sslmode=require", "?sslmode=require"),
+        ("connect%5Ftimeout=5", ""),
+        ("ssl=require", "?sslmode=require"),
+        ("ssl=true", "?sslmode=require"),
+        ("gssencmode=disable&channel_binding=prefer&client_encoding=UTF8&fallback_application_name=x", ""),
+        ("application_name=x&options=-c%20jit%3Doff", "?application_name=x&options=-c%20jit%3Doff"),
+        ("target_session_attrs=read-write&passfile=/p", "?target_session_attrs=read-write&passfile=/p"),
+    ],
+)
+def test_what_libpq_has_means_the_same(said: str, passed_on: str) -> None:
+    """So that one url serves psycopg, SQLAlchemy and us; what the driver does anyway is not passed on to the server."""
+    address = Address.of(f"postgresql+psycopg://h/jobs?{said}")
+    assert address.url == f"postgresql://h/jobs{passed_on}"
+    assert address.by_hand == f"postgresql://h/jobs?{said}"
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("1", 2.0), ("0", None), ("600", 600.0)])
+def test_connecting_takes_as_long_as_the_url_says(said: str, seconds: float | None) -> None:
+    """As libpq has it: two seconds at least, and 0 is no limit of its own."""
+    assert Address.of(f"postgresql://h/jobs?connect_timeout={said}").connect_timeout == seconds
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("?connect_timeout=7", 7.0), ("?connect_timeout=0", 21.0), ("", 21.0)])
+async def test_the_driver_is_given_that_time(monkeypatch: pytest.MonkeyPatch, said: str, seconds: float) -> None:
+    """Else what a statement may take."""
+    given: list[float] = []
+
+    async def refuses(*_: Any, timeout: float, **__: Any) -> None:
+        given.append(timeout)
+        raise OSError("nobody is there")
+
+    monkeypatch.setattr(asyncpg, "create_pool", refuses)
+    store = PostgresStore(f"postgresql://h/jobs{said}", timeout=21.0)
+    with pytest.raises(aiogen.StoreError, match="nobody is there"):
+        await store.open()
+    await store.close()
+    assert given == [seconds]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "keepalives=1", "keepalives_idle=30", "keepalives_interval=1", "keepalives_count=3", "tcp_user_timeout=9",
+        "hostaddr=10.0.0.1", "requirepeer=postgres", "channel_binding=require", "gssencmode=require", "sslsni=0",
+        "client_encoding=latin1", "load_balance_hosts=random", "connect_timeout=soon", "connect_timeout=-1",
+        "ssl=maybe", "statement_cache_size=x",
+    ],
+)  # fmt: skip
+def test_what_the_driver_does_not_have_is_refused_by_its_name(said: str) -> None:
+    """The server would say that it has no such parameter, which is libpq's and not the server's."""
+    key = said.partition("=")[0]
+    with pytest.raises(ConfigurationError, match=f"^--store: {key} ") as caught:
+        Address.of(f"postgresql://ann:geheim@h/jobs?{said}", "--store")
+    assert "geheim" not in str(caught.value)
+
+
 def test_the_namespace_of_a_url_is_the_stores() -> None:
     assert PostgresStore("postgresql://h/jobs?search_path=x").place == "postgresql://h/jobs (x)"
     assert PostgresStore("postgresql://h/jobs?search_path=x", schema="y").place == "postgresql://h/jobs (y)"

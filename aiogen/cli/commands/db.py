@@ -15,9 +15,9 @@ from aiogen.cli.program import command
 from aiogen.cli.running import run as run_until_signalled
 from aiogen.cli.terminal import Terminal
 from aiogen.errors import ConfigurationError, InputError
-from aiogen.stores.choosing import path_of
-from aiogen.stores.postgres.address import is_url, schema_name
+from aiogen.stores.postgres.address import Address, is_url, schema_name
 from aiogen.stores.postgres.schema import script
+from aiogen.stores.sqlite.file import path_in_url
 from aiogen.stores.sqlite.store import SqliteStore
 
 db: App = App(name="db", help="Manage the ledger of jobs itself.", help_format="plaintext")
@@ -64,14 +64,14 @@ def copy(
     End the programs that use the file first.  After an interruption the same command goes on, and nothing is lost or
     sent twice.  The password need not be in the url: PGPASSWORD and ~/.pgpass are read.
     """
-    path = path_of(source)
+    path = path_in_url(source)
     if path is None or not is_url(target):
         no_way_back = "There is no way back from a database into a file. " if is_url(source) else ""
         raise InputError(
             f"{no_way_back}A ledger is moved from a file into PostgreSQL: aiogen db copy sqlite:jobs.db "
             "postgresql://user@host/database."
         )
-    return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema)))
+    return run_until_signalled(moves.copy(common.terminal(), path, target, _schema(schema, target)))
 
 
 @db.command
@@ -98,14 +98,23 @@ def restored(
     """
     if not is_url(target):
         raise InputError("Name the database as postgresql://user@host/database; for a file there is: aiogen db adopt.")
-    return run_until_signalled(moves.restored(common.terminal(), target, _schema(schema)))
+    return run_until_signalled(moves.restored(common.terminal(), target, _schema(schema, target)))
 
 
-def _schema(schema: str | None) -> str | None:
+def _schema(schema: str | None, url: str | None = None) -> str | None:
+    """What --schema names.
+
+    Raises:
+        InputError: it is no name, or the url names another one, and which is meant is not known.
+    """
     try:
-        return schema_name(schema, "--schema")
+        given = schema_name(schema, "--schema")
     except ConfigurationError as error:
         raise InputError(str(error)) from None
+    named = Address.of(url, "The url").schema if url is not None and given is not None else None
+    if named not in (None, given):
+        raise InputError(f"The url names another schema ({named}) than --schema ({given}): leave one of them out.")
+    return given
 
 
 async def _adopt(terminal: Terminal, store: SqliteStore) -> Exit:

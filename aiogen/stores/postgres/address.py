@@ -15,6 +15,35 @@ _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _PASSWORD = re.compile(r"((?:^|&)(?:ssl)?password=)[^&]*", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::\d{0,5})?")
 
+_SIZES = ("statement_cache_size", "prepared_statement_cache_size")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_AS_IT_IS = {
+    "channel_binding": ("disable", "prefer"),
+    "client_encoding": ("auto", "utf8", "utf-8", "unicode"),
+    "fallback_application_name": None,
+    "gssencmode": ("disable", "prefer", "allow"),
+    "load_balance_hosts": ("disable",),
+    "sslcertmode": ("allow",),
+    "sslcompression": ("0",),
+    "sslsni": ("1",),
+}
+"""Parameters of libpq's that the driver does not have, with the values (None: any) that ask for what it does anyway."""
+_LOSSES = "Lost connections are noticed without it: every statement has its time, and who listens is asked."
+_NOT_HERE = {
+    **dict.fromkeys(("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"), _LOSSES),
+    "tcp_user_timeout": _LOSSES,
+    "hostaddr": "Write the address in place of the host.",
+    **dict.fromkeys(
+        (
+            "gssdelegation", "max_protocol_version", "min_protocol_version", "oauth_client_id", "oauth_client_secret",
+            "oauth_issuer", "oauth_scope", "replication", "require_auth", "requirepeer", "requiressl",
+            "scram_client_key", "scram_server_key", "servicefile", "sslcrldir", "sslkeylogfile",
+        ),
+        "",
+    ),
+}  # fmt: skip
+"""Others of libpq's, and what there is instead of each."""
+
 
 def is_url(store: object) -> bool:
     """A text that names a database of PostgreSQL."""
@@ -30,6 +59,8 @@ class Address:
     """Without password and parameters."""
     statement_cache_size: int | None = None
     """What `statement_cache_size` says in it, which is no parameter of the server's; None if nothing."""
+    connect_timeout: float | None = None
+    """Seconds to connect, as libpq's `connect_timeout` says in it; None if nothing, or no limit."""
     schema: str | None = None
     """The namespace that `search_path` names in it, if it is one plain name."""
     by_hand: str = ""
@@ -58,12 +89,15 @@ class Address:
             )
         login, _, where = parts.netloc.rpartition("@")
         user, colon, _ = login.partition(":")
-        query, size = _without_size(parts.query, name)
+        query, numbers = _for_the_driver(parts.query, name)
+        size, seconds = numbers.get("statement_cache_size"), numbers.get("connect_timeout")
         paths = parse_qs(query).get("search_path", [""])
         return cls(
             Secret(_joined(parts.netloc, parts.path, query)),
             f"postgresql://{f'{unquote(user)}@' if user else ''}{where}{parts.path}",
             size,
+            # libpq waits for two seconds at least, and without an end for 0.
+            float(max(2, seconds)) if seconds else None,
             paths[-1] if _SCHEMA.fullmatch(paths[-1]) else None,
             _joined(
                 f"{user}{':…' if colon else ''}@{where}" if login else where,
@@ -93,18 +127,41 @@ def _is_whole(parts: SplitResult) -> bool:
     return is_clear and all(_HOST.fullmatch(host) for host in hosts)
 
 
-def _without_size(query: str, name: str) -> tuple[str, int | None]:
-    """The parameters of the server, and how many statements the driver may keep prepared."""
-    kept, size = list[str](), None
+def _for_the_driver(query: str, name: str) -> tuple[str, dict[str, int]]:
+    """What it takes, and passes on to the server; beside it the numbers that are meant for us.
+
+    Raises:
+        ConfigurationError: libpq has such a parameter and the driver has not, or a value cannot be right; neither is
+            shown.
+    """
+    kept, numbers = list[str](), dict[str, int]()
     for pair in filter(None, query.split("&")):
         key, _, value = pair.partition("=")
-        if key not in ("statement_cache_size", "prepared_statement_cache_size"):
-            kept.append(pair)
-        elif value.isascii() and value.isdecimal() and len(value) < 6:
-            size = int(value)
+        key, value = unquote(key), unquote(value)
+        if key in (*_SIZES, "connect_timeout"):
+            if not (value.isascii() and value.isdecimal() and len(value) < 6):
+                raise ConfigurationError(f"{name}: {key} takes a number, such as {0 if key in _SIZES else 10}.")
+            numbers["statement_cache_size" if key in _SIZES else key] = int(value)
+        elif key == "ssl":  # of SQLAlchemy's, and JDBC's
+            mode = "require" if value == "true" else value
+            if mode not in _SSL_MODES:
+                raise ConfigurationError(f"{name}: ssl takes {', '.join(_SSL_MODES)}. Or say sslmode=, as libpq does.")
+            kept.append(f"sslmode={mode}")
+        elif key in _AS_IT_IS:
+            asked = _AS_IT_IS[key]
+            if asked is not None and value.lower() not in asked:
+                raise ConfigurationError(
+                    f"{name}: {key} is a parameter of libpq, of which the driver here (asyncpg) can only do "
+                    f"{' or '.join(asked)}. Say that, or leave it out."
+                )
+        elif (instead := _NOT_HERE.get(key)) is not None:
+            raise ConfigurationError(
+                f"{name}: {key} is a parameter of libpq, and the driver here (asyncpg) does not have it. "
+                f"Leave it out. {instead}".rstrip()
+            )
         else:
-            raise ConfigurationError(f"{name}: {key} takes a number, such as 0.")
-    return "&".join(kept), size
+            kept.append(pair)
+    return "&".join(kept), numbers
 
 
 def schema_name(name: str | None, option: str = "schema=") -> str | None:

@@ -220,7 +220,9 @@ async def _connected(place: Place, options: ServerOptions) -> Database:
     if pool is None:
         assert place.address is not None
         pool = await database.make_pool(
-            place.address.url, timeout=options.timeout, statement_cache_size=options.statement_cache_size
+            place.address.url,
+            timeout=place.address.connect_timeout or options.timeout,
+            statement_cache_size=options.statement_cache_size,
         )
     here = Database(
         pool,
@@ -249,7 +251,7 @@ def _listener(here: Database, place: Place, timeout: float, channel: str, name: 
 
     async def connect() -> Raw:
         if address is not None:
-            return await database.connect(address.url, timeout=timeout)
+            return await database.connect(address.url, timeout=address.connect_timeout or timeout)
         if pool.get_max_size() < 3:
             raise ConfigurationError("The pool has no connection to spare for listening.")
         return await pool.acquire(timeout=timeout)

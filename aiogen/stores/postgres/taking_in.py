@@ -153,7 +153,7 @@ async def opened(url: str, schema: str | None, *, timeout: float = 10.0) -> Asyn
     place = f"{address.shown} ({schema})" if schema else address.shown
     raw, verb = None, "opened"
     try:
-        options: dict[str, Any] = {"timeout": timeout, "statement_cache_size": 0}
+        options: dict[str, Any] = {"timeout": address.connect_timeout or timeout, "statement_cache_size": 0}
         raw = await asyncpg.connect(address.url, server_settings={"application_name": "aiogen moves"}, **options)
         found = schema or await raw.fetchval("SELECT current_schema()")
         if found is None:

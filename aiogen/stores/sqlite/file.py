@@ -22,6 +22,8 @@ _BUSY = 0.01
 """Seconds between two tries where SQLite does not wait by itself."""
 _LARGEST_JOURNAL = 4 * 2**20
 """Bytes of the write-ahead log that are kept when it has been longer."""
+_SCHEMES = ("sqlite", "sqlite+aiosqlite", "sqlite+pysqlite")
+"""Of urls that name a file: as SQLAlchemy has them, so that one serves both."""
 
 
 @attrs.define(eq=False)
@@ -254,6 +256,8 @@ def path_of(path: object) -> Path:
     """
     if not isinstance(path, str | bytes | os.PathLike):
         raise ConfigurationError(f"The store {path!r} is not a path; pass the path of a file, such as 'aiogen.db'.")
+    if isinstance(path, str) and (named := path_in_url(path)) is not None:
+        return named
     text = os.fsdecode(path)
     if "://" in text:  # what follows may be a password
         scheme = text.partition("://")[0]
@@ -261,3 +265,22 @@ def path_of(path: object) -> Path:
     if not text or "\0" in text:
         raise ConfigurationError(f"The store {text!r} is not a file.")
     return Path(text)
+
+
+def path_in_url(name: str) -> Path | None:
+    """The file that `sqlite:jobs.db`, or SQLAlchemy's `sqlite:///jobs.db`, names; None for what is no such url.
+
+    Raises:
+        ConfigurationError: it is one, and names no file, or has parameters.
+    """
+    scheme, colon, rest = name.strip().partition(":")
+    if not colon or scheme.lower() not in _SCHEMES:
+        return None
+    rest = rest.removeprefix("///")
+    if not rest or rest.startswith("//") or "\0" in rest:
+        raise ConfigurationError(
+            f"The store '{scheme}:…' names no file; write sqlite:jobs.db, or sqlite:////var/lib/jobs.db."
+        )
+    if "?" in rest:
+        raise ConfigurationError(f"The store '{scheme}:…?…' has parameters, and takes none: write sqlite:jobs.db.")
+    return Path(rest)
