@@ -233,6 +233,10 @@ def _of_validation(error: RequestValidationError) -> JSONResponse:
     return answer(problem)
 
 
+def _log(request: Request, problem: Problem, error: BaseException) -> None:
+    tell_operator(request, error, problem.status, problem.code, problem.job)
+
+
 def _word(value: object) -> str:
     return str(value)[:200].encode("utf-8", "replace").decode()
 
@@ -292,12 +296,12 @@ class ProblemRoute(APIRoute):
                 return found.response
             except Refused as refused:
                 if refused.problem.status >= 500 and refused.__cause__ is not None:
-                    tell_operator(request, refused.problem, refused.__cause__)
+                    _log(request, refused.problem, refused.__cause__)
                 return answer(refused.problem, refused.pause)
             except errors.AiogenError as error:
                 problem, pause = problem_of(error)
                 if problem.status >= 500:
-                    tell_operator(request, problem, error)
+                    _log(request, problem, error)
                 return answer(problem, pause)
             except RequestValidationError as invalid:
                 return _of_validation(invalid)

@@ -199,7 +199,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         session: SessionDep,
         shutdown: ShutdownDep,
         scope: Annotated[str, Depends(whose)],
-        idempotency_key: Annotated[Key, Header()] = None,
+        idempotency_key: Annotated[Key, Header(json_schema_extra={"pattern": "^[ -~]*$"})] = None,
         prefer: Prefer = None,
     ) -> GenerationBody:
         """Make a generation: 202 while it runs, 200 if it was over in time (`Prefer: wait=n`, at most 60 s).

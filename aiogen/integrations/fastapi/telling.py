@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING
 
 from fastapi import Request
 
 from aiogen._wording import shorten
-
-if TYPE_CHECKING:
-    from aiogen.integrations.fastapi.problems import Problem
 
 logger = logging.getLogger("aiogen")
 
@@ -21,7 +17,7 @@ EVERY = 60.0
 _LONGEST = 1000
 _ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
-_OF_PYTHON = re.compile(r"aiogen\.|[Ss]ession[.(]|\b[Pp]ass (?:its|it|the|media_type)\b|\ba path, bytes\b")
+_OF_PYTHON = re.compile(r"aiogen\.|[Ss]ession[.(]|\b[Pp]ass (?:its path|the bytes|media_type)\b|\ba path, bytes\b")
 _ADVICE = re.compile(r"; pass [^.;]*(?=\.(?: |$))")
 _KEYWORD = re.compile(r"\b([a-z_]+)=(?=\s)")
 _REFERENCE = "A reference is an https address, or the bytes of a picture as data:image/png;base64,…"
@@ -41,9 +37,9 @@ def for_clients(message: str) -> str:
     return _KEYWORD.sub(r"\1", " ".join(kept)) or "The request cannot be right."
 
 
-def tell_operator(request: Request, problem: Problem, error: BaseException) -> None:
+def tell_operator(request: Request, error: BaseException, status: int, code: str, job_id: str | None) -> None:
     """One line in the log, for the client is told in general words; of each kind once a minute."""
-    now, kind = asyncio.get_running_loop().time(), (type(error).__name__, problem.code)
+    now, kind = asyncio.get_running_loop().time(), (type(error).__name__, code)
     state = request.app.state
     if not hasattr(state, "aiogen_told"):
         state.aiogen_told = {}
@@ -55,6 +51,6 @@ def tell_operator(request: Request, problem: Problem, error: BaseException) -> N
     route = request.scope.get("route")
     what = f"{request.method} {getattr(route, 'path', request.url.path)}"
     more = f" ({missed} more of this kind since the last line)" if missed else ""
-    job = f", job {problem.job}" if problem.job is not None else ""
+    job = f", job {job_id}" if job_id is not None else ""
     said = shorten(str(error), _LONGEST)
-    logger.warning("%s: %d %s%s: %s: %s%s", what, problem.status, problem.code, job, type(error).__name__, said, more)
+    logger.warning("%s: %d %s%s: %s: %s%s", what, status, code, job, type(error).__name__, said, more)
