@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from pictures import png
 import aiogen
 from aiogen import errors
 from aiogen.integrations.fastapi import router
-from aiogen.integrations.fastapi.problems import problem_of
+from aiogen.integrations.fastapi.asking import Terms, request_of
+from aiogen.integrations.fastapi.bodies import NewGeneration
+from aiogen.integrations.fastapi.problems import Refused, problem_of
 from aiogen.integrations.fastapi.telling import EVERY, for_clients
+from aiogen.sandbox import LEONARDO_KEY
+from aiogen.stores.base import AtMost
 
 ANN = {"x-user": "ann"}
 
@@ -173,14 +178,28 @@ async def test_of_two_keys_neither_counts() -> None:
         assert (answer.status_code, answer.json()["detail"]) == (422, "A request has one Idempotency-Key.")
 
 
-async def test_no_text_is_longer_than_a_prompt() -> None:
-    """Whichever parameter has it; a picture may be."""
-    async with serving(max_prompt=100, models=None) as web:
-        answer = await web.post(parameters={"negative_prompt": "x" * 101})
-        if answer.status_code == 202:  # it is not sent
-            assert answer.json()["warnings"]
-        answer = await web.post(parameters={"style": "x" * 101})
-        assert (answer.status_code, web.paid) == (422, 0)
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"negative_prompt": "x" * 100}, None),
+        ({"negative_prompt": "x" * 101}, "text_too_long"),
+        ({"negative_prompt": "data:" + "x" * 101}, "text_too_long"),
+        ({"style_ids": ["y", "x" * 101]}, "text_too_long"),
+        ({"references": ["data:image/png;base64," + base64.b64encode(png(200)).decode()]}, None),
+        ({"extra": {"story": "x" * 101}}, None),
+    ],
+)
+async def test_no_text_is_longer_than_a_prompt(parameters: dict[str, Any], code: str | None) -> None:
+    """Whichever parameter has it; a picture may be, and what the application lets through unread."""
+    wanted = NewGeneration(model="leonardo/gpt-image-2", prompt="a boat", parameters=parameters)
+    terms = Terms(models=None, allow=frozenset({"extra"}), longest_prompt=100, at_most=AtMost(scope=1))
+    async with aiogen.Session([aiogen.Leonardo(api_key=LEONARDO_KEY)]) as session:
+        if code is None:
+            request_of(session, wanted, terms)
+            return
+        with pytest.raises(Refused) as caught:
+            request_of(session, wanted, terms)
+    assert caught.value.problem.code == code
 
 
 # --- what a client has already
