@@ -142,15 +142,26 @@ def check_prompt(prompt: object) -> str:
     """A prompt with something in it.
 
     Raises:
-        InputError: it is not text, or blank, or cannot be encoded.
+        InputError: it is not text, or blank, cannot be encoded, or has a NUL in it.
     """
     if not isinstance(prompt, str) or not prompt.strip():
         raise InputError("The prompt cannot be empty. Describe in words what the image should show.")
+    return check_text(prompt, "The prompt")
+
+
+def check_text(text: str, what: str) -> str:
+    """What can be sent, and be kept by every ledger.
+
+    Raises:
+        InputError: it cannot be encoded, or has the character NUL, which databases do not take.
+    """
     try:
-        prompt.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise InputError("The prompt contains half of a surrogate pair, which JSON cannot represent.") from None
-    return prompt
+        raise InputError(f"{what} contains half of a surrogate pair, which JSON cannot represent.") from None
+    if "\0" in text:
+        raise InputError(f"{what} contains the character U+0000, which no text needs and databases do not take.")
+    return text
 
 
 def check_extra(extra: object) -> None:
@@ -168,14 +179,12 @@ def check_json(value: Any, where: str = "options") -> None:
     """Everything in it can be represented in JSON.
 
     Raises:
-        InputError: a number is not finite, or something is not JSON at all; the message says where.
+        InputError: a number is not finite, a text has a NUL in it, or something is not JSON at all; the message says
+            where.
     """
     if value is None or isinstance(value, bool | int | str):
         if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise InputError(f"{where} contains half of a surrogate pair, which JSON cannot represent.") from None
+            check_text(value, where)
         return
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -184,6 +193,7 @@ def check_json(value: Any, where: str = "options") -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise InputError(f"{where} has the key {key!r}; in JSON, keys are text.")
+            check_text(key, f"A key of {where}")
             check_json(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):

@@ -127,6 +127,8 @@ def test_a_prompt_can_be_encoded() -> None:
     assert check_prompt("  ein Boot 🚤 ") == "  ein Boot 🚤 "
     with pytest.raises(InputError, match="surrogate"):
         check_prompt("boat \ud83d")
+    with pytest.raises(InputError, match=r"The prompt contains the character U\+0000"):
+        check_prompt("a\0boat")
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, {"a": [1, {"b": (None, "c")}]}])
@@ -144,6 +146,9 @@ def test_json_can_be_said(value: Any) -> None:
         ({"a": {"b": b"x"}}, r"options\.a\.b is a bytes"),
         ({"a": {5: "x"}}, r"options\.a has the key 5"),
         (["\ud800"], r"options\[0\] contains half of a surrogate"),
+        ({"a": ["b\0"]}, r"options\.a\[0\] contains the character U\+0000"),
+        ({"a": {"\0": 1}}, r"A key of options\.a contains the character U\+0000"),
+        ({"\ud800": 1}, "A key of options contains half of a surrogate"),
         ({1, 2}, "options is a set"),
     ],
 )

@@ -12,6 +12,7 @@ import attrs
 
 from aiogen._account.create_queue import NORMAL
 from aiogen._answers import snapshots
+from aiogen._checks import check_text
 from aiogen._engine.hub import Hub
 from aiogen._engine.job import Job
 from aiogen._jobs.attempts import try_again
@@ -97,10 +98,15 @@ class Submitting:
         """The job, in the ledger from now on; or the one that its key stands for.
 
         Raises:
+            InputError: a text cannot be kept.
             KeyReused: the key stands for another request.
             TooManyJobs: as many jobs are unfinished as are allowed.
             StoreError: the ledger could not be written; nothing was sent.
         """
+        submission = prepared.submission
+        for what, text in (("The prompt", submission.prompt), ("The model", submission.model), ("batch", terms.batch)):
+            if isinstance(text, str):  # providers of other packages check what they like
+                check_text(text, what)
         name = Name(scope=terms.scope, metadata=terms.metadata)
         make = partial(self._made, prepared, terms)
         key = None

@@ -81,7 +81,17 @@ def slow(seconds: float) -> Script:
         (["wait=900"], 60),
         (["wait=0"], 0),
         (["wait=1, wait=2"], 1),
-        (["wait", "wait=", "wait=-1", "wait=1.5", "await=3", "wait=9999999999"], None),
+        (["wait=9999999999"], 60),
+        (["wait=0000000000007"], 7),
+        ([f"wait={'9' * 5000}"], 60),
+        (["await=3, wait=4"], 4),
+        (["wait=abc, wait=5"], None),
+        (["wait", "wait=5"], None),
+        (["wait; x=1", "wait=5"], None),
+        (["wait="], None),
+        (["wait=-1"], None),
+        (["wait=1.5"], None),
+        (["wait=\u0665"], None),
     ],
 )
 def test_how_long_a_client_would_wait(headers: list[str], seconds: int | None) -> None:

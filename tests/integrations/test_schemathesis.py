@@ -64,7 +64,10 @@ class Asked:
     def send(self, case: schemathesis.Case) -> httpx.Response:
         """The request as Schemathesis would send it."""
         sent = requests.Request(**case.as_transport_kwargs("http://here", headers={"x-user": "ann"})).prepare()
-        headers = {str(name): value for name, value in sent.headers.items()}
+        headers = [  # a client may send any bytes
+            (str(name).encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in sent.headers.items()
+        ]
         return self.runner.run(
             self.web.http.request(sent.method or "", sent.url or "", content=sent.body, headers=headers)
         )
@@ -86,6 +89,7 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
 # What is not refused or taken as the description says, because JSON Schema cannot say it.
 SAID_IN_WORDS = {
     "The prompt cannot be empty": "there are models that take none, and blanks are no prompt",
+    "U+0000": "no text has a NUL in it, at any depth",
     "is no cursor": "which cursors came with a page only the ledger knows",
     "key_reused": "a key that stood for another request is not taken for this one",
     "unknown_kind": "what is a picture its bytes say, and they are any bytes to a description",

@@ -13,6 +13,7 @@ from aiogen.integrations.fastapi.bodies import NewGeneration
 from aiogen.integrations.fastapi.problems import Refused
 from aiogen.models import Cost
 from aiogen.providers.base import Provider, TypedRequest
+from aiogen.references import Reference
 from aiogen.session import Session
 from aiogen.stores.base import AtMost
 
@@ -25,6 +26,8 @@ _IDS = frozenset(
      "imagepromptids"}
 )  # fmt: skip
 """Names under which providers take the ids of pictures of the same account, in small letters."""
+_UNREAD = ("extra", "graph", "warnings")
+"""Fields whose texts may be as long as a body: what an application has to allow."""
 _COUNTS = ("n", "num_images", "num_outputs", "quantity", "batch_size")
 """How many outputs are wanted, in the words of the providers and of those who are used to others."""
 _DEEPEST = 20
@@ -61,6 +64,8 @@ def request_of(session: Session, wanted: NewGeneration, terms: Terms) -> tuple[P
     if wanted.prompt is not None and len(wanted.prompt) > terms.longest_prompt:
         length = f"The prompt has {len(wanted.prompt):,} letters; at most {terms.longest_prompt:,} are allowed."
         raise Refused(422, "prompt_too_long", length)
+    if not all(map(str.strip, wanted.model.partition("/"))):
+        raise Refused(422, "unknown_model", f"There is no model {wanted.model[:100]!r} here.")
     _check_parameters(wanted.parameters, terms.allow)
     for name in _COUNTS:
         count = wanted.parameters.get(name)
@@ -77,7 +82,25 @@ def request_of(session: Session, wanted: NewGeneration, terms: Terms) -> tuple[P
             raise
         raise Refused(422, "invalid_request", "The parameters cannot be read: a value has the wrong type.") from error
     _check_references(request, terms.allow)
+    _check_texts(request, terms.longest_prompt)
     return provider, request
+
+
+def _check_texts(value: Any, most: int, where: str = "") -> None:
+    """No other text may be longer than a prompt; pictures are none."""
+    if isinstance(value, str):
+        if len(value) > most:
+            raise Refused(422, "text_too_long", f"{where} has {len(value):,} letters; at most {most:,} are allowed.")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_texts(inner, most, where or str(name)[:100])
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_texts(inner, most, where)
+    elif attrs.has(type(value)) and not isinstance(value, Reference):
+        for field in attrs.fields(type(value)):
+            if field.name not in _UNREAD:
+                _check_texts(getattr(value, field.name), most, where or field.name)
 
 
 async def check_cost(session: Session, provider: Provider, request: TypedRequest, terms: Terms) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from aiogen._content.measure import Measured
 from aiogen._engine.job import Job
 from aiogen.integrations.fastapi.learned import Learned
+from aiogen.integrations.fastapi.telling import without_addresses
 from aiogen.models import Action, Cost, FailureCode, Output, State
 from aiogen.stores.base import Record
 from aiogen.stores.charges import is_free
-
-_ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
 
 
 class NewGeneration(BaseModel):
@@ -248,11 +246,6 @@ def _cost(seen: Seen) -> Cost | None:
     cost = (known.cost if known is not None else None) or record.charge.cost
     has_failed = known is not None and known.state in (State.FAILED, State.CANCELLED)
     return Cost(Decimal(0), cost.unit) if cost is not None and known and has_failed and is_free(known) else cost
-
-
-def without_addresses(text: str) -> str:
-    """Of a provider's words: its addresses are not the client's affair, and some are as good as a key."""
-    return _ADDRESS.sub("(address)", text)
 
 
 def _failure(seen: Seen) -> Failure | None:

@@ -23,15 +23,17 @@ LONGEST_WAIT = 60.0
 """Seconds for which an answer is put off; proxies give up on longer ones."""
 RECONNECT = 3000
 """Milliseconds after which a browser asks again."""
-_WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?', re.IGNORECASE)
+_WAIT = re.compile(r"\s*wait\s*(?:[=;].*)?", re.IGNORECASE | re.DOTALL)
+_SECONDS = re.compile(r'\s*wait\s*=\s*"?0*([0-9]+)"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
 
 
 def preferred_wait(headers: Iterable[str]) -> int | None:
     """Seconds, at most `LONGEST_WAIT`, that `Prefer: wait=n` asks for (RFC 7240); None if it does not, or not so."""
     for header in headers:
         for preference in header.split(","):
-            if found := _WAIT.fullmatch(preference):
-                return min(int(found[1]), int(LONGEST_WAIT))  # the first counts
+            if _WAIT.fullmatch(preference):  # the first counts, also if it is no number
+                found = _SECONDS.fullmatch(preference)
+                return min(int(found[1][:9]), int(LONGEST_WAIT)) if found else None
     return None
 
 

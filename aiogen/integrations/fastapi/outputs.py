@@ -41,12 +41,19 @@ def add_outputs(made: APIRouter, whose: Callable[..., Any], max_bytes: int) -> N
 
     @made.head(_PATH, response_class=Response)
     async def look_at_output(
-        job_id: str, n: int, session: SessionDep, scope: Annotated[str, Depends(whose)]
+        job_id: str,
+        n: int,
+        session: SessionDep,
+        scope: Annotated[str, Depends(whose)],
+        if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Whether there is one, and its name for `If-None-Match`; its type where it is known.  Nothing is fetched."""
         seen, known = await _completed(session, scope, job_id, n)
         kind = learned_by(session).of(seen.record.id, known.outputs)[n].media_type
-        headers = files.headers_of(files.etag_of(seen.record.id, n))
+        etag = files.etag_of(seen.record.id, n)
+        headers = files.headers_of(etag)
+        if files.is_known(etag, if_none_match):
+            return Response(status_code=304, headers=headers)
         if kind is not None:
             headers |= files.kind_headers(seen.record.id, n, kind)
         answer = Response(headers=headers)

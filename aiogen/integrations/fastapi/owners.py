@@ -1,13 +1,13 @@
 """Whose request it is, and the jobs that are theirs."""
 
 # Annotations are read when a dependency is made, for one names what `owner_of` was given: so they are not put off here.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends
 
-from aiogen._answers.asked import check_key
+from aiogen._answers.asked import LONGEST_KEY
 from aiogen._checks import own_id
 from aiogen._jobs.keyed import Key, KeyedJobs
 from aiogen.errors import ConfigurationError
@@ -68,10 +68,23 @@ async def expired_job(
     """
     if key is None:
         return None
-    check_key(key, "key")
     record = await session.store.latest(scope, key)
     if record is None or not is_expired(record):
         return None
     prepared = await session._open().submitting.prepare(provider, request, is_keyed=True)
     KeyedJobs.check(Key(key=key, scope=scope, asked=prepared.asked or ""), record)
     return record.id
+
+
+def check_key_header(headers: Sequence[str]) -> None:
+    """The `Idempotency-Key` of a request: servers read what is no ASCII as something else.
+
+    Raises:
+        Refused: there are several, or it is no key.
+    """
+    if len(headers) > 1:
+        raise Refused(422, "invalid_request", "A request has one Idempotency-Key.")
+    for key in headers:
+        if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+            said = f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters."
+            raise Refused(422, "invalid_request", said)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from fastapi import HTTPException as FastAPIException
 from fastapi import Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -22,6 +23,7 @@ from aiogen import errors
 from aiogen._content.portions import LARGE, lift, put_back
 from aiogen.integrations.fastapi.sessions import in_thread, threads_of
 from aiogen.integrations.fastapi.shutdown import Shutdown, shutdown_of_app
+from aiogen.integrations.fastapi.telling import for_clients, tell_operator, without_addresses
 from aiogen.integrations.statuses import http_status
 from aiogen.models import Action
 
@@ -48,6 +50,8 @@ _MOST_BESIDE = 256 * 1024
 """Bytes of a body, without its pictures: a large graph of ComfyUI's has half of it."""
 _MOST_VALUES = 16_384
 """Brackets, commas and colons, also those in texts: what reading costs is less the bytes than these."""
+_OF_INPUT = frozenset({400, 413, 415, 422})
+"""What another request may make good."""
 _OF_STATUS = {
     401: "unauthorized",
     403: "forbidden",
@@ -77,6 +81,7 @@ class Problem(BaseModel):
     retryable: bool = Field(description="The same request may work later; with its Idempotency-Key it never pays twice")
     job: str | None = Field(description="The id of the job that it is about")
     errors: list[FieldProblem] = []
+    context: Any = Field(default=None, description="What the application's own refusal says beside its words")
 
 
 def schema() -> dict[str, Any]:
@@ -108,7 +113,7 @@ class Refused(Exception):
             status=status,
             detail=detail,
             code=code,
-            action=Action.WAIT if pause is not None else Action.CHANGE_INPUT if status == 422 else None,
+            action=Action.WAIT if pause is not None else Action.CHANGE_INPUT if status in _OF_INPUT else None,
             retryable=pause is not None,
             job=job,
         )
@@ -141,12 +146,13 @@ def problem_of(error: errors.AiogenError, status: int | None = None) -> tuple[Pr
         status=status,
         detail=_detail(error, status),
         code=str(code),
-        action=error.action,
-        retryable=error.retryable,
+        action=None if _is_setup(error) else error.action,
+        # To ask for it once more does no harm: what was asked for stays in the ledger.
+        retryable=error.retryable or isinstance(error, errors.CancelTimeout),
         job=error.job_id,
     )
     pause = error.retry_after
-    if pause is None and (status == 429 or (status == 503 and error.retryable)):
+    if pause is None and (status in (429, 504) or status == 503) and problem.retryable:
         pause = USUAL_PAUSE
     return problem, pause
 
@@ -167,32 +173,43 @@ def _detail(error: errors.AiogenError, status: int) -> str:
             "The address of this output has expired, and this server cannot have a fresh one. Fetch outputs soon after "
             "the job has ended; who runs the server may still get this one: aiogen download."
         )
+    if isinstance(error, errors.KeyReused):
+        return "This key already stands for another request. Use another key for another request."
     if status < 500:
-        return error.message
-    return (
-        error.action.help_text
-        if error.action not in (None, Action.FIX_KEY, Action.ADD_FUNDS)
-        else ("The server cannot do this now.")
-    )
+        return for_clients(error.message) if isinstance(error, errors.InputError) else without_addresses(error.message)
+    is_said = error.action not in (None, Action.FIX_KEY, Action.ADD_FUNDS) and not _is_setup(error)
+    return error.action.help_text if is_said and error.action is not None else "The server cannot do this now."
+
+
+def _is_setup(error: errors.AiogenError) -> bool:
+    """Neither the client nor the provider can do anything about it."""
+    ours = (errors.ConfigurationError, errors.SessionClosed, errors.StoreError)
+    return isinstance(error, ours) and error.action is Action.GIVE_UP
 
 
 def answer(problem: Problem, pause: float | None = None, headers: Any = None) -> JSONResponse:
     """The answer, with `Retry-After` in whole seconds where a pause is known."""
     more = dict(headers or {}) | ({"Retry-After": str(max(1, math.ceil(pause)))} if pause is not None else {})
-    return JSONResponse(problem.model_dump(mode="json"), problem.status, more, MEDIA_TYPE)
+    body = problem.model_dump(mode="json", exclude=None if problem.context is not None else {"context"})
+    return JSONResponse(body, problem.status, more, MEDIA_TYPE)
 
 
 def _of_http(error: HTTPException) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase
     code = _OF_STATUS.get(error.status_code, "invalid_request" if error.status_code < 500 else "unavailable")
+    said: Any = error.detail
+    context = None if said is None or isinstance(said, str) else jsonable_encoder(said)
+    if isinstance(said, dict):
+        said = next((said[name] for name in ("detail", "message") if isinstance(said.get(name), str)), phrase)
     problem = Problem(
         title=phrase,
         status=error.status_code,
-        detail=error.detail if isinstance(error.detail, str) else phrase,
+        detail=said if isinstance(said, str) else phrase,
         code=code,
-        action=None,
+        action=Action.CHANGE_INPUT if error.status_code in _OF_INPUT else None,
         retryable=False,
         job=None,
+        context=context,
     )
     return answer(problem, headers=error.headers)
 
@@ -214,6 +231,10 @@ def _of_validation(error: RequestValidationError) -> JSONResponse:
         errors=found,
     )
     return answer(problem)
+
+
+def _log(request: Request, problem: Problem, error: BaseException) -> None:
+    tell_operator(request, error, problem.status, problem.code, problem.job)
 
 
 def _word(value: object) -> str:
@@ -274,9 +295,14 @@ class ProblemRoute(APIRoute):
             except Answered as found:
                 return found.response
             except Refused as refused:
+                if refused.problem.status >= 500 and refused.__cause__ is not None:
+                    _log(request, refused.problem, refused.__cause__)
                 return answer(refused.problem, refused.pause)
             except errors.AiogenError as error:
-                return answer(*problem_of(error))
+                problem, pause = problem_of(error)
+                if problem.status >= 500:
+                    _log(request, problem, error)
+                return answer(problem, pause)
             except RequestValidationError as invalid:
                 return _of_validation(invalid)
             except (FastAPIException, HTTPException) as http:

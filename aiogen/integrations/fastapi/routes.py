@@ -19,7 +19,7 @@ from aiogen.integrations.fastapi.bodies import GenerationBody, PageBody, Seen, b
 from aiogen.integrations.fastapi.erasing import add_erasing
 from aiogen.integrations.fastapi.learned import learned_by
 from aiogen.integrations.fastapi.outputs import add_outputs
-from aiogen.integrations.fastapi.owners import expired_job, find, owner_of
+from aiogen.integrations.fastapi.owners import check_key_header, expired_job, find, owner_of
 from aiogen.integrations.fastapi.problems import (
     MEDIA_TYPE,
     USUAL_PAUSE,
@@ -43,6 +43,8 @@ from aiogen.stores.base import AtMost
 
 AT_MOST = AtMost(scope=50, total=1000)
 _LONGEST_PAUSE = 3600.0
+_CANCEL_TIMEOUT = 15.0
+"""Seconds that another process, which follows the job, has to say what came of it: proxies do not wait for long."""
 _LARGE = 16 * 1024
 """Bytes of a body that is looked through at once."""
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": schema()}}}
@@ -91,7 +93,7 @@ def router(
             all 503.
         max_body_bytes: of a request's body, 1,024 bytes to 1 GiB.  Pictures come in it, in base64; what is not inside
             of them may be 256 KiB and 16,384 values.
-        max_prompt: letters of a prompt, 1 to 1,000,000.
+        max_prompt: letters of a prompt, and of any other text in the parameters, 1 to 1,000,000.
         max_outputs: of one job, 1 to 1000.
         max_cost: of one job, by its estimate, in the unit of this cost; one whose cost nobody knows beforehand in this
             unit is refused.  By default there is no limit; see also the `budget` of the session.
@@ -197,18 +199,21 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
         session: SessionDep,
         shutdown: ShutdownDep,
         scope: Annotated[str, Depends(whose)],
-        idempotency_key: Annotated[Key, Header()] = None,
+        idempotency_key: Annotated[Key, Header(json_schema_extra={"pattern": "^[ -~]*$"})] = None,
         prefer: Prefer = None,
     ) -> GenerationBody:
         """Make a generation: 202 while it runs, 200 if it was over in time (`Prefer: wait=n`, at most 60 s).
 
         The same `Idempotency-Key` is the same job, which is paid once; for other content it is refused (422).
         """
+        check_key_header(request.headers.getlist("idempotency-key"))
         if shutdown.has_begun:  # where the ledger is in memory, a job taken now would be lost
             raise stopping()
         with on_disk():
             parameters = await with_uploads(wanted.parameters, uploads, scope)
         wanted = wanted.model_copy(update={"parameters": parameters})
+        if terms.models is None:  # what another package offers is looked for on the disk
+            await session._load(wanted.model.partition("/")[0].strip())
         # Pictures, and many parameters, take long to look through.
         is_large = len(await request.body()) > _LARGE
         if is_large:
@@ -249,7 +254,7 @@ def _add_making(made: APIRouter, whose: Callable[..., Any], terms: Terms, upload
             raise Refused(409, "conflict", f"It is over: {seen.state}.", job=seen.record.id)
         if seen.state is not State.CANCELLED:
             try:
-                what = await session.cancel(seen.record.id)
+                what = await session.cancel(seen.record.id, timeout=_CANCEL_TIMEOUT)
             except (Unsupported, SubmissionUnknown) as error:
                 raise Answered(answer(problem_of(error, 409)[0])) from error
             seen = await find(session, scope, job_id)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
@@ -57,7 +57,11 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
             response.status_code = 200
         return body
 
-    async def read_upload(upload_id: str, scope: Annotated[str, Depends(whose)]) -> Response:
+    async def read_upload(
+        upload_id: str,
+        scope: Annotated[str, Depends(whose)],
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
         """The bytes of a picture that this scope has sent."""
         with on_disk():
             data = await uploads.read(scope, upload_id)
@@ -66,6 +70,10 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
         kind = sniff(data[:HEAD_BYTES])
         headers = files.headers_of(f'"{upload_id}"') | {
             "Cache-Control": "private, no-cache",  # it may be deleted
+        }
+        if files.is_known(headers["ETag"], if_none_match):
+            return Response(status_code=304, headers=headers)
+        headers |= {
             "Content-Type": kind if kind in KINDS and kind else files.OTHER,
             "Content-Length": str(len(data)),
         }
@@ -88,7 +96,11 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
     )
     kinds = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(KINDS)}}
     made.add_api_route(
-        "/uploads/{upload_id}", read_upload, methods=["GET"], response_class=Response, responses={200: kinds}
+        "/uploads/{upload_id}",
+        read_upload,
+        methods=["GET"],
+        response_class=Response,
+        responses={200: kinds, 304: {"description": "It is known"}},
     )
     made.add_api_route("/uploads/{upload_id}", delete_upload, methods=["DELETE"], status_code=204)
 

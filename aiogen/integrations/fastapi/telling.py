@@ -1,0 +1,56 @@
+"""Who is told what of an error: a client in words for clients, and the server's own log what only that may know."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+
+from fastapi import Request
+
+from aiogen._wording import shorten
+
+logger = logging.getLogger("aiogen")
+
+EVERY = 60.0
+"""Seconds between two lines about problems of one kind: a server that is asked a lot would fill its disk."""
+_LONGEST = 1000
+_ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_OF_PYTHON = re.compile(r"aiogen\.|[Ss]ession[.(]|\b[Pp]ass (?:its path|the bytes|media_type)\b|\ba path, bytes\b")
+_ADVICE = re.compile(r"; pass [^.;]*(?=\.(?: |$))")
+_KEYWORD = re.compile(r"\b([a-z_]+)=(?=\s)")
+_REFERENCE = "A reference is an https address, or the bytes of a picture as data:image/png;base64,…"
+
+
+def without_addresses(text: str) -> str:
+    """Of a provider's words: its addresses are not the client's affair, and some are as good as a key."""
+    return _ADDRESS.sub("(address)", text)
+
+
+def for_clients(message: str) -> str:
+    """What was written for who calls it from Python, without what only they can do."""
+    said = _SENTENCES.split(_ADVICE.sub("", message))
+    kept = [each for each in said if not _OF_PYTHON.search(each)]
+    if len(kept) < len(said) and "reference" in message.lower():
+        kept.append(_REFERENCE)
+    return _KEYWORD.sub(r"\1", " ".join(kept)) or "The request cannot be right."
+
+
+def tell_operator(request: Request, error: BaseException, status: int, code: str, job_id: str | None) -> None:
+    """One line in the log, for the client is told in general words; of each kind once a minute."""
+    now, kind = asyncio.get_running_loop().time(), (type(error).__name__, code)
+    state = request.app.state
+    if not hasattr(state, "aiogen_told"):
+        state.aiogen_told = {}
+    at, missed = state.aiogen_told.get(kind, (None, 0))
+    if at is not None and 0.0 <= now - at < EVERY:
+        state.aiogen_told[kind] = (at, missed + 1)
+        return
+    state.aiogen_told[kind] = (now, 0)
+    route = request.scope.get("route")
+    what = f"{request.method} {getattr(route, 'path', request.url.path)}"
+    more = f" ({missed} more of this kind since the last line)" if missed else ""
+    job = f", job {job_id}" if job_id is not None else ""
+    said = shorten(str(error), _LONGEST)
+    logger.warning("%s: %d %s%s: %s: %s%s", what, status, code, job, type(error).__name__, said, more)
