@@ -18,7 +18,9 @@ from aiogen.integrations.fastapi.problems import ProblemRoute, Refused
 from aiogen.integrations.uploaded import KINDS, NotTaken, Upload
 from aiogen.integrations.uploads import Uploads
 
-_STATUSES = {"too_large": 413, "unknown_kind": 415, "incomplete": 422, "too_many": 429}
+_STATUSES = {"too_large": 413, "unknown_kind": 415, "incomplete": 422, "too_many": 429, "full": 503}
+_CODES = {"too_many": "too_many_uploads", "full": "uploads_full"}
+"""Where the word alone would say too little."""
 _BODY = {
     "required": True,
     "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(KINDS)},
@@ -47,8 +49,7 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
             try:
                 upload = await uploads.take(scope, _body_of(request))
             except NotTaken as refused:
-                status = _STATUSES[refused.code]
-                code = "too_many_uploads" if status == 429 else refused.code
+                status, code = _STATUSES[refused.code], _CODES.get(refused.code, refused.code)
                 raise Refused(status, code, str(refused), pause=refused.pause) from None
         body = _body(upload, f"{base_of(request, 0)}/{upload.id}")
         response.headers["Location"] = body.url
