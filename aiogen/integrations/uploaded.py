@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from aiogen._content.measure import Measured
 from aiogen._content.media import sniff
 from aiogen._transfer.leftovers import sweep
 from aiogen._transfer.saving import PartFile
+from aiogen.integrations.upload_sizes import FOLDER_NAME, PICTURE_NAME, Sizes
 
 KINDS = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"})
 """What is taken; the bytes say what they are."""
@@ -29,16 +29,16 @@ MOST_AT_ONCE = 16
 """Uploads of one scope that are on their way."""
 MOST_IN_SCOPE = 1000
 """Pictures of one scope; each takes a place on the disk, however small it is."""
-_ID = re.compile(r"[0-9a-f]{64}")
-_FOLDER = re.compile(r"[0-9a-f]{32}")
 _LOCKS = 16
+_LONGEST_PAUSE = 3600.0
+"""Seconds after which a client asks again at a folder that is full: others may delete theirs."""
 
 
 class NotTaken(Exception):
     """An upload that is refused."""
 
     def __init__(self, code: str, message: str, pause: float | None = None) -> None:
-        """`code`: too_large, unknown_kind, incomplete or too_many; `pause`: seconds after which there is room."""
+        """`code`: too_large, unknown_kind, incomplete, too_many or full; `pause`: seconds after which to ask again."""
         super().__init__(message)
         self.code = code
         self.pause = pause
@@ -71,17 +71,23 @@ class UploadFolder:
     folder: Path
     max_bytes: int
     max_scope_bytes: int
+    max_folder_bytes: int
     keep: float
     """Seconds."""
     clock: Callable[[], float] = time.time
+    _sizes: Sizes = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sizes = Sizes(self.folder)
 
     def begin(self, scope: str) -> PartFile:
         """A file for what comes.
 
         Raises:
-            NotTaken: too many are on their way.
+            NotTaken: too many are on their way, or the folder is full.
         """
         folder = self._folder_of(scope)
+        self._check_room(1)  # a body for which there is none need not be read
         self.folder.mkdir(0o700, parents=True, exist_ok=True)
         for _ in range(3):
             folder.mkdir(0o700, exist_ok=True)
@@ -122,13 +128,14 @@ class UploadFolder:
                     f"{self.max_scope_bytes:,} are kept. Delete some, or wait until they are deleted.",
                     max(oldest + self.keep - now, 1.0),
                 )
+            self._check_room()
             part.keep_as(folder / name, overwrite=False)
             os.utime(folder / name, (now, now))
         return upload
 
     def read(self, scope: str, upload_id: str) -> bytes | None:
         """The bytes of a picture; None if there is none."""
-        if not _ID.fullmatch(upload_id):
+        if not PICTURE_NAME.fullmatch(upload_id):
             return None
         path = self._folder_of(scope) / upload_id
         with suppress(FileNotFoundError), path.open("rb") as file:
@@ -139,7 +146,7 @@ class UploadFolder:
 
     def remove(self, scope: str, upload_id: str) -> bool:
         """Delete one; whether there was one."""
-        if not _ID.fullmatch(upload_id):
+        if not PICTURE_NAME.fullmatch(upload_id):
             return False
         try:
             (self._folder_of(scope) / upload_id).unlink()
@@ -160,18 +167,32 @@ class UploadFolder:
         now = self.clock()
         with suppress(FileNotFoundError):
             for name in os.listdir(self.folder):
-                if _FOLDER.fullmatch(name) and not (self.folder / name).is_symlink():
+                if FOLDER_NAME.fullmatch(name) and not (self.folder / name).is_symlink():
                     for _ in self._entries(self.folder / name, now):
                         pass
                     sweep(self.folder / name)
                     with suppress(OSError):  # it is not empty
                         (self.folder / name).rmdir()
 
+    def _check_room(self, more: int = 0) -> None:
+        """Whether all scopes together have room for so many bytes more; what is on its way counts already.
+
+        Raises:
+            NotTaken: they have not.
+        """
+        used = self._sizes.used()
+        if used.bytes + more > self.max_folder_bytes and used.oldest + self.keep <= self.clock():
+            self.sweep()
+            used = self._sizes.used()
+        if used.bytes + more > self.max_folder_bytes:
+            pause = used.oldest + self.keep - self.clock()
+            raise NotTaken("full", "There is no room for more uploads now.", min(max(pause, 1.0), _LONGEST_PAUSE))
+
     def _entries(self, folder: Path, now: float) -> Iterator[_Entry]:
         """The pictures in it; what is too old is deleted on the way."""
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
-                if not _ID.fullmatch(entry.name):
+                if not PICTURE_NAME.fullmatch(entry.name):
                     continue
                 with suppress(FileNotFoundError):  # another worker was quicker
                     found = entry.stat(follow_symlinks=False)

@@ -34,6 +34,7 @@ class Uploads:
         *,
         max_bytes: int = 12 * 1024 * 1024,
         max_scope_bytes: int = 256 * 1024 * 1024,
+        max_folder_bytes: int = 8 * 1024 * 1024 * 1024,
         keep: float = 86_400.0,
     ) -> None:
         """Nothing is opened or made yet.
@@ -42,6 +43,7 @@ class Uploads:
             folder: made with the first upload, with its parents.
             max_bytes: of one picture, 1,024 bytes to 1 GiB.
             max_scope_bytes: of all pictures of one scope, 1,024 bytes to 1 TiB; they are at most 1,000.
+            max_folder_bytes: of all pictures of all scopes, 1,024 bytes to 16 TiB; what is on its way counts, too.
             keep: seconds after which a picture is deleted, counted from when it was last sent: 60 seconds to 30 days.
 
         Raises:
@@ -53,9 +55,11 @@ class Uploads:
         """Of one picture."""
         self.max_scope_bytes: int = int(check_number(max_scope_bytes, "max_scope_bytes", 1024, 1 << 40))
         """Of all pictures of one scope."""
+        self.max_folder_bytes: int = int(check_number(max_folder_bytes, "max_folder_bytes", 1024, 1 << 44))
+        """Of all pictures of all scopes."""
         self.keep: float = check_seconds(keep, "keep", 60.0)
         """Seconds."""
-        self._kept = UploadFolder(self.folder, self.max_bytes, self.max_scope_bytes, self.keep)
+        self._kept = UploadFolder(self.folder, self.max_bytes, self.max_scope_bytes, self.max_folder_bytes, self.keep)
         self._threads = Threads()
 
     def __repr__(self) -> str:

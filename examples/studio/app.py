@@ -2,6 +2,8 @@
 
 # Annotations are read when a route is made, for some name what `make_app` was given: so they are not put off here.
 import asyncio
+import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,9 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import aiogen
-from aiogen.integrations.fastapi import ProblemRoute, SessionDep, health, lifespan, router
+from aiogen.integrations.fastapi import ProblemRoute, SessionDep, Uploads, health, lifespan, router
 from studio.catalogue import Catalogue
-from studio.vendors import chosen
+from studio.vendors import are_real, chosen
 from studio.visitors import visitor, welcome
 
 STATIC = Path(__file__).parent / "static"
@@ -67,6 +69,7 @@ def make_app(
     providers: Sequence[aiogen.Provider] | None = None,
     *,
     store: str | None = None,
+    uploads: str | None = None,
     is_sandbox: bool = False,
     hosts: Sequence[str] = HOSTS,
 ) -> FastAPI:
@@ -76,10 +79,16 @@ def make_app(
         providers: whom to ask; by default those of the environment, or the sandbox.
         store: the file of the ledger; by default "studio.db", and a temporary one at the sandbox, which forgets its
             pictures just as well.
+        uploads: the folder of the pictures that visitors send; by default "studio-uploads", and a temporary one where
+            the ledger is none that stays.
         is_sandbox: whether these providers are imitated, as the page says.
         hosts: by which names browsers may reach it.  Any other is refused: a page on the internet whose name leads to
             this machine could otherwise spend your money.
     """
+
+    stays = are_real(providers) and store != ":memory:"
+    passing = Path(tempfile.gettempdir(), f"studio-{secrets.token_hex(16)}")  # made with the first picture
+    kept = Uploads(uploads or ("studio-uploads" if stays else passing))
 
     @asynccontextmanager
     async def opened(app: FastAPI) -> AsyncIterator[None]:
@@ -90,13 +99,14 @@ def make_app(
                 usual = Path(beside, "studio.db") if is_imitated else "studio.db"
                 async with lifespan(asked, store=store or usual)(app):
                     yield
+            await asyncio.to_thread(shutil.rmtree, passing, ignore_errors=True)
 
     app = FastAPI(title="aiogen studio", lifespan=opened)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     # Every model of the connections: whoever reaches this page chooses the price.  Before others than you can reach
     # it, list the models, say `max_cost=`, and give the lifespan a `budget=`.
-    app.include_router(router(scope=visitor, models=None, prefix="/api"))
-    app.include_router(_beside(), prefix="/api")
+    app.include_router(router(scope=visitor, models=None, uploads=kept, prefix="/api"))
+    app.include_router(_beside(kept), prefix="/api")
     app.include_router(health())
 
     @app.get("/", include_in_schema=False)
@@ -109,7 +119,7 @@ def make_app(
     return app
 
 
-def _beside() -> APIRouter:
+def _beside(uploads: Uploads) -> APIRouter:
     made = APIRouter(route_class=ProblemRoute, tags=["studio"])
 
     @made.get("/studio", dependencies=[Depends(visitor)])
@@ -119,6 +129,7 @@ def _beside() -> APIRouter:
         return {
             "is_sandbox": request.app.state.is_sandbox,
             "connections": connections,
+            "max_upload_bytes": uploads.max_bytes,
             "actions": {action: action.help_text for action in aiogen.Action},
         }
 

@@ -18,9 +18,11 @@ MOST_OUTPUTS = 4
 _COUNTS = ("quantity", "batch_size", "n", "num_images")
 _TEXTS = ("negative_prompt", "negative", "sampler_name", "scheduler")
 _WHOLE = ("seed", "width", "height", *_COUNTS)
-# The form takes no pictures, so it does not ask for what belongs to them; who the user is, is not asked either.
+# The form has a field of its own for pictures, and does not ask how each is to be used, nor who the user is.
 _LEFT_OUT = ("prompt", "type", "auto_controls", "keyframe_indexes", "color")
 _OF_PICTURES = ("Of layers", "Of an edit", "Of a reframe")
+_A_PICTURE = "https://pictures.invalid/a.png"
+"""For an estimate, in which nothing is fetched: what a picture shows is no matter for the price."""
 _KEPT = 600.0
 """Seconds for which a list of models counts."""
 
@@ -59,8 +61,9 @@ def field_of(parameter: aiogen.Parameter) -> dict[str, Any] | None:
 
 
 def model_of(info: aiogen.ModelInfo) -> dict[str, Any] | None:
-    """A model as the form offers it; None if it makes what a page cannot show, or needs pictures."""
-    if info.kind not in SHOWN or (info.takes_prompt is False and info.max_references != 0):
+    """A model as the form offers it; None if it makes what a page cannot show, or from what nobody has said."""
+    references = info.max_references or 0
+    if info.kind not in SHOWN or (info.takes_prompt is False and info.max_references is None):
         return None
     fields = [field for each in info.parameters if (field := field_of(each)) is not None]
     return {
@@ -69,6 +72,8 @@ def model_of(info: aiogen.ModelInfo) -> dict[str, Any] | None:
         "kind": info.kind,
         "about": info.about,
         "takes_prompt": info.takes_prompt is not False,
+        "references": references,
+        "needs_reference": info.takes_prompt is False and references > 0,
         "seconds": info.seconds,
         "fields": fields,
     }
@@ -107,7 +112,8 @@ class Catalogue:
         for key, value in parameters.items():
             if key not in fields or not _fits(fields[key], value):
                 raise HTTPException(422, f"The parameter {key[:40]!r} is not one of the form, or has a wrong value.")
-        return {"model": model, "prompt": "a picture" if known["takes_prompt"] else None, **parameters}
+        asked = {"model": model, "prompt": "a picture" if known["takes_prompt"] else None, **parameters}
+        return asked | {"references": [_A_PICTURE]} if known["needs_reference"] else asked
 
 
 def _fits(field: dict[str, Any], value: Any) -> bool:

@@ -17,7 +17,7 @@ from aiogen import Job
 from aiogen.integrations.fastapi import Shutdown
 from aiogen.integrations.fastapi.bodies import Seen
 from aiogen.integrations.fastapi.following import events, preferred_wait
-from aiogen.integrations.fastapi.news import LOOK_EVERY, SILENT_LOOKS, is_another
+from aiogen.integrations.fastapi.news import LOOK_EVERY, SILENT_LOOKS, has_changed
 from aiogen.integrations.fastapi.streams import EventStream
 from aiogen.models import Eta
 from aiogen.sandbox import Fate, Rule, Script
@@ -166,7 +166,7 @@ def test_an_estimate_is_told_if_counting_down_shows_another(
     told: Eta | None, ago: float, now: Eta | None, is_told: bool
 ) -> None:
     """Off by more than a second, and by more than a tenth of what is left; what is past is nought."""
-    assert is_another(told, ago, now) is is_told
+    assert has_changed(told, ago, now) is is_told
 
 
 async def test_an_estimate_is_told_when_it_is_another() -> None:

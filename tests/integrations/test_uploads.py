@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import math
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,15 +14,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from integrations.web import MODEL, Web, serving
 from pictures import drawn, png
 
 import aiogen
-from aiogen.integrations.fastapi import Uploads, erase, router
+from aiogen.integrations.fastapi import Uploads, erase, lifespan, router
 from aiogen.integrations.fastapi.references import id_in
+from aiogen.integrations.upload_sizes import Sizes, Used
 from aiogen.integrations.uploaded import MOST_AT_ONCE, MOST_IN_SCOPE, NotTaken
 from aiogen.integrations.uploads import uploads_of
-from aiogen.sandbox import Fate, Rule, Script
+from aiogen.sandbox import LEONARDO_KEY, Fate, Rule, Sandbox, Script
 
 PNG = png(500)
 AVIF = b"\x00\x00\x00\x20ftypavif" + bytes(100)
@@ -175,6 +178,30 @@ async def test_a_generation_names_it(tmp_path: Path, parameters: dict[str, Any])
         assert web.paid == 1
 
 
+async def test_a_model_that_takes_no_prompt_is_asked_without_one(tmp_path: Path) -> None:
+    """What it goes by is an upload; a prompt is refused, and so is that there is none where one is needed."""
+    model = "leonardo/remove-bg"
+    async with Sandbox() as box:
+        leonardo = aiogen.Leonardo(api_key=LEONARDO_KEY, base_url=box.leonardo_url)
+        app = FastAPI(lifespan=lifespan([leonardo], store=":memory:"))
+        app.include_router(router(scope=None, models=[model, "leonardo/gpt-image-2"], uploads=tmp_path))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://here", timeout=300) as http,
+        ):
+            url = (await http.post("/uploads", content=PNG)).json()["url"]
+            wanted: dict[str, Any] = {"model": model, "parameters": {"references": [url]}}
+            answer = await http.post("/generations", json=wanted, headers={"prefer": "wait=60"})
+            assert (answer.status_code, answer.json().get("state")) == (200, "completed"), answer.text
+            assert "prompt" not in box.jobs[0].body["parameters"]
+            for more in ({"prompt": "a boat"}, {"prompt": ""}, {"model": "leonardo/gpt-image-2", "parameters": {}}):
+                refused = await http.post("/generations", json=wanted | more)
+                assert refused.status_code == 422
+                assert "prompt" in refused.json()["detail"]
+        assert len(box.jobs) == 1
+
+
 async def test_nobody_elses_is_named_or_read(tmp_path: Path) -> None:
     """422 and 404, as for one that never was; what is no id leads nowhere."""
     async with serving(uploads=tmp_path) as web:
@@ -220,6 +247,68 @@ async def test_a_scope_has_so_much(tmp_path: Path) -> None:
         assert (await sent(web, png(3000), user="ben")).status_code == 201
         assert (await web.delete(first["url"])).status_code == 204
         assert (await sent(web, png(2900))).status_code == 201
+
+
+async def test_all_scopes_together_have_so_much(tmp_path: Path) -> None:
+    """503 with when to ask again, before the body is read if there is none left; what is old makes room."""
+    async with serving(uploads=Uploads(tmp_path, max_bytes=4000, max_folder_bytes=6300, keep=7200)) as web:
+        assert (await sent(web, png(3000))).status_code == 201
+        full = await sent(web, png(3500), user="ben")
+        problem = full.json()
+        assert (full.status_code, problem["code"], problem["retryable"]) == (503, "uploads_full", True)
+        assert full.headers["retry-after"] == "3600"
+        theirs = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > 0]
+        assert len(theirs) == 1, "nothing of it is left"
+        assert (await sent(web, png(2900), user="ben")).status_code == 201
+        assert (await sent(web, png(2900), user="ben")).status_code == 200, "it is there already"
+        (old,) = theirs
+        os.utime(old, (0, 0))
+        os.utime(old.parent, (0, 0))  # as at a time when a change of it would have shown
+        assert (await sent(web, png(3100), user="cid")).status_code == 201
+        assert not old.exists()
+
+
+async def test_a_folder_that_is_full_reads_nothing(tmp_path: Path) -> None:
+    """Whoever sends gets his answer at once."""
+    uploads = Uploads(tmp_path, max_folder_bytes=1024)
+    (tmp_path / ("0" * 32)).mkdir()
+    (tmp_path / ("0" * 32) / ("0" * 64)).write_bytes(bytes(1024))
+    read = list[bytes]()
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(PNG)
+        yield PNG
+
+    async with uploads.opened():
+        with pytest.raises(NotTaken, match="no room") as caught:
+            await uploads.take("ann", body())
+    assert (caught.value.code, read) == ("full", [])
+
+
+def test_how_much_lies_in_a_folder(tmp_path: Path) -> None:
+    """Of a folder that has not changed for a while nothing is read; of one into which something comes, all."""
+    sizes = Sizes(tmp_path / "uploads")
+    assert sizes.used() == Used(0, math.inf)
+    ann, ben = (tmp_path / "uploads" / (letter * 32) for letter in "ab")
+    for folder, size in ((ann, 10), (ben, 20)):
+        folder.mkdir(parents=True)
+        (folder / ("0" * 64)).write_bytes(bytes(size))
+        os.utime(folder / ("0" * 64), (100.0 * size, 100.0 * size))
+        os.utime(folder, (50.0, 50.0))
+    (tmp_path / "uploads" / "of somebody else").write_bytes(bytes(1000))
+    assert sizes.used() == Used(30, 1000.0)
+    with (ann / ("0" * 64)).open("ab") as file:  # nobody does so; it shows that it is not read
+        file.write(bytes(5))
+    os.utime(ann, (50.0, 50.0))
+    assert sizes.used().bytes == 30
+    (ben / "upload-1.part").write_bytes(bytes(7))
+    os.utime(ben, (60.0, 60.0))
+    assert sizes.used().bytes == 37
+    (ben / "upload-1.part").write_bytes(bytes(9))
+    os.utime(ben, (60.0, 60.0))
+    assert sizes.used().bytes == 39
+    (ann / ("1" * 64)).write_bytes(bytes(1))
+    assert sizes.used().bytes == 45
 
 
 async def test_of_two_that_take_the_last_room_one_does(tmp_path: Path) -> None:
@@ -341,7 +430,9 @@ async def test_nobody_erases_unless_the_application_says_so() -> None:
         router(scope=None, models=[MODEL], erase=True)
 
 
-@pytest.mark.parametrize("options", [{"max_bytes": 0}, {"max_scope_bytes": 1}, {"keep": 1}, {"keep": float("inf")}])
+@pytest.mark.parametrize(
+    "options", [{"max_bytes": 0}, {"max_scope_bytes": 1}, {"max_folder_bytes": 1}, {"keep": 1}, {"keep": float("inf")}]
+)
 def test_limits_of_uploads_that_cannot_be_right(options: dict[str, Any]) -> None:
     """Are refused at once; a folder has to be one."""
     with pytest.raises(aiogen.InputError):

@@ -21,9 +21,17 @@ class Studio:
 
     def paid(self, prompt: str) -> int:
         """How many creates with this prompt the provider took."""
+        return len(self._jobs(prompt))
+
+    def pictures(self, prompt: str) -> int:
+        """With how many pictures to go by it came, of one with this prompt."""
+        [job] = self._jobs(prompt)
+        return len(job["body"]["image_ref"])
+
+    def _jobs(self, prompt: str) -> list[dict[str, Any]]:
         with urlopen(f"{self.sandbox}/sandbox/jobs") as answer:
             jobs: list[dict[str, Any]] = json.load(answer)["jobs"]
-        return sum(job["prompt"].startswith(prompt) for job in jobs)
+        return [job for job in jobs if (job["prompt"] or "").startswith(prompt)]
 
 
 @attrs.frozen

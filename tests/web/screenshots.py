@@ -72,6 +72,20 @@ def states(page: Page, folder: Path) -> None:
     shoot("viewer")
     page.keyboard.press("Escape")
     page.set_viewport_size(WIDE)
+    pictures = [
+        {"name": f"{n}.png", "mimeType": "image/png", "buffer": page.request.get(page.url.rstrip("/") + link).body()}
+        for n, link in enumerate(
+            page.locator(".picture.there img").evaluate_all("all => all.map(i => i.getAttribute('src'))")
+        )
+    ]
+    page.set_input_files("#reference-file", pictures[:5])
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#references img')].filter(i => i.naturalWidth).length === 5"
+    )
+    page.locator("#references").scroll_into_view_if_needed()
+    shoot("references")
+    while page.locator(".remove").count():
+        page.locator(".remove").first.click()
     page.click("#more summary")
     page.fill("#prompt", "")
     page.click("#create")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pictures import png
 from web.looking import Studio, Window
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FAST, SLOW = "[[processing=9]]", "[[processing=60]]"
 """Seconds at the vendor: 0.3 and 2 here."""
@@ -153,20 +158,21 @@ def test_with_the_keyboard_alone(window: Window) -> None:
     """In the order of the page, with the focus always to be seen; the large picture gives it back."""
     page = window.page
     seen = []
-    for _ in range(7):
+    for _ in range(8):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("() => document.activeElement.id || document.activeElement.textContent"))
         assert page.evaluate(
             "() => [document.activeElement, document.activeElement.parentElement]"
             ".some(each => getComputedStyle(each).outlineStyle !== 'none')"
         ), seen
-    assert [seen[0], *seen[1:4], seen[-1]] == ["Skip to the pictures", "prompt", "provider", "model", "create"]
-    for _ in range(5):
+    assert seen[:5] == ["Skip to the pictures", "prompt", "provider", "model", "add-reference"]
+    assert seen[-1] == "create"
+    for _ in range(6):
         page.keyboard.press("Shift+Tab")
     page.keyboard.type(f"a snail {FAST}")
     page.keyboard.press("Control+Enter")
     window.shows_picture("a snail")
-    for _ in range(6):
+    for _ in range(7):
         page.keyboard.press("Tab")
     assert "Look at: a snail" in page.evaluate("() => document.activeElement.ariaLabel")
     page.keyboard.press("Enter")
@@ -200,3 +206,58 @@ def test_cancelling_says_why_it_cannot(window: Window) -> None:
     card.get_by_role("button", name="Cancel").click()
     card.get_by_role("status").filter(has_text="cannot stop it").wait_for()
     window.shows_picture("an anchor")
+
+
+def test_pictures_to_go_by(window: Window, studio: Studio, tmp_path: Path) -> None:
+    """Shown small as they come, taken away with the keyboard, and there again after a reload; what is left is sent."""
+    page = window.page
+    for name in ("boat", "fox", "lake"):
+        (tmp_path / f"{name}.png").write_bytes(png(400 + len(name)))
+    (tmp_path / "words.png").write_text("no picture")
+    choose(page, *(tmp_path / f"{name}.png" for name in ("boat", "fox", "lake")))
+    field = page.get_by_role("group", name="Pictures to go by")
+    for name in ("boat", "fox", "lake"):
+        field.get_by_role("img", name=f"{name}.png").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('#references .sending').length === 0")
+    page.get_by_role("button", name="Remove: fox.png").press("Enter")
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Remove: lake.png"
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Remove: boat.png"
+    choose(page, tmp_path / "words.png")
+    field.get_by_role("alert").filter(has_text="has to be the bytes of a picture").wait_for()
+    assert field.get_by_role("img").count() == 1
+    page.reload()
+    window.is_ready()
+    page.wait_for_function("() => document.querySelector('#references img')?.naturalWidth > 0")
+    window.ask(f"a boat in the fog {FAST}")
+    window.shows_picture("a boat in the fog")
+    assert studio.pictures("a boat in the fog") == 1
+    page.get_by_role("button", name="Remove: Picture").click()
+    assert page.evaluate("() => document.activeElement.id") == "add-reference"
+    window.card("a boat in the fog").get_by_role("button", name="Use again").click()
+    page.get_by_role("button", name="Remove: Picture").wait_for()
+
+
+def test_a_model_that_goes_by_a_picture_alone(window: Window, tmp_path: Path) -> None:
+    """Then no words are asked for, and that the picture is missing is said before anything is sent."""
+    page = window.page
+    page.get_by_label("Provider").select_option("leonardo")
+    page.get_by_label("Model").select_option("remove-bg")
+    page.get_by_label("What should it show?").wait_for(state="hidden")
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("alert").filter(has_text="Add a picture to go by.").wait_for()
+    assert page.evaluate("() => document.activeElement.id") == "add-reference"
+    (tmp_path / "boat.png").write_bytes(png(400))
+    choose(page, tmp_path / "boat.png")
+    page.get_by_role("img", name="boat.png").wait_for()
+    page.get_by_role("button", name="Add a picture").wait_for(state="hidden")
+    page.wait_for_function("() => document.querySelectorAll('#references .sending').length === 0")
+    page.get_by_role("button", name="Create").click()
+    window.shows_picture("leonardo/remove-bg")
+
+
+def choose(page: Page, *paths: Path) -> None:
+    """By the button, as the browser's own dialog has it."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add a picture").press("Enter")
+    chooser.value.set_files(paths)

@@ -19,7 +19,8 @@ except ImportError as _error:
 from aiogen.integrations.fastapi.bodies import ErasedBody, GenerationBody, NewGeneration, PageBody, UploadBody
 from aiogen.integrations.fastapi.erasing import erase
 from aiogen.integrations.fastapi.health import health
-from aiogen.integrations.fastapi.problems import Problem, ProblemRoute
+from aiogen.integrations.fastapi.problem_route import ProblemRoute
+from aiogen.integrations.fastapi.problems import Problem
 from aiogen.integrations.fastapi.routes import router
 from aiogen.integrations.fastapi.sessions import SessionDep, lifespan
 from aiogen.integrations.fastapi.shutdown import Shutdown, ShutdownDep, begin_shutdown

@@ -1,4 +1,4 @@
-"""A request from the web as a typed request of a provider: what a client may say, and what only the program may."""
+"""A client's JSON as a typed request of a provider; what only the application may allow is refused."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _IDS = frozenset(
     {"generationid", "fileid", "id", "imageid", "initimageid", "initgenerationimageid", "imageprompts",
      "imagepromptids"}
 )  # fmt: skip
-"""Names under which providers take the ids of pictures of the same account, in small letters."""
+"""Names under which providers take the ids of pictures of the same account, in lower case without punctuation."""
 _UNREAD = ("extra", "graph", "warnings")
 """Fields whose texts may be as long as a body: what an application has to allow."""
 _COUNTS = ("n", "num_images", "num_outputs", "quantity", "batch_size")
-"""How many outputs are wanted, in the words of the providers and of those who are used to others."""
+"""Parameters that set the number of outputs, here and at other providers."""
 _DEEPEST = 20
 
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What clients of one router may ask for."""
+    """What clients of one router may request."""
 
     models: frozenset[str] | None
     """None: any of the session's connections."""
@@ -51,11 +51,11 @@ class Terms:
 
 
 def request_of(session: Session, wanted: NewGeneration, terms: Terms) -> tuple[Provider, TypedRequest]:
-    """Which provider makes what; nothing is sent or read.
+    """The provider and its typed request; nothing is sent or read.
 
     Raises:
-        Refused: a client may not ask for this.
-        InputError: it cannot be right.
+        Refused: a client may not request this.
+        InputError: it is invalid.
         ConfigurationError: the application lists a model that its session has no connection for.
     """
     if terms.models is not None and wanted.model not in terms.models:
@@ -104,11 +104,11 @@ def _check_texts(value: Any, most: int, where: str = "") -> None:
 
 
 async def check_cost(session: Session, provider: Provider, request: TypedRequest, terms: Terms) -> None:
-    """Whether it costs no more than one job may.
+    """Check that it costs no more than one job may.
 
     Raises:
-        Refused: it costs more, or nobody knows what it costs in that unit.
-        AiogenError: the provider has to be asked for it, and could not be.
+        Refused: it costs more, or its cost in that unit is not known.
+        AiogenError: the provider could not be asked for the price.
     """
     most = terms.max_cost
     if most is None:
@@ -116,14 +116,14 @@ async def check_cost(session: Session, provider: Provider, request: TypedRequest
     costs = await session.estimate({"model": request, "connection": provider.name})
     amount = costs.amounts.get(most.unit)
     if amount is None:
-        raise Refused(422, "too_expensive", f"One job may cost {most}; nobody knows beforehand what this one costs.")
+        raise Refused(422, "too_expensive", f"One job may cost {most}; the cost of this one is not known beforehand.")
     if amount > most.amount:
         this = Cost(amount, most.unit, is_estimate=bool(costs.estimated))
         raise Refused(422, "too_expensive", f"One job may cost {most}; this one costs {this}.")
 
 
 def body_for(terms: Terms) -> type[NewGeneration]:
-    """The body as the description has it, with the models that there are and how long a prompt may be."""
+    """The model of the body, with the listed models and the longest prompt in its schema."""
     listed: dict[str, Any] = {"enum": sorted(terms.models)} if terms.models else {}
     limited: dict[str, Any] = {"maxLength": terms.longest_prompt}
     prompt = "What the picture should show; some models take none"
@@ -139,7 +139,7 @@ def body_for(terms: Terms) -> type[NewGeneration]:
 def _check_parameters(parameters: Mapping[str, Any], allow: Collection[str]) -> None:
     for name in ("model", "prompt", "warnings"):
         if name in parameters:
-            raise Refused(422, "unknown_parameter", f"{name!r} is no parameter; give it outside of them, if at all.")
+            raise Refused(422, "unknown_parameter", f"{name!r} is not one of the parameters.")
     for name, value in parameters.items():
         needed = _NAMES.get(name, "graph" if "." in name else None)  # "5.width" is a place in a graph
         if needed is not None and needed not in allow:
@@ -153,7 +153,7 @@ def _check_parameters(parameters: Mapping[str, Any], allow: Collection[str]) -> 
                 422, "not_allowed", "A reference is an https address or the bytes of a picture, never a path."
             )
         if plain in _IDS and "ids" not in allow:
-            # Whoever knows an id of somebody else's picture would be shown it: the account is the same for all.
+            # All clients share the provider's account, so an id would give access to another client's picture.
             raise Refused(422, "not_allowed", f"The ids of pictures ({name[:100]!r}) are not allowed here.")
 
 
@@ -171,7 +171,7 @@ def _names_in(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _check_references(request: TypedRequest, allow: Collection[str]) -> None:
-    """After the provider has read them: which text is a path only it knows."""
+    """Only after the provider has parsed them: only it can tell which text is a path."""
     for reference in request.references():
         if reference.path is not None:
             raise Refused(

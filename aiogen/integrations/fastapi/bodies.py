@@ -1,4 +1,4 @@
-"""What the router answers with: one body for a job, in answers, lists and events alike."""
+"""Request and response bodies: a job has the same one in answers, lists and events."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from aiogen._content.measure import Measured
 from aiogen._engine.job import Job
 from aiogen.integrations.fastapi.learned import Learned
 from aiogen.integrations.fastapi.telling import without_addresses
-from aiogen.models import Action, Cost, FailureCode, Output, State
+from aiogen.models import Action, Cost, FailureCode, Generation, Output, State
 from aiogen.stores.base import Record
 from aiogen.stores.charges import is_free
 
 
 class NewGeneration(BaseModel):
-    """What is to be made."""
+    """A request for a generation."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -48,19 +48,19 @@ class UploadBody(BaseModel):
     media_type: str
     bytes: int
     size: Size | None
-    expires: datetime = Field(description="It is deleted then; sending it again begins its time again")
+    expires: datetime = Field(description="It is deleted then, unless it is sent again")
 
 
 class ErasedBody(BaseModel):
     """What was removed."""
 
-    generations: int = Field(description="So many are not known any more")
-    running: int = Field(description="So many stay, because they are not over")
-    uploads: int = Field(description="So many pictures were deleted")
+    generations: int = Field(description="Generations that were removed")
+    running: int = Field(description="Generations that stay, because they are not over")
+    uploads: int = Field(description="Pictures that were deleted")
 
 
 class Times(BaseModel):
-    """When what happened; null for what has not."""
+    """Moments in the life of the job; null for what has not happened."""
 
     created: datetime | None
     accepted: datetime | None
@@ -69,7 +69,7 @@ class Times(BaseModel):
 
 
 class EtaBody(BaseModel):
-    """How long it may still take, in seconds from this answer: who follows it by events counts down meanwhile."""
+    """Estimated seconds from this answer to the end; clients count down between two events."""
 
     seconds: float = Field(description="Half of such jobs have ended by then")
     low: float = Field(description="One in ten has ended by then")
@@ -163,28 +163,32 @@ class Seen:
 
     @property
     def is_expired(self) -> bool:
-        """Of what was over so long ago the ledger has only that, for whoever asks by its key."""
+        """It ended so long ago that only its key and its state are kept."""
         return is_expired(self.record)
 
     @property
     def is_followed(self) -> bool:
-        """The handle hears of its end; that of a job whose deadline has passed does not."""
+        """Its handle gets the end; the handle of a job whose deadline has passed does not."""
         return self.job is not None and not self.job.done
 
     @property
     def state(self) -> State:
-        """As the handle says, which hears of it first."""
+        """By the handle where there is one, which is updated before the ledger."""
         return self.job.state if self.job is not None else self.record.state
 
     @property
     def is_over(self) -> bool:
-        """Nothing more happens by itself: it has ended, or nobody knows whether it runs."""
+        """It has ended, or it is not known whether it runs; nothing more happens by itself."""
         return self.state.is_terminal or self.state is State.UNKNOWN
 
+    @property
+    def generation(self) -> Generation | None:
+        """By the handle where there is one; None of a job that another worker follows and that has not ended."""
+        return self.job.generation if self.job is not None else self.record.generation
+
     def body(self, base: str) -> GenerationBody:
-        """How it stands now; `base`: the path of the collection on this server."""
-        record, job = self.record, self.job
-        known = job.generation if job is not None else record.generation
+        """Its present state; `base`: the path of the collection on this server."""
+        record, job, known = self.record, self.job, self.generation
         path = f"{base}/{record.id}"
         model = record.model or (known.model if known is not None else None)
         eta = job.eta() if job is not None else None
@@ -211,7 +215,7 @@ class Seen:
 
 
 def _outputs(seen: Seen, path: str) -> list[OutputBody]:
-    known = seen.job.generation if seen.job is not None else seen.record.generation
+    known = seen.generation
     if known is None or known.state is not State.COMPLETED:
         return []
     found = seen.learned.of(seen.record.id, known.outputs) if seen.learned is not None else known.outputs
@@ -233,25 +237,24 @@ def size_of(measured: Measured | Output) -> Size | None:
 
 
 def _warnings(seen: Seen) -> list[str]:
-    """From its submission on, for what was not sent costs as much as what was."""
-    known = seen.job.generation if seen.job is not None else seen.record.generation
+    """Also before it has ended: a parameter that was not sent may change the picture."""
+    known = seen.generation
     asked = seen.record.submission or (seen.job.submission if seen.job is not None else None)
     said = (*(asked.warnings if asked is not None else ()), *(known.warnings if known is not None else ()))
     return [without_addresses(each) for each in dict.fromkeys(said)]
 
 
 def _cost(seen: Seen) -> Cost | None:
-    record = seen.record
-    known = seen.job.generation if seen.job is not None else record.generation
-    cost = (known.cost if known is not None else None) or record.charge.cost
+    known = seen.generation
+    cost = (known.cost if known is not None else None) or seen.record.charge.cost
     has_failed = known is not None and known.state in (State.FAILED, State.CANCELLED)
     return Cost(Decimal(0), cost.unit) if cost is not None and known and has_failed and is_free(known) else cost
 
 
 def _failure(seen: Seen) -> Failure | None:
-    known = seen.job.generation if seen.job is not None else seen.record.generation
+    known = seen.generation
     if seen.state is State.UNKNOWN:
-        reason = "Nobody knows whether the provider has carried it out: it may run, and may be charged."
+        reason = "It is not known whether the provider has carried it out: it may run, and may be charged."
         return Failure(code=FailureCode.UNKNOWN, reason=reason, action=Action.GIVE_UP)
     if seen.state is not State.FAILED:
         return None

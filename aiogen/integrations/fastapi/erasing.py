@@ -15,19 +15,19 @@ from aiogen.session import Session
 
 
 async def erase(session: Session, scope: str, *, uploads: Uploads | None = None) -> ErasedBody:
-    """Remove what the ledger has of a scope's jobs, and the pictures that it has sent; how much that was.
+    """Remove the jobs of a scope from the ledger, and its uploads; how many there were.
 
     What is not over stays, and is counted: cancel it, or wait, and call this again.  A key that is removed stands for a
     new job the next time, which is paid.  At the provider nothing changes: what it keeps is deleted by
     `Session.delete`, before this.
 
     Args:
-        session: any worker's.
+        session: of any worker.
         scope: whose they are, as the router's dependency says it.
         uploads: as `router` was given them.
 
     Raises:
-        InputError: the scope is empty, or is no name.
+        InputError: the scope is empty or invalid.
         StoreError: the ledger cannot be written.
         OSError: the disk does not let go of a picture.
     """

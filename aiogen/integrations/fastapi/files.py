@@ -1,7 +1,8 @@
-"""The bytes of outputs, as a browser may have them: under our address, and never as a page."""
+"""Headers and bytes of outputs: from our own address, and never run as a page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi.responses import StreamingResponse
@@ -11,11 +12,18 @@ from aiogen._content.media import extension_of, recognise
 from aiogen._transfer.spooling import OutputFile
 
 INLINE = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4"})
-"""What browsers show and cannot run."""
+"""Kinds that browsers show and cannot run."""
 OTHER = "application/octet-stream"
+
+
+def binary(kinds: Iterable[str]) -> dict[str, Any]:
+    """Bytes of one of these media types, as OpenAPI describes them."""
+    return {kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(kinds)}
+
+
 DESCRIBED: dict[str, Any] = {
     "description": "The bytes: shown if they are of a kind that browsers show and cannot run, else a download",
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*sorted(INLINE), OTHER)},
+    "content": binary({*INLINE, OTHER}),
 }
 _AGE = 365 * 86_400
 
@@ -26,7 +34,7 @@ def etag_of(job_id: str, n: int) -> str:
 
 
 def headers_of(etag: str) -> dict[str, str]:
-    """What each answer says, also one without the bytes."""
+    """Headers of each answer, also of one without the bytes."""
     return {
         "ETag": etag,
         "Cache-Control": f"private, max-age={_AGE}, immutable",
@@ -37,12 +45,12 @@ def headers_of(etag: str) -> dict[str, str]:
 
 
 def kind_headers(job_id: str, n: int, found: str | None) -> dict[str, str]:
-    """How a browser has to take it.
+    """The type, and whether a browser shows it or downloads it.
 
     Args:
         job_id: for its name.
         n: the same.
-        found: the media type that the bytes themselves show, whatever those say who sent them.
+        found: the media type by the bytes themselves, whatever the provider says.
     """
     is_inline = found in INLINE
     ending = (extension_of(found) if found else None) or "bin"
@@ -60,7 +68,7 @@ def is_known(etag: str, if_none_match: str | None) -> bool:
 
 
 class FileAnswer(StreamingResponse):
-    """The bytes in pieces, with their length; whatever becomes of the client, they are let go of at the end."""
+    """The bytes in pieces, with their length; the file is closed at the end, also if the client has gone."""
 
     def __init__(self, job_id: str, n: int, file: OutputFile) -> None:
         headers = headers_of(etag_of(job_id, n)) | kind_headers(job_id, n, recognise(file.head))

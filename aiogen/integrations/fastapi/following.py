@@ -1,4 +1,4 @@
-"""Waiting for a job on behalf of a client: for its end, and for each news of it."""
+"""Waiting on behalf of a client: for the end of a job, and for each change of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aiogen.integrations.fastapi.shutdown import Shutdown
 from aiogen.models import Event, State
 
 LONGEST_WAIT = 60.0
-"""Seconds for which an answer is put off; proxies give up on longer ones."""
+"""Seconds for which an answer is delayed at most; proxies give up on longer ones."""
 RECONNECT = 3000
 """Milliseconds after which a browser asks again."""
 _WAIT = re.compile(r"\s*wait\s*(?:[=;].*)?", re.IGNORECASE | re.DOTALL)
@@ -28,7 +28,7 @@ _SECONDS = re.compile(r'\s*wait\s*=\s*"?0*([0-9]+)"?\s*(?:;.*)?', re.IGNORECASE 
 
 
 def preferred_wait(headers: Iterable[str]) -> int | None:
-    """Seconds, at most `LONGEST_WAIT`, that `Prefer: wait=n` asks for (RFC 7240); None if it does not, or not so."""
+    """Seconds, at most `LONGEST_WAIT`, that `Prefer: wait=n` asks for (RFC 7240); None without a valid one."""
     for header in headers:
         for preference in header.split(","):
             if _WAIT.fullmatch(preference):  # the first counts, also if it is no number
@@ -38,10 +38,10 @@ def preferred_wait(headers: Iterable[str]) -> int | None:
 
 
 async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> Seen:
-    """Until it is over, so many seconds have passed, or the server is stopped; how it stands then.
+    """Until it is over, `seconds` have passed, or the server is stopped; its state then.
 
-    Who leaves takes nothing with them.  A job whose deadline has passed goes on at the provider: its end is waited for
-    in the ledger.
+    A client that leaves cancels nothing else.  A job whose deadline has passed goes on at the provider: its end is
+    awaited in the ledger.
     """
     end = asyncio.get_running_loop().time() + (seconds or 0.0)
     while not (seen.is_over or shutdown.has_begun):
@@ -59,11 +59,11 @@ async def wait(seen: Seen, seconds: float | None, shutdown: Shutdown) -> Seen:
 
 
 async def _pause(seen: Seen, seconds: float, shutdown: Shutdown) -> None:
-    """So long, or until the job's handle ends or tells of another state, or the server is stopped."""
+    """For `seconds`, or until the job's handle ends or changes its state, or the server is stopped."""
     loop, job = asyncio.get_running_loop(), seen.job
     waiter: asyncio.Future[None] = loop.create_future()
 
-    # Whoever waits goes on in the next turn of the loop; by `job.result()` that takes three.
+    # This resumes the waiter in the next turn of the loop; `job.result()` takes three.
     def end(_: object = None) -> None:
         if not waiter.done():
             waiter.set_result(None)
@@ -99,7 +99,7 @@ class _Ear:
 
 
 async def _look_again(seen: Seen) -> Seen:
-    """As the ledger has it now; while that cannot be read, as it was known."""
+    """By the ledger as of now; unchanged while that cannot be read."""
     if seen.again is None:
         return seen
     try:
@@ -109,37 +109,37 @@ async def _look_again(seen: Seen) -> Seen:
 
 
 async def events(seen: Seen, base: str, shutdown: Shutdown) -> AsyncGenerator[ServerSentEvent, None]:
-    """The state at once, then each change and what is new of the estimate; ends with the job, or with the server.
+    """The present state at once, then each change of state and estimate; ends with the job, or with the server.
 
-    The id of an event is the state that it tells of.
+    The id of an event is the state in it.
     """
-    told: State | None = None
+    sent: State | None = None
     looks = 0
     while True:
         if (job := seen.job) is not None and not job.done:
             # Not by `job.events()`: to look at the estimate now and then, that would take a task for each client.
             with job._listening(News(job)) as news, news.looking(), shutdown.calling(partial(news.put_nowait, None)):
                 while True:
-                    has_ended, is_last = news.has_ended, seen.is_over  # it may end while a slow client takes its time
-                    if seen.state is not told or news.is_due:
+                    has_ended, is_last = news.has_ended, seen.is_over  # it may end while a slow client reads
+                    if seen.state is not sent or news.is_due:
                         body = seen.body(base)
-                        is_known = body.state is told and body.eta is None and news.estimate is None
-                        told = body.state
-                        news.told(body.eta)
+                        is_known = body.state is sent and body.eta is None and news.estimate is None
+                        sent = body.state
+                        news.sent(body.eta)
                         yield ServerSentEvent(comment="still there") if is_known else _event(body)
                     if is_last:
                         return
                     if has_ended:
                         break
                     await news.wait()
-        elif seen.state is not told:
-            told, looks = seen.state, 0
+        elif seen.state is not sent:
+            sent, looks = seen.state, 0
             yield _event(seen.body(base))
         elif looks >= SILENT_LOOKS:
             looks = 0
             yield ServerSentEvent(comment="still there")
         if seen.is_over:
-            if seen.state is told:
+            if seen.state is sent:
                 return
             continue
         if seen.again is None or shutdown.has_begun:

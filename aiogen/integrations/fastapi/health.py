@@ -1,4 +1,4 @@
-"""Whether a worker lives, and whether it can work."""
+"""Liveness and readiness of a worker."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Ready(BaseModel):
 
 
 def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
-    """Two routes for whoever starts and stops workers: `/health/live` and `/health/ready`.
+    """Two routes for what starts and stops workers: `/health/live` and `/health/ready`.
 
     Ready is a worker that is not being stopped, whose session is open, whose ledger can be read and has all that it is
     owed, whose lease is renewed, and of whose connections one works; else the answer is 503.  Do not show it to the
@@ -50,8 +50,8 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
     is kept, and `followed` says whether it waits.
 
     Args:
-        every: seconds for which what a provider answered about the key counts, 0.001 to 30 days; so often each is
-            asked, however often the route is.
+        every: seconds for which a provider's answer about the key counts, 0.001 to 30 days: each is asked at most
+            that often, however often the route is called.
         prefix: of the paths.
 
     Raises:
@@ -95,7 +95,7 @@ def health(*, every: float = 60.0, prefix: str = "/health") -> APIRouter:
 
 @attrs.define
 class _Keys:
-    """What the providers last said about the keys."""
+    """The providers' last answers about the keys."""
 
     every: float
     _found: dict[str, Standing] = attrs.field(factory=dict)
@@ -103,7 +103,7 @@ class _Keys:
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     async def of(self, session: Session) -> dict[str, Standing]:
-        """By connection; asked again when it is too old, once for all who want to know."""
+        """By connection; asked again when too old, once for all requests that wait for it."""
         clock = asyncio.get_running_loop().time
         async with self._lock:
             names = list(session.connections)

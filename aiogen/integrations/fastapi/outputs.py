@@ -1,4 +1,4 @@
-"""The route that hands out the bytes of outputs, and the one that only says what they are."""
+"""The routes for outputs: the bytes, and the headers alone."""
 
 # Annotations are read when a route is made, for some name what `router` was given: so they are not put off here.
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def add_outputs(made: APIRouter, whose: Callable[..., Any], max_bytes: int) -> N
         scope: Annotated[str, Depends(whose)],
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
-        """Whether there is one, and its name for `If-None-Match`; its type where it is known.  Nothing is fetched."""
+        """Whether there is one, its ETag, and its type where that is known.  Nothing is fetched."""
         seen, known = await _completed(session, scope, job_id, n)
         kind = learned_by(session).of(seen.record.id, known.outputs)[n].media_type
         etag = files.etag_of(seen.record.id, n)
@@ -57,18 +57,18 @@ def add_outputs(made: APIRouter, whose: Callable[..., Any], max_bytes: int) -> N
         if kind is not None:
             headers |= files.kind_headers(seen.record.id, n, kind)
         answer = Response(headers=headers)
-        del answer.headers["Content-Length"]  # which only who has fetched it knows
+        del answer.headers["Content-Length"]  # known only once it was fetched
         return answer
 
 
 async def _completed(session: Session, scope: str, job_id: str, n: int) -> tuple[Seen, Generation]:
-    """A job that has such an output, and what it has become."""
+    """A job that has such an output, and its result."""
     seen = await find(session, scope, job_id)
     if seen.is_expired and seen.state is State.COMPLETED:
         raise Refused(
             410, "expired", "It was over so long ago that its outputs are not kept any more.", job=seen.record.id
         )
-    known = seen.job.generation if seen.job is not None else seen.record.generation
+    known = seen.generation
     if known is None or known.state is not State.COMPLETED:
         raise Refused(409, "conflict", f"It has no outputs: it is {seen.state}.", job=seen.record.id)
     if not 0 <= n < len(known.outputs):

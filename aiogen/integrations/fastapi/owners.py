@@ -20,7 +20,7 @@ from aiogen.stores.base import RecordQuery
 
 
 def owner_of(scope: Any) -> Callable[..., Any]:
-    """The dependency that gives the scope, checked: what is no name of anybody is nobody's request."""
+    """The dependency that gives the scope; a value that cannot be a scope is refused with 403."""
     if scope is None:
 
         async def everybody() -> str:
@@ -40,27 +40,27 @@ async def find(session: Session, scope: str, job_id: str) -> Seen:
     """A job of this scope.
 
     Raises:
-        Refused: there is none; somebody else's is none.
+        Refused: there is none; 404 also for another scope's.
         StoreError: the ledger cannot be read.
     """
-    # Without the request, which has the pictures that were sent.
+    # Without the request, which may hold megabytes of pictures.
     query = RecordQuery(ids=[own_id(job_id)] if job_id.isprintable() else [], limit=1)
     record = next(iter(await session.store.find(query)), None)
     if record is None or record.scope != scope:
         raise Refused(404, "not_found", "There is no such generation.")
-    if is_expired(record):  # whoever asked the provider for it once more would have another job than all the others
+    if is_expired(record):  # taken up again it would be another job than the one under this id
         return Seen(record)
     learned, again = learned_by(session), partial(find, session, scope, job_id)
     try:
         return Seen(record, await session.job(record.id), learned, again)
-    except ConfigurationError:  # made with a key that is not there any more: what the ledger has, can be told
+    except ConfigurationError:  # made with a key that this session does not have: the ledger's record is shown
         return Seen(record, None, learned, again)
 
 
 async def expired_job(
     session: Session, scope: str, key: str | None, provider: Provider, request: TypedRequest
 ) -> str | None:
-    """Our id of the job of a key, where only that is kept of it; `session.submit` would ask the provider for it again.
+    """The id of the job of a key of which nothing else is kept; `session.submit` would ask the provider for it again.
 
     Raises:
         KeyReused: it stands for another request.

@@ -1,37 +1,28 @@
-"""What the router answers where something is wrong: problem details (RFC 9457), on its own routes alone."""
+"""Errors as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
-from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
-from fastapi import HTTPException as FastAPIException
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive, Scope, Send
 
 from aiogen import errors
-from aiogen._content.portions import LARGE, lift, put_back
-from aiogen.integrations.fastapi.sessions import in_thread, threads_of
-from aiogen.integrations.fastapi.shutdown import Shutdown, shutdown_of_app
-from aiogen.integrations.fastapi.telling import for_clients, tell_operator, without_addresses
+from aiogen.integrations.fastapi.telling import for_clients, without_addresses
 from aiogen.integrations.statuses import http_status
 from aiogen.models import Action
 
 MEDIA_TYPE = "application/problem+json"
 USUAL_PAUSE = 5.0
-"""Seconds: the `Retry-After` where nobody knows a better one."""
+"""Seconds of `Retry-After` where no better estimate is known."""
 RESTART = 2.0
-"""Seconds after which another worker, or this one's successor, takes what is refused while the server is stopped."""
+"""Seconds of `Retry-After` while the server is being stopped: another worker, or the next one, takes it then."""
 
 _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.KeyReused, "key_reused"),
@@ -45,13 +36,9 @@ _CODES: tuple[tuple[type[errors.AiogenError], str], ...] = (
     (errors.OutputExpired, "output_expired"),
     (errors.DownloadError, "download_failed"),
 )
-"""Where the error's own code says less, or it has none."""
-_MOST_BESIDE = 256 * 1024
-"""Bytes of a body, without its pictures: a large graph of ComfyUI's has half of it."""
-_MOST_VALUES = 16_384
-"""Brackets, commas and colons, also those in texts: what reading costs is less the bytes than these."""
+"""For errors whose own code is less precise, or that have none."""
 _OF_INPUT = frozenset({400, 413, 415, 422})
-"""What another request may make good."""
+"""Statuses for which another request may work."""
 _OF_STATUS = {
     401: "unauthorized",
     403: "forbidden",
@@ -70,7 +57,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it, and what helps."""
+    """Problem details (RFC 9457): what went wrong, and what helps."""
 
     type: str = "about:blank"
     title: str
@@ -85,7 +72,7 @@ class Problem(BaseModel):
 
 
 def schema() -> dict[str, Any]:
-    """Of a problem, whole: FastAPI gives models a place among the components only under its own media type."""
+    """The JSON schema of `Problem`, inlined: FastAPI puts only models of its own media type into the components."""
     found = Problem.model_json_schema()
     parts = found.pop("$defs")
 
@@ -103,7 +90,7 @@ def schema() -> dict[str, Any]:
 
 
 class Refused(Exception):
-    """A request that the router itself does not take."""
+    """A request that the router itself refuses."""
 
     def __init__(self, status: int, code: str, detail: str, *, job: str | None = None, pause: float | None = None):
         """`pause`: seconds after which it may work, where it may."""
@@ -121,12 +108,12 @@ class Refused(Exception):
 
 
 def stopping() -> Refused:
-    """What is told of a request that comes while the server is stopped, or is cut off by that."""
-    return Refused(503, "unavailable", "The server is being stopped. Ask again.", pause=RESTART)
+    """The answer to a request that comes while the server is stopping, or that stopping interrupts."""
+    return Refused(503, "unavailable", "The server is being stopped. Send the request again.", pause=RESTART)
 
 
 class Answered(Exception):
-    """There is an answer already, found where only an error can be raised."""
+    """A complete answer, raised where only an exception can be."""
 
     def __init__(self, response: Response) -> None:
         super().__init__("answered")
@@ -134,10 +121,10 @@ class Answered(Exception):
 
 
 def problem_of(error: errors.AiogenError, status: int | None = None) -> tuple[Problem, float | None]:
-    """What is told of an error, and the seconds of `Retry-After`.
+    """The problem for an error, and the seconds of `Retry-After`.
 
-    What a client cannot do anything about (5xx) is told in general words: the message may name the program's own files
-    and settings.
+    Errors about which a client can do nothing (5xx) are described in general terms: the message may name the program's
+    own files and settings.
     """
     status = status or http_status(error)
     code = next((code for kind, code in _CODES if isinstance(error, kind)), error.code or "unknown")
@@ -152,7 +139,7 @@ def problem_of(error: errors.AiogenError, status: int | None = None) -> tuple[Pr
         job=error.job_id,
     )
     pause = error.retry_after
-    if pause is None and (status in (429, 504) or status == 503) and problem.retryable:
+    if pause is None and status in (429, 503, 504) and problem.retryable:
         pause = USUAL_PAUSE
     return problem, pause
 
@@ -194,7 +181,8 @@ def answer(problem: Problem, pause: float | None = None, headers: Any = None) ->
     return JSONResponse(body, problem.status, more, MEDIA_TYPE)
 
 
-def _of_http(error: HTTPException) -> JSONResponse:
+def answer_of_http(error: HTTPException) -> JSONResponse:
+    """An error of FastAPI or of the application's own dependencies, with its headers."""
     phrase = HTTPStatus(error.status_code).phrase
     code = _OF_STATUS.get(error.status_code, "invalid_request" if error.status_code < 500 else "unavailable")
     said: Any = error.detail
@@ -214,8 +202,8 @@ def _of_http(error: HTTPException) -> JSONResponse:
     return answer(problem, headers=error.headers)
 
 
-def _of_validation(error: RequestValidationError) -> JSONResponse:
-    """Without what was sent, which may be large, or no JSON."""
+def answer_of_validation(error: RequestValidationError) -> JSONResponse:
+    """Which fields are wrong, without their values, which may be large, or no JSON."""
     found = [
         FieldProblem(where=".".join(map(_word, each["loc"])), what=_word(each["msg"])) for each in error.errors()[:20]
     ]
@@ -223,7 +211,7 @@ def _of_validation(error: RequestValidationError) -> JSONResponse:
     problem = Problem(
         title=HTTPStatus(422).phrase,
         status=422,
-        detail=f"The request cannot be right. {said}",
+        detail=f"The request is invalid. {said}",
         code="invalid_request",
         action=Action.CHANGE_INPUT,
         retryable=False,
@@ -233,150 +221,5 @@ def _of_validation(error: RequestValidationError) -> JSONResponse:
     return answer(problem)
 
 
-def _log(request: Request, problem: Problem, error: BaseException) -> None:
-    tell_operator(request, error, problem.status, problem.code, problem.job)
-
-
 def _word(value: object) -> str:
     return str(value)[:200].encode("utf-8", "replace").decode()
-
-
-class ProblemRoute(APIRoute):
-    """A route whose errors are problem details, and whose bodies have a limit.
-
-    For routes of your own: `APIRouter(route_class=ProblemRoute)`.
-    """
-
-    longest_body = 1024 * 1024
-    """Bytes of a request's body."""
-    siblings: ClassVar[dict[str, set[str]] | None] = None
-    """Of a router whose routes all have this: the methods of each path, for `Allow`; None: each knows its own."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        if self.siblings is not None:
-            self.siblings.setdefault(self.path, set()).update(self.methods or ())
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """FastAPI's own; another method is answered with a problem, too, and with all methods that there are."""
-        own = self.methods or set()
-        if scope["method"] in own:
-            await super().handle(scope, receive, send)
-            return
-        allowed = own if self.siblings is None else self.siblings[self.path]
-        refused = _of_http(HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))}))
-        await refused(scope, receive, send)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own, with every error of aiogen's, of the request and of HTTP answered.
-
-        While the server is stopped, connections are not kept for further requests; and what its time for that cuts off
-        is 503, for servers cancel it, and would answer 500.
-        """
-        handler, most = super().get_route_handler(), self.longest_body
-
-        async def handle(request: Request) -> Response:
-            shutdown = shutdown_of_app(request.app)
-            response = await answered(request, shutdown)
-            if shutdown.has_begun and request.scope.get("http_version", "").startswith("1"):
-                response.headers["Connection"] = "close"
-            return response
-
-        async def answered(request: Request, shutdown: Shutdown) -> Response:
-            limited: LimitedRequest | None = None
-            try:
-                limited = _limited(request, most)
-                return await handler(limited)
-            except asyncio.CancelledError:
-                if not shutdown.has_begun:
-                    raise
-                refused = stopping()
-                return answer(refused.problem, refused.pause)
-            except Answered as found:
-                return found.response
-            except Refused as refused:
-                if refused.problem.status >= 500 and refused.__cause__ is not None:
-                    _log(request, refused.problem, refused.__cause__)
-                return answer(refused.problem, refused.pause)
-            except errors.AiogenError as error:
-                problem, pause = problem_of(error)
-                if problem.status >= 500:
-                    _log(request, problem, error)
-                return answer(problem, pause)
-            except RequestValidationError as invalid:
-                return _of_validation(invalid)
-            except (FastAPIException, HTTPException) as http:
-                return _of_http(http)
-            finally:
-                if limited is not None:
-                    limited.let_go()
-
-        return handle
-
-
-class LimitedRequest(Request):
-    """A request whose JSON is read without holding up the event loop.
-
-    What a client may send besides pictures is little, and is read at once; pictures are copied in a thread.
-    """
-
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        super().__init__(scope, receive)
-        self._kept: list[object] = []
-
-    async def body(self) -> bytes:
-        """All of it."""
-        if not hasattr(self, "_body"):
-            parts = [part async for part in self.stream()]
-            size = sum(map(len, parts))
-            self._body = b"".join(parts) if size <= LARGE else await in_thread(self, b"".join, parts)
-        return self._body
-
-    async def json(self) -> Any:
-        """What it says.
-
-        Raises:
-            HTTPException: 413, it says much beside its pictures.
-            ValueError: it is no JSON.
-        """
-        body = await self.body()
-        rest, lifted = await in_thread(self, lift, body) if len(body) > LARGE else (body, dict[str, str]())
-        if len(rest) > _MOST_BESIDE or len(rest) - len(rest.translate(None, b"[{,:")) > _MOST_VALUES:
-            raise HTTPException(
-                413, f"Beside its pictures a body has at most {_MOST_BESIDE:,} bytes, and {_MOST_VALUES:,} values."
-            )
-        found = put_back(json.loads(rest), lifted) if lifted else json.loads(rest)
-        if lifted:
-            self.keep(body, found)
-        return found
-
-    def keep(self, *values: object) -> None:
-        """Until it is answered; then a thread frees them, for to free the memory of many megabytes takes long."""
-        self._kept += values
-
-    def let_go(self) -> None:
-        """It is answered."""
-        if self._kept:
-            self.__dict__.pop("_body", None)
-            threads_of(self).start(self._kept.clear)
-
-
-def _limited(request: Request, most: int) -> LimitedRequest:
-    """The same request, whose body is read up to a limit.
-
-    Not by FastAPI's `max_body_size`, which answers in plain text by itself where the length was announced.
-    """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > most:
-        raise HTTPException(413, f"The body has at most {most:,} bytes.")
-    receive, seen = request.receive, 0
-
-    async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise HTTPException(413, f"The body has at most {most:,} bytes.")
-        return message
-
-    return LimitedRequest(request.scope, counting)

@@ -11,7 +11,7 @@ from aiogen.integrations.uploads import Uploads
 from aiogen.references import Reference
 
 MOST = 16
-"""Places of one request where an upload is named."""
+"""Uploads that one request may name, repetitions included."""
 _ADDRESS = re.compile(r"/(?:[^/?#\s]{1,200}/){0,20}uploads/([0-9a-f]{64})")
 _UNREAD = ("extra", "graph")
 """Parameters in which nothing is a picture."""
@@ -22,7 +22,7 @@ async def with_uploads(parameters: dict[str, Any], uploads: Uploads | None, scop
     """The parameters, with the bytes of each upload that they name; of this scope alone.
 
     Raises:
-        Refused: there is no such upload, as of somebody else's, or they are too many.
+        Refused: there is no such upload in this scope, or too many are named.
         OSError: it cannot be read.
     """
     if uploads is None:
@@ -31,12 +31,16 @@ async def with_uploads(parameters: dict[str, Any], uploads: Uploads | None, scop
     if not named:
         return parameters
     if len(named) > MOST:
-        raise Refused(422, "too_many_references", f"A request names at most {MOST} uploads, and this one {len(named)}.")
+        raise Refused(
+            422, "too_many_references", f"A request names at most {MOST} uploads, and this one names {len(named)}."
+        )
     found: dict[str, Reference] = {}
     for upload_id in dict.fromkeys(named):
         data = await uploads.read(scope, upload_id)
         if data is None:
-            gone = f"There is no upload {upload_id}; it may be over. Send the picture again, and it has the same id."
+            gone = (
+                f"There is no upload {upload_id}; it may have expired. Send the picture again: it has the same id then."
+            )
             raise Refused(422, "unknown_upload", gone)
         found[upload_id] = Reference(data=data)
     return {
@@ -45,7 +49,7 @@ async def with_uploads(parameters: dict[str, Any], uploads: Uploads | None, scop
 
 
 def id_in(value: Any) -> str | None:
-    """Of the upload whose address a text is."""
+    """The id of the upload whose address this is; None if it is none."""
     found = _ADDRESS.fullmatch(value) if isinstance(value, str) and len(value) < 5000 else None
     return found[1] if found is not None else None
 

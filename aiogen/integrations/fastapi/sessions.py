@@ -35,8 +35,8 @@ def lifespan(
 
     Args:
         providers: as `Session` takes them.
-        store: the ledger, one file for all workers of a machine.  Without it a restart would lose jobs that are paid
-            for, so a ledger in memory has to be said: ":memory:".
+        store: the ledger, one file for all workers of a machine.  A ledger in memory loses paid jobs at a restart, so
+            it has to be chosen explicitly: ":memory:".
         inner: the application's own lifespan; it runs while the session is open, so it may use `app.state.aiogen`.
         signals: at SIGTERM and SIGINT answer everybody who waits, before the server waits for them (`begin_shutdown`);
             the server's own handlers are called after that, and put back at the end.  Elsewhere than in the main
@@ -49,8 +49,8 @@ def lifespan(
     """
     if store is None:
         raise InputError(
-            "lifespan() needs a store, the path of the ledger: without one a restart loses what is paid for. "
-            'For a ledger in memory say store=":memory:".'
+            "lifespan() needs a store, the path of the ledger: without one a restart loses jobs that are paid for. "
+            'For a ledger in memory pass store=":memory:".'
         )
 
     @asynccontextmanager
@@ -113,7 +113,7 @@ def session_in(app: FastAPI) -> Session:
 
 
 async def in_thread(request: Request, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
-    """Have it done by the session's own threads: those of the loop may all be waiting for aiogen."""
+    """Run it in the session's own threads: those of the loop may all be waiting for aiogen."""
     return await threads_of(request).run(call, *args, **options)
 
 

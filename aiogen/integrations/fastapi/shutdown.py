@@ -1,6 +1,6 @@
-"""Who waits is answered when the server is told to stop: a server waits for its connections before the lifespan ends.
+"""At shutdown waiting requests are answered at once: servers wait for connections before the lifespan ends.
 
-The word comes by a signal, heard before the server's own handler of it, or by `begin_shutdown`.
+It begins with a signal, handled before the server's own handler, or with `begin_shutdown`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
-"""What uvicorn, hypercorn and gunicorn's workers stop for."""
+"""The signals at which uvicorn, hypercorn and gunicorn's workers stop."""
 
 
 class Shutdown:
@@ -32,26 +32,26 @@ class Shutdown:
 
     @property
     def has_begun(self) -> bool:
-        """From now on nobody should be kept waiting."""
+        """From now on no request should wait."""
         return self._has_begun
 
     @property
     def is_of_another_loop(self) -> bool:
-        """Its own has probably ended."""
+        """It was made in another event loop, which has probably ended."""
         return self._loop is not asyncio.get_running_loop()
 
     def begin(self) -> None:
-        """Have everybody answered who waits; from any thread, and from a signal's handler.  Twice is once."""
+        """Answer every waiting request; from any thread or signal handler.  A second call does nothing."""
         if self._has_begun:
             return
         self._has_begun = True
         if self._at_once is not None:
             self._at_once()
-        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits
             self._loop.call_soon_threadsafe(self._tell)
 
     async def wait(self) -> None:
-        """Until it begins: for routes of your own that wait for something."""
+        """Wait until it begins: for routes of your own that wait for something."""
         begins = asyncio.Event()
         with self.calling(begins.set):
             await begins.wait()
@@ -63,7 +63,7 @@ class Shutdown:
             call()
             yield
             return
-        # A set of its own for each who waits: thousands come and go, and a future's list of callbacks is searched.
+        # Not callbacks of one future, whose list is searched when one is removed: thousands come and go.
         mine = object()
         self._calls[mine] = call
         try:
@@ -78,12 +78,12 @@ class Shutdown:
 
 
 def begin_shutdown(app: FastAPI) -> None:
-    """Have the application answer everybody who waits, as at SIGTERM: for servers that stop by other means.
+    """Have the application answer every waiting request, as at SIGTERM: for servers that stop by other means.
 
     No create is sent from then on: what waits for its turn stays in the ledger for the next worker.  Every waiting
     request is answered with the job as it stands (202 with `Location`, or 200), every stream of events ends, new jobs
     are refused with 503, and `/health/ready` is 503.  The session stays open until the lifespan ends.
-    From any thread, and from a signal's handler; twice is once, and nothing where the application is not open.
+    From any thread or signal handler; a second call does nothing, nor does one where the application is not open.
     """
     if (found := getattr(app.state, "aiogen_shutdown", None)) is not None:
         found.begin()
@@ -108,7 +108,7 @@ ShutdownDep = Annotated[Shutdown, Depends(shutdown_of)]
 
 @contextmanager
 def hearing_signals(call: Callable[[], object]) -> Iterator[None]:
-    """Inside, `call` is called when the process is told to stop, and then the handler that was there.
+    """Inside, `call` is called at each of these signals, before the handler that was there.
 
     Only in the main thread, for no other may set handlers; and not for a signal that has no handler: it ends the
     process at once, and goes on doing so.

@@ -1,4 +1,4 @@
-"""The answer that a stream of events is."""
+"""The response that streams events."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EVENT: dict[str, Any] = {
 
 
 class EventStream(EventSourceResponse):
-    """FastAPI's server-sent events, each of which leaves in the turn of the loop in which it is made.
+    """FastAPI's server-sent events, each written in the turn of the loop in which it is made.
 
-    Where a route yields them, each goes through four tasks: a client knows of an end some turns later, and to tell
-    thousands takes several times as long.
+    In a route that yields them each passes through four tasks: a client hears of an end some turns later, and thousands
+    of clients take several times as long.
     """
 
     def __init__(self, events: AsyncGenerator[ServerSentEvent, None]) -> None:
@@ -48,7 +48,7 @@ class EventStream(EventSourceResponse):
             if not limit.expired():
                 raise
         except OSError:
-            pass  # some servers say so by this
+            pass  # how some servers report that the client has gone
 
 
 async def _lines(events: AsyncGenerator[ServerSentEvent, None]) -> AsyncGenerator[bytes, None]:
@@ -58,7 +58,7 @@ async def _lines(events: AsyncGenerator[ServerSentEvent, None]) -> AsyncGenerato
 
 
 async def _watch(receive: Receive, limit: asyncio.Timeout) -> None:
-    """The client has gone: so that whoever sends to it stops at once, and not when it would be told something."""
+    """End the stream as soon as the client has gone, and not only with the next event."""
     while (await receive())["type"] != "http.disconnect":
         pass
     limit.reschedule(asyncio.get_running_loop().time())

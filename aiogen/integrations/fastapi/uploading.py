@@ -14,20 +14,23 @@ from aiogen._content.media import HEAD_BYTES, sniff
 from aiogen._transfer.spooling import PIECE
 from aiogen.integrations.fastapi import files
 from aiogen.integrations.fastapi.bodies import UploadBody, base_of, size_of
-from aiogen.integrations.fastapi.problems import ProblemRoute, Refused
+from aiogen.integrations.fastapi.problem_route import ProblemRoute
+from aiogen.integrations.fastapi.problems import Refused
 from aiogen.integrations.uploaded import KINDS, NotTaken, Upload
 from aiogen.integrations.uploads import Uploads
 
-_STATUSES = {"too_large": 413, "unknown_kind": 415, "incomplete": 422, "too_many": 429}
+_STATUSES = {"too_large": 413, "unknown_kind": 415, "incomplete": 422, "too_many": 429, "full": 503}
+_CODES = {"too_many": "too_many_uploads", "full": "uploads_full"}
+"""Codes that need their context."""
 _BODY = {
     "required": True,
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(KINDS)},
+    "content": files.binary(KINDS),
 }
 
 
 @contextmanager
 def on_disk() -> Iterator[None]:
-    """What the disk refuses is the server's affair; where the folder is, nobody is told."""
+    """Errors of the disk as 503, without the path of the folder."""
     try:
         yield
     except OSError as error:
@@ -47,8 +50,7 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
             try:
                 upload = await uploads.take(scope, _body_of(request))
             except NotTaken as refused:
-                status = _STATUSES[refused.code]
-                code = "too_many_uploads" if status == 429 else refused.code
+                status, code = _STATUSES[refused.code], _CODES.get(refused.code, refused.code)
                 raise Refused(status, code, str(refused), pause=refused.pause) from None
         body = _body(upload, f"{base_of(request, 0)}/{upload.id}")
         response.headers["Location"] = body.url
@@ -94,22 +96,21 @@ def add_uploads(made: APIRouter, whose: Callable[..., Any], uploads: Uploads) ->
         openapi_extra={"requestBody": _BODY},
         route_class_override=route,
     )
-    kinds = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in sorted(KINDS)}}
     made.add_api_route(
         "/uploads/{upload_id}",
         read_upload,
         methods=["GET"],
         response_class=Response,
-        responses={200: kinds, 304: {"description": "It is known"}},
+        responses={200: {"content": files.binary(KINDS)}, 304: {"description": "The client has it already"}},
     )
     made.add_api_route("/uploads/{upload_id}", delete_upload, methods=["DELETE"], status_code=204)
 
 
 async def _cut(data: bytes) -> AsyncIterator[bytes]:
-    """In pieces, each of which the loop sends in no time."""
+    """In pieces that are each sent quickly."""
     for start in range(0, len(data), PIECE):
         yield data[start : start + PIECE]
-        await asyncio.sleep(0)  # a server waits only when the client does not keep up
+        await asyncio.sleep(0)  # the server itself waits only for a slow client
 
 
 def _none() -> Refused:

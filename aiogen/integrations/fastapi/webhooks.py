@@ -34,9 +34,9 @@ def webhook_router(
         options: whatever else `fastapi.APIRouter` takes.
 
     Raises:
-        InputError: an option cannot be right.
+        InputError: an option is invalid.
         ConfigurationError: when the application starts: there is no such connection, its vendor makes no calls, or a
-            secret cannot be one.
+            secret is invalid.
     """
     if isinstance(secrets, str) or not isinstance(secrets, Mapping):
         raise InputError('secrets takes a mapping, from connections to their secrets: {"leonardo": "…"}.')
@@ -52,7 +52,7 @@ def webhook_router(
 
     @asynccontextmanager
     async def check(app: Any) -> AsyncIterator[None]:
-        """What is set up wrongly is said when the application starts, and not to the vendor."""
+        """Wrong settings are errors when the application starts."""
         session = session_in(app)
         app.state.aiogen_webhooks = of(session)
         try:
@@ -66,10 +66,10 @@ def webhook_router(
 
     @router.post("/{connection}")
     async def hear(connection: str, request: Request) -> PlainTextResponse:
-        """Take one call; what it means for a job is found out in the background."""
+        """Take one call; its effect on a job follows in the background."""
         try:
             webhooks = of(session_in(request.app))
-        except SessionClosed:  # it is being stopped: who repeats its calls is heard by the next worker
+        except SessionClosed:  # it is being stopped: a repeated call reaches the next worker
             return PlainTextResponse("unavailable\n", 503)
         try:
             body = await webhooks.read(request.stream())

@@ -17,16 +17,18 @@ let ahead = 0;
 /** The server's time in milliseconds: this device's clock may be wrong. */
 export const now = () => Date.now() + ahead;
 
+/** `body` is sent as JSON, or as it is if it is a file. */
 export async function ask(path, { method = "GET", body, key, seconds = 30 } = {}) {
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isFile = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = isFile ? body.type || "application/octet-stream" : "application/json";
   if (key !== undefined) headers["Idempotency-Key"] = key;
   let answer, found;
   try {
     answer = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isFile ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(seconds * 1000),
       cache: "no-store",
     });

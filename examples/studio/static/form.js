@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { $, el, write } from "./dom.js";
+import { References } from "./references.js";
 import { amount, label, total } from "./words.js";
 
 const DRAFT = "studio.draft";
@@ -19,6 +20,7 @@ export class Form {
   /** `submit(body)` when the form was filled in rightly and sent. */
   constructor({ submit }) {
     this.submit = submit;
+    this.references = new References({ changed: () => this.#changed() });
     $("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -26,7 +28,7 @@ export class Form {
     $("prompt").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("form").requestSubmit();
     });
-    $("provider").addEventListener("change", () => this.#offer());
+    $("provider").addEventListener("change", () => this.#offer("", null));
     $("model").addEventListener("change", () => this.#show());
     $("form").addEventListener("input", () => this.#changed());
   }
@@ -74,7 +76,7 @@ export class Form {
     return this.#connection?.models.find((each) => each.name === $("model").value);
   }
 
-  #offer(chosen = "", parameters = {}) {
+  #offer(chosen, parameters) {
     const models = this.#connection?.models ?? [];
     const groups = Map.groupBy ? Map.groupBy(models, (each) => each.kind) : new Map([["", models]]);
     const options = (list) => list.map((each) => el("option", { value: each.name }, each.title));
@@ -88,9 +90,11 @@ export class Form {
     this.#show(parameters);
   }
 
-  #show(parameters = this.#values().parameters) {
+  #show(parameters = null) {
     const model = this.#model;
     if (!model) return;
+    this.references.offer(model, parameters && (parameters.references ?? []));
+    parameters ??= this.#values().parameters;
     const usual = model.seconds ? ` Usually takes about ${model.seconds < 90 ? `${Math.max(1, Math.round(model.seconds))} s` : `${Math.round(model.seconds / 60)} min`}.` : "";
     write($("about"), `${model.about ?? ""}${usual}`.trim());
     $("prompt-field").hidden = !model.takes_prompt;
@@ -111,6 +115,8 @@ export class Form {
       const value = each.read();
       if (value !== undefined) parameters[name] = value;
     }
+    const references = this.references.read();
+    if (references.length) parameters.references = references;
     const takesPrompt = this.#model?.takes_prompt ?? true;
     return {
       model: `${$("provider").value}/${$("model").value}`,
@@ -126,6 +132,7 @@ export class Form {
     const wordless = body.prompt === "";
     $("prompt").setAttribute("aria-invalid", String(wordless));
     write($("prompt-error"), wordless ? "Say what the picture should show." : "");
+    if (!this.references.check()) first = $("add-reference");
     if (wordless) first = $("prompt");
     if (first) {
       if (first.closest("details")) $("more").open = true;
@@ -154,12 +161,13 @@ export class Form {
   }
 
   async #estimate({ model, parameters }) {
-    const asked = JSON.stringify([model, parameters]);
+    const { references, ...rest } = parameters; // which the price does not depend on
+    const asked = JSON.stringify([model, rest]);
     if (asked === this.#asked) return;
     this.#asked = asked;
     let text;
     try {
-      const costs = await ask("/api/estimate", { method: "POST", body: { model, parameters } });
+      const costs = await ask("/api/estimate", { method: "POST", body: { model, parameters: rest } });
       const known = total(costs);
       if (known) text = `Costs ${known}`;
       else if (costs.amounts.length && !costs.unknown) text = `Costs ${amount(costs.amounts[0])}`;

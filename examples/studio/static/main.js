@@ -195,6 +195,7 @@ async function choices() {
     $("mode").hidden = false;
     write($("mode"), isSandbox ? "Sandbox: nothing costs money" : "Real money");
     $("mode").classList.toggle("real", !isSandbox);
+    form.references.mostBytes = known.max_upload_bytes;
     form.offer(known.connections);
     ideas();
   } catch (problem) {
