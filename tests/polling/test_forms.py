@@ -13,8 +13,11 @@ from aiogen._polling.survival import BINS
 
 @pytest.mark.parametrize("i", range(forms.COUNT))
 def test_each_family_is_a_survival(i: int) -> None:
-    """It falls from one to nothing, and its median is the middle."""
+    """Made again, whoever has needed it before: it falls from one to nothing, and its median is the middle."""
     family = forms.family_at.__wrapped__(i)
+    assert forms._stray.__wrapped__() == forms._stray()
+    assert forms._survival.__wrapped__(i) == family.survival
+    assert forms._hazard.__wrapped__(i) == family.hazard
     assert all(a >= b for a, b in pairwise(family.survival))
     assert family.survival[0] > 0.9 > 0.1 > family.survival[-1]
     assert family.survival[BINS] == pytest.approx(0.5, abs=0.01)
