@@ -1,4 +1,4 @@
-"""Who is told what of an error: a client in words for clients, and the server's own log what only that may know."""
+"""What of an error goes to the client, and what only to the server's log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiogen._wording import shorten
 logger = logging.getLogger("aiogen")
 
 EVERY = 60.0
-"""Seconds between two lines about problems of one kind: a server that is asked a lot would fill its disk."""
+"""Seconds between two lines about problems of one kind, so that a busy server does not fill its disk."""
 _LONGEST = 1000
 _ADDRESS = re.compile(r"""[a-z][a-z0-9+.-]{1,20}://[^\s"'<>]+""", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
@@ -24,7 +24,7 @@ _REFERENCE = "A reference is an https address, or the bytes of a picture as data
 
 
 def without_addresses(text: str) -> str:
-    """Of a provider's words: its addresses are not the client's affair, and some are as good as a key."""
+    """A provider's text without its addresses: some of them give access to a picture or an account."""
     return _ADDRESS.sub("(address)", text)
 
 
