@@ -10,7 +10,7 @@ from fastapi import Request
 
 from aiogen._wording import shorten
 
-logger = logging.getLogger("aiogen")
+logger: logging.Logger = logging.getLogger("aiogen")
 
 EVERY = 60.0
 """Seconds between two lines about problems of one kind, so that a busy server does not fill its disk."""

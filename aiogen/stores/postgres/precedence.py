@@ -17,7 +17,7 @@ class Precedence(Turns):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scopes = ScopesSeen()
+        self.scopes: ScopesSeen = ScopesSeen()
 
     async def wait_for(self, tx: Tx, me: str, accounts: Sequence[str], priority: int, room: float, now: float) -> float:
         """Seconds until a create of this priority may look again; 0.0 if nobody goes before it.
