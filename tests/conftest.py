@@ -10,7 +10,6 @@ import asyncio
 import gc
 import os
 import pkgutil
-import select
 import signal
 import sys
 import threading
@@ -26,10 +25,6 @@ from watchdogs import no_file_left, no_session_left, no_task_left, no_thread_lef
 
 import aiogen
 from aiogen.providers.registry import BUILT_IN as PROVIDERS
-
-epoll = getattr(select, "epoll", type(None))
-_threads = 0
-"""Of the process itself, beside those of a test."""
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is late with any of its examples
 hypothesis.settings.load_profile("any machine")
@@ -89,29 +84,6 @@ def pytest_configure() -> None:
             return seen[key]
 
         plugin._should_patch = remembered
-        _look_at_once(import_module("looptime._internal.loops").LoopTimeEventLoop)
-
-
-def _look_at_once(loops: Any) -> None:
-    """Before looptime moves the clock it looks 42 times whether anything came, with an idle turn of the loop for each.
-
-    Nothing but the other end of a socket could come of these turns, so here they are looks alone: a tenth of the time.
-    Where a thread is at work, which needs real time, it remains as it is.
-    """
-    known = loops._LoopTimeEventLoop__replaced_select
-
-    def looking(loop: Any, timeout: float | None) -> list[tuple[Any, Any]]:
-        if timeout and len(threading._active) <= _threads and not loop._LoopTimeEventLoop__sync_futures:
-            look, cycles = getattr(loop._selector, "_selector", None), loop._LoopTimeEventLoop__noop_cycles
-            if isinstance(look, epoll) and loop._LoopTimeEventLoop__enabled:
-                for _ in range(max(cycles, 42)):
-                    if look.poll(0):
-                        break
-                else:
-                    loop._LoopTimeEventLoop__noop_limit = loop._LoopTimeEventLoop__noop_cycle = cycles
-        return known(loop, timeout)
-
-    loops._LoopTimeEventLoop__replaced_select = looking
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
@@ -207,8 +179,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish() -> None:
     """Half a million objects stay until the end: nobody has to look through them for garbage again and again."""
-    global _threads
-    _threads = len(threading._active)
     gc.collect()
     gc.freeze()
 
