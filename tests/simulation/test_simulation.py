@@ -356,7 +356,7 @@ PLANTED: list[tuple[Callable[[], list[Any]], str, tuple[int, ...]]] = [
     (_takes_nothing_up, "every wait ends", (11, 219)),
     (_believes_any_answer, "truth", (102, 72)),
     (_gives_up_at_the_first_not_found, "truth", (11, 242)),
-    (_keeps_no_window, "budget", (84, 155)),
+    (_keeps_no_window, "budget", (20, 86)),
     (_misses_deadlines, "deadlines", (167, 35)),
     (_goes_back, "forward", (56, 74)),
     (_forgets_the_handlers, "every wait ends", (17, 99)),
