@@ -96,7 +96,7 @@ def test_keywords_are_words() -> None:
     """As people write who send JSON."""
     assert for_clients("key= takes 1 to 256 characters.") == "key takes 1 to 256 characters."
     assert for_clients("It is luma/ray-3.2. Say scope=None.") == "It is luma/ray-3.2. Say scope=None."
-    assert for_clients("Use session.adopt().") == "The request cannot be right."
+    assert for_clients("Use session.adopt().") == "The request is invalid."
 
 
 async def test_connections_and_scopes_are_the_servers_own() -> None:

@@ -29,12 +29,12 @@ def without_addresses(text: str) -> str:
 
 
 def for_clients(message: str) -> str:
-    """What was written for who calls it from Python, without what only they can do."""
+    """A message that was written for Python programs, without the advice that only they can follow."""
     said = _SENTENCES.split(_ADVICE.sub("", message))
     kept = [each for each in said if not _OF_PYTHON.search(each)]
     if len(kept) < len(said) and "reference" in message.lower():
         kept.append(_REFERENCE)
-    return _KEYWORD.sub(r"\1", " ".join(kept)) or "The request cannot be right."
+    return _KEYWORD.sub(r"\1", " ".join(kept)) or "The request is invalid."
 
 
 def tell_operator(request: Request, error: BaseException, status: int, code: str, job_id: str | None) -> None:
