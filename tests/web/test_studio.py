@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,21 @@ def test_a_failure_says_what_helps(window: Window) -> None:
     assert window.page.get_by_label("What should it show?").input_value().startswith(f"a castle {markup}")
     assert markup in card.inner_text()
     assert window.page.locator("img[src=x]").count() == 0
+
+
+def test_what_was_not_sent_is_said(window: Window) -> None:
+    """The model takes a part of it: the card says so while it is made, and with the picture."""
+
+    def with_a_seed(route: Any) -> None:
+        body = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(body | {"parameters": body["parameters"] | {"seed": 3}}))
+
+    window.post(with_a_seed)
+    card = window.ask(f"a lamp {SLOW}")
+    card.get_by_text("Luma takes no seed: it was not sent").wait_for()
+    card.get_by_role("button", name="Cancel").wait_for()
+    window.shows_picture("a lamp")
+    assert card.get_by_text("Luma takes no seed").count() == 1
 
 
 def test_trying_again_is_another_job(window: Window, studio: Studio) -> None:

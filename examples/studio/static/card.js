@@ -17,7 +17,7 @@ export class Card {
     this.frame = el("div", { className: "frame" });
     this.words = el("p", { className: "words" });
     this.meta = el("p", { className: "meta" });
-    this.warnings = el("ul", { className: "warnings", hidden: true });
+    this.warnings = el("div", { className: "warnings", hidden: true });
     this.note = el("p", { className: "note", role: "status" });
     this.acts = el("div", { className: "acts" });
     this.node = el("li", { className: "card", tabIndex: -1 }, this.frame, el("div", { className: "foot" }, this.words, this.meta, this.warnings, this.note, this.acts));
@@ -115,7 +115,7 @@ export class Card {
     if (this.warnings.dataset.said === said.join("\n")) return;
     this.warnings.dataset.said = said.join("\n");
     this.warnings.hidden = said.length === 0;
-    this.warnings.replaceChildren(...said.map((each) => el("li", {}, short(each, 240))));
+    this.warnings.replaceChildren(...said.map((each) => el("p", {}, short(each, 240))));
   }
 
   /** Fills the frame where it shows something else. */
@@ -155,7 +155,7 @@ export class Card {
   #pictures() {
     const { outputs } = this.job;
     this.#frame("pictures", () => {
-      if (outputs.length === 0) return [el("h3", {}, "Finished, but without a picture")];
+      if (outputs.length === 0) return [el("h3", {}, this.job.expired ? "Finished, and not kept any more" : "Finished, but without a picture")];
       const several = Math.min(outputs.length, 4);
       return [el("div", { className: `pictures many-${several}` }, ...outputs.slice(0, 4).map((output, n) => this.#picture(output, n)))];
     });
