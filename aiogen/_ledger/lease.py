@@ -365,5 +365,6 @@ class Ledger:
                 now=self._clock.now(),
                 lease=lease,
                 refused_at=self._refused_at,
+                follows=self._follows is not Follows.NOTHING,
             ),
         )

@@ -292,6 +292,11 @@ def test_why_a_lease_was_lost_is_said_as_far_as_it_is_known(
     why = why_lost(renewed_at=10.0, asked_at=asked_at, now=now, lease=15.0, refused_at=refused_at)
     assert said in why
     assert why.endswith("; it continues with a new one, and takes up those of its jobs that no other process owns now.")
+    why = why_lost(
+        renewed_at=10.0, asked_at=asked_at, now=now, lease=15.0, refused_at=refused_at, follows=False
+    )  # it owns none
+    assert said in why
+    assert why.endswith("; it continues with a new one.")
 
 
 class AwayUntilItIsOver(Shared):
