@@ -54,7 +54,7 @@ def marked(owner, name, before=None, after=None, only=lambda *a: True):
     setattr(owner, name, outer)
 
 marked(SqliteStore, "intend", "before intend", "before create")
-marked(_transport.Transport, "_send", None, "after create", only=lambda self, request, _: request.verb == "create")
+marked(_transport.Transport, "_send", None, "after create", only=lambda self, request, *_: request.verb == "create")
 marked(SqliteStore, "confirm", "before confirm", "after confirm")
 marked(_transport.Transport, "poll", "before a question", "after an answer")
 marked(SqliteStore, "settle", "before settle", "after settle")
