@@ -64,8 +64,8 @@ def test_what_is_offered(line: str, offered: set[str]) -> None:
         ("aiogen.LumaImage.aspect_ra", "Width to height; None lets the model decide."),
         ("aiogen.LeonardoImage.width", "Pixels.  v1: 32 to 1536, a multiple of 8."),
         ("aiogen.ComfyImage.extra", "Further fields of `POST /prompt`"),
-        ("session.subm", "priority: which of the jobs that wait here is sent first"),
-        ("session.gener", "takes what `submit` takes"),
+        ("session.subm", "priority: which of the waiting jobs is sent first"),
+        ("session.gener", "The arguments are those of `submit`."),
     ],
 )
 def test_what_is_said_of_it(line: str, said: str) -> None:
