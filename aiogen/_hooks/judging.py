@@ -37,7 +37,7 @@ class Judge:
         self._verification = verification
         self._max_bytes = max_bytes
         self._seen: dict[object, tuple[float, str]] = {}
-        """When each event was seen, and of which generation it told."""
+        """When each event was seen, and which generation it is about."""
         self._of: dict[str, set[object]] = {}
         """The events of each generation."""
 
@@ -73,7 +73,7 @@ class Judge:
             return None
 
     def forget(self, provider_id: str) -> None:
-        """What was told of a generation was lost here: if the vendor says it again, that is new."""
+        """A hint about this generation was lost here: if the vendor repeats it, it counts as new."""
         for event in self._of.pop(provider_id, ()):
             self._seen.pop(event, None)
 

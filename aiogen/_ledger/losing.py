@@ -1,4 +1,4 @@
-"""Why a lease was lost, as far as the process itself can tell: for the one line in its log.  It is told the time."""
+"""Why a lease was lost, as far as the process itself can tell: for the one line in its log.  Pure."""
 
 from __future__ import annotations
 

@@ -358,6 +358,7 @@ async def test_hints_that_wait_end_with_the_session() -> None:
         for i in range(50):
             on.call(f"00000000-0000-4000-8000-{i:012}")
         await asyncio.sleep(0.5)
+        assert on.webhooks.counts("leonardo") == {"hint": 50}  # each is looked up again, when the session is left
 
 
 async def test_neither_the_key_nor_the_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
