@@ -37,8 +37,7 @@ Asking = Callable[[Server, Sequence[str]], AbstractAsyncContextManager[None]]
 class EagerLuma(aiogen.Luma):
     """Nothing between an answer and the next question."""
 
-    poll_floor: ClassVar[float] = 0.0
-    poll_ceiling: ClassVar[float] = 0.001
+    facts: ClassVar[aiogen.Facts] = attrs.evolve(aiogen.Luma.facts, poll_floor=0.001, poll_ceiling=0.002)
 
 
 def _aiogen(server: Server) -> aiogen.Session:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+import attrs
+
 from aiogen._checks import can_be_host, is_this_machine
 from aiogen._safety.secret import Secret, to_secret
 from aiogen.errors import ConfigurationError
@@ -15,6 +17,11 @@ from aiogen.providers.environment import said
 from aiogen.providers.facts import Facts
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_OF_CONNECTIONS = frozenset({"name", "max_active", "creates_per_minute", "requests_per_minute"})
+"""Facts that a connection has as attributes, too."""
+_FACTS = frozenset(field.name for field in attrs.fields(Facts)) - _OF_CONNECTIONS
+_VALUES = (str, int, float, frozenset, type)
+"""What a fact may be; a method of the same name is the class's own affair."""
 _OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection"})
 
 
@@ -32,7 +39,7 @@ def facts_of(cls: type) -> Facts:
     """The facts of a provider class.
 
     Raises:
-        ConfigurationError: it has none.
+        ConfigurationError: it has none, or what belongs into them is an attribute of the class, which nothing reads.
     """
     facts = getattr(cls, "facts", None)
     if not isinstance(facts, Facts):
@@ -40,6 +47,15 @@ def facts_of(cls: type) -> Facts:
             f"The provider class {cls.__name__} has no facts: they are a class attribute, an aiogen.Facts.",
             action=None,
         )
+    for owner in cls.__mro__:
+        for name in _FACTS & vars(owner).keys():
+            value = vars(owner)[name]
+            if isinstance(value, _VALUES):
+                raise ConfigurationError(
+                    f"{owner.__name__}.{name} is read by nothing: it is one of the facts. Write facts = "
+                    f"attrs.evolve({owner.__mro__[1].__name__}.facts, {name}={value!r}), or put it into its Facts(…).",
+                    action=None,
+                )
     return facts
 
 

@@ -470,6 +470,17 @@ def test_a_provider_has_to_state_its_facts() -> None:
         Facts(vendor="x", name="x")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(("name", "value"), [("poll_floor", 0.2), ("url", "https://kiln.example"), ("list_page", 50)])
+def test_a_fact_beside_the_facts_is_refused(name: str, value: object) -> None:
+    """Nothing would read it, and the vendor would be asked otherwise than its author believes."""
+    eager = type("Eager", (Bare,), {name: value})
+    with pytest.raises(ConfigurationError, match=rf"Eager\.{name} is read by nothing.*evolve\(Bare\.facts, {name}="):
+        eager(api_key=KEY)
+    with pytest.raises(ConfigurationError, match=rf"Eager\.{name} is read by nothing"):
+        type("Later", (eager,), {})(api_key=KEY)
+    assert type("Own", (Bare,), {"url": property(lambda self: "its own")})(api_key=KEY).url == "its own"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
