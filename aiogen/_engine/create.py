@@ -178,7 +178,7 @@ async def _post(attempt: _Attempt) -> None:
         accepted = await hub.transport.perform(provider, exchange, permit=lambda: progress.went_on or permit())
     except Withheld:
         # This process stood still since its turn had come, so others may have written the job off as unknown: it is
-        # not, and whoever owns it now sends it.
+        # not, and its present owner sends it.
         await _requeue(attempt)
     except AiogenError as error:
         verdict = judge_create(

@@ -79,7 +79,7 @@ async def add(hub: Hub, job: Job, name: Name = NAMELESS, at_most: AtMost | None 
 def begin(hub: Hub, job: Job) -> None:
     """Have a job sent that was added, when its turn comes.
 
-    Between this and the caller nothing may be awaited: whoever leaves at once leaves before anything was sent for it.
+    Between this and the caller nothing may be awaited: a caller that leaves at once does so before anything was sent.
     """
     if hub.is_follower:
         _enqueue(hub, job)

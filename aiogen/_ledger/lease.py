@@ -126,10 +126,10 @@ class Ledger:
             return
         try:
             await self._events.prepare_for(records)
-        except BaseException:  # what was adopted is ours, also if whoever has opened the ledger is gone
+        except BaseException:  # what was adopted is ours, also if the task that opened the ledger is gone
             self._taking_up = loop.create_task(self._take_up(records))
             raise
-        # In the turn in which the opening ends: whoever leaves at once leaves before anything was sent for these.
+        # In the turn in which the opening ends: a caller that leaves at once does so before anything was sent.
         for record in records:
             self._go_on_with(record)
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 def preparing(typical: Typical) -> Generator[None, None, None]:
     """Make all families and their curves, in steps, before they are needed."""
-    yield  # whoever asks for it has done something in this turn already
+    yield  # its caller has done something in this turn already
     _middles(typical.median)
     yield
     for i in range(COUNT):

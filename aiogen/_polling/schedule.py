@@ -195,7 +195,7 @@ class Schedule(Generic[K]):
     def plans_made(self) -> int:
         """Grows with each plan that had to be made, for a price that was new, or a model that has changed.
 
-        That takes as long as dozens of questions: whoever has had one made does the rest in the next turn of the loop.
+        That takes as long as dozens of questions: a caller that had one made goes on in the next turn of the loop.
         """
         return self._groups.plans_made
 

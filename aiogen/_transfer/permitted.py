@@ -36,4 +36,4 @@ class PermittedRequest(aiohttp.ClientRequest):
         if is_permitted():
             await super().write_bytes(writer, conn, *length)
         elif conn.protocol is not None:
-            conn.protocol.set_exception(NotPermitted())  # for whoever waits for the answer, and closes it
+            conn.protocol.set_exception(NotPermitted())  # for the task that waits for the answer, and closes it

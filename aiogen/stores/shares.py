@@ -1,9 +1,9 @@
 """What one scope may have of an account while others use it, too.  Pure.
 
-A scope that asks for much would take every place at the moment at which it becomes free, and whoever comes after it
-would wait for an end.  So the last places of an account, and the last creates of its minute, are for scopes that have
-less than their equal share: a tenth, and at least one.  That holds while more than one scope was seen within the last
-minute; a scope that is alone has all.
+A scope that asks for much would take every place at the moment at which it becomes free, and later scopes would wait
+for an end.  So the last places of an account, and the last creates of its minute, are for scopes that have less than
+their equal share: a tenth, and at least one.  That holds while more than one scope was seen within the last minute; a
+scope that is alone has all.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from aiogen.integrations.fastapi.problems import (
     stopping,
 )
 from aiogen.integrations.fastapi.shutdown import Shutdown, shutdown_of_app
-from aiogen.integrations.fastapi.telling import tell_operator
+from aiogen.integrations.fastapi.telling import log_for_operator
 
 
 class ProblemRoute(APIRoute):
@@ -103,4 +103,4 @@ class ProblemRoute(APIRoute):
 
 
 def _log(request: Request, problem: Problem, error: BaseException) -> None:
-    tell_operator(request, error, problem.status, problem.code, problem.job)
+    log_for_operator(request, error, problem.status, problem.code, problem.job)

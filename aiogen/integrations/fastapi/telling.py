@@ -37,17 +37,17 @@ def for_clients(message: str) -> str:
     return _KEYWORD.sub(r"\1", " ".join(kept)) or "The request is invalid."
 
 
-def tell_operator(request: Request, error: BaseException, status: int, code: str, job_id: str | None) -> None:
-    """One line in the log, for the client is told in general words; of each kind once a minute."""
+def log_for_operator(request: Request, error: BaseException, status: int, code: str, job_id: str | None) -> None:
+    """One line in the log, because the client gets general words only; of each kind once a minute."""
     now, kind = asyncio.get_running_loop().time(), (type(error).__name__, code)
     state = request.app.state
-    if not hasattr(state, "aiogen_told"):
-        state.aiogen_told = {}
-    at, missed = state.aiogen_told.get(kind, (None, 0))
+    if not hasattr(state, "aiogen_logged"):
+        state.aiogen_logged = {}
+    at, missed = state.aiogen_logged.get(kind, (None, 0))
     if at is not None and 0.0 <= now - at < EVERY:
-        state.aiogen_told[kind] = (at, missed + 1)
+        state.aiogen_logged[kind] = (at, missed + 1)
         return
-    state.aiogen_told[kind] = (now, 0)
+    state.aiogen_logged[kind] = (now, 0)
     route = request.scope.get("route")
     what = f"{request.method} {getattr(route, 'path', request.url.path)}"
     more = f" ({missed} more of this kind since the last line)" if missed else ""
